@@ -1,0 +1,169 @@
+//! The one secret that operators keep, and the keys that are derived from it (HKDF, RFC 5869).
+//!
+//! Several secrets make a rotation: the first is used for whatever is new, all are tried for what exists.
+
+use std::fmt;
+
+use base64::{Engine, prelude::BASE64_STANDARD, prelude::BASE64_URL_SAFE_NO_PAD};
+use hkdf::Hkdf;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use thiserror::Error;
+use zeroize::{Zeroize, Zeroizing};
+
+/// Why a text is not a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum SecretError {
+    #[error("not base64")]
+    NotBase64,
+    #[error("shorter than 32 bytes")]
+    TooShort,
+    #[error("empty")]
+    Empty,
+}
+
+/// A key for HMAC-SHA256 with one purpose, its schedule computed once.
+#[derive(Clone)]
+pub struct MacKey(Hmac<Sha256>);
+
+impl MacKey {
+    fn new(key: &Zeroizing<[u8; 32]>) -> Self {
+        match Hmac::new_from_slice(key.as_slice()) {
+            Ok(mac) => Self(mac),
+            Err(_) => unreachable!("HMAC takes keys of any length"),
+        }
+    }
+
+    /// HMAC-SHA256 over `parts`, each preceded by its length, so that no two lists of parts read the same.
+    pub fn tag(&self, parts: &[&[u8]]) -> [u8; 32] {
+        let mut mac = self.0.clone();
+        for part in parts {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part);
+        }
+        mac.finalize().into_bytes().into()
+    }
+}
+
+/// The keys derived from one secret.
+#[derive(Clone)]
+pub struct SecretKeys {
+    /// Names the secret without telling it: 8 characters, kept beside what was made with it.
+    pub id: String,
+    /// Derives a code from its challenge.
+    pub code: MacKey,
+    /// Digests a code, so that it can be judged where it isn't known.
+    pub code_digest: MacKey,
+    /// Digests a phone number for keys of Redis and of limiters.
+    pub phone: MacKey,
+    /// Authenticates refresh tokens.
+    pub refresh: MacKey,
+    /// Seeds the Ed25519 key that signs access tokens.
+    pub signing_seed: Zeroizing<[u8; 32]>,
+}
+
+impl SecretKeys {
+    fn derive(secret: &[u8]) -> Self {
+        let hkdf = Hkdf::<Sha256>::new(Some(b"ringback/1"), secret);
+        let expand = |purpose: &str| {
+            let mut key = Zeroizing::new([0; 32]);
+            match hkdf.expand(purpose.as_bytes(), key.as_mut_slice()) {
+                Ok(()) => key,
+                Err(_) => unreachable!("32 bytes are less than HKDF-SHA256's limit of 8160"),
+            }
+        };
+        Self {
+            id: BASE64_URL_SAFE_NO_PAD.encode(&expand("id")[..6]),
+            code: MacKey::new(&expand("otp code")),
+            code_digest: MacKey::new(&expand("otp code digest")),
+            phone: MacKey::new(&expand("phone digest")),
+            refresh: MacKey::new(&expand("refresh token")),
+            signing_seed: expand("access token ed25519"),
+        }
+    }
+}
+
+impl fmt::Debug for SecretKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SecretKeys({})", self.id)
+    }
+}
+
+/// All secrets in force, the one that signs first. Never empty.
+#[derive(Debug, Clone)]
+pub struct Keyring(Vec<SecretKeys>);
+
+impl Keyring {
+    /// Reads `RINGBACK_SECRET`: one or more secrets of 32 bytes or more, in base64, separated by commas.
+    ///
+    /// # Errors
+    /// What is wrong with the first faulty secret.
+    pub fn parse(text: &str) -> Result<Self, SecretError> {
+        let keys = text.split(',').map(str::trim).map(|part| {
+            if part.is_empty() {
+                return Err(SecretError::Empty);
+            }
+            let mut secret = BASE64_STANDARD
+                .decode(part)
+                .or_else(|_| BASE64_URL_SAFE_NO_PAD.decode(part.trim_end_matches('=')))
+                .map_err(|_| SecretError::NotBase64)?;
+            if secret.len() < 32 {
+                return Err(SecretError::TooShort);
+            }
+            let keys = SecretKeys::derive(&secret);
+            secret.zeroize();
+            Ok(keys)
+        });
+        Ok(Self(keys.collect::<Result<_, _>>()?))
+    }
+
+    /// The keys for whatever is new.
+    pub fn current(&self) -> &SecretKeys {
+        &self.0[0]
+    }
+
+    /// All keys, the current ones first.
+    pub fn all(&self) -> &[SecretKeys] {
+        &self.0
+    }
+
+    /// The keys that `id` names, if they are still in force.
+    pub fn find(&self, id: &str) -> Option<&SecretKeys> {
+        self.0.iter().find(|keys| keys.id == id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_has_32_bytes_of_base64_or_is_refused() {
+        let good = BASE64_STANDARD.encode([7; 32]);
+        assert!(Keyring::parse(&good).is_ok());
+        assert_eq!(
+            Keyring::parse(&BASE64_STANDARD.encode([7; 31])).unwrap_err(),
+            SecretError::TooShort
+        );
+        assert_eq!(Keyring::parse("no base64!").unwrap_err(), SecretError::NotBase64);
+        assert_eq!(
+            Keyring::parse(&format!("{good},")).unwrap_err(),
+            SecretError::Empty
+        );
+    }
+
+    #[test]
+    fn rotation_keeps_the_old_keys_findable() {
+        let (old, new) = (BASE64_STANDARD.encode([1; 32]), BASE64_STANDARD.encode([2; 32]));
+        let before = Keyring::parse(&old).unwrap();
+        let after = Keyring::parse(&format!("{new},{old}")).unwrap();
+        assert_ne!(after.current().id, before.current().id);
+        assert!(after.find(&before.current().id).is_some());
+    }
+
+    #[test]
+    fn parts_of_a_tag_cannot_flow_into_one_another() {
+        let key = MacKey::new(&Zeroizing::new([9; 32]));
+        assert_ne!(key.tag(&[b"ab", b"c"]), key.tag(&[b"a", b"bc"]));
+    }
+}

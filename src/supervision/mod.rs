@@ -1,0 +1,94 @@
+//! Supervision that holds: what actix leaves out.
+//!
+//! actix's own `Supervisor` restarts an actor that *stopped*; one whose handler *panicked* is gone for good, and what
+//! was queued for it is answered `Closed`. And a mailbox's capacity is no backpressure. Here a panic costs its own
+//! caller alone ([`Supervision::start`]), and an actor is reached through a [`Mailbox`] that says `Busy` when it is
+//! full. `tests/supervision.rs` pins down both what actix does and what this room adds.
+
+mod mailbox;
+mod restart;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use actix::{Actor, ArbiterHandle, Context, Supervised};
+
+pub use mailbox::{AskError, Mailbox, Slot};
+use restart::Restarting;
+pub use restart::Vitals;
+
+/// All supervised actors of a running service: asked by `/readyz` and `/metrics`.
+#[derive(Debug, Clone, Default)]
+pub struct Supervision {
+    actors: Arc<Mutex<Vec<Arc<Vitals>>>>,
+}
+
+impl Supervision {
+    /// Starts an actor on this thread; whenever it stops or panics, it is restarted with its mailbox kept.
+    ///
+    /// `name` labels it in metrics; `capacity` bounds the messages that wait or run.
+    pub fn start<A>(
+        &self,
+        name: impl Into<String>,
+        capacity: usize,
+        make: impl FnOnce(&mut Context<A>) -> A,
+    ) -> Mailbox<A>
+    where
+        A: Supervised + Actor<Context = Context<A>>,
+    {
+        let vitals = self.enrol(name.into(), capacity);
+        let mut context = Context::new();
+        let actor = make(&mut context);
+        let running = context.into_future(actor);
+        let mailbox = Mailbox::new(running.address(), Arc::clone(&vitals));
+        actix::spawn(Restarting::new(running, vitals));
+        mailbox
+    }
+
+    /// The same on another thread: for state that is hot enough to be split over arbiters.
+    ///
+    /// # Panics
+    /// If the arbiter has ended.
+    pub async fn start_in<A>(
+        &self,
+        arbiter: &ArbiterHandle,
+        name: impl Into<String> + Send + 'static,
+        capacity: usize,
+        make: impl FnOnce(&mut Context<A>) -> A + Send + 'static,
+    ) -> Mailbox<A>
+    where
+        A: Supervised + Actor<Context = Context<A>>,
+    {
+        let (there, here) = tokio::sync::oneshot::channel();
+        let supervision = self.clone();
+        arbiter.spawn_fn(move || {
+            let _ = there.send(supervision.start(name, capacity, make));
+        });
+        match here.await {
+            Ok(mailbox) => mailbox,
+            Err(_) => panic!("the arbiter ended before its actor started"),
+        }
+    }
+
+    /// The actors that restart without end.
+    pub fn storming(&self) -> Vec<String> {
+        self.all()
+            .iter()
+            .filter(|vitals| vitals.is_storming())
+            .map(|vitals| vitals.name().to_owned())
+            .collect()
+    }
+
+    /// The vital signs of every actor.
+    pub fn all(&self) -> Vec<Arc<Vitals>> {
+        self.actors.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn enrol(&self, name: String, capacity: usize) -> Arc<Vitals> {
+        let vitals = Arc::new(Vitals::new(name, capacity));
+        self.actors
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Arc::clone(&vitals));
+        vitals
+    }
+}

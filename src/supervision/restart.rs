@@ -1,0 +1,159 @@
+//! The future that runs an actor and begins it anew when it fails.
+
+use std::{
+    collections::VecDeque,
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Poll, ready},
+    time::Duration,
+};
+
+use actix::{Actor, Context, Supervised, dev::ContextFut};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, Sleep},
+};
+
+/// Restarts within [`STORM_WINDOW`] from which on an actor counts as failing for good.
+const STORM_RESTARTS: usize = 8;
+const STORM_WINDOW: Duration = Duration::from_secs(10);
+/// The pause before a restart doubles from the first to the last of these, so that a failing actor can't spin.
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+const LONGEST_PAUSE: Duration = Duration::from_millis(640);
+
+/// An actor's vital signs.
+#[derive(Debug)]
+pub struct Vitals {
+    name: String,
+    capacity: usize,
+    /// Free places; what is missing from `capacity` waits or runs.
+    pub(super) places: Arc<Semaphore>,
+    restarts: AtomicU64,
+    recent: Mutex<VecDeque<Instant>>,
+}
+
+impl Vitals {
+    pub(super) fn new(name: String, capacity: usize) -> Self {
+        Self {
+            name,
+            capacity,
+            places: Arc::new(Semaphore::new(capacity)),
+            restarts: AtomicU64::new(0),
+            recent: Mutex::default(),
+        }
+    }
+
+    /// What metrics call it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How many messages may wait or run.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// How many messages wait or run.
+    pub fn depth(&self) -> usize {
+        self.capacity.saturating_sub(self.places.available_permits())
+    }
+
+    /// How often it was restarted since the service started.
+    pub fn restarts(&self) -> u64 {
+        self.restarts.load(Ordering::Relaxed)
+    }
+
+    /// Whether it was restarted so often of late that it does no work: eight times in ten seconds.
+    pub fn is_storming(&self) -> bool {
+        self.recent_restarts(Instant::now()) >= STORM_RESTARTS
+    }
+
+    /// Counts a restart, and says how long to wait before it.
+    fn record_restart(&self) -> Duration {
+        let now = Instant::now();
+        let earlier = self.recent_restarts(now);
+        self.restarts.fetch_add(1, Ordering::Relaxed);
+        self.recent
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push_back(now);
+        FIRST_PAUSE
+            .saturating_mul(1 << earlier.min(16))
+            .min(LONGEST_PAUSE)
+    }
+
+    fn recent_restarts(&self, now: Instant) -> usize {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        while recent
+            .front()
+            .is_some_and(|&at| now.duration_since(at) > STORM_WINDOW)
+        {
+            recent.pop_front();
+        }
+        recent.len()
+    }
+}
+
+/// Runs one actor until nobody holds its address any more.
+pub(super) struct Restarting<A>
+where
+    A: Supervised + Actor<Context = Context<A>>,
+{
+    running: ContextFut<A, Context<A>>,
+    pause: Option<Pin<Box<Sleep>>>,
+    vitals: Arc<Vitals>,
+}
+
+impl<A> Restarting<A>
+where
+    A: Supervised + Actor<Context = Context<A>>,
+{
+    pub(super) fn new(running: ContextFut<A, Context<A>>, vitals: Arc<Vitals>) -> Self {
+        Self {
+            running,
+            pause: None,
+            vitals,
+        }
+    }
+}
+
+impl<A> Future for Restarting<A>
+where
+    A: Supervised + Actor<Context = Context<A>> + Unpin,
+{
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, task: &mut std::task::Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        loop {
+            if let Some(pause) = &mut this.pause {
+                ready!(pause.as_mut().poll(task));
+                this.pause = None;
+                let restarted = catch_unwind(AssertUnwindSafe(|| this.running.restart()));
+                if let Ok(false) = restarted {
+                    return Poll::Ready(()); // nobody can reach it any more
+                }
+            }
+            let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut this.running).poll(task)));
+            let how = match polled {
+                Ok(Poll::Pending) => return Poll::Pending,
+                Ok(Poll::Ready(())) if !this.running.ctx().connected() => return Poll::Ready(()),
+                Ok(Poll::Ready(())) => "stopped",
+                Err(_) => "panicked",
+            };
+            let pause = this.vitals.record_restart();
+            tracing::error!(
+                actor = this.vitals.name(),
+                how,
+                pause_ms = pause.as_millis(),
+                "actor is restarted"
+            );
+            this.pause = Some(Box::pin(tokio::time::sleep(pause)));
+        }
+    }
+}

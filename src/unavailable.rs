@@ -1,0 +1,63 @@
+//! What every room answers when a part that it needs is down, slow or full.
+
+use std::{error::Error as StdError, fmt};
+
+use thiserror::Error;
+
+/// A part of the service that can be away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    Database,
+    Redis,
+    SmsQueue,
+    PasswordHasher,
+    RateLimiter,
+}
+
+impl Part {
+    /// Its name in answers, logs and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Database => "database",
+            Self::Redis => "redis",
+            Self::SmsQueue => "sms_queue",
+            Self::PasswordHasher => "password_hasher",
+            Self::RateLimiter => "rate_limiter",
+        }
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A part is down, too slow, or full: the caller is asked to come back (503 with `Retry-After`).
+///
+/// The cause is for the log alone; whoever builds one keeps personal data out of it.
+#[derive(Debug, Error)]
+#[error("{part} is unavailable: {cause}")]
+pub struct Unavailable {
+    pub part: Part,
+    pub cause: Box<dyn StdError + Send + Sync>,
+}
+
+impl Unavailable {
+    pub fn new(part: Part, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self {
+            part,
+            cause: cause.into(),
+        }
+    }
+
+    /// It did not answer in time.
+    pub fn timed_out(part: Part) -> Self {
+        Self::new(part, "no answer in time")
+    }
+
+    /// It is at its bound.
+    pub fn full(part: Part) -> Self {
+        Self::new(part, "full")
+    }
+}

@@ -1,0 +1,254 @@
+//! Challenges and outbox in this process: for a laptop, a demo, one small machine. What is in flight is lost with it.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use super::{
+    challenge::{Bounds, SlotState, SlotVerdict},
+    store::{Attempt, ChallengeStore, Issue, IssueOutcome, Issued, Judged, OtpRules, Proof, Slot, Verdict},
+};
+use crate::{
+    clock::Clock,
+    limits::{Rider, gcra},
+    phone::PhoneDigest,
+    sms::{Lease, Outbox, OutboxEntry},
+    unavailable::{Part, Unavailable},
+};
+
+/// Phones that are remembered at once; beyond that nothing new is issued until some expire.
+const MAX_PHONES: usize = 1_000_000;
+
+/// The store.
+pub struct MemoryChallenges {
+    state: Mutex<State>,
+    rules: OtpRules,
+    lease: Duration,
+    clock: Arc<dyn Clock>,
+}
+
+#[derive(Default)]
+struct State {
+    slots: HashMap<(PhoneDigest, Slot), SlotState>,
+    /// When each phone may get its next code.
+    free_at: HashMap<PhoneDigest, i64>,
+    /// Theoretical arrival times (microseconds) of the riders' counters.
+    riders: HashMap<String, i64>,
+    /// Entries and when their lease ends.
+    outbox: HashMap<Uuid, (OutboxEntry, i64)>,
+    /// The size at which the next sweep for idle keys is worth its time.
+    sweep_at: usize,
+}
+
+impl MemoryChallenges {
+    /// An empty store. `lease` is how long a taken-over delivery is its taker's.
+    pub fn new(rules: OtpRules, lease: Duration, clock: Arc<dyn Clock>) -> Self {
+        Self { state: Mutex::default(), rules, lease, clock }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn bounds(&self) -> Bounds {
+        Bounds {
+            max_attempts: self.rules.max_attempts,
+            max_failures: self.rules.max_failures,
+            failure_window: millis(self.rules.failure_window),
+        }
+    }
+}
+
+impl State {
+    /// Spends every rider, or none if an enforced one refuses; the waits say what each would have.
+    fn ride(&mut self, riders: &[Rider], now_us: i64) -> Result<Vec<Duration>, Vec<Duration>> {
+        let decisions: Vec<_> = riders
+            .iter()
+            .map(|rider| {
+                let arrival = self.riders.get(&rider.key).copied();
+                gcra::decide(arrival, now_us, rider.emission_us, rider.burst)
+            })
+            .collect();
+        let waits = decisions
+            .iter()
+            .map(|decision| match decision {
+                gcra::Decision::Allow { .. } => Duration::ZERO,
+                gcra::Decision::Refuse { retry_after_us } => micros(*retry_after_us),
+            })
+            .collect::<Vec<_>>();
+        if riders.iter().zip(&waits).any(|(rider, wait)| rider.enforce && !wait.is_zero()) {
+            return Err(waits);
+        }
+        for (rider, decision) in riders.iter().zip(decisions) {
+            if let gcra::Decision::Allow { new_tat, .. } = decision {
+                self.riders.insert(rider.key.clone(), new_tat);
+            }
+        }
+        Ok(waits)
+    }
+
+    /// Forgets what no longer matters, whenever the store has doubled.
+    fn sweep(&mut self, now: i64, bounds: &Bounds) {
+        if self.slots.len() + self.free_at.len() + self.riders.len() < self.sweep_at.max(1024) {
+            return;
+        }
+        self.slots.retain(|_, slot| !slot.is_idle(now, bounds));
+        self.free_at.retain(|_, until| *until > now);
+        self.riders.retain(|_, arrival| *arrival > now * 1000);
+        self.sweep_at = 2 * (self.slots.len() + self.free_at.len() + self.riders.len());
+    }
+
+    /// The challenge that an entry would deliver, if it is still the one in force.
+    fn is_current(&self, entry: &OutboxEntry, now: i64) -> bool {
+        let Some(slot) = Slot::decode(&entry.slot) else { return false };
+        self.slots
+            .get(&(entry.phone_digest, slot))
+            .is_some_and(|slot| slot.live(Some(entry.challenge_id), now).is_some())
+    }
+}
+
+#[async_trait]
+impl ChallengeStore for MemoryChallenges {
+    async fn issue(&self, issue: &Issue<'_>) -> Result<Issued, Unavailable> {
+        let (now, bounds) = (self.clock.now_ms(), self.bounds());
+        let mut state = self.lock();
+        state.sweep(now, &bounds);
+        if state.slots.len() >= MAX_PHONES {
+            return Err(Unavailable::full(Part::Redis));
+        }
+        let refuse = |outcome| Ok(Issued { outcome, rider_waits: Vec::new() });
+        let key = (issue.phone, issue.slot);
+        let locked = state.slots.get(&key).map_or(0, |slot| slot.lock_wait(now, &bounds));
+        if locked > 0 {
+            return refuse(IssueOutcome::Locked { wait: micros(locked * 1000) });
+        }
+        let free_at = state.free_at.get(&issue.phone).copied().unwrap_or_default();
+        if free_at > now {
+            return refuse(IssueOutcome::Cooldown { wait: micros((free_at - now) * 1000) });
+        }
+        let rider_waits = match state.ride(issue.riders, now * 1000) {
+            Ok(waits) => waits,
+            Err(waits) => return Ok(Issued { outcome: IssueOutcome::Limited, rider_waits: waits }),
+        };
+        let expires = now + millis(self.rules.ttl);
+        state.free_at.insert(issue.phone, now + millis(self.rules.resend_cooldown));
+        state.slots.entry(key).or_default().issue(issue.challenge_id, issue.digest, issue.subject, expires);
+        let entry = issue.deliver.map(|delivery| OutboxEntry {
+            challenge_id: issue.challenge_id,
+            user_id: delivery.user_id,
+            phone_digest: issue.phone,
+            slot: issue.slot.encode(),
+            key_id: delivery.key_id.to_owned(),
+            expires_at_ms: expires,
+        });
+        if let (Some(entry), Some(delivery)) = (&entry, issue.deliver) {
+            state.outbox.insert(entry.challenge_id, (entry.clone(), now + millis(delivery.lease)));
+        }
+        Ok(Issued { outcome: IssueOutcome::Written { entry }, rider_waits })
+    }
+
+    async fn judge(&self, attempt: &Attempt<'_>) -> Result<Judged, Unavailable> {
+        let (now, bounds) = (self.clock.now_ms(), self.bounds());
+        let mut state = self.lock();
+        let rider_waits = match state.ride(attempt.riders, now * 1000) {
+            Ok(waits) => waits,
+            Err(rider_waits) => return Ok(Judged { verdict: Verdict::Limited, rider_waits }),
+        };
+        let mut longest_lock = 0;
+        let mut verdict = None;
+        for &slot in attempt.slots {
+            let Some(slot_state) = state.slots.get_mut(&(attempt.phone, slot)) else { continue };
+            let locked = slot_state.lock_wait(now, &bounds);
+            longest_lock = longest_lock.max(locked);
+            if locked > 0 {
+                continue;
+            }
+            verdict = match slot_state.judge(&attempt.digest, attempt.challenge_id, now, &bounds) {
+                SlotVerdict::Silent => continue,
+                SlotVerdict::Wrong { attempts_remaining } => Some(Verdict::Wrong { attempts_remaining }),
+                SlotVerdict::Exceeded => Some(Verdict::Exceeded),
+                SlotVerdict::Right { challenge_id, subject } => {
+                    Some(Verdict::Right(Proof { phone: attempt.phone, slot, challenge_id, subject }))
+                }
+            };
+            break;
+        }
+        let verdict = verdict.unwrap_or(match longest_lock {
+            0 => Verdict::Expired,
+            wait => Verdict::Locked { wait: micros(wait * 1000) },
+        });
+        Ok(Judged { verdict, rider_waits })
+    }
+
+    async fn reinstate(&self, proof: &Proof) -> Result<(), Unavailable> {
+        let now = self.clock.now_ms();
+        if let Some(slot) = self.lock().slots.get_mut(&(proof.phone, proof.slot)) {
+            slot.reinstate(proof.challenge_id, now);
+        }
+        Ok(())
+    }
+
+    async fn ping(&self) -> Result<(), Unavailable> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Outbox for MemoryChallenges {
+    async fn renew(&self, entry: &OutboxEntry) -> Result<Lease, Unavailable> {
+        let now = self.clock.now_ms();
+        let mut state = self.lock();
+        if !state.is_current(entry, now) {
+            state.outbox.remove(&entry.challenge_id);
+            return Ok(Lease::Gone);
+        }
+        match state.outbox.get_mut(&entry.challenge_id) {
+            Some((_, lease)) => *lease = now + millis(self.lease),
+            None => return Ok(Lease::Gone),
+        }
+        Ok(Lease::Held)
+    }
+
+    async fn acknowledge(&self, entry: &OutboxEntry) -> Result<(), Unavailable> {
+        self.lock().outbox.remove(&entry.challenge_id);
+        Ok(())
+    }
+
+    async fn hand_back(&self, entry: &OutboxEntry) -> Result<(), Unavailable> {
+        if let Some((_, lease)) = self.lock().outbox.get_mut(&entry.challenge_id) {
+            *lease = 0;
+        }
+        Ok(())
+    }
+
+    async fn take_over(&self, limit: usize) -> Result<Vec<OutboxEntry>, Unavailable> {
+        let now = self.clock.now_ms();
+        let mut state = self.lock();
+        let overdue = state.outbox.values().filter(|(_, lease)| *lease <= now).map(|(entry, _)| entry.clone());
+        let overdue: Vec<_> = overdue.take(limit).collect();
+        let (current, stale): (Vec<_>, Vec<_>) =
+            overdue.into_iter().partition(|entry| state.is_current(entry, now));
+        for entry in stale {
+            state.outbox.remove(&entry.challenge_id);
+        }
+        for entry in &current {
+            if let Some((_, lease)) = state.outbox.get_mut(&entry.challenge_id) {
+                *lease = now + millis(self.lease);
+            }
+        }
+        Ok(current)
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn micros(micros: i64) -> Duration {
+    Duration::from_micros(u64::try_from(micros).unwrap_or_default())
+}

@@ -1,0 +1,276 @@
+//! Challenges and outbox in Redis, for any number of instances: one script a step, one slot of a Cluster a script.
+//!
+//! Keys, all under the phone's partition: `o:<phone digest>:<slot>` a slot (hash), `c:<phone digest>` the cooldown
+//! (string), `x` the outbox of the partition (sorted set, scored by the end of the lease), and the riders' counters.
+
+use std::{
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicI64, AtomicU8, Ordering},
+    },
+    time::Duration,
+};
+
+use ::redis::{FromRedisValue, ParsingError, Script, ScriptInvocation, Value};
+use async_trait::async_trait;
+
+use super::store::{Attempt, ChallengeStore, Issue, IssueOutcome, Issued, Judged, OtpRules, Proof, Verdict, decode_id, encode_id};
+use crate::{
+    limits::Rider,
+    phone::PhoneDigest,
+    redis::{PARTITIONS, RedisLink},
+    sms::{Lease, Outbox, OutboxEntry},
+    unavailable::{Part, Unavailable},
+};
+
+macro_rules! script {
+    ($file:literal) => {
+        LazyLock::new(|| {
+            Script::new(concat!(include_str!("../limits/gcra.lua"), include_str!("slot.lua"), include_str!($file)))
+        })
+    };
+}
+
+static ISSUE: LazyLock<Script> = script!("issue.lua");
+static JUDGE: LazyLock<Script> = script!("judge.lua");
+static REINSTATE: LazyLock<Script> = script!("reinstate.lua");
+static RENEW: LazyLock<Script> = script!("renew.lua");
+static TAKE_OVER: LazyLock<Script> = script!("take_over.lua");
+
+/// The store.
+pub struct RedisChallenges {
+    link: Arc<RedisLink>,
+    rules: OtpRules,
+    lease: Duration,
+    /// Milliseconds by which a test moves Redis's clock; 0 in life.
+    clock_offset: Arc<AtomicI64>,
+    /// Where the next sweep for overdue deliveries begins.
+    next_partition: AtomicU8,
+}
+
+impl RedisChallenges {
+    /// A store behind `link`. `lease` is how long a taken-over delivery is its taker's; `clock_offset` (milliseconds)
+    /// moves the store's clock in tests.
+    pub fn new(link: Arc<RedisLink>, rules: OtpRules, lease: Duration, clock_offset: Arc<AtomicI64>) -> Self {
+        Self { link, rules, lease, clock_offset, next_partition: AtomicU8::new(0) }
+    }
+
+    fn offset(&self) -> i64 {
+        self.clock_offset.load(Ordering::Relaxed)
+    }
+
+    fn slot_key(&self, phone: PhoneDigest, slot: &str) -> String {
+        self.link.key(phone.partition(PARTITIONS), &format!("o:{}:{slot}", phone.encode()))
+    }
+
+    fn outbox_key(&self, partition: u8) -> String {
+        self.link.key(partition, "x")
+    }
+
+    fn ride(&self, invocation: &mut ScriptInvocation<'_>, phone: PhoneDigest, riders: &[Rider]) {
+        for rider in riders {
+            invocation.key(self.link.key(phone.partition(PARTITIONS), &rider.key));
+            invocation.arg(rider.emission_us).arg(rider.burst).arg(u8::from(rider.enforce));
+        }
+    }
+}
+
+#[async_trait]
+impl ChallengeStore for RedisChallenges {
+    async fn issue(&self, issue: &Issue<'_>) -> Result<Issued, Unavailable> {
+        let partition = issue.phone.partition(PARTITIONS);
+        let slot = issue.slot.encode();
+        let member = issue.deliver.map(|delivery| {
+            let (challenge, user) = (encode_id(issue.challenge_id), encode_id(delivery.user_id));
+            format!("{challenge}|{user}|{}|{slot}|{}|", issue.phone.encode(), delivery.key_id)
+        });
+        let lease = issue.deliver.map_or(Duration::ZERO, |delivery| delivery.lease);
+        let (outcome, number, waits): (String, i64, Waits) = self
+            .link
+            .eval(&ISSUE, |script| {
+                script
+                    .key(self.slot_key(issue.phone, &slot))
+                    .key(self.link.key(partition, &format!("c:{}", issue.phone.encode())))
+                    .key(self.outbox_key(partition))
+                    .arg(self.offset())
+                    .arg(encode_id(issue.challenge_id))
+                    .arg(issue.digest.as_bytes())
+                    .arg(millis(self.rules.ttl))
+                    .arg(millis(self.rules.resend_cooldown))
+                    .arg(self.rules.max_failures)
+                    .arg(millis(self.rules.failure_window))
+                    .arg(issue.subject.map(encode_id).unwrap_or_default())
+                    .arg(member.as_deref().unwrap_or_default())
+                    .arg(millis(lease));
+                self.ride(script, issue.phone, issue.riders);
+            })
+            .await?;
+        let outcome = match outcome.as_str() {
+            "written" => {
+                let entry = issue.deliver.map(|delivery| OutboxEntry {
+                    challenge_id: issue.challenge_id,
+                    user_id: delivery.user_id,
+                    phone_digest: issue.phone,
+                    slot,
+                    key_id: delivery.key_id.to_owned(),
+                    expires_at_ms: number,
+                });
+                IssueOutcome::Written { entry }
+            }
+            "cooldown" => IssueOutcome::Cooldown { wait: from_millis(number) },
+            "locked" => IssueOutcome::Locked { wait: from_millis(number) },
+            "limited" => IssueOutcome::Limited,
+            _ => return Err(unknown_answer()),
+        };
+        Ok(Issued { outcome, rider_waits: waits.0 })
+    }
+
+    async fn judge(&self, attempt: &Attempt<'_>) -> Result<Judged, Unavailable> {
+        let (verdict, number, waits, index, challenge, subject): (String, i64, Waits, usize, String, String) = self
+            .link
+            .eval(&JUDGE, |script| {
+                for slot in attempt.slots {
+                    script.key(self.slot_key(attempt.phone, &slot.encode()));
+                }
+                script
+                    .arg(self.offset())
+                    .arg(attempt.digest.as_bytes())
+                    .arg(attempt.challenge_id.map(encode_id).unwrap_or_default())
+                    .arg(self.rules.max_attempts)
+                    .arg(self.rules.max_failures)
+                    .arg(millis(self.rules.failure_window))
+                    .arg(attempt.slots.len());
+                self.ride(script, attempt.phone, attempt.riders);
+            })
+            .await?;
+        let verdict = match verdict.as_str() {
+            "right" => {
+                let slot = index.checked_sub(1).and_then(|index| attempt.slots.get(index).copied());
+                let (Some(slot), Some(challenge_id)) = (slot, decode_id(&challenge)) else {
+                    return Err(unknown_answer());
+                };
+                Verdict::Right(Proof { phone: attempt.phone, slot, challenge_id, subject: decode_id(&subject) })
+            }
+            "wrong" => Verdict::Wrong { attempts_remaining: u8::try_from(number).unwrap_or_default() },
+            "exceeded" => Verdict::Exceeded,
+            "expired" => Verdict::Expired,
+            "locked" => Verdict::Locked { wait: from_millis(number) },
+            "limited" => Verdict::Limited,
+            _ => return Err(unknown_answer()),
+        };
+        Ok(Judged { verdict, rider_waits: waits.0 })
+    }
+
+    async fn reinstate(&self, proof: &Proof) -> Result<(), Unavailable> {
+        self.link
+            .eval(&REINSTATE, |script| {
+                script
+                    .key(self.slot_key(proof.phone, &proof.slot.encode()))
+                    .arg(self.offset())
+                    .arg(encode_id(proof.challenge_id));
+            })
+            .await
+    }
+
+    async fn ping(&self) -> Result<(), Unavailable> {
+        self.link.ping().await
+    }
+}
+
+#[async_trait]
+impl Outbox for RedisChallenges {
+    async fn renew(&self, entry: &OutboxEntry) -> Result<Lease, Unavailable> {
+        let held: bool = self
+            .link
+            .eval(&RENEW, |script| {
+                script
+                    .key(self.outbox_key(entry.phone_digest.partition(PARTITIONS)))
+                    .key(self.slot_key(entry.phone_digest, &entry.slot))
+                    .arg(self.offset())
+                    .arg(member(entry))
+                    .arg(encode_id(entry.challenge_id))
+                    .arg(millis(self.lease));
+            })
+            .await?;
+        Ok(if held { Lease::Held } else { Lease::Gone })
+    }
+
+    async fn acknowledge(&self, entry: &OutboxEntry) -> Result<(), Unavailable> {
+        let mut pipeline = ::redis::pipe();
+        let outbox = self.outbox_key(entry.phone_digest.partition(PARTITIONS));
+        pipeline.zrem(outbox, member(entry)).ignore();
+        self.link.pipeline(&pipeline).await
+    }
+
+    async fn hand_back(&self, entry: &OutboxEntry) -> Result<(), Unavailable> {
+        let mut pipeline = ::redis::pipe();
+        let outbox = self.outbox_key(entry.phone_digest.partition(PARTITIONS));
+        pipeline.cmd("ZADD").arg(outbox).arg("XX").arg(0).arg(member(entry)).ignore();
+        self.link.pipeline(&pipeline).await
+    }
+
+    /// Looks at every partition once at most, beginning where the last sweep ended, so that none starves.
+    async fn take_over(&self, limit: usize) -> Result<Vec<OutboxEntry>, Unavailable> {
+        let mut taken = Vec::new();
+        for _ in 0..PARTITIONS {
+            if taken.len() >= limit {
+                break;
+            }
+            let partition = self.next_partition.fetch_add(1, Ordering::Relaxed) % PARTITIONS;
+            let members: Vec<String> = self
+                .link
+                .eval(&TAKE_OVER, |script| {
+                    script
+                        .key(self.outbox_key(partition))
+                        .arg(self.offset())
+                        .arg(millis(self.lease))
+                        .arg(limit - taken.len());
+                })
+                .await?;
+            taken.extend(members.iter().filter_map(|member| parse_member(member)));
+        }
+        Ok(taken)
+    }
+}
+
+/// The waits of the riders, in microseconds on the wire.
+struct Waits(Vec<Duration>);
+
+impl FromRedisValue for Waits {
+    fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
+        let micros = Vec::<i64>::from_redis_value(value)?;
+        let duration = |micros| Duration::from_micros(u64::try_from(micros).unwrap_or_default());
+        Ok(Self(micros.into_iter().map(duration).collect()))
+    }
+}
+
+fn member(entry: &OutboxEntry) -> String {
+    let (challenge, user) = (encode_id(entry.challenge_id), encode_id(entry.user_id));
+    let OutboxEntry { slot, key_id, expires_at_ms, .. } = entry;
+    format!("{challenge}|{user}|{}|{slot}|{key_id}|{expires_at_ms}", entry.phone_digest.encode())
+}
+
+fn parse_member(member: &str) -> Option<OutboxEntry> {
+    let mut parts = member.split('|');
+    let mut next = || parts.next();
+    Some(OutboxEntry {
+        challenge_id: decode_id(next()?)?,
+        user_id: decode_id(next()?)?,
+        phone_digest: PhoneDigest::decode(next()?)?,
+        slot: next()?.to_owned(),
+        key_id: next()?.to_owned(),
+        expires_at_ms: next()?.parse().ok()?,
+    })
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn from_millis(millis: i64) -> Duration {
+    Duration::from_millis(u64::try_from(millis).unwrap_or_default())
+}
+
+fn unknown_answer() -> Unavailable {
+    Unavailable::new(Part::Redis, "an answer that no script of ours gives")
+}

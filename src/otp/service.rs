@@ -1,0 +1,306 @@
+//! The way of a code, from the request to the SMS and from the typed digits to the verified phone.
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use thiserror::Error;
+use uuid::Uuid;
+
+use super::{
+    code::{CodeDigest, OtpCode},
+    store::{
+        Attempt, ChallengeStore, Delivery, Issue, IssueOutcome, OtpRules, Proof, Slot, Verdict,
+    },
+};
+use crate::{
+    accounts::{AccountStore, Claimant, Claims, User, Verification},
+    clock::Clock,
+    entropy::Entropy,
+    limits::{Admission, Denied, Limiter, Operation, Refusal, Scope, Subject},
+    phone::{PhoneDigest, PhoneNumber},
+    secrets::Keyring,
+    sms::{CodeBook, OutboxEntry, Recipient, SmsJob, SmsQueue},
+    unavailable::Unavailable,
+};
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The client's address.
+    pub ip: IpAddr,
+    /// The user whose token came along, if one did.
+    pub user: Option<User>,
+}
+
+/// A code that is on its way, or seems to be: a phone that gets none is answered alike.
+#[derive(Debug, Clone, Copy)]
+pub struct Sent {
+    pub challenge_id: Uuid,
+    pub expires_in: Duration,
+    pub resend_after: Duration,
+}
+
+/// Why no code was sent, or a code was not taken.
+#[derive(Debug, Error)]
+pub enum OtpError {
+    #[error("the code is wrong")]
+    Wrong { attempts_remaining: u8 },
+    #[error("too many wrong codes for this challenge")]
+    AttemptsExceeded,
+    #[error("no live code")]
+    Expired,
+    #[error("several accounts claim the phone")]
+    AmbiguousClaim,
+    #[error("the phone is verified on another account")]
+    PhoneTaken,
+    #[error("a public challenge is judged with its id alone")]
+    ChallengeIdRequired,
+    #[error("a code was sent to the phone moments ago")]
+    Cooldown(Refusal),
+    #[error("refused by a rate limit")]
+    Limited(Refusal),
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+impl From<Denied> for OtpError {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Refused(refusal) => Self::Limited(refusal),
+            Denied::Unavailable(unavailable) => Self::Unavailable(unavailable),
+        }
+    }
+}
+
+/// What the service needs of the other rooms.
+#[derive(Clone)]
+pub struct Otp {
+    pub rules: OtpRules,
+    pub challenges: Arc<dyn ChallengeStore>,
+    pub accounts: Arc<dyn AccountStore>,
+    pub keyring: Arc<Keyring>,
+    pub limiter: Limiter,
+    pub queue: SmsQueue,
+    /// How long this process has to deliver what it accepted, before another may.
+    pub lease: Duration,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl Otp {
+    /// Issues a code for a phone and hands its SMS to the dispatcher; waits for no provider.
+    ///
+    /// A phone that no account claims, that is verified already, or that is not the signed-in user's gets a decoy: a
+    /// challenge like any other whose code nobody has.
+    ///
+    /// # Errors
+    /// `Cooldown`, `Limited` or `Unavailable`; nothing was sent then.
+    pub async fn send(&self, caller: &Caller, phone: &PhoneNumber) -> Result<Sent, OtpError> {
+        let place = self.queue.reserve()?;
+        let keys = self.keyring.current();
+        let digest = PhoneDigest::of(phone, &keys.phone);
+        let admission = self.limiter.admit(Operation::OtpSend, &subject(caller, phone, digest)).await?;
+        let claims = self.accounts.claims(phone).await?;
+        let recipient = recipient(caller, phone, &claims);
+
+        let challenge_id = self.entropy.uuid();
+        let code = OtpCode::derive(&keys.code, challenge_id, self.rules.length);
+        let issued = self
+            .challenges
+            .issue(&Issue {
+                phone: digest,
+                slot: caller.user.as_ref().map_or(Slot::Public, |user| Slot::User(user.id)),
+                challenge_id,
+                digest: match recipient {
+                    Some(_) => CodeDigest::of(keys, phone, &code),
+                    None => CodeDigest::unmatchable(self.entropy.bytes()),
+                },
+                subject: claims.sole_claimant,
+                deliver: recipient.map(|user_id| Delivery { user_id, key_id: &keys.id, lease: self.lease }),
+                riders: &admission.riders,
+            })
+            .await?;
+        let refused = self.limiter.settle_riders(&admission, &issued.rider_waits);
+        let entry = match issued.outcome {
+            IssueOutcome::Written { entry } => entry,
+            IssueOutcome::Cooldown { wait } => return Err(OtpError::Cooldown(self.cooldown(wait))),
+            IssueOutcome::Locked { wait } => return Err(OtpError::Limited(self.locked(wait))),
+            IssueOutcome::Limited => return Err(limited(refused)),
+        };
+        metrics::counter!("ringback_otp_issued_total", "kind" => if entry.is_some() { "sms" } else { "decoy" })
+            .increment(1);
+        if let Some(entry) = entry {
+            self.queue.submit(place, SmsJob { entry, recipient: Recipient { phone: phone.clone(), code } });
+        }
+        Ok(Sent { challenge_id, expires_in: self.rules.ttl, resend_after: self.rules.resend_cooldown })
+    }
+
+    /// Judges a code, and marks the phone verified on the account it belongs to.
+    ///
+    /// # Errors
+    /// Every way in which a code is not taken; only `Unavailable` and `AmbiguousClaim` leave a right one good.
+    pub async fn verify(
+        &self,
+        caller: &Caller,
+        phone: &PhoneNumber,
+        code: &OtpCode,
+        challenge_id: Option<Uuid>,
+    ) -> Result<(), OtpError> {
+        if self.rules.require_challenge_id && caller.user.is_none() && challenge_id.is_none() {
+            return Err(OtpError::ChallengeIdRequired);
+        }
+        let outcome = self.judge_and_mark(caller, phone, code, challenge_id).await;
+        metrics::counter!("ringback_otp_verdicts_total", "verdict" => verdict_label(&outcome)).increment(1);
+        outcome
+    }
+
+    async fn judge_and_mark(
+        &self,
+        caller: &Caller,
+        phone: &PhoneNumber,
+        code: &OtpCode,
+        challenge_id: Option<Uuid>,
+    ) -> Result<(), OtpError> {
+        let digest = PhoneDigest::of(phone, &self.keyring.current().phone);
+        let admission = self.limiter.admit(Operation::OtpVerify, &subject(caller, phone, digest)).await?;
+        let proof = match self.judge(caller, phone, code, challenge_id, &admission).await? {
+            Verdict::Right(proof) => proof,
+            Verdict::Wrong { attempts_remaining } => return Err(OtpError::Wrong { attempts_remaining }),
+            Verdict::Exceeded => return Err(OtpError::AttemptsExceeded),
+            Verdict::Expired => return Err(OtpError::Expired),
+            Verdict::Locked { wait } => return Err(OtpError::Limited(self.locked(wait))),
+            Verdict::Limited => return Err(limited(None)),
+        };
+        let claimant = caller.user.as_ref().map_or(Claimant::Anyone, |user| Claimant::User(user.id));
+        let (this, phone) = (self.clone(), phone.clone());
+        // On a task of its own: a client that hangs up must not leave a used code without its effect.
+        match tokio::spawn(async move { this.mark(&phone, &claimant, &proof).await }).await {
+            Ok(outcome) => outcome,
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        }
+    }
+
+    /// Asks the store for its verdict, under each secret in force: a code issued before a rotation is still good.
+    async fn judge(
+        &self,
+        caller: &Caller,
+        phone: &PhoneNumber,
+        code: &OtpCode,
+        challenge_id: Option<Uuid>,
+        admission: &Admission,
+    ) -> Result<Verdict, OtpError> {
+        let slots: &[Slot] = match &caller.user {
+            None => &[Slot::Public],
+            // Someone else's phone: a stranger's attempts must not be spent, nor his code used.
+            Some(user) if user.phone != *phone => &[Slot::User(user.id)],
+            Some(user) => &[Slot::User(user.id), Slot::Public],
+        };
+        let mut riders = admission.riders.as_slice();
+        for keys in self.keyring.all() {
+            let attempt = Attempt {
+                phone: PhoneDigest::of(phone, &keys.phone),
+                slots,
+                challenge_id,
+                digest: CodeDigest::of(keys, phone, code),
+                riders,
+            };
+            let judged = self.challenges.judge(&attempt).await?;
+            if !riders.is_empty()
+                && let Some(refusal) = self.limiter.settle_riders(admission, &judged.rider_waits)
+            {
+                return Err(OtpError::Limited(refusal));
+            }
+            riders = &[]; // counted once, under the current secret
+            if judged.verdict != Verdict::Expired {
+                return Ok(judged.verdict);
+            }
+        }
+        Ok(Verdict::Expired)
+    }
+
+    /// Lets a right code take effect, or leaves it good where it couldn't.
+    async fn mark(&self, phone: &PhoneNumber, claimant: &Claimant, proof: &Proof) -> Result<(), OtpError> {
+        let now = self.clock.now();
+        match self.accounts.verify_phone(phone, claimant, now).await {
+            Ok(Verification::Verified(_)) => Ok(()),
+            // The UPDATE of an earlier try that was answered 503 did take effect.
+            Ok(Verification::AlreadyVerified(id)) if *claimant == Claimant::User(id) || proof.subject == Some(id) => Ok(()),
+            Ok(Verification::AlreadyVerified(_) | Verification::Taken) => Err(OtpError::PhoneTaken),
+            Ok(Verification::NoClaim) => Err(OtpError::Expired),
+            Ok(Verification::Ambiguous) => {
+                self.challenges.reinstate(proof).await?;
+                Err(OtpError::AmbiguousClaim)
+            }
+            Err(unavailable) => {
+                if let Err(error) = self.challenges.reinstate(proof).await {
+                    tracing::error!(%error, "a right code is lost: neither the database nor the store of codes answered");
+                }
+                Err(unavailable.into())
+            }
+        }
+    }
+
+    fn cooldown(&self, wait: Duration) -> Refusal {
+        let per = self.rules.resend_cooldown;
+        Refusal { rule: "otp-resend-cooldown".into(), scope: Scope::Cluster, retry_after: wait, quota: 1, per }
+    }
+
+    fn locked(&self, wait: Duration) -> Refusal {
+        Refusal {
+            rule: "otp-max-failures".into(),
+            scope: Scope::Cluster,
+            retry_after: wait,
+            quota: self.rules.max_failures,
+            per: self.rules.failure_window,
+        }
+    }
+}
+
+/// The dispatcher's way back from an outbox entry, which holds neither phone nor code, to what is sent.
+pub struct Recipients {
+    pub accounts: Arc<dyn AccountStore>,
+    pub keyring: Arc<Keyring>,
+    pub code_length: u8,
+}
+
+#[async_trait]
+impl CodeBook for Recipients {
+    async fn recipient(&self, entry: &OutboxEntry) -> Result<Option<Recipient>, Unavailable> {
+        let Some(keys) = self.keyring.find(&entry.key_id) else { return Ok(None) };
+        let Some(phone) = self.accounts.phone_of(entry.user_id).await? else { return Ok(None) };
+        if PhoneDigest::of(&phone, &keys.phone) != entry.phone_digest {
+            return Ok(None);
+        }
+        let code = OtpCode::derive(&keys.code, entry.challenge_id, self.code_length);
+        Ok(Some(Recipient { phone, code }))
+    }
+}
+
+/// To whose account the code goes, if to any.
+fn recipient(caller: &Caller, phone: &PhoneNumber, claims: &Claims) -> Option<Uuid> {
+    if claims.verified_by.is_some() {
+        return None;
+    }
+    match &caller.user {
+        None => claims.any_claimant,
+        Some(user) => (user.phone == *phone && !user.phone_verified).then_some(user.id),
+    }
+}
+
+fn subject(caller: &Caller, phone: &PhoneNumber, digest: PhoneDigest) -> Subject {
+    Subject::new(caller.ip).with_phone(phone.clone(), digest).with_user(caller.user.as_ref().map(|user| user.id))
+}
+
+fn verdict_label(outcome: &Result<(), OtpError>) -> &'static str {
+    match outcome {
+        Ok(()) => "right",
+        Err(OtpError::Wrong { .. }) => "wrong",
+        Err(OtpError::AttemptsExceeded) => "exceeded",
+        Err(OtpError::Expired) => "expired",
+        Err(OtpError::AmbiguousClaim) => "ambiguous",
+        Err(OtpError::PhoneTaken) => "taken",
+        Err(OtpError::ChallengeIdRequired) => "no_challenge_id",
+        Err(OtpError::Cooldown(_) | OtpError::Limited(_)) => "limited",
+        Err(OtpError::Unavailable(_)) => "unavailable",
+    }
+}

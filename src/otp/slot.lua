@@ -1,0 +1,38 @@
+-- What the scripts on slots share; limits/gcra.lua stands before it. A slot is a hash:
+--   i challenge id  d code digest  e expires (ms)  a attempts  u used  s subject  f failures  l time of the last one (ms)
+
+-- How long (ms) the slot stays locked for its failures, 0 if it is not.
+local function lock_wait(slot, now, max_failures, window)
+  local failures, last = unpack(redis.call('HMGET', slot, 'f', 'l'))
+  if not failures or tonumber(failures) < max_failures then return 0 end
+  return math.max(0, tonumber(last) + window - now)
+end
+
+-- Counts a wrong code; a run of them ends when none came for a whole window.
+local function fail(slot, now, window, expires)
+  local last = tonumber(redis.call('HGET', slot, 'l') or '0')
+  local failures = tonumber(redis.call('HGET', slot, 'f') or '0')
+  if last + window <= now then failures = 0 end
+  redis.call('HSET', slot, 'f', failures + 1, 'l', now)
+  redis.call('PEXPIRE', slot, math.max(window, expires - now))
+end
+
+-- Spends the riders, whose counters are KEYS[first_key..] and numbers ARGV[first_arg..], or none of them if an enforced
+-- one refuses. Gives whether one did, and the wait in microseconds that each would ask for.
+local function ride(first_key, first_arg, now_us)
+  local waits, counters, refused = {}, {}, false
+  for index = 1, #KEYS - first_key + 1 do
+    local key, at = KEYS[first_key + index - 1], first_arg + (index - 1) * 3
+    local allowed, counter, rest = gcra(key, now_us, tonumber(ARGV[at]), tonumber(ARGV[at + 1]))
+    if allowed then
+      counters[key], waits[index] = counter, 0
+    else
+      waits[index] = rest
+      refused = refused or ARGV[at + 2] == '1'
+    end
+  end
+  if not refused then
+    for key, counter in pairs(counters) do gcra_write(key, now_us, counter) end
+  end
+  return refused, waits
+end

@@ -1,0 +1,190 @@
+//! Where challenges live: the contract that Redis and the in-process store both keep.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use uuid::Uuid;
+
+use super::code::CodeDigest;
+use crate::{limits::Rider, phone::PhoneDigest, sms::OutboxEntry, unavailable::Unavailable};
+
+/// What a code costs and how long it lives (`[otp]` in the configuration).
+#[derive(Debug, Clone)]
+pub struct OtpRules {
+    /// How long a code is good, by the store's clock.
+    pub ttl: Duration,
+    /// Wrong codes that a challenge survives, less one: the last of them ends it.
+    pub max_attempts: u8,
+    /// Digits of a code.
+    pub length: u8,
+    /// The least time between two codes to one phone, whoever asks.
+    pub resend_cooldown: Duration,
+    /// Wrong codes across challenges after which a slot is locked (NIST SP 800-63B section 3.2.2: throttling).
+    pub max_failures: u32,
+    /// How long a slot stays locked, and how long after the last wrong code they are all forgotten.
+    pub failure_window: Duration,
+    /// Whether a public challenge is judged with its id alone.
+    pub require_challenge_id: bool,
+}
+
+/// Whose challenge of a phone: each phone has one public slot, and one for each user who asked with his token.
+///
+/// What is spent in one slot (attempts, failures) is not spent in another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Slot {
+    /// Asked for without a token: whoever has the code may use it.
+    Public,
+    /// Asked for with a token: that user's alone.
+    User(Uuid),
+}
+
+impl Slot {
+    /// Its name in keys and outbox entries: `p`, or the user's identifier.
+    pub fn encode(self) -> String {
+        match self {
+            Self::Public => "p".to_owned(),
+            Self::User(id) => encode_id(id),
+        }
+    }
+
+    /// Takes back a name that [`Slot::encode`] gave.
+    pub fn decode(name: &str) -> Option<Self> {
+        if name == "p" { Some(Self::Public) } else { decode_id(name).map(Self::User) }
+    }
+}
+
+/// An identifier in 22 characters of base64url.
+pub(super) fn encode_id(id: Uuid) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(id.as_bytes())
+}
+
+pub(super) fn decode_id(text: &str) -> Option<Uuid> {
+    Uuid::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(text).ok()?).ok()
+}
+
+/// A challenge to be written.
+#[derive(Debug, Clone)]
+pub struct Issue<'a> {
+    pub phone: PhoneDigest,
+    pub slot: Slot,
+    pub challenge_id: Uuid,
+    pub digest: CodeDigest,
+    /// The user that a public challenge was meant for, if exactly one claimed the phone.
+    pub subject: Option<Uuid>,
+    /// To whose account the SMS goes and which secret derives its code; `None` for a decoy, which gets no SMS.
+    pub deliver: Option<Delivery<'a>>,
+    /// Cluster rules on the phone, counted in the same step.
+    pub riders: &'a [Rider],
+}
+
+/// What the outbox needs to know beside the challenge.
+#[derive(Debug, Clone, Copy)]
+pub struct Delivery<'a> {
+    pub user_id: Uuid,
+    pub key_id: &'a str,
+    /// How long this process has before another may take the delivery over.
+    pub lease: Duration,
+}
+
+/// What became of an [`Issue`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issued {
+    pub outcome: IssueOutcome,
+    /// For each rider, how long it would have the caller wait; zero where it admits.
+    pub rider_waits: Vec<Duration>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IssueOutcome {
+    /// Written; any earlier challenge of the slot is replaced. The entry is `None` for a decoy.
+    Written { entry: Option<OutboxEntry> },
+    /// A code went to this phone less than the cooldown ago.
+    Cooldown { wait: Duration },
+    /// Too many wrong codes: nothing is sent until they are forgotten.
+    Locked { wait: Duration },
+    /// An enforced rider refused.
+    Limited,
+}
+
+/// A code to be judged.
+#[derive(Debug, Clone)]
+pub struct Attempt<'a> {
+    pub phone: PhoneDigest,
+    /// Slots in the order in which they are looked at: the first that has a challenge judges the code.
+    pub slots: &'a [Slot],
+    /// If given, only this challenge may judge it.
+    pub challenge_id: Option<Uuid>,
+    pub digest: CodeDigest,
+    /// Cluster rules on the phone, counted in the same step.
+    pub riders: &'a [Rider],
+}
+
+/// What became of an [`Attempt`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judged {
+    pub verdict: Verdict,
+    /// As in [`Issued`].
+    pub rider_waits: Vec<Duration>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The code is right, and used up by this very answer.
+    Right(Proof),
+    /// Wrong, and counted; so many tries are left (never zero).
+    Wrong { attempts_remaining: u8 },
+    /// The last try was spent, now or earlier.
+    Exceeded,
+    /// No live challenge: expired, used, replaced, never issued, or another id.
+    Expired,
+    /// Too many wrong codes across challenges: nothing was judged.
+    Locked { wait: Duration },
+    /// An enforced rider refused: nothing was judged.
+    Limited,
+}
+
+/// A consumed challenge: what a right code proves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proof {
+    pub phone: PhoneDigest,
+    pub slot: Slot,
+    pub challenge_id: Uuid,
+    /// As in [`Issue`].
+    pub subject: Option<Uuid>,
+}
+
+/// Keeps challenges. Every method is one atomic step where the state lives; time is the store's own.
+#[async_trait]
+pub trait ChallengeStore: Send + Sync {
+    /// MUST, in one step: answer `Locked` while the slot is, `Cooldown` while the phone's runs, `Limited` if an
+    /// enforced rider refuses (spending nothing of any rider in these three cases); else spend the riders, start the
+    /// cooldown, replace the slot's challenge by one with all attempts, keep the slot's failures, and, with a
+    /// delivery, put a leased entry into the outbox.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the store is away or full; whether it was written is unknown then, but nothing was sent.
+    async fn issue(&self, issue: &Issue<'_>) -> Result<Issued, Unavailable>;
+
+    /// MUST, in one step: answer `Limited` if an enforced rider refuses (spending nothing); else take the first slot
+    /// with an unexpired, unused challenge (of the given id, if one is given) and judge the code by it, whatever the
+    /// concurrency: at most `max_attempts` codes are judged, a right one uses the challenge up, a wrong one counts as
+    /// an attempt and as a failure of the slot. While the slot is locked nothing is judged.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the store is away; an attempt may have been spent.
+    async fn judge(&self, attempt: &Attempt<'_>) -> Result<Judged, Unavailable>;
+
+    /// MUST make a consumed challenge good again, if it has neither expired nor been replaced: for when a right code
+    /// could not take effect.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the store is away; the user needs a new code then.
+    async fn reinstate(&self, proof: &Proof) -> Result<(), Unavailable>;
+
+    /// Whether it answers.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when it doesn't.
+    async fn ping(&self) -> Result<(), Unavailable>;
+}

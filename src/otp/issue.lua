@@ -4,7 +4,7 @@
 -- ARGV  1 clock offset ms  2 challenge id  3 code digest  4 ttl ms  5 cooldown ms  6 max failures
 --       7 failure window ms  8 subject  9 outbox member without its expiry, '' for a decoy  10 lease ms
 --       11.. a triple for each rider: emission us, burst, '1' if enforced
--- gives {outcome, number, {wait us of each rider}}
+-- gives {outcome, number, {verdicts of the riders}}
 local slot, cooldown_key, outbox = KEYS[1], KEYS[2], KEYS[3]
 local now_us = gcra_now(tonumber(ARGV[1]))
 local now = math.floor(now_us / 1000)
@@ -16,8 +16,8 @@ if locked > 0 then return {'locked', locked, {}} end
 local free_at = tonumber(redis.call('GET', cooldown_key) or '0')
 if free_at > now then return {'cooldown', free_at - now, {}} end
 
-local refused, waits = ride(4, 11, now_us)
-if refused then return {'limited', 0, waits} end
+local refused, riders = ride(4, 11, now_us)
+if refused then return {'limited', 0, riders} end
 
 local ttl, cooldown = tonumber(ARGV[4]), tonumber(ARGV[5])
 local expires = now + ttl
@@ -27,4 +27,4 @@ redis.call('PEXPIRE', slot, math.max(ttl, redis.call('HEXISTS', slot, 'f') == 1 
 if ARGV[9] ~= '' then
   redis.call('ZADD', outbox, now + tonumber(ARGV[10]), ARGV[9] .. expires)
 end
-return {'written', expires, waits}
+return {'written', expires, riders}

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    limits::{Rider, gcra},
+    limits::{MemoryCounters, refuses},
     phone::PhoneDigest,
     sms::{Lease, Outbox, OutboxEntry},
     unavailable::{Part, Unavailable},
@@ -27,6 +27,7 @@ const MAX_PHONES: usize = 1_000_000;
 /// The store.
 pub struct MemoryChallenges {
     state: Mutex<State>,
+    counters: Arc<MemoryCounters>,
     rules: OtpRules,
     lease: Duration,
     clock: Arc<dyn Clock>,
@@ -37,8 +38,6 @@ struct State {
     slots: HashMap<(PhoneDigest, Slot), SlotState>,
     /// When each phone may get its next code.
     free_at: HashMap<PhoneDigest, i64>,
-    /// Theoretical arrival times (microseconds) of the riders' counters.
-    riders: HashMap<String, i64>,
     /// Entries and when their lease ends.
     outbox: HashMap<Uuid, (OutboxEntry, i64)>,
     /// The size at which the next sweep for idle keys is worth its time.
@@ -46,9 +45,9 @@ struct State {
 }
 
 impl MemoryChallenges {
-    /// An empty store. `lease` is how long a taken-over delivery is its taker's.
-    pub fn new(rules: OtpRules, lease: Duration, clock: Arc<dyn Clock>) -> Self {
-        Self { state: Mutex::default(), rules, lease, clock }
+    /// An empty store, whose riders are counted in `counters`. `lease` is how long a taken-over delivery is its taker's.
+    pub fn new(counters: Arc<MemoryCounters>, rules: OtpRules, lease: Duration, clock: Arc<dyn Clock>) -> Self {
+        Self { state: Mutex::default(), counters, rules, lease, clock }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -65,42 +64,14 @@ impl MemoryChallenges {
 }
 
 impl State {
-    /// Spends every rider, or none if an enforced one refuses; the waits say what each would have.
-    fn ride(&mut self, riders: &[Rider], now_us: i64) -> Result<Vec<Duration>, Vec<Duration>> {
-        let decisions: Vec<_> = riders
-            .iter()
-            .map(|rider| {
-                let arrival = self.riders.get(&rider.key).copied();
-                gcra::decide(arrival, now_us, rider.emission_us, rider.burst)
-            })
-            .collect();
-        let waits = decisions
-            .iter()
-            .map(|decision| match decision {
-                gcra::Decision::Allow { .. } => Duration::ZERO,
-                gcra::Decision::Refuse { retry_after_us } => micros(*retry_after_us),
-            })
-            .collect::<Vec<_>>();
-        if riders.iter().zip(&waits).any(|(rider, wait)| rider.enforce && !wait.is_zero()) {
-            return Err(waits);
-        }
-        for (rider, decision) in riders.iter().zip(decisions) {
-            if let gcra::Decision::Allow { new_tat, .. } = decision {
-                self.riders.insert(rider.key.clone(), new_tat);
-            }
-        }
-        Ok(waits)
-    }
-
     /// Forgets what no longer matters, whenever the store has doubled.
     fn sweep(&mut self, now: i64, bounds: &Bounds) {
-        if self.slots.len() + self.free_at.len() + self.riders.len() < self.sweep_at.max(1024) {
+        if self.slots.len() + self.free_at.len() < self.sweep_at.max(1024) {
             return;
         }
         self.slots.retain(|_, slot| !slot.is_idle(now, bounds));
         self.free_at.retain(|_, until| *until > now);
-        self.riders.retain(|_, arrival| *arrival > now * 1000);
-        self.sweep_at = 2 * (self.slots.len() + self.free_at.len() + self.riders.len());
+        self.sweep_at = 2 * (self.slots.len() + self.free_at.len());
     }
 
     /// The challenge that an entry would deliver, if it is still the one in force.
@@ -121,7 +92,7 @@ impl ChallengeStore for MemoryChallenges {
         if state.slots.len() >= MAX_PHONES {
             return Err(Unavailable::full(Part::Redis));
         }
-        let refuse = |outcome| Ok(Issued { outcome, rider_waits: Vec::new() });
+        let refuse = |outcome| Ok(Issued { outcome, riders: Vec::new() });
         let key = (issue.phone, issue.slot);
         let locked = state.slots.get(&key).map_or(0, |slot| slot.lock_wait(now, &bounds));
         if locked > 0 {
@@ -131,10 +102,10 @@ impl ChallengeStore for MemoryChallenges {
         if free_at > now {
             return refuse(IssueOutcome::Cooldown { wait: micros((free_at - now) * 1000) });
         }
-        let rider_waits = match state.ride(issue.riders, now * 1000) {
-            Ok(waits) => waits,
-            Err(waits) => return Ok(Issued { outcome: IssueOutcome::Limited, rider_waits: waits }),
-        };
+        let riders = self.counters.check_now(issue.riders)?;
+        if refuses(issue.riders, &riders) {
+            return Ok(Issued { outcome: IssueOutcome::Limited, riders });
+        }
         let expires = now + millis(self.rules.ttl);
         state.free_at.insert(issue.phone, now + millis(self.rules.resend_cooldown));
         state.slots.entry(key).or_default().issue(issue.challenge_id, issue.digest, issue.subject, expires);
@@ -149,16 +120,16 @@ impl ChallengeStore for MemoryChallenges {
         if let (Some(entry), Some(delivery)) = (&entry, issue.deliver) {
             state.outbox.insert(entry.challenge_id, (entry.clone(), now + millis(delivery.lease)));
         }
-        Ok(Issued { outcome: IssueOutcome::Written { entry }, rider_waits })
+        Ok(Issued { outcome: IssueOutcome::Written { entry }, riders })
     }
 
     async fn judge(&self, attempt: &Attempt<'_>) -> Result<Judged, Unavailable> {
         let (now, bounds) = (self.clock.now_ms(), self.bounds());
         let mut state = self.lock();
-        let rider_waits = match state.ride(attempt.riders, now * 1000) {
-            Ok(waits) => waits,
-            Err(rider_waits) => return Ok(Judged { verdict: Verdict::Limited, rider_waits }),
-        };
+        let riders = self.counters.check_now(attempt.riders)?;
+        if refuses(attempt.riders, &riders) {
+            return Ok(Judged { verdict: Verdict::Limited, riders });
+        }
         let mut longest_lock = 0;
         let mut verdict = None;
         for &slot in attempt.slots {
@@ -182,7 +153,7 @@ impl ChallengeStore for MemoryChallenges {
             0 => Verdict::Expired,
             wait => Verdict::Locked { wait: micros(wait * 1000) },
         });
-        Ok(Judged { verdict, rider_waits })
+        Ok(Judged { verdict, riders })
     }
 
     async fn reinstate(&self, proof: &Proof) -> Result<(), Unavailable> {

@@ -16,7 +16,7 @@ use async_trait::async_trait;
 
 use super::store::{Attempt, ChallengeStore, Issue, IssueOutcome, Issued, Judged, OtpRules, Proof, Verdict, decode_id, encode_id};
 use crate::{
-    limits::Rider,
+    limits::{self, Counter},
     phone::PhoneDigest,
     redis::{PARTITIONS, RedisLink},
     sms::{Lease, Outbox, OutboxEntry},
@@ -67,7 +67,7 @@ impl RedisChallenges {
         self.link.key(partition, "x")
     }
 
-    fn ride(&self, invocation: &mut ScriptInvocation<'_>, phone: PhoneDigest, riders: &[Rider]) {
+    fn ride(&self, invocation: &mut ScriptInvocation<'_>, phone: PhoneDigest, riders: &[Counter]) {
         for rider in riders {
             invocation.key(self.link.key(phone.partition(PARTITIONS), &rider.key));
             invocation.arg(rider.emission_us).arg(rider.burst).arg(u8::from(rider.enforce));
@@ -85,7 +85,7 @@ impl ChallengeStore for RedisChallenges {
             format!("{challenge}|{user}|{}|{slot}|{}|", issue.phone.encode(), delivery.key_id)
         });
         let lease = issue.deliver.map_or(Duration::ZERO, |delivery| delivery.lease);
-        let (outcome, number, waits): (String, i64, Waits) = self
+        let (outcome, number, riders): (String, i64, Riders) = self
             .link
             .eval(&ISSUE, |script| {
                 script
@@ -122,11 +122,11 @@ impl ChallengeStore for RedisChallenges {
             "limited" => IssueOutcome::Limited,
             _ => return Err(unknown_answer()),
         };
-        Ok(Issued { outcome, rider_waits: waits.0 })
+        Ok(Issued { outcome, riders: riders.0 })
     }
 
     async fn judge(&self, attempt: &Attempt<'_>) -> Result<Judged, Unavailable> {
-        let (verdict, number, waits, index, challenge, subject): (String, i64, Waits, usize, String, String) = self
+        let (verdict, number, riders, index, challenge, subject): (String, i64, Riders, usize, String, String) = self
             .link
             .eval(&JUDGE, |script| {
                 for slot in attempt.slots {
@@ -158,7 +158,7 @@ impl ChallengeStore for RedisChallenges {
             "limited" => Verdict::Limited,
             _ => return Err(unknown_answer()),
         };
-        Ok(Judged { verdict, rider_waits: waits.0 })
+        Ok(Judged { verdict, riders: riders.0 })
     }
 
     async fn reinstate(&self, proof: &Proof) -> Result<(), Unavailable> {
@@ -233,14 +233,18 @@ impl Outbox for RedisChallenges {
     }
 }
 
-/// The waits of the riders, in microseconds on the wire.
-struct Waits(Vec<Duration>);
+/// What the riders said: two numbers each on the wire.
+struct Riders(Vec<limits::Verdict>);
 
-impl FromRedisValue for Waits {
+impl FromRedisValue for Riders {
     fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
-        let micros = Vec::<i64>::from_redis_value(value)?;
-        let duration = |micros| Duration::from_micros(u64::try_from(micros).unwrap_or_default());
-        Ok(Self(micros.into_iter().map(duration).collect()))
+        let numbers = Vec::<i64>::from_redis_value(value)?;
+        let verdict = |pair: &[i64]| match pair {
+            [1, remaining] => limits::Verdict::Admitted { remaining: u32::try_from(*remaining).unwrap_or(u32::MAX) },
+            [_, retry_after_us] => limits::Verdict::Refused { retry_after_us: *retry_after_us },
+            _ => limits::Verdict::Refused { retry_after_us: 0 },
+        };
+        Ok(Self(numbers.chunks(2).map(verdict).collect()))
     }
 }
 

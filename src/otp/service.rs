@@ -16,11 +16,11 @@ use crate::{
     accounts::{AccountStore, Claimant, Claims, User, Verification},
     clock::Clock,
     entropy::Entropy,
-    limits::{Admission, Denied, Limiter, Operation, Refusal, Scope, Subject},
+    limits::{Admission, Counter, Denied, Limiter, Operation, Refusal, Scope, Subject},
     phone::{PhoneDigest, PhoneNumber},
     secrets::Keyring,
-    sms::{CodeBook, OutboxEntry, Recipient, SmsJob, SmsQueue},
-    unavailable::Unavailable,
+    sms::{CodeBook, OutboxEntry, Recipient, SmsCode, SmsJob, SmsQueue},
+    unavailable::{Part, Unavailable},
 };
 
 /// Who asks.
@@ -117,20 +117,20 @@ impl Otp {
                 },
                 subject: claims.sole_claimant,
                 deliver: recipient.map(|user_id| Delivery { user_id, key_id: &keys.id, lease: self.lease }),
-                riders: &admission.riders,
+                riders: &counters(&admission),
             })
             .await?;
-        let refused = self.limiter.settle_riders(&admission, &issued.rider_waits);
+        let refusal = self.limiter.settle(admission, &issued.riders).await;
         let entry = match issued.outcome {
             IssueOutcome::Written { entry } => entry,
             IssueOutcome::Cooldown { wait } => return Err(OtpError::Cooldown(self.cooldown(wait))),
             IssueOutcome::Locked { wait } => return Err(OtpError::Limited(self.locked(wait))),
-            IssueOutcome::Limited => return Err(limited(refused)),
+            IssueOutcome::Limited => return Err(refused_by(refusal)),
         };
         metrics::counter!("ringback_otp_issued_total", "kind" => if entry.is_some() { "sms" } else { "decoy" })
             .increment(1);
         if let Some(entry) = entry {
-            self.queue.submit(place, SmsJob { entry, recipient: Recipient { phone: phone.clone(), code } });
+            self.queue.submit(place, SmsJob { entry, recipient: Recipient { phone: phone.clone(), code: SmsCode::new(code.expose()) } });
         }
         Ok(Sent { challenge_id, expires_in: self.rules.ttl, resend_after: self.rules.resend_cooldown })
     }
@@ -163,13 +163,13 @@ impl Otp {
     ) -> Result<(), OtpError> {
         let digest = PhoneDigest::of(phone, &self.keyring.current().phone);
         let admission = self.limiter.admit(Operation::OtpVerify, &subject(caller, phone, digest)).await?;
-        let proof = match self.judge(caller, phone, code, challenge_id, &admission).await? {
+        let proof = match self.judge(caller, phone, code, challenge_id, admission).await? {
             Verdict::Right(proof) => proof,
             Verdict::Wrong { attempts_remaining } => return Err(OtpError::Wrong { attempts_remaining }),
             Verdict::Exceeded => return Err(OtpError::AttemptsExceeded),
             Verdict::Expired => return Err(OtpError::Expired),
             Verdict::Locked { wait } => return Err(OtpError::Limited(self.locked(wait))),
-            Verdict::Limited => return Err(limited(None)),
+            Verdict::Limited => return Err(refused_by(None)),
         };
         let claimant = caller.user.as_ref().map_or(Claimant::Anyone, |user| Claimant::User(user.id));
         let (this, phone) = (self.clone(), phone.clone());
@@ -187,7 +187,7 @@ impl Otp {
         phone: &PhoneNumber,
         code: &OtpCode,
         challenge_id: Option<Uuid>,
-        admission: &Admission,
+        admission: Admission,
     ) -> Result<Verdict, OtpError> {
         let slots: &[Slot] = match &caller.user {
             None => &[Slot::Public],
@@ -195,22 +195,23 @@ impl Otp {
             Some(user) if user.phone != *phone => &[Slot::User(user.id)],
             Some(user) => &[Slot::User(user.id), Slot::Public],
         };
-        let mut riders = admission.riders.as_slice();
+        let counters = counters(&admission);
+        let mut admission = Some(admission);
         for keys in self.keyring.all() {
             let attempt = Attempt {
                 phone: PhoneDigest::of(phone, &keys.phone),
                 slots,
                 challenge_id,
                 digest: CodeDigest::of(keys, phone, code),
-                riders,
+                // Counted once, under the current secret.
+                riders: if admission.is_some() { &counters } else { &[] },
             };
             let judged = self.challenges.judge(&attempt).await?;
-            if !riders.is_empty()
-                && let Some(refusal) = self.limiter.settle_riders(admission, &judged.rider_waits)
+            if let Some(admission) = admission.take()
+                && let Some(refusal) = self.limiter.settle(admission, &judged.riders).await
             {
                 return Err(OtpError::Limited(refusal));
             }
-            riders = &[]; // counted once, under the current secret
             if judged.verdict != Verdict::Expired {
                 return Ok(judged.verdict);
             }
@@ -241,19 +242,17 @@ impl Otp {
     }
 
     fn cooldown(&self, wait: Duration) -> Refusal {
-        let per = self.rules.resend_cooldown;
-        Refusal { rule: "otp-resend-cooldown".into(), scope: Scope::Cluster, retry_after: wait, quota: 1, per }
+        own_rule("otp-resend-cooldown", wait, 1, self.rules.resend_cooldown)
     }
 
     fn locked(&self, wait: Duration) -> Refusal {
-        Refusal {
-            rule: "otp-max-failures".into(),
-            scope: Scope::Cluster,
-            retry_after: wait,
-            quota: self.rules.max_failures,
-            per: self.rules.failure_window,
-        }
+        own_rule("otp-max-failures", wait, self.rules.max_failures, self.rules.failure_window)
     }
+}
+
+/// What the OTP rules themselves refuse, told like a rule of the limits file.
+fn own_rule(rule: &str, retry_after: Duration, quota: u32, per: Duration) -> Refusal {
+    Refusal { rule: rule.into(), scope: Scope::Cluster, retry_after, quota, per, burst: quota }
 }
 
 /// The dispatcher's way back from an outbox entry, which holds neither phone nor code, to what is sent.
@@ -272,7 +271,7 @@ impl CodeBook for Recipients {
             return Ok(None);
         }
         let code = OtpCode::derive(&keys.code, entry.challenge_id, self.code_length);
-        Ok(Some(Recipient { phone, code }))
+        Ok(Some(Recipient { phone, code: SmsCode::new(code.expose()) }))
     }
 }
 
@@ -289,6 +288,18 @@ fn recipient(caller: &Caller, phone: &PhoneNumber, claims: &Claims) -> Option<Uu
 
 fn subject(caller: &Caller, phone: &PhoneNumber, digest: PhoneDigest) -> Subject {
     Subject::new(caller.ip).with_phone(phone.clone(), digest).with_user(caller.user.as_ref().map(|user| user.id))
+}
+
+fn counters(admission: &Admission) -> Vec<Counter> {
+    admission.riders.iter().map(|rider| rider.counter.clone()).collect()
+}
+
+/// The store refused for a rider; which one, the limiter told.
+fn refused_by(refusal: Option<Refusal>) -> OtpError {
+    match refusal {
+        Some(refusal) => OtpError::Limited(refusal),
+        None => OtpError::Unavailable(Unavailable::new(Part::RateLimiter, "refused by no rule in force")),
+    }
 }
 
 fn verdict_label(outcome: &Result<(), OtpError>) -> &'static str {

@@ -18,21 +18,18 @@ local function fail(slot, now, window, expires)
 end
 
 -- Spends the riders, whose counters are KEYS[first_key..] and numbers ARGV[first_arg..], or none of them if an enforced
--- one refuses. Gives whether one did, and the wait in microseconds that each would ask for.
+-- one refuses. Gives whether one did, and for each rider 1 and what is left, or 0 and the wait in microseconds.
 local function ride(first_key, first_arg, now_us)
-  local waits, counters, refused = {}, {}, false
+  local verdicts, counters, refused = {}, {}, false
   for index = 1, #KEYS - first_key + 1 do
     local key, at = KEYS[first_key + index - 1], first_arg + (index - 1) * 3
     local allowed, counter, rest = gcra(key, now_us, tonumber(ARGV[at]), tonumber(ARGV[at + 1]))
-    if allowed then
-      counters[key], waits[index] = counter, 0
-    else
-      waits[index] = rest
-      refused = refused or ARGV[at + 2] == '1'
-    end
+    if allowed then counters[key] = counter end
+    refused = refused or (not allowed and ARGV[at + 2] == '1')
+    verdicts[#verdicts + 1], verdicts[#verdicts + 2] = allowed and 1 or 0, rest
   end
   if not refused then
     for key, counter in pairs(counters) do gcra_write(key, now_us, counter) end
   end
-  return refused, waits
+  return refused, verdicts
 end

@@ -7,7 +7,12 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use uuid::Uuid;
 
 use super::code::CodeDigest;
-use crate::{limits::Rider, phone::PhoneDigest, sms::OutboxEntry, unavailable::Unavailable};
+use crate::{
+    limits::{self, Counter},
+    phone::PhoneDigest,
+    sms::OutboxEntry,
+    unavailable::Unavailable,
+};
 
 /// What a code costs and how long it lives (`[otp]` in the configuration).
 #[derive(Debug, Clone)]
@@ -75,7 +80,7 @@ pub struct Issue<'a> {
     /// To whose account the SMS goes and which secret derives its code; `None` for a decoy, which gets no SMS.
     pub deliver: Option<Delivery<'a>>,
     /// Cluster rules on the phone, counted in the same step.
-    pub riders: &'a [Rider],
+    pub riders: &'a [Counter],
 }
 
 /// What the outbox needs to know beside the challenge.
@@ -91,8 +96,8 @@ pub struct Delivery<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issued {
     pub outcome: IssueOutcome,
-    /// For each rider, how long it would have the caller wait; zero where it admits.
-    pub rider_waits: Vec<Duration>,
+    /// What each rider said; empty if none was asked.
+    pub riders: Vec<limits::Verdict>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,7 +122,7 @@ pub struct Attempt<'a> {
     pub challenge_id: Option<Uuid>,
     pub digest: CodeDigest,
     /// Cluster rules on the phone, counted in the same step.
-    pub riders: &'a [Rider],
+    pub riders: &'a [Counter],
 }
 
 /// What became of an [`Attempt`].
@@ -125,7 +130,7 @@ pub struct Attempt<'a> {
 pub struct Judged {
     pub verdict: Verdict,
     /// As in [`Issued`].
-    pub rider_waits: Vec<Duration>,
+    pub riders: Vec<limits::Verdict>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

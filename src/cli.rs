@@ -1,0 +1,90 @@
+//! The command line.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use crate::{
+    settings::{Faults, Settings},
+    startup, telemetry,
+};
+
+/// sysexits.h `EX_CONFIG`: the configuration was refused.
+const EX_CONFIG: u8 = 78;
+
+/// User accounts whose phone numbers are proven by SMS code.
+#[derive(Debug, Parser)]
+#[command(version, about, after_help = "Without a command it serves. Configuration: config/default.toml explains every key.")]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the API, the documentation and, in development, the inbox. This is the default.
+    Serve,
+    /// Bring the database's tables to this version's form, and end.
+    Migrate,
+    /// Look at the configuration.
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Say whether the configuration is sound: exit 0, or 78 with one line for each fault.
+    Check {
+        /// Check this file in place of `config/{RINGBACK_ENV}.toml`; a file with [[rule]] tables, as the limits file.
+        #[arg(long)]
+        file: Option<PathBuf>,
+    },
+    /// Show every key, its value in force, and which layer set it. Secrets are masked.
+    Show,
+}
+
+/// Does what the command line asks for.
+pub fn run() -> ExitCode {
+    match Cli::parse().command.unwrap_or(Command::Serve) {
+        Command::Serve => with_settings(|settings| {
+            telemetry::init_logs(&settings.telemetry);
+            startup::serve(settings)
+        }),
+        Command::Migrate => with_settings(|settings| {
+            telemetry::init_logs(&settings.telemetry);
+            startup::migrate(&settings)
+        }),
+        Command::Config { command: ConfigCommand::Show } => with_settings(|settings| {
+            print!("{}", settings.show());
+            ExitCode::SUCCESS
+        }),
+        Command::Config { command: ConfigCommand::Check { file } } => {
+            let checked = match &file {
+                Some(file) if startup::is_limits_file(file) => return startup::check_limits_file(file),
+                Some(file) => Settings::check_file(file, std::env::vars()),
+                None => Settings::load_from_process().map(|_| ()),
+            };
+            match checked {
+                Ok(()) => {
+                    println!("The configuration is sound.");
+                    ExitCode::SUCCESS
+                }
+                Err(faults) => refuse(&faults),
+            }
+        }
+    }
+}
+
+fn with_settings(act: impl FnOnce(Settings) -> ExitCode) -> ExitCode {
+    match Settings::load_from_process() {
+        Ok(settings) => act(settings),
+        Err(faults) => refuse(&faults),
+    }
+}
+
+fn refuse(faults: &Faults) -> ExitCode {
+    eprintln!("{faults}");
+    ExitCode::from(EX_CONFIG)
+}

@@ -1,0 +1,44 @@
+//! Who is signed in.
+
+use std::{future::Future, pin::Pin};
+
+use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, web};
+
+use super::{Api, problem::ApiError};
+use crate::accounts::SignedIn;
+
+/// Requires a good bearer token.
+pub struct Bearer(pub SignedIn);
+
+/// Takes a bearer token if one comes along; a faulty one is refused, not overlooked.
+pub struct MaybeBearer(pub Option<SignedIn>);
+
+impl FromRequest for Bearer {
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move { signed_in(&request).await?.map(Self).ok_or(ApiError::NotAuthenticated) })
+    }
+}
+
+impl FromRequest for MaybeBearer {
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move { signed_in(&request).await.map(Self) })
+    }
+}
+
+async fn signed_in(request: &HttpRequest) -> Result<Option<SignedIn>, ApiError> {
+    let Some(value) = request.headers().get(header::AUTHORIZATION) else { return Ok(None) };
+    let api = request.app_data::<web::Data<Api>>().ok_or(ApiError::Internal)?;
+    let (scheme, token) = value.to_str().ok().and_then(|value| value.split_once(' ')).ok_or(ApiError::NotAuthenticated)?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(ApiError::NotAuthenticated);
+    }
+    Ok(Some(api.accounts.authenticate(token.trim()).await?))
+}

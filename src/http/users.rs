@@ -1,0 +1,141 @@
+//! Accounts: making one, looking at one's own.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Serialize, Serializer};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{
+    Api,
+    auth::Bearer,
+    client::client_address,
+    extract::{Faults, Field, JsonBody},
+    problem::ApiError,
+    sessions::TokensView,
+};
+use crate::{
+    accounts::{EmailAddress, Password, PersonName, Registration, User},
+    phone::PhoneNumber,
+};
+
+/// A new account. Every field is required.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct RegisterRequest {
+    /// Compared without case.
+    #[serde(default)]
+    #[schema(value_type = String, required, example = "test@example.com")]
+    email: Field,
+    /// In international form; spaces and punctuation are dropped.
+    #[serde(default)]
+    #[schema(value_type = String, required, example = "+1234567890")]
+    phone: Field,
+    #[serde(default)]
+    #[schema(value_type = String, required, max_length = 150, example = "Test")]
+    first_name: Field,
+    #[serde(default)]
+    #[schema(value_type = String, required, max_length = 150, example = "User")]
+    last_name: Field,
+    /// 8 to 128 characters of any script.
+    #[serde(default)]
+    #[schema(value_type = String, required, min_length = 8, max_length = 128, example = "securepass123")]
+    password: Field,
+    /// The same again.
+    #[serde(default)]
+    #[schema(value_type = String, required, example = "securepass123")]
+    password_confirm: Field,
+}
+
+/// An account, as its owner sees it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UserView {
+    id: Uuid,
+    #[schema(example = "test@example.com")]
+    email: String,
+    /// E.164.
+    #[schema(example = "+1234567890")]
+    phone: String,
+    #[schema(example = "Test")]
+    first_name: String,
+    #[schema(example = "User")]
+    last_name: String,
+    phone_verified: bool,
+    email_verified: bool,
+    #[serde(serialize_with = "rfc3339")]
+    created_at: DateTime<Utc>,
+    #[serde(serialize_with = "rfc3339")]
+    updated_at: DateTime<Utc>,
+}
+
+/// A new account and its first session.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SignedInView {
+    pub user: UserView,
+    pub tokens: TokensView,
+}
+
+/// Makes an account and opens its first session.
+pub async fn register(
+    api: web::Data<Api>,
+    request: HttpRequest,
+    body: JsonBody<RegisterRequest>,
+) -> Result<HttpResponse, ApiError> {
+    let registration = registration(&api, body.0)?;
+    let (user, tokens) = api.accounts.register(client_address(&request), registration).await?;
+    Ok(HttpResponse::Created().json(SignedInView { user: user.into(), tokens: tokens.into() }))
+}
+
+/// One's own account.
+pub async fn me(api: web::Data<Api>, request: HttpRequest, bearer: Bearer) -> Result<HttpResponse, ApiError> {
+    let user = bearer.0.user;
+    api.accounts.admit_me(client_address(&request), &user).await?;
+    Ok(HttpResponse::Ok().json(UserView::from(user)))
+}
+
+fn registration(api: &Api, body: RegisterRequest) -> Result<Registration, ApiError> {
+    let mut faults = Faults::default();
+    let email = faults.required("email", body.email, EmailAddress::parse);
+    let phone = faults.required("phone", body.phone, |text| PhoneNumber::parse(text, api.phone_check));
+    let first_name = faults.required("first_name", body.first_name, PersonName::parse);
+    let last_name = faults.required("last_name", body.last_name, PersonName::parse);
+    let password = faults.required("password", body.password, Password::parse);
+    let confirm = faults.required("password_confirm", body.password_confirm, |text| {
+        Ok::<_, std::convert::Infallible>(Password::presented(text))
+    });
+    if let (Some(password), Some(confirm)) = (&password, &confirm)
+        && !password.is_same(confirm)
+    {
+        faults.note("password_confirm", "The two passwords are not the same.");
+    }
+    if let (Some(password), Some(email), Some(phone)) = (&password, &email, &phone)
+        && let Err(error) = password.refuse_personal(email, phone)
+    {
+        faults.note("password", error.to_string());
+    }
+    match (faults.is_empty(), email, phone, first_name, last_name, password) {
+        (true, Some(email), Some(phone), Some(first_name), Some(last_name), Some(password)) => {
+            Ok(Registration { email, phone, first_name, last_name, password })
+        }
+        _ => Err(faults.into_error()),
+    }
+}
+
+impl From<User> for UserView {
+    fn from(user: User) -> Self {
+        Self {
+            id: user.id,
+            email: user.email,
+            phone: user.phone.expose().to_owned(),
+            first_name: user.first_name,
+            last_name: user.last_name,
+            phone_verified: user.phone_verified,
+            email_verified: user.email_verified,
+            created_at: user.created_at,
+            updated_at: user.updated_at,
+        }
+    }
+}
+
+fn rfc3339<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Micros, true))
+}

@@ -1,0 +1,74 @@
+//! Whether the service can do its work: what `/readyz` says.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{
+    accounts::AccountStore, limits::LimitsWatch, otp::ChallengeStore, sms::SmsQueue, supervision::Supervision,
+    unavailable::Unavailable,
+};
+
+/// How long a part may take to say that it is there.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Asks each part.
+#[derive(Clone)]
+pub struct Readiness {
+    pub accounts: Arc<dyn AccountStore>,
+    pub challenges: Arc<dyn ChallengeStore>,
+    pub queue: SmsQueue,
+    pub watcher: Option<LimitsWatch>,
+    pub supervision: Supervision,
+    /// Set when the service is ending.
+    pub draining: Arc<AtomicBool>,
+}
+
+/// What was found.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Report {
+    /// `ready`, or `not_ready`.
+    #[schema(example = "ready")]
+    pub status: &'static str,
+    /// What keeps the service from its work.
+    pub down: Vec<String>,
+    /// What an operator should look at, though the service works.
+    pub warnings: Vec<String>,
+}
+
+impl Readiness {
+    /// Looks at everything at once, for a second at most.
+    pub async fn report(&self) -> Report {
+        let (database, store) =
+            tokio::join!(answers(self.accounts.ping()), answers(self.challenges.ping()));
+        let mut down: Vec<String> = Vec::new();
+        for (part, answers) in [("database", database), ("redis", store)] {
+            if !answers {
+                down.push(part.to_owned());
+            }
+        }
+        down.extend(self.supervision.storming().into_iter().map(|actor| format!("actor:{actor}")));
+        if self.draining.load(Ordering::Relaxed) {
+            down.push("draining".to_owned());
+        }
+        let mut warnings = Vec::new();
+        if self.queue.status().misconfigured {
+            warnings.push("sms provider: refuses everything until its configuration changes".to_owned());
+        }
+        if let Some(fault) = self.watcher.as_ref().and_then(|watcher| watcher.status().fault) {
+            warnings.push(format!("limits file: {fault}"));
+        }
+        Report { status: if down.is_empty() { "ready" } else { "not_ready" }, down, warnings }
+    }
+}
+
+async fn answers(ping: impl Future<Output = Result<(), Unavailable>>) -> bool {
+    matches!(tokio::time::timeout(PATIENCE, ping).await, Ok(Ok(())))
+}

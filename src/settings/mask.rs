@@ -1,0 +1,167 @@
+//! What of a value may be shown.
+
+use super::value::{Value, quoted};
+
+const MASK: &str = "***";
+
+/// Keys whose value is never shown.
+const SECRETS: [&str; 2] = ["secret.keys", "twilio.auth_token"];
+/// Keys whose value is a URL, or several, that may hold a password.
+const URLS: [&str; 2] = ["database.url", "redis.url"];
+
+/// The value of a known key, as TOML.
+pub(super) fn shown(key: &str, value: &Value) -> String {
+    match value.as_text() {
+        Some("") => quoted(""),
+        _ if SECRETS.contains(&key) => quoted(MASK),
+        Some(text) if URLS.contains(&key) => {
+            // Text without a scheme may be a password that was put into the wrong variable.
+            quoted(&if text.contains("://") {
+                without_passwords(text)
+            } else {
+                MASK.to_owned()
+            })
+        }
+        _ if URLS.contains(&key) => quoted(MASK),
+        Some(text) => quoted(&without_passwords(text)),
+        None => without_passwords(&value.to_string()),
+    }
+}
+
+/// The value of a key that isn't known: it may be a secret whose key was misspelled.
+pub(super) fn shown_unknown(name: &str, value: &Value) -> String {
+    let sensitive = {
+        let name = name.to_ascii_lowercase();
+        let (section, key) = name.split_once('.').unwrap_or(("", &name));
+        let whole = ["secret", "twilio", "database", "redis"].contains(&section);
+        let words = [
+            "secret", "token", "pass", "pwd", "cred", "auth", "key", "twilio", "url", "dsn", "sid",
+        ];
+        whole || words.iter().any(|word| key.contains(word))
+    };
+    match value {
+        Value::Table => value.to_string(),
+        _ if sensitive => quoted(MASK),
+        // Tables in it are shown as {…}; texts in it may be anything.
+        Value::List(_) => "[…]".to_owned(),
+        _ => shown(name, value),
+    }
+}
+
+/// URLs in which whatever may be a password is masked.
+///
+/// Works on text, not on a parsed URL: the one that is shown in a fault is the one that could not be parsed.
+pub(super) fn without_passwords(text: &str) -> String {
+    // A Redis Cluster's list. A comma may stand in a password too: where the parts don't all look alike, it is one.
+    let parts = split_before_schemes(text);
+    let logins = parts.iter().filter(|part| part.contains('@')).count();
+    if logins == parts.len() || logins == 0 {
+        parts
+            .iter()
+            .map(|part| mask_one(part))
+            .collect::<Vec<_>>()
+            .join(",")
+    } else {
+        mask_one(text)
+    }
+}
+
+fn split_before_schemes(text: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some(at) = rest.match_indices(',').map(|(at, _)| at).find(|at| {
+        ["redis://", "rediss://"]
+            .iter()
+            .any(|scheme| rest[at + 1..].trim_start().starts_with(scheme))
+    }) {
+        parts.push(&rest[..at]);
+        rest = &rest[at + 1..];
+    }
+    parts.push(rest);
+    parts
+}
+
+fn mask_one(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    // The last @, since an unescaped one in the password is just what makes a URL faulty.
+    let (login, rest) = match rest.rsplit_once('@') {
+        Some((login, rest)) => match login.split_once(':') {
+            Some((user, _)) => (format!("{user}:{MASK}@"), rest),
+            // Without a colon: a user, or a password by itself.
+            None => (format!("{MASK}@"), rest),
+        },
+        None => (String::new(), rest),
+    };
+    format!("{scheme}://{login}{}", mask_query(rest))
+}
+
+/// libpq's way to give a password: `?password=…`, `?sslpassword=…`.
+fn mask_query(rest: &str) -> String {
+    let Some((path, query)) = rest.split_once('?') else {
+        return rest.to_owned();
+    };
+    let mask = |pair: &str| match pair.split_once('=') {
+        Some((name, _)) if name.to_ascii_lowercase().contains("pass") => format!("{name}={MASK}"),
+        _ => pair.to_owned(),
+    };
+    format!(
+        "{path}?{}",
+        query.split('&').map(mask).collect::<Vec<_>>().join("&")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_password_of_a_url_is_shown() {
+        for (url, masked) in [
+            ("postgres://u:hush@h/db", "postgres://u:***@h/db"),
+            ("postgres://u:hu/sh@hush@h:1/db", "postgres://u:***@h:1/db"),
+            (
+                "postgres://u:hush@h/db?password=hush&sslmode=require",
+                "postgres://u:***@h/db?password=***&sslmode=require",
+            ),
+            ("redis://hush@h", "redis://***@h"),
+            ("redis://:hush@h:1", "redis://:***@h:1"),
+            (
+                "redis://:hush@a:1, redis://:hush@b:2",
+                "redis://:***@a:1, redis://:***@b:2",
+            ),
+            ("redis://:hush,redis://hush@b:2", "redis://:***@b:2"),
+            (
+                "redis+sentinel://u:hush@a:1,b:2/main",
+                "redis+sentinel://u:***@a:1,b:2/main",
+            ),
+            ("redis://a:1,redis://b:2", "redis://a:1,redis://b:2"),
+            ("http://u:hush@h/", "http://u:***@h/"),
+        ] {
+            assert_eq!(without_passwords(url), masked, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_not_shown_whatever_its_type_and_however_its_key_is_spelled() {
+        let hush = Value::Text("hush".to_owned());
+        let list = Value::List(vec![hush.clone()]);
+        for value in [&hush, &list] {
+            for key in ["secret.keys", "twilio.auth_token", "database.url", "redis.url"] {
+                assert_eq!(shown(key, value), "\"***\"", "{key}");
+            }
+            for name in [
+                "secret.kys",
+                "twilio.auth_tokn",
+                "twilio.x",
+                "RINGBACK_SECRT",
+                "server.password",
+                "secret",
+            ] {
+                assert!(!shown_unknown(name, value).contains("hush"), "{name}");
+            }
+        }
+        assert_eq!(shown_unknown("otp.tll", &hush), "\"hush\"");
+    }
+}

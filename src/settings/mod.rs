@@ -1,0 +1,280 @@
+//! The configuration: layers of TOML and environment in, validated [`Settings`] out, or every fault at once.
+//!
+//! The later layer wins: `config/default.toml` as the program carries it, the same file on disk,
+//! `config/{RINGBACK_ENV}.toml`, the environment. What each key means stands in `config/default.toml`. An unknown key
+//! or a wrong type is a fault, also where a later layer overrides it: it would come to light at the worst time.
+
+mod accounts;
+mod fault;
+mod layers;
+mod mask;
+mod otp;
+mod reader;
+mod server;
+mod sms;
+mod stores;
+mod value;
+
+use std::{
+    fmt::Write,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+pub use accounts::{PasswordsSettings, TokensSettings};
+pub use fault::{Fault, Faults, Source};
+pub use otp::{OtpSettings, PhoneSettings};
+pub use server::{InboxSettings, LimitsSettings, LogFormat, ServerSettings, TelemetrySettings};
+pub use sms::{SmsSettings, TwilioSettings};
+pub use stores::{DataSettings, DatabaseSettings, RedisSettings, SecretSettings};
+
+use layers::Layers;
+use reader::{Effective, Reader};
+use sms::TwilioReading;
+use value::escaped;
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// What the service is run for (`RINGBACK_ENV`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Environment {
+    /// What is missing falls back to embedded parts.
+    Development,
+    /// Nothing falls back.
+    Production,
+}
+
+impl Environment {
+    /// Its name in `RINGBACK_ENV`, and the name of its file.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Development => "development",
+            Self::Production => "production",
+        }
+    }
+}
+
+/// The whole configuration, each value within its bounds. `Debug` shows no secret.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub env: Environment,
+    /// The folder of the files; need not exist unless it was asked for.
+    pub config_dir: PathBuf,
+    pub server: ServerSettings,
+    pub database: DatabaseSettings,
+    pub redis: RedisSettings,
+    pub data: DataSettings,
+    pub secret: SecretSettings,
+    pub otp: OtpSettings,
+    pub phone: PhoneSettings,
+    pub passwords: PasswordsSettings,
+    pub tokens: TokensSettings,
+    pub sms: SmsSettings,
+    /// None where no account is set: SMS go to the development inbox.
+    pub twilio: Option<TwilioSettings>,
+    pub limits: LimitsSettings,
+    pub inbox: InboxSettings,
+    pub telemetry: TelemetrySettings,
+    /// What `show` shows.
+    effective: Vec<Effective>,
+}
+
+impl Settings {
+    /// Reads the layers, with `env` for the environment.
+    ///
+    /// # Errors
+    /// Everything that is wrong, in all layers. In production, also what is missing.
+    pub fn load(env: impl IntoIterator<Item = (String, String)>) -> Result<Self, Faults> {
+        Self::build(Layers::read(&env.into_iter().collect(), None), Demand::Complete)
+    }
+
+    /// [`Settings::load`] with this process's environment.
+    ///
+    /// # Errors
+    /// As for [`Settings::load`].
+    pub fn load_from_process() -> Result<Self, Faults> {
+        Self::load(process_environment())
+    }
+
+    /// Checks a file as if it were `config/{RINGBACK_ENV}.toml`, before it is rolled out. That a secret, a database or
+    /// an account is missing is no fault of it: those often come from the environment of another machine.
+    ///
+    /// # Errors
+    /// Everything that is wrong, in all layers.
+    pub fn check_file(path: &Path, env: impl IntoIterator<Item = (String, String)>) -> Result<(), Faults> {
+        let layers = Layers::read(&env.into_iter().collect(), Some(path));
+        Self::build(layers, Demand::Soundness).map(|_| ())
+    }
+
+    /// Every key with the value that was read, as TOML, and in a comment where it was read and what came of it.
+    /// Secrets and the passwords of URLs are masked.
+    pub fn show(&self) -> String {
+        let mut shown = format!(
+            "# RINGBACK_ENV={}, RINGBACK_CONFIG_DIR={}\n",
+            self.env.name(),
+            escaped(&self.config_dir.to_string_lossy())
+        );
+        let mut current = "";
+        for Effective {
+            key,
+            shown: value,
+            source,
+            note,
+        } in &self.effective
+        {
+            let (section, key) = key.split_once('.').unwrap_or(("", key));
+            if section != current {
+                current = section;
+                // Writing to a String can't fail.
+                let _ = writeln!(shown, "\n[{section}]");
+            }
+            let note = note
+                .as_ref()
+                .map(|note| format!("; {}", escaped(note)))
+                .unwrap_or_default();
+            let _ = writeln!(shown, "{key} = {value} # {source}{note}");
+        }
+        shown
+    }
+
+    fn build(layers: Layers, demand: Demand) -> Result<Self, Faults> {
+        let Layers {
+            environment,
+            config_dir,
+            entries,
+            faults,
+        } = layers;
+        // With a faulty RINGBACK_ENV nothing comes of this but the list of faults.
+        let env = environment.unwrap_or(Environment::Development);
+        let mut reader = Reader::new(entries, faults);
+        let r = &mut reader;
+
+        let server = ServerSettings::read(r);
+        let database = DatabaseSettings::read(r);
+        let redis = RedisSettings::read(r);
+        let data = DataSettings::read(r);
+        let secret = SecretSettings::read(r);
+        let otp = OtpSettings::read(r);
+        let phone = PhoneSettings::read(r);
+        let passwords = PasswordsSettings::read(r);
+        let tokens = TokensSettings::read(r);
+        let sms = SmsSettings::read(r, otp.ttl);
+        let twilio = TwilioSettings::read(r, sms.lease);
+        let limits = LimitsSettings::read(r, &config_dir);
+        let inbox = InboxSettings::read(r);
+        let telemetry = TelemetrySettings::read(r, env);
+
+        if let Demand::Complete = demand {
+            demand_whole_account(r, &twilio);
+            if environment == Some(Environment::Production) {
+                demand_all(r, &database, &redis, &secret, &twilio);
+            }
+        }
+        if database.url.is_none() {
+            let file = data.dir.join("ringback.db");
+            r.note("database.url", format!("in force: sqlite://{}", file.display()));
+        }
+        let (effective, faults) = reader.finish();
+        match Faults::of(faults) {
+            Some(faults) => Err(faults),
+            None => Ok(Self {
+                env,
+                config_dir,
+                server,
+                database,
+                redis,
+                data,
+                secret,
+                otp,
+                phone,
+                passwords,
+                tokens,
+                sms,
+                twilio: twilio.settings,
+                limits,
+                inbox,
+                telemetry,
+                effective,
+            }),
+        }
+    }
+}
+
+/// How much has to be there.
+#[derive(Debug, Clone, Copy)]
+enum Demand {
+    /// All that the environment needs to run.
+    Complete,
+    /// Nothing: what is there has to be sound.
+    Soundness,
+}
+
+/// A part of an account sends nothing: it is more likely forgotten than meant.
+fn demand_whole_account(reader: &mut Reader, twilio: &TwilioReading) {
+    if !twilio.missing.is_empty() && !twilio.is_absent() {
+        let names = twilio.missing.join(", ");
+        reader.push(Fault::new(
+            Source::Environment(names),
+            None,
+            "not set, though the rest of the Twilio account is: must all be set, or none of them",
+        ));
+    }
+}
+
+fn demand_all(
+    reader: &mut Reader,
+    database: &DatabaseSettings,
+    redis: &RedisSettings,
+    secret: &SecretSettings,
+    twilio: &TwilioReading,
+) {
+    let twilio_names = twilio.missing.join(", ");
+    let demanded = [
+        (
+            "secret.keys",
+            "RINGBACK_SECRET",
+            secret.keys.is_none(),
+            "32 or more random bytes in base64 (`openssl rand -base64 32`), the same for every instance",
+        ),
+        (
+            "database.url",
+            "DATABASE_URL",
+            database.url.is_none(),
+            "postgres://user:password@host/database or sqlite://path",
+        ),
+        (
+            "redis.url",
+            "REDIS_URL",
+            redis.url.is_none(),
+            "redis://host:6379 or another Redis URL",
+        ),
+        (
+            "twilio",
+            &twilio_names,
+            twilio.is_absent(),
+            "the account and the sender of a Twilio account",
+        ),
+    ];
+    for (key, variable, missing, allowed) in demanded {
+        if missing && !reader.is_faulty(key) {
+            reader.push(Fault::new(
+                Source::Environment(variable.to_owned()),
+                Some(key),
+                format!("not set, and in production nothing falls back: must be {allowed}"),
+            ));
+        }
+    }
+}
+
+/// This process's environment. What is not UTF-8 keeps a sign of it (U+FFFD), and is refused where it is meant for us.
+pub fn process_environment() -> Vec<(String, String)> {
+    std::env::vars_os()
+        .map(|(name, value)| {
+            (
+                name.to_string_lossy().into_owned(),
+                value.to_string_lossy().into_owned(),
+            )
+        })
+        .collect()
+}

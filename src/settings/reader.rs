@@ -1,0 +1,373 @@
+//! Typed reading of the layers. Nothing stops at a fault: all are collected, in every layer, overridden ones too.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Display,
+    num::NonZero,
+    ops::RangeInclusive,
+    time::Duration,
+};
+
+use super::{
+    fault::{Fault, Source},
+    layers::{ALIASES, CHOOSERS, Entry, variable_of},
+    mask,
+    value::{Kind, Value, parse_duration, show_duration},
+};
+
+/// A key's value in force, ready to be shown.
+#[derive(Debug, Clone)]
+pub(super) struct Effective {
+    pub(super) key: &'static str,
+    /// As TOML, secrets masked.
+    pub(super) shown: String,
+    pub(super) source: Source,
+    /// What became of it, where that is something else.
+    pub(super) note: Option<String>,
+}
+
+/// Why a value is refused, beyond what is allowed in general.
+#[derive(Debug, Default)]
+pub(super) struct Refused {
+    /// The part of the value that is wrong, where it is a list.
+    part: Option<Value>,
+    why: Option<String>,
+}
+
+impl Refused {
+    /// With a reason of its own, which repeats nothing of a secret.
+    pub(super) fn because(why: impl Display) -> Self {
+        Self {
+            part: None,
+            why: Some(why.to_string()),
+        }
+    }
+}
+
+/// Reads keys, remembers what is wrong and which keys there are.
+#[derive(Debug)]
+pub(super) struct Reader {
+    entries: BTreeMap<String, Vec<Entry>>,
+    effective: Vec<Effective>,
+    faulty: BTreeSet<String>,
+    faults: Vec<Fault>,
+}
+
+impl Reader {
+    pub(super) fn new(entries: BTreeMap<String, Vec<Entry>>, faults: Vec<Fault>) -> Self {
+        Self {
+            entries,
+            effective: Vec::new(),
+            faulty: faults.iter().filter_map(|fault| fault.key.clone()).collect(),
+            faults,
+        }
+    }
+
+    /// A whole number within bounds.
+    pub(super) fn integer<T>(&mut self, key: &'static str, bounds: RangeInclusive<T>) -> T
+    where
+        T: TryFrom<i64> + PartialOrd + Display,
+    {
+        let allowed = format!("a whole number from {} to {}", bounds.start(), bounds.end());
+        self.read(key, Kind::Integer, &allowed, |value| match value {
+            Value::Integer(integer) => T::try_from(*integer)
+                .ok()
+                .filter(|integer| bounds.contains(integer))
+                .ok_or_else(Refused::default),
+            _ => Err(Refused::default()),
+        })
+    }
+
+    /// A number of threads or shards, where 0 stands for the number of cores.
+    pub(super) fn cores(&mut self, key: &'static str, most: usize) -> usize {
+        match self.integer(key, 0..=most) {
+            0 => {
+                let cores = std::thread::available_parallelism()
+                    .map_or(1, NonZero::get)
+                    .min(most);
+                self.note(key, format!("in force: {cores}, the number of cores"));
+                cores
+            }
+            number => number,
+        }
+    }
+
+    pub(super) fn flag(&mut self, key: &'static str) -> bool {
+        self.read(key, Kind::Flag, "true or false", |value| match value {
+            Value::Flag(flag) => Ok(*flag),
+            _ => Err(Refused::default()),
+        })
+    }
+
+    /// A length of time within bounds.
+    pub(super) fn duration(&mut self, key: &'static str, bounds: RangeInclusive<Duration>) -> Duration {
+        let (least, most) = (show_duration(*bounds.start()), show_duration(*bounds.end()));
+        let allowed = format!(
+            "a duration in quotes, a whole number with ms, s, m, h or d, from \"{least}\" to \"{most}\""
+        );
+        self.text(key, &allowed, |text| {
+            parse_duration(text)
+                .filter(|duration| bounds.contains(duration))
+                .ok_or_else(Refused::default)
+        })
+    }
+
+    /// One of a few words.
+    pub(super) fn choice<T: Copy>(&mut self, key: &'static str, choices: &[(&str, T)]) -> T {
+        let words: Vec<_> = choices.iter().map(|(word, _)| format!("\"{word}\"")).collect();
+        self.text(key, &one_of(&words), |text| {
+            let chosen = choices.iter().find(|(word, _)| *word == text);
+            chosen.map(|(_, choice)| *choice).ok_or_else(Refused::default)
+        })
+    }
+
+    /// A text that `parse` accepts.
+    pub(super) fn text<T>(
+        &mut self,
+        key: &'static str,
+        allowed: &str,
+        parse: impl Fn(&str) -> Result<T, Refused>,
+    ) -> T {
+        self.read(key, Kind::Text, allowed, |value| match value {
+            Value::Text(text) => parse(text),
+            _ => Err(Refused::because("not a text in quotes")),
+        })
+    }
+
+    /// A text that `parse` accepts, or an empty one, which stands for none.
+    pub(super) fn optional<T>(
+        &mut self,
+        key: &'static str,
+        allowed: &str,
+        parse: impl Fn(&str) -> Result<T, Refused>,
+    ) -> Option<T> {
+        self.text(key, &format!("{allowed}, or empty"), |text| match text {
+            "" => Ok(None),
+            text => parse(text).map(Some),
+        })
+    }
+
+    /// Texts that `parse` accepts; a variable has them separated by commas.
+    pub(super) fn list<T>(
+        &mut self,
+        key: &'static str,
+        allowed: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Vec<T> {
+        let item = |item: &Value| match item {
+            Value::Text(text) => parse(text).ok_or_else(Refused::default),
+            _ => Err(Refused::default()),
+        };
+        self.read(key, Kind::List, allowed, |value| match value {
+            Value::List(items) => items
+                .iter()
+                .map(|part| {
+                    item(part).map_err(|refused| Refused {
+                        part: Some(part.clone()),
+                        ..refused
+                    })
+                })
+                .collect(),
+            _ => Err(Refused::because("not a list")),
+        })
+    }
+
+    /// Reads a key in every layer; the value of the highest is in force.
+    fn read<T>(
+        &mut self,
+        key: &'static str,
+        kind: Kind,
+        allowed: &str,
+        parse: impl Fn(&Value) -> Result<T, Refused>,
+    ) -> T {
+        let mut in_force = None;
+        for Entry { source, value } in self.entries.remove(key).unwrap_or_default() {
+            let value = value.into_kind(kind);
+            match parse(&value) {
+                Ok(parsed) => {
+                    let shown = mask::shown(key, &value);
+                    in_force = Some((parsed, shown, source));
+                }
+                Err(Refused { part, why }) => {
+                    let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
+                    let shown = mask::shown(key, part.as_ref().unwrap_or(&value));
+                    self.faulty.insert(key.to_owned());
+                    self.faults.push(
+                        Fault::new(source, Some(key), format!("must be {allowed}{why}")).with_value(shown),
+                    );
+                }
+            }
+        }
+        let Some((parsed, shown, source)) = in_force else {
+            unreachable!("config/default.toml has a good value for {key}: tests hold that")
+        };
+        self.effective.push(Effective {
+            key,
+            shown,
+            source,
+            note: None,
+        });
+        parsed
+    }
+
+    /// The smaller of two durations: `key` can't sensibly last longer than `limit`.
+    pub(super) fn at_most(
+        &mut self,
+        key: &'static str,
+        value: Duration,
+        limit_key: &str,
+        limit: Duration,
+    ) -> Duration {
+        if value > limit {
+            let limit = show_duration(limit);
+            self.note(
+                key,
+                format!("in force: {limit}, since it lasts no longer than {limit_key}"),
+            );
+        }
+        value.min(limit)
+    }
+
+    /// Remembers what a key's value came to, for `config show` and the log.
+    pub(super) fn note(&mut self, key: &'static str, note: String) {
+        if let Some(effective) = self.effective.iter_mut().find(|effective| effective.key == key) {
+            effective.note = Some(note);
+        }
+    }
+
+    /// Where the value in force was read.
+    pub(super) fn source(&self, key: &str) -> Source {
+        self.find(key)
+            .map_or(Source::BuiltIn, |effective| effective.source.clone())
+    }
+
+    /// Refuses a value that was well formed by itself.
+    pub(super) fn refuse(&mut self, key: &'static str, allowed: impl Into<String>) {
+        let mut fault = Fault::new(self.source(key), Some(key), allowed);
+        if let Some(effective) = self.find(key) {
+            fault = fault.with_value(effective.shown.clone());
+        }
+        self.faulty.insert(key.to_owned());
+        self.faults.push(fault);
+    }
+
+    /// Adds a fault that no value of a known key causes.
+    pub(super) fn push(&mut self, fault: Fault) {
+        self.faults.push(fault);
+    }
+
+    /// Whether something is wrong with a key in some layer.
+    pub(super) fn is_faulty(&self, key: &str) -> bool {
+        self.faulty.contains(key)
+    }
+
+    /// What is in force, and what is wrong; whatever nobody read is unknown.
+    pub(super) fn finish(mut self) -> (Vec<Effective>, Vec<Fault>) {
+        let known: Vec<&str> = self.effective.iter().map(|effective| effective.key).collect();
+        for (name, entries) in std::mem::take(&mut self.entries) {
+            for Entry { source, value } in entries {
+                if let Some(allowed) = allowed_instead(&known, &name, &source, &value) {
+                    let shown = mask::shown_unknown(&name, &value);
+                    self.faults
+                        .push(Fault::new(source, Some(&name), allowed).with_value(shown));
+                }
+            }
+        }
+        (self.effective, self.faults)
+    }
+
+    fn find(&self, key: &str) -> Option<&Effective> {
+        self.effective.iter().find(|effective| effective.key == key)
+    }
+}
+
+/// What to say of a key that nobody read; nothing where it is an empty section.
+fn allowed_instead(known: &[&str], name: &str, source: &Source, value: &Value) -> Option<String> {
+    let keys_of = |section: &str| -> Vec<&str> {
+        known
+            .iter()
+            .filter_map(|key| key.strip_prefix(section)?.strip_prefix('.'))
+            .collect()
+    };
+    if let Source::Environment(variable) = source {
+        let names = known.iter().map(|key| variable_of(key));
+        let others = ALIASES.map(|(alias, _)| alias).into_iter().chain(CHOOSERS);
+        return Some(match nearest(variable, names.chain(others.map(str::to_owned))) {
+            Some(meant) => format!("no such variable, did you mean {meant}?"),
+            None => {
+                "no such variable: must be RINGBACK__SECTION__KEY of a key in config/default.toml".to_owned()
+            }
+        });
+    }
+    if name == "rule" {
+        return Some("rules stand in a file of their own, which limits.file names".to_owned());
+    }
+    if !name.contains('.') && !keys_of(name).is_empty() {
+        return (*value != Value::Table).then(|| format!("must be a section, [{name}]"));
+    }
+    if let Some(meant) = nearest(name, known.iter().map(|key| (*key).to_owned())) {
+        return Some(format!("no such key, did you mean {meant}?"));
+    }
+    let (section, _) = name.split_once('.').unwrap_or((name, ""));
+    Some(match keys_of(section) {
+        keys if keys.is_empty() => {
+            let mut sections: Vec<_> = known.iter().filter_map(|key| key.split('.').next()).collect();
+            sections.dedup();
+            format!("no such section: must be {}", one_of(&sections))
+        }
+        keys => format!("no such key: [{section}] has {}", keys.join(", ")),
+    })
+}
+
+/// The name within two typing errors, the closest one.
+fn nearest(name: &str, candidates: impl Iterator<Item = String>) -> Option<String> {
+    candidates
+        .map(|candidate| {
+            (
+                distance(&name.to_lowercase(), &candidate.to_lowercase()),
+                candidate,
+            )
+        })
+        .filter(|(distance, _)| *distance <= 2)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// How many signs have to be put in, left out or changed (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    for (i, sign_a) in a.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, sign_b) in b.chars().enumerate() {
+            let changed = diagonal + usize::from(sign_a != sign_b);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+/// `a, b or c`.
+fn one_of(words: &[impl AsRef<str>]) -> String {
+    let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
+    match words.split_last() {
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_near_miss_is_told_from_another_word() {
+        let known = ["otp.ttl", "otp.length"].map(str::to_owned);
+        let near = |name| nearest(name, known.clone().into_iter());
+        assert_eq!(near("otp.tll").as_deref(), Some("otp.ttl"));
+        assert_eq!(near("otp.lenght").as_deref(), Some("otp.length"));
+        assert_eq!(near("OTP.TTL").as_deref(), Some("otp.ttl"));
+        assert_eq!(near("otp.size"), None);
+    }
+}

@@ -1,0 +1,220 @@
+//! The sections about the process and its edges: `server`, `limits`, `inbox`, `telemetry`.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use ipnet::IpNet;
+use tracing_subscriber::EnvFilter;
+use url::Url;
+
+use super::{
+    Environment, MINUTE, SECOND,
+    fault::Source,
+    reader::{Reader, Refused},
+};
+
+/// Where the service listens, and what it takes from clients.
+#[derive(Debug, Clone)]
+pub struct ServerSettings {
+    /// Where the API listens.
+    pub bind: SocketAddr,
+    /// Where `/metrics` listens.
+    pub ops_bind: SocketAddr,
+    /// Where the world reaches the service: scheme, host and port alone, so that its path is `/`.
+    pub public_url: Option<Url>,
+    /// Threads that serve HTTP, at least 1: the number of cores, where the key says 0.
+    pub workers: usize,
+    /// Proxies whose word on the client's address is taken; a plain address is a network of one.
+    pub trusted_proxies: Vec<IpNet>,
+    /// How long what is in flight may take at a shutdown.
+    pub shutdown_timeout: Duration,
+    /// How long a client may take to send a head or a body.
+    pub request_timeout: Duration,
+    /// Origins whose pages may call the API from a browser, or `*` alone.
+    pub cors_origins: Vec<String>,
+    /// Connections open at a time, for each worker.
+    pub max_connections: usize,
+}
+
+impl ServerSettings {
+    pub(super) fn read(reader: &mut Reader) -> Self {
+        let address = "an address and a port such as \"127.0.0.1:8000\" or \"[::]:8000\"";
+        let socket = |text: &str| text.parse::<SocketAddr>().map_err(|_| Refused::default());
+        let settings = Self {
+            bind: reader.text("server.bind", address, socket),
+            ops_bind: reader.text("server.ops_bind", address, socket),
+            public_url: reader.optional(
+                "server.public_url",
+                "http:// or https:// with a host, a port if need be, and nothing behind it",
+                public_url,
+            ),
+            workers: reader.cores("server.workers", 1024),
+            trusted_proxies: reader.list(
+                "server.trusted_proxies",
+                "networks such as \"10.0.0.0/8\", or addresses such as \"192.0.2.1\"",
+                |text| {
+                    let address = || text.parse::<IpAddr>().map(IpNet::from).ok();
+                    text.parse::<IpNet>().ok().or_else(address)
+                },
+            ),
+            shutdown_timeout: reader.duration("server.shutdown_timeout", SECOND..=5 * MINUTE),
+            request_timeout: reader.duration("server.request_timeout", SECOND / 10..=5 * MINUTE),
+            cors_origins: reader.list(
+                "server.cors_origins",
+                "origins as browsers send them, such as \"https://app.example.com\" (no path, no /, no default \
+                 port), or \"*\" alone",
+                origin,
+            ),
+            max_connections: reader.integer("server.max_connections", 1..=1_000_000),
+        };
+        if settings.cors_origins.len() > 1 && settings.cors_origins.iter().any(|origin| origin == "*") {
+            reader.refuse(
+                "server.cors_origins",
+                "must be \"*\" alone, or origins without it",
+            );
+        }
+        if settings.bind == settings.ops_bind && settings.bind.port() != 0 {
+            reader.refuse("server.ops_bind", "must be another address than server.bind");
+        }
+        settings
+    }
+}
+
+fn public_url(text: &str) -> Result<Url, Refused> {
+    let url = Url::parse(text).map_err(Refused::because)?;
+    // What a path or a query would mean for links and for the tokens' issuer is nobody's guess.
+    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    if bare && is_http(&url) {
+        Ok(url)
+    } else {
+        Err(Refused::default())
+    }
+}
+
+/// Whether a URL is reached by HTTP, and holds no user and password, which logs and issuers would repeat.
+pub(super) fn is_http(url: &Url) -> bool {
+    ["http", "https"].contains(&url.scheme()) && url.username().is_empty() && url.password().is_none()
+}
+
+/// An origin counts if it equals what browsers send to the letter (RFC 6454, section 6.2): they are compared as text.
+fn origin(text: &str) -> Option<String> {
+    let is_origin =
+        || Url::parse(text).is_ok_and(|url| is_http(&url) && url.origin().ascii_serialization() == text);
+    (text == "*" || is_origin()).then(|| text.to_owned())
+}
+
+/// Where the rules of rate limits stand, and the bounds of those who count.
+#[derive(Debug, Clone)]
+pub struct LimitsSettings {
+    /// The file with the rules, which exists; none means the rules that the program carries.
+    pub file: Option<PathBuf>,
+    /// Actors that count for this process, at least 1: the number of cores, where the key says 0.
+    pub shards: usize,
+    /// Requests that wait for one of them.
+    pub queue: usize,
+    /// Addresses, phones and users that one instance remembers.
+    pub max_keys: usize,
+}
+
+impl LimitsSettings {
+    pub(super) fn read(reader: &mut Reader, config_dir: &Path) -> Self {
+        Self {
+            file: limits_file(reader, config_dir),
+            shards: reader.cores("limits.shards", 256),
+            queue: reader.integer("limits.queue", 1..=1_000_000),
+            max_keys: reader.integer("limits.max_keys", 1..=100_000_000),
+        }
+    }
+}
+
+/// A relative path is looked for beside the other files first, then from where the service was started.
+fn limits_file(reader: &mut Reader, config_dir: &Path) -> Option<PathBuf> {
+    const KEY: &str = "limits.file";
+    let named = reader.text(KEY, "the path of a TOML file", |text| match text {
+        "" => Err(Refused::default()),
+        path => Ok(PathBuf::from(path)),
+    });
+    // Joining an absolute path gives that path itself.
+    let found = [config_dir.join(&named), named]
+        .into_iter()
+        .find(|path| path.is_file());
+    match &found {
+        Some(path) => reader.note(KEY, format!("in force: {}", path.display())),
+        None if reader.source(KEY) == Source::BuiltIn => {
+            reader.note(KEY, "in force: the built-in rules, there is no such file".to_owned());
+        }
+        None => reader.refuse(
+            KEY,
+            "no such file: must be a path from the config folder, from the working directory, or an absolute one",
+        ),
+    }
+    found
+}
+
+/// The development inbox.
+#[derive(Debug, Clone)]
+pub struct InboxSettings {
+    /// How many messages it keeps, the newest.
+    pub size: usize,
+}
+
+impl InboxSettings {
+    pub(super) fn read(reader: &mut Reader) -> Self {
+        Self {
+            size: reader.integer("inbox.size", 1..=10_000),
+        }
+    }
+}
+
+/// The shape of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Pretty,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone)]
+pub struct TelemetrySettings {
+    /// Directives that `EnvFilter` of tracing-subscriber takes.
+    pub log: String,
+    /// `auto` is decided: JSON in production.
+    pub format: LogFormat,
+}
+
+impl TelemetrySettings {
+    pub(super) fn read(reader: &mut Reader, environment: Environment) -> Self {
+        let auto = match environment {
+            Environment::Development => LogFormat::Pretty,
+            Environment::Production => LogFormat::Json,
+        };
+        Self {
+            log: reader.text(
+                "telemetry.log",
+                "a level (off, error, warn, info, debug, trace), or directives such as \"info,ringback::sms=debug\"",
+                directives,
+            ),
+            format: reader.choice(
+                "telemetry.format",
+                &[("auto", auto), ("json", LogFormat::Json), ("pretty", LogFormat::Pretty)],
+            ),
+        }
+    }
+}
+
+fn directives(text: &str) -> Result<String, Refused> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    // A lone word that is no level would be taken for a module, and its typing error would silence the log.
+    let sound = text.split(',').map(str::trim).all(|directive| {
+        LEVELS.contains(&directive.to_ascii_lowercase().as_str()) || directive.contains(['=', '['])
+    });
+    match EnvFilter::try_new(text) {
+        Ok(_) if sound => Ok(text.to_owned()),
+        _ => Err(Refused::default()),
+    }
+}

@@ -1,5 +1,6 @@
 pub mod clock;
 pub mod entropy;
+pub mod limits;
 pub mod phone;
 pub mod redis;
 pub mod secrets;

@@ -174,12 +174,33 @@ impl RedisLink {
         self.request(Request::Script(&invocation)).await
     }
 
-    /// Sends several commands in one write; on a Cluster each goes where its key lives.
+    /// Sends several commands in one write; on a Cluster their keys must share a partition.
     ///
     /// # Errors
     /// As for [`RedisLink::eval`].
     pub async fn pipeline<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, Unavailable> {
         self.request(Request::Pipeline(pipeline)).await
+    }
+
+    /// Runs a script once for each key with its arguments, all in one round trip; on a Cluster each goes where its
+    /// key lives. Answers come in the order of the calls.
+    ///
+    /// # Errors
+    /// As for [`RedisLink::eval`], for all calls together: some may have run.
+    pub async fn eval_each<T: FromRedisValue, const N: usize>(
+        &self,
+        script: &Script,
+        calls: &[(String, [i64; N])],
+    ) -> Result<Vec<T>, Unavailable> {
+        let commands: Vec<Cmd> = calls
+            .iter()
+            .map(|(key, arguments)| {
+                let mut command = ::redis::cmd("EVALSHA");
+                command.arg(script.get_hash()).arg(1).arg(key).arg(arguments);
+                command
+            })
+            .collect();
+        self.request(Request::Each(script, &commands)).await
     }
 
     /// Whether it answers.
@@ -201,6 +222,11 @@ impl RedisLink {
                 Request::Pipeline(commands) => commands
                     .query_async(&mut connection)
                     .await
+                    .map_err(Failure::Redis),
+                Request::Each(script, commands) => connection
+                    .each(script, commands)
+                    .await
+                    .and_then(|answers| Ok(::redis::from_redis_value(Value::Array(answers))?))
                     .map_err(Failure::Redis),
                 Request::Command(command) => {
                     command.query_async(&mut connection).await.map_err(Failure::Redis)
@@ -240,6 +266,8 @@ impl RedisLink {
 enum Request<'a> {
     Script(&'a ScriptInvocation<'a>),
     Pipeline(&'a Pipeline),
+    /// The script is loaded where a server doesn't know it.
+    Each(&'a Script, &'a [Cmd]),
     Command(&'a Cmd),
 }
 
@@ -362,6 +390,48 @@ impl Held {
 enum Connection {
     Node(MultiplexedConnection),
     Cluster(ClusterConnection),
+}
+
+impl Connection {
+    /// Runs calls of one script; those that met a server without it are repeated after it is loaded, and only those.
+    async fn each(&mut self, script: &Script, calls: &[Cmd]) -> Result<Vec<Value>, RedisError> {
+        let mut answers = self.together(calls.iter()).await?;
+        let unknown: Vec<usize> = (0..answers.len())
+            .filter(|&at| matches!(&answers[at], Err(error) if error.code() == Some("NOSCRIPT")))
+            .collect();
+        if !unknown.is_empty() {
+            script.load_async(self).await?;
+            let again = self.together(unknown.iter().map(|&at| &calls[at])).await?;
+            for (at, answer) in unknown.into_iter().zip(again) {
+                answers[at] = answer;
+            }
+        }
+        answers.into_iter().collect()
+    }
+
+    /// Sends commands at once. A pipeline to one server is one message to its driver; a Cluster's connection refuses
+    /// pipelines over several slots, so there each command goes by itself, beside the others.
+    async fn together(
+        &self,
+        commands: impl Iterator<Item = &Cmd>,
+    ) -> Result<Vec<Result<Value, RedisError>>, RedisError> {
+        match self {
+            Self::Node(node) => {
+                let mut pipeline = Pipeline::new();
+                for command in commands {
+                    pipeline.add_command(command.clone());
+                }
+                pipeline.ignore_errors().query_async(&mut node.clone()).await
+            }
+            Self::Cluster(cluster) => {
+                let commands = commands.map(|command| {
+                    let mut cluster = cluster.clone();
+                    async move { command.query_async(&mut cluster).await }
+                });
+                Ok(futures_util::future::join_all(commands).await)
+            }
+        }
+    }
 }
 
 impl ConnectionLike for Connection {

@@ -1,0 +1,166 @@
+//! The cluster's counters when the cluster is this one process: the embedded default.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+
+use super::{
+    gcra::{self, Decision},
+    store::{ClusterCounters, Counter, Verdict, refuses},
+};
+use crate::{
+    clock::Clock,
+    unavailable::{Part, Unavailable},
+};
+
+/// When it is full it looks for keys to drop at most this often, so that a flood of new keys can't make it scan at
+/// each request.
+const SWEEP_PAUSE_US: i64 = 1_000_000;
+
+/// [`ClusterCounters`] in this process, by the clock that is passed in.
+pub struct MemoryCounters {
+    clock: Arc<dyn Clock>,
+    max_keys: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    tats: HashMap<String, i64>,
+    next_sweep_us: i64,
+}
+
+impl MemoryCounters {
+    /// Holds `max_keys` counters at most; further ones are `Unavailable` until some have drained.
+    pub fn new(clock: Arc<dyn Clock>, max_keys: usize) -> Self {
+        Self {
+            clock,
+            max_keys,
+            state: Mutex::default(),
+        }
+    }
+
+    /// [`ClusterCounters::check`] without waiting: for an in-process store that counts riders in one step with its own
+    /// state, while it holds its own lock.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when there is no room for a new counter.
+    pub fn check_now(&self, counters: &[Counter]) -> Result<Vec<Verdict>, Unavailable> {
+        let now_us = self.clock.now().timestamp_micros();
+        let mut state = self.lock();
+        let new = counters
+            .iter()
+            .filter(|c| !state.tats.contains_key(&c.key))
+            .count();
+        if state.tats.len() + new > self.max_keys {
+            state.sweep(now_us);
+            if state.tats.len() + new > self.max_keys {
+                return Err(Unavailable::full(Part::RateLimiter));
+            }
+        }
+        let decisions: Vec<_> = counters
+            .iter()
+            .map(|c| gcra::decide(state.tats.get(&c.key).copied(), now_us, c.emission_us, c.burst))
+            .collect();
+        let verdicts: Vec<_> = decisions.iter().map(verdict).collect();
+        if !refuses(counters, &verdicts) {
+            for (counter, decision) in counters.iter().zip(&decisions) {
+                if let Decision::Allow { new_tat, .. } = *decision {
+                    state.tats.insert(counter.key.clone(), new_tat);
+                }
+            }
+        }
+        Ok(verdicts)
+    }
+
+    /// How many counters are held.
+    pub fn len(&self) -> usize {
+        self.lock().tats.len()
+    }
+
+    /// Whether none is held.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn sweep(&mut self, now_us: i64) {
+        if now_us >= self.next_sweep_us {
+            self.tats.retain(|_, tat| *tat > now_us);
+            self.next_sweep_us = now_us + SWEEP_PAUSE_US;
+        }
+    }
+}
+
+#[async_trait]
+impl ClusterCounters for MemoryCounters {
+    async fn check(&self, counters: &[Counter]) -> Result<Vec<Verdict>, Unavailable> {
+        self.check_now(counters)
+    }
+
+    async fn give_back(&self, counters: &[Counter]) -> Result<(), Unavailable> {
+        let now_us = self.clock.now().timestamp_micros();
+        let mut state = self.lock();
+        for counter in counters {
+            let Some(tat) = state.tats.get_mut(&counter.key) else {
+                continue;
+            };
+            match gcra::give_back(*tat, now_us, counter.emission_us) {
+                Some(earlier) => *tat = earlier,
+                None => drop(state.tats.remove(&counter.key)),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn verdict(decision: &Decision) -> Verdict {
+    match *decision {
+        Decision::Allow { remaining, .. } => Verdict::Admitted { remaining },
+        Decision::Refuse { retry_after_us } => Verdict::Refused { retry_after_us },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, Duration};
+
+    use super::*;
+    use crate::clock::ManualClock;
+
+    fn counter(key: &str) -> Counter {
+        Counter {
+            partition: 0,
+            key: key.to_owned(),
+            emission_us: 60_000_000,
+            burst: 1,
+            enforce: true,
+        }
+    }
+
+    #[test]
+    fn new_keys_cannot_grow_it_past_its_bound_and_drained_ones_make_room() {
+        let clock = ManualClock::new(DateTime::UNIX_EPOCH);
+        let counters = MemoryCounters::new(Arc::new(clock.clone()), 100);
+        for n in 0..100 {
+            assert!(counters.check_now(&[counter(&n.to_string())]).is_ok());
+        }
+        for n in 100..200 {
+            assert!(counters.check_now(&[counter(&n.to_string())]).is_err());
+        }
+        let known = counters.check_now(&[counter("7")]).unwrap();
+        assert!(known[0].is_refused(), "a key that is held is judged still");
+        assert_eq!(counters.len(), 100);
+        clock.advance(Duration::seconds(61));
+        assert!(counters.check_now(&[counter("200")]).is_ok());
+        assert_eq!(counters.len(), 1);
+    }
+}

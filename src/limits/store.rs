@@ -1,0 +1,67 @@
+//! Where the cluster's counters are kept.
+
+use async_trait::async_trait;
+
+use crate::unavailable::Unavailable;
+
+/// One counter of one rule, and what a request costs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counter {
+    /// Which share of the keys it belongs to.
+    pub partition: u8,
+    /// Its name after the partition's prefix: `l:<rule>:<key>`.
+    pub key: String,
+    /// What one request costs, in microseconds.
+    pub emission_us: i64,
+    /// How many requests may come at once.
+    pub burst: u32,
+    /// Whether its refusal refuses the request (`enforce`) or is only reported (`shadow`).
+    pub enforce: bool,
+}
+
+/// What one counter says to one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Admitted {
+        /// Requests that may follow at once.
+        remaining: u32,
+    },
+    Refused {
+        /// How long until one may pass, in microseconds.
+        retry_after_us: i64,
+    },
+}
+
+impl Verdict {
+    pub fn is_refused(self) -> bool {
+        matches!(self, Self::Refused { .. })
+    }
+}
+
+/// Whether the request is refused: one of the counters that are enforced says so.
+pub fn refuses(counters: &[Counter], verdicts: &[Verdict]) -> bool {
+    counters
+        .iter()
+        .zip(verdicts)
+        .any(|(counter, verdict)| counter.enforce && verdict.is_refused())
+}
+
+/// Counts once for all instances, by the clock of whoever holds the counters.
+#[async_trait]
+pub trait ClusterCounters: Send + Sync + 'static {
+    /// Asks every counter for one request, in one round trip. The verdicts come in the order of the counters.
+    ///
+    /// MUST decide each counter and write it in one step, so that parallel requests never exceed its quota. MUST
+    /// leave every counter as if the request had not come when an enforced one refuses; MUST spend from all that
+    /// admit otherwise.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when it can't count; whether something was spent is unknown then.
+    async fn check(&self, counters: &[Counter]) -> Result<Vec<Verdict>, Unavailable>;
+
+    /// Gives one request back to every counter.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when it can't; the request stays spent then, until it drains.
+    async fn give_back(&self, counters: &[Counter]) -> Result<(), Unavailable>;
+}

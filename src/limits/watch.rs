@@ -1,0 +1,219 @@
+//! The limits file while the service runs: looked at four times a second, put in force when it changed and is sound.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use chrono::{DateTime, Utc};
+use sha2::{Digest, Sha256};
+
+use super::{FileError, Limiter, actor::Watcher, file};
+use crate::{
+    clock::Clock,
+    supervision::{AskError, Supervision},
+};
+
+/// A changed file is taken when it looks the same twice, this far apart: whoever writes in place truncates first, and
+/// an empty file would mean no limits.
+const SETTLE: Duration = Duration::from_millis(60);
+/// How often a file that keeps changing is looked at before it is left for the next time.
+const SETTLE_LOOKS: usize = 6;
+/// After a change the content is compared at this many looks though the metadata stands still: two writes may lie
+/// within one tick of the file system's clock.
+const WARY_LOOKS: u8 = 8;
+
+/// How the limits file stands: for `/readyz`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileStatus {
+    pub path: PathBuf,
+    /// When the rules in force were loaded.
+    pub loaded_at: DateTime<Utc>,
+    /// What is wrong with the file as it is now, a line for each fault; empty when it is in force.
+    pub faults: Vec<String>,
+}
+
+/// The handle of the `ConfigWatcher`.
+#[derive(Clone)]
+pub struct LimitsWatch {
+    watcher: Watcher,
+    status: Arc<Mutex<FileStatus>>,
+}
+
+impl LimitsWatch {
+    /// Watches `path` for `limiter`, which has the rules that [`file::load`] found there at start.
+    pub fn start(supervision: &Supervision, path: &Path, limiter: Limiter, clock: Arc<dyn Clock>) -> Self {
+        let watch = Watch::new(path, limiter, clock);
+        let status = Arc::clone(&watch.status);
+        Self {
+            watcher: Watcher::start(supervision, watch),
+            status,
+        }
+    }
+
+    /// Reads the file now (SIGHUP), and says how it stands.
+    ///
+    /// # Errors
+    /// [`AskError`] when reloads pile up already.
+    pub async fn reload(&self) -> Result<FileStatus, AskError> {
+        self.watcher.reload().await?;
+        Ok(self.status())
+    }
+
+    /// How the file stood when it was last looked at.
+    pub fn status(&self) -> FileStatus {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The watcher's state and its one step, [`Watch::look`].
+pub(super) struct Watch {
+    path: PathBuf,
+    limiter: Limiter,
+    clock: Arc<dyn Clock>,
+    status: Arc<Mutex<FileStatus>>,
+    seen: Option<Seen>,
+    wary: u8,
+}
+
+/// The file at one look.
+#[derive(Clone, PartialEq, Eq)]
+struct Seen {
+    stamp: Option<Stamp>,
+    content: Result<[u8; 32], FileError>,
+}
+
+/// What tells one file from another without reading it. Symlinks are followed, so a swapped link is another inode.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Stamp {
+    modified: Option<SystemTime>,
+    length: u64,
+    #[cfg(unix)]
+    identity: (u64, u64, i64, i64),
+}
+
+impl Watch {
+    pub fn new(path: &Path, limiter: Limiter, clock: Arc<dyn Clock>) -> Self {
+        let status = FileStatus {
+            path: path.to_owned(),
+            loaded_at: clock.now(),
+            faults: Vec::new(),
+        };
+        metrics::gauge!("ringback_limits_file_faulty").set(0.0);
+        Self {
+            path: path.to_owned(),
+            limiter,
+            clock,
+            status: Arc::new(Mutex::new(status)),
+            seen: None,
+            wary: 0,
+        }
+    }
+
+    /// Looks at the file, and puts it in force if it changed and is sound. `again` reads and judges it in any case.
+    pub async fn look(&mut self, again: bool) {
+        if !again && self.wary == 0 {
+            let stamp = blocking(self.path.clone(), |path| stamp(&path)).await;
+            if self
+                .seen
+                .as_ref()
+                .is_some_and(|seen| Some(&seen.stamp) == stamp.as_ref())
+            {
+                return;
+            }
+        }
+        self.wary = self.wary.saturating_sub(1);
+        let Some((seen, text)) = self.settled(again).await else {
+            return;
+        };
+        if self.seen.as_ref().is_some_and(|old| old.stamp != seen.stamp) {
+            self.wary = WARY_LOOKS;
+        }
+        let known = self.seen.as_ref().is_some_and(|old| old.content == seen.content);
+        self.seen = Some(seen);
+        if again || !known {
+            self.wary = WARY_LOOKS;
+            self.judge(text);
+        }
+    }
+
+    /// The file when two looks at it agree; `None` if it keeps changing. What is known already needs no second look.
+    async fn settled(&self, again: bool) -> Option<(Seen, Result<String, FileError>)> {
+        let mut last: Option<Seen> = None;
+        for _ in 0..SETTLE_LOOKS {
+            let (seen, text) = blocking(self.path.clone(), |path| observe(&path)).await?;
+            let known = self.seen.as_ref().is_some_and(|old| old.content == seen.content);
+            if (known && !again) || last.as_ref() == Some(&seen) {
+                return Some((seen, text));
+            }
+            last = Some(seen);
+            tokio::time::sleep(SETTLE).await;
+        }
+        None
+    }
+
+    fn judge(&self, text: Result<String, FileError>) {
+        let name = self.path.display().to_string();
+        let rules = text.and_then(|text| file::parse(&text, &name));
+        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        let faulty = rules.is_err();
+        match rules {
+            Ok(rules) => {
+                tracing::info!(
+                    limits.file = name,
+                    limits.rules = rules.rules().len(),
+                    "limits are in force"
+                );
+                self.limiter.replace(rules);
+                status.loaded_at = self.clock.now();
+                status.faults = Vec::new();
+            }
+            Err(error) => {
+                status.faults = error.fault_lines();
+                for fault in &status.faults {
+                    tracing::error!(
+                        limits.fault = fault,
+                        "the limits file is refused, the last good one stays"
+                    );
+                }
+            }
+        }
+        metrics::gauge!("ringback_limits_file_faulty").set(if faulty { 1.0 } else { 0.0 });
+        let outcome = if faulty { "refused" } else { "applied" };
+        metrics::counter!("ringback_limits_reloads_total", "outcome" => outcome).increment(1);
+    }
+}
+
+/// Runs file I/O where it may block; `None` if that died.
+async fn blocking<T: Send + 'static>(path: PathBuf, work: fn(PathBuf) -> T) -> Option<T> {
+    tokio::task::spawn_blocking(move || work(path)).await.ok()
+}
+
+fn observe(path: &Path) -> (Seen, Result<String, FileError>) {
+    let stamp = stamp(path);
+    let text = file::read(path);
+    let content = match &text {
+        Ok(text) => Ok(Sha256::digest(text).into()),
+        Err(error) => Err(error.clone()),
+    };
+    (Seen { stamp, content }, text)
+}
+
+fn stamp(path: &Path) -> Option<Stamp> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some(Stamp {
+        modified: metadata.modified().ok(),
+        length: metadata.len(),
+        #[cfg(unix)]
+        identity: {
+            use std::os::unix::fs::MetadataExt;
+            (
+                metadata.dev(),
+                metadata.ino(),
+                metadata.ctime(),
+                metadata.ctime_nsec(),
+            )
+        },
+    })
+}

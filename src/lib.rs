@@ -3,5 +3,6 @@ pub mod entropy;
 pub mod phone;
 pub mod redis;
 pub mod secrets;
+pub mod sms;
 pub mod supervision;
 pub mod unavailable;

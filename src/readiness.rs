@@ -62,8 +62,8 @@ impl Readiness {
         if self.queue.status().misconfigured {
             warnings.push("sms provider: refuses everything until its configuration changes".to_owned());
         }
-        if let Some(fault) = self.watcher.as_ref().and_then(|watcher| watcher.status().fault) {
-            warnings.push(format!("limits file: {fault}"));
+        if let Some(watcher) = &self.watcher {
+            warnings.extend(watcher.status().faults.into_iter().map(|fault| format!("limits file: {fault}")));
         }
         Report { status: if down.is_empty() { "ready" } else { "not_ready" }, down, warnings }
     }

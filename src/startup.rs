@@ -260,7 +260,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
             accounts: Arc::clone(&accounts),
             challenges,
             queue: queue.clone(),
-            watch: watch.clone(),
+            watcher: watch.clone(),
             supervision,
             draining: Arc::clone(&draining),
         },

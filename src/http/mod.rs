@@ -11,9 +11,9 @@ mod problem;
 mod sessions;
 mod users;
 
-use std::sync::Arc;
+use std::time::Duration;
 
-use actix_web::{HttpRequest, Resource, Route, http::Method, web};
+use actix_web::{FromRequest, Handler, HttpResponse, Resource, Responder, web};
 use ipnet::IpNet;
 
 use crate::{
@@ -34,30 +34,62 @@ pub struct Api {
     pub otp: Otp,
     pub readiness: Readiness,
     /// Present in development without a provider.
-    pub inbox: Option<Arc<DevInbox>>,
+    pub inbox: Option<DevInbox>,
     pub metrics: Metrics,
     pub phone_check: PhoneCheck,
     /// Peers whose word on the client's address is taken.
     pub trusted_proxies: Vec<IpNet>,
     /// How long a client may take to send its body.
-    pub body_timeout: std::time::Duration,
+    pub body_timeout: Duration,
 }
 
 /// The public routes. Paths stand without their trailing slash: `NormalizePath` lets both in.
 pub fn routes(config: &mut web::ServiceConfig) {
-    let get = |path, handler| resource(path, [(Method::GET, handler)]);
-    let post = |path, handler| resource(path, [(Method::POST, handler)]);
     config
-        .service(post("/api/users/register", web::post().to(users::register)))
-        .service(post("/api/users/login", web::post().to(sessions::login)))
-        .service(post("/api/users/send-phone-otp", web::post().to(otp::send)))
-        .service(post("/api/users/verify-phone-otp", web::post().to(otp::verify)))
-        .service(get("/api/users/me", web::get().to(users::me)))
-        .service(post("/api/users/token/refresh", web::post().to(sessions::refresh)))
-        .service(post("/api/users/logout", web::post().to(sessions::logout)))
-        .service(get("/.well-known/jwks.json", web::get().to(sessions::jwks)))
-        .service(get("/healthz", web::get().to(health::healthz)))
-        .service(get("/readyz", web::get().to(health::readyz)))
-        .service(get("/dev/inbox", web::get().to(inbox::page)))
-        .service(get("/dev/inbox.json", web::get().to(inbox::json)));
+        .service(post("/api/users/register", users::register))
+        .service(post("/api/users/login", sessions::login))
+        .service(post("/api/users/send-phone-otp", otp::send))
+        .service(post("/api/users/verify-phone-otp", otp::verify))
+        .service(get("/api/users/me", users::me))
+        .service(post("/api/users/token/refresh", sessions::refresh))
+        .service(post("/api/users/logout", sessions::logout))
+        .service(get("/.well-known/jwks.json", sessions::jwks))
+        .service(get("/healthz", health::healthz))
+        .service(get("/readyz", health::readyz))
+        .service(get("/dev/inbox", inbox::page))
+        .service(get("/dev/inbox.json", inbox::json));
+}
+
+/// The operators' routes.
+pub fn ops_routes(config: &mut web::ServiceConfig) {
+    config.service(get("/metrics", health::metrics));
+}
+
+/// Answers every path that has no route.
+pub async fn not_found() -> Result<HttpResponse, ApiError> {
+    Err(ApiError::NotFound)
+}
+
+fn get<F, Args>(path: &'static str, handler: F) -> Resource
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    let read = web::resource(path).route(web::get().to(handler.clone())).route(web::head().to(handler));
+    read.default_service(web::to(|| refuse_method("GET, HEAD")))
+}
+
+fn post<F, Args>(path: &'static str, handler: F) -> Resource
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    let write = web::resource(path).route(web::post().to(handler));
+    write.default_service(web::to(|| refuse_method("POST")))
+}
+
+async fn refuse_method(allow: &'static str) -> Result<HttpResponse, ApiError> {
+    Err(ApiError::MethodNotAllowed { allow })
 }

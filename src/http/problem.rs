@@ -37,7 +37,7 @@ pub enum ApiError {
     #[error("no such path")]
     NotFound,
     #[error("the path has no such method")]
-    MethodNotAllowed { allow: String },
+    MethodNotAllowed { allow: &'static str },
     #[error("no token came along")]
     NotAuthenticated,
     #[error(transparent)]
@@ -211,7 +211,7 @@ impl ResponseError for ApiError {
             rate_limit_headers(&mut response, refusal);
         }
         if let Self::MethodNotAllowed { allow } = self {
-            response.insert_header((header::ALLOW, allow.as_str()));
+            response.insert_header((header::ALLOW, *allow));
         }
         if self.status_code() == StatusCode::UNAUTHORIZED {
             response.insert_header((header::WWW_AUTHENTICATE, challenge(problem.code)));

@@ -57,9 +57,19 @@ impl RefreshTokens {
 
     /// The token of a session's `generation`th rotation; the same each time it is asked for.
     pub fn make(&self, session: Uuid, generation: u32) -> RefreshToken {
-        let tag = tag(&self.0.current().refresh, session, generation);
+        Self::make_under(&self.0.current().refresh, session, generation)
+    }
+
+    fn make_under(key: &MacKey, session: Uuid, generation: u32) -> RefreshToken {
+        let tag = tag(key, session, generation);
         let bytes = [session.as_bytes().as_slice(), &generation.to_be_bytes(), &tag].concat();
         RefreshToken { session, generation, text: Zeroizing::new(BASE64_URL_SAFE_NO_PAD.encode(bytes)) }
+    }
+
+    /// The token of a generation whose hash is known, under whichever secret made it.
+    pub fn make_again(&self, session: Uuid, generation: u32, hash: &[u8; 32]) -> Option<RefreshToken> {
+        let made = self.0.all().iter().map(|keys| Self::make_under(&keys.refresh, session, generation));
+        made.into_iter().find(|token| token.hash() == *hash)
     }
 
     /// Reads what a client shows; `None` unless it was made here, under a secret still in force.

@@ -1,0 +1,99 @@
+//! What the dispatcher and the courier speak of: errands, and how they end.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::{OutboxEntry, Recipient};
+use crate::supervision::Slot;
+
+/// What an SMS ended as; the `outcome` of `ringback_sms_total`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    Accepted,
+    Failed,
+    Misconfigured,
+    Superseded,
+    Expired,
+    HandedBack,
+}
+
+impl Fate {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Failed => "failed",
+            Self::Misconfigured => "misconfigured",
+            Self::Superseded => "superseded",
+            Self::Expired => "expired",
+            Self::HandedBack => "handed_back",
+        }
+    }
+}
+
+/// An SMS to be sent.
+#[derive(Debug)]
+pub(super) struct Errand {
+    pub entry: OutboxEntry,
+    /// Known if the code was issued here; else the code book is asked.
+    pub recipient: Option<Recipient>,
+}
+
+impl Errand {
+    pub fn id(&self) -> Uuid {
+        self.entry.challenge_id
+    }
+}
+
+/// An errand with its place in the queue, which is free again when this is dropped.
+#[derive(Debug)]
+pub(super) struct Ticket {
+    pub errand: Arc<Errand>,
+    #[expect(dead_code, reason = "held for its drop")]
+    pub place: Option<Slot>,
+}
+
+/// How one attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// There is nothing more to do but to tell the outbox.
+    Done(Fate),
+    /// The provider may take it later, and not before the given pause.
+    Retry(Option<Duration>),
+    /// The outbox or the code book is away, so that nobody knows whether it is still to be sent.
+    Postponed,
+    /// The attempt panicked: it counts as a try.
+    Lost,
+}
+
+/// An errand on its way through the dispatcher.
+pub(super) struct Job {
+    pub ticket: Ticket,
+    pub leased_at: Instant,
+    /// When its first attempt began.
+    pub began: Option<Instant>,
+    pub tries: u32,
+    /// Times that the outbox or the code book was away.
+    pub setbacks: u32,
+}
+
+impl Job {
+    pub fn new(ticket: Ticket, leased_at: Instant) -> Self {
+        Self {
+            ticket,
+            leased_at,
+            began: None,
+            tries: 0,
+            setbacks: 0,
+        }
+    }
+
+    pub fn id(&self) -> Uuid {
+        self.ticket.errand.id()
+    }
+
+    pub fn errand(&self) -> Arc<Errand> {
+        Arc::clone(&self.ticket.errand)
+    }
+}

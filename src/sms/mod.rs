@@ -1,0 +1,71 @@
+//! Getting a code to a phone: no accepted SMS is lost, none is sent for nothing, and nobody waits for the provider.
+//!
+//! An SMS comes in by [`SmsQueue`] from whoever issued the code, or out of the [`Outbox`] when the instance that had
+//! it is gone. In reading order:
+//!
+//! | file | holds |
+//! |---|---|
+//! | `provider.rs` | what a provider is asked, and what it may answer |
+//! | `outbox.rs` | what is owed: kept by the store of the codes, leased to one instance at a time |
+//! | `text.rs` | what the SMS says, in one segment |
+//! | `job.rs` | an errand, and how it may end |
+//! | `dispatcher.rs` | the state machine: what happens in a job's life, with no I/O |
+//! | `courier.rs` | the I/O that the state machine asks for |
+//! | `actor.rs` | the actor around both, and its handle |
+//! | `twilio.rs`, `twilio_errors.rs` | the provider Twilio, and what its error codes mean |
+//! | `inbox.rs` | the provider that delivers to a page of this service, for development |
+
+mod actor;
+mod courier;
+mod dispatcher;
+mod inbox;
+mod job;
+mod outbox;
+mod provider;
+mod text;
+mod twilio;
+mod twilio_errors;
+
+use std::{fmt, time::Duration};
+
+pub use actor::{DispatcherOptions, QueueSlot, SmsJob, SmsQueue, SmsStatus};
+pub use inbox::{DevInbox, InboxMessage};
+pub use outbox::{CodeBook, Lease, Outbox, OutboxEntry, Recipient, SmsCode};
+pub use provider::{FailureKind, FailureReason, Outcome, SmsProvider};
+pub use text::{Brand, BrandError, SEGMENT_SEPTETS, compose, septets};
+pub use twilio::{Twilio, TwilioError, TwilioOptions};
+
+use crate::phone::PhoneNumber;
+
+/// One SMS, ready for a provider.
+#[derive(Debug, Clone)]
+pub struct SmsMessage {
+    /// Whom it goes to.
+    pub to: PhoneNumber,
+    /// What it says.
+    pub body: MessageBody,
+    /// How long it is of use: delivered later than this, it would only confuse.
+    pub valid_for: Duration,
+}
+
+/// The text of an SMS. It holds a code, so `Debug` shows no more than its length.
+#[derive(Clone, PartialEq, Eq)]
+pub struct MessageBody(String);
+
+impl MessageBody {
+    /// A body of this text.
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text in clear, for the provider.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for MessageBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MessageBody(•••, {} characters)", self.0.chars().count())
+    }
+}

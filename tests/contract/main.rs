@@ -1,0 +1,4 @@
+//! The contracts of the stores: one suite each, kept by every adapter.
+
+mod otp;
+mod support;

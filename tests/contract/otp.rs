@@ -1,0 +1,371 @@
+//! The contract of `ChallengeStore` and `Outbox`: the same suite for Redis, a Redis Cluster and the in-process store.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use chrono::TimeDelta;
+use ringback::{
+    clock::{ShiftedClock, SystemClock},
+    entropy::{Entropy, SystemEntropy},
+    limits::{self, Counter, MemoryCounters},
+    otp::{
+        Attempt, ChallengeStore, CodeDigest, Delivery, Issue, IssueOutcome, MemoryChallenges, OtpRules, Proof,
+        RedisChallenges, Slot, Verdict,
+    },
+    phone::PhoneDigest,
+    redis::{RedisLink, RedisOptions},
+    sms::{Lease, Outbox, OutboxEntry},
+};
+use uuid::Uuid;
+
+use crate::support::{on_every_store, variable};
+
+const LEASE: Duration = Duration::from_secs(30);
+const RIGHT: [u8; 16] = [1; 16];
+const WRONG: [u8; 16] = [2; 16];
+
+/// A store, and a way to let its time pass.
+#[derive(Clone)]
+pub struct World {
+    store: Arc<dyn Store>,
+    advance: Arc<dyn Fn(Duration) + Send + Sync>,
+    phone: PhoneDigest,
+}
+
+pub trait Store: ChallengeStore + Outbox {}
+impl<T: ChallengeStore + Outbox> Store for T {}
+
+fn entropy() -> &'static dyn Entropy {
+    &SystemEntropy
+}
+
+fn rules() -> OtpRules {
+    OtpRules {
+        ttl: Duration::from_secs(600),
+        max_attempts: 3,
+        length: 6,
+        resend_cooldown: Duration::from_secs(60),
+        max_failures: 10,
+        failure_window: Duration::from_secs(3600),
+        require_challenge_id: false,
+    }
+}
+
+fn random_phone() -> PhoneDigest {
+    let text = Uuid::new_v4().simple().to_string();
+    PhoneDigest::decode(&text[..22].replace(|c: char| !c.is_ascii(), "A")).unwrap_or_else(random_phone)
+}
+
+pub async fn memory() -> World {
+    let clock = ShiftedClock::new(Arc::new(SystemClock));
+    let counters = Arc::new(MemoryCounters::new(Arc::new(clock.clone()), 1000));
+    let store = Arc::new(MemoryChallenges::new(counters, rules(), LEASE, Arc::new(clock.clone())));
+    let advance = move |by: Duration| clock.advance(TimeDelta::from_std(by).unwrap());
+    World { store, advance: Arc::new(advance), phone: random_phone() }
+}
+
+pub async fn redis() -> World {
+    on_redis(&variable("RINGBACK_TEST_REDIS_URL"))
+}
+
+pub async fn cluster() -> World {
+    on_redis(&variable("RINGBACK_TEST_REDIS_CLUSTER_URL"))
+}
+
+pub async fn sentinel() -> World {
+    on_redis(&variable("RINGBACK_TEST_REDIS_SENTINEL_URL"))
+}
+
+fn on_redis(url: &str) -> World {
+    let options = RedisOptions {
+        url: url.to_owned(),
+        prefix: format!("test-{}", entropy().uuid().simple()),
+        lanes: 2,
+        timeout: Duration::from_secs(5),
+    };
+    let offset = Arc::new(AtomicI64::new(0));
+    let link = Arc::new(RedisLink::open(&options).unwrap());
+    let store = Arc::new(RedisChallenges::new(link, rules(), LEASE, Arc::clone(&offset)));
+    let advance = move |by: Duration| drop(offset.fetch_add(by.as_millis() as i64, Ordering::SeqCst));
+    World { store, advance: Arc::new(advance), phone: random_phone() }
+}
+
+impl World {
+    fn pass(&self, seconds: u64) {
+        (self.advance)(Duration::from_secs(seconds));
+    }
+
+    async fn issue_to(&self, slot: Slot, riders: &[Counter]) -> (Uuid, IssueOutcome) {
+        let challenge_id = entropy().uuid();
+        let user_id = Uuid::from_u128(7);
+        let issue = Issue {
+            phone: self.phone,
+            slot,
+            challenge_id,
+            digest: CodeDigest::unmatchable(RIGHT),
+            subject: Some(user_id),
+            deliver: Some(Delivery { user_id, key_id: "key", lease: LEASE }),
+            riders,
+        };
+        (challenge_id, self.store.issue(&issue).await.unwrap().outcome)
+    }
+
+    async fn issue(&self, slot: Slot) -> (Uuid, OutboxEntry) {
+        match self.issue_to(slot, &[]).await {
+            (id, IssueOutcome::Written { entry: Some(entry) }) => (id, entry),
+            (_, outcome) => panic!("{outcome:?}"),
+        }
+    }
+
+    async fn judge_in(&self, slots: &[Slot], id: Option<Uuid>, digest: [u8; 16]) -> Verdict {
+        let digest = CodeDigest::unmatchable(digest);
+        let attempt = Attempt { phone: self.phone, slots, challenge_id: id, digest, riders: &[] };
+        self.store.judge(&attempt).await.unwrap().verdict
+    }
+
+    async fn judge(&self, digest: [u8; 16]) -> Verdict {
+        self.judge_in(&[Slot::Public], None, digest).await
+    }
+
+    /// Many attempts at once, on threads of their own.
+    async fn judge_in_parallel(&self, times: usize, digest: [u8; 16]) -> Vec<Verdict> {
+        let attempts = (0..times).map(|_| {
+            let world = self.clone();
+            tokio::spawn(async move { world.judge(digest).await })
+        });
+        futures_util::future::try_join_all(attempts).await.unwrap()
+    }
+}
+
+fn count(verdicts: &[Verdict], wanted: impl Fn(&Verdict) -> bool) -> usize {
+    verdicts.iter().filter(|verdict| wanted(verdict)).count()
+}
+
+fn wrong(attempts_remaining: u8) -> Verdict {
+    Verdict::Wrong { attempts_remaining }
+}
+
+on_every_store! {
+    async fn a_right_code_works_once(world) {
+        let (id, _) = world.issue(Slot::Public).await;
+        let Verdict::Right(proof) = world.judge(RIGHT).await else { panic!("refused") };
+        let expected = Proof { phone: world.phone, slot: Slot::Public, challenge_id: id, subject: Some(Uuid::from_u128(7)) };
+        assert_eq!(proof, expected);
+        assert_eq!(world.judge(RIGHT).await, Verdict::Expired);
+        assert_eq!(world.judge(WRONG).await, Verdict::Expired);
+    }
+
+    async fn the_third_wrong_code_ends_a_challenge(world) {
+        world.issue(Slot::Public).await;
+        assert_eq!(world.judge(WRONG).await, wrong(2));
+        assert_eq!(world.judge(WRONG).await, wrong(1));
+        assert_eq!(world.judge(WRONG).await, Verdict::Exceeded);
+        assert_eq!(world.judge(RIGHT).await, Verdict::Exceeded);
+    }
+
+    async fn however_many_guess_at_once_three_are_judged(world) {
+        world.issue(Slot::Public).await;
+        let verdicts = world.judge_in_parallel(500, WRONG).await;
+        assert_eq!(count(&verdicts, |verdict| matches!(verdict, Verdict::Wrong { .. })), 2);
+        assert_eq!(count(&verdicts, |verdict| *verdict == Verdict::Exceeded), 498);
+        assert_eq!(world.judge(RIGHT).await, Verdict::Exceeded);
+    }
+
+    async fn however_many_are_right_at_once_one_succeeds(world) {
+        world.issue(Slot::Public).await;
+        let verdicts = world.judge_in_parallel(200, RIGHT).await;
+        assert_eq!(count(&verdicts, |verdict| matches!(verdict, Verdict::Right(_))), 1);
+        assert_eq!(count(&verdicts, |verdict| *verdict == Verdict::Expired), 199);
+    }
+
+    async fn however_many_ask_at_once_one_is_issued(world) {
+        let asks = (0..100).map(|_| {
+            let world = world.clone();
+            tokio::spawn(async move { world.issue_to(Slot::Public, &[]).await.1 })
+        });
+        let outcomes = futures_util::future::try_join_all(asks).await.unwrap();
+        let written = outcomes.iter().filter(|outcome| matches!(outcome, IssueOutcome::Written { .. })).count();
+        let cooling = outcomes.iter().filter(|outcome| matches!(outcome, IssueOutcome::Cooldown { .. })).count();
+        assert_eq!((written, cooling), (1, 99));
+    }
+
+    async fn a_code_expires_by_the_stores_clock(world) {
+        world.issue(Slot::Public).await;
+        world.pass(599);
+        assert_eq!(world.judge(WRONG).await, wrong(2));
+        world.pass(1);
+        assert_eq!(world.judge(RIGHT).await, Verdict::Expired);
+    }
+
+    async fn what_was_never_issued_is_judged_by_nobody(world) {
+        assert_eq!(world.judge(RIGHT).await, Verdict::Expired);
+    }
+
+    async fn a_resend_replaces_the_code_and_keeps_the_failures(world) {
+        let (first, _) = world.issue(Slot::Public).await;
+        for round in 1..=3 {
+            for _ in 0..3 {
+                world.judge(WRONG).await;
+            }
+            world.pass(60);
+            let (latest, _) = world.issue(Slot::Public).await;
+            assert_ne!(first, latest, "round {round}");
+            assert_eq!(world.judge_in(&[Slot::Public], Some(first), RIGHT).await, Verdict::Expired);
+        }
+        assert_eq!(world.judge(WRONG).await, wrong(2), "the tenth wrong code is judged");
+        let Verdict::Locked { wait } = world.judge(RIGHT).await else { panic!("judged after ten wrong codes") };
+        assert!(wait > Duration::from_secs(3590) && wait <= Duration::from_secs(3600), "{wait:?}");
+        world.pass(60);
+        assert!(matches!(world.issue_to(Slot::Public, &[]).await.1, IssueOutcome::Locked { .. }), "nor is one sent");
+        world.pass(3540);
+        world.issue(Slot::Public).await;
+        assert_eq!(world.judge(WRONG).await, wrong(2), "the hour is over");
+    }
+
+    async fn the_cooldown_is_the_phones_whoever_asks(world) {
+        world.issue(Slot::Public).await;
+        let other = Slot::User(Uuid::from_u128(1));
+        let (_, outcome) = world.issue_to(other, &[]).await;
+        let IssueOutcome::Cooldown { wait } = outcome else { panic!("{outcome:?}") };
+        assert!(wait > Duration::from_secs(50) && wait <= Duration::from_secs(60), "{wait:?}");
+        world.pass(60);
+        world.issue(other).await;
+    }
+
+    async fn a_users_challenge_is_his_alone(world) {
+        let (mine, his) = (Slot::User(Uuid::from_u128(1)), Slot::User(Uuid::from_u128(2)));
+        let (id, _) = world.issue(mine).await;
+        for slots in [&[Slot::Public][..], &[his][..], &[his, Slot::Public][..]] {
+            for _ in 0..20 {
+                assert_eq!(world.judge_in(slots, None, RIGHT).await, Verdict::Expired);
+                assert_eq!(world.judge_in(slots, Some(id), RIGHT).await, Verdict::Expired);
+            }
+        }
+        assert!(matches!(world.judge_in(&[mine, Slot::Public], None, RIGHT).await, Verdict::Right(_)));
+    }
+
+    async fn strangers_spend_neither_attempts_nor_failures_of_a_user(world) {
+        let mine = Slot::User(Uuid::from_u128(1));
+        for _ in 0..4 {
+            world.issue(Slot::Public).await;
+            for _ in 0..3 {
+                world.judge(WRONG).await;
+            }
+            world.pass(60);
+        }
+        world.issue(mine).await;
+        assert!(matches!(world.judge(RIGHT).await, Verdict::Locked { .. }), "the public slot is locked");
+        assert_eq!(world.judge_in(&[mine, Slot::Public], None, WRONG).await, wrong(2));
+        assert!(matches!(world.judge_in(&[mine, Slot::Public], None, RIGHT).await, Verdict::Right(_)));
+    }
+
+    async fn a_public_code_serves_a_user_who_has_none_of_his_own(world) {
+        world.issue(Slot::Public).await;
+        let slots = [Slot::User(Uuid::from_u128(1)), Slot::Public];
+        assert_eq!(world.judge_in(&slots, None, WRONG).await, wrong(2));
+        let Verdict::Right(proof) = world.judge_in(&slots, None, RIGHT).await else { panic!("refused") };
+        assert_eq!(proof.slot, Slot::Public);
+    }
+
+    async fn a_challenge_id_names_the_only_challenge_that_may_judge(world) {
+        let (id, _) = world.issue(Slot::Public).await;
+        for _ in 0..10 {
+            assert_eq!(world.judge_in(&[Slot::Public], Some(Uuid::from_u128(9)), WRONG).await, Verdict::Expired);
+        }
+        assert!(matches!(world.judge_in(&[Slot::Public], Some(id), RIGHT).await, Verdict::Right(_)));
+    }
+
+    async fn a_reinstated_code_is_good_again_unless_replaced_or_expired(world) {
+        world.issue(Slot::Public).await;
+        let Verdict::Right(proof) = world.judge(RIGHT).await else { panic!("refused") };
+        world.store.reinstate(&proof).await.unwrap();
+        let Verdict::Right(proof) = world.judge(RIGHT).await else { panic!("not good again") };
+        world.pass(60);
+        let (second, _) = world.issue(Slot::Public).await;
+        let Verdict::Right(later) = world.judge(RIGHT).await else { panic!("refused") };
+        assert_eq!(later.challenge_id, second);
+        world.store.reinstate(&proof).await.unwrap();
+        assert_eq!(world.judge(RIGHT).await, Verdict::Expired, "the old proof revives nothing");
+        world.pass(600);
+        world.store.reinstate(&later).await.unwrap();
+        assert_eq!(world.judge(RIGHT).await, Verdict::Expired);
+    }
+
+    async fn an_enforced_rider_refuses_and_then_nothing_is_spent(world) {
+        let rider = |key: &str, burst, enforce| Counter {
+            partition: world.phone.partition(ringback::redis::PARTITIONS),
+            key: format!("l:{key}:{}", world.phone.encode()),
+            emission_us: 3_600_000_000,
+            burst,
+            enforce,
+        };
+        let riders = [rider("wide", 9, true), rider("shadow", 1, false), rider("narrow", 2, true)];
+        for _ in 0..2 {
+            let (_, outcome) = world.issue_to(Slot::Public, &riders).await;
+            assert!(matches!(outcome, IssueOutcome::Written { .. }), "{outcome:?}");
+            world.pass(60);
+        }
+        let issue = Issue {
+            phone: world.phone,
+            slot: Slot::Public,
+            challenge_id: entropy().uuid(),
+            digest: CodeDigest::unmatchable(WRONG),
+            subject: None,
+            deliver: None,
+            riders: &riders,
+        };
+        for _ in 0..5 {
+            let issued = world.store.issue(&issue).await.unwrap();
+            assert_eq!(issued.outcome, IssueOutcome::Limited);
+            assert!(matches!(issued.riders[0], limits::Verdict::Admitted { remaining: 6 }), "{:?}", issued.riders);
+            assert!(issued.riders[1].is_refused() && issued.riders[2].is_refused());
+        }
+        assert!(matches!(world.judge(RIGHT).await, Verdict::Right(_)), "the challenge still stands");
+    }
+
+    async fn the_outbox_holds_an_entry_until_it_is_acknowledged(world) {
+        let (_, entry) = world.issue(Slot::Public).await;
+        assert_eq!(world.store.take_over(10).await.unwrap(), [], "leased to whoever issued it");
+        world.pass(31);
+        assert_eq!(world.store.take_over(10).await.unwrap(), [entry.clone()]);
+        assert_eq!(world.store.take_over(10).await.unwrap(), [], "leased again");
+        assert_eq!(world.store.renew(&entry).await.unwrap(), Lease::Held);
+        world.store.hand_back(&entry).await.unwrap();
+        assert_eq!(world.store.take_over(10).await.unwrap(), [entry.clone()]);
+        world.store.acknowledge(&entry).await.unwrap();
+        world.store.acknowledge(&entry).await.unwrap();
+        world.pass(31);
+        assert_eq!(world.store.take_over(10).await.unwrap(), []);
+        assert_eq!(world.store.renew(&entry).await.unwrap(), Lease::Gone);
+    }
+
+    async fn an_overdue_entry_is_taken_over_by_one_alone(world) {
+        world.issue(Slot::Public).await;
+        world.pass(31);
+        let takers = (0..20).map(|_| {
+            let store = Arc::clone(&world.store);
+            tokio::spawn(async move { store.take_over(10).await.unwrap().len() })
+        });
+        let taken: usize = futures_util::future::try_join_all(takers).await.unwrap().into_iter().sum();
+        assert_eq!(taken, 1);
+    }
+
+    async fn what_is_replaced_used_or_expired_is_not_delivered(world) {
+        let (_, replaced) = world.issue(Slot::Public).await;
+        world.pass(60);
+        let (_, used) = world.issue(Slot::Public).await;
+        assert_eq!(world.store.renew(&replaced).await.unwrap(), Lease::Gone);
+        assert!(matches!(world.judge(RIGHT).await, Verdict::Right(_)));
+        assert_eq!(world.store.renew(&used).await.unwrap(), Lease::Gone);
+        world.pass(60);
+        let (_, expired) = world.issue(Slot::Public).await;
+        world.pass(600);
+        assert_eq!(world.store.renew(&expired).await.unwrap(), Lease::Gone);
+        assert_eq!(world.store.take_over(10).await.unwrap(), []);
+    }
+}

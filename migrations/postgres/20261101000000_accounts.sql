@@ -1,0 +1,52 @@
+-- Migrations are expand-and-contract: a new version of the service adds what it needs, the version before runs on
+-- beside it, and only a later migration takes away what nobody uses any more. So columns that are added have a default
+-- or may be NULL, and none is renamed or changes its meaning. Indexes on tables that have grown are made
+-- CONCURRENTLY, in a file of their own that begins with "-- no-transaction".
+--
+-- All times are the service's clock, passed in with each statement; the database's own clock is not asked.
+
+-- Who has an account.
+CREATE TABLE users (
+    id             uuid        PRIMARY KEY,
+    -- As it was typed, to be shown and written to.
+    email          text        NOT NULL,
+    -- Lower case of the NFKC form: what makes two spellings one account.
+    email_key      text        NOT NULL CONSTRAINT users_email_key UNIQUE,
+    -- E.164. A claim, until phone_verified.
+    phone          text        NOT NULL,
+    first_name     text        NOT NULL,
+    last_name      text        NOT NULL,
+    -- A PHC string, which carries its own parameters.
+    password_hash  text        NOT NULL,
+    phone_verified boolean     NOT NULL DEFAULT false,
+    email_verified boolean     NOT NULL DEFAULT false,
+    -- Set by an operator: no login, and no open session is good any more. NULL: not locked.
+    locked_at      timestamptz,
+    created_at     timestamptz NOT NULL,
+    updated_at     timestamptz NOT NULL
+);
+
+-- Who claims a phone, the oldest account first (identifiers sort by time).
+CREATE INDEX users_phone ON users (phone, id);
+-- Any number of accounts may claim a phone, at most one has it verified: this decides every race.
+CREATE UNIQUE INDEX users_phone_verified ON users (phone) WHERE phone_verified;
+
+-- Who is signed in where. A session is a chain of refresh tokens, of which the last is good.
+CREATE TABLE sessions (
+    id            uuid        PRIMARY KEY,
+    user_id       uuid        NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    -- How often its token was replaced.
+    generation    bigint      NOT NULL DEFAULT 0,
+    -- Digest of the current refresh token; the token itself is nowhere.
+    refresh_hash  bytea       NOT NULL,
+    -- Digest of the one before and when it was replaced: for the grace of a lost answer.
+    previous_hash bytea,
+    rotated_at    timestamptz,
+    created_at    timestamptz NOT NULL,
+    expires_at    timestamptz NOT NULL,
+    -- By a logout, or because an old token was shown. NULL: not revoked.
+    revoked_at    timestamptz
+);
+
+-- A user's sessions, and the cascade.
+CREATE INDEX sessions_user ON sessions (user_id);

@@ -1,0 +1,41 @@
+-- The same tables as in migrations/postgres, where each column is explained. Identifiers are text, as an operator would
+-- type them; times are microseconds since 1970 in UTC, so that they compare as numbers.
+--
+-- Expand and contract holds here too, although one process at a time is the rule: an older version can be started again.
+
+-- Who has an account.
+CREATE TABLE users (
+    id             TEXT    NOT NULL PRIMARY KEY,
+    email          TEXT    NOT NULL,
+    email_key      TEXT    NOT NULL UNIQUE,
+    phone          TEXT    NOT NULL,
+    first_name     TEXT    NOT NULL,
+    last_name      TEXT    NOT NULL,
+    password_hash  TEXT    NOT NULL,
+    phone_verified INTEGER NOT NULL DEFAULT 0,
+    email_verified INTEGER NOT NULL DEFAULT 0,
+    locked_at      INTEGER,
+    created_at     INTEGER NOT NULL,
+    updated_at     INTEGER NOT NULL
+) STRICT;
+
+-- Who claims a phone, the oldest account first.
+CREATE INDEX users_phone ON users (phone, id);
+-- At most one account has a phone verified.
+CREATE UNIQUE INDEX users_phone_verified ON users (phone) WHERE phone_verified;
+
+-- Who is signed in where.
+CREATE TABLE sessions (
+    id            TEXT    NOT NULL PRIMARY KEY,
+    user_id       TEXT    NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    generation    INTEGER NOT NULL DEFAULT 0,
+    refresh_hash  BLOB    NOT NULL,
+    previous_hash BLOB,
+    rotated_at    INTEGER,
+    created_at    INTEGER NOT NULL,
+    expires_at    INTEGER NOT NULL,
+    revoked_at    INTEGER
+) STRICT;
+
+-- A user's sessions, and the cascade.
+CREATE INDEX sessions_user ON sessions (user_id);

@@ -1,0 +1,272 @@
+//! The `PasswordHasher` actor: the one place where passwords are hashed, so that hashing can't take the machine.
+//!
+//! It holds no state that a restart could lose. Why an actor: it is the queue before a bounded number of threads, with
+//! the vital signs (depth, restarts) that every other queue of the service shows too.
+
+use std::{panic::AssertUnwindSafe, sync::Arc};
+
+use actix::{Actor, Context, Handler, Message, ResponseFuture, Supervised};
+use tokio::{
+    sync::{Semaphore, oneshot},
+    time::Instant,
+};
+
+use super::{Argon2Pool, Password, PasswordHash, Verdict};
+use crate::{
+    supervision::{Mailbox, Slot, Supervision},
+    unavailable::{Part, Unavailable},
+};
+
+/// The way to the hasher. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct PasswordHasher(Mailbox<HasherActor>);
+
+impl PasswordHasher {
+    /// Starts the actor on this thread. At most `threads` hashes run at once, on threads of the blocking pool, and at
+    /// most `queue` more wait for them.
+    pub fn start(supervision: &Supervision, pool: Argon2Pool, threads: usize, queue: usize) -> Self {
+        let actor = HasherActor {
+            pool: Arc::new(pool),
+            threads: Arc::new(Semaphore::new(threads.max(1))),
+        };
+        Self(supervision.start("password_hasher", threads.max(1) + queue, |_| actor))
+    }
+
+    /// Hashes a password under a fresh salt.
+    ///
+    /// # Errors
+    /// [`Unavailable`] at once when the queue is full; also when the hashing failed.
+    pub async fn hash(&self, password: Password) -> Result<PasswordHash, Unavailable> {
+        self.run("hash", move |pool| pool.hash(&password))
+            .await?
+            .ok_or_else(failed)
+    }
+
+    /// Compares a password with the stored hash; with none it takes the same time and answers no.
+    ///
+    /// # Errors
+    /// As for [`PasswordHasher::hash`].
+    pub async fn verify(
+        &self,
+        password: Password,
+        stored: Option<PasswordHash>,
+    ) -> Result<Verdict, Unavailable> {
+        self.run("verify", move |pool| pool.verify(&password, stored.as_ref()))
+            .await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        work: impl FnOnce(&Argon2Pool) -> T + Send + 'static,
+    ) -> Result<T, Unavailable> {
+        let slot = self.0.reserve().map_err(|_| {
+            metrics::counter!("ringback_password_hasher_refused_total").increment(1);
+            Unavailable::full(Part::PasswordHasher)
+        })?;
+        let (there, here) = oneshot::channel();
+        self.0.tell(Job {
+            operation,
+            asked: Instant::now(),
+            work: Box::new(move |pool| {
+                // A caller that went away while it waited gets no hash: its 15 ms belong to someone who is still there.
+                if there.is_closed() {
+                    return;
+                }
+                let _ = there.send(work(pool));
+            }),
+            slot,
+        });
+        here.await.map_err(|_| failed())
+    }
+}
+
+fn failed() -> Unavailable {
+    Unavailable::new(Part::PasswordHasher, "hashing failed")
+}
+
+#[derive(Debug)]
+struct HasherActor {
+    pool: Arc<Argon2Pool>,
+    threads: Arc<Semaphore>,
+}
+
+impl Actor for HasherActor {
+    type Context = Context<Self>;
+}
+
+impl Supervised for HasherActor {}
+
+/// One piece of work. Its slot stays taken until it is done, whether or not its caller still waits.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Job {
+    operation: &'static str,
+    asked: Instant,
+    work: Box<dyn FnOnce(&Argon2Pool) + Send>,
+    slot: Slot,
+}
+
+impl Handler<Job> for HasherActor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, job: Job, _: &mut Context<Self>) -> Self::Result {
+        let (pool, threads) = (Arc::clone(&self.pool), Arc::clone(&self.threads));
+        Box::pin(async move {
+            // The semaphore is never closed, and fair: first come, first served.
+            let Ok(_thread) = threads.acquire().await else {
+                return;
+            };
+            let Job {
+                operation,
+                asked,
+                work,
+                slot,
+            } = job;
+            metrics::histogram!("ringback_password_hasher_wait_seconds", "operation" => operation)
+                .record(asked.elapsed());
+            let hashing = tokio::task::spawn_blocking(move || {
+                // A panic drops the caller's end of the answer, which tells it; nobody else notices.
+                std::panic::catch_unwind(AssertUnwindSafe(|| work(&pool))).is_err()
+            });
+            if hashing.await.unwrap_or(true) {
+                tracing::error!(operation, "a password hash panicked");
+            }
+            drop(slot);
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::{
+            Barrier,
+            atomic::{AtomicUsize, Ordering},
+        },
+        time::Duration,
+    };
+
+    use super::*;
+    use crate::{accounts::Argon2Cost, entropy::SystemEntropy};
+
+    fn start(threads: usize, queue: usize) -> (PasswordHasher, Supervision) {
+        let cost = Argon2Cost {
+            memory_kib: 64,
+            passes: 1,
+            lanes: 1,
+        };
+        let pool = Argon2Pool::new(cost, threads, Arc::new(SystemEntropy)).unwrap();
+        let supervision = Supervision::default();
+        (
+            PasswordHasher::start(&supervision, pool, threads, queue),
+            supervision,
+        )
+    }
+
+    fn password() -> Password {
+        Password::presented("geheim78")
+    }
+
+    /// Occupies every thread until the answer is dropped.
+    async fn occupy(hasher: &PasswordHasher, threads: usize) -> Arc<Barrier> {
+        let leave = Arc::new(Barrier::new(threads + 1));
+        let entered = Arc::new(Semaphore::new(0));
+        for _ in 0..threads {
+            let (hasher, leave, entered) = (hasher.clone(), Arc::clone(&leave), Arc::clone(&entered));
+            actix::spawn(async move {
+                let work = move |_: &Argon2Pool| {
+                    entered.add_permits(1);
+                    leave.wait();
+                };
+                hasher.run("test", work).await
+            });
+        }
+        entered
+            .acquire_many(u32::try_from(threads).unwrap())
+            .await
+            .unwrap()
+            .forget();
+        leave
+    }
+
+    #[actix::test]
+    async fn passwords_are_hashed_and_compared() {
+        let (hasher, _) = start(2, 8);
+        let hash = hasher.hash(password()).await.unwrap();
+        let right = hasher.verify(password(), Some(hash.clone())).await.unwrap();
+        assert!(right.matches);
+        let wrong = Password::presented("wrong");
+        assert!(!hasher.verify(wrong, Some(hash)).await.unwrap().matches);
+        assert!(!hasher.verify(password(), None).await.unwrap().matches);
+    }
+
+    #[actix::test]
+    async fn no_more_run_at_once_than_there_are_threads() {
+        let (hasher, _) = start(3, 100);
+        let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let jobs = (0..60).map(|_| {
+            let (running, most) = (Arc::clone(&running), Arc::clone(&most));
+            hasher.run("test", move |pool| {
+                most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                pool.hash(&password());
+                running.fetch_sub(1, Ordering::SeqCst);
+            })
+        });
+        for done in futures_util::future::join_all(jobs).await {
+            done.unwrap();
+        }
+        assert!((2..=3).contains(&most.load(Ordering::SeqCst)), "{most:?}");
+    }
+
+    #[actix::test]
+    async fn a_full_queue_refuses_at_once_and_is_free_again_afterwards() {
+        let (hasher, supervision) = start(2, 3);
+        let leave = occupy(&hasher, 2).await;
+        let mut waiting: Vec<_> = (0..3).map(|_| Box::pin(hasher.hash(password()))).collect();
+        for job in &mut waiting {
+            assert!(futures_util::poll!(job).is_pending());
+        }
+        let refused = hasher.verify(password(), None).await.unwrap_err();
+        assert_eq!(refused.part, Part::PasswordHasher);
+        assert_eq!(supervision.all()[0].depth(), 5);
+        leave.wait();
+        for hash in futures_util::future::join_all(waiting).await {
+            hash.unwrap();
+        }
+        assert!(hasher.verify(password(), None).await.is_ok());
+    }
+
+    #[actix::test]
+    async fn a_caller_that_left_keeps_its_place_but_costs_no_hash() {
+        let (hasher, supervision) = start(1, 1);
+        let leave = occupy(&hasher, 1).await;
+        let hashed = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&hashed);
+        {
+            let work = move |_: &Argon2Pool| counted.fetch_add(1, Ordering::SeqCst);
+            let mut abandoned = Box::pin(hasher.run("test", work));
+            assert!(futures_util::poll!(&mut abandoned).is_pending());
+        }
+        assert!(hasher.hash(password()).await.is_err(), "its place is still taken");
+        leave.wait();
+        let idle = async {
+            while supervision.all()[0].depth() > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), idle).await.unwrap();
+        assert_eq!(hashed.load(Ordering::SeqCst), 0);
+    }
+
+    #[actix::test]
+    async fn a_panic_fails_its_own_caller_alone() {
+        let (hasher, supervision) = start(1, 8);
+        let panics = hasher.run("test", |_| -> () { panic!("as the test wants it") });
+        let (panicked, hashed) = futures_util::join!(panics, hasher.hash(password()));
+        assert_eq!(panicked.unwrap_err().part, Part::PasswordHasher);
+        assert!(hashed.is_ok());
+        assert_eq!(supervision.all()[0].restarts(), 0);
+        assert!(hasher.verify(password(), None).await.is_ok());
+    }
+}

@@ -1,0 +1,200 @@
+//! The way to PostgreSQL.
+
+use std::{
+    fmt,
+    ops::{Deref, DerefMut},
+    str::FromStr,
+    time::Duration,
+};
+
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::{
+    Connection, PgConnection, Postgres,
+    migrate::{MigrateError as SqlxMigrateError, Migrator},
+    pool::PoolConnection,
+    postgres::{PgConnectOptions, PgPool, PgPoolOptions},
+};
+use tokio::time::timeout;
+
+use super::{DatabaseUrlError, Fault, MIGRATION_TIMEOUT, MigrateError, PoolOptions, PoolStatus};
+use crate::unavailable::{Part, Unavailable};
+
+/// A connection that was used so lately is taken to be alive; another is asked first.
+const FRESH: Duration = Duration::from_secs(1);
+/// How long a connection may take to be given back: sqlx drains it and asks it whether it lives, without a bound.
+const GIVE_BACK: Duration = Duration::from_secs(1);
+
+/// The pool, and the bound on everything that is asked of it. Cheap to clone.
+#[derive(Clone)]
+pub(in crate::accounts) struct PostgresLink {
+    pool: PgPool,
+    /// Without the pool's `statement_timeout`: a migration may take long.
+    connect: PgConnectOptions,
+    timeout: Duration,
+}
+
+impl PostgresLink {
+    /// Prepares the way; connects at the first call.
+    pub fn open(url: &SecretString, options: PoolOptions) -> Result<Self, DatabaseUrlError> {
+        let connect =
+            PgConnectOptions::from_str(url.expose_secret()).map_err(|_| DatabaseUrlError::Postgres)?;
+        let connect = connect.application_name("ringback");
+        // What nobody waits for any more ends in the server too.
+        let bounded = connect
+            .clone()
+            .options([("statement_timeout", options.timeout.as_millis().to_string())]);
+        let pool = PgPoolOptions::new()
+            .max_connections(options.max_connections)
+            .acquire_timeout(options.timeout)
+            .test_before_acquire(false)
+            .before_acquire(|connection, about| {
+                Box::pin(async move {
+                    if about.idle_for > FRESH {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
+            .connect_lazy_with(bounded);
+        Ok(Self {
+            pool,
+            connect,
+            timeout: options.timeout,
+        })
+    }
+
+    /// A connection for one call.
+    pub async fn lend(&self) -> Result<Lent, sqlx::Error> {
+        Ok(Lent(self.pool.acquire().await?.into()))
+    }
+
+    /// Runs one call within the time-out.
+    pub async fn bounded<T>(
+        &self,
+        work: impl Future<Output = Result<T, sqlx::Error>>,
+    ) -> Result<T, Unavailable> {
+        match timeout(self.timeout, work).await {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(error)) => Err(unavailable(&error)),
+            Err(_) => Err(Unavailable::timed_out(Part::Database)),
+        }
+    }
+
+    /// The same for a lookup that waits its turn to travel with others.
+    pub async fn in_time<T>(
+        &self,
+        lookup: impl Future<Output = Result<T, Unavailable>>,
+    ) -> Result<T, Unavailable> {
+        let late = |_| Unavailable::timed_out(Part::Database);
+        timeout(self.timeout, lookup).await.map_err(late)?
+    }
+
+    /// Runs what has not run yet, on a connection of its own and with its own bound. PostgreSQL's advisory lock lets one
+    /// instance at a time do it.
+    pub async fn migrate(&self, mut migrations: Migrator) -> Result<(), MigrateError> {
+        // A newer version may have migrated already; expand and contract lets this one run on beside it.
+        migrations.set_ignore_missing(true);
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(self.timeout)
+            .connect_lazy_with(self.connect.clone());
+        let outcome = match timeout(MIGRATION_TIMEOUT, migrations.run(&pool)).await {
+            Ok(outcome) => outcome.map_err(|error| refused(&error)),
+            Err(_) => Err(Unavailable::timed_out(Part::Database).into()),
+        };
+        drop(timeout(GIVE_BACK, pool.close()).await);
+        outcome
+    }
+
+    pub fn status(&self) -> PoolStatus {
+        PoolStatus {
+            size: self.pool.size() as usize,
+            idle: self.pool.num_idle(),
+        }
+    }
+
+    /// Waits for connections on loan, within the time-out.
+    pub async fn close(&self) {
+        drop(timeout(self.timeout, self.pool.close()).await);
+    }
+}
+
+/// The options of a connection hold its password.
+impl fmt::Debug for PostgresLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PostgresLink({} connections)", self.pool.size())
+    }
+}
+
+/// A connection on loan, given back within a bound whatever happens to its borrower.
+///
+/// sqlx gives a connection back by asking it whether it lives, for as long as it takes. One whose server vanished
+/// without a word would keep its place in the pool for a quarter of an hour; here it loses it after [`GIVE_BACK`].
+pub(in crate::accounts) struct Lent(Option<PoolConnection<Postgres>>);
+
+impl Deref for Lent {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        match &self.0 {
+            Some(connection) => connection,
+            None => unreachable!("taken in drop alone"),
+        }
+    }
+}
+
+impl DerefMut for Lent {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        match &mut self.0 {
+            Some(connection) => connection,
+            None => unreachable!("taken in drop alone"),
+        }
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let Some(mut connection) = self.0.take() else {
+            return;
+        };
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(async move {
+                // Hidden in sqlx's documentation, public since 0.4: it is what its own drop does.
+                let _ = timeout(GIVE_BACK, connection.return_to_pool()).await;
+            })),
+            Err(_) => drop(connection.detach()),
+        }
+    }
+}
+
+/// What went wrong, without a word that could hold a value.
+fn unavailable(error: &sqlx::Error) -> Unavailable {
+    let fault = match error {
+        sqlx::Error::Database(error) => Fault::Refused {
+            code: error.code().unwrap_or_default().into_owned(),
+            constraint: error.constraint().unwrap_or_default().to_owned(),
+        },
+        sqlx::Error::Io(error) => Fault::Io(error.kind()),
+        sqlx::Error::PoolTimedOut => Fault::Other("no connection in time"),
+        sqlx::Error::PoolClosed => Fault::Other("closed"),
+        sqlx::Error::Tls(_) => Fault::Other("TLS failed"),
+        _ => Fault::Other("an answer that was not expected"),
+    };
+    Unavailable::new(Part::Database, fault)
+}
+
+fn refused(error: &SqlxMigrateError) -> MigrateError {
+    match error {
+        SqlxMigrateError::Execute(error) => unavailable(error).into(),
+        SqlxMigrateError::ExecuteMigration(error, version) => MigrateError::Failed {
+            version: *version,
+            cause: unavailable(error),
+        },
+        SqlxMigrateError::VersionMismatch(version) => MigrateError::Changed(*version),
+        _ => Unavailable::new(
+            Part::Database,
+            Fault::Other("the list of migrations can't be read"),
+        )
+        .into(),
+    }
+}

@@ -1,0 +1,348 @@
+//! Password hashes: argon2id (RFC 9106) as OWASP's Password Storage Cheat Sheet sets it: 19 MiB, two passes, one lane.
+
+use std::{
+    fmt,
+    str::FromStr,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use argon2::{
+    ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version,
+    password_hash::phc::{self, Output, ParamsString, Salt},
+};
+use subtle::ConstantTimeEq;
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use super::Password;
+use crate::entropy::Entropy;
+
+const SALT_BYTES: usize = 16; // RFC 9106, 3.1
+const OUTPUT_BYTES: usize = 32;
+/// A stored hash that asks for more is not computed: one row must not be able to take the machine.
+const MAX_STORED_MEMORY_KIB: u32 = 256 * 1024;
+const MAX_STORED_PASSES: u32 = 16;
+
+/// What one hash costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Argon2Cost {
+    /// Memory in KiB.
+    pub memory_kib: u32,
+    /// Passes over it.
+    pub passes: u32,
+    /// Lanes. Each hash runs on one thread, whatever this says.
+    pub lanes: u32,
+}
+
+impl Default for Argon2Cost {
+    fn default() -> Self {
+        Self {
+            memory_kib: 19_456,
+            passes: 2,
+            lanes: 1,
+        }
+    }
+}
+
+/// A cost that argon2 doesn't know: too little memory for its lanes, or no pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("argon2 does not take this cost: memory is 8 KiB a lane or more, passes and lanes 1 or more")]
+pub struct CostError;
+
+/// A password's hash as it is stored: a PHC string that carries its own parameters. `Debug` shows those alone.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PasswordHash(String);
+
+impl PasswordHash {
+    /// Takes back a hash that this service stored itself.
+    pub fn from_stored(phc: String) -> Self {
+        Self(phc)
+    }
+
+    /// The PHC string, for the users' table.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown: Vec<&str> = self.0.split('$').skip(1).take(3).collect();
+        write!(f, "PasswordHash({})", shown.join(" "))
+    }
+}
+
+/// What became of a password that was shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verdict {
+    pub matches: bool,
+    /// It matches, and its hash was made at another cost than today's: hash it anew while it is at hand.
+    pub needs_rehash: bool,
+}
+
+impl Verdict {
+    const NO: Self = Self {
+        matches: false,
+        needs_rehash: false,
+    };
+}
+
+/// Hashes passwords, in memory that is used again: fresh pages for 19 MiB cost a tenth of the hash itself.
+///
+/// The memory isn't wiped between hashes, for the same reason; the next hash overwrites it.
+pub struct Argon2Pool {
+    argon2: Argon2<'static>,
+    free: Mutex<Vec<Box<[Block]>>>,
+    keep: usize,
+    entropy: Arc<dyn Entropy>,
+    dummy: Stored,
+}
+
+impl Argon2Pool {
+    /// A pool that keeps the memory of up to `keep` hashes. Makes one hash, so it takes a moment.
+    ///
+    /// # Errors
+    /// [`CostError`] when argon2 doesn't take the cost.
+    pub fn new(cost: Argon2Cost, keep: usize, entropy: Arc<dyn Entropy>) -> Result<Self, CostError> {
+        let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, Some(OUTPUT_BYTES))
+            .map_err(|_| CostError)?;
+        let mut pool = Self {
+            argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
+            free: Mutex::default(),
+            keep,
+            dummy: Stored {
+                params: Params::DEFAULT,
+                salt: Vec::new(),
+                output: Vec::new(),
+            },
+            entropy,
+        };
+        let nobodys: [u8; 32] = pool.entropy.bytes();
+        let salt: [u8; SALT_BYTES] = pool.entropy.bytes();
+        let output = pool
+            .compute(&pool.argon2, &nobodys, &salt, OUTPUT_BYTES)
+            .ok_or(CostError)?;
+        pool.dummy = Stored {
+            params: pool.argon2.params().clone(),
+            salt: salt.to_vec(),
+            output: output.to_vec(),
+        };
+        Ok(pool)
+    }
+
+    /// Hashes a password under a fresh salt. Takes some 15 ms of one core at the default cost.
+    ///
+    /// `None` if argon2 refuses, which parameters that [`Argon2Pool::new`] took don't bring about.
+    pub fn hash(&self, password: &Password) -> Option<PasswordHash> {
+        let salt: [u8; SALT_BYTES] = self.entropy.bytes();
+        let output = self.compute(&self.argon2, password.bytes(), &salt, OUTPUT_BYTES)?;
+        let phc = phc::PasswordHash {
+            algorithm: ARGON2ID_IDENT,
+            version: Some(Version::V0x13.into()),
+            params: ParamsString::try_from(self.argon2.params()).ok()?,
+            salt: Some(Salt::new(&salt).ok()?),
+            hash: Some(Output::new(&output).ok()?),
+        };
+        Some(PasswordHash(phc.to_string()))
+    }
+
+    /// Compares a password with a stored hash, at the cost that the hash names.
+    ///
+    /// Without a hash (nobody has this e-mail), or with one that can't be read, it does the work of today's cost all the
+    /// same and says no: the time tells nothing.
+    pub fn verify(&self, password: &Password, stored: Option<&PasswordHash>) -> Verdict {
+        let readable = stored.and_then(|hash| hash.0.parse::<Stored>().ok());
+        if stored.is_some() && readable.is_none() {
+            tracing::error!("a stored password hash can't be read: nobody can log in with it");
+        }
+        let Some(stored) = readable else {
+            self.compare(password, &self.dummy);
+            return Verdict::NO;
+        };
+        let matches = self.compare(password, &stored);
+        Verdict {
+            matches,
+            needs_rehash: matches && !self.is_of_today(&stored),
+        }
+    }
+
+    fn compare(&self, password: &Password, stored: &Stored) -> bool {
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, stored.params.clone());
+        self.compute(&argon2, password.bytes(), &stored.salt, stored.output.len())
+            .is_some_and(|output| output.ct_eq(&stored.output).into())
+    }
+
+    fn is_of_today(&self, stored: &Stored) -> bool {
+        let (then, now) = (&stored.params, self.argon2.params());
+        (then.m_cost(), then.t_cost(), then.p_cost(), stored.output.len())
+            == (now.m_cost(), now.t_cost(), now.p_cost(), OUTPUT_BYTES)
+    }
+
+    fn compute(
+        &self,
+        argon2: &Argon2<'_>,
+        password: &[u8],
+        salt: &[u8],
+        bytes: usize,
+    ) -> Option<Zeroizing<Vec<u8>>> {
+        let needed = argon2.params().block_count();
+        let kept = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut memory = kept
+            .filter(|memory| memory.len() >= needed)
+            .unwrap_or_else(|| vec![Block::new(); needed].into_boxed_slice());
+        let mut output = Zeroizing::new(vec![0; bytes]);
+        let done = argon2.hash_password_into_with_memory(password, salt, &mut output, &mut memory[..needed]);
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        // Memory of another cost isn't kept: today's is what the next one needs.
+        if free.len() < self.keep && memory.len() == self.argon2.params().block_count() {
+            free.push(memory);
+        }
+        done.ok().map(|()| output)
+    }
+}
+
+impl fmt::Debug for Argon2Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Argon2Pool({:?})", self.argon2.params())
+    }
+}
+
+/// A stored hash, read.
+struct Stored {
+    params: Params,
+    salt: Vec<u8>,
+    output: Vec<u8>,
+}
+
+impl FromStr for Stored {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let phc = phc::PasswordHash::new(text).map_err(drop)?;
+        let params = Params::try_from(&phc).map_err(drop)?;
+        let known = phc.algorithm == ARGON2ID_IDENT && phc.version == Some(Version::V0x13.into());
+        if !known || params.m_cost() > MAX_STORED_MEMORY_KIB || params.t_cost() > MAX_STORED_PASSES {
+            return Err(());
+        }
+        Ok(Self {
+            params,
+            salt: phc.salt.ok_or(())?.to_vec(),
+            output: phc.hash.ok_or(())?.as_bytes().to_vec(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entropy::SystemEntropy;
+
+    /// Cheap, and none of the defaults.
+    const CHEAP: Argon2Cost = Argon2Cost {
+        memory_kib: 64,
+        passes: 1,
+        lanes: 1,
+    };
+
+    fn pool(cost: Argon2Cost) -> Argon2Pool {
+        Argon2Pool::new(cost, 2, Arc::new(SystemEntropy)).unwrap()
+    }
+
+    fn password(text: &str) -> Password {
+        Password::presented(text)
+    }
+
+    #[test]
+    fn a_hash_says_its_parameters_and_no_two_are_alike() {
+        let pool = pool(Argon2Cost::default());
+        let [one, two] = [(); 2].map(|()| pool.hash(&password("geheim78")).unwrap());
+        assert!(
+            one.expose().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+            "{}",
+            one.expose()
+        );
+        assert_ne!(one, two);
+    }
+
+    #[test]
+    fn the_right_password_matches_and_no_other() {
+        let pool = pool(CHEAP);
+        let hash = pool.hash(&password("geheim78")).unwrap();
+        let verdict = pool.verify(&password("geheim78"), Some(&hash));
+        assert!(verdict.matches && !verdict.needs_rehash);
+        for wrong in ["geheim79", "Geheim78", "geheim78 ", ""] {
+            assert_eq!(pool.verify(&password(wrong), Some(&hash)), Verdict::NO, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_other_libraries_made_is_read() {
+        // From test.c of the reference implementation in C (phc-winner-argon2).
+        let reference =
+            "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+        let verdict = pool(CHEAP).verify(
+            &password("password"),
+            Some(&PasswordHash::from_stored(reference.to_owned())),
+        );
+        assert!(verdict.matches && verdict.needs_rehash);
+    }
+
+    #[test]
+    fn a_hash_of_another_cost_matches_and_asks_to_be_made_anew() {
+        let before = pool(CHEAP);
+        let hash = before.hash(&password("geheim78")).unwrap();
+        for memory_kib in [32, 128] {
+            let after = pool(Argon2Cost { memory_kib, ..CHEAP });
+            let verdict = after.verify(&password("geheim78"), Some(&hash));
+            assert!(verdict.matches && verdict.needs_rehash);
+            assert_eq!(after.verify(&password("wrong"), Some(&hash)), Verdict::NO);
+        }
+    }
+
+    #[test]
+    fn without_a_readable_hash_the_answer_is_no() {
+        let pool = pool(CHEAP);
+        assert_eq!(pool.verify(&password("geheim78"), None), Verdict::NO);
+        for unreadable in [
+            "",
+            "geheim78",
+            "$argon2i$v=19$m=64,t=1,p=1$c29tZXNhbHQ$wWKIMhR9lyDFvRz9YTZweQ",
+            "$argon2id$v=19$m=64,t=1,p=1",
+            "$argon2id$v=19$m=4194304,t=1,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+        ] {
+            let hash = PasswordHash::from_stored(unreadable.to_owned());
+            assert_eq!(
+                pool.verify(&password("geheim78"), Some(&hash)),
+                Verdict::NO,
+                "{unreadable}"
+            );
+        }
+    }
+
+    #[test]
+    fn memory_is_used_again_and_no_more_of_it_kept_than_allowed() {
+        let pool = Arc::new(pool(CHEAP));
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| (0..20).for_each(|_| drop(pool.hash(&password("geheim78")))));
+            }
+        });
+        let kept = pool.free.lock().unwrap().len();
+        assert!((1..=2).contains(&kept), "{kept}");
+        let first = pool.free.lock().unwrap().last().unwrap().as_ptr();
+        pool.hash(&password("geheim78"));
+        assert_eq!(pool.free.lock().unwrap().last().unwrap().as_ptr(), first);
+    }
+
+    #[test]
+    fn a_cost_that_argon2_does_not_take_is_refused() {
+        let cost = Argon2Cost { passes: 0, ..CHEAP };
+        assert!(Argon2Pool::new(cost, 1, Arc::new(SystemEntropy)).is_err());
+    }
+
+    #[test]
+    fn debug_shows_neither_salt_nor_hash() {
+        let hash = pool(CHEAP).hash(&password("geheim78")).unwrap();
+        assert_eq!(format!("{hash:?}"), "PasswordHash(argon2id v=19 m=64,t=1,p=1)");
+    }
+}

@@ -1,0 +1,205 @@
+//! Which passwords are accepted (NIST SP 800-63B-4, 3.1.1.2): length and a blocklist, no composition rules.
+
+use std::{collections::HashSet, fmt, sync::LazyLock};
+
+use thiserror::Error;
+use unicode_normalization::UnicodeNormalization;
+use zeroize::Zeroizing;
+
+use super::EmailAddress;
+use crate::phone::PhoneNumber;
+
+const MIN_CHARS: usize = 8;
+const MAX_CHARS: usize = 128;
+/// What NFKC makes of one character at most, in bytes per byte: U+FDFA, 3 bytes, becomes 33.
+const NFKC_GROWTH: usize = 11;
+
+/// Why a password is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum PasswordError {
+    #[error("A password has at least 8 characters.")]
+    TooShort,
+    #[error("A password has at most 128 characters.")]
+    TooLong,
+    #[error("Too many people have this password: choose one that is yours alone.")]
+    Common,
+    #[error("A password must not be your e-mail address or phone number.")]
+    Personal,
+}
+
+/// A password in its NFKC form, so that every keyboard's spelling of it is one. Wiped from memory when it is dropped;
+/// `Debug` shows nothing.
+#[derive(Clone)]
+pub struct Password(Zeroizing<String>);
+
+impl Password {
+    /// A password to be set: 8 to 128 characters, and not among the commonest. It is never shortened.
+    ///
+    /// # Errors
+    /// A [`PasswordError`] that can be shown to whoever typed it.
+    pub fn parse(text: &str) -> Result<Self, PasswordError> {
+        // One character is composed of four at most, of four bytes each: what is longer is not read.
+        if text.len() > MAX_CHARS * 4 * 4 {
+            return Err(PasswordError::TooLong);
+        }
+        let password = Self::presented(text);
+        match password.0.chars().count() {
+            0..MIN_CHARS => Err(PasswordError::TooShort),
+            MIN_CHARS..=MAX_CHARS if COMMON.contains(password.folded().as_str()) => {
+                Err(PasswordError::Common)
+            }
+            MIN_CHARS..=MAX_CHARS => Ok(password),
+            _ => Err(PasswordError::TooLong),
+        }
+    }
+
+    /// A password that someone shows as theirs, at login: under no rule, since the rules may have been others when it
+    /// was set.
+    pub fn presented(text: &str) -> Self {
+        // Room for the whole at once: a string that grows leaves pieces of the secret behind.
+        let growth = if text.is_ascii() { 1 } else { NFKC_GROWTH };
+        let mut normalised = Zeroizing::new(String::with_capacity(text.len() * growth));
+        normalised.extend(text.nfkc());
+        Self(normalised)
+    }
+
+    /// Refuses what anybody who knows the person would try first.
+    ///
+    /// # Errors
+    /// [`PasswordError::Personal`] when it is the e-mail address, its part before the @, or the phone's digits.
+    pub fn refuse_personal(&self, email: &EmailAddress, phone: &PhoneNumber) -> Result<(), PasswordError> {
+        let folded = self.folded();
+        let digits = phone.expose().trim_start_matches('+');
+        let guesses = [email.key(), email.local_part(), digits];
+        if guesses.contains(&folded.trim().trim_start_matches('+')) {
+            Err(PasswordError::Personal)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// What is hashed.
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
+    fn folded(&self) -> Zeroizing<String> {
+        Zeroizing::new(self.0.to_lowercase())
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(•••)")
+    }
+}
+
+static COMMON: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+    let entries = include_str!("common_passwords.txt").lines();
+    entries.filter(|line| !line.starts_with('#')).collect()
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::phone::PhoneCheck;
+
+    fn refusal(text: &str) -> Option<PasswordError> {
+        Password::parse(text).err()
+    }
+
+    #[test]
+    fn length_is_counted_in_characters_after_normalisation() {
+        assert_eq!(refusal("geheim7"), Some(PasswordError::TooShort));
+        assert_eq!(refusal("geheim78"), None);
+        assert_eq!(refusal("пароль моей кошки"), None);
+        assert_eq!(refusal("密码密码密码密"), Some(PasswordError::TooShort));
+        assert_eq!(
+            refusal("e\u{301}e\u{301}e\u{301}e\u{301}"),
+            Some(PasswordError::TooShort),
+            "4 é"
+        );
+        assert_eq!(refusal(&"ü9".repeat(64)), None);
+        assert_eq!(
+            refusal(&format!("{}x", "ü9".repeat(64))),
+            Some(PasswordError::TooLong)
+        );
+        assert_eq!(refusal(&"u\u{308}9".repeat(64)), None, "128 composed, 192 typed");
+        assert_eq!(refusal(&"x".repeat(1_000_000)), Some(PasswordError::TooLong));
+    }
+
+    #[test]
+    fn nothing_is_trimmed_and_no_composition_is_asked_for() {
+        assert_eq!(Password::parse("  spaces  ").unwrap().bytes(), b"  spaces  ");
+        for fine in [
+            "securepass123",
+            "correct horse battery staple",
+            "nurkleinbuchstaben",
+            "83619467205",
+        ] {
+            assert_eq!(refusal(fine), None, "{fine}");
+        }
+    }
+
+    #[test]
+    fn the_commonest_are_refused_in_any_case_and_width() {
+        for common in [
+            "password",
+            "PassWord",
+            "ＰＡＳＳＷＯＲＤ",
+            "password123",
+            "12345678",
+            "qwertyuiop",
+            "Jennifer",
+        ] {
+            assert_eq!(refusal(common), Some(PasswordError::Common), "{common}");
+        }
+    }
+
+    #[test]
+    fn the_list_is_long_and_folded_and_without_comments() {
+        assert!(COMMON.len() > 3_000, "{}", COMMON.len());
+        for entry in COMMON.iter() {
+            assert!(entry.len() >= 8 && !entry.starts_with('#'), "{entry}");
+            assert_eq!(*entry, entry.to_lowercase());
+        }
+    }
+
+    #[test]
+    fn what_identifies_the_person_is_refused() {
+        let email = EmailAddress::parse("Jane.Q.Doe@Example.com").unwrap();
+        let phone = PhoneNumber::parse("+14152000001", PhoneCheck::E164).unwrap();
+        for (text, refused) in [
+            ("jane.q.doe@example.com", true),
+            ("JANE.Q.DOE", true),
+            ("14152000001", true),
+            ("+14152000001", true),
+            ("jane.q.doe!", false),
+            ("14152000002", false),
+        ] {
+            let password = Password::parse(text).unwrap();
+            assert_eq!(
+                password.refuse_personal(&email, &phone).is_err(),
+                refused,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn spellings_of_one_password_are_one() {
+        let composed = Password::presented("caf\u{e9} au lait");
+        let decomposed = Password::presented("cafe\u{301} au lait");
+        assert_eq!(composed.bytes(), decomposed.bytes());
+        assert_eq!(
+            Password::presented("\u{FDFA}").bytes().len(),
+            33,
+            "the worst growth there is"
+        );
+    }
+
+    #[test]
+    fn debug_shows_nothing_of_it() {
+        assert!(!format!("{:?}", Password::parse("geheim78").unwrap()).contains("geheim"));
+    }
+}

@@ -1,0 +1,379 @@
+//! The account store on PostgreSQL: for any number of instances at once.
+//!
+//! Each change is one statement; a rotation that misses is explained, and if need be punished, under the row's lock.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+use sqlx::{Connection, Row, postgres::PgRow};
+use uuid::Uuid;
+
+use super::{
+    AccountStore, Claimant, Claims, Coalescer, Credentials, DatabaseUrlError, Login, MigrateError,
+    NewSession, NewUser, PasswordHash, PoolOptions, PoolStatus, RegisterError, Rotated, Rotation,
+    SessionView, User, Verification,
+    connection::postgres::PostgresLink,
+    sessions::StoredSession,
+    store::{Miss, VERIFY_ATTEMPTS, lookup_bounds, to_micros},
+};
+use crate::{
+    phone::PhoneNumber,
+    unavailable::{Part, Unavailable},
+};
+
+/// Begins a row that [`user`] reads.
+macro_rules! user_columns {
+    () => {
+        "SELECT u.id, u.email, u.phone, u.first_name, u.last_name, u.phone_verified, u.email_verified, \
+         u.created_at, u.updated_at, "
+    };
+}
+
+/// Accounts in PostgreSQL.
+#[derive(Debug)]
+pub struct PostgresAccounts {
+    link: PostgresLink,
+    sessions: Coalescer<Uuid, SessionView>,
+    claims: Coalescer<PhoneNumber, Claims>,
+}
+
+impl PostgresAccounts {
+    /// Prepares the way; connects at the first call, so the database may be away at start. Runs inside a Tokio runtime.
+    ///
+    /// # Errors
+    /// When the URL is none.
+    pub fn connect(url: &SecretString, options: PoolOptions) -> Result<Self, DatabaseUrlError> {
+        let link = PostgresLink::open(url, options)?;
+        let bounds = lookup_bounds(options.max_connections);
+        let (one, two) = (link.clone(), link.clone());
+        let sessions = move |ids| sessions_of(one.clone(), ids);
+        let claims = move |phones| claims_of(two.clone(), phones);
+        Ok(Self {
+            link,
+            sessions: Coalescer::new("session", Part::Database, bounds, sessions),
+            claims: Coalescer::new("claims", Part::Database, bounds, claims),
+        })
+    }
+}
+
+#[async_trait]
+impl AccountStore for PostgresAccounts {
+    async fn register(&self, user: NewUser, session: NewSession) -> Result<User, RegisterError> {
+        // ON CONFLICT rather than the constraint's error, since PostgreSQL would write that to its log, e-mail and all.
+        const SQL: &str = "WITH made AS ( \
+               INSERT INTO users (id, email, email_key, phone, first_name, last_name, password_hash, created_at, updated_at) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) ON CONFLICT (email_key) DO NOTHING RETURNING id \
+             ), opened AS ( \
+               INSERT INTO sessions (id, user_id, refresh_hash, created_at, expires_at) \
+               SELECT $9, made.id, $10, $11, $12 FROM made \
+             ) SELECT count(*) FROM made";
+        let now = to_micros(user.now);
+        let query = sqlx::query_scalar(SQL)
+            .bind(user.id)
+            .bind(user.email.expose())
+            .bind(user.email.key())
+            .bind(user.phone.expose())
+            .bind(user.first_name.expose())
+            .bind(user.last_name.expose())
+            .bind(user.password.expose())
+            .bind(now)
+            .bind(session.id)
+            .bind(&session.refresh_hash[..])
+            .bind(session.now)
+            .bind(session.expires_at);
+        let made: i64 = self
+            .link
+            .bounded(async { query.fetch_one(&mut *self.link.lend().await?).await })
+            .await?;
+        if made == 0 {
+            return Err(RegisterError::EmailTaken);
+        }
+        Ok(user.registered(now))
+    }
+
+    async fn credentials(&self, login: &Login) -> Result<Option<Credentials>, Unavailable> {
+        const BY_EMAIL: &str = concat!(
+            user_columns!(),
+            "u.password_hash, u.locked_at IS NOT NULL FROM users u WHERE u.email_key = $1"
+        );
+        const BY_PHONE: &str = concat!(
+            user_columns!(),
+            "u.password_hash, u.locked_at IS NOT NULL FROM users u WHERE u.phone = $1 AND u.phone_verified"
+        );
+        let query = match login {
+            Login::Email(email) => sqlx::query(BY_EMAIL).bind(email.key()),
+            Login::Phone(phone) => sqlx::query(BY_PHONE).bind(phone.expose()),
+        };
+        let query = query.try_map(|row: PgRow| {
+            Ok(Credentials {
+                user: user(&row)?,
+                password: PasswordHash::from_stored(row.try_get(9)?),
+                locked: row.try_get(10)?,
+            })
+        });
+        self.link
+            .bounded(async { query.fetch_optional(&mut *self.link.lend().await?).await })
+            .await
+    }
+
+    async fn claims(&self, phone: &PhoneNumber) -> Result<Claims, Unavailable> {
+        let found = self.link.in_time(self.claims.get(phone.clone())).await?;
+        Ok(found.unwrap_or_default())
+    }
+
+    async fn verify_phone(
+        &self,
+        phone: &PhoneNumber,
+        claimant: &Claimant,
+        now: DateTime<Utc>,
+    ) -> Result<Verification, Unavailable> {
+        let attempts = async {
+            for _ in 0..VERIFY_ATTEMPTS {
+                if let Some(user) = self.mark_verified(phone, claimant, now).await? {
+                    return Ok(Some(Verification::Verified(user)));
+                }
+                let explained = self.read_miss(phone, claimant).await?.explain(claimant);
+                if explained.is_some() {
+                    return Ok(explained);
+                }
+            }
+            Ok(None)
+        };
+        self.link
+            .bounded(attempts)
+            .await?
+            .ok_or_else(|| Unavailable::new(Part::Database, "claims change without end"))
+    }
+
+    async fn phone_of(&self, user: Uuid) -> Result<Option<PhoneNumber>, Unavailable> {
+        let query = sqlx::query_scalar("SELECT phone FROM users WHERE id = $1").bind(user);
+        let found: Option<String> = self
+            .link
+            .bounded(async { query.fetch_optional(&mut *self.link.lend().await?).await })
+            .await?;
+        Ok(found.map(PhoneNumber::from_stored))
+    }
+
+    async fn session(&self, session_id: Uuid) -> Result<Option<SessionView>, Unavailable> {
+        self.link.in_time(self.sessions.get(session_id)).await
+    }
+
+    async fn open_session(&self, session: NewSession) -> Result<(), Unavailable> {
+        const SQL: &str = "INSERT INTO sessions (id, user_id, refresh_hash, created_at, expires_at) \
+             VALUES ($1, $2, $3, $4, $5)";
+        let query = sqlx::query(SQL)
+            .bind(session.id)
+            .bind(session.user_id)
+            .bind(&session.refresh_hash[..])
+            .bind(session.now)
+            .bind(session.expires_at);
+        self.execute(query).await
+    }
+
+    async fn rotate(&self, rotation: Rotation) -> Result<Rotated, Unavailable> {
+        self.link
+            .bounded(async {
+                match self.move_on(&rotation).await? {
+                    Some(rotated) => Ok(rotated),
+                    None => self.explain_rotation(&rotation).await,
+                }
+            })
+            .await
+    }
+
+    async fn revoke(&self, session_id: Uuid, now: DateTime<Utc>) -> Result<(), Unavailable> {
+        const SQL: &str = "UPDATE sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
+        self.execute(sqlx::query(SQL).bind(session_id).bind(now)).await
+    }
+
+    async fn set_password_hash(
+        &self,
+        user: Uuid,
+        old: &PasswordHash,
+        new: &PasswordHash,
+    ) -> Result<(), Unavailable> {
+        const SQL: &str = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
+        self.execute(sqlx::query(SQL).bind(user).bind(old.expose()).bind(new.expose()))
+            .await
+    }
+
+    async fn ping(&self) -> Result<(), Unavailable> {
+        self.execute(sqlx::query("SELECT 1")).await
+    }
+
+    async fn migrate(&self) -> Result<(), MigrateError> {
+        self.link.migrate(sqlx::migrate!("migrations/postgres")).await
+    }
+
+    fn pool_status(&self) -> PoolStatus {
+        self.link.status()
+    }
+
+    async fn close(&self) {
+        self.link.close().await;
+    }
+}
+
+type Query = sqlx::query::Query<'static, sqlx::Postgres, sqlx::postgres::PgArguments>;
+
+impl PostgresAccounts {
+    async fn execute(&self, query: Query) -> Result<(), Unavailable> {
+        self.link
+            .bounded(async { query.execute(&mut *self.link.lend().await?).await })
+            .await?;
+        Ok(())
+    }
+
+    /// The one UPDATE that verifies. `None` if it missed.
+    async fn mark_verified(
+        &self,
+        phone: &PhoneNumber,
+        claimant: &Claimant,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Uuid>, sqlx::Error> {
+        // That nobody has it verified yet is held by the unique index. Asked here too, only a true race runs into the
+        // index: PostgreSQL writes that to its log, phone and all.
+        const MINE: &str = "UPDATE users SET phone_verified = true, updated_at = $2 \
+             WHERE phone = $1 AND NOT phone_verified AND id = $3 \
+               AND NOT EXISTS (SELECT FROM users o WHERE o.phone = $1 AND o.phone_verified) RETURNING id";
+        const SOLE: &str = "UPDATE users SET phone_verified = true, updated_at = $2 \
+             WHERE phone = $1 AND NOT phone_verified \
+               AND NOT EXISTS (SELECT FROM users o WHERE o.phone = $1 AND o.phone_verified) \
+               AND 1 = (SELECT count(*) FROM (SELECT FROM users c WHERE c.phone = $1 AND NOT c.phone_verified LIMIT 2) c) \
+             RETURNING id";
+        let now = to_micros(now);
+        let query = match claimant {
+            Claimant::User(user) => sqlx::query_scalar(MINE).bind(phone.expose()).bind(now).bind(user),
+            Claimant::Anyone => sqlx::query_scalar(SOLE).bind(phone.expose()).bind(now),
+        };
+        match query.fetch_optional(&mut *self.link.lend().await?).await {
+            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Ok(None),
+            outcome => outcome,
+        }
+    }
+
+    async fn read_miss(&self, phone: &PhoneNumber, claimant: &Claimant) -> Result<Miss, sqlx::Error> {
+        const SQL: &str = "SELECT (SELECT id FROM users WHERE phone = $1 AND phone_verified), \
+             (SELECT count(*) FROM (SELECT FROM users WHERE phone = $1 AND NOT phone_verified LIMIT 2) c), \
+             EXISTS (SELECT FROM users WHERE id = $2 AND phone = $1)";
+        let me = match claimant {
+            Claimant::User(user) => Some(user),
+            Claimant::Anyone => None,
+        };
+        let query = sqlx::query_as(SQL).bind(phone.expose()).bind(me);
+        let (verified_by, unverified, mine) = query.fetch_one(&mut *self.link.lend().await?).await?;
+        Ok(Miss {
+            verified_by,
+            unverified,
+            mine,
+        })
+    }
+
+    /// The one UPDATE that rotates. `None` if it missed.
+    async fn move_on(&self, rotation: &Rotation) -> Result<Option<Rotated>, sqlx::Error> {
+        const SQL: &str = "UPDATE sessions s SET generation = s.generation + 1, refresh_hash = $4, \
+               previous_hash = s.refresh_hash, rotated_at = $5 \
+             WHERE s.id = $1 AND s.generation = $2 AND s.refresh_hash = $3 \
+               AND s.revoked_at IS NULL AND s.expires_at > $5 \
+               AND EXISTS (SELECT FROM users u WHERE u.id = s.user_id AND u.locked_at IS NULL) \
+             RETURNING s.user_id, s.expires_at";
+        let query = sqlx::query_as(SQL)
+            .bind(rotation.session_id)
+            .bind(i64::from(rotation.generation))
+            .bind(&rotation.token_hash[..])
+            .bind(&rotation.next_hash[..])
+            .bind(to_micros(rotation.now));
+        let moved: Option<(Uuid, DateTime<Utc>)> =
+            query.fetch_optional(&mut *self.link.lend().await?).await?;
+        Ok(moved.map(|(user_id, expires_at)| Rotated::Rotated { user_id, expires_at }))
+    }
+
+    /// Why the UPDATE missed; a reuse is revoked before anyone else sees the session again.
+    async fn explain_rotation(&self, rotation: &Rotation) -> Result<Rotated, sqlx::Error> {
+        const READ: &str = "SELECT s.user_id, s.generation, s.refresh_hash, s.previous_hash, s.rotated_at, \
+             s.expires_at, s.revoked_at IS NOT NULL OR u.locked_at IS NOT NULL \
+             FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1 FOR UPDATE OF s";
+        const REVOKE: &str = "UPDATE sessions SET revoked_at = $2 WHERE id = $1";
+        let mut lent = self.link.lend().await?;
+        let mut transaction = lent.begin().await?;
+        let query = sqlx::query(READ).bind(rotation.session_id).try_map(|row: PgRow| {
+            Ok(StoredSession {
+                user_id: row.try_get(0)?,
+                generation: row.try_get(1)?,
+                refresh_hash: row.try_get(2)?,
+                previous_hash: row.try_get(3)?,
+                rotated_at: row.try_get(4)?,
+                expires_at: row.try_get(5)?,
+                revoked: row.try_get(6)?,
+            })
+        });
+        let stored = query.fetch_optional(&mut *transaction).await?;
+        let verdict = rotation.explain_miss(stored.as_ref());
+        if let Rotated::Reused { .. } = verdict {
+            let query = sqlx::query(REVOKE).bind(rotation.session_id).bind(rotation.now);
+            query.execute(&mut *transaction).await?;
+        }
+        transaction.commit().await?;
+        Ok(verdict)
+    }
+}
+
+/// A user from a row that begins with the columns of `user_columns!`.
+fn user(row: &PgRow) -> Result<User, sqlx::Error> {
+    Ok(User {
+        id: row.try_get(0)?,
+        email: row.try_get(1)?,
+        phone: PhoneNumber::from_stored(row.try_get(2)?),
+        first_name: row.try_get(3)?,
+        last_name: row.try_get(4)?,
+        phone_verified: row.try_get(5)?,
+        email_verified: row.try_get(6)?,
+        created_at: row.try_get(7)?,
+        updated_at: row.try_get(8)?,
+    })
+}
+
+async fn sessions_of(link: PostgresLink, ids: Vec<Uuid>) -> Result<Vec<(Uuid, SessionView)>, Unavailable> {
+    const SQL: &str = concat!(
+        user_columns!(),
+        "s.id, s.expires_at, s.revoked_at IS NOT NULL OR u.locked_at IS NOT NULL \
+         FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = ANY($1)"
+    );
+    let query = sqlx::query(SQL).bind(ids).try_map(|row: PgRow| {
+        let view = SessionView {
+            user: user(&row)?,
+            expires_at: row.try_get(10)?,
+            revoked: row.try_get(11)?,
+        };
+        Ok((row.try_get(9)?, view))
+    });
+    link.bounded(async { query.fetch_all(&mut *link.lend().await?).await })
+        .await
+}
+
+async fn claims_of(
+    link: PostgresLink,
+    phones: Vec<PhoneNumber>,
+) -> Result<Vec<(PhoneNumber, Claims)>, Unavailable> {
+    const SQL: &str = "SELECT p.phone, \
+         (SELECT u.id FROM users u WHERE u.phone = p.phone AND u.phone_verified), \
+         (SELECT count(*) FROM (SELECT 1 FROM users u WHERE u.phone = p.phone AND NOT u.phone_verified LIMIT 2) c), \
+         (SELECT u.id FROM users u WHERE u.phone = p.phone AND NOT u.phone_verified ORDER BY u.id LIMIT 1) \
+         FROM unnest($1::text[]) AS p (phone)";
+    let asked: Vec<String> = phones.iter().map(|phone| phone.expose().to_owned()).collect();
+    let rows: Vec<(String, Option<Uuid>, i64, Option<Uuid>)> = link
+        .bounded(async {
+            sqlx::query_as(SQL)
+                .bind(asked)
+                .fetch_all(&mut *link.lend().await?)
+                .await
+        })
+        .await?;
+    let claims = |(phone, verified_by, unverified, first)| {
+        (
+            PhoneNumber::from_stored(phone),
+            Claims::of(verified_by, unverified, first),
+        )
+    };
+    Ok(rows.into_iter().map(claims).collect())
+}

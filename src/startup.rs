@@ -15,6 +15,7 @@ use std::{
 
 use actix_web::{App, HttpServer, dev::ServerHandle, middleware::NormalizePath, web};
 use base64::{Engine, prelude::BASE64_STANDARD};
+use chrono::TimeDelta;
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
@@ -241,7 +242,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
             keyring: Arc::clone(&keyring),
             limiter: limiter.clone(),
             session_ttl: settings.tokens.refresh_ttl,
-            grace: settings.tokens.refresh_grace,
+            grace: TimeDelta::from_std(settings.tokens.refresh_grace).unwrap_or_default(),
             clock: Arc::clone(clock),
             entropy: Arc::clone(entropy),
         },

@@ -63,6 +63,11 @@ impl Password {
         Self(normalised)
     }
 
+    /// Whether both are the same password, however they were typed.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.bytes() == other.bytes()
+    }
+
     /// Refuses what anybody who knows the person would try first.
     ///
     /// # Errors

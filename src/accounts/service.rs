@@ -107,7 +107,7 @@ impl Accounts {
     pub async fn register(&self, ip: IpAddr, registration: Registration) -> Result<(User, Tokens), AccountError> {
         let digest = PhoneDigest::of(&registration.phone, &self.keyring.current().phone);
         let subject = Subject::new(ip).with_phone(registration.phone.clone(), digest);
-        self.limiter.admit(Operation::Register, &subject).await?;
+        let _spent = self.limiter.admit(Operation::Register, &subject).await?;
         let password = self.hasher.hash(registration.password).await?;
         let now = self.clock.now();
         let id = self.entropy.row_id(now);
@@ -139,7 +139,7 @@ impl Accounts {
             let digest = PhoneDigest::of(phone, &self.keyring.current().phone);
             subject = subject.with_phone(phone.clone(), digest);
         }
-        self.limiter.admit(Operation::Login, &subject).await?;
+        let _spent = self.limiter.admit(Operation::Login, &subject).await?;
         let credentials = self.store.credentials(&login).await?;
         let hash = credentials.as_ref().map(|credentials| credentials.password.clone());
         let verdict = self.hasher.verify(password.clone(), hash).await?;
@@ -161,7 +161,7 @@ impl Accounts {
     /// # Errors
     /// `TokenInvalid`, `TokenExpired`, `TokenRevoked`, `Limited`, `Unavailable`.
     pub async fn refresh(&self, ip: IpAddr, refresh: &str) -> Result<Tokens, AccountError> {
-        self.limiter.admit(Operation::TokenRefresh, &Subject::new(ip)).await?;
+        let _spent = self.limiter.admit(Operation::TokenRefresh, &Subject::new(ip)).await?;
         let token = self.refresh.read(refresh).ok_or(AccountError::TokenInvalid)?;
         let next = self.refresh.make(token.session, token.generation.saturating_add(1));
         let rotation = Rotation {
@@ -209,7 +209,7 @@ impl Accounts {
     /// # Errors
     /// `Limited`, `Unavailable`.
     pub async fn admit_me(&self, ip: IpAddr, user: &User) -> Result<(), AccountError> {
-        self.limiter.admit(Operation::Me, &Subject::new(ip).with_user(Some(user.id))).await?;
+        let _spent = self.limiter.admit(Operation::Me, &Subject::new(ip).with_user(Some(user.id))).await?;
         Ok(())
     }
 

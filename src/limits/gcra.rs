@@ -111,9 +111,9 @@ mod tests {
                         // The wait is exact: not a microsecond earlier, and then it passes.
                         let then = now + retry_after_us;
                         let early = decide(tat, then - 1, emission, burst);
-                        prop_assert!(matches!(early, Decision::Refuse { .. }));
+                        prop_assert!(matches!(early, Decision::Refuse { .. }), "early");
                         let punctual = decide(tat, then, emission, burst);
-                        prop_assert!(matches!(punctual, Decision::Allow { .. }));
+                        prop_assert!(matches!(punctual, Decision::Allow { .. }), "punctual");
                     }
                 }
             }

@@ -1,5 +1,7 @@
 //! The configuration as an operator meets it: files in a folder, variables, one line for each fault.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,

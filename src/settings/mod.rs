@@ -13,6 +13,7 @@ mod reader;
 mod server;
 mod sms;
 mod stores;
+mod unknown;
 mod value;
 
 use std::{

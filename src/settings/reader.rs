@@ -10,9 +10,10 @@ use std::{
 
 use super::{
     fault::{Fault, Source},
-    layers::{ALIASES, CHOOSERS, Entry, variable_of},
+    layers::Entry,
     mask,
-    value::{Kind, Value, parse_duration, show_duration},
+    unknown::{Meant, allowed_instead},
+    value::{Kind, Value, one_of, parse_duration, show_duration},
 };
 
 /// A key's value in force, ready to be shown.
@@ -266,8 +267,9 @@ impl Reader {
         let known: Vec<&str> = self.effective.iter().map(|effective| effective.key).collect();
         for (name, entries) in std::mem::take(&mut self.entries) {
             for Entry { source, value } in entries {
-                if let Some(allowed) = allowed_instead(&known, &name, &source, &value) {
-                    let shown = mask::shown_unknown(&name, &value);
+                let meant = Meant::by(&known, &name, &source);
+                if let Some(allowed) = allowed_instead(&known, &name, &source, &value, meant.as_ref()) {
+                    let shown = mask::shown_unknown(meant.map(|meant| meant.key), &value);
                     self.faults
                         .push(Fault::new(source, Some(&name), allowed).with_value(shown));
                 }
@@ -278,96 +280,5 @@ impl Reader {
 
     fn find(&self, key: &str) -> Option<&Effective> {
         self.effective.iter().find(|effective| effective.key == key)
-    }
-}
-
-/// What to say of a key that nobody read; nothing where it is an empty section.
-fn allowed_instead(known: &[&str], name: &str, source: &Source, value: &Value) -> Option<String> {
-    let keys_of = |section: &str| -> Vec<&str> {
-        known
-            .iter()
-            .filter_map(|key| key.strip_prefix(section)?.strip_prefix('.'))
-            .collect()
-    };
-    if let Source::Environment(variable) = source {
-        let names = known.iter().map(|key| variable_of(key));
-        let others = ALIASES.map(|(alias, _)| alias).into_iter().chain(CHOOSERS);
-        return Some(match nearest(variable, names.chain(others.map(str::to_owned))) {
-            Some(meant) => format!("no such variable, did you mean {meant}?"),
-            None => {
-                "no such variable: must be RINGBACK__SECTION__KEY of a key in config/default.toml".to_owned()
-            }
-        });
-    }
-    if name == "rule" {
-        return Some("rules stand in a file of their own, which limits.file names".to_owned());
-    }
-    if !name.contains('.') && !keys_of(name).is_empty() {
-        return (*value != Value::Table).then(|| format!("must be a section, [{name}]"));
-    }
-    if let Some(meant) = nearest(name, known.iter().map(|key| (*key).to_owned())) {
-        return Some(format!("no such key, did you mean {meant}?"));
-    }
-    let (section, _) = name.split_once('.').unwrap_or((name, ""));
-    Some(match keys_of(section) {
-        keys if keys.is_empty() => {
-            let mut sections: Vec<_> = known.iter().filter_map(|key| key.split('.').next()).collect();
-            sections.dedup();
-            format!("no such section: must be {}", one_of(&sections))
-        }
-        keys => format!("no such key: [{section}] has {}", keys.join(", ")),
-    })
-}
-
-/// The name within two typing errors, the closest one.
-fn nearest(name: &str, candidates: impl Iterator<Item = String>) -> Option<String> {
-    candidates
-        .map(|candidate| {
-            (
-                distance(&name.to_lowercase(), &candidate.to_lowercase()),
-                candidate,
-            )
-        })
-        .filter(|(distance, _)| *distance <= 2)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
-}
-
-/// How many signs have to be put in, left out or changed (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (i, sign_a) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, sign_b) in b.chars().enumerate() {
-            let changed = diagonal + usize::from(sign_a != sign_b);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row.last().copied().unwrap_or_default()
-}
-
-/// `a, b or c`.
-fn one_of(words: &[impl AsRef<str>]) -> String {
-    let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
-    match words.split_last() {
-        Some((last, [])) => (*last).to_owned(),
-        Some((last, others)) => format!("{} or {last}", others.join(", ")),
-        None => String::new(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_near_miss_is_told_from_another_word() {
-        let known = ["otp.ttl", "otp.length"].map(str::to_owned);
-        let near = |name| nearest(name, known.clone().into_iter());
-        assert_eq!(near("otp.tll").as_deref(), Some("otp.ttl"));
-        assert_eq!(near("otp.lenght").as_deref(), Some("otp.length"));
-        assert_eq!(near("OTP.TTL").as_deref(), Some("otp.ttl"));
-        assert_eq!(near("otp.size"), None);
     }
 }

@@ -15,7 +15,7 @@ use std::{
 use governor::{Quota, RateLimiter, middleware::StateInformationMiddleware, nanos::Nanos, state::StateStore};
 use thiserror::Error;
 
-use super::{Mode, Rule, RuleSet, Verdict, gcra};
+use super::{Mode, Rule, RuleSet, Verdict, gcra, gcra::Bucket};
 use crate::clock::Clock;
 
 /// When it is full it looks for keys to drop at most this often, so that a flood of new keys can't make it scan at
@@ -113,9 +113,13 @@ impl Shard {
             let Some(counted) = self.rules.get(&ask.rule.id) else {
                 continue;
             };
+            let emission_us = counted.rule.emission_us();
             if let Some(tat) = counted.buckets.get(&ask.key) {
-                // A whole number of microseconds, like every time and cost here.
-                let earlier = gcra::give_back(tat as i64 / 1000, now_us, ask.rule.emission_us());
+                let bucket = Bucket {
+                    tat: tat as i64 / 1000,
+                    emission_us,
+                };
+                let earlier = gcra::give_back(bucket, now_us, emission_us);
                 counted
                     .buckets
                     .put(&ask.key, earlier.map(|tat| tat as u64 * 1000));
@@ -179,7 +183,12 @@ impl Shard {
             Some(counted) if counted.rule == *rule => {
                 return self.rules.entry(Arc::clone(&rule.id)).or_insert(counted);
             }
-            Some(counted) if counted.rule.by == rule.by => counted.buckets,
+            Some(counted) if counted.rule.by == rule.by => {
+                counted
+                    .buckets
+                    .reckon_in(counted.rule.emission_us(), rule.emission_us());
+                counted.buckets
+            }
             Some(counted) => {
                 counted.buckets.clear();
                 counted.buckets
@@ -307,6 +316,18 @@ impl Buckets {
         });
     }
 
+    /// Keeps what was spent the same number of requests when their cost changes.
+    fn reckon_in(&self, from_us: i64, to_us: i64) {
+        let now_us = self.0.shared.now.get() as i64 / 1000;
+        for tat in self.0.tats.borrow_mut().values_mut() {
+            let bucket = Bucket {
+                tat: *tat as i64 / 1000,
+                emission_us: from_us,
+            };
+            *tat = bucket.tat_at(now_us, to_us) as u64 * 1000;
+        }
+    }
+
     fn clear(&self) {
         self.change(|tats| *tats = HashMap::new());
     }
@@ -322,5 +343,165 @@ impl Buckets {
         change(&mut tats);
         let keys = &self.0.shared.keys;
         keys.set((keys.get() + tats.len()).saturating_sub(before));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, TimeDelta};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        clock::ManualClock,
+        limits::{By, Scope, gcra::Decision},
+    };
+
+    fn rule(id: &str, quota: u32, per: u64) -> Rule {
+        Rule {
+            id: id.into(),
+            on: None,
+            by: By::Ip,
+            quota,
+            per: Duration::from_secs(per),
+            burst: quota,
+            scope: Scope::Instance,
+            mode: Mode::Enforce,
+        }
+    }
+
+    fn ask(rule: &Rule, key: &str) -> Ask {
+        let rule = Arc::new(rule.clone());
+        let key = key.into();
+        Ask { rule, key }
+    }
+
+    fn shard(max_keys: usize) -> (Shard, ManualClock) {
+        let clock = ManualClock::new(DateTime::from_timestamp_nanos(1_800_000_000_000_000_000));
+        (Shard::new(Arc::new(clock.clone()), max_keys), clock)
+    }
+
+    /// How many of 100 requests pass.
+    fn admitted(shard: &mut Shard, asks: &[Ask]) -> usize {
+        let enforced_refuse = |verdicts: &[Verdict]| {
+            let refuses =
+                |(ask, verdict): (&Ask, &Verdict)| verdict.is_refused() && ask.rule.mode == Mode::Enforce;
+            asks.iter().zip(verdicts).any(refuses)
+        };
+        (0..100)
+            .filter(|_| !enforced_refuse(&shard.check(asks, true).unwrap()))
+            .count()
+    }
+
+    #[test]
+    fn a_refused_request_leaves_every_counter_as_it_was() {
+        let (mut shard, _) = shard(100);
+        let (wide, tight) = (rule("wide", 10, 3600), rule("tight", 3, 3600));
+        let shadow = Rule {
+            mode: Mode::Shadow,
+            ..rule("shadow", 5, 3600)
+        };
+        let all = [ask(&wide, "k"), ask(&shadow, "k"), ask(&tight, "k")];
+        assert_eq!(admitted(&mut shard, &all), 3);
+        assert_eq!(admitted(&mut shard, &all[..1]), 7);
+    }
+
+    #[test]
+    fn what_is_given_back_can_be_spent_again_once() {
+        let (mut shard, _) = shard(100);
+        let asks = [ask(&rule("r", 10, 3600), "k")];
+        assert_eq!(admitted(&mut shard, &asks), 10);
+        shard.give_back(&asks);
+        assert_eq!(admitted(&mut shard, &asks), 1);
+    }
+
+    #[test]
+    fn new_numbers_go_on_with_the_old_counter_and_nobody_waits_longer_than_they_say() {
+        let (mut shard, _) = shard(100);
+        assert_eq!(admitted(&mut shard, &[ask(&rule("r", 10, 3600), "k")]), 10);
+        assert_eq!(
+            admitted(&mut shard, &[ask(&rule("r", 20, 3600), "k")]),
+            10,
+            "half of it is spent"
+        );
+        let short = [ask(&rule("r", 10, 10), "k")];
+        let verdicts = shard.check(&short, true).unwrap();
+        assert_eq!(
+            verdicts,
+            [Verdict::Refused {
+                retry_after_us: 1_000_000
+            }]
+        );
+    }
+
+    #[test]
+    fn counters_go_with_their_rule_and_when_it_counts_by_something_else() {
+        let (mut shard, _) = shard(100);
+        let asks = [ask(&rule("r", 10, 3600), "k")];
+        admitted(&mut shard, &asks);
+        shard.keep(&RuleSet::new(vec![rule("r", 11, 3600)]));
+        assert_eq!(shard.keys(), 1);
+        let by_user = Rule {
+            by: By::User,
+            ..rule("r", 10, 3600)
+        };
+        assert_eq!(admitted(&mut shard, &[ask(&by_user, "k")]), 10);
+        shard.keep(&RuleSet::default());
+        assert_eq!(shard.keys(), 0);
+    }
+
+    #[test]
+    fn keys_are_bounded_and_drained_ones_make_room() {
+        let (mut shard, clock) = shard(10);
+        let (one, other) = (rule("one", 1, 60), rule("other", 1, 60));
+        for key in 0..5 {
+            let key = key.to_string();
+            assert!(shard.check(&[ask(&one, &key), ask(&other, &key)], true).is_ok());
+        }
+        assert_eq!(shard.check(&[ask(&one, "new")], true), Err(Full));
+        let verdicts = shard.check(&[ask(&one, "new")], false).unwrap();
+        assert!(!verdicts[0].is_refused(), "what is not strict goes on uncounted");
+        assert!(
+            shard.check(&[ask(&one, "3")], true).unwrap()[0].is_refused(),
+            "a known key is judged still"
+        );
+        assert_eq!(shard.keys(), 10);
+        clock.advance(TimeDelta::seconds(61));
+        assert!(shard.check(&[ask(&one, "new")], true).is_ok());
+        assert_eq!(shard.keys(), 1);
+    }
+
+    #[test]
+    fn what_does_not_fit_whole_spends_nothing() {
+        let (mut shard, _) = shard(2);
+        let (one, other) = (rule("one", 5, 60), rule("other", 5, 60));
+        admitted(&mut shard, &[ask(&other, "x")]);
+        assert_eq!(shard.check(&[ask(&one, "k"), ask(&other, "k")], true), Err(Full));
+        assert_eq!(admitted(&mut shard, &[ask(&one, "k")]), 5);
+    }
+
+    proptest! {
+        #[test]
+        fn governor_decides_as_the_algorithm_here(
+            quota in 1_u32..50,
+            per in 1_u64..100,
+            steps in prop::collection::vec(-2000_i64..5000, 1..100),
+        ) {
+            let (mut shard, clock) = shard(10);
+            let rule = rule("r", quota, per);
+            let mut tat = None;
+            for step in steps {
+                clock.advance(TimeDelta::milliseconds(step));
+                let now_us = clock.now().timestamp_micros();
+                let expected = match gcra::decide(tat, now_us, rule.emission_us(), rule.burst) {
+                    Decision::Allow { new_tat, remaining } => {
+                        tat = Some(Bucket { tat: new_tat, emission_us: rule.emission_us() });
+                        Verdict::Admitted { remaining }
+                    }
+                    Decision::Refuse { retry_after_us } => Verdict::Refused { retry_after_us },
+                };
+                prop_assert_eq!(shard.check(&[ask(&rule, "k")], true).unwrap(), [expected]);
+            }
+        }
     }
 }

@@ -19,6 +19,8 @@ use crate::{
 /// When it is full it looks for keys to drop at most this often, so that a flood of new keys can't make it scan at
 /// each request.
 const SWEEP_PAUSE_US: i64 = 1_000_000;
+/// When it isn't full, drained keys are dropped this often.
+const IDLE_PAUSE_US: i64 = 60_000_000;
 
 /// [`ClusterCounters`] in this process, by the clock that is passed in.
 pub struct MemoryCounters {
@@ -30,7 +32,8 @@ pub struct MemoryCounters {
 #[derive(Default)]
 struct State {
     buckets: HashMap<String, Bucket>,
-    next_sweep_us: i64,
+    /// When drained keys were dropped last.
+    swept_us: i64,
 }
 
 impl MemoryCounters {
@@ -51,15 +54,24 @@ impl MemoryCounters {
     pub fn check_now(&self, counters: &[Counter]) -> Result<Vec<Verdict>, Unavailable> {
         let now_us = self.clock.now().timestamp_micros();
         let mut state = self.lock();
-        let new = counters
-            .iter()
-            .filter(|c| !state.buckets.contains_key(&c.key))
-            .count();
-        if state.buckets.len() + new > self.max_keys {
-            state.sweep(now_us);
-            if state.buckets.len() + new > self.max_keys {
-                return Err(Unavailable::full(Part::RateLimiter));
-            }
+        let is_full = |state: &State| {
+            let new = counters
+                .iter()
+                .filter(|c| !state.buckets.contains_key(&c.key))
+                .count();
+            state.buckets.len() + new > self.max_keys
+        };
+        let pause = if is_full(&state) {
+            SWEEP_PAUSE_US
+        } else {
+            IDLE_PAUSE_US
+        };
+        if now_us - state.swept_us >= pause {
+            state.buckets.retain(|_, bucket| bucket.tat > now_us);
+            state.swept_us = now_us;
+        }
+        if is_full(&state) {
+            return Err(Unavailable::full(Part::RateLimiter));
         }
         let decisions: Vec<_> = counters
             .iter()
@@ -94,15 +106,6 @@ impl MemoryCounters {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn sweep(&mut self, now_us: i64) {
-        if now_us >= self.next_sweep_us {
-            self.buckets.retain(|_, bucket| bucket.tat > now_us);
-            self.next_sweep_us = now_us + SWEEP_PAUSE_US;
-        }
     }
 }
 

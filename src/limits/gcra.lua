@@ -1,18 +1,32 @@
--- The generic cell rate algorithm, as in gcra.rs: one counter is one number, when its bucket is empty again.
--- This chunk is put in front of scripts; it defines functions and does nothing. Microseconds since the epoch have 16
--- digits: exact in a double (2^53), but only '%.0f' writes them all.
+-- The generic cell rate algorithm, as in gcra.rs. A counter is "tat:cost": when its bucket is empty, and what a request
+-- cost when that was reckoned; all in microseconds. This chunk is put in front of scripts; it defines functions and
+-- does nothing. Microseconds since the epoch have 16 digits: exact in a double, but only '%.0f' writes them all.
 
--- Redis's own time in microseconds, moved by offset_ms (0 but in tests).
+-- Redis's own time, moved by offset_ms (0 but in tests).
 local function gcra_now(offset_ms)
   local time = redis.call('TIME')
   return time[1] * 1000000 + time[2] + offset_ms * 1000
 end
 
--- Decides about one request and writes nothing. Returns true, the counter to write, the requests that may follow at
--- once; or false, the counter as it is, the microseconds to wait.
+-- When the bucket is empty if a request costs emission_us; nil if there is none.
+local function gcra_read(key, now_us, emission_us)
+  local stored = redis.call('GET', key)
+  if not stored then
+    return nil
+  end
+  local tat, cost = string.match(stored, '^(%d+):(%d+)$')
+  tat, cost = tonumber(tat), tonumber(cost)
+  if cost == emission_us or tat <= now_us then
+    return tat
+  end
+  return now_us + math.floor((tat - now_us) * emission_us / cost + 0.5)
+end
+
+-- Decides about one request and writes nothing. Returns true, the tat to write, the requests that may follow at once;
+-- or false, the tat as it is, the microseconds to wait.
 local function gcra(key, now_us, emission_us, burst)
   local full_at = now_us + emission_us * burst
-  local tat = tonumber(redis.call('GET', key)) or now_us
+  local tat = gcra_read(key, now_us, emission_us) or now_us
   tat = math.max(now_us, math.min(tat, full_at))
   local room = full_at - tat
   if room < emission_us then
@@ -21,19 +35,20 @@ local function gcra(key, now_us, emission_us, burst)
   return true, tat + emission_us, math.floor((room - emission_us) / emission_us)
 end
 
--- Writes what gcra() allowed; the key goes when its bucket is empty.
-local function gcra_write(key, now_us, tat)
-  redis.call('SET', key, string.format('%.0f', tat), 'PX', string.format('%.0f', math.ceil((tat - now_us) / 1000)))
+-- Writes what gcra() allowed; the key goes by itself when its bucket is empty.
+local function gcra_write(key, now_us, emission_us, tat)
+  local lives_ms = math.ceil((tat - now_us) / 1000)
+  redis.call('SET', key, string.format('%.0f:%.0f', tat, emission_us), 'PX', string.format('%.0f', lives_ms))
 end
 
 -- Gives one request back.
 local function gcra_give_back(key, now_us, emission_us)
-  local tat = tonumber(redis.call('GET', key))
+  local tat = gcra_read(key, now_us, emission_us)
   if not tat then
     return
   end
   if tat - emission_us > now_us then
-    gcra_write(key, now_us, tat - emission_us)
+    gcra_write(key, now_us, emission_us, tat - emission_us)
   else
     redis.call('DEL', key)
   end

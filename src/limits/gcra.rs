@@ -3,11 +3,34 @@
 //! A counter is one number, the *theoretical arrival time*: when the bucket will be empty again. Each request costs
 //! `emission_us`; a bucket holds `burst` of them and drains at one microsecond a microsecond. `gcra.lua` is the same
 //! function where Redis counts, `governor` where this process does; tests hold the three to one behaviour.
+//!
+//! Beside the time a counter keeps the cost that it was reckoned in: when a rule's numbers change, what was spent
+//! stays the same number of requests. Who had 5 of 5, and now may have 8, has 3 left.
+
+/// A counter as it is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bucket {
+    /// When it will be empty, in microseconds.
+    pub tat: i64,
+    /// What a request cost when `tat` was reckoned, in microseconds.
+    pub emission_us: i64,
+}
+
+impl Bucket {
+    /// When it will be empty if a request costs `emission_us`. To the nearest microsecond, in doubles as Lua has them.
+    pub fn tat_at(self, now_us: i64, emission_us: i64) -> i64 {
+        if self.emission_us == emission_us || self.tat <= now_us {
+            return self.tat;
+        }
+        let filled = (self.tat - now_us) as f64 * emission_us as f64 / self.emission_us as f64;
+        now_us + (filled + 0.5).floor() as i64
+    }
+}
 
 /// What the algorithm says to one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
-    /// It may pass, if `new_tat` replaces the counter.
+    /// It may pass, if `new_tat` and the cost replace the counter.
     Allow {
         new_tat: i64,
         /// Requests that may follow at once.
@@ -25,9 +48,11 @@ pub enum Decision {
 /// A counter beyond what the bucket holds (the rule was cut down, the clock was set back) counts as full, so that
 /// nobody waits longer than a full bucket takes. `emission_us` and `burst` are at least 1, and `burst * emission_us`
 /// is at most 30 days.
-pub fn decide(tat: Option<i64>, now_us: i64, emission_us: i64, burst: u32) -> Decision {
+pub fn decide(bucket: Option<Bucket>, now_us: i64, emission_us: i64, burst: u32) -> Decision {
     let full_at = now_us + emission_us * i64::from(burst);
-    let tat = tat.map_or(now_us, |tat| tat.clamp(now_us, full_at));
+    let tat = bucket.map_or(now_us, |bucket| {
+        bucket.tat_at(now_us, emission_us).clamp(now_us, full_at)
+    });
     let room = full_at - tat;
     if room < emission_us {
         return Decision::Refuse {
@@ -44,8 +69,8 @@ pub fn decide(tat: Option<i64>, now_us: i64, emission_us: i64, burst: u32) -> De
 ///
 /// While the request was in, an otherwise empty bucket drained it: after a refund the next one may come earlier by
 /// that time, a round trip at most.
-pub fn give_back(tat: i64, now_us: i64, emission_us: i64) -> Option<i64> {
-    Some(tat - emission_us).filter(|&tat| tat > now_us)
+pub fn give_back(bucket: Bucket, now_us: i64, emission_us: i64) -> Option<i64> {
+    Some(bucket.tat_at(now_us, emission_us) - emission_us).filter(|&tat| tat > now_us)
 }
 
 #[cfg(test)]
@@ -53,6 +78,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn bucket(tat: i64) -> Option<Bucket> {
+        Some(Bucket { tat, emission_us: 10 })
+    }
 
     #[test]
     fn a_burst_passes_at_once_then_one_for_each_emission() {
@@ -62,7 +91,7 @@ mod tests {
                 panic!("refused within the burst");
             };
             assert_eq!(remaining, left);
-            tat = Some(new_tat);
+            tat = bucket(new_tat);
         }
         assert_eq!(decide(tat, now, 10, 3), Decision::Refuse { retry_after_us: 10 });
         assert_eq!(
@@ -78,18 +107,36 @@ mod tests {
     #[test]
     fn a_counter_from_a_larger_rule_counts_as_full_and_no_more() {
         assert_eq!(
-            decide(Some(1_000_000), 0, 10, 3),
+            decide(bucket(1_000_000), 0, 10, 3),
             Decision::Refuse { retry_after_us: 10 }
         );
     }
 
     #[test]
+    fn with_other_numbers_as_many_requests_are_spent_as_before() {
+        // Five of five are spent at 12 minutes each; now it is eight, at 7.5.
+        let minute = 60_000_000;
+        let spent = Bucket {
+            tat: 60 * minute,
+            emission_us: 12 * minute,
+        };
+        assert_eq!(
+            spent.tat_at(0, 7 * minute + minute / 2),
+            5 * (7 * minute + minute / 2)
+        );
+        let Decision::Allow { remaining, .. } = decide(Some(spent), 0, 7 * minute + minute / 2, 8) else {
+            panic!("there was room for three");
+        };
+        assert_eq!(remaining, 2);
+    }
+
+    #[test]
     fn what_is_given_back_can_be_spent_again() {
-        let Decision::Allow { new_tat, .. } = decide(Some(20), 0, 10, 3) else {
+        let Decision::Allow { new_tat, .. } = decide(bucket(20), 0, 10, 3) else {
             panic!("there was room for one");
         };
-        assert_eq!(give_back(new_tat, 0, 10), Some(20));
-        assert_eq!(give_back(10, 0, 10), None);
+        assert_eq!(give_back(bucket(new_tat).unwrap(), 0, 10), Some(20));
+        assert_eq!(give_back(bucket(10).unwrap(), 0, 10), None);
     }
 
     proptest! {
@@ -104,16 +151,17 @@ mod tests {
                 now += step;
                 match decide(tat, now, emission, burst) {
                     Decision::Allow { new_tat, .. } => {
-                        tat = Some(new_tat);
+                        tat = Some(Bucket { tat: new_tat, emission_us: emission });
                         admitted.push(now);
                     }
                     Decision::Refuse { retry_after_us } => {
                         // The wait is exact: not a microsecond earlier, and then it passes.
                         let then = now + retry_after_us;
                         let early = decide(tat, then - 1, emission, burst);
-                        prop_assert!(matches!(early, Decision::Refuse { .. }), "early");
+                        prop_assert_eq!(early, Decision::Refuse { retry_after_us: 1 });
                         let punctual = decide(tat, then, emission, burst);
-                        prop_assert!(matches!(punctual, Decision::Allow { .. }), "punctual");
+                        let allowed = matches!(punctual, Decision::Allow { .. });
+                        prop_assert!(allowed);
                     }
                 }
             }

@@ -250,7 +250,13 @@ impl Limiter {
                     if here.is_some() {
                         refusal = longest(refusal, here); // the shard itself has spent nothing then
                     } else {
-                        spent.push((shard, only_admitted(&asks, &verdicts).into()));
+                        let all = !verdicts.iter().any(|verdict| verdict.is_refused());
+                        let admitted = if all {
+                            asks
+                        } else {
+                            only_admitted(&asks, &verdicts).into()
+                        };
+                        spent.push((shard, admitted));
                     }
                 }
                 Ok(Err(full)) => failure = Some(Unavailable::new(Part::RateLimiter, full)),

@@ -8,7 +8,7 @@ use std::{
 use async_trait::async_trait;
 
 use super::{
-    gcra::{self, Decision},
+    gcra::{self, Bucket, Decision},
     store::{ClusterCounters, Counter, Verdict, refuses},
 };
 use crate::{
@@ -19,6 +19,8 @@ use crate::{
 /// When it is full it looks for keys to drop at most this often, so that a flood of new keys can't make it scan at
 /// each request.
 const SWEEP_PAUSE_US: i64 = 1_000_000;
+/// When it isn't full, drained keys are dropped this often.
+const IDLE_PAUSE_US: i64 = 60_000_000;
 
 /// [`ClusterCounters`] in this process, by the clock that is passed in.
 pub struct MemoryCounters {
@@ -29,8 +31,9 @@ pub struct MemoryCounters {
 
 #[derive(Default)]
 struct State {
-    tats: HashMap<String, i64>,
-    next_sweep_us: i64,
+    buckets: HashMap<String, Bucket>,
+    /// When drained keys were dropped last.
+    swept_us: i64,
 }
 
 impl MemoryCounters {
@@ -51,25 +54,40 @@ impl MemoryCounters {
     pub fn check_now(&self, counters: &[Counter]) -> Result<Vec<Verdict>, Unavailable> {
         let now_us = self.clock.now().timestamp_micros();
         let mut state = self.lock();
-        let new = counters
-            .iter()
-            .filter(|c| !state.tats.contains_key(&c.key))
-            .count();
-        if state.tats.len() + new > self.max_keys {
-            state.sweep(now_us);
-            if state.tats.len() + new > self.max_keys {
-                return Err(Unavailable::full(Part::RateLimiter));
-            }
+        let is_full = |state: &State| {
+            let new = counters
+                .iter()
+                .filter(|c| !state.buckets.contains_key(&c.key))
+                .count();
+            state.buckets.len() + new > self.max_keys
+        };
+        let pause = if is_full(&state) {
+            SWEEP_PAUSE_US
+        } else {
+            IDLE_PAUSE_US
+        };
+        if now_us - state.swept_us >= pause {
+            state.buckets.retain(|_, bucket| bucket.tat > now_us);
+            state.swept_us = now_us;
+        }
+        if is_full(&state) {
+            return Err(Unavailable::full(Part::RateLimiter));
         }
         let decisions: Vec<_> = counters
             .iter()
-            .map(|c| gcra::decide(state.tats.get(&c.key).copied(), now_us, c.emission_us, c.burst))
+            .map(|c| gcra::decide(state.buckets.get(&c.key).copied(), now_us, c.emission_us, c.burst))
             .collect();
         let verdicts: Vec<_> = decisions.iter().map(verdict).collect();
         if !refuses(counters, &verdicts) {
             for (counter, decision) in counters.iter().zip(&decisions) {
                 if let Decision::Allow { new_tat, .. } = *decision {
-                    state.tats.insert(counter.key.clone(), new_tat);
+                    state.buckets.insert(
+                        counter.key.clone(),
+                        Bucket {
+                            tat: new_tat,
+                            emission_us: counter.emission_us,
+                        },
+                    );
                 }
             }
         }
@@ -78,7 +96,7 @@ impl MemoryCounters {
 
     /// How many counters are held.
     pub fn len(&self) -> usize {
-        self.lock().tats.len()
+        self.lock().buckets.len()
     }
 
     /// Whether none is held.
@@ -88,15 +106,6 @@ impl MemoryCounters {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn sweep(&mut self, now_us: i64) {
-        if now_us >= self.next_sweep_us {
-            self.tats.retain(|_, tat| *tat > now_us);
-            self.next_sweep_us = now_us + SWEEP_PAUSE_US;
-        }
     }
 }
 
@@ -110,12 +119,17 @@ impl ClusterCounters for MemoryCounters {
         let now_us = self.clock.now().timestamp_micros();
         let mut state = self.lock();
         for counter in counters {
-            let Some(tat) = state.tats.get_mut(&counter.key) else {
+            let Some(bucket) = state.buckets.get_mut(&counter.key) else {
                 continue;
             };
-            match gcra::give_back(*tat, now_us, counter.emission_us) {
-                Some(earlier) => *tat = earlier,
-                None => drop(state.tats.remove(&counter.key)),
+            match gcra::give_back(*bucket, now_us, counter.emission_us) {
+                Some(tat) => {
+                    *bucket = Bucket {
+                        tat,
+                        emission_us: counter.emission_us,
+                    }
+                }
+                None => drop(state.buckets.remove(&counter.key)),
             }
         }
         Ok(())

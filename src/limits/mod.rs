@@ -17,6 +17,7 @@
 //! instead would let a flood of fresh addresses wash away what a guesser has spent.
 
 mod actor;
+mod buckets;
 pub mod file;
 pub mod gcra;
 mod limiter;

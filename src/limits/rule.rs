@@ -367,6 +367,16 @@ mod tests {
     }
 
     #[test]
+    fn an_operation_is_the_index_of_its_rules() {
+        assert!(
+            Operation::ALL
+                .iter()
+                .enumerate()
+                .all(|(index, &operation)| operation as usize == index)
+        );
+    }
+
+    #[test]
     fn only_the_phones_cluster_rules_ride_with_a_code() {
         let riding = |operation| rule(By::Phone).rides(operation);
         assert!(riding(Operation::OtpSend) && riding(Operation::OtpVerify));

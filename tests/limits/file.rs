@@ -1,0 +1,303 @@
+//! The format of the limits file, and what is said of each fault.
+
+use std::{sync::Arc, time::Duration};
+
+use ringback::{
+    clock::ManualClock,
+    limits::{
+        By, Limiter, LimiterOptions, MemoryCounters, Mode, Operation, Scope, Subject,
+        file::{load, parse, read},
+    },
+    supervision::Supervision,
+};
+use uuid::Uuid;
+
+use super::{rules, unique};
+
+const GOOD: &str = r#"
+[[rule]]
+id    = "otp-send-per-phone"
+on    = "otp.send"
+by    = "phone"
+quota = 5
+per   = "1h"
+burst = 1
+scope = "cluster"
+mode  = "shadow"
+"#;
+
+/// [`GOOD`] with one line replaced.
+fn with(from: &str, to: &str) -> String {
+    assert!(GOOD.contains(from), "{from}");
+    GOOD.replace(from, to)
+}
+
+fn faults(text: &str) -> Vec<String> {
+    parse(text, "limits.toml").unwrap_err().fault_lines()
+}
+
+#[test]
+fn a_rule_is_read_as_it_is_written() {
+    let rules = rules(GOOD);
+    let rule = rules.find("otp-send-per-phone").unwrap();
+    assert_eq!(rule.on, Some(Operation::OtpSend));
+    assert_eq!(
+        (rule.by, rule.scope, rule.mode),
+        (By::Phone, Scope::Cluster, Mode::Shadow)
+    );
+    assert_eq!(
+        (rule.quota, rule.burst, rule.per),
+        (5, 1, Duration::from_secs(3600))
+    );
+}
+
+#[test]
+fn what_is_left_out_is_the_usual() {
+    let rules = rules("[[rule]]\nid='r'\non='any'\nby='ip'\nquota=1_000\nper='30d'");
+    let rule = &rules.rules()[0];
+    assert_eq!((rule.on, rule.burst, rule.quota), (None, 1000, 1000));
+    assert_eq!((rule.scope, rule.mode), (Scope::Cluster, Mode::Enforce));
+}
+
+#[test]
+fn no_rule_means_no_limits() {
+    assert!(rules("").rules().is_empty());
+    assert!(rules("# nothing\n").rules().is_empty());
+}
+
+#[test]
+fn each_fault_is_named_with_its_place_and_what_is_allowed() {
+    for (from, to, fault) in [
+        (
+            "\"otp.send\"",
+            "\"otp.sned\"",
+            "4:9: unknown on \"otp.sned\"; allowed: register, login, otp.send, otp.verify, token.refresh, \
+             password.reset, me, any",
+        ),
+        (
+            "\"phone\"",
+            "\"fax\"",
+            "5:9: unknown by \"fax\"; allowed: ip, phone, user, country, prefix, global",
+        ),
+        ("\"phone\"", "7", "5:9: by is a string in quotes, not integer"),
+        (
+            "\"cluster\"",
+            "\"world\"",
+            "9:9: unknown scope \"world\"; allowed: cluster, instance",
+        ),
+        (
+            "\"shadow\"",
+            "\"on\"",
+            "10:9: unknown mode \"on\"; allowed: enforce, shadow, off",
+        ),
+        (
+            "quota = 5",
+            "quota = 0",
+            "6:9: quota is a whole number; allowed: 1 to 4294967295",
+        ),
+        (
+            "quota = 5",
+            "quota = -5",
+            "6:9: quota is a whole number; allowed: 1 to 4294967295",
+        ),
+        (
+            "quota = 5",
+            "quota = 5.0",
+            "6:9: quota is a whole number; allowed: 1 to 4294967295",
+        ),
+        (
+            "quota = 5",
+            "quota = 99999999999999999999999",
+            "6:9: quota is a whole number; allowed: 1 to 4294967295",
+        ),
+        (
+            "quota = 5",
+            "quota = 360000001",
+            "6:9: quota 360000001 is too much; allowed: 100000 a second",
+        ),
+        (
+            "burst = 1",
+            "burst = 0",
+            "8:9: burst is a whole number; allowed: 1 to 4294967295",
+        ),
+        (
+            "burst = 1",
+            "burst = 6",
+            "8:9: burst 6 is more than the quota; allowed: 1 to 5",
+        ),
+        (
+            "burst = 1",
+            "brust = 1",
+            "8:1: unknown key \"brust\"; allowed: id, on, by, quota, per, burst, scope, mode",
+        ),
+        (
+            "[[rule]]",
+            "[[rules]]",
+            "2:3: unknown key \"rules\"; allowed: [[rule]] tables",
+        ),
+        (
+            "[[rule]]",
+            "[rule]",
+            "2:2: `rule` is written [[rule]], with two brackets",
+        ),
+        (
+            "\"otp-send-per-phone\"",
+            "\"Otp Send\"",
+            "3:9: id \"Otp Send\"; allowed: 1 to 64 of a-z, 0-9 and -",
+        ),
+        (
+            "\"otp-send-per-phone\"",
+            "\"\"",
+            "3:9: id \"\"; allowed: 1 to 64 of a-z, 0-9 and -",
+        ),
+        (
+            "\"otp.send\"",
+            "\"me\"",
+            "5:9: this rule can never apply: \"me\" knows no phone; allowed on it: ip, user, global",
+        ),
+        ("by    = \"phone\"\n", "", "2:1: this rule has no `by`"),
+    ] {
+        assert_eq!(faults(&with(from, to)), [format!("limits.toml:{fault}")]);
+    }
+}
+
+#[test]
+fn times_run_from_a_second_to_thirty_days() {
+    for per in ["1s", "90m", "24h", "30d", "2592000s"] {
+        assert!(parse(&with("1h", per), "limits.toml").is_ok(), "{per}");
+    }
+    let long = "99999999999999999999d";
+    for per in [
+        "", "1", "h", "0s", "-1h", "1.5h", "31d", "1w", "1 h", "1H", "720h1s", "1ms", long,
+    ] {
+        let allowed = "allowed: a whole number and a unit (s, m, h, d), \"1s\" to \"30d\"";
+        assert_eq!(
+            faults(&with("1h", per)),
+            [format!("limits.toml:7:9: per {per:?}; {allowed}")]
+        );
+    }
+}
+
+#[test]
+fn a_rule_that_could_never_apply_is_refused() {
+    for (on, by) in [
+        ("register", "user"),
+        ("login", "user"),
+        ("password.reset", "user"),
+        ("token.refresh", "user"),
+        ("token.refresh", "phone"),
+        ("me", "country"),
+        ("me", "prefix"),
+    ] {
+        let text = with("\"otp.send\"", &format!("{on:?}")).replace("\"phone\"", &format!("{by:?}"));
+        let faults = faults(&text);
+        assert!(
+            faults.len() == 1 && faults[0].contains("can never apply"),
+            "{on} by {by}: {faults:?}"
+        );
+    }
+    for (on, by) in [
+        ("any", "user"),
+        ("any", "phone"),
+        ("otp.send", "user"),
+        ("login", "phone"),
+    ] {
+        let text = with("\"otp.send\"", &format!("{on:?}")).replace("\"phone\"", &format!("{by:?}"));
+        assert!(parse(&text, "limits.toml").is_ok(), "{on} by {by}");
+    }
+}
+
+#[test]
+fn every_fault_of_a_file_is_named_at_once_in_its_order() {
+    let text = format!(
+        "{GOOD}{}{}",
+        with("quota = 5", "quota = 0"),
+        "limit = 3\n[other]\n"
+    );
+    assert_eq!(
+        faults(&text),
+        [
+            "limits.toml:13:9: duplicate id \"otp-send-per-phone\": line 3 has it already",
+            "limits.toml:16:9: quota is a whole number; allowed: 1 to 4294967295",
+            "limits.toml:21:1: unknown key \"limit\"; allowed: id, on, by, quota, per, burst, scope, mode",
+            "limits.toml:22:2: unknown key \"other\"; allowed: [[rule]] tables",
+        ]
+    );
+}
+
+#[test]
+fn columns_count_characters_and_broken_toml_has_its_place() {
+    assert_eq!(
+        faults("rule = [ { 'ключ' = 1, id = 'r', on = 'me', by = 'ip', quota = 1, per = 'x' } ]"),
+        [
+            "limits.toml:1:12: unknown key \"ключ\"; allowed: id, on, by, quota, per, burst, scope, mode",
+            "limits.toml:1:73: per \"x\"; allowed: a whole number and a unit (s, m, h, d), \"1s\" to \"30d\"",
+        ]
+    );
+    for broken in ["[[rule]]\nid = ", "[[rule]]\nid = 'a'\nid = 'b'", "[[rule"] {
+        let faults = faults(broken);
+        assert!(faults[0].contains(": not TOML: "), "{faults:?}");
+    }
+    assert!(faults("[[rule]]\nid = 'a'\nid = 'b'")[0].starts_with("limits.toml:3:1: "));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_says_why() {
+    let folder = std::env::temp_dir().join(unique());
+    std::fs::create_dir(&folder).unwrap();
+    let path = folder.join("limits.toml");
+    let why = |path: &std::path::Path| read(path).unwrap_err().to_string();
+    assert!(why(&path).contains("No such file"), "{}", why(&path));
+    assert!(why(&folder).contains("directory"), "{}", why(&folder));
+    std::fs::write(&path, b"# \xff").unwrap();
+    assert!(why(&path).ends_with("not UTF-8, at byte 3"), "{}", why(&path));
+    std::fs::write(&path, "#".repeat(1024 * 1024)).unwrap();
+    assert!(read(&path).is_ok());
+    std::fs::write(&path, "#".repeat(10 * 1024 * 1024)).unwrap();
+    assert!(why(&path).ends_with("larger than 1 MiB"), "{}", why(&path));
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// What a newcomer and a load test from one address do must pass under the rules that are shipped.
+#[actix::test]
+async fn the_shipped_limits_leave_ordinary_use_alone() {
+    let shipped = load(std::path::Path::new("config/limits.toml")).unwrap();
+    let clock = ManualClock::new(chrono::DateTime::UNIX_EPOCH);
+    let limiter = Limiter::start(
+        &Supervision::default(),
+        LimiterOptions {
+            shards: 1,
+            queue: 16,
+            max_keys: 1000,
+        },
+        shipped,
+        Arc::new(MemoryCounters::new(Arc::new(clock.clone()), 1000)),
+        Arc::new(clock.clone()),
+    )
+    .await;
+    let laptop = Subject::new("127.0.0.1".parse().unwrap()).with_user(Some(Uuid::from_u128(7)));
+    for _ in 0..50 {
+        for operation in [Operation::Register, Operation::Login] {
+            assert!(
+                limiter.admit(operation, &laptop).await.is_ok(),
+                "{}",
+                operation.name()
+            );
+        }
+    }
+    for _ in 0..60 * 50 {
+        clock.advance(chrono::TimeDelta::milliseconds(20));
+        for operation in [Operation::Me, Operation::TokenRefresh] {
+            assert!(
+                limiter.admit(operation, &laptop).await.is_ok(),
+                "{}",
+                operation.name()
+            );
+        }
+    }
+    let mut flood = 0;
+    while limiter.admit(Operation::Me, &laptop).await.is_ok() {
+        flood += 1;
+        assert!(flood < 10_000, "a flood is refused at last");
+    }
+}

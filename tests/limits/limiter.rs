@@ -1,0 +1,388 @@
+//! The limiter as the rest of the service sees it.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use chrono::{DateTime, TimeDelta};
+use metrics_exporter_prometheus::PrometheusBuilder;
+use ringback::{
+    clock::{ManualClock, SystemClock},
+    limits::{
+        Admission, ClusterCounters, Denied, Limiter, LimiterOptions, MemoryCounters, Operation,
+        RedisCounters, Refusal, RuleSet, Scope, Subject, Verdict,
+    },
+    phone::{PhoneCheck, PhoneDigest, PhoneNumber},
+    secrets::Keyring,
+    supervision::Supervision,
+    unavailable::Part,
+};
+use uuid::Uuid;
+
+use super::{redis_at, redis_with_prefix, rules, unique};
+
+const OPTIONS: LimiterOptions = LimiterOptions {
+    shards: 1,
+    queue: 1000,
+    max_keys: 1000,
+};
+
+async fn limiter(options: LimiterOptions, rules: RuleSet, clock: &ManualClock) -> Limiter {
+    let counters = Arc::new(MemoryCounters::new(Arc::new(clock.clone()), 1000));
+    Limiter::start(
+        &Supervision::default(),
+        options,
+        rules,
+        counters,
+        Arc::new(clock.clone()),
+    )
+    .await
+}
+
+fn clock() -> ManualClock {
+    ManualClock::new(DateTime::from_timestamp_nanos(1_800_000_000_000_000_000))
+}
+
+fn client() -> Subject {
+    Subject::new("203.0.113.7".parse().unwrap())
+}
+
+fn client_with_phone() -> Subject {
+    let keys = Keyring::parse("AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=").unwrap();
+    let number = PhoneNumber::parse("+14152000001", PhoneCheck::E164).unwrap();
+    let digest = PhoneDigest::of(&number, &keys.current().phone);
+    client().with_phone(number, digest)
+}
+
+fn refusal(answer: Result<Admission, Denied>) -> Refusal {
+    match answer {
+        Err(Denied::Refused(refusal)) => refusal,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+fn unavailable(answer: Result<Admission, Denied>) -> Part {
+    match answer {
+        Err(Denied::Unavailable(unavailable)) => unavailable.part,
+        other => panic!("not unavailable: {other:?}"),
+    }
+}
+
+/// How many of 40 requests pass.
+async fn admitted(limiter: &Limiter, operation: Operation, subject: &Subject) -> usize {
+    let mut admitted = 0;
+    for _ in 0..40 {
+        match limiter.admit(operation, subject).await {
+            Ok(_) => admitted += 1,
+            Err(Denied::Refused(_)) => {}
+            Err(Denied::Unavailable(error)) => panic!("{error}"),
+        }
+    }
+    admitted
+}
+
+/// Asks from eight threads at once, 100 times each, and counts what passes.
+async fn admitted_in_parallel(limiters: &[Limiter], operation: Operation) -> usize {
+    let passed = Arc::new(AtomicUsize::new(0));
+    let threads = (0..8).map(|n| {
+        let (limiter, passed) = (limiters[n % limiters.len()].clone(), Arc::clone(&passed));
+        tokio::task::spawn_blocking(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                let subject = client();
+                let requests = (0..100).map(|_| limiter.admit(operation, &subject));
+                for answer in futures_util::future::join_all(requests).await {
+                    match answer {
+                        Ok(_) => _ = passed.fetch_add(1, Ordering::SeqCst),
+                        Err(Denied::Refused(_)) => {}
+                        Err(Denied::Unavailable(error)) => panic!("{error}"),
+                    }
+                }
+            });
+        })
+    });
+    for thread in threads.collect::<Vec<_>>() {
+        thread.await.unwrap();
+    }
+    passed.load(Ordering::SeqCst)
+}
+
+#[actix::test]
+async fn instance_rules_admit_exactly_their_quota_over_all_shards() {
+    let rules = rules(
+        "[[rule]]\nid='a'\non='me'\nby='ip'\nquota=211\nper='30d'\nscope='instance'\n
+         [[rule]]\nid='b'\non='me'\nby='global'\nquota=600\nper='30d'\nscope='instance'",
+    );
+    let options = LimiterOptions { shards: 4, ..OPTIONS };
+    let limiter = limiter(options, rules.clone(), &clock()).await;
+    assert_eq!(
+        admitted_in_parallel(std::slice::from_ref(&limiter), Operation::Me).await,
+        211
+    );
+    // The 589 that `a` refused took nothing from `b`, wherever its shard is.
+    limiter.replace(RuleSet::new(vec![rules.rules()[1].as_ref().clone()]));
+    assert_eq!(admitted_in_parallel(&[limiter], Operation::Me).await, 389);
+}
+
+#[actix::test]
+async fn cluster_rules_admit_exactly_their_quota_over_three_instances() {
+    let rules = rules(
+        "[[rule]]\nid='a'\non='login'\nby='ip'\nquota=173\nper='30d'\n
+         [[rule]]\nid='b'\non='login'\nby='global'\nquota=500\nper='30d'\n
+         [[rule]]\nid='c'\non='login'\nby='ip'\nquota=500\nper='30d'\nscope='instance'",
+    );
+    for variable in ["RINGBACK_TEST_REDIS_URL", "RINGBACK_TEST_REDIS_CLUSTER_URL"] {
+        let prefix = unique();
+        let mut limiters = Vec::new();
+        for _ in 0..3 {
+            let counters = Arc::new(RedisCounters::new(Arc::new(redis_with_prefix(variable, &prefix))));
+            let clock = Arc::new(SystemClock);
+            let rules = rules.clone();
+            limiters.push(Limiter::start(&Supervision::default(), OPTIONS, rules, counters, clock).await);
+        }
+        assert_eq!(
+            admitted_in_parallel(&limiters, Operation::Login).await,
+            173,
+            "{variable}"
+        );
+    }
+}
+
+#[actix::test]
+async fn a_refused_request_spends_nothing_whoever_refuses() {
+    let wide = "[[rule]]\nid='near'\non='otp.send'\nby='ip'\nquota=9\nper='1h'\nscope='instance'\n
+                [[rule]]\nid='far'\non='otp.send'\nby='ip'\nquota=8\nper='1h'\n";
+    for tight in [
+        "[[rule]]\nid='tight'\non='otp.send'\nby='global'\nquota=2\nper='1h'\nscope='instance'",
+        "[[rule]]\nid='tight'\non='otp.send'\nby='global'\nquota=2\nper='1h'\nscope='cluster'",
+    ] {
+        let limiter = limiter(OPTIONS, rules(&format!("{wide}{tight}")), &clock()).await;
+        assert_eq!(admitted(&limiter, Operation::OtpSend, &client()).await, 2);
+        limiter.replace(rules(wide));
+        assert_eq!(
+            admitted(&limiter, Operation::OtpSend, &client()).await,
+            6,
+            "8 less the 2 that passed: {tight}"
+        );
+    }
+}
+
+#[actix::test]
+async fn riders_are_handed_out_and_their_refusal_gives_everything_back() {
+    let rules = rules(
+        "[[rule]]\nid='near'\non='otp.send'\nby='ip'\nquota=9\nper='1h'\nscope='instance'\n
+         [[rule]]\nid='far'\non='otp.send'\nby='country'\nquota=3\nper='1h'\n
+         [[rule]]\nid='hour'\non='otp.send'\nby='phone'\nquota=5\nper='1h'\n
+         [[rule]]\nid='day'\non='any'\nby='phone'\nquota=10\nper='1d'\nmode='shadow'\n
+         [[rule]]\nid='not-here'\non='login'\nby='phone'\nquota=1\nper='1d'",
+    );
+    let limiter = limiter(OPTIONS, rules, &clock()).await;
+    let subject = client_with_phone();
+    let digest = subject.phone.as_ref().unwrap().1;
+    for _ in 0..20 {
+        let admission = limiter.admit(Operation::OtpSend, &subject).await.unwrap();
+        let riders: Vec<_> = admission
+            .riders
+            .iter()
+            .map(|r| (r.counter.key.clone(), r.counter.enforce))
+            .collect();
+        let key = |rule| format!("l:{rule}:{}", digest.encode());
+        assert_eq!(riders, [(key("hour"), true), (key("day"), false)]);
+        assert_eq!(admission.riders[0].counter.partition, digest.partition(64));
+        assert_eq!(admission.riders[0].counter.emission_us, 720_000_000);
+        // The script would say: the hour's quota is spent.
+        let said = [
+            Verdict::Refused {
+                retry_after_us: 1_500_001,
+            },
+            Verdict::Admitted { remaining: 3 },
+        ];
+        let refusal = limiter.settle(admission, &said).await.unwrap();
+        assert_eq!(
+            (&*refusal.rule, refusal.scope, refusal.retry_after_seconds()),
+            ("hour", Scope::Cluster, 2)
+        );
+        assert_eq!((refusal.quota, refusal.per), (5, Duration::from_secs(3600)));
+    }
+    // A shadow rider refuses nothing, so the three of `far` are spent now and no more.
+    for _ in 0..3 {
+        let admission = limiter.admit(Operation::OtpSend, &subject).await.unwrap();
+        let said = [
+            Verdict::Admitted { remaining: 1 },
+            Verdict::Refused { retry_after_us: 7 },
+        ];
+        assert_eq!(limiter.settle(admission, &said).await, None);
+    }
+    assert_eq!(
+        &*refusal(limiter.admit(Operation::OtpSend, &subject).await).rule,
+        "far"
+    );
+}
+
+#[actix::test]
+async fn of_several_refusals_the_longest_wait_is_told() {
+    let rules = rules(
+        "[[rule]]\nid='short'\non='login'\nby='ip'\nquota=1\nper='1m'\n
+         [[rule]]\nid='long'\non='login'\nby='ip'\nquota=1\nper='1h'\n
+         [[rule]]\nid='middle'\non='login'\nby='ip'\nquota=1\nper='10m'",
+    );
+    let limiter = limiter(OPTIONS, rules, &clock()).await;
+    let _ = limiter.admit(Operation::Login, &client()).await.unwrap();
+    let refusal = refusal(limiter.admit(Operation::Login, &client()).await);
+    assert_eq!((&*refusal.rule, refusal.retry_after_seconds()), ("long", 3600));
+}
+
+#[actix::test]
+async fn a_shadow_rule_is_counted_and_never_refuses() {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let shown = recorder.handle();
+    let _here = metrics::set_default_local_recorder(&recorder);
+    let rules = rules(
+        "[[rule]]\nid='tried'\non='me'\nby='ip'\nquota=3\nper='1h'\nscope='instance'\nmode='shadow'\n
+         [[rule]]\nid='tried-far'\non='me'\nby='ip'\nquota=4\nper='1h'\nmode='shadow'\n
+         [[rule]]\nid='bites'\non='me'\nby='ip'\nquota=30\nper='1h'\n
+         [[rule]]\nid='idle'\non='me'\nby='ip'\nquota=1\nper='1h'\nmode='off'",
+    );
+    let limiter = limiter(OPTIONS, rules, &clock()).await;
+    assert_eq!(admitted(&limiter, Operation::Me, &client()).await, 30);
+    let shown = shown.render();
+    for (rule, outcome, times) in [
+        ("tried", "admitted", 3),
+        ("tried", "shadow_refused", 37),
+        ("tried-far", "shadow_refused", 36),
+        ("bites", "admitted", 30),
+        ("bites", "refused", 10),
+    ] {
+        let line =
+            format!("ringback_limiter_decisions_total{{rule=\"{rule}\",outcome=\"{outcome}\"}} {times}\n");
+        assert!(shown.contains(&line), "{line}{shown}");
+    }
+    assert!(
+        !shown.contains("rule=\"idle\",outcome=\"admitted\"} 1"),
+        "{shown}"
+    );
+}
+
+#[actix::test]
+async fn other_rules_keep_the_counters_of_those_that_stay() {
+    for scope in ["instance", "cluster"] {
+        let rule = |id: &str, by: &str, quota: u32| {
+            format!("[[rule]]\nid='{id}'\non='me'\nby='{by}'\nquota={quota}\nper='1h'\nscope='{scope}'\n")
+        };
+        let subject = client().with_user(Some(Uuid::from_u128(7)));
+        let limiter = limiter(OPTIONS, rules(&rule("r", "ip", 10)), &clock()).await;
+        assert_eq!(admitted(&limiter, Operation::Me, &subject).await, 10);
+        limiter.replace(rules(&(rule("r", "ip", 10) + &rule("new", "ip", 30))));
+        assert_eq!(
+            admitted(&limiter, Operation::Me, &subject).await,
+            0,
+            "{scope}: unchanged"
+        );
+        limiter.replace(rules(&rule("r", "ip", 20)));
+        assert_eq!(
+            admitted(&limiter, Operation::Me, &subject).await,
+            10,
+            "{scope}: numbers alone changed"
+        );
+        limiter.replace(rules(&rule("r", "user", 20)));
+        assert_eq!(
+            admitted(&limiter, Operation::Me, &subject).await,
+            20,
+            "{scope}: counts by another thing"
+        );
+        limiter.replace(RuleSet::default());
+        assert_eq!(
+            admitted(&limiter, Operation::Me, &subject).await,
+            40,
+            "{scope}: no rule, no limit"
+        );
+    }
+}
+
+#[actix::test]
+async fn when_no_key_fits_any_more_strict_operations_wait_and_others_go_on() {
+    let rules = rules("[[rule]]\nid='r'\non='any'\nby='ip'\nquota=1\nper='1h'\nscope='instance'");
+    let clock = clock();
+    let limiter = limiter(
+        LimiterOptions {
+            max_keys: 10,
+            ..OPTIONS
+        },
+        rules,
+        &clock,
+    )
+    .await;
+    let client = |n: u32| Subject::new(std::net::Ipv4Addr::from_bits(n).into());
+    for n in 0..10 {
+        assert!(limiter.admit(Operation::Login, &client(n)).await.is_ok());
+    }
+    for n in 10..100 {
+        assert_eq!(
+            unavailable(limiter.admit(Operation::Login, &client(n)).await),
+            Part::RateLimiter
+        );
+        assert!(limiter.admit(Operation::Me, &client(n)).await.is_ok());
+    }
+    let _ = refusal(limiter.admit(Operation::Login, &client(3)).await);
+    clock.advance(TimeDelta::hours(1));
+    assert!(limiter.admit(Operation::Login, &client(50)).await.is_ok());
+}
+
+#[actix::test]
+async fn a_busy_actor_is_unavailable_and_is_not_asked_without_need() {
+    let limits = "[[rule]]\nid='near'\non='me'\nby='ip'\nquota=9\nper='1h'\nscope='instance'\n
+                  [[rule]]\nid='far'\non='login'\nby='ip'\nquota=9\nper='1h'";
+    let limiter = limiter(LimiterOptions { queue: 0, ..OPTIONS }, rules(limits), &clock()).await;
+    assert_eq!(
+        unavailable(limiter.admit(Operation::Me, &client()).await),
+        Part::RateLimiter
+    );
+    assert!(limiter.admit(Operation::Login, &client()).await.is_ok());
+    assert!(limiter.admit(Operation::Register, &client()).await.is_ok());
+}
+
+#[actix::test]
+async fn without_redis_what_cannot_be_counted_is_refused_where_it_matters() {
+    let limits = "[[rule]]\nid='near'\non='any'\nby='ip'\nquota=5\nper='1h'\nscope='instance'\n
+                  [[rule]]\nid='far'\non='any'\nby='ip'\nquota=3\nper='1h'";
+    // Bound and then let go: nobody listens there.
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let link = redis_at(format!("redis://127.0.0.1:{port}"), "t");
+    let counters: Arc<dyn ClusterCounters> = Arc::new(RedisCounters::new(Arc::new(link)));
+    let clock = Arc::new(clock());
+    let limiter = Limiter::start(&Supervision::default(), OPTIONS, rules(limits), counters, clock).await;
+    let strict = Operation::ALL
+        .into_iter()
+        .filter(|operation| operation.is_strict());
+    for operation in strict.flat_map(|operation| [operation; 4]) {
+        assert_eq!(
+            unavailable(limiter.admit(operation, &client()).await),
+            Part::Redis,
+            "{}",
+            operation.name()
+        );
+    }
+    for operation in [Operation::Me, Operation::TokenRefresh, Operation::Me] {
+        assert!(
+            limiter.admit(operation, &client()).await.is_ok(),
+            "{}",
+            operation.name()
+        );
+    }
+    assert_eq!(
+        admitted(&limiter, Operation::Me, &client()).await,
+        2,
+        "instance rules bite still, less 3 spent"
+    );
+}

@@ -1,0 +1,188 @@
+//! The limits file while the service runs.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use ringback::{
+    clock::SystemClock,
+    limits::{Limiter, LimiterOptions, LimitsWatch, MemoryCounters, Operation, Subject, file},
+    supervision::Supervision,
+};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::unique;
+
+/// A folder of its own, gone when the test ends.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        let path = std::env::temp_dir().join(unique());
+        fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+struct Watched {
+    limiter: Limiter,
+    watch: LimitsWatch,
+}
+
+/// A limiter by the rules in `path`, and the watcher that keeps it so.
+async fn watched(path: &Path) -> Watched {
+    let (supervision, clock) = (Supervision::default(), Arc::new(SystemClock));
+    let options = LimiterOptions {
+        shards: 1,
+        queue: 100,
+        max_keys: 100,
+    };
+    let counters = Arc::new(MemoryCounters::new(clock.clone(), 100));
+    let rules = file::load(path).unwrap();
+    let limiter = Limiter::start(&supervision, options, rules, counters, clock.clone()).await;
+    let watch = LimitsWatch::start(&supervision, path, limiter.clone(), clock);
+    Watched { limiter, watch }
+}
+
+impl Watched {
+    /// Which quota is in force. Each rule here has its quota as id, and refuses at the second request.
+    async fn in_force(&self) -> String {
+        let client = Subject::new("203.0.113.7".parse().unwrap());
+        for _ in 0..2 {
+            if let Err(ringback::limits::Denied::Refused(refusal)) =
+                self.limiter.admit(Operation::Me, &client).await
+            {
+                return refusal.rule.to_string();
+            }
+        }
+        "none".to_owned()
+    }
+
+    async fn becomes(&self, rule: &str) {
+        let deadline = Instant::now() + Duration::from_secs(5);
+        let wait = async {
+            while self.in_force().await != rule {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout_at(deadline, wait)
+            .await
+            .unwrap_or_else(|_| panic!("{rule} never came into force"));
+    }
+
+    async fn status_until(&self, wanted: impl Fn(&[String]) -> bool) -> Vec<String> {
+        let deadline = Instant::now() + Duration::from_secs(5);
+        loop {
+            let faults = self.watch.status().faults;
+            if wanted(&faults) {
+                return faults;
+            }
+            assert!(Instant::now() < deadline, "{faults:?}");
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+fn rule(id: &str) -> String {
+    format!("[[rule]]\nid='{id}'\non='me'\nby='ip'\nquota=1\nper='30d'\nscope='instance'\n")
+}
+
+#[actix::test]
+async fn a_file_written_in_place_renamed_over_or_linked_anew_comes_into_force() {
+    let folder = Folder::new();
+    let path = folder.at("limits.toml");
+    fs::write(&path, rule("first")).unwrap();
+    let watched = watched(&path).await;
+    watched.becomes("first").await;
+
+    fs::write(&path, rule("other")).unwrap(); // of the same length
+    watched.becomes("other").await;
+
+    fs::write(folder.at("next"), rule("moved")).unwrap();
+    fs::rename(folder.at("next"), &path).unwrap();
+    watched.becomes("moved").await;
+}
+
+/// As a ConfigMap is mounted: `limits.toml` links to `..data/limits.toml`, and `..data` is what is swapped.
+#[cfg(unix)]
+#[actix::test]
+async fn a_swapped_link_comes_into_force() {
+    use std::os::unix::fs::symlink;
+
+    let folder = Folder::new();
+    for version in ["v1", "v2"] {
+        fs::create_dir(folder.at(version)).unwrap();
+        fs::write(folder.at(version).join("limits.toml"), rule(version)).unwrap();
+    }
+    symlink("v1", folder.at("..data")).unwrap();
+    symlink("..data/limits.toml", folder.at("limits.toml")).unwrap();
+    let watched = watched(&folder.at("limits.toml")).await;
+    watched.becomes("v1").await;
+    symlink("v2", folder.at("..data_tmp")).unwrap();
+    fs::rename(folder.at("..data_tmp"), folder.at("..data")).unwrap();
+    watched.becomes("v2").await;
+}
+
+#[actix::test]
+async fn a_faulty_or_missing_file_changes_nothing_and_is_told() {
+    let folder = Folder::new();
+    let path = folder.at("limits.toml");
+    fs::write(&path, rule("good")).unwrap();
+    let watched = watched(&path).await;
+    watched.becomes("good").await;
+    assert!(watched.watch.status().faults.is_empty());
+
+    fs::write(
+        &path,
+        format!("{}{}", rule("x"), rule("x").replace("'me'", "'you'")),
+    )
+    .unwrap();
+    let faults = watched.status_until(|faults| faults.len() == 2).await;
+    assert!(faults[0].contains("limits.toml:9:4: duplicate id"), "{faults:?}");
+    assert!(faults[1].contains("limits.toml:10:4: unknown on"), "{faults:?}");
+    assert_eq!(watched.in_force().await, "good");
+
+    fs::remove_file(&path).unwrap();
+    let faults = watched.status_until(|faults| faults.len() == 1).await;
+    assert!(faults[0].contains("No such file"), "{faults:?}");
+    assert_eq!(watched.in_force().await, "good");
+
+    fs::write(&path, rule("fixed")).unwrap();
+    watched.becomes("fixed").await;
+    watched.status_until(<[_]>::is_empty).await;
+}
+
+#[actix::test]
+async fn a_reload_is_answered_when_it_is_done_and_counters_stay() {
+    let folder = Folder::new();
+    let path = folder.at("limits.toml");
+    fs::write(&path, rule("same")).unwrap();
+    let watched = watched(&path).await;
+    watched.becomes("same").await;
+    let before = watched.watch.status().loaded_at;
+    let status = watched.watch.reload().await.unwrap();
+    assert!(status.faults.is_empty() && status.loaded_at >= before);
+    let client = Subject::new("203.0.113.7".parse().unwrap());
+    assert!(
+        watched.limiter.admit(Operation::Me, &client).await.is_err(),
+        "the counter is kept"
+    );
+
+    fs::write(&path, "[[rule]]\nid='same'").unwrap();
+    let status = watched.watch.reload().await.unwrap();
+    assert_eq!(status.faults.len(), 4, "{:?}", status.faults);
+    assert_eq!(status.path, path);
+}

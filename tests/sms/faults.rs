@@ -1,0 +1,190 @@
+//! The dispatcher when its neighbours fail, or itself.
+
+use std::{
+    io,
+    sync::{Arc, Mutex, atomic::Ordering},
+    time::Duration,
+};
+
+use metrics_exporter_prometheus::PrometheusBuilder;
+use ringback::sms::DispatcherOptions;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::{
+    eventually,
+    stage::{Play, Stage, accepted, bounds, busy, misconfigured, refused},
+};
+
+#[actix::test]
+async fn a_panic_of_the_provider_costs_one_try_of_one_job() {
+    let options = DispatcherOptions {
+        in_flight: 1,
+        ..bounds()
+    };
+    let stage = Stage::set(options, &[Play::Panic, Play::Panic], accepted());
+    (1..=3).for_each(|number| stage.send(number));
+    eventually("all are sent", || stage.outbox.len() == 0 && stage.is_at_rest()).await;
+    assert_eq!(stage.calls(), 5);
+    assert_eq!(
+        stage.supervision.all()[0].restarts(),
+        0,
+        "it did not even reach the actor"
+    );
+}
+
+#[actix::test]
+async fn a_panic_of_the_actor_keeps_its_queue() {
+    let options = DispatcherOptions {
+        in_flight: 2,
+        ..bounds()
+    };
+    let stage = Stage::set(options, &[Play::Wait, Play::Wait], accepted());
+    (1..=10).for_each(|number| stage.send(number));
+    eventually("two calls run", || stage.calls() == 2).await;
+    // The report of a call that ends now meets a clock that fails.
+    stage.clock.panics.store(true, Ordering::SeqCst);
+    stage.provider.gate.add_permits(1);
+    eventually("it was restarted", || stage.supervision.all()[0].restarts() == 1).await;
+    stage.provider.gate.add_permits(1);
+    eventually("the others are sent", || stage.outbox.len() == 1).await;
+    assert_eq!(stage.calls(), 10);
+    assert_eq!(stage.supervision.all()[0].restarts(), 1);
+    // The sweep goes on, too.
+    stage.owe(11, false);
+    eventually("it takes over", || stage.calls() == 11).await;
+}
+
+#[actix::test]
+async fn a_provider_that_hangs_is_cut_off_after_half_a_lease() {
+    let options = DispatcherOptions {
+        lease: Duration::from_millis(400),
+        ..bounds()
+    };
+    let stage = Stage::set(options, &[Play::Hang], accepted());
+    let began = std::time::Instant::now();
+    stage.send(1);
+    eventually("it is sent", || stage.outbox.len() == 0).await;
+    assert_eq!(stage.calls(), 2);
+    assert!(began.elapsed() >= Duration::from_millis(200));
+}
+
+#[actix::test]
+async fn an_acknowledgement_is_tried_again_and_the_sms_is_not() {
+    let stage = Stage::set(bounds(), &[Play::Wait], accepted());
+    stage.send(1);
+    eventually("it is under way", || stage.calls() == 1).await;
+    stage.outbox.away_for.store(3, Ordering::SeqCst);
+    stage.provider.gate.add_permits(1);
+    eventually("it is acknowledged", || {
+        stage.outbox.len() == 0 && stage.is_at_rest()
+    })
+    .await;
+    assert_eq!(stage.calls(), 1);
+}
+
+#[actix::test]
+async fn an_outbox_that_stays_away_costs_a_lease_and_no_place() {
+    let stage = Stage::set(bounds(), &[Play::Wait], accepted());
+    stage.send(1);
+    eventually("it is under way", || stage.calls() == 1).await;
+    stage.outbox.away_for.store(4, Ordering::SeqCst);
+    stage.provider.gate.add_permits(1);
+    eventually("it is given up", || stage.is_at_rest()).await;
+    assert_eq!(stage.outbox.len(), 1, "still owed");
+}
+
+#[actix::test]
+async fn nothing_is_sent_again_while_nobody_knows_whether_it_should() {
+    let stage = Stage::set(bounds(), &[Play::Wait], accepted());
+    stage.send(1);
+    eventually("it is under way", || stage.calls() == 1).await;
+    // The call panics by its gate's end; then the outbox is away for good.
+    stage.outbox.away_for.store(usize::MAX, Ordering::SeqCst);
+    stage.provider.gate.close();
+    eventually("it is left to its lease", || stage.is_at_rest()).await;
+    assert_eq!(stage.calls(), 1);
+    assert_eq!(stage.outbox.len(), 1, "still owed");
+}
+
+#[actix::test]
+async fn a_code_book_that_is_away_is_asked_again() {
+    let stage = Stage::set(bounds(), &[], accepted());
+    stage.code_book.away_for.store(2, Ordering::SeqCst);
+    stage.owe(1, false);
+    eventually("it is sent", || stage.outbox.len() == 0 && stage.is_at_rest()).await;
+    assert_eq!(stage.calls(), 1);
+    assert_eq!(stage.code_book.asked.load(Ordering::SeqCst), 3);
+}
+
+#[actix::test]
+async fn outcomes_are_counted() {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let _counting = metrics::set_default_local_recorder(&recorder);
+    let script = [accepted(), refused(), misconfigured(), busy(None), accepted()];
+    let options = DispatcherOptions {
+        in_flight: 1,
+        ..bounds()
+    };
+    let stage = Stage::set(options, &script, accepted());
+    (1..=4).for_each(|number| stage.send(number));
+    eventually("all are answered", || {
+        stage.outbox.len() == 0 && stage.is_at_rest()
+    })
+    .await;
+    let metrics = recorder.handle().render();
+    for line in [
+        r#"ringback_sms_total{provider="scripted",outcome="accepted"} 2"#,
+        r#"ringback_sms_total{provider="scripted",outcome="failed"} 1"#,
+        r#"ringback_sms_total{provider="scripted",outcome="misconfigured"} 1"#,
+        r#"ringback_sms_retries_total{provider="scripted"} 1"#,
+        r#"ringback_sms_provider_seconds_count{provider="scripted"} 5"#,
+        "ringback_sms_in_flight 0",
+        "ringback_sms_queue_depth 0",
+    ] {
+        assert!(metrics.contains(line), "{line} is not in:\n{metrics}");
+    }
+}
+
+/// What was logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Log {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+#[actix::test]
+async fn no_number_and_no_code_is_logged() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(log.clone())
+        .with_max_level(tracing::Level::TRACE)
+        .finish();
+    let _logging = tracing::subscriber::set_default(subscriber);
+    let script = [accepted(), refused(), misconfigured(), busy(None), Play::Panic];
+    let stage = Stage::set(bounds(), &script, accepted());
+    (1..=6).for_each(|number| stage.send(number));
+    eventually("all are answered", || {
+        stage.outbox.len() == 0 && stage.is_at_rest()
+    })
+    .await;
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(text.contains("NO SMS GOES OUT"), "{text}");
+    for secret in ["4152000", "65431", "65432"] {
+        assert!(!text.contains(secret), "{secret} is in:\n{text}");
+    }
+}

@@ -23,13 +23,14 @@ local function ride(first_key, first_arg, now_us)
   local verdicts, counters, refused = {}, {}, false
   for index = 1, #KEYS - first_key + 1 do
     local key, at = KEYS[first_key + index - 1], first_arg + (index - 1) * 3
-    local allowed, counter, rest = gcra(key, now_us, tonumber(ARGV[at]), tonumber(ARGV[at + 1]))
-    if allowed then counters[key] = counter end
+    local emission_us = tonumber(ARGV[at])
+    local allowed, tat, rest = gcra(key, now_us, emission_us, tonumber(ARGV[at + 1]))
+    if allowed then counters[key] = { tat, emission_us } end
     refused = refused or (not allowed and ARGV[at + 2] == '1')
     verdicts[#verdicts + 1], verdicts[#verdicts + 2] = allowed and 1 or 0, rest
   end
   if not refused then
-    for key, counter in pairs(counters) do gcra_write(key, now_us, counter) end
+    for key, counter in pairs(counters) do gcra_write(key, now_us, counter[2], counter[1]) end
   end
   return refused, verdicts
 end

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::TimeDelta;
 use ringback::{
     clock::{ShiftedClock, SystemClock},
@@ -57,8 +58,7 @@ fn rules() -> OtpRules {
 }
 
 fn random_phone() -> PhoneDigest {
-    let text = Uuid::new_v4().simple().to_string();
-    PhoneDigest::decode(&text[..22].replace(|c: char| !c.is_ascii(), "A")).unwrap_or_else(random_phone)
+    PhoneDigest::decode(&BASE64_URL_SAFE_NO_PAD.encode(entropy().bytes::<16>())).unwrap()
 }
 
 pub async fn memory() -> World {

@@ -14,7 +14,11 @@ const EX_CONFIG: u8 = 78;
 
 /// User accounts whose phone numbers are proven by SMS code.
 #[derive(Debug, Parser)]
-#[command(version, about, after_help = "Without a command it serves. Configuration: config/default.toml explains every key.")]
+#[command(
+    version,
+    about,
+    after_help = "Without a command it serves. Configuration: config/default.toml explains every key."
+)]
 pub struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -56,11 +60,15 @@ pub fn run() -> ExitCode {
             telemetry::init_logs(&settings.telemetry);
             startup::migrate(&settings)
         }),
-        Command::Config { command: ConfigCommand::Show } => with_settings(|settings| {
+        Command::Config {
+            command: ConfigCommand::Show,
+        } => with_settings(|settings| {
             print!("{}", settings.show());
             ExitCode::SUCCESS
         }),
-        Command::Config { command: ConfigCommand::Check { file } } => {
+        Command::Config {
+            command: ConfigCommand::Check { file },
+        } => {
             let checked = match &file {
                 Some(file) if startup::is_limits_file(file) => return startup::check_limits_file(file),
                 Some(file) => Settings::check_file(file, std::env::vars()),

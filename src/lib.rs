@@ -9,10 +9,10 @@ pub mod startup;
 
 // What the service is for.
 pub mod accounts; // who someone is: sign up, sign in, whose phone is proven
+pub mod limits;
 pub mod otp; // one-time codes: issued and judged in one atomic step each
 pub mod sms; // getting a code to a phone: outbox, dispatcher, providers
-pub mod tokens; // what a signed-in client shows
-pub mod limits; // how often whom may ask for what
+pub mod tokens; // what a signed-in client shows // how often whom may ask for what
 
 // The outside.
 pub mod http; // every route, every answer

@@ -12,8 +12,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    accounts::AccountStore, limits::LimitsWatch, otp::ChallengeStore, sms::SmsQueue, supervision::Supervision,
-    unavailable::Unavailable,
+    accounts::AccountStore, limits::LimitsWatch, otp::ChallengeStore, sms::SmsQueue,
+    supervision::Supervision, unavailable::Unavailable,
 };
 
 /// How long a part may take to say that it is there.
@@ -46,15 +46,19 @@ pub struct Report {
 impl Readiness {
     /// Looks at everything at once, for a second at most.
     pub async fn report(&self) -> Report {
-        let (database, store) =
-            tokio::join!(answers(self.accounts.ping()), answers(self.challenges.ping()));
+        let (database, store) = tokio::join!(answers(self.accounts.ping()), answers(self.challenges.ping()));
         let mut down: Vec<String> = Vec::new();
         for (part, answers) in [("database", database), ("redis", store)] {
             if !answers {
                 down.push(part.to_owned());
             }
         }
-        down.extend(self.supervision.storming().into_iter().map(|actor| format!("actor:{actor}")));
+        down.extend(
+            self.supervision
+                .storming()
+                .into_iter()
+                .map(|actor| format!("actor:{actor}")),
+        );
         if self.draining.load(Ordering::Relaxed) {
             down.push("draining".to_owned());
         }
@@ -63,9 +67,19 @@ impl Readiness {
             warnings.push("sms provider: refuses everything until its configuration changes".to_owned());
         }
         if let Some(watcher) = &self.watcher {
-            warnings.extend(watcher.status().faults.into_iter().map(|fault| format!("limits file: {fault}")));
+            warnings.extend(
+                watcher
+                    .status()
+                    .faults
+                    .into_iter()
+                    .map(|fault| format!("limits file: {fault}")),
+            );
         }
-        Report { status: if down.is_empty() { "ready" } else { "not_ready" }, down, warnings }
+        Report {
+            status: if down.is_empty() { "ready" } else { "not_ready" },
+            down,
+            warnings,
+        }
     }
 }
 

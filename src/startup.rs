@@ -22,14 +22,15 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     accounts::{
-        AccountStore, Accounts, Argon2Cost, Argon2Pool, CostError, DatabaseUrlError, MigrateError, PasswordHasher,
-        PoolOptions, PostgresAccounts, SqliteAccounts,
+        AccountStore, Accounts, Argon2Cost, Argon2Pool, CostError, DatabaseUrlError, MigrateError,
+        PasswordHasher, PoolOptions, PostgresAccounts, SqliteAccounts,
     },
     clock::{Clock, SystemClock},
     entropy::{Entropy, SystemEntropy},
     http::{self, Api},
     limits::{
-        self, ClusterCounters, FileError, Limiter, LimiterOptions, LimitsWatch, MemoryCounters, RedisCounters, RuleSet,
+        self, ClusterCounters, FileError, Limiter, LimiterOptions, LimitsWatch, MemoryCounters,
+        RedisCounters, RuleSet,
     },
     otp::{ChallengeStore, MemoryChallenges, Otp, OtpRules, Recipients, RedisChallenges},
     readiness::Readiness,
@@ -54,7 +55,11 @@ const MIGRATION_PATIENCE: Duration = Duration::from_secs(15);
 #[derive(Debug, Error)]
 pub enum StartError {
     #[error("{key} = {address}: {source}")]
-    Bind { key: &'static str, address: SocketAddr, source: io::Error },
+    Bind {
+        key: &'static str,
+        address: SocketAddr,
+        source: io::Error,
+    },
     #[error("{path}: {source}")]
     File { path: PathBuf, source: io::Error },
     #[error("{path}: {source}")]
@@ -100,7 +105,11 @@ pub struct World {
 
 impl Default for World {
     fn default() -> Self {
-        Self { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy), redis_clock_offset: Arc::default() }
+        Self {
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+            redis_clock_offset: Arc::default(),
+        }
     }
 }
 
@@ -131,7 +140,10 @@ impl Running {
         let began = Instant::now();
         self.draining.store(true, Ordering::Relaxed);
         futures_util::future::join_all(self.servers.iter().map(|server| server.stop(true))).await;
-        let left = self.shutdown_timeout.saturating_sub(began.elapsed()).max(Duration::from_secs(1));
+        let left = self
+            .shutdown_timeout
+            .saturating_sub(began.elapsed())
+            .max(Duration::from_secs(1));
         let handed_back = self.queue.drain(left).await;
         self.accounts.close().await;
         tracing::info!(sms.handed_back = handed_back, "stopped");
@@ -166,7 +178,11 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
         migrate_patiently(accounts.as_ref()).await?;
     }
     let rules = otp_rules(settings);
-    let Stores { counters, challenges, outbox } = connect_stores(settings, &rules, &world)?;
+    let Stores {
+        counters,
+        challenges,
+        outbox,
+    } = connect_stores(settings, &rules, &world)?;
     let limiter = Limiter::start(
         &supervision,
         LimiterOptions {
@@ -185,7 +201,10 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
         .as_deref()
         .map(|file| LimitsWatch::start(&supervision, file, limiter.clone(), Arc::clone(clock)));
 
-    let inbox = settings.twilio.is_none().then(|| DevInbox::new(settings.inbox.size, Arc::clone(clock)));
+    let inbox = settings
+        .twilio
+        .is_none()
+        .then(|| DevInbox::new(settings.inbox.size, Arc::clone(clock)));
     let provider: Arc<dyn SmsProvider> = match (&settings.twilio, &inbox) {
         (Some(twilio), _) => Arc::new(Twilio::new(twilio_options(twilio))?),
         (None, Some(inbox)) => Arc::new(inbox.clone()),
@@ -220,7 +239,12 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
         lanes: settings.passwords.parallelism,
     };
     let pool = Argon2Pool::new(cost, settings.passwords.threads, Arc::clone(entropy))?;
-    let hasher = PasswordHasher::start(&supervision, pool, settings.passwords.threads, settings.passwords.queue);
+    let hasher = PasswordHasher::start(
+        &supervision,
+        pool,
+        settings.passwords.threads,
+        settings.passwords.queue,
+    );
     let issuer = match &settings.server.public_url {
         Some(url) => url.as_str().trim_end_matches('/').to_owned(),
         None => format!("http://{address}"),
@@ -277,7 +301,16 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
         servers.push(serve_ops(listener, api)?);
     }
     let shutdown_timeout = settings.server.shutdown_timeout;
-    Ok(Running { address, ops_address, shutdown_timeout, servers, queue, watch, accounts, draining })
+    Ok(Running {
+        address,
+        ops_address,
+        shutdown_timeout,
+        servers,
+        queue,
+        watch,
+        accounts,
+        draining,
+    })
 }
 
 /// Serves until SIGTERM or SIGINT; SIGHUP reloads.
@@ -288,7 +321,11 @@ pub fn serve(settings: Settings) -> ExitCode {
             Err(error) => return refuse(&error),
         };
         announce(&settings, &running);
-        let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()));
+        let signals = (
+            signal(SignalKind::terminate()),
+            signal(SignalKind::interrupt()),
+            signal(SignalKind::hangup()),
+        );
         let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = signals else {
             eprintln!("signals can't be listened to");
             return ExitCode::FAILURE;
@@ -324,7 +361,8 @@ pub fn migrate(settings: &Settings) -> ExitCode {
 
 /// Whether a file looks like the limits file, rather than a layer of the configuration.
 pub fn is_limits_file(path: &Path) -> bool {
-    limits::file::read(path).is_ok_and(|text| text.lines().any(|line| line.trim_start().starts_with("[[rule]]")))
+    limits::file::read(path)
+        .is_ok_and(|text| text.lines().any(|line| line.trim_start().starts_with("[[rule]]")))
 }
 
 /// `config check --file` for a limits file.
@@ -348,7 +386,9 @@ fn refuse(error: &StartError) -> ExitCode {
 
 /// Says where everything is: for people in development, as a log line in production.
 fn announce(settings: &Settings, running: &Running) {
-    let Running { address, ops_address, .. } = running;
+    let Running {
+        address, ops_address, ..
+    } = running;
     if settings.env == Environment::Production {
         tracing::info!(server.bind = %address, version = env!("CARGO_PKG_VERSION"), "serving");
         return;
@@ -364,7 +404,10 @@ fn announce(settings: &Settings, running: &Running) {
         lines += &format!("  Metrics  http://{ops}/metrics\n");
     }
     if settings.database.url.is_none() {
-        lines += &format!("  Users in SQLite ({}).\n", settings.data.dir.join("ringback.db").display());
+        lines += &format!(
+            "  Users in SQLite ({}).\n",
+            settings.data.dir.join("ringback.db").display()
+        );
     }
     if settings.redis.url.is_none() {
         lines += "  Codes, outbox and cluster limits in this process alone: a restart forgets them. Set REDIS_URL to keep them.\n";
@@ -426,10 +469,22 @@ struct Stores {
 fn connect_stores(settings: &Settings, rules: &OtpRules, world: &World) -> Result<Stores, StartError> {
     let lease = settings.sms.lease;
     let Some(url) = &settings.redis.url else {
-        let counters = Arc::new(MemoryCounters::new(Arc::clone(&world.clock), settings.limits.max_keys));
-        let store = MemoryChallenges::new(Arc::clone(&counters), rules.clone(), lease, Arc::clone(&world.clock));
+        let counters = Arc::new(MemoryCounters::new(
+            Arc::clone(&world.clock),
+            settings.limits.max_keys,
+        ));
+        let store = MemoryChallenges::new(
+            Arc::clone(&counters),
+            rules.clone(),
+            lease,
+            Arc::clone(&world.clock),
+        );
         let store = Arc::new(store);
-        return Ok(Stores { counters, challenges: Arc::clone(&store) as _, outbox: store });
+        return Ok(Stores {
+            counters,
+            challenges: Arc::clone(&store) as _,
+            outbox: store,
+        });
     };
     let link = Arc::new(RedisLink::open(&RedisOptions {
         url: url.expose_secret().to_owned(),
@@ -439,7 +494,12 @@ fn connect_stores(settings: &Settings, rules: &OtpRules, world: &World) -> Resul
         timeout: settings.redis.timeout,
     })?);
     let offset = &world.redis_clock_offset;
-    let store = Arc::new(RedisChallenges::new(Arc::clone(&link), rules.clone(), lease, Arc::clone(offset)));
+    let store = Arc::new(RedisChallenges::new(
+        Arc::clone(&link),
+        rules.clone(),
+        lease,
+        Arc::clone(offset),
+    ));
     Ok(Stores {
         counters: Arc::new(RedisCounters::with_offset(link, Arc::clone(offset))),
         challenges: Arc::clone(&store) as _,
@@ -448,9 +508,16 @@ fn connect_stores(settings: &Settings, rules: &OtpRules, world: &World) -> Resul
 }
 
 fn connect_accounts(settings: &Settings) -> Result<Arc<dyn AccountStore>, StartError> {
-    let options =
-        PoolOptions { max_connections: settings.database.max_connections, timeout: settings.database.timeout };
-    let embedded = || SecretString::from(format!("sqlite://{}", settings.data.dir.join("ringback.db").display()));
+    let options = PoolOptions {
+        max_connections: settings.database.max_connections,
+        timeout: settings.database.timeout,
+    };
+    let embedded = || {
+        SecretString::from(format!(
+            "sqlite://{}",
+            settings.data.dir.join("ringback.db").display()
+        ))
+    };
     let url = settings.database.url.clone().unwrap_or_else(embedded);
     Ok(if url.expose_secret().starts_with("sqlite:") {
         Arc::new(SqliteAccounts::connect(&url, options)?)
@@ -510,18 +577,28 @@ fn keyring(settings: &Settings, entropy: &dyn Entropy) -> Result<Keyring, StartE
         return Ok(Keyring::parse(keys.expose_secret())?);
     }
     let path = settings.data.dir.join("secret");
-    let failed = |source| StartError::File { path: path.clone(), source };
+    let failed = |source| StartError::File {
+        path: path.clone(),
+        source,
+    };
     fs::create_dir_all(&settings.data.dir).map_err(failed)?;
     match write_new_secret(&path, &BASE64_STANDARD.encode(entropy.bytes::<32>())) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
         _ => {}
     }
     let text = fs::read_to_string(&path).map_err(failed)?;
-    Keyring::parse(text.trim()).map_err(|source| StartError::SecretFile { path: path.clone(), source })
+    Keyring::parse(text.trim()).map_err(|source| StartError::SecretFile {
+        path: path.clone(),
+        source,
+    })
 }
 
 fn write_new_secret(path: &Path, secret: &str) -> io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
     writeln!(file, "{secret}")
 }

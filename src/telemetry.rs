@@ -21,10 +21,18 @@ pub fn init_logs(settings: &TelemetrySettings) {
     let filter = EnvFilter::try_new(&settings.log).unwrap_or_else(|_| EnvFilter::new("info"));
     let registry = tracing_subscriber::registry().with(filter);
     let _ = match settings.format {
-        LogFormat::Json => {
-            registry.with(fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false)).try_init()
-        }
-        LogFormat::Pretty => registry.with(fmt::layer().compact().with_target(false)).try_init(),
+        LogFormat::Json => registry
+            .with(
+                fmt::layer()
+                    .json()
+                    .flatten_event(true)
+                    .with_current_span(false)
+                    .with_span_list(false),
+            )
+            .try_init(),
+        LogFormat::Pretty => registry
+            .with(fmt::layer().compact().with_target(false))
+            .try_init(),
     };
 }
 
@@ -68,14 +76,32 @@ impl Metrics {
 
 fn describe() {
     use metrics::{describe_counter as counter, describe_gauge as gauge, describe_histogram as histogram};
-    counter!("ringback_http_requests_total", "Requests by method, route and status");
-    histogram!("ringback_http_request_seconds", "Time from a request's head to its answer, by route");
-    counter!("ringback_otp_issued_total", "Challenges issued: with an SMS, or as a decoy");
+    counter!(
+        "ringback_http_requests_total",
+        "Requests by method, route and status"
+    );
+    histogram!(
+        "ringback_http_request_seconds",
+        "Time from a request's head to its answer, by route"
+    );
+    counter!(
+        "ringback_otp_issued_total",
+        "Challenges issued: with an SMS, or as a decoy"
+    );
     counter!("ringback_otp_verdicts_total", "Codes by what became of them");
-    gauge!("ringback_actor_mailbox_depth", "Messages that wait or run, by actor");
-    gauge!("ringback_actor_mailbox_capacity", "Messages that may wait or run, by actor");
+    gauge!(
+        "ringback_actor_mailbox_depth",
+        "Messages that wait or run, by actor"
+    );
+    gauge!(
+        "ringback_actor_mailbox_capacity",
+        "Messages that may wait or run, by actor"
+    );
     counter!("ringback_actor_restarts_total", "Restarts, by actor");
-    gauge!("ringback_database_connections", "Connections to the database, by state");
+    gauge!(
+        "ringback_database_connections",
+        "Connections to the database, by state"
+    );
 }
 
 #[expect(clippy::cast_precision_loss, reason = "no count here comes near 2^52")]

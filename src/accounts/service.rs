@@ -104,7 +104,11 @@ impl Accounts {
     ///
     /// # Errors
     /// `EmailTaken`, `Limited`, `Unavailable`.
-    pub async fn register(&self, ip: IpAddr, registration: Registration) -> Result<(User, Tokens), AccountError> {
+    pub async fn register(
+        &self,
+        ip: IpAddr,
+        registration: Registration,
+    ) -> Result<(User, Tokens), AccountError> {
         let digest = PhoneDigest::of(&registration.phone, &self.keyring.current().phone);
         let subject = Subject::new(ip).with_phone(registration.phone.clone(), digest);
         let _spent = self.limiter.admit(Operation::Register, &subject).await?;
@@ -133,7 +137,12 @@ impl Accounts {
     ///
     /// # Errors
     /// `InvalidCredentials`, `Limited`, `Unavailable`.
-    pub async fn login(&self, ip: IpAddr, login: Login, password: Password) -> Result<(User, Tokens), AccountError> {
+    pub async fn login(
+        &self,
+        ip: IpAddr,
+        login: Login,
+        password: Password,
+    ) -> Result<(User, Tokens), AccountError> {
         let mut subject = Subject::new(ip);
         if let Login::Phone(phone) = &login {
             let digest = PhoneDigest::of(phone, &self.keyring.current().phone);
@@ -141,7 +150,9 @@ impl Accounts {
         }
         let _spent = self.limiter.admit(Operation::Login, &subject).await?;
         let credentials = self.store.credentials(&login).await?;
-        let hash = credentials.as_ref().map(|credentials| credentials.password.clone());
+        let hash = credentials
+            .as_ref()
+            .map(|credentials| credentials.password.clone());
         let verdict = self.hasher.verify(password.clone(), hash).await?;
         let credentials = match credentials {
             Some(credentials) if verdict.matches && !credentials.locked => credentials,
@@ -161,9 +172,14 @@ impl Accounts {
     /// # Errors
     /// `TokenInvalid`, `TokenExpired`, `TokenRevoked`, `Limited`, `Unavailable`.
     pub async fn refresh(&self, ip: IpAddr, refresh: &str) -> Result<Tokens, AccountError> {
-        let _spent = self.limiter.admit(Operation::TokenRefresh, &Subject::new(ip)).await?;
+        let _spent = self
+            .limiter
+            .admit(Operation::TokenRefresh, &Subject::new(ip))
+            .await?;
         let token = self.refresh.read(refresh).ok_or(AccountError::TokenInvalid)?;
-        let next = self.refresh.make(token.session, token.generation.saturating_add(1));
+        let next = self
+            .refresh
+            .make(token.session, token.generation.saturating_add(1));
         let rotation = Rotation {
             session_id: token.session,
             generation: token.generation,
@@ -175,8 +191,14 @@ impl Accounts {
         let (user, next) = match self.store.rotate(rotation).await? {
             Rotated::Rotated { user_id, .. } => (user_id, next),
             // The answer got lost on its way: it is given again.
-            Rotated::Replayed { user_id, current_hash, .. } => {
-                let again = self.refresh.make_again(token.session, next.generation, &current_hash);
+            Rotated::Replayed {
+                user_id,
+                current_hash,
+                ..
+            } => {
+                let again = self
+                    .refresh
+                    .make_again(token.session, next.generation, &current_hash);
                 (user_id, again.ok_or(AccountError::TokenRevoked)?)
             }
             Rotated::Reused { .. } => {
@@ -197,11 +219,18 @@ impl Accounts {
     pub async fn authenticate(&self, access: &str) -> Result<SignedIn, AccountError> {
         let now = self.clock.now();
         let claims = self.access.check(access, now)?;
-        let view = self.store.session(claims.sid).await?.ok_or(AccountError::TokenRevoked)?;
+        let view = self
+            .store
+            .session(claims.sid)
+            .await?
+            .ok_or(AccountError::TokenRevoked)?;
         if view.revoked || view.user.id != claims.sub {
             return Err(AccountError::TokenRevoked);
         }
-        Ok(SignedIn { user: view.user, session: claims.sid })
+        Ok(SignedIn {
+            user: view.user,
+            session: claims.sid,
+        })
     }
 
     /// Counts a look at one's own account.
@@ -209,7 +238,10 @@ impl Accounts {
     /// # Errors
     /// `Limited`, `Unavailable`.
     pub async fn admit_me(&self, ip: IpAddr, user: &User) -> Result<(), AccountError> {
-        let _spent = self.limiter.admit(Operation::Me, &Subject::new(ip).with_user(Some(user.id))).await?;
+        let _spent = self
+            .limiter
+            .admit(Operation::Me, &Subject::new(ip).with_user(Some(user.id)))
+            .await?;
         Ok(())
     }
 
@@ -225,14 +257,25 @@ impl Accounts {
         let now = self.clock.now();
         let id = self.entropy.row_id(now);
         let refresh = self.refresh.make(id, 0);
-        let session =
-            NewSession { id, user_id, refresh_hash: refresh.hash(), now, expires_at: now + self.session_ttl };
+        let session = NewSession {
+            id,
+            user_id,
+            refresh_hash: refresh.hash(),
+            now,
+            expires_at: now + self.session_ttl,
+        };
         (session, self.pair(user_id, id, refresh.expose().to_owned()))
     }
 
     fn pair(&self, user: Uuid, session: Uuid, refresh: String) -> Tokens {
-        let access = self.access.sign(user, session, self.entropy.uuid(), self.clock.now());
-        Tokens { access, refresh, expires_in: self.access.ttl() }
+        let access = self
+            .access
+            .sign(user, session, self.entropy.uuid(), self.clock.now());
+        Tokens {
+            access,
+            refresh,
+            expires_in: self.access.ttl(),
+        }
     }
 
     /// Brings an old hash up to today's parameters; a login doesn't fail over it.

@@ -19,7 +19,12 @@ impl FromRequest for Bearer {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
-        Box::pin(async move { signed_in(&request).await?.map(Self).ok_or(ApiError::NotAuthenticated) })
+        Box::pin(async move {
+            signed_in(&request)
+                .await?
+                .map(Self)
+                .ok_or(ApiError::NotAuthenticated)
+        })
     }
 }
 
@@ -34,9 +39,15 @@ impl FromRequest for MaybeBearer {
 }
 
 async fn signed_in(request: &HttpRequest) -> Result<Option<SignedIn>, ApiError> {
-    let Some(value) = request.headers().get(header::AUTHORIZATION) else { return Ok(None) };
+    let Some(value) = request.headers().get(header::AUTHORIZATION) else {
+        return Ok(None);
+    };
     let api = request.app_data::<web::Data<Api>>().ok_or(ApiError::Internal)?;
-    let (scheme, token) = value.to_str().ok().and_then(|value| value.split_once(' ')).ok_or(ApiError::NotAuthenticated)?;
+    let (scheme, token) = value
+        .to_str()
+        .ok()
+        .and_then(|value| value.split_once(' '))
+        .ok_or(ApiError::NotAuthenticated)?;
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(ApiError::NotAuthenticated);
     }

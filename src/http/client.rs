@@ -9,18 +9,35 @@ use super::Api;
 
 /// The client's address, by `server.trusted_proxies`.
 pub fn client_address(request: &HttpRequest) -> IpAddr {
-    let peer = request.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip());
-    let trusted = request.app_data::<web::Data<Api>>().map(|api| api.trusted_proxies.as_slice()).unwrap_or_default();
+    let peer = request
+        .peer_addr()
+        .map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip());
+    let trusted = request
+        .app_data::<web::Data<Api>>()
+        .map(|api| api.trusted_proxies.as_slice())
+        .unwrap_or_default();
     if trusted.is_empty() {
         return peer.to_canonical();
     }
-    let lists = |name: header::HeaderName| request.headers().get_all(name).filter_map(|value| value.to_str().ok());
+    let lists = |name: header::HeaderName| {
+        request
+            .headers()
+            .get_all(name)
+            .filter_map(|value| value.to_str().ok())
+    };
     let forwarded: Vec<_> = lists(header::FORWARDED).collect();
     if forwarded.is_empty() {
-        let hops: Vec<_> = lists(header::X_FORWARDED_FOR).flat_map(|list| list.split(',')).map(hop).collect();
+        let hops: Vec<_> = lists(header::X_FORWARDED_FOR)
+            .flat_map(|list| list.split(','))
+            .map(hop)
+            .collect();
         right_most_untrusted(peer, &hops, trusted)
     } else {
-        let hops: Vec<_> = forwarded.iter().flat_map(|list| list.split(',')).map(forwarded_for).collect();
+        let hops: Vec<_> = forwarded
+            .iter()
+            .flat_map(|list| list.split(','))
+            .map(forwarded_for)
+            .collect();
         right_most_untrusted(peer, &hops, trusted)
     }
 }
@@ -42,16 +59,23 @@ fn right_most_untrusted(peer: IpAddr, hops: &[Option<IpAddr>], trusted: &[IpNet]
 /// An entry of `X-Forwarded-For`: an address, with a port at times.
 fn hop(text: &str) -> Option<IpAddr> {
     let text = text.trim();
-    let bracketed = text.strip_prefix('[').and_then(|rest| rest.split_once(']')).map(|(address, _)| address);
+    let bracketed = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once(']'))
+        .map(|(address, _)| address);
     let address = bracketed.unwrap_or(text);
-    let address = address.parse().or_else(|_| address.parse::<SocketAddr>().map(|socket| socket.ip()));
+    let address = address
+        .parse()
+        .or_else(|_| address.parse::<SocketAddr>().map(|socket| socket.ip()));
     address.ok().map(|address: IpAddr| address.to_canonical())
 }
 
 /// The `for` of an element of `Forwarded` (RFC 7239 section 5.2).
 fn forwarded_for(element: &str) -> Option<IpAddr> {
     let pairs = element.split(';').filter_map(|pair| pair.trim().split_once('='));
-    let (_, node) = pairs.into_iter().find(|(name, _)| name.eq_ignore_ascii_case("for"))?;
+    let (_, node) = pairs
+        .into_iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case("for"))?;
     hop(node.trim_matches('"'))
 }
 
@@ -67,8 +91,14 @@ mod tests {
 
     #[test]
     fn only_a_trusted_peer_is_believed() {
-        assert_eq!(client("203.0.113.9", &["198.51.100.1"], &["10.0.0.0/8"]), "203.0.113.9");
-        assert_eq!(client("10.0.0.1", &["198.51.100.1"], &["10.0.0.0/8"]), "198.51.100.1");
+        assert_eq!(
+            client("203.0.113.9", &["198.51.100.1"], &["10.0.0.0/8"]),
+            "203.0.113.9"
+        );
+        assert_eq!(
+            client("10.0.0.1", &["198.51.100.1"], &["10.0.0.0/8"]),
+            "198.51.100.1"
+        );
         assert_eq!(client("10.0.0.1", &[], &["10.0.0.0/8"]), "10.0.0.1");
     }
 
@@ -76,16 +106,27 @@ mod tests {
     fn what_stands_left_of_the_client_is_his_own_claim() {
         let hops = ["1.1.1.1", "198.51.100.1", "10.0.0.2"];
         assert_eq!(client("10.0.0.1", &hops, &["10.0.0.0/8"]), "198.51.100.1");
-        assert_eq!(client("10.0.0.1", &["1.1.1.1", "nonsense", "10.0.0.2"], &["10.0.0.0/8"]), "10.0.0.2");
+        assert_eq!(
+            client("10.0.0.1", &["1.1.1.1", "nonsense", "10.0.0.2"], &["10.0.0.0/8"]),
+            "10.0.0.2"
+        );
     }
 
     #[test]
     fn every_spelling_of_an_address_is_read() {
         let trusted = ["::/0", "0.0.0.0/0"];
-        for spelling in ["198.51.100.1", " 198.51.100.1:4711", "::ffff:198.51.100.1", "[::ffff:198.51.100.1]:80"] {
+        for spelling in [
+            "198.51.100.1",
+            " 198.51.100.1:4711",
+            "::ffff:198.51.100.1",
+            "[::ffff:198.51.100.1]:80",
+        ] {
             assert_eq!(client("::1", &[spelling], &trusted), "198.51.100.1", "{spelling}");
         }
-        assert_eq!(forwarded_for(r#"proto=https; For="[2001:db8::7]:4711""#), Some("2001:db8::7".parse().unwrap()));
+        assert_eq!(
+            forwarded_for(r#"proto=https; For="[2001:db8::7]:4711""#),
+            Some("2001:db8::7".parse().unwrap())
+        );
         assert_eq!(forwarded_for("for=unknown"), None);
     }
 }

@@ -38,7 +38,9 @@ impl<T: DeserializeOwned + 'static> FromRequest for JsonBody<T> {
             if body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') || is_deep(&body) {
                 return Err(ApiError::MalformedJson);
             }
-            serde_json::from_slice(&body).map(Self).map_err(|_| ApiError::MalformedJson)
+            serde_json::from_slice(&body)
+                .map(Self)
+                .map_err(|_| ApiError::MalformedJson)
         })
     }
 }
@@ -47,7 +49,10 @@ async fn read(request: &HttpRequest, mut payload: Payload) -> Result<BytesMut, A
     if !declares_json(request) {
         return Err(ApiError::UnsupportedMediaType);
     }
-    let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let declared = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse().ok());
     if declared.is_some_and(|length: usize| length > MAX_BODY_BYTES) {
         return Err(ApiError::PayloadTooLarge);
     }
@@ -62,8 +67,13 @@ async fn read(request: &HttpRequest, mut payload: Payload) -> Result<BytesMut, A
         }
         Ok(body)
     };
-    let patience = request.app_data::<web::Data<Api>>().map(|api| api.body_timeout).unwrap_or_default();
-    tokio::time::timeout(patience, all).await.unwrap_or(Err(ApiError::RequestTimeout))
+    let patience = request
+        .app_data::<web::Data<Api>>()
+        .map(|api| api.body_timeout)
+        .unwrap_or_default();
+    tokio::time::timeout(patience, all)
+        .await
+        .unwrap_or(Err(ApiError::RequestTimeout))
 }
 
 /// `application/json`, in UTF-8 and as it is.
@@ -72,11 +82,16 @@ fn declares_json(request: &HttpRequest) -> bool {
     if headers.contains_key(header::CONTENT_ENCODING) {
         return false;
     }
-    let Some(declared) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
+    let Some(declared) = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+    else {
         return false;
     };
     let mut parts = declared.split(';').map(str::trim);
-    let json = parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"));
+    let json = parts
+        .next()
+        .is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"));
     json && parts.all(|parameter| match parameter.split_once('=') {
         Some((name, value)) if name.eq_ignore_ascii_case("charset") => {
             value.trim_matches('"').eq_ignore_ascii_case("utf-8")
@@ -212,7 +227,9 @@ impl Faults {
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<T> {
         match field {
-            Field::Text(text) => parse(&text).map_err(|error| self.note(name, error.to_string())).ok(),
+            Field::Text(text) => parse(&text)
+                .map_err(|error| self.note(name, error.to_string()))
+                .ok(),
             Field::Missing | Field::Null => {
                 self.note(name, "This field may not be null.");
                 None
@@ -249,8 +266,12 @@ mod tests {
 
     #[test]
     fn depth_is_counted_outside_of_texts() {
-        assert!(!is_deep(br#"{"a": "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["}"#));
-        assert!(!is_deep(br#"{"a": "\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["}"#));
+        assert!(!is_deep(
+            br#"{"a": "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["}"#
+        ));
+        assert!(!is_deep(
+            br#"{"a": "\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["}"#
+        ));
         assert!(is_deep(&b"[".repeat(MAX_DEPTH + 1)));
         assert!(!is_deep(&b"[]".repeat(MAX_DEPTH + 1)));
     }

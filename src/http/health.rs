@@ -24,12 +24,18 @@ pub async fn readyz(api: web::Data<Api>) -> HttpResponse {
     if report.down.is_empty() {
         HttpResponse::Ok().json(report)
     } else {
-        HttpResponse::ServiceUnavailable().insert_header(("Retry-After", "1")).json(report)
+        HttpResponse::ServiceUnavailable()
+            .insert_header(("Retry-After", "1"))
+            .json(report)
     }
 }
 
 /// The metrics, on the operators' port.
 pub async fn metrics(api: web::Data<Api>) -> HttpResponse {
-    let text = api.metrics.render(&api.readiness.supervision, api.accounts.store.as_ref());
-    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text)
+    let text = api
+        .metrics
+        .render(&api.readiness.supervision, api.accounts.store.as_ref());
+    HttpResponse::Ok()
+        .content_type("text/plain; version=0.0.4; charset=utf-8")
+        .body(text)
 }

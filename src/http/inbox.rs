@@ -25,7 +25,10 @@ pub async fn page(api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
         return Err(ApiError::NotFound);
     }
     Ok(HttpResponse::Ok()
-        .insert_header((header::CONTENT_SECURITY_POLICY, "default-src 'self' 'unsafe-inline'"))
+        .insert_header((
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'self' 'unsafe-inline'",
+        ))
         .content_type("text/html; charset=utf-8")
         .body(PAGE))
 }

@@ -17,12 +17,7 @@ use actix_web::{FromRequest, Handler, HttpResponse, Resource, Responder, web};
 use ipnet::IpNet;
 
 use crate::{
-    accounts::Accounts,
-    otp::Otp,
-    phone::PhoneCheck,
-    readiness::Readiness,
-    sms::DevInbox,
-    telemetry::Metrics,
+    accounts::Accounts, otp::Otp, phone::PhoneCheck, readiness::Readiness, sms::DevInbox, telemetry::Metrics,
 };
 
 pub use observe::observe;
@@ -76,7 +71,9 @@ where
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    let read = web::resource(path).route(web::get().to(handler.clone())).route(web::head().to(handler));
+    let read = web::resource(path)
+        .route(web::get().to(handler.clone()))
+        .route(web::head().to(handler));
     read.default_service(web::to(|| refuse_method("GET, HEAD")))
 }
 

@@ -86,7 +86,9 @@ pub async fn send(
     body: JsonBody<SendRequest>,
 ) -> Result<HttpResponse, ApiError> {
     let mut faults = Faults::default();
-    let phone = faults.required("phone", body.0.phone, |text| PhoneNumber::parse(text, api.phone_check));
+    let phone = faults.required("phone", body.0.phone, |text| {
+        PhoneNumber::parse(text, api.phone_check)
+    });
     let phone = phone.ok_or_else(|| faults.into_error())?;
     let sent = api.otp.send(&caller(&request, bearer), &phone).await?;
     Ok(HttpResponse::Ok().json(SentView {
@@ -107,15 +109,21 @@ pub async fn verify(
 ) -> Result<HttpResponse, ApiError> {
     let length = api.otp.rules.length;
     let mut faults = Faults::default();
-    let phone = faults.required("phone", body.0.phone, |text| PhoneNumber::parse(text, api.phone_check));
-    let code = faults
-        .required("otp", body.0.otp, |text| OtpCode::parse(text, length).ok_or(FieldError::Code(length)));
-    let challenge = faults
-        .optional("challenge_id", body.0.challenge_id, |text| Uuid::parse_str(text).map_err(|_| FieldError::ChallengeId));
+    let phone = faults.required("phone", body.0.phone, |text| {
+        PhoneNumber::parse(text, api.phone_check)
+    });
+    let code = faults.required("otp", body.0.otp, |text| {
+        OtpCode::parse(text, length).ok_or(FieldError::Code(length))
+    });
+    let challenge = faults.optional("challenge_id", body.0.challenge_id, |text| {
+        Uuid::parse_str(text).map_err(|_| FieldError::ChallengeId)
+    });
     let (Some(phone), Some(code), true) = (phone, code, faults.is_empty()) else {
         return Err(faults.into_error());
     };
-    api.otp.verify(&caller(&request, bearer), &phone, &code, challenge).await?;
+    api.otp
+        .verify(&caller(&request, bearer), &phone, &code, challenge)
+        .await?;
     Ok(HttpResponse::Ok().json(VerifiedView {
         detail: "The phone is verified.",
         phone: phone.expose().to_owned(),
@@ -124,5 +132,8 @@ pub async fn verify(
 }
 
 fn caller(request: &HttpRequest, bearer: MaybeBearer) -> Caller {
-    Caller { ip: client_address(request), user: bearer.0.map(|signed_in| signed_in.user) }
+    Caller {
+        ip: client_address(request),
+        user: bearer.0.map(|signed_in| signed_in.user),
+    }
 }

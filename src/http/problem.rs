@@ -11,12 +11,7 @@ use thiserror::Error;
 use utoipa::ToSchema;
 
 use super::observe::request_id;
-use crate::{
-    accounts::AccountError,
-    limits::Refusal,
-    otp::OtpError,
-    unavailable::Unavailable,
-};
+use crate::{accounts::AccountError, limits::Refusal, otp::OtpError, unavailable::Unavailable};
 
 /// What was wrong with each field.
 pub type FieldErrors = BTreeMap<&'static str, Vec<Cow<'static, str>>>;
@@ -94,9 +89,8 @@ impl ApiError {
     /// What was lacking, if something was: for the log.
     pub fn unavailable(&self) -> Option<&Unavailable> {
         match self {
-            Self::Account(AccountError::Unavailable(unavailable)) | Self::Otp(OtpError::Unavailable(unavailable)) => {
-                Some(unavailable)
-            }
+            Self::Account(AccountError::Unavailable(unavailable))
+            | Self::Otp(OtpError::Unavailable(unavailable)) => Some(unavailable),
             _ => None,
         }
     }
@@ -113,24 +107,58 @@ impl ApiError {
     fn describe(&self) -> (StatusCode, &'static str, &'static str) {
         use StatusCode as S;
         match self {
-            Self::Validation(_) => (S::BAD_REQUEST, "validation_failed", "Some fields are missing or wrong."),
-            Self::MalformedJson => (S::BAD_REQUEST, "malformed_json", "The body is not a JSON object in UTF-8."),
-            Self::UnsupportedMediaType => {
-                (S::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "Send the body as application/json.")
-            }
-            Self::PayloadTooLarge => (S::PAYLOAD_TOO_LARGE, "payload_too_large", "The body is over 16 KiB."),
-            Self::RequestTimeout => (S::REQUEST_TIMEOUT, "request_timeout", "The body did not arrive in time."),
+            Self::Validation(_) => (
+                S::BAD_REQUEST,
+                "validation_failed",
+                "Some fields are missing or wrong.",
+            ),
+            Self::MalformedJson => (
+                S::BAD_REQUEST,
+                "malformed_json",
+                "The body is not a JSON object in UTF-8.",
+            ),
+            Self::UnsupportedMediaType => (
+                S::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                "Send the body as application/json.",
+            ),
+            Self::PayloadTooLarge => (
+                S::PAYLOAD_TOO_LARGE,
+                "payload_too_large",
+                "The body is over 16 KiB.",
+            ),
+            Self::RequestTimeout => (
+                S::REQUEST_TIMEOUT,
+                "request_timeout",
+                "The body did not arrive in time.",
+            ),
             Self::NotFound => (S::NOT_FOUND, "not_found", "There is nothing at this path."),
-            Self::MethodNotAllowed { .. } => {
-                (S::METHOD_NOT_ALLOWED, "method_not_allowed", "This path does not take this method.")
-            }
-            Self::NotAuthenticated => (S::UNAUTHORIZED, "not_authenticated", "Send an access token as a bearer token."),
-            Self::Internal => (S::INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side."),
+            Self::MethodNotAllowed { .. } => (
+                S::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "This path does not take this method.",
+            ),
+            Self::NotAuthenticated => (
+                S::UNAUTHORIZED,
+                "not_authenticated",
+                "Send an access token as a bearer token.",
+            ),
+            Self::Internal => (
+                S::INTERNAL_SERVER_ERROR,
+                "internal",
+                "Something went wrong on our side.",
+            ),
             Self::Account(error) => match error {
-                AccountError::EmailTaken => (S::CONFLICT, "email_taken", "This e-mail address has an account already."),
-                AccountError::InvalidCredentials => {
-                    (S::UNAUTHORIZED, "invalid_credentials", "No account has this login and password.")
-                }
+                AccountError::EmailTaken => (
+                    S::CONFLICT,
+                    "email_taken",
+                    "This e-mail address has an account already.",
+                ),
+                AccountError::InvalidCredentials => (
+                    S::UNAUTHORIZED,
+                    "invalid_credentials",
+                    "No account has this login and password.",
+                ),
                 AccountError::TokenInvalid => (S::UNAUTHORIZED, "token_invalid", "The token is not valid."),
                 AccountError::TokenExpired => (S::UNAUTHORIZED, "token_expired", "The token has expired."),
                 AccountError::TokenRevoked => (S::UNAUTHORIZED, "token_revoked", "The session has ended."),
@@ -139,20 +167,36 @@ impl ApiError {
             },
             Self::Otp(error) => match error {
                 OtpError::Wrong { .. } => (S::BAD_REQUEST, "otp_invalid", "The code is wrong."),
-                OtpError::AttemptsExceeded => {
-                    (S::BAD_REQUEST, "otp_attempts_exceeded", "Too many wrong codes. Ask for a new one.")
-                }
-                OtpError::Expired => (S::BAD_REQUEST, "otp_expired", "The code has expired or was used. Ask for a new one."),
-                OtpError::AmbiguousClaim => {
-                    (S::CONFLICT, "ambiguous_claim", "Several accounts claim this phone. Sign in, then enter the code.")
-                }
-                OtpError::PhoneTaken => (S::CONFLICT, "phone_taken", "The phone is verified on another account."),
-                OtpError::ChallengeIdRequired => {
-                    (S::BAD_REQUEST, "validation_failed", "Some fields are missing or wrong.")
-                }
-                OtpError::Cooldown(_) => {
-                    (S::TOO_MANY_REQUESTS, "resend_cooldown", "A code was sent to this phone moments ago.")
-                }
+                OtpError::AttemptsExceeded => (
+                    S::BAD_REQUEST,
+                    "otp_attempts_exceeded",
+                    "Too many wrong codes. Ask for a new one.",
+                ),
+                OtpError::Expired => (
+                    S::BAD_REQUEST,
+                    "otp_expired",
+                    "The code has expired or was used. Ask for a new one.",
+                ),
+                OtpError::AmbiguousClaim => (
+                    S::CONFLICT,
+                    "ambiguous_claim",
+                    "Several accounts claim this phone. Sign in, then enter the code.",
+                ),
+                OtpError::PhoneTaken => (
+                    S::CONFLICT,
+                    "phone_taken",
+                    "The phone is verified on another account.",
+                ),
+                OtpError::ChallengeIdRequired => (
+                    S::BAD_REQUEST,
+                    "validation_failed",
+                    "Some fields are missing or wrong.",
+                ),
+                OtpError::Cooldown(_) => (
+                    S::TOO_MANY_REQUESTS,
+                    "resend_cooldown",
+                    "A code was sent to this phone moments ago.",
+                ),
                 OtpError::Limited(_) => LIMITED,
                 OtpError::Unavailable(_) => UNAVAILABLE,
             },
@@ -174,9 +218,10 @@ impl ApiError {
             request_id: request_id(),
             errors: match self {
                 Self::Validation(errors) => Some(errors.clone()),
-                Self::Otp(OtpError::ChallengeIdRequired) => {
-                    Some(FieldErrors::from([("challenge_id", vec![Cow::Borrowed("This field is required.")])]))
-                }
+                Self::Otp(OtpError::ChallengeIdRequired) => Some(FieldErrors::from([(
+                    "challenge_id",
+                    vec![Cow::Borrowed("This field is required.")],
+                )])),
                 _ => None,
             },
             attempts_remaining: match self {
@@ -190,10 +235,16 @@ impl ApiError {
     }
 }
 
-const LIMITED: (StatusCode, &str, &str) =
-    (StatusCode::TOO_MANY_REQUESTS, "rate_limited", "Too many requests. Try again later.");
-const UNAVAILABLE: (StatusCode, &str, &str) =
-    (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The service is busy or a part of it is away. Try again shortly.");
+const LIMITED: (StatusCode, &str, &str) = (
+    StatusCode::TOO_MANY_REQUESTS,
+    "rate_limited",
+    "Too many requests. Try again later.",
+);
+const UNAVAILABLE: (StatusCode, &str, &str) = (
+    StatusCode::SERVICE_UNAVAILABLE,
+    "unavailable",
+    "The service is busy or a part of it is away. Try again shortly.",
+);
 
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
@@ -223,8 +274,14 @@ impl ResponseError for ApiError {
 /// draft-ietf-httpapi-ratelimit-headers: the policy, and what is left of it.
 fn rate_limit_headers(response: &mut HttpResponseBuilder, refusal: &Refusal) {
     let Refusal { rule, quota, per, .. } = refusal;
-    response.insert_header(("RateLimit-Policy", format!("\"{rule}\";q={quota};w={}", whole_seconds(*per))));
-    response.insert_header(("RateLimit", format!("\"{rule}\";r=0;t={}", refusal.retry_after_seconds())));
+    response.insert_header((
+        "RateLimit-Policy",
+        format!("\"{rule}\";q={quota};w={}", whole_seconds(*per)),
+    ));
+    response.insert_header((
+        "RateLimit",
+        format!("\"{rule}\";r=0;t={}", refusal.retry_after_seconds()),
+    ));
 }
 
 /// RFC 6750 section 3.

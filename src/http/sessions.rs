@@ -72,8 +72,14 @@ pub async fn login(
     body: JsonBody<LoginRequest>,
 ) -> Result<HttpResponse, ApiError> {
     let (login, password) = credentials(&api, body.0)?;
-    let (user, tokens) = api.accounts.login(client_address(&request), login, password).await?;
-    Ok(HttpResponse::Ok().json(SignedInView { user: user.into(), tokens: tokens.into() }))
+    let (user, tokens) = api
+        .accounts
+        .login(client_address(&request), login, password)
+        .await?;
+    Ok(HttpResponse::Ok().json(SignedInView {
+        user: user.into(),
+        tokens: tokens.into(),
+    }))
 }
 
 /// Spends a refresh token for new tokens.
@@ -83,10 +89,14 @@ pub async fn refresh(
     body: JsonBody<RefreshRequest>,
 ) -> Result<HttpResponse, ApiError> {
     let mut faults = Faults::default();
-    let token = faults.required("refresh", body.0.refresh, |text| Ok::<_, AccountError>(text.to_owned()));
+    let token = faults.required("refresh", body.0.refresh, |text| {
+        Ok::<_, AccountError>(text.to_owned())
+    });
     let token = token.ok_or_else(|| faults.into_error())?;
     let tokens = api.accounts.refresh(client_address(&request), &token).await?;
-    Ok(HttpResponse::Ok().json(RefreshedView { tokens: tokens.into() }))
+    Ok(HttpResponse::Ok().json(RefreshedView {
+        tokens: tokens.into(),
+    }))
 }
 
 /// Ends the session that the token belongs to.
@@ -105,10 +115,13 @@ pub async fn jwks(api: web::Data<Api>) -> HttpResponse {
 fn credentials(api: &Api, body: LoginRequest) -> Result<(Login, Password), ApiError> {
     let mut faults = Faults::default();
     let email = faults.optional("email", body.email, EmailAddress::parse);
-    let phone = faults.optional("phone", body.phone, |text| PhoneNumber::parse(text, api.phone_check));
+    let phone = faults.optional("phone", body.phone, |text| {
+        PhoneNumber::parse(text, api.phone_check)
+    });
     // Not judged by today's rules: an old password may be shorter than they allow.
-    let password =
-        faults.required("password", body.password, |text| Ok::<_, AccountError>(Password::presented(text)));
+    let password = faults.required("password", body.password, |text| {
+        Ok::<_, AccountError>(Password::presented(text))
+    });
     let login = match (email, phone) {
         (Some(email), None) => Some(Login::Email(email)),
         (None, Some(phone)) => Some(Login::Phone(phone)),

@@ -81,8 +81,14 @@ pub async fn register(
     body: JsonBody<RegisterRequest>,
 ) -> Result<HttpResponse, ApiError> {
     let registration = registration(&api, body.0)?;
-    let (user, tokens) = api.accounts.register(client_address(&request), registration).await?;
-    Ok(HttpResponse::Created().json(SignedInView { user: user.into(), tokens: tokens.into() }))
+    let (user, tokens) = api
+        .accounts
+        .register(client_address(&request), registration)
+        .await?;
+    Ok(HttpResponse::Created().json(SignedInView {
+        user: user.into(),
+        tokens: tokens.into(),
+    }))
 }
 
 /// One's own account.
@@ -95,7 +101,9 @@ pub async fn me(api: web::Data<Api>, request: HttpRequest, bearer: Bearer) -> Re
 fn registration(api: &Api, body: RegisterRequest) -> Result<Registration, ApiError> {
     let mut faults = Faults::default();
     let email = faults.required("email", body.email, EmailAddress::parse);
-    let phone = faults.required("phone", body.phone, |text| PhoneNumber::parse(text, api.phone_check));
+    let phone = faults.required("phone", body.phone, |text| {
+        PhoneNumber::parse(text, api.phone_check)
+    });
     let first_name = faults.required("first_name", body.first_name, PersonName::parse);
     let last_name = faults.required("last_name", body.last_name, PersonName::parse);
     let password = faults.required("password", body.password, Password::parse);
@@ -114,7 +122,13 @@ fn registration(api: &Api, body: RegisterRequest) -> Result<Registration, ApiErr
     }
     match (faults.is_empty(), email, phone, first_name, last_name, password) {
         (true, Some(email), Some(phone), Some(first_name), Some(last_name), Some(password)) => {
-            Ok(Registration { email, phone, first_name, last_name, password })
+            Ok(Registration {
+                email,
+                phone,
+                first_name,
+                last_name,
+                password,
+            })
         }
         _ => Err(faults.into_error()),
     }

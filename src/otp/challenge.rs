@@ -40,8 +40,13 @@ pub struct Bounds {
 /// What one slot says of a code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SlotVerdict {
-    Right { challenge_id: Uuid, subject: Option<Uuid> },
-    Wrong { attempts_remaining: u8 },
+    Right {
+        challenge_id: Uuid,
+        subject: Option<Uuid>,
+    },
+    Wrong {
+        attempts_remaining: u8,
+    },
     Exceeded,
     /// Nothing here to judge by.
     Silent,
@@ -58,28 +63,46 @@ impl SlotState {
 
     /// Replaces the challenge, and keeps the failures.
     pub fn issue(&mut self, id: Uuid, digest: CodeDigest, subject: Option<Uuid>, expires: Millis) {
-        self.challenge = Some(Challenge { id, digest, subject, expires, attempts: 0, used: false });
+        self.challenge = Some(Challenge {
+            id,
+            digest,
+            subject,
+            expires,
+            attempts: 0,
+            used: false,
+        });
     }
 
     /// The challenge in force, if it is `id`'s or any will do.
     pub fn live(&self, id: Option<Uuid>, now: Millis) -> Option<&Challenge> {
-        self.challenge
-            .as_ref()
-            .filter(|challenge| !challenge.used && challenge.expires > now && id.is_none_or(|id| id == challenge.id))
+        self.challenge.as_ref().filter(|challenge| {
+            !challenge.used && challenge.expires > now && id.is_none_or(|id| id == challenge.id)
+        })
     }
 
     /// Judges a code by the challenge in force. The caller has seen to it that the slot isn't locked.
-    pub fn judge(&mut self, digest: &CodeDigest, id: Option<Uuid>, now: Millis, bounds: &Bounds) -> SlotVerdict {
+    pub fn judge(
+        &mut self,
+        digest: &CodeDigest,
+        id: Option<Uuid>,
+        now: Millis,
+        bounds: &Bounds,
+    ) -> SlotVerdict {
         if self.live(id, now).is_none() {
             return SlotVerdict::Silent;
         }
-        let Some(challenge) = &mut self.challenge else { return SlotVerdict::Silent };
+        let Some(challenge) = &mut self.challenge else {
+            return SlotVerdict::Silent;
+        };
         if challenge.attempts >= bounds.max_attempts {
             return SlotVerdict::Exceeded;
         }
         if challenge.digest == *digest {
             challenge.used = true;
-            return SlotVerdict::Right { challenge_id: challenge.id, subject: challenge.subject };
+            return SlotVerdict::Right {
+                challenge_id: challenge.id,
+                subject: challenge.subject,
+            };
         }
         challenge.attempts += 1;
         let attempts_remaining = bounds.max_attempts - challenge.attempts;
@@ -88,7 +111,11 @@ impl SlotState {
         }
         self.failures += 1;
         self.last_failure = now;
-        if attempts_remaining == 0 { SlotVerdict::Exceeded } else { SlotVerdict::Wrong { attempts_remaining } }
+        if attempts_remaining == 0 {
+            SlotVerdict::Exceeded
+        } else {
+            SlotVerdict::Wrong { attempts_remaining }
+        }
     }
 
     /// Makes a used challenge good again.
@@ -103,7 +130,10 @@ impl SlotState {
 
     /// Whether nothing in it matters any more.
     pub fn is_idle(&self, now: Millis, bounds: &Bounds) -> bool {
-        let over = self.challenge.as_ref().is_none_or(|challenge| challenge.expires <= now);
+        let over = self
+            .challenge
+            .as_ref()
+            .is_none_or(|challenge| challenge.expires <= now);
         over && (self.failures == 0 || self.last_failure + bounds.failure_window <= now)
     }
 }

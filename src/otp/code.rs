@@ -34,7 +34,10 @@ impl OtpCode {
         let mut head = [0; 8];
         head.copy_from_slice(&tag[..8]);
         let number = u64::from_be_bytes(head) % 10_u64.pow(u32::from(length));
-        Self(Zeroizing::new(format!("{number:0width$}", width = usize::from(length))))
+        Self(Zeroizing::new(format!(
+            "{number:0width$}",
+            width = usize::from(length)
+        )))
     }
 
     /// The code in clear, for the SMS.
@@ -58,7 +61,9 @@ pub struct CodeDigest([u8; 16]);
 impl CodeDigest {
     /// The digest of a code for a phone.
     pub fn of(keys: &SecretKeys, phone: &PhoneNumber, code: &OtpCode) -> Self {
-        let tag = keys.code_digest.tag(&[PURPOSE, phone.expose().as_bytes(), code.0.as_bytes()]);
+        let tag = keys
+            .code_digest
+            .tag(&[PURPOSE, phone.expose().as_bytes(), code.0.as_bytes()]);
         let mut digest = [0; 16];
         digest.copy_from_slice(&tag[..16]);
         Self(digest)
@@ -88,7 +93,10 @@ mod tests {
     use crate::{phone::PhoneCheck, secrets::Keyring};
 
     fn keys(byte: u8) -> SecretKeys {
-        Keyring::parse(&BASE64_STANDARD.encode([byte; 32])).unwrap().current().clone()
+        Keyring::parse(&BASE64_STANDARD.encode([byte; 32]))
+            .unwrap()
+            .current()
+            .clone()
     }
 
     #[test]
@@ -110,13 +118,25 @@ mod tests {
                 assert!(OtpCode::parse(code.expose(), length).is_some());
                 seen[usize::from(code.expose().as_bytes()[0] - b'0')] += 1;
             }
-            assert!(seen.iter().all(|&count| (120..300).contains(&count)), "{length}: {seen:?}");
+            assert!(
+                seen.iter().all(|&count| (120..300).contains(&count)),
+                "{length}: {seen:?}"
+            );
         }
     }
 
     #[test]
     fn only_ascii_digits_of_the_right_number_are_a_code() {
-        for text in ["12345", "1234567", "12345a", "１２３４５６", "١٢٣٤٥٦", "", "-12345", "1234 6"] {
+        for text in [
+            "12345",
+            "1234567",
+            "12345a",
+            "１２３４５６",
+            "١٢٣٤٥٦",
+            "",
+            "-12345",
+            "1234 6",
+        ] {
             assert!(OtpCode::parse(text, 6).is_none(), "{text}");
         }
         assert!(OtpCode::parse(" 123456 ", 6).is_some());
@@ -124,7 +144,8 @@ mod tests {
 
     #[test]
     fn a_digest_differs_by_phone_and_code() {
-        let [one, two] = ["+14152000001", "+14152000002"].map(|text| PhoneNumber::parse(text, PhoneCheck::E164).unwrap());
+        let [one, two] =
+            ["+14152000001", "+14152000002"].map(|text| PhoneNumber::parse(text, PhoneCheck::E164).unwrap());
         let [a, b] = ["123456", "123457"].map(|text| OtpCode::parse(text, 6).unwrap());
         let digest = CodeDigest::of(&keys(1), &one, &a);
         assert_eq!(digest, CodeDigest::of(&keys(1), &one, &a));

@@ -46,8 +46,19 @@ struct State {
 
 impl MemoryChallenges {
     /// An empty store, whose riders are counted in `counters`. `lease` is how long a taken-over delivery is its taker's.
-    pub fn new(counters: Arc<MemoryCounters>, rules: OtpRules, lease: Duration, clock: Arc<dyn Clock>) -> Self {
-        Self { state: Mutex::default(), counters, rules, lease, clock }
+    pub fn new(
+        counters: Arc<MemoryCounters>,
+        rules: OtpRules,
+        lease: Duration,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            state: Mutex::default(),
+            counters,
+            rules,
+            lease,
+            clock,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -76,7 +87,9 @@ impl State {
 
     /// The challenge that an entry would deliver, if it is still the one in force.
     fn is_current(&self, entry: &OutboxEntry, now: i64) -> bool {
-        let Some(slot) = Slot::decode(&entry.slot) else { return false };
+        let Some(slot) = Slot::decode(&entry.slot) else {
+            return false;
+        };
         self.slots
             .get(&(entry.phone_digest, slot))
             .is_some_and(|slot| slot.live(Some(entry.challenge_id), now).is_some())
@@ -92,23 +105,44 @@ impl ChallengeStore for MemoryChallenges {
         if state.slots.len() >= MAX_PHONES {
             return Err(Unavailable::full(Part::Redis));
         }
-        let refuse = |outcome| Ok(Issued { outcome, riders: Vec::new() });
+        let refuse = |outcome| {
+            Ok(Issued {
+                outcome,
+                riders: Vec::new(),
+            })
+        };
         let key = (issue.phone, issue.slot);
-        let locked = state.slots.get(&key).map_or(0, |slot| slot.lock_wait(now, &bounds));
+        let locked = state
+            .slots
+            .get(&key)
+            .map_or(0, |slot| slot.lock_wait(now, &bounds));
         if locked > 0 {
-            return refuse(IssueOutcome::Locked { wait: micros(locked * 1000) });
+            return refuse(IssueOutcome::Locked {
+                wait: micros(locked * 1000),
+            });
         }
         let free_at = state.free_at.get(&issue.phone).copied().unwrap_or_default();
         if free_at > now {
-            return refuse(IssueOutcome::Cooldown { wait: micros((free_at - now) * 1000) });
+            return refuse(IssueOutcome::Cooldown {
+                wait: micros((free_at - now) * 1000),
+            });
         }
         let riders = self.counters.check_now(issue.riders)?;
         if refuses(issue.riders, &riders) {
-            return Ok(Issued { outcome: IssueOutcome::Limited, riders });
+            return Ok(Issued {
+                outcome: IssueOutcome::Limited,
+                riders,
+            });
         }
         let expires = now + millis(self.rules.ttl);
-        state.free_at.insert(issue.phone, now + millis(self.rules.resend_cooldown));
-        state.slots.entry(key).or_default().issue(issue.challenge_id, issue.digest, issue.subject, expires);
+        state
+            .free_at
+            .insert(issue.phone, now + millis(self.rules.resend_cooldown));
+        state
+            .slots
+            .entry(key)
+            .or_default()
+            .issue(issue.challenge_id, issue.digest, issue.subject, expires);
         let entry = issue.deliver.map(|delivery| OutboxEntry {
             challenge_id: issue.challenge_id,
             user_id: delivery.user_id,
@@ -118,9 +152,14 @@ impl ChallengeStore for MemoryChallenges {
             expires_at_ms: expires,
         });
         if let (Some(entry), Some(delivery)) = (&entry, issue.deliver) {
-            state.outbox.insert(entry.challenge_id, (entry.clone(), now + millis(delivery.lease)));
+            state
+                .outbox
+                .insert(entry.challenge_id, (entry.clone(), now + millis(delivery.lease)));
         }
-        Ok(Issued { outcome: IssueOutcome::Written { entry }, riders })
+        Ok(Issued {
+            outcome: IssueOutcome::Written { entry },
+            riders,
+        })
     }
 
     async fn judge(&self, attempt: &Attempt<'_>) -> Result<Judged, Unavailable> {
@@ -128,12 +167,17 @@ impl ChallengeStore for MemoryChallenges {
         let mut state = self.lock();
         let riders = self.counters.check_now(attempt.riders)?;
         if refuses(attempt.riders, &riders) {
-            return Ok(Judged { verdict: Verdict::Limited, riders });
+            return Ok(Judged {
+                verdict: Verdict::Limited,
+                riders,
+            });
         }
         let mut longest_lock = 0;
         let mut verdict = None;
         for &slot in attempt.slots {
-            let Some(slot_state) = state.slots.get_mut(&(attempt.phone, slot)) else { continue };
+            let Some(slot_state) = state.slots.get_mut(&(attempt.phone, slot)) else {
+                continue;
+            };
             let locked = slot_state.lock_wait(now, &bounds);
             longest_lock = longest_lock.max(locked);
             if locked > 0 {
@@ -143,15 +187,23 @@ impl ChallengeStore for MemoryChallenges {
                 SlotVerdict::Silent => continue,
                 SlotVerdict::Wrong { attempts_remaining } => Some(Verdict::Wrong { attempts_remaining }),
                 SlotVerdict::Exceeded => Some(Verdict::Exceeded),
-                SlotVerdict::Right { challenge_id, subject } => {
-                    Some(Verdict::Right(Proof { phone: attempt.phone, slot, challenge_id, subject }))
-                }
+                SlotVerdict::Right {
+                    challenge_id,
+                    subject,
+                } => Some(Verdict::Right(Proof {
+                    phone: attempt.phone,
+                    slot,
+                    challenge_id,
+                    subject,
+                })),
             };
             break;
         }
         let verdict = verdict.unwrap_or(match longest_lock {
             0 => Verdict::Expired,
-            wait => Verdict::Locked { wait: micros(wait * 1000) },
+            wait => Verdict::Locked {
+                wait: micros(wait * 1000),
+            },
         });
         Ok(Judged { verdict, riders })
     }
@@ -200,10 +252,15 @@ impl Outbox for MemoryChallenges {
     async fn take_over(&self, limit: usize) -> Result<Vec<OutboxEntry>, Unavailable> {
         let now = self.clock.now_ms();
         let mut state = self.lock();
-        let overdue = state.outbox.values().filter(|(_, lease)| *lease <= now).map(|(entry, _)| entry.clone());
+        let overdue = state
+            .outbox
+            .values()
+            .filter(|(_, lease)| *lease <= now)
+            .map(|(entry, _)| entry.clone());
         let overdue: Vec<_> = overdue.take(limit).collect();
-        let (current, stale): (Vec<_>, Vec<_>) =
-            overdue.into_iter().partition(|entry| state.is_current(entry, now));
+        let (current, stale): (Vec<_>, Vec<_>) = overdue
+            .into_iter()
+            .partition(|entry| state.is_current(entry, now));
         for entry in stale {
             state.outbox.remove(&entry.challenge_id);
         }

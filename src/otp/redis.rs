@@ -14,7 +14,10 @@ use std::{
 use ::redis::{FromRedisValue, ParsingError, Script, ScriptInvocation, Value};
 use async_trait::async_trait;
 
-use super::store::{Attempt, ChallengeStore, Issue, IssueOutcome, Issued, Judged, OtpRules, Proof, Verdict, decode_id, encode_id};
+use super::store::{
+    Attempt, ChallengeStore, Issue, IssueOutcome, Issued, Judged, OtpRules, Proof, Verdict, decode_id,
+    encode_id,
+};
 use crate::{
     limits::{self, Counter},
     phone::PhoneDigest,
@@ -26,7 +29,11 @@ use crate::{
 macro_rules! script {
     ($file:literal) => {
         LazyLock::new(|| {
-            Script::new(concat!(include_str!("../limits/gcra.lua"), include_str!("slot.lua"), include_str!($file)))
+            Script::new(concat!(
+                include_str!("../limits/gcra.lua"),
+                include_str!("slot.lua"),
+                include_str!($file)
+            ))
         })
     };
 }
@@ -52,7 +59,13 @@ impl RedisChallenges {
     /// A store behind `link`. `lease` is how long a taken-over delivery is its taker's; `clock_offset` (milliseconds)
     /// moves the store's clock in tests.
     pub fn new(link: Arc<RedisLink>, rules: OtpRules, lease: Duration, clock_offset: Arc<AtomicI64>) -> Self {
-        Self { link, rules, lease, clock_offset, next_partition: AtomicU8::new(0) }
+        Self {
+            link,
+            rules,
+            lease,
+            clock_offset,
+            next_partition: AtomicU8::new(0),
+        }
     }
 
     fn offset(&self) -> i64 {
@@ -60,7 +73,10 @@ impl RedisChallenges {
     }
 
     fn slot_key(&self, phone: PhoneDigest, slot: &str) -> String {
-        self.link.key(phone.partition(PARTITIONS), &format!("o:{}:{slot}", phone.encode()))
+        self.link.key(
+            phone.partition(PARTITIONS),
+            &format!("o:{}:{slot}", phone.encode()),
+        )
     }
 
     fn outbox_key(&self, partition: u8) -> String {
@@ -70,7 +86,10 @@ impl RedisChallenges {
     fn ride(&self, invocation: &mut ScriptInvocation<'_>, phone: PhoneDigest, riders: &[Counter]) {
         for rider in riders {
             invocation.key(self.link.key(phone.partition(PARTITIONS), &rider.key));
-            invocation.arg(rider.emission_us).arg(rider.burst).arg(u8::from(rider.enforce));
+            invocation
+                .arg(rider.emission_us)
+                .arg(rider.burst)
+                .arg(u8::from(rider.enforce));
         }
     }
 }
@@ -82,7 +101,11 @@ impl ChallengeStore for RedisChallenges {
         let slot = issue.slot.encode();
         let member = issue.deliver.map(|delivery| {
             let (challenge, user) = (encode_id(issue.challenge_id), encode_id(delivery.user_id));
-            format!("{challenge}|{user}|{}|{slot}|{}|", issue.phone.encode(), delivery.key_id)
+            format!(
+                "{challenge}|{user}|{}|{slot}|{}|",
+                issue.phone.encode(),
+                delivery.key_id
+            )
         });
         let lease = issue.deliver.map_or(Duration::ZERO, |delivery| delivery.lease);
         let (outcome, number, riders): (String, i64, Riders) = self
@@ -117,16 +140,30 @@ impl ChallengeStore for RedisChallenges {
                 });
                 IssueOutcome::Written { entry }
             }
-            "cooldown" => IssueOutcome::Cooldown { wait: from_millis(number) },
-            "locked" => IssueOutcome::Locked { wait: from_millis(number) },
+            "cooldown" => IssueOutcome::Cooldown {
+                wait: from_millis(number),
+            },
+            "locked" => IssueOutcome::Locked {
+                wait: from_millis(number),
+            },
             "limited" => IssueOutcome::Limited,
             _ => return Err(unknown_answer()),
         };
-        Ok(Issued { outcome, riders: riders.0 })
+        Ok(Issued {
+            outcome,
+            riders: riders.0,
+        })
     }
 
     async fn judge(&self, attempt: &Attempt<'_>) -> Result<Judged, Unavailable> {
-        let (verdict, number, riders, index, challenge, subject): (String, i64, Riders, usize, String, String) = self
+        let (verdict, number, riders, index, challenge, subject): (
+            String,
+            i64,
+            Riders,
+            usize,
+            String,
+            String,
+        ) = self
             .link
             .eval(&JUDGE, |script| {
                 for slot in attempt.slots {
@@ -145,20 +182,34 @@ impl ChallengeStore for RedisChallenges {
             .await?;
         let verdict = match verdict.as_str() {
             "right" => {
-                let slot = index.checked_sub(1).and_then(|index| attempt.slots.get(index).copied());
+                let slot = index
+                    .checked_sub(1)
+                    .and_then(|index| attempt.slots.get(index).copied());
                 let (Some(slot), Some(challenge_id)) = (slot, decode_id(&challenge)) else {
                     return Err(unknown_answer());
                 };
-                Verdict::Right(Proof { phone: attempt.phone, slot, challenge_id, subject: decode_id(&subject) })
+                Verdict::Right(Proof {
+                    phone: attempt.phone,
+                    slot,
+                    challenge_id,
+                    subject: decode_id(&subject),
+                })
             }
-            "wrong" => Verdict::Wrong { attempts_remaining: u8::try_from(number).unwrap_or_default() },
+            "wrong" => Verdict::Wrong {
+                attempts_remaining: u8::try_from(number).unwrap_or_default(),
+            },
             "exceeded" => Verdict::Exceeded,
             "expired" => Verdict::Expired,
-            "locked" => Verdict::Locked { wait: from_millis(number) },
+            "locked" => Verdict::Locked {
+                wait: from_millis(number),
+            },
             "limited" => Verdict::Limited,
             _ => return Err(unknown_answer()),
         };
-        Ok(Judged { verdict, riders: riders.0 })
+        Ok(Judged {
+            verdict,
+            riders: riders.0,
+        })
     }
 
     async fn reinstate(&self, proof: &Proof) -> Result<(), Unavailable> {
@@ -205,7 +256,13 @@ impl Outbox for RedisChallenges {
     async fn hand_back(&self, entry: &OutboxEntry) -> Result<(), Unavailable> {
         let mut pipeline = ::redis::pipe();
         let outbox = self.outbox_key(entry.phone_digest.partition(PARTITIONS));
-        pipeline.cmd("ZADD").arg(outbox).arg("XX").arg(0).arg(member(entry)).ignore();
+        pipeline
+            .cmd("ZADD")
+            .arg(outbox)
+            .arg("XX")
+            .arg(0)
+            .arg(member(entry))
+            .ignore();
         self.link.pipeline(&pipeline).await
     }
 
@@ -240,8 +297,12 @@ impl FromRedisValue for Riders {
     fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
         let numbers = Vec::<i64>::from_redis_value(value)?;
         let verdict = |pair: &[i64]| match pair {
-            [1, remaining] => limits::Verdict::Admitted { remaining: u32::try_from(*remaining).unwrap_or(u32::MAX) },
-            [_, retry_after_us] => limits::Verdict::Refused { retry_after_us: *retry_after_us },
+            [1, remaining] => limits::Verdict::Admitted {
+                remaining: u32::try_from(*remaining).unwrap_or(u32::MAX),
+            },
+            [_, retry_after_us] => limits::Verdict::Refused {
+                retry_after_us: *retry_after_us,
+            },
             _ => limits::Verdict::Refused { retry_after_us: 0 },
         };
         Ok(Self(numbers.chunks(2).map(verdict).collect()))
@@ -250,8 +311,16 @@ impl FromRedisValue for Riders {
 
 fn member(entry: &OutboxEntry) -> String {
     let (challenge, user) = (encode_id(entry.challenge_id), encode_id(entry.user_id));
-    let OutboxEntry { slot, key_id, expires_at_ms, .. } = entry;
-    format!("{challenge}|{user}|{}|{slot}|{key_id}|{expires_at_ms}", entry.phone_digest.encode())
+    let OutboxEntry {
+        slot,
+        key_id,
+        expires_at_ms,
+        ..
+    } = entry;
+    format!(
+        "{challenge}|{user}|{}|{slot}|{key_id}|{expires_at_ms}",
+        entry.phone_digest.encode()
+    )
 }
 
 fn parse_member(member: &str) -> Option<OutboxEntry> {

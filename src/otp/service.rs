@@ -8,9 +8,7 @@ use uuid::Uuid;
 
 use super::{
     code::{CodeDigest, OtpCode},
-    store::{
-        Attempt, ChallengeStore, Delivery, Issue, IssueOutcome, OtpRules, Proof, Slot, Verdict,
-    },
+    store::{Attempt, ChallengeStore, Delivery, Issue, IssueOutcome, OtpRules, Proof, Slot, Verdict},
 };
 use crate::{
     accounts::{AccountStore, Claimant, Claims, User, Verification},
@@ -99,7 +97,10 @@ impl Otp {
         let place = self.queue.reserve()?;
         let keys = self.keyring.current();
         let digest = PhoneDigest::of(phone, &keys.phone);
-        let admission = self.limiter.admit(Operation::OtpSend, &subject(caller, phone, digest)).await?;
+        let admission = self
+            .limiter
+            .admit(Operation::OtpSend, &subject(caller, phone, digest))
+            .await?;
         let claims = self.accounts.claims(phone).await?;
         let recipient = recipient(caller, phone, &claims);
 
@@ -109,14 +110,21 @@ impl Otp {
             .challenges
             .issue(&Issue {
                 phone: digest,
-                slot: caller.user.as_ref().map_or(Slot::Public, |user| Slot::User(user.id)),
+                slot: caller
+                    .user
+                    .as_ref()
+                    .map_or(Slot::Public, |user| Slot::User(user.id)),
                 challenge_id,
                 digest: match recipient {
                     Some(_) => CodeDigest::of(keys, phone, &code),
                     None => CodeDigest::unmatchable(self.entropy.bytes()),
                 },
                 subject: claims.sole_claimant,
-                deliver: recipient.map(|user_id| Delivery { user_id, key_id: &keys.id, lease: self.lease }),
+                deliver: recipient.map(|user_id| Delivery {
+                    user_id,
+                    key_id: &keys.id,
+                    lease: self.lease,
+                }),
                 riders: &counters(&admission),
             })
             .await?;
@@ -130,9 +138,22 @@ impl Otp {
         metrics::counter!("ringback_otp_issued_total", "kind" => if entry.is_some() { "sms" } else { "decoy" })
             .increment(1);
         if let Some(entry) = entry {
-            self.queue.submit(place, SmsJob { entry, recipient: Recipient { phone: phone.clone(), code: SmsCode::new(code.expose()) } });
+            self.queue.submit(
+                place,
+                SmsJob {
+                    entry,
+                    recipient: Recipient {
+                        phone: phone.clone(),
+                        code: SmsCode::new(code.expose()),
+                    },
+                },
+            );
         }
-        Ok(Sent { challenge_id, expires_in: self.rules.ttl, resend_after: self.rules.resend_cooldown })
+        Ok(Sent {
+            challenge_id,
+            expires_in: self.rules.ttl,
+            resend_after: self.rules.resend_cooldown,
+        })
     }
 
     /// Judges a code, and marks the phone verified on the account it belongs to.
@@ -162,7 +183,10 @@ impl Otp {
         challenge_id: Option<Uuid>,
     ) -> Result<(), OtpError> {
         let digest = PhoneDigest::of(phone, &self.keyring.current().phone);
-        let admission = self.limiter.admit(Operation::OtpVerify, &subject(caller, phone, digest)).await?;
+        let admission = self
+            .limiter
+            .admit(Operation::OtpVerify, &subject(caller, phone, digest))
+            .await?;
         let proof = match self.judge(caller, phone, code, challenge_id, admission).await? {
             Verdict::Right(proof) => proof,
             Verdict::Wrong { attempts_remaining } => return Err(OtpError::Wrong { attempts_remaining }),
@@ -171,7 +195,10 @@ impl Otp {
             Verdict::Locked { wait } => return Err(OtpError::Limited(self.locked(wait))),
             Verdict::Limited => return Err(refused_by(None)),
         };
-        let claimant = caller.user.as_ref().map_or(Claimant::Anyone, |user| Claimant::User(user.id));
+        let claimant = caller
+            .user
+            .as_ref()
+            .map_or(Claimant::Anyone, |user| Claimant::User(user.id));
         let (this, phone) = (self.clone(), phone.clone());
         // On a task of its own: a client that hangs up must not leave a used code without its effect.
         match tokio::spawn(async move { this.mark(&phone, &claimant, &proof).await }).await {
@@ -225,7 +252,11 @@ impl Otp {
         match self.accounts.verify_phone(phone, claimant, now).await {
             Ok(Verification::Verified(_)) => Ok(()),
             // The UPDATE of an earlier try that was answered 503 did take effect.
-            Ok(Verification::AlreadyVerified(id)) if *claimant == Claimant::User(id) || proof.subject == Some(id) => Ok(()),
+            Ok(Verification::AlreadyVerified(id))
+                if *claimant == Claimant::User(id) || proof.subject == Some(id) =>
+            {
+                Ok(())
+            }
             Ok(Verification::AlreadyVerified(_) | Verification::Taken) => Err(OtpError::PhoneTaken),
             Ok(Verification::NoClaim) => Err(OtpError::Expired),
             Ok(Verification::Ambiguous) => {
@@ -246,13 +277,25 @@ impl Otp {
     }
 
     fn locked(&self, wait: Duration) -> Refusal {
-        own_rule("otp-max-failures", wait, self.rules.max_failures, self.rules.failure_window)
+        own_rule(
+            "otp-max-failures",
+            wait,
+            self.rules.max_failures,
+            self.rules.failure_window,
+        )
     }
 }
 
 /// What the OTP rules themselves refuse, told like a rule of the limits file.
 fn own_rule(rule: &str, retry_after: Duration, quota: u32, per: Duration) -> Refusal {
-    Refusal { rule: rule.into(), scope: Scope::Cluster, retry_after, quota, per, burst: quota }
+    Refusal {
+        rule: rule.into(),
+        scope: Scope::Cluster,
+        retry_after,
+        quota,
+        per,
+        burst: quota,
+    }
 }
 
 /// The dispatcher's way back from an outbox entry, which holds neither phone nor code, to what is sent.
@@ -265,13 +308,20 @@ pub struct Recipients {
 #[async_trait]
 impl CodeBook for Recipients {
     async fn recipient(&self, entry: &OutboxEntry) -> Result<Option<Recipient>, Unavailable> {
-        let Some(keys) = self.keyring.find(&entry.key_id) else { return Ok(None) };
-        let Some(phone) = self.accounts.phone_of(entry.user_id).await? else { return Ok(None) };
+        let Some(keys) = self.keyring.find(&entry.key_id) else {
+            return Ok(None);
+        };
+        let Some(phone) = self.accounts.phone_of(entry.user_id).await? else {
+            return Ok(None);
+        };
         if PhoneDigest::of(&phone, &keys.phone) != entry.phone_digest {
             return Ok(None);
         }
         let code = OtpCode::derive(&keys.code, entry.challenge_id, self.code_length);
-        Ok(Some(Recipient { phone, code: SmsCode::new(code.expose()) }))
+        Ok(Some(Recipient {
+            phone,
+            code: SmsCode::new(code.expose()),
+        }))
     }
 }
 
@@ -287,11 +337,17 @@ fn recipient(caller: &Caller, phone: &PhoneNumber, claims: &Claims) -> Option<Uu
 }
 
 fn subject(caller: &Caller, phone: &PhoneNumber, digest: PhoneDigest) -> Subject {
-    Subject::new(caller.ip).with_phone(phone.clone(), digest).with_user(caller.user.as_ref().map(|user| user.id))
+    Subject::new(caller.ip)
+        .with_phone(phone.clone(), digest)
+        .with_user(caller.user.as_ref().map(|user| user.id))
 }
 
 fn counters(admission: &Admission) -> Vec<Counter> {
-    admission.riders.iter().map(|rider| rider.counter.clone()).collect()
+    admission
+        .riders
+        .iter()
+        .map(|rider| rider.counter.clone())
+        .collect()
 }
 
 /// The store refused for a rider; which one, the limiter told.

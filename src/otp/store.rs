@@ -55,7 +55,11 @@ impl Slot {
 
     /// Takes back a name that [`Slot::encode`] gave.
     pub fn decode(name: &str) -> Option<Self> {
-        if name == "p" { Some(Self::Public) } else { decode_id(name).map(Self::User) }
+        if name == "p" {
+            Some(Self::Public)
+        } else {
+            decode_id(name).map(Self::User)
+        }
     }
 }
 

@@ -77,9 +77,20 @@ impl AccessTokens {
         validation.set_issuer(&[&issuer]);
         validation.set_audience(&[&audience]);
         validation.validate_exp = false; // judged against the clock that is passed in
-        let keys = keyring.all().iter().map(|keys| SigningKey::from_seed(&keys.signing_seed)).collect();
+        let keys = keyring
+            .all()
+            .iter()
+            .map(|keys| SigningKey::from_seed(&keys.signing_seed))
+            .collect();
         let checked = Cache::builder().max_capacity(cache).time_to_live(ttl).build();
-        Self { issuer, audience, ttl, keys, validation, checked }
+        Self {
+            issuer,
+            audience,
+            ttl,
+            keys,
+            validation,
+            checked,
+        }
     }
 
     /// How long a new token lives.
@@ -105,7 +116,9 @@ impl AccessTokens {
         };
         match jsonwebtoken::encode(&header, &claims, &key.encoding) {
             Ok(token) => token,
-            Err(error) => unreachable!("claims of plain fields are signed with a key that was made for it: {error}"),
+            Err(error) => {
+                unreachable!("claims of plain fields are signed with a key that was made for it: {error}")
+            }
         }
     }
 
@@ -151,7 +164,11 @@ impl AccessTokens {
     fn check_signature(&self, token: &str) -> Result<AccessClaims, TokenError> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Invalid)?;
         let kid = header.kid.as_deref().ok_or(TokenError::Invalid)?;
-        let key = self.keys.iter().find(|key| key.id == kid).ok_or(TokenError::Invalid)?;
+        let key = self
+            .keys
+            .iter()
+            .find(|key| key.id == kid)
+            .ok_or(TokenError::Invalid)?;
         if !header.typ.is_some_and(|typ| typ.eq_ignore_ascii_case(TYPE)) {
             return Err(TokenError::Invalid);
         }
@@ -164,7 +181,9 @@ impl AccessTokens {
 impl SigningKey {
     fn from_seed(seed: &[u8; 32]) -> Self {
         // PKCS #8 (RFC 8410 section 7): a fixed head, then the seed.
-        const HEAD: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
+        const HEAD: [u8; 16] = [
+            0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20,
+        ];
         let public = match Ed25519KeyPair::from_seed_unchecked(seed) {
             Ok(pair) => {
                 let mut public = [0; 32];
@@ -194,9 +213,18 @@ mod tests {
     const TTL: Duration = Duration::from_secs(900);
 
     fn tokens(secrets: &[u8], audience: &str) -> AccessTokens {
-        let secrets: Vec<_> = secrets.iter().map(|&byte| BASE64_STANDARD.encode([byte; 32])).collect();
+        let secrets: Vec<_> = secrets
+            .iter()
+            .map(|&byte| BASE64_STANDARD.encode([byte; 32]))
+            .collect();
         let keyring = Keyring::parse(&secrets.join(",")).unwrap();
-        AccessTokens::new(&keyring, "https://id.example.com".to_owned(), audience.to_owned(), TTL, 100)
+        AccessTokens::new(
+            &keyring,
+            "https://id.example.com".to_owned(),
+            audience.to_owned(),
+            TTL,
+            100,
+        )
     }
 
     fn at(seconds: i64) -> DateTime<Utc> {
@@ -216,22 +244,37 @@ mod tests {
             assert_eq!(tokens.check(&token, at(0)).unwrap().sub, Uuid::from_u128(1));
             assert!(tokens.check(&token, at(899)).is_ok());
             assert_eq!(tokens.check(&token, at(900)), Err(TokenError::Expired));
-            assert_eq!(tokens.check(&token, at(-61)), Err(TokenError::Invalid), "from the future");
+            assert_eq!(
+                tokens.check(&token, at(-61)),
+                Err(TokenError::Invalid),
+                "from the future"
+            );
         }
     }
 
     #[test]
     fn a_foreign_token_is_refused() {
         let tokens = tokens(&[1], "app");
-        assert_eq!(tokens.check(&sign(&super::tests::tokens(&[2], "app")), at(0)), Err(TokenError::Invalid), "key");
-        assert_eq!(tokens.check(&sign(&super::tests::tokens(&[1], "other")), at(0)), Err(TokenError::Invalid), "audience");
+        assert_eq!(
+            tokens.check(&sign(&super::tests::tokens(&[2], "app")), at(0)),
+            Err(TokenError::Invalid),
+            "key"
+        );
+        assert_eq!(
+            tokens.check(&sign(&super::tests::tokens(&[1], "other")), at(0)),
+            Err(TokenError::Invalid),
+            "audience"
+        );
         let token = sign(&tokens);
         let (signed, signature) = token.rsplit_once('.').unwrap();
         let (head, claims) = signed.split_once('.').unwrap();
         let forge = |from: &str, to: &str| {
             let json = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(head).unwrap()).unwrap();
             assert!(json.contains(from), "{json}");
-            format!("{}.{claims}.{signature}", BASE64_URL_SAFE_NO_PAD.encode(json.replace(from, to)))
+            format!(
+                "{}.{claims}.{signature}",
+                BASE64_URL_SAFE_NO_PAD.encode(json.replace(from, to))
+            )
         };
         for forged in [
             forge("EdDSA", "HS256"),

@@ -63,12 +63,20 @@ impl RefreshTokens {
     fn make_under(key: &MacKey, session: Uuid, generation: u32) -> RefreshToken {
         let tag = tag(key, session, generation);
         let bytes = [session.as_bytes().as_slice(), &generation.to_be_bytes(), &tag].concat();
-        RefreshToken { session, generation, text: Zeroizing::new(BASE64_URL_SAFE_NO_PAD.encode(bytes)) }
+        RefreshToken {
+            session,
+            generation,
+            text: Zeroizing::new(BASE64_URL_SAFE_NO_PAD.encode(bytes)),
+        }
     }
 
     /// The token of a generation whose hash is known, under whichever secret made it.
     pub fn make_again(&self, session: Uuid, generation: u32, hash: &[u8; 32]) -> Option<RefreshToken> {
-        let made = self.0.all().iter().map(|keys| Self::make_under(&keys.refresh, session, generation));
+        let made = self
+            .0
+            .all()
+            .iter()
+            .map(|keys| Self::make_under(&keys.refresh, session, generation));
         made.into_iter().find(|token| token.hash() == *hash)
     }
 
@@ -82,9 +90,16 @@ impl RefreshTokens {
         let (generation, shown) = rest.split_at_checked(4)?;
         let session = Uuid::from_slice(session).ok()?;
         let generation = u32::from_be_bytes(generation.try_into().ok()?);
-        let made_here =
-            self.0.all().iter().any(|keys| tag(&keys.refresh, session, generation).ct_eq(shown).into());
-        made_here.then(|| RefreshToken { session, generation, text: Zeroizing::new(text.to_owned()) })
+        let made_here = self
+            .0
+            .all()
+            .iter()
+            .any(|keys| tag(&keys.refresh, session, generation).ct_eq(shown).into());
+        made_here.then(|| RefreshToken {
+            session,
+            generation,
+            text: Zeroizing::new(text.to_owned()),
+        })
     }
 }
 
@@ -99,7 +114,10 @@ mod tests {
     use super::*;
 
     fn tokens(secrets: &[u8]) -> RefreshTokens {
-        let secrets: Vec<_> = secrets.iter().map(|&byte| BASE64_STANDARD.encode([byte; 32])).collect();
+        let secrets: Vec<_> = secrets
+            .iter()
+            .map(|&byte| BASE64_STANDARD.encode([byte; 32]))
+            .collect();
         RefreshTokens::new(Arc::new(Keyring::parse(&secrets.join(",")).unwrap()))
     }
 

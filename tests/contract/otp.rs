@@ -15,8 +15,8 @@ use ringback::{
     entropy::{Entropy, SystemEntropy},
     limits::{self, Counter, MemoryCounters},
     otp::{
-        Attempt, ChallengeStore, CodeDigest, Delivery, Issue, IssueOutcome, MemoryChallenges, OtpRules, Proof,
-        RedisChallenges, Slot, Verdict,
+        Attempt, ChallengeStore, CodeDigest, Delivery, Issue, IssueOutcome, MemoryChallenges, OtpRules,
+        Proof, RedisChallenges, Slot, Verdict,
     },
     phone::PhoneDigest,
     redis::{RedisLink, RedisOptions},
@@ -64,9 +64,18 @@ fn random_phone() -> PhoneDigest {
 pub async fn memory() -> World {
     let clock = ShiftedClock::new(Arc::new(SystemClock));
     let counters = Arc::new(MemoryCounters::new(Arc::new(clock.clone()), 1000));
-    let store = Arc::new(MemoryChallenges::new(counters, rules(), LEASE, Arc::new(clock.clone())));
+    let store = Arc::new(MemoryChallenges::new(
+        counters,
+        rules(),
+        LEASE,
+        Arc::new(clock.clone()),
+    ));
     let advance = move |by: Duration| clock.advance(TimeDelta::from_std(by).unwrap());
-    World { store, advance: Arc::new(advance), phone: random_phone() }
+    World {
+        store,
+        advance: Arc::new(advance),
+        phone: random_phone(),
+    }
 }
 
 pub async fn redis() -> World {
@@ -94,7 +103,11 @@ fn on_redis(url: &str) -> World {
     let advance = move |by: Duration| {
         offset.fetch_add(by.as_millis() as i64, Ordering::SeqCst);
     };
-    World { store, advance: Arc::new(advance), phone: random_phone() }
+    World {
+        store,
+        advance: Arc::new(advance),
+        phone: random_phone(),
+    }
 }
 
 impl World {
@@ -111,7 +124,11 @@ impl World {
             challenge_id,
             digest: CodeDigest::unmatchable(RIGHT),
             subject: Some(user_id),
-            deliver: Some(Delivery { user_id, key_id: "key", lease: LEASE }),
+            deliver: Some(Delivery {
+                user_id,
+                key_id: "key",
+                lease: LEASE,
+            }),
             riders,
         };
         (challenge_id, self.store.issue(&issue).await.unwrap().outcome)
@@ -126,7 +143,13 @@ impl World {
 
     async fn judge_in(&self, slots: &[Slot], id: Option<Uuid>, digest: [u8; 16]) -> Verdict {
         let digest = CodeDigest::unmatchable(digest);
-        let attempt = Attempt { phone: self.phone, slots, challenge_id: id, digest, riders: &[] };
+        let attempt = Attempt {
+            phone: self.phone,
+            slots,
+            challenge_id: id,
+            digest,
+            riders: &[],
+        };
         self.store.judge(&attempt).await.unwrap().verdict
     }
 

@@ -1,0 +1,386 @@
+//! A running service for a test: its own port, its own database, its own time, and the SMS that it sent.
+
+mod answer;
+mod provider;
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use chrono::TimeDelta;
+use ringback::{
+    clock::{ShiftedClock, SystemClock},
+    entropy::{Entropy, SystemEntropy},
+    settings::Settings,
+    startup::{self, Running, World},
+};
+use serde_json::{Value, json};
+use sqlx::{Connection, Executor};
+
+pub use answer::Answer;
+pub use provider::{Call, Provider};
+
+/// What a service under test stands on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backends {
+    /// SQLite, this process's memory and the inbox: what a newcomer runs.
+    Embedded,
+    /// PostgreSQL, Redis and a provider over HTTP: what production runs.
+    Servers,
+}
+
+/// Makes two tests of each function: on the embedded parts, and on real servers.
+macro_rules! on_both {
+    ($($(#[$meta:meta])* async fn $name:ident($app:ident) $body:block)*) => {
+        mod suite {
+            use super::*;
+            $($(#[$meta])* pub async fn $name($app: TestApp) $body)*
+        }
+        mod embedded {
+            $(#[actix_web::test] async fn $name() {
+                super::suite::$name(crate::support::TestApp::start(crate::support::Backends::Embedded).await).await;
+            })*
+        }
+        mod servers {
+            $(#[actix_web::test] async fn $name() {
+                super::suite::$name(crate::support::TestApp::start(crate::support::Backends::Servers).await).await;
+            })*
+        }
+    };
+}
+pub(crate) use on_both;
+
+/// A variable that names a test server.
+pub fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("set {name}, or run scripts/test"))
+}
+
+/// A service under test; it ends with the test.
+pub struct TestApp {
+    pub address: String,
+    pub ops: String,
+    pub client: reqwest::Client,
+    pub provider: Option<Arc<Provider>>,
+    pub running: Option<Running>,
+    pub folder: Arc<Folder>,
+    environment: BTreeMap<String, String>,
+    clock: ShiftedClock,
+    redis_clock: Arc<AtomicI64>,
+}
+
+/// A temporary folder, removed with the last service that uses it.
+pub struct Folder(pub std::path::PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// An account that a test made, and its tokens.
+#[derive(Debug, Clone)]
+pub struct Account {
+    pub email: String,
+    pub phone: String,
+    pub id: String,
+    pub access: String,
+    pub refresh: String,
+}
+
+pub const PASSWORD: &str = "securepass123";
+
+impl TestApp {
+    /// With the settings of the contract, no rate limits, and cheap password hashes.
+    pub async fn start(backends: Backends) -> Self {
+        Self::start_with(backends, &[]).await
+    }
+
+    /// The same with further environment variables.
+    pub async fn start_with(backends: Backends, variables: &[(&str, &str)]) -> Self {
+        let name = (&SystemEntropy as &dyn Entropy).uuid().simple().to_string();
+        let folder = std::env::temp_dir().join(format!("ringback-test-{name}"));
+        std::fs::create_dir_all(folder.join("config")).unwrap();
+        std::fs::write(folder.join("config/limits.toml"), "# no limits\n").unwrap();
+        let path = |tail: &str| folder.join(tail).display().to_string();
+        let mut environment: BTreeMap<String, String> = [
+            ("RINGBACK_CONFIG_DIR", path("config")),
+            ("RINGBACK__DATA__DIR", path("data")),
+            ("RINGBACK__LIMITS__FILE", path("config/limits.toml")),
+            ("RINGBACK__SERVER__BIND", "127.0.0.1:0".to_owned()),
+            ("RINGBACK__SERVER__OPS_BIND", "127.0.0.1:0".to_owned()),
+            ("RINGBACK__SERVER__WORKERS", "2".to_owned()),
+            ("RINGBACK__LIMITS__SHARDS", "1".to_owned()),
+            ("RINGBACK__PASSWORDS__MEMORY_KIB", "64".to_owned()),
+            ("RINGBACK__PASSWORDS__QUEUE", "1000".to_owned()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+        let mut provider = None;
+        if backends == Backends::Servers {
+            let twilio = Provider::start().await;
+            let servers = [
+                ("DATABASE_URL", fresh_database(&name).await),
+                ("REDIS_URL", variable("RINGBACK_TEST_REDIS_URL")),
+                ("RINGBACK__REDIS__PREFIX", format!("t{}", &name[..16])),
+                (
+                    "TWILIO_ACCOUNT_SID",
+                    "AC00000000000000000000000000000000".to_owned(),
+                ),
+                ("TWILIO_AUTH_TOKEN", "a-token-that-no-log-may-show".to_owned()),
+                ("TWILIO_PHONE_NUMBER", "+15005550006".to_owned()),
+                ("TWILIO_BASE_URL", twilio.url.clone()),
+            ];
+            environment.extend(servers.map(|(name, value)| (name.to_owned(), value)));
+            provider = Some(Arc::new(twilio));
+        }
+        environment.extend(
+            variables
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        );
+        let clock = ShiftedClock::new(Arc::new(SystemClock));
+        Self::launch(
+            environment,
+            provider,
+            Arc::new(Folder(folder)),
+            clock,
+            Arc::default(),
+        )
+        .await
+    }
+
+    /// Another instance of the same service: the same database, Redis, secret, time and provider.
+    pub async fn sibling(&self) -> Self {
+        let (environment, folder) = (self.environment.clone(), Arc::clone(&self.folder));
+        Self::launch(
+            environment,
+            self.provider.clone(),
+            folder,
+            self.clock.clone(),
+            Arc::clone(&self.redis_clock),
+        )
+        .await
+    }
+
+    async fn launch(
+        environment: BTreeMap<String, String>,
+        provider: Option<Arc<Provider>>,
+        folder: Arc<Folder>,
+        clock: ShiftedClock,
+        redis_clock: Arc<AtomicI64>,
+    ) -> Self {
+        let settings = Settings::load(environment.clone()).unwrap_or_else(|faults| panic!("{faults}"));
+        let world = World {
+            clock: Arc::new(clock.clone()),
+            redis_clock_offset: Arc::clone(&redis_clock),
+            ..World::default()
+        };
+        let running = startup::start(&settings, world)
+            .await
+            .unwrap_or_else(|error| panic!("{error}"));
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .unwrap();
+        Self {
+            address: format!("http://{}", running.address),
+            ops: format!("http://{}", running.ops_address.unwrap()),
+            client,
+            provider,
+            running: Some(running),
+            folder,
+            environment,
+            clock,
+            redis_clock,
+        }
+    }
+
+    /// Lets time pass, for the service and for Redis.
+    pub fn pass(&self, seconds: i64) {
+        self.clock.advance(TimeDelta::seconds(seconds));
+        self.redis_clock.fetch_add(seconds * 1000, Ordering::SeqCst);
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.post_as(path, body, None).await
+    }
+
+    pub async fn post_as(&self, path: &str, body: Value, token: Option<&str>) -> Answer {
+        let request = self.client.post(format!("{}{path}", self.address)).json(&body);
+        Answer::of(
+            token
+                .into_iter()
+                .fold(request, |request, token| request.bearer_auth(token)),
+        )
+        .await
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        Answer::of(self.client.get(format!("{}{path}", self.address))).await
+    }
+
+    pub async fn get_as(&self, path: &str, token: &str) -> Answer {
+        Answer::of(
+            self.client
+                .get(format!("{}{path}", self.address))
+                .bearer_auth(token),
+        )
+        .await
+    }
+
+    /// Registers somebody new who claims `phone`.
+    pub async fn register(&self, phone: &str) -> Account {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let email = format!("user{}@example.com", NEXT.fetch_add(1, Ordering::Relaxed));
+        let answer = self
+            .post("/api/users/register/", registration(&email, phone))
+            .await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        let text = |pointer: &str| {
+            answer
+                .body
+                .pointer(pointer)
+                .and_then(Value::as_str)
+                .unwrap()
+                .to_owned()
+        };
+        Account {
+            email,
+            phone: text("/user/phone"),
+            id: text("/user/id"),
+            access: text("/tokens/access"),
+            refresh: text("/tokens/refresh"),
+        }
+    }
+
+    pub async fn send(&self, phone: &str, token: Option<&str>) -> Answer {
+        self.post_as("/api/users/send-phone-otp/", json!({ "phone": phone }), token)
+            .await
+    }
+
+    pub async fn verify(&self, phone: &str, otp: &str, token: Option<&str>) -> Answer {
+        self.post_as(
+            "/api/users/verify-phone-otp/",
+            json!({ "phone": phone, "otp": otp }),
+            token,
+        )
+        .await
+    }
+
+    /// Every SMS that went out, the oldest first: number and text.
+    pub async fn messages(&self) -> Vec<(String, String)> {
+        match &self.provider {
+            Some(provider) => provider.messages(),
+            None => {
+                let answer = self.get("/dev/inbox.json").await;
+                let message = |message: &Value| {
+                    let text = |field: &str| message[field].as_str().unwrap().to_owned();
+                    (text("to"), text("body"))
+                };
+                answer
+                    .body
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .rev()
+                    .map(message)
+                    .collect()
+            }
+        }
+    }
+
+    /// Sends a code to `phone` and reads it from the SMS that comes of it.
+    pub async fn code(&self, phone: &str, token: Option<&str>) -> String {
+        let before = self.messages().await.len();
+        let answer = self.send(phone, token).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        eventually("an SMS", async || {
+            let messages = self.messages().await;
+            let (_, body) = messages[before..]
+                .iter()
+                .find(|(to, _)| to == answer.text("phone"))?;
+            Some(digits(body))
+        })
+        .await
+    }
+
+    /// Registers somebody and proves his phone.
+    pub async fn verified(&self, phone: &str) -> Account {
+        let account = self.register(phone).await;
+        let code = self.code(phone, None).await;
+        let answer = self.verify(phone, &code, None).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        account
+    }
+
+    /// The value of a metric, summed over the lines that hold all of `labels`.
+    pub async fn metric(&self, name: &str, labels: &[&str]) -> f64 {
+        let text = self
+            .client
+            .get(format!("{}/metrics", self.ops))
+            .send()
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap();
+        let lines = text.lines().filter(|line| {
+            line.split(['{', ' ']).next() == Some(name) && labels.iter().all(|label| line.contains(label))
+        });
+        lines
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+            .sum()
+    }
+}
+
+/// A registration that is good in every field.
+pub fn registration(email: &str, phone: &str) -> Value {
+    json!({
+        "email": email,
+        "phone": phone,
+        "first_name": "Test",
+        "last_name": "User",
+        "password": PASSWORD,
+        "password_confirm": PASSWORD,
+    })
+}
+
+/// The code in an SMS.
+pub fn digits(body: &str) -> String {
+    let code = body
+        .split(|sign: char| !sign.is_ascii_digit())
+        .find(|run| run.len() >= 6);
+    code.unwrap_or_else(|| panic!("no code in {body:?}")).to_owned()
+}
+
+/// A code of six digits that is not `code`.
+pub fn wrong(code: &str) -> String {
+    let first = if code.starts_with('9') { '0' } else { '9' };
+    format!("{first}{}", &code[1..])
+}
+
+/// Waits for something that happens beside the request, for ten seconds at most.
+pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    for _ in 0..1000 {
+        if let Some(seen) = look().await {
+            return seen;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{what} did not come");
+}
+
+/// A database of its own, in the server that the tests run on.
+async fn fresh_database(name: &str) -> String {
+    let url = variable("RINGBACK_TEST_DATABASE_URL");
+    let mut server = sqlx::PgConnection::connect(&url).await.unwrap();
+    let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE \"t{name}\""));
+    server.execute(sqlx::raw_sql(create)).await.unwrap();
+    let (server, _) = url.rsplit_once('/').unwrap();
+    format!("{server}/t{name}")
+}

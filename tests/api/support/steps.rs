@@ -15,6 +15,11 @@ impl TestApp {
         .await
     }
 
+    /// A variable that the service was started with.
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        self.environment.get(name).map(String::as_str)
+    }
+
     /// Whether `me` says that the account's phone is verified.
     pub async fn is_verified(&self, account: &Account) -> bool {
         let me = self.get_as("/api/users/me/", &account.access).await;

@@ -4,4 +4,5 @@ mod delivery;
 mod flow;
 mod otp;
 mod ownership;
+mod races;
 mod support;

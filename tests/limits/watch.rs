@@ -111,7 +111,14 @@ async fn a_file_written_in_place_renamed_over_or_linked_anew_comes_into_force() 
     fs::write(&path, rule("other")).unwrap(); // of the same length
     watched.becomes("other").await;
 
-    fs::write(folder.at("next"), rule("moved")).unwrap();
+    fs::write(folder.at("next"), rule("moved")).unwrap(); // and as old, as archives and copies may leave it
+    let modified = fs::metadata(&path).unwrap().modified().unwrap();
+    fs::File::options()
+        .write(true)
+        .open(folder.at("next"))
+        .unwrap()
+        .set_modified(modified)
+        .unwrap();
     fs::rename(folder.at("next"), &path).unwrap();
     watched.becomes("moved").await;
 }

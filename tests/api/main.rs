@@ -2,4 +2,5 @@
 
 mod bad_input;
 mod flow;
+mod headers;
 mod support;

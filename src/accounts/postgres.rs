@@ -1,6 +1,7 @@
 //! The account store on PostgreSQL: for any number of instances at once.
 //!
-//! Each change is one statement; a rotation that misses is explained, and if need be punished, under the row's lock.
+//! One statement decides each change; a rotation that misses is explained, and if need be punished, under the row's
+//! lock.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -129,12 +130,9 @@ impl AccountStore for PostgresAccounts {
     ) -> Result<Verification, Unavailable> {
         let attempts = async {
             for _ in 0..VERIFY_ATTEMPTS {
-                if let Some(user) = self.mark_verified(phone, claimant, now).await? {
-                    return Ok(Some(Verification::Verified(user)));
-                }
-                let explained = self.read_miss(phone, claimant).await?.explain(claimant);
-                if explained.is_some() {
-                    return Ok(explained);
+                let outcome = self.try_verify(phone, claimant, now).await?;
+                if outcome.is_some() {
+                    return Ok(outcome);
                 }
             }
             Ok(None)
@@ -224,15 +222,16 @@ impl PostgresAccounts {
         Ok(())
     }
 
-    /// The one UPDATE that verifies. `None` if it missed.
-    async fn mark_verified(
+    /// The one UPDATE that verifies, and why it missed. `None` if nothing explains that.
+    async fn try_verify(
         &self,
         phone: &PhoneNumber,
         claimant: &Claimant,
         now: DateTime<Utc>,
-    ) -> Result<Option<Uuid>, sqlx::Error> {
-        // That nobody has it verified yet is held by the unique index. Asked here too, only a true race runs into the
-        // index: PostgreSQL writes that to its log, phone and all.
+    ) -> Result<Option<Verification>, sqlx::Error> {
+        // The unique index decides who has a phone. That callers for one phone come one after the other is for the
+        // server's log: the error of a lost race would be written there, phone and all.
+        const ONE_BY_ONE: &str = "SELECT pg_advisory_xact_lock(1382641255, hashtext($1))";
         const MINE: &str = "UPDATE users SET phone_verified = true, updated_at = $2 \
              WHERE phone = $1 AND NOT phone_verified AND id = $3 \
                AND NOT EXISTS (SELECT FROM users o WHERE o.phone = $1 AND o.phone_verified) RETURNING id";
@@ -241,32 +240,37 @@ impl PostgresAccounts {
                AND NOT EXISTS (SELECT FROM users o WHERE o.phone = $1 AND o.phone_verified) \
                AND 1 = (SELECT count(*) FROM (SELECT FROM users c WHERE c.phone = $1 AND NOT c.phone_verified LIMIT 2) c) \
              RETURNING id";
-        let now = to_micros(now);
-        let query = match claimant {
-            Claimant::User(user) => sqlx::query_scalar(MINE).bind(phone.expose()).bind(now).bind(user),
-            Claimant::Anyone => sqlx::query_scalar(SOLE).bind(phone.expose()).bind(now),
-        };
-        match query.fetch_optional(&mut *self.link.lend().await?).await {
-            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Ok(None),
-            outcome => outcome,
-        }
-    }
-
-    async fn read_miss(&self, phone: &PhoneNumber, claimant: &Claimant) -> Result<Miss, sqlx::Error> {
-        const SQL: &str = "SELECT (SELECT id FROM users WHERE phone = $1 AND phone_verified), \
+        const MISS: &str = "SELECT (SELECT id FROM users WHERE phone = $1 AND phone_verified), \
              (SELECT count(*) FROM (SELECT FROM users WHERE phone = $1 AND NOT phone_verified LIMIT 2) c), \
              EXISTS (SELECT FROM users WHERE id = $2 AND phone = $1)";
-        let me = match claimant {
-            Claimant::User(user) => Some(user),
-            Claimant::Anyone => None,
+        let (phone, now) = (phone.expose(), to_micros(now));
+        let (update, me) = match claimant {
+            Claimant::User(user) => (
+                sqlx::query_scalar(MINE).bind(phone).bind(now).bind(user),
+                Some(user),
+            ),
+            Claimant::Anyone => (sqlx::query_scalar(SOLE).bind(phone).bind(now), None),
         };
-        let query = sqlx::query_as(SQL).bind(phone.expose()).bind(me);
-        let (verified_by, unverified, mine) = query.fetch_one(&mut *self.link.lend().await?).await?;
-        Ok(Miss {
-            verified_by,
-            unverified,
-            mine,
-        })
+        let mut lent = self.link.lend().await?;
+        let mut transaction = lent.begin().await?;
+        let turn = sqlx::query(ONE_BY_ONE).bind(phone);
+        turn.execute(&mut *transaction).await?;
+        let verified: Option<Uuid> = update.fetch_optional(&mut *transaction).await?;
+        let outcome = match verified {
+            Some(user) => Some(Verification::Verified(user)),
+            None => {
+                let read = sqlx::query_as(MISS).bind(phone).bind(me);
+                let (verified_by, unverified, mine) = read.fetch_one(&mut *transaction).await?;
+                let miss = Miss {
+                    verified_by,
+                    unverified,
+                    mine,
+                };
+                miss.explain(claimant)
+            }
+        };
+        transaction.commit().await?;
+        Ok(outcome)
     }
 
     /// The one UPDATE that rotates. `None` if it missed.

@@ -67,8 +67,9 @@ pub fn decide(bucket: Option<Bucket>, now_us: i64, emission_us: i64, burst: u32)
 
 /// The counter after one request is given back; `None` when it is empty then.
 ///
-/// While the request was in, an otherwise empty bucket drained it: after a refund the next one may come earlier by
-/// that time, a round trip at most.
+/// While the request was in, an otherwise empty bucket drained it, and that time isn't taken back: the next one may
+/// come earlier by a round trip. Under an endless flood of refused requests that adds up, to no more requests than the
+/// flood has on their way at once.
 pub fn give_back(bucket: Bucket, now_us: i64, emission_us: i64) -> Option<i64> {
     Some(bucket.tat_at(now_us, emission_us) - emission_us).filter(|&tat| tat > now_us)
 }

@@ -1,12 +1,12 @@
 //! Limits: how often whom may ask for what, tuned in a file while the service runs.
 //!
-//! - [`rule`]: what a rule is, which requests it applies to, which counter it asks. Pure.
-//! - [`file`]: the limits file, read into rules, or every fault in it with its place.
+//! - `rule`: what a rule is, which requests it applies to, which counter it asks. Pure.
+//! - [`mod@file`]: the limits file, read into rules, or every fault in it with its place.
 //! - [`gcra`]: the algorithm; `gcra.lua` is the same where Redis counts.
 //! - [`Limiter`]: what everyone calls. It asks the instance's rules first (`RateLimiter` actors, each a `shard` of the
 //!   counters), so that a flood is shed before any I/O, and then the cluster's ([`ClusterCounters`]: `redis` or
 //!   `memory`) in one round trip.
-//! - [`watch`]: `ConfigWatcher`, which puts a changed file in force.
+//! - [`LimitsWatch`]: the handle of `ConfigWatcher`, which puts a changed file in force.
 //!
 //! Every rule that applies is asked, and a refused request spends nothing from the others. The phone's own cluster
 //! rules of `otp.send` and `otp.verify` are *riders*: [`Limiter::admit`] hands them out, the script that issues or

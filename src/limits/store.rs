@@ -53,7 +53,8 @@ pub trait ClusterCounters: Send + Sync + 'static {
     ///
     /// MUST decide each counter and write it in one step, so that parallel requests never exceed its quota. MUST
     /// leave every counter as if the request had not come when an enforced one refuses; MUST spend from all that
-    /// admit otherwise.
+    /// admit otherwise. Counters that lie apart may be given back a moment later: until then a refused request counts
+    /// in the others, and near its end one of them may refuse a request too many.
     ///
     /// # Errors
     /// [`Unavailable`] when it can't count; whether something was spent is unknown then.

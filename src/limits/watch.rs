@@ -217,3 +217,32 @@ fn stamp(path: &Path) -> Option<Stamp> {
         },
     })
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::{fs, os::unix::fs::symlink};
+
+    use super::*;
+
+    #[test]
+    fn another_file_of_the_same_age_and_length_is_another_file() {
+        let folder = std::env::temp_dir().join(format!("ringback-stamp-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let at = |name: &str| folder.join(name);
+        for name in ["one", "two"] {
+            fs::write(at(name), name).unwrap();
+            let file = fs::File::options().write(true).open(at(name)).unwrap();
+            file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        }
+        symlink("one", at("link")).unwrap();
+        let before = stamp(&at("link"));
+        assert_eq!(before, stamp(&at("link")));
+        symlink("two", at("next")).unwrap();
+        fs::rename(at("next"), at("link")).unwrap();
+        assert_ne!(before, stamp(&at("link")), "the link was swapped");
+        fs::rename(at("two"), at("one")).unwrap();
+        assert_ne!(before, stamp(&at("one")), "a file was moved over it");
+        fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(stamp(&at("one")), None);
+    }
+}

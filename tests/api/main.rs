@@ -1,7 +1,9 @@
 //! The service as its users meet it: over HTTP, on the embedded parts and on real servers alike.
 
+mod bad_input;
 mod delivery;
 mod flow;
+mod headers;
 mod otp;
 mod ownership;
 mod races;

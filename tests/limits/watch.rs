@@ -111,7 +111,14 @@ async fn a_file_written_in_place_renamed_over_or_linked_anew_comes_into_force() 
     fs::write(&path, rule("other")).unwrap(); // of the same length
     watched.becomes("other").await;
 
-    fs::write(folder.at("next"), rule("moved")).unwrap();
+    fs::write(folder.at("next"), rule("moved")).unwrap(); // and as old, as archives and copies may leave it
+    let modified = fs::metadata(&path).unwrap().modified().unwrap();
+    fs::File::options()
+        .write(true)
+        .open(folder.at("next"))
+        .unwrap()
+        .set_modified(modified)
+        .unwrap();
     fs::rename(folder.at("next"), &path).unwrap();
     watched.becomes("moved").await;
 }
@@ -134,6 +141,47 @@ async fn a_swapped_link_comes_into_force() {
     symlink("v2", folder.at("..data_tmp")).unwrap();
     fs::rename(folder.at("..data_tmp"), folder.at("..data")).unwrap();
     watched.becomes("v2").await;
+}
+
+/// Who writes in place truncates first, and an empty file would mean no limits.
+#[actix::test]
+async fn a_file_that_is_being_written_is_left_until_it_stands_still() {
+    let folder = Folder::new();
+    let path = folder.at("limits.toml");
+    fs::write(&path, rule("whole")).unwrap();
+    let watched = watched(&path).await;
+    watched.becomes("whole").await;
+    for _ in 0..10 {
+        let writer = std::thread::spawn({
+            let path = path.clone();
+            move || {
+                let (start, mut last) = (std::time::Instant::now(), std::time::Instant::now());
+                let mut longest_pause = Duration::ZERO;
+                while start.elapsed() < Duration::from_millis(700) {
+                    for torn in ["", "# half of"] {
+                        fs::write(&path, torn).unwrap();
+                        longest_pause = longest_pause.max(last.elapsed());
+                        last = std::time::Instant::now();
+                        std::thread::sleep(Duration::from_millis(5));
+                    }
+                }
+                fs::write(&path, rule("whole")).unwrap();
+                longest_pause.max(last.elapsed())
+            }
+        });
+        let mut held = true;
+        while !writer.is_finished() {
+            held &= watched.in_force().await == "whole";
+            sleep(Duration::from_millis(5)).await;
+        }
+        // A writer that the machine held up for so long did leave the file standing still.
+        if writer.join().unwrap() < Duration::from_millis(50) {
+            assert!(held, "the limits were off while the file was written");
+            return;
+        }
+        watched.becomes("whole").await;
+    }
+    panic!("this machine holds every writer up");
 }
 
 #[actix::test]

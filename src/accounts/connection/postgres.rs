@@ -36,9 +36,16 @@ pub(in crate::accounts) struct PostgresLink {
 impl PostgresLink {
     /// Prepares the way; connects at the first call.
     pub fn open(url: &SecretString, options: PoolOptions) -> Result<Self, DatabaseUrlError> {
-        let connect =
-            PgConnectOptions::from_str(url.expose_secret()).map_err(|_| DatabaseUrlError::Postgres)?;
-        let connect = connect.application_name("ringback");
+        let url = url.expose_secret();
+        if !["postgres://", "postgresql://"]
+            .iter()
+            .any(|scheme| url.starts_with(scheme))
+        {
+            return Err(DatabaseUrlError::Postgres); // sqlx would take any scheme
+        }
+        let connect = PgConnectOptions::from_str(url)
+            .map_err(|_| DatabaseUrlError::Postgres)?
+            .application_name("ringback");
         // What nobody waits for any more ends in the server too.
         let bounded = connect
             .clone()

@@ -1,9 +1,11 @@
 //! A running service for a test: its own port, its own database, its own time, and the SMS that it sent.
 
 mod answer;
+mod means;
 mod provider;
 mod proxy;
 mod steps;
+mod wire;
 
 use std::{
     collections::BTreeMap,
@@ -28,6 +30,7 @@ pub use answer::Answer;
 pub use provider::{Call, Provider};
 pub use proxy::{Proxies, Proxy};
 pub use steps::{fields, shape};
+pub use wire::{Wire, exchange};
 
 /// What a service under test stands on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,7 +185,17 @@ impl TestApp {
 
     /// Another instance of the same service: the same database, Redis, secret, time and provider.
     pub async fn sibling(&self) -> Self {
-        let (environment, folder) = (self.environment.clone(), Arc::clone(&self.folder));
+        self.sibling_with(&[]).await
+    }
+
+    /// The same with further environment variables.
+    pub async fn sibling_with(&self, variables: &[(&str, &str)]) -> Self {
+        let (mut environment, folder) = (self.environment.clone(), Arc::clone(&self.folder));
+        environment.extend(
+            variables
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        );
         Self::launch(
             environment,
             self.provider.clone(),

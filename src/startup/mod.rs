@@ -1,11 +1,12 @@
 //! Settings in, running service out: the one place that knows which adapter stands behind which trait.
 
+mod adapters;
+mod run;
+
 use std::{
-    fs,
-    io::{self, Write},
+    io,
     net::{SocketAddr, TcpListener},
-    path::{Path, PathBuf},
-    process::ExitCode,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicI64, Ordering},
@@ -14,42 +15,36 @@ use std::{
 };
 
 use actix_web::{App, HttpServer, dev::ServerHandle, middleware::NormalizePath, web};
-use base64::{Engine, prelude::BASE64_STANDARD};
 use chrono::TimeDelta;
-use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     accounts::{
         AccountStore, Accounts, Argon2Cost, Argon2Pool, CostError, DatabaseUrlError, MigrateError,
-        PasswordHasher, PoolOptions, PostgresAccounts, SqliteAccounts,
+        PasswordHasher,
     },
     clock::{Clock, SystemClock},
     entropy::{Entropy, SystemEntropy},
     http::{self, Api},
-    limits::{
-        self, ClusterCounters, FileError, Limiter, LimiterOptions, LimitsWatch, MemoryCounters,
-        RedisCounters, RuleSet,
-    },
-    otp::{ChallengeStore, MemoryChallenges, Otp, OtpRules, Recipients, RedisChallenges},
+    limits::{FileError, Limiter, LimiterOptions, LimitsWatch},
+    otp::{Otp, OtpRules, Recipients},
+    phone::{PhoneCheck, PhoneNumber},
     readiness::Readiness,
-    redis::{RedisLink, RedisOptions, RedisUrlError},
-    secrets::{Keyring, SecretError},
-    settings::{Environment, Settings, TwilioSettings},
-    sms::{
-        Brand, BrandError, DevInbox, DispatcherOptions, Outbox, SmsProvider, SmsQueue, Twilio, TwilioError,
-        TwilioOptions,
-    },
+    redis::RedisUrlError,
+    secrets::SecretError,
+    settings::{Environment, Settings},
+    sms::{Brand, BrandError, DispatcherOptions, SmsQueue, TwilioError},
     supervision::Supervision,
     telemetry::Metrics,
     tokens::{AccessTokens, RefreshTokens},
 };
 
-/// The rules that the program carries: in force where no limits file is at hand.
-const SHIPPED_LIMITS: &str = include_str!("../config/limits.toml");
-/// How long the start waits for a database that is away before it gives up.
-const MIGRATION_PATIENCE: Duration = Duration::from_secs(15);
+use adapters::Stores;
+pub use run::{check_limits_file, is_limits_file, migrate, serve};
+
+/// Who issues tokens where no public URL says it. Not the address: instances on other ports of a machine would refuse
+/// each other's.
+const DEFAULT_ISSUER: &str = "ringback";
 
 /// Why the service did not start.
 #[derive(Debug, Error)]
@@ -82,16 +77,6 @@ pub enum StartError {
     Migrate(#[from] MigrateError),
     #[error(transparent)]
     Io(#[from] io::Error),
-}
-
-impl StartError {
-    /// 78 where the configuration is at fault, 1 where the surroundings are.
-    fn exit_code(&self) -> ExitCode {
-        match self {
-            Self::Bind { .. } | Self::File { .. } | Self::Migrate(_) | Self::Io(_) => ExitCode::FAILURE,
-            _ => ExitCode::from(78),
-        }
-    }
 }
 
 /// What a test puts in the place of the world.
@@ -158,6 +143,8 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
     // The one provider for every TLS connection; a second start in one process finds it installed.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let metrics = Metrics::init();
+    // libphonenumber's metadata is unpacked at the first number: now, rather than in somebody's request.
+    let _ = PhoneNumber::parse("+14152000001", PhoneCheck::Valid);
     let World { clock, entropy, .. } = &world;
     let listener = listen("server.bind", settings.server.bind)?;
     let ops_listener = match listen("server.ops_bind", settings.server.ops_bind) {
@@ -172,17 +159,17 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
     let ops_address = ops_listener.as_ref().map(TcpListener::local_addr).transpose()?;
 
     let supervision = Supervision::default();
-    let keyring = Arc::new(keyring(settings, entropy.as_ref())?);
-    let accounts = connect_accounts(settings)?;
+    let keyring = Arc::new(adapters::keyring(settings, entropy.as_ref())?);
+    let accounts = adapters::connect_accounts(settings)?;
     if settings.database.migrate {
-        migrate_patiently(accounts.as_ref()).await?;
+        adapters::migrate_patiently(accounts.as_ref()).await?;
     }
     let rules = otp_rules(settings);
     let Stores {
         counters,
         challenges,
         outbox,
-    } = connect_stores(settings, &rules, &world)?;
+    } = adapters::connect_stores(settings, &rules, &world)?;
     let limiter = Limiter::start(
         &supervision,
         LimiterOptions {
@@ -190,7 +177,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
             queue: settings.limits.queue,
             max_keys: settings.limits.max_keys,
         },
-        limit_rules(settings)?,
+        adapters::limit_rules(settings)?,
         counters,
         Arc::clone(clock),
     )
@@ -201,15 +188,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
         .as_deref()
         .map(|file| LimitsWatch::start(&supervision, file, limiter.clone(), Arc::clone(clock)));
 
-    let inbox = settings
-        .twilio
-        .is_none()
-        .then(|| DevInbox::new(settings.inbox.size, Arc::clone(clock)));
-    let provider: Arc<dyn SmsProvider> = match (&settings.twilio, &inbox) {
-        (Some(twilio), _) => Arc::new(Twilio::new(twilio_options(twilio))?),
-        (None, Some(inbox)) => Arc::new(inbox.clone()),
-        (None, None) => unreachable!("without a provider there is an inbox"),
-    };
+    let (provider, inbox) = adapters::sms_provider(settings, clock)?;
     let recipients = Recipients {
         accounts: Arc::clone(&accounts),
         keyring: Arc::clone(&keyring),
@@ -247,7 +226,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
     );
     let issuer = match &settings.server.public_url {
         Some(url) => url.as_str().trim_end_matches('/').to_owned(),
-        None => format!("http://{address}"),
+        None => DEFAULT_ISSUER.to_owned(),
     };
     let access = AccessTokens::new(
         &keyring,
@@ -313,108 +292,6 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
     })
 }
 
-/// Serves until SIGTERM or SIGINT; SIGHUP reloads.
-pub fn serve(settings: Settings) -> ExitCode {
-    actix::System::new().block_on(async move {
-        let running = match start(&settings, World::default()).await {
-            Ok(running) => running,
-            Err(error) => return refuse(&error),
-        };
-        announce(&settings, &running);
-        let signals = (
-            signal(SignalKind::terminate()),
-            signal(SignalKind::interrupt()),
-            signal(SignalKind::hangup()),
-        );
-        let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = signals else {
-            eprintln!("signals can't be listened to");
-            return ExitCode::FAILURE;
-        };
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => break,
-                _ = interrupt.recv() => break,
-                _ = hangup.recv() => running.reload().await,
-            }
-        }
-        running.stop().await;
-        ExitCode::SUCCESS
-    })
-}
-
-/// Brings the tables to this version's form, and ends.
-pub fn migrate(settings: &Settings) -> ExitCode {
-    let done = actix::System::new().block_on(async {
-        let accounts = connect_accounts(settings)?;
-        migrate_patiently(accounts.as_ref()).await?;
-        accounts.close().await;
-        Ok::<_, StartError>(())
-    });
-    match done {
-        Ok(()) => {
-            println!("The database is up to date.");
-            ExitCode::SUCCESS
-        }
-        Err(error) => refuse(&error),
-    }
-}
-
-/// Whether a file looks like the limits file, rather than a layer of the configuration.
-pub fn is_limits_file(path: &Path) -> bool {
-    limits::file::read(path)
-        .is_ok_and(|text| text.lines().any(|line| line.trim_start().starts_with("[[rule]]")))
-}
-
-/// `config check --file` for a limits file.
-pub fn check_limits_file(path: &Path) -> ExitCode {
-    match limits::file::load(path) {
-        Ok(rules) => {
-            println!("The limits are sound: {} rules.", rules.rules().len());
-            ExitCode::SUCCESS
-        }
-        Err(error) => refuse(&error.into()),
-    }
-}
-
-fn refuse(error: &StartError) -> ExitCode {
-    match error {
-        StartError::Limits(error) => error.fault_lines().iter().for_each(|line| eprintln!("{line}")),
-        error => eprintln!("{error}"),
-    }
-    error.exit_code()
-}
-
-/// Says where everything is: for people in development, as a log line in production.
-fn announce(settings: &Settings, running: &Running) {
-    let Running {
-        address, ops_address, ..
-    } = running;
-    if settings.env == Environment::Production {
-        tracing::info!(server.bind = %address, version = env!("CARGO_PKG_VERSION"), "serving");
-        return;
-    }
-    let mut lines = format!(
-        "Ringback {} (development)\n  API      http://{address}/api/users/\n  Docs     http://{address}/docs/\n",
-        env!("CARGO_PKG_VERSION")
-    );
-    if settings.twilio.is_none() {
-        lines += &format!("  Inbox    http://{address}/dev/inbox/\n");
-    }
-    if let Some(ops) = ops_address {
-        lines += &format!("  Metrics  http://{ops}/metrics\n");
-    }
-    if settings.database.url.is_none() {
-        lines += &format!(
-            "  Users in SQLite ({}).\n",
-            settings.data.dir.join("ringback.db").display()
-        );
-    }
-    if settings.redis.url.is_none() {
-        lines += "  Codes, outbox and cluster limits in this process alone: a restart forgets them. Set REDIS_URL to keep them.\n";
-    }
-    let _ = io::stdout().write_all(lines.as_bytes());
-}
-
 fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).map_err(|source| StartError::Bind { key, address, source })
 }
@@ -459,94 +336,6 @@ fn serve_ops(listener: TcpListener, api: web::Data<Api>) -> io::Result<ServerHan
     Ok(handle)
 }
 
-struct Stores {
-    counters: Arc<dyn ClusterCounters>,
-    challenges: Arc<dyn ChallengeStore>,
-    outbox: Arc<dyn Outbox>,
-}
-
-/// Redis where there is one, this process's memory else.
-fn connect_stores(settings: &Settings, rules: &OtpRules, world: &World) -> Result<Stores, StartError> {
-    let lease = settings.sms.lease;
-    let Some(url) = &settings.redis.url else {
-        let counters = Arc::new(MemoryCounters::new(
-            Arc::clone(&world.clock),
-            settings.limits.max_keys,
-        ));
-        let store = MemoryChallenges::new(
-            Arc::clone(&counters),
-            rules.clone(),
-            lease,
-            Arc::clone(&world.clock),
-        );
-        let store = Arc::new(store);
-        return Ok(Stores {
-            counters,
-            challenges: Arc::clone(&store) as _,
-            outbox: store,
-        });
-    };
-    let link = Arc::new(RedisLink::open(&RedisOptions {
-        url: url.expose_secret().to_owned(),
-        prefix: settings.redis.prefix.clone(),
-        // Each worker's, and the actors' thread's.
-        lanes: settings.server.workers + 1,
-        timeout: settings.redis.timeout,
-    })?);
-    let offset = &world.redis_clock_offset;
-    let store = Arc::new(RedisChallenges::new(
-        Arc::clone(&link),
-        rules.clone(),
-        lease,
-        Arc::clone(offset),
-    ));
-    Ok(Stores {
-        counters: Arc::new(RedisCounters::with_offset(link, Arc::clone(offset))),
-        challenges: Arc::clone(&store) as _,
-        outbox: store,
-    })
-}
-
-fn connect_accounts(settings: &Settings) -> Result<Arc<dyn AccountStore>, StartError> {
-    let options = PoolOptions {
-        max_connections: settings.database.max_connections,
-        timeout: settings.database.timeout,
-    };
-    let embedded = || {
-        SecretString::from(format!(
-            "sqlite://{}",
-            settings.data.dir.join("ringback.db").display()
-        ))
-    };
-    let url = settings.database.url.clone().unwrap_or_else(embedded);
-    Ok(if url.expose_secret().starts_with("sqlite:") {
-        Arc::new(SqliteAccounts::connect(&url, options)?)
-    } else {
-        Arc::new(PostgresAccounts::connect(&url, options)?)
-    })
-}
-
-/// Migrates, and waits a while for a database that is only just starting.
-async fn migrate_patiently(accounts: &dyn AccountStore) -> Result<(), MigrateError> {
-    let began = Instant::now();
-    loop {
-        match accounts.migrate().await {
-            Err(MigrateError::Unavailable(error)) if began.elapsed() < MIGRATION_PATIENCE => {
-                tracing::warn!(%error, "waiting for the database");
-                tokio::time::sleep(Duration::from_millis(500)).await;
-            }
-            outcome => return outcome,
-        }
-    }
-}
-
-fn limit_rules(settings: &Settings) -> Result<RuleSet, FileError> {
-    match &settings.limits.file {
-        Some(file) => limits::file::load(file),
-        None => limits::file::parse(SHIPPED_LIMITS, "the limits that the program carries"),
-    }
-}
-
 fn otp_rules(settings: &Settings) -> OtpRules {
     let otp = &settings.otp;
     OtpRules {
@@ -558,47 +347,4 @@ fn otp_rules(settings: &Settings) -> OtpRules {
         failure_window: otp.failure_window,
         require_challenge_id: otp.require_challenge_id,
     }
-}
-
-fn twilio_options(twilio: &TwilioSettings) -> TwilioOptions {
-    TwilioOptions {
-        account_sid: twilio.account_sid.clone(),
-        auth_token: twilio.auth_token.clone(),
-        sender: twilio.phone_number.clone(),
-        base_url: twilio.base_url.to_string(),
-        connect_timeout: twilio.connect_timeout,
-        timeout: twilio.timeout,
-    }
-}
-
-/// The configured secrets; in development, one that is made once and kept in the data folder.
-fn keyring(settings: &Settings, entropy: &dyn Entropy) -> Result<Keyring, StartError> {
-    if let Some(keys) = &settings.secret.keys {
-        return Ok(Keyring::parse(keys.expose_secret())?);
-    }
-    let path = settings.data.dir.join("secret");
-    let failed = |source| StartError::File {
-        path: path.clone(),
-        source,
-    };
-    fs::create_dir_all(&settings.data.dir).map_err(failed)?;
-    match write_new_secret(&path, &BASE64_STANDARD.encode(entropy.bytes::<32>())) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
-        _ => {}
-    }
-    let text = fs::read_to_string(&path).map_err(failed)?;
-    Keyring::parse(text.trim()).map_err(|source| StartError::SecretFile {
-        path: path.clone(),
-        source,
-    })
-}
-
-fn write_new_secret(path: &Path, secret: &str) -> io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    writeln!(file, "{secret}")
 }

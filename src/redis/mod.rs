@@ -1,0 +1,241 @@
+//! The way to Redis: one server, a Cluster, or a master that Sentinels watch, with the same scripts and keys.
+//!
+//! Each thread that asks has a *lane*, a multiplexed connection of its own whose driver runs on that thread; requests
+//! that arrive together share a write and a read. deadpool-redis makes the connections, bounds and replaces them; it
+//! is not asked for one at each request (`docs/performance.md` has what that costs).
+
+mod pool;
+mod topology;
+
+use std::{
+    fmt,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
+use ::redis::{Cmd, FromRedisValue, Pipeline, RedisError, Script, ScriptInvocation, Value};
+use deadpool_redis::PoolError;
+use thiserror::Error;
+use tokio::sync::Mutex;
+
+use pool::{Connection, Held, Pool};
+use topology::Topology;
+
+use crate::unavailable::{Part, Unavailable};
+
+pub use topology::RedisUrlError;
+
+/// How many hash tags keys are spread over: the unit by which a Redis Cluster shares the load. A constant, since every
+/// instance must agree on it.
+pub const PARTITIONS: u8 = 64;
+
+/// How to reach Redis, and for how long to wait for it.
+#[derive(Clone)]
+pub struct RedisOptions {
+    /// `redis://…`, `rediss://…`, a comma-separated list for a Cluster, or `redis+sentinel://…/master-name`.
+    pub url: String,
+    /// Begins every key.
+    pub prefix: String,
+    /// Connections at most; threads beyond that share one.
+    pub lanes: usize,
+    /// How long one request may take, connecting included.
+    pub timeout: Duration,
+}
+
+/// One lane: a held connection, replaced when it breaks. `epoch` tells a broken one from its successor.
+#[derive(Default)]
+struct Lane {
+    held: Option<Held>,
+    epoch: u64,
+}
+
+/// The shared way to Redis.
+pub struct RedisLink {
+    pool: Pool,
+    lanes: Vec<Mutex<Lane>>,
+    prefix: String,
+    timeout: Duration,
+}
+
+impl fmt::Debug for RedisLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RedisLink({} lanes)", self.lanes.len())
+    }
+}
+
+impl RedisLink {
+    /// Prepares the way; connects at the first request.
+    ///
+    /// # Errors
+    /// When the URL is none, in words that don't repeat its password.
+    pub fn open(options: &RedisOptions) -> Result<Self, RedisUrlError> {
+        let lanes = options.lanes.max(1);
+        let pool = Pool::open(&Topology::parse(&options.url)?, lanes, options.timeout)
+            .map_err(|_| RedisUrlError("not a Redis URL".to_owned()))?;
+        Ok(Self {
+            pool,
+            lanes: (0..lanes).map(|_| Mutex::default()).collect(),
+            prefix: options.prefix.clone(),
+            timeout: options.timeout,
+        })
+    }
+
+    /// A key whose slot is `partition`'s: `prefix:{17}:rest`. Keys of one partition can meet in one script.
+    pub fn key(&self, partition: u8, rest: &str) -> String {
+        format!("{}:{{{partition}}}:{rest}", self.prefix)
+    }
+
+    /// Runs a script by its digest, loading it where the server doesn't know it yet.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when Redis is away, refuses, or takes longer than the time-out; whether the script ran is
+    /// unknown then.
+    pub async fn eval<T: FromRedisValue>(
+        &self,
+        script: &Script,
+        fill: impl FnOnce(&mut ScriptInvocation<'_>),
+    ) -> Result<T, Unavailable> {
+        let mut invocation = script.prepare_invoke();
+        fill(&mut invocation);
+        self.request(Request::Script(&invocation)).await
+    }
+
+    /// Sends several commands in one write; on a Cluster their keys must share a partition.
+    ///
+    /// # Errors
+    /// As for [`RedisLink::eval`].
+    pub async fn pipeline<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, Unavailable> {
+        self.request(Request::Pipeline(pipeline)).await
+    }
+
+    /// Runs a script once for each key with its arguments, all in one round trip; on a Cluster each goes where its
+    /// key lives. Answers come in the order of the calls.
+    ///
+    /// # Errors
+    /// As for [`RedisLink::eval`], for all calls together: some may have run.
+    pub async fn eval_each<T: FromRedisValue, const N: usize>(
+        &self,
+        script: &Script,
+        calls: &[(String, [i64; N])],
+    ) -> Result<Vec<T>, Unavailable> {
+        let commands: Vec<Cmd> = calls
+            .iter()
+            .map(|(key, arguments)| {
+                let mut command = ::redis::cmd("EVALSHA");
+                command.arg(script.get_hash()).arg(1).arg(key).arg(arguments);
+                command
+            })
+            .collect();
+        self.request(Request::Each(script, &commands)).await
+    }
+
+    /// Whether it answers.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when it doesn't.
+    pub async fn ping(&self) -> Result<(), Unavailable> {
+        self.request(Request::Command(&::redis::cmd("PING"))).await
+    }
+
+    async fn request<T: FromRedisValue>(&self, request: Request<'_>) -> Result<T, Unavailable> {
+        let lane = &self.lanes[lane_of_this_thread() % self.lanes.len()];
+        let mut epoch = None;
+        let attempt = async {
+            let (mut connection, of_epoch) = self.connect(lane).await?;
+            epoch = Some(of_epoch);
+            match request {
+                Request::Script(script) => script.invoke_async(&mut connection).await.map_err(Failure::Redis),
+                Request::Pipeline(commands) => commands
+                    .query_async(&mut connection)
+                    .await
+                    .map_err(Failure::Redis),
+                Request::Each(script, commands) => connection
+                    .each(script, commands)
+                    .await
+                    .and_then(|answers| Ok(::redis::from_redis_value(Value::Array(answers))?))
+                    .map_err(Failure::Redis),
+                Request::Command(command) => {
+                    command.query_async(&mut connection).await.map_err(Failure::Redis)
+                }
+            }
+        };
+        let failure = match tokio::time::timeout(self.timeout, attempt).await {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(failure)) => failure,
+            Err(_) => Failure::Late,
+        };
+        if let (Some(epoch), true) = (epoch, failure.doubts_the_connection()) {
+            let mut lane = lane.lock().await;
+            if lane.epoch == epoch
+                && let Some(held) = lane.held.take()
+            {
+                held.discard();
+            }
+        }
+        Err(Unavailable::new(Part::Redis, failure))
+    }
+
+    /// The lane's connection, made now if there is none.
+    async fn connect(&self, lane: &Mutex<Lane>) -> Result<(Connection, u64), Failure> {
+        let mut lane = lane.lock().await;
+        if let Some(held) = &lane.held {
+            return Ok((held.connection(), lane.epoch));
+        }
+        let held = self.pool.get().await?;
+        let connection = held.connection();
+        lane.held = Some(held);
+        lane.epoch += 1;
+        Ok((connection, lane.epoch))
+    }
+}
+
+enum Request<'a> {
+    Script(&'a ScriptInvocation<'a>),
+    Pipeline(&'a Pipeline),
+    /// The script is loaded where a server doesn't know it.
+    Each(&'a Script, &'a [Cmd]),
+    Command(&'a Cmd),
+}
+
+#[derive(Debug, Error)]
+enum Failure {
+    #[error("no answer in time")]
+    Late,
+    #[error("no connection: {0}")]
+    Pool(String),
+    /// The kind and code alone: the detail may quote a key or an argument.
+    #[error("{kind:?}{code}", kind = .0.kind(), code = .0.code().map(|code| format!(" {code}")).unwrap_or_default())]
+    Redis(RedisError),
+}
+
+impl Failure {
+    /// Whether the next request had better have another connection: after a time-out too, since a peer that
+    /// vanished without a word is not noticed for minutes otherwise.
+    fn doubts_the_connection(&self) -> bool {
+        match self {
+            Self::Late => true,
+            Self::Pool(_) => false,
+            Self::Redis(error) => {
+                error.is_io_error() || error.is_timeout() || error.is_connection_dropped() || error.is_cluster_error()
+                    // A master that became a replica: Sentinel knows the new one.
+                    || error.code() == Some("READONLY")
+            }
+        }
+    }
+}
+
+impl From<PoolError> for Failure {
+    fn from(error: PoolError) -> Self {
+        match error {
+            PoolError::Backend(error) => Self::Redis(error),
+            other => Self::Pool(other.to_string()),
+        }
+    }
+}
+
+/// The lane that belongs to the thread that asks.
+fn lane_of_this_thread() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! { static LANE: usize = NEXT.fetch_add(1, Ordering::Relaxed); }
+    LANE.with(|lane| *lane)
+}

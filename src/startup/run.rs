@@ -1,0 +1,127 @@
+//! The commands that run: serve until a signal, migrate, check the limits file.
+
+use std::{
+    io::{self, Write},
+    path::Path,
+    process::ExitCode,
+};
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{Running, StartError, World, adapters, start};
+use crate::{
+    limits,
+    settings::{Environment, Settings},
+};
+
+/// Serves until SIGTERM or SIGINT; SIGHUP reloads.
+pub fn serve(settings: Settings) -> ExitCode {
+    actix::System::new().block_on(async move {
+        let running = match start(&settings, World::default()).await {
+            Ok(running) => running,
+            Err(error) => return refuse(&error),
+        };
+        announce(&settings, &running);
+        let signals = (
+            signal(SignalKind::terminate()),
+            signal(SignalKind::interrupt()),
+            signal(SignalKind::hangup()),
+        );
+        let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = signals else {
+            eprintln!("signals can't be listened to");
+            return ExitCode::FAILURE;
+        };
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                _ = hangup.recv() => running.reload().await,
+            }
+        }
+        running.stop().await;
+        ExitCode::SUCCESS
+    })
+}
+
+/// Brings the tables to this version's form, and ends.
+pub fn migrate(settings: &Settings) -> ExitCode {
+    let done = actix::System::new().block_on(async {
+        let accounts = adapters::connect_accounts(settings)?;
+        adapters::migrate_patiently(accounts.as_ref()).await?;
+        accounts.close().await;
+        Ok::<_, StartError>(())
+    });
+    match done {
+        Ok(()) => {
+            println!("The database is up to date.");
+            ExitCode::SUCCESS
+        }
+        Err(error) => refuse(&error),
+    }
+}
+
+/// Whether a file looks like the limits file, rather than a layer of the configuration.
+pub fn is_limits_file(path: &Path) -> bool {
+    limits::file::read(path)
+        .is_ok_and(|text| text.lines().any(|line| line.trim_start().starts_with("[[rule]]")))
+}
+
+/// `config check --file` for a limits file.
+pub fn check_limits_file(path: &Path) -> ExitCode {
+    match limits::file::load(path) {
+        Ok(rules) => {
+            println!("The limits are sound: {} rules.", rules.rules().len());
+            ExitCode::SUCCESS
+        }
+        Err(error) => refuse(&error.into()),
+    }
+}
+
+fn refuse(error: &StartError) -> ExitCode {
+    match error {
+        StartError::Limits(error) => error.fault_lines().iter().for_each(|line| eprintln!("{line}")),
+        error => eprintln!("{error}"),
+    }
+    error.exit_code()
+}
+
+/// Says where everything is: for people in development, as a log line in production.
+fn announce(settings: &Settings, running: &Running) {
+    let Running {
+        address, ops_address, ..
+    } = running;
+    if settings.env == Environment::Production {
+        tracing::info!(server.bind = %address, version = env!("CARGO_PKG_VERSION"), "serving");
+        return;
+    }
+    let mut lines = format!(
+        "Ringback {} (development)\n  API      http://{address}/api/users/\n  Docs     http://{address}/docs/\n",
+        env!("CARGO_PKG_VERSION")
+    );
+    if settings.twilio.is_none() {
+        lines += &format!("  Inbox    http://{address}/dev/inbox/\n");
+    }
+    if let Some(ops) = ops_address {
+        lines += &format!("  Metrics  http://{ops}/metrics\n");
+    }
+    if settings.database.url.is_none() {
+        lines += &format!(
+            "  Users in SQLite ({}).\n",
+            settings.data.dir.join("ringback.db").display()
+        );
+    }
+    if settings.redis.url.is_none() {
+        lines += "  Codes, outbox and cluster limits in this process alone: a restart forgets them. Set REDIS_URL to keep them.\n";
+    }
+    let _ = io::stdout().write_all(lines.as_bytes());
+}
+
+impl StartError {
+    /// 78 where the configuration is at fault, 1 where the surroundings are.
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Bind { .. } | Self::File { .. } | Self::Migrate(_) | Self::Io(_) => ExitCode::FAILURE,
+            _ => ExitCode::from(78),
+        }
+    }
+}

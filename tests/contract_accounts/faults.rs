@@ -1,0 +1,198 @@
+//! What is answered while PostgreSQL is away, and how soon it is over. A small proxy stands between, that a test cuts
+//! or freezes.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use ringback::{
+    accounts::{AccountStore, Claimant, EmailAddress, Login, PoolOptions, PostgresAccounts},
+    unavailable::{Part, Unavailable},
+};
+use secrecy::SecretString;
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    sync::watch,
+};
+use url::Url;
+
+use crate::{
+    harness::{at, phone, register, with_postgres_url},
+    sessions::rotation,
+};
+
+const TIMEOUT: Duration = Duration::from_millis(800);
+const PHONE: &str = "+14152000001";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Open,
+    /// Connections are accepted and nothing passes, as when the server hangs or its machine vanished.
+    Frozen,
+    /// Connections are ended, as when the server was stopped.
+    Cut,
+}
+
+/// A proxy before the database, and a store that goes through it.
+struct Behind {
+    way: watch::Sender<Way>,
+    store: Arc<PostgresAccounts>,
+}
+
+impl Behind {
+    async fn proxy(url: &str) -> Self {
+        let mut url = Url::parse(url).unwrap();
+        let server = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        url.set_host(Some("127.0.0.1")).unwrap();
+        url.set_port(Some(listener.local_addr().unwrap().port())).unwrap();
+        let (way, watched) = watch::channel(Way::Open);
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(pass(client, server.clone(), watched.clone()));
+            }
+        });
+        let options = PoolOptions {
+            max_connections: 4,
+            timeout: TIMEOUT,
+        };
+        let store = PostgresAccounts::connect(&SecretString::from(url.as_str()), options).unwrap();
+        Self {
+            way,
+            store: Arc::new(store),
+        }
+    }
+
+    /// Each call, many of each at once, answers that the database is away, and in time.
+    async fn every_call_is_unavailable(&self) {
+        let mut calls = Vec::new();
+        for n in 0..40 {
+            let store = Arc::clone(&self.store);
+            calls.push(tokio::spawn(async move {
+                let began = Instant::now();
+                (n, call(&*store, n).await, began.elapsed())
+            }));
+        }
+        for call in calls {
+            let (n, outcome, took) = call.await.unwrap();
+            let failure = outcome.expect_err("nothing can be answered");
+            assert_eq!(failure.part, Part::Database);
+            assert!(took < TIMEOUT * 2, "call {n} took {took:?}");
+            let said = failure.to_string();
+            assert!(!said.contains(PHONE) && !said.contains("jane"), "{said}");
+        }
+    }
+
+    async fn is_back_within(&self, limit: Duration) {
+        let began = Instant::now();
+        while self.store.ping().await.is_err() {
+            assert!(began.elapsed() < limit, "not back after {limit:?}");
+        }
+        for n in 0..40 {
+            if let Err(failure) = call(&*self.store, n).await {
+                assert!(began.elapsed() < limit, "{failure}");
+            }
+        }
+        for n in 0..40 {
+            call(&*self.store, n).await.expect("back for good");
+        }
+    }
+}
+
+async fn pass(mut client: TcpStream, server: String, mut way: watch::Receiver<Way>) {
+    let blocked = |way: &Way| *way != Way::Open;
+    if *way.borrow() == Way::Open {
+        let mut server = TcpStream::connect(server).await.unwrap();
+        tokio::select! {
+            _ = copy_bidirectional(&mut client, &mut server) => return,
+            _ = way.wait_for(blocked) => {}
+        }
+        // Frozen: the client's socket stays open and silent, until the way is cut or for ever.
+        let _ = way.wait_for(|way| *way == Way::Cut).await;
+    } else {
+        let _ = way.wait_for(|way| *way == Way::Cut).await;
+    }
+}
+
+/// One of each call.
+async fn call(store: &dyn AccountStore, n: usize) -> Result<(), Unavailable> {
+    let nobody = uuid::Uuid::nil();
+    match n % 8 {
+        0 => store.session(nobody).await.map(drop),
+        1 => store.claims(&phone(PHONE)).await.map(drop),
+        2 => {
+            let login = Login::Email(EmailAddress::parse("jane@example.com").unwrap());
+            store.credentials(&login).await.map(drop)
+        }
+        3 => store
+            .verify_phone(&phone("+14152000009"), &Claimant::Anyone, at(1))
+            .await
+            .map(drop),
+        4 => store.rotate(rotation(nobody, 0, 1)).await.map(drop),
+        5 => store.revoke(nobody, at(1)).await,
+        6 => store.phone_of(nobody).await.map(drop),
+        _ => store.ping().await,
+    }
+}
+
+#[test]
+fn a_server_that_hangs_is_unavailable_in_time_and_forgotten_when_it_is_back() {
+    with_postgres_url(|url| async move {
+        let behind = Behind::proxy(&url).await;
+        behind.store.migrate().await.unwrap();
+        register(&*behind.store, "jane@example.com", PHONE).await;
+        for n in 0..40 {
+            call(&*behind.store, n).await.unwrap();
+        }
+        behind.way.send_replace(Way::Frozen);
+        behind.every_call_is_unavailable().await;
+        // The frozen connections stay so for ever: nothing but giving them up helps.
+        behind.way.send_replace(Way::Open);
+        behind.is_back_within(Duration::from_secs(5)).await;
+    });
+}
+
+#[test]
+fn a_server_that_went_away_is_unavailable_and_forgotten_when_it_is_back() {
+    with_postgres_url(|url| async move {
+        let behind = Behind::proxy(&url).await;
+        behind.store.migrate().await.unwrap();
+        for n in 0..40 {
+            call(&*behind.store, n).await.unwrap();
+        }
+        behind.way.send_replace(Way::Cut);
+        behind.every_call_is_unavailable().await;
+        behind.way.send_replace(Way::Open);
+        behind.is_back_within(Duration::from_secs(5)).await;
+    });
+}
+
+#[test]
+fn a_server_that_is_away_at_the_start_is_found_when_it_comes() {
+    with_postgres_url(|url| async move {
+        let behind = Behind::proxy(&url).await;
+        behind.way.send_replace(Way::Cut);
+        behind.every_call_is_unavailable().await;
+        assert!(behind.store.migrate().await.is_err());
+        behind.way.send_replace(Way::Open);
+        behind.store.migrate().await.unwrap();
+        behind.is_back_within(Duration::from_secs(5)).await;
+    });
+}
+
+/// A caller that goes away in the middle of a call takes no connection with him.
+#[test]
+fn callers_that_left_give_their_connections_back() {
+    with_postgres_url(|url| async move {
+        let behind = Behind::proxy(&url).await;
+        behind.store.migrate().await.unwrap();
+        for n in 0..400 {
+            let in_a_moment = Duration::from_micros(50 * (n as u64 % 20));
+            let _ = tokio::time::timeout(in_a_moment, call(&*behind.store, n)).await;
+        }
+        behind.is_back_within(Duration::from_secs(5)).await;
+        assert!(behind.store.pool_status().size <= 4);
+    });
+}

@@ -1,0 +1,130 @@
+//! What SQLite leaves on the disk, and how tables come to be.
+
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+
+use ringback::accounts::{AccountStore, DatabaseUrlError, MigrateError, PostgresAccounts, SqliteAccounts};
+use secrecy::SecretString;
+use sqlx::{Connection, PgConnection, SqliteConnection};
+
+use crate::harness::{Folder, OPTIONS, register, runtime, with_postgres_url};
+
+fn sqlite(url: &str) -> Result<SqliteAccounts, DatabaseUrlError> {
+    SqliteAccounts::connect(&SecretString::from(url), OPTIONS)
+}
+
+#[test]
+fn sqlites_files_are_its_users_alone_and_outlive_the_process() {
+    let folder = Folder::new();
+    let file = folder.0.join("data").join("accounts.db");
+    let url = format!("sqlite://{}", file.display());
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    runtime().block_on(async {
+        let store = sqlite(&url).unwrap();
+        store.migrate().await.unwrap();
+        let (jane, session) = register(&store, "jane@example.com", "+14152000001").await;
+        assert_eq!(mode(file.parent().unwrap()), 0o700);
+        for entry in fs::read_dir(file.parent().unwrap()).unwrap() {
+            assert_eq!(mode(&entry.unwrap().path()), 0o600);
+        }
+        store.close().await;
+        assert!(store.session(session).await.is_err(), "closed");
+
+        let again = sqlite(&url).unwrap();
+        again.migrate().await.unwrap();
+        assert_eq!(again.session(session).await.unwrap().unwrap().user, jane);
+        again.close().await;
+    });
+}
+
+#[test]
+fn a_database_url_that_is_none_is_refused_without_showing_it() {
+    runtime().block_on(async {
+        for url in [
+            "sqlite::memory:",
+            "sqlite://x.db?mode=memory",
+            "sqlite://",
+            "hush.db",
+            "sqlite://x.db?hush=1",
+        ] {
+            let refused = sqlite(url).unwrap_err();
+            assert_eq!(refused, DatabaseUrlError::Sqlite, "{url}");
+        }
+        let nowhere = sqlite("sqlite:///proc/nowhere/x.db").unwrap_err();
+        assert!(matches!(nowhere, DatabaseUrlError::File(_)), "{nowhere:?}");
+        for url in [
+            "",
+            "mysql://x",
+            "postgres://u:hush@:x/",
+            "postgres://u:hush@h/d?sslmode=hush",
+        ] {
+            let refused = PostgresAccounts::connect(&SecretString::from(url), OPTIONS).unwrap_err();
+            assert_eq!(refused, DatabaseUrlError::Postgres, "{url}");
+            assert!(!refused.to_string().contains("hush"));
+        }
+    });
+}
+
+#[test]
+fn instances_may_migrate_one_sqlite_file_at_once() {
+    let folder = Folder::new();
+    let url = format!("sqlite://{}", folder.0.join("accounts.db").display());
+    runtime().block_on(async {
+        let stores: Vec<_> = (0..6).map(|_| sqlite(&url).unwrap()).collect();
+        let migrations = stores.iter().map(AccountStore::migrate);
+        for migrated in futures_util::future::join_all(migrations).await {
+            migrated.unwrap();
+        }
+        register(&stores[5], "jane@example.com", "+14152000001").await;
+    });
+}
+
+#[test]
+fn instances_may_migrate_one_postgres_at_once() {
+    with_postgres_url(|url| async move {
+        let url = SecretString::from(url);
+        let stores: Vec<_> = (0..6)
+            .map(|_| PostgresAccounts::connect(&url, OPTIONS).unwrap())
+            .collect();
+        let migrations = stores.iter().map(AccountStore::migrate);
+        for migrated in futures_util::future::join_all(migrations).await {
+            migrated.unwrap();
+        }
+        register(&stores[5], "jane@example.com", "+14152000001").await;
+    });
+}
+
+/// Expand and contract: a newer version has migrated, this one is started beside it.
+#[test]
+fn a_migration_from_the_future_is_no_hindrance_but_a_changed_one_is() {
+    const NEWER: &str = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+                         VALUES (99991231235959, 'newer', TRUE, 'x', 0)";
+    const CHANGED: &str = "UPDATE _sqlx_migrations SET checksum = 'x' WHERE description <> 'newer'";
+    let folder = Folder::new();
+    let url = format!("sqlite://{}", folder.0.join("accounts.db").display());
+    runtime().block_on(async {
+        let store = sqlite(&url).unwrap();
+        store.migrate().await.unwrap();
+        let mut by_hand = SqliteConnection::connect(&url).await.unwrap();
+        sqlx::raw_sql(NEWER).execute(&mut by_hand).await.unwrap();
+        store.migrate().await.unwrap();
+        sqlx::raw_sql(CHANGED).execute(&mut by_hand).await.unwrap();
+        let refused = store.migrate().await.unwrap_err();
+        assert!(
+            matches!(refused, MigrateError::Changed(20_261_101_000_000)),
+            "{refused}"
+        );
+    });
+    with_postgres_url(|url| async move {
+        let store = PostgresAccounts::connect(&SecretString::from(url.as_str()), OPTIONS).unwrap();
+        store.migrate().await.unwrap();
+        let mut by_hand = PgConnection::connect(&url).await.unwrap();
+        sqlx::raw_sql(NEWER).execute(&mut by_hand).await.unwrap();
+        store.migrate().await.unwrap();
+        sqlx::raw_sql(CHANGED).execute(&mut by_hand).await.unwrap();
+        let refused = store.migrate().await.unwrap_err();
+        assert!(
+            matches!(refused, MigrateError::Changed(20_261_101_000_000)),
+            "{refused}"
+        );
+    });
+}

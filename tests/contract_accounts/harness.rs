@@ -1,0 +1,209 @@
+//! A fresh database for each test, gone at its end whether it passed or not.
+
+use std::{
+    env, fs,
+    panic::resume_unwind,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use chrono::{DateTime, TimeZone, Utc};
+use ringback::{
+    accounts::{
+        AccountStore, EmailAddress, NewSession, NewUser, PasswordHash, PersonName, PoolOptions,
+        PostgresAccounts, SqliteAccounts, User,
+    },
+    entropy::{Entropy, SystemEntropy},
+    phone::{PhoneCheck, PhoneNumber},
+};
+use secrecy::SecretString;
+use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
+use uuid::Uuid;
+
+pub const OPTIONS: PoolOptions = PoolOptions {
+    max_connections: 8,
+    timeout: Duration::from_secs(20),
+};
+
+/// One database under two stores, as two instances of the service would have them.
+#[derive(Clone)]
+pub struct Stores {
+    pub one: Arc<dyn AccountStore>,
+    pub two: Arc<dyn AccountStore>,
+    url: String,
+}
+
+impl Stores {
+    pub async fn open(url: String) -> Self {
+        let (one, two) = (open(&url), open(&url));
+        one.migrate().await.unwrap();
+        Self { one, two, url }
+    }
+
+    /// One store or the other.
+    pub fn either(&self, n: usize) -> Arc<dyn AccountStore> {
+        Arc::clone(if n.is_multiple_of(2) { &self.one } else { &self.two })
+    }
+
+    /// What an operator does by hand.
+    pub async fn sql(&self, statement: String) {
+        let statement = sqlx::raw_sql(AssertSqlSafe(statement));
+        if self.url.starts_with("sqlite") {
+            let mut connection = SqliteConnection::connect(&self.url).await.unwrap();
+            statement.execute(&mut connection).await.unwrap();
+        } else {
+            let mut connection = PgConnection::connect(&self.url).await.unwrap();
+            statement.execute(&mut connection).await.unwrap();
+        }
+    }
+
+    pub async fn count(&self, table: &str) -> i64 {
+        let query = format!("SELECT count(*) FROM {table}");
+        let query = sqlx::query_scalar(AssertSqlSafe(query));
+        if self.url.starts_with("sqlite") {
+            let mut connection = SqliteConnection::connect(&self.url).await.unwrap();
+            query.fetch_one(&mut connection).await.unwrap()
+        } else {
+            let query = format!("SELECT count(*) FROM {table}");
+            let mut connection = PgConnection::connect(&self.url).await.unwrap();
+            let query = sqlx::query_scalar(AssertSqlSafe(query));
+            query.fetch_one(&mut connection).await.unwrap()
+        }
+    }
+}
+
+fn open(url: &str) -> Arc<dyn AccountStore> {
+    let secret = SecretString::from(url);
+    if url.starts_with("sqlite") {
+        Arc::new(SqliteAccounts::connect(&secret, OPTIONS).unwrap())
+    } else {
+        Arc::new(PostgresAccounts::connect(&secret, OPTIONS).unwrap())
+    }
+}
+
+pub fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(4)
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+pub fn random_name() -> String {
+    let entropy: &dyn Entropy = &SystemEntropy;
+    format!("ringback_test_{}", entropy.uuid().simple())
+}
+
+/// A folder that is removed at the end.
+pub struct Folder(pub PathBuf);
+
+impl Folder {
+    pub fn new() -> Self {
+        Self(env::temp_dir().join(random_name()))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+pub fn on_sqlite<F: Future<Output = ()> + Send + 'static>(case: fn(Stores) -> F) {
+    let folder = Folder::new();
+    let url = format!("sqlite://{}", folder.0.join("accounts.db").display());
+    runtime().block_on(async {
+        let stores = Stores::open(url).await;
+        let outcome = tokio::spawn(case(stores.clone())).await;
+        stores.one.close().await;
+        stores.two.close().await;
+        outcome.unwrap_or_else(|failure| resume_unwind(failure.into_panic()));
+    });
+}
+
+pub fn on_postgres<F: Future<Output = ()> + Send + 'static>(case: fn(Stores) -> F) {
+    with_postgres_url(|url| async move {
+        let stores = Stores::open(url).await;
+        let outcome = tokio::spawn(case(stores.clone())).await;
+        stores.one.close().await;
+        stores.two.close().await;
+        outcome.unwrap_or_else(|failure| resume_unwind(failure.into_panic()));
+    });
+}
+
+/// Runs a case on a PostgreSQL database of its own.
+pub fn with_postgres_url<F: Future<Output = ()> + Send + 'static>(case: impl FnOnce(String) -> F) {
+    let Ok(server) = env::var("RINGBACK_TEST_DATABASE_URL") else {
+        panic!("set RINGBACK_TEST_DATABASE_URL, or run scripts/test");
+    };
+    let name = random_name();
+    let mut url = url::Url::parse(&server).unwrap();
+    url.set_path(&name);
+    runtime().block_on(async {
+        let mut admin = PgConnection::connect(&server).await.unwrap();
+        let create = format!("CREATE DATABASE {name}");
+        sqlx::query(AssertSqlSafe(create))
+            .execute(&mut admin)
+            .await
+            .unwrap();
+        let outcome = tokio::spawn(case(url.to_string())).await;
+        let drop = format!("DROP DATABASE {name} WITH (FORCE)");
+        sqlx::query(AssertSqlSafe(drop))
+            .execute(&mut admin)
+            .await
+            .unwrap();
+        outcome.unwrap_or_else(|failure| resume_unwind(failure.into_panic()));
+    });
+}
+
+/// A moment, in seconds of the test's own time.
+pub fn at(second: i64) -> DateTime<Utc> {
+    Utc.timestamp_opt(1_800_000_000 + second, 123_456_789).unwrap()
+}
+
+pub fn phone(text: &str) -> PhoneNumber {
+    PhoneNumber::parse(text, PhoneCheck::E164).unwrap()
+}
+
+pub fn hash(text: &str) -> PasswordHash {
+    PasswordHash::from_stored(text.to_owned())
+}
+
+/// Identifiers sort in the order in which they were made, as those of the service do.
+pub fn new_user(email: &str, claims: &str) -> NewUser {
+    static MADE: AtomicI64 = AtomicI64::new(0);
+    let entropy: &dyn Entropy = &SystemEntropy;
+    NewUser {
+        id: entropy.row_id(at(MADE.fetch_add(1, Ordering::SeqCst))),
+        email: EmailAddress::parse(email).unwrap(),
+        phone: phone(claims),
+        first_name: PersonName::parse("Jane").unwrap(),
+        last_name: PersonName::parse("O’Doe").unwrap(),
+        password: hash("$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHQ$aGFzaA"),
+        now: at(0),
+    }
+}
+
+/// A session whose token of generation 0 has digest 0, and that ends at second 1000.
+pub fn new_session(user_id: Uuid) -> NewSession {
+    let entropy: &dyn Entropy = &SystemEntropy;
+    NewSession {
+        id: entropy.uuid(),
+        user_id,
+        refresh_hash: [0; 32],
+        now: at(0),
+        expires_at: at(1_000),
+    }
+}
+
+/// An account with a session, and the session's identifier.
+pub async fn register(store: &dyn AccountStore, email: &str, claims: &str) -> (User, Uuid) {
+    let user = new_user(email, claims);
+    let session = new_session(user.id);
+    let id = session.id;
+    (store.register(user, session).await.unwrap(), id)
+}

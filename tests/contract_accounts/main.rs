@@ -1,0 +1,61 @@
+//! The account store's contract (`AccountStore`), held by both databases.
+//!
+//! | file | what it asks |
+//! |---|---|
+//! | `accounts.rs` | what one caller after another sees |
+//! | `sessions.rs` | the same for sessions and their refresh tokens |
+//! | `races.rs` | what many callers at once see, on two stores over one database |
+//! | `faults.rs` | what is answered while PostgreSQL is away, and how soon it is over |
+//! | `files.rs` | what SQLite leaves on the disk, and how tables come to be |
+//! | `harness.rs` | a fresh database for each test |
+
+mod accounts;
+mod faults;
+mod files;
+mod harness;
+mod races;
+mod sessions;
+
+/// Makes each case a test of each database.
+macro_rules! on_both_databases {
+    ($($room:ident: $($case:ident)*;)*) => {
+        mod sqlite {
+            $(mod $room {
+                $(#[test] fn $case() { crate::harness::on_sqlite(crate::$room::$case); })*
+            })*
+        }
+        mod postgres {
+            $(mod $room {
+                $(#[test] fn $case() { crate::harness::on_postgres(crate::$room::$case); })*
+            })*
+        }
+    };
+}
+
+on_both_databases! {
+    accounts:
+        an_account_comes_back_as_it_was_made
+        an_email_has_one_account_in_whatever_case
+        a_failed_registration_leaves_nothing
+        a_login_finds_by_email_or_verified_phone
+        a_locked_account_says_so
+        claims_tell_who_has_and_who_wants_a_phone
+        a_claimant_verifies_his_own_claim_alone
+        anyone_verifies_a_sole_claim_alone
+        a_hash_is_replaced_while_it_is_still_the_old_one;
+    sessions:
+        a_session_shows_its_user_and_its_end
+        a_token_is_good_once_and_then_for_its_grace
+        reuse_of_an_old_token_revokes_the_session
+        a_forged_token_revokes_nothing
+        what_is_over_does_not_rotate
+        a_lock_ends_open_sessions;
+    races:
+        two_accounts_race_for_one_phone
+        a_sole_claim_is_verified_once
+        a_second_claim_races_with_a_verification
+        registrations_of_one_email_make_one_account
+        rotations_of_one_token_make_one_successor
+        reuse_in_parallel_revokes_once_and_for_all
+        lookups_in_parallel_find_their_own;
+}

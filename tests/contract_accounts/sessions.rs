@@ -1,0 +1,172 @@
+//! Sessions and their refresh tokens, as one caller after another sees them.
+
+use chrono::Duration;
+use ringback::accounts::{Rotated, Rotation};
+use uuid::Uuid;
+
+use crate::harness::{Stores, at, new_session, register};
+
+const PHONE: &str = "+14152000001";
+
+/// Shows the token of `generation`, whose digest is its generation, at a second.
+pub fn rotation(session_id: Uuid, generation: u8, second: i64) -> Rotation {
+    Rotation {
+        session_id,
+        generation: generation.into(),
+        token_hash: [generation; 32],
+        next_hash: [generation + 1; 32],
+        now: at(second),
+        grace: Duration::seconds(10),
+    }
+}
+
+pub async fn a_session_shows_its_user_and_its_end(stores: Stores) {
+    let (jane, first) = register(&*stores.one, "jane@example.com", PHONE).await;
+    let (john, _) = register(&*stores.one, "john@example.com", PHONE).await;
+    let further = new_session(jane.id);
+    let second = further.id;
+    stores.one.open_session(further).await.unwrap();
+    let seen = stores.two.session(second).await.unwrap().unwrap();
+    assert_eq!(seen.user, jane);
+    assert!((at(1_000) - seen.expires_at).abs() < Duration::microseconds(1));
+
+    stores.one.revoke(first, at(5)).await.unwrap();
+    stores.one.revoke(first, at(6)).await.unwrap();
+    stores.one.revoke(Uuid::nil(), at(6)).await.unwrap();
+    assert!(stores.two.session(first).await.unwrap().unwrap().revoked);
+    assert!(
+        !stores.two.session(second).await.unwrap().unwrap().revoked,
+        "one logout, one session"
+    );
+    assert!(stores.two.session(Uuid::nil()).await.unwrap().is_none());
+
+    let nobodys = new_session(Uuid::nil());
+    assert!(
+        stores.one.open_session(nobodys).await.is_err(),
+        "a session has a user"
+    );
+    stores
+        .sql(format!("DELETE FROM users WHERE id = '{}'", john.id))
+        .await;
+    assert_eq!(stores.count("sessions").await, 2, "a user's sessions go with him");
+}
+
+pub async fn a_token_is_good_once_and_then_for_its_grace(stores: Stores) {
+    let (jane, session) = register(&*stores.one, "jane@example.com", PHONE).await;
+    let expires_at = stores.one.session(session).await.unwrap().unwrap().expires_at;
+    let rotate = async |generation, second| {
+        stores
+            .two
+            .rotate(rotation(session, generation, second))
+            .await
+            .unwrap()
+    };
+    let rotated = Rotated::Rotated {
+        user_id: jane.id,
+        expires_at,
+    };
+    let replayed = |current| Rotated::Replayed {
+        user_id: jane.id,
+        expires_at,
+        current_hash: [current; 32],
+    };
+
+    assert_eq!(rotate(0, 100).await, rotated);
+    assert_eq!(rotate(0, 100).await, replayed(1));
+    assert_eq!(rotate(0, 109).await, replayed(1), "its answer was lost");
+    assert_eq!(rotate(1, 110).await, rotated);
+    assert_eq!(rotate(1, 115).await, replayed(2));
+    assert_eq!(rotate(2, 200).await, rotated, "an answer again is no rotation");
+    assert!(!stores.one.session(session).await.unwrap().unwrap().revoked);
+}
+
+pub async fn reuse_of_an_old_token_revokes_the_session(stores: Stores) {
+    let (jane, first) = register(&*stores.one, "jane@example.com", PHONE).await;
+    let other = new_session(jane.id);
+    let second = other.id;
+    stores.one.open_session(other).await.unwrap();
+    let reused = Rotated::Reused { user_id: jane.id };
+
+    // Too late for the grace.
+    stores.one.rotate(rotation(first, 0, 100)).await.unwrap();
+    assert_eq!(stores.two.rotate(rotation(first, 0, 111)).await.unwrap(), reused);
+    assert_eq!(
+        stores.two.rotate(rotation(first, 0, 111)).await.unwrap(),
+        Rotated::Revoked
+    );
+    assert_eq!(
+        stores.two.rotate(rotation(first, 1, 111)).await.unwrap(),
+        Rotated::Revoked,
+        "whoever holds it"
+    );
+    assert!(stores.one.session(first).await.unwrap().unwrap().revoked);
+
+    // Two generations old, within the grace.
+    assert!(
+        !stores.one.session(second).await.unwrap().unwrap().revoked,
+        "another session is untouched"
+    );
+    stores.one.rotate(rotation(second, 0, 100)).await.unwrap();
+    stores.one.rotate(rotation(second, 1, 100)).await.unwrap();
+    assert_eq!(stores.two.rotate(rotation(second, 0, 100)).await.unwrap(), reused);
+    assert!(stores.one.session(second).await.unwrap().unwrap().revoked);
+}
+
+pub async fn a_forged_token_revokes_nothing(stores: Stores) {
+    let (_, session) = register(&*stores.one, "jane@example.com", PHONE).await;
+    stores.one.rotate(rotation(session, 0, 100)).await.unwrap();
+    for generation in [0, 1, 2] {
+        let forged = Rotation {
+            token_hash: [77; 32],
+            ..rotation(session, generation, 200)
+        };
+        assert_eq!(
+            stores.two.rotate(forged).await.unwrap(),
+            Rotated::Unknown,
+            "{generation}"
+        );
+    }
+    let nobodys = stores.two.rotate(rotation(Uuid::nil(), 0, 100)).await.unwrap();
+    assert_eq!(nobodys, Rotated::Unknown);
+    let rotated = stores.two.rotate(rotation(session, 1, 200)).await.unwrap();
+    assert!(matches!(rotated, Rotated::Rotated { .. }));
+}
+
+pub async fn what_is_over_does_not_rotate(stores: Stores) {
+    let (_, session) = register(&*stores.one, "jane@example.com", PHONE).await;
+    assert_eq!(
+        stores.two.rotate(rotation(session, 0, 1_000)).await.unwrap(),
+        Rotated::Expired
+    );
+    let last = stores.two.rotate(rotation(session, 0, 999)).await.unwrap();
+    assert!(matches!(last, Rotated::Rotated { .. }), "{last:?}");
+    stores.one.revoke(session, at(999)).await.unwrap();
+    assert_eq!(
+        stores.two.rotate(rotation(session, 1, 999)).await.unwrap(),
+        Rotated::Revoked
+    );
+}
+
+pub async fn a_lock_ends_open_sessions(stores: Stores) {
+    let (jane, session) = register(&*stores.one, "jane@example.com", PHONE).await;
+    stores
+        .sql(format!(
+            "UPDATE users SET locked_at = created_at WHERE id = '{}'",
+            jane.id
+        ))
+        .await;
+    assert!(stores.two.session(session).await.unwrap().unwrap().revoked);
+    assert_eq!(
+        stores.two.rotate(rotation(session, 0, 100)).await.unwrap(),
+        Rotated::Revoked
+    );
+    stores
+        .sql(format!(
+            "UPDATE users SET locked_at = NULL WHERE id = '{}'",
+            jane.id
+        ))
+        .await;
+    assert!(!stores.two.session(session).await.unwrap().unwrap().revoked);
+    let rotated = stores.two.rotate(rotation(session, 0, 100)).await.unwrap();
+    assert!(matches!(rotated, Rotated::Rotated { .. }));
+}

@@ -5,6 +5,7 @@ mod delivery;
 mod flow;
 mod headers;
 mod otp;
+mod outage;
 mod ownership;
 mod races;
 mod support;

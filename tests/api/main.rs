@@ -9,4 +9,5 @@ mod otp;
 mod outage;
 mod ownership;
 mod races;
+mod secrecy;
 mod support;

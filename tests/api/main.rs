@@ -4,4 +4,6 @@ mod accounts;
 mod bad_input;
 mod flow;
 mod headers;
+mod sessions;
 mod support;
+mod tokens;

@@ -4,6 +4,7 @@ mod accounts;
 mod bad_input;
 mod flow;
 mod headers;
+mod limits;
 mod sessions;
 mod support;
 mod tokens;

@@ -75,7 +75,14 @@ impl Readiness {
                     .map(|fault| format!("limits file: {fault}")),
             );
         }
-        Report {
+        Report::of(down, warnings)
+    }
+}
+
+impl Report {
+    /// Ready, if nothing is down.
+    pub fn of(down: Vec<String>, warnings: Vec<String>) -> Self {
+        Self {
             status: if down.is_empty() { "ready" } else { "not_ready" },
             down,
             warnings,

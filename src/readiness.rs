@@ -33,6 +33,7 @@ pub struct Readiness {
 
 /// What was found.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Readiness)]
 pub struct Report {
     /// `ready`, or `not_ready`.
     #[schema(example = "ready")]

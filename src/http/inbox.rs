@@ -11,6 +11,7 @@ use super::{Api, page::Page, problem::ApiError, refusals::refusals};
 
 /// An SMS that would have gone out.
 #[derive(Serialize, ToSchema)]
+#[schema(as = Sms)]
 pub struct InboxView {
     #[schema(example = "+1234567890")]
     to: String,

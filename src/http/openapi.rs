@@ -23,7 +23,7 @@ pub const REQUEST_ID: &str = "0b5b1d5c9f1e4b7f8a86c27a2f3a1d77";
     info(
         title = "Ringback",
         description = include_str!("openapi.md"),
-        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
+        license(name = "MIT OR Apache-2.0"),
     ),
     servers((url = "/", description = "The service that this document comes from")),
     tags(

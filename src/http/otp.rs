@@ -46,6 +46,7 @@ pub struct VerifyRequest {
 
 /// A code is on its way, if the phone may have one: the answer is the same for every phone.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Sent)]
 pub struct SentView {
     #[schema(example = "If the phone belongs to an account, a code is on its way.")]
     detail: &'static str,
@@ -62,6 +63,7 @@ pub struct SentView {
 
 /// The phone is proven.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Verified)]
 pub struct VerifiedView {
     #[schema(example = "The phone is verified.")]
     detail: &'static str,
@@ -144,7 +146,7 @@ refusals! {
     path = "/api/users/verify-phone-otp/",
     operation_id = "verify_phone_otp",
     tag = "Phones",
-    request_body = VerifyRequest,
+    request_body(content = VerifyRequest, example = json!({ "phone": "+1234567890", "otp": "123456" })),
     responses(
         (status = 200, description = "The phone is verified.", body = VerifiedView,
             example = json!(VerifiedView::example())),

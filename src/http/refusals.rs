@@ -120,9 +120,9 @@ fn response(answers: Vec<HttpResponse>) -> Response {
         }
         let problem = body_of(answer);
         let text = |field: &str| problem[field].as_str().unwrap_or_default().to_owned();
-        let (code, detail) = (text("code"), text("detail"));
-        lines.push(format!("`{code}`: {detail}"));
-        let example = ExampleBuilder::new().summary(detail).value(Some(problem));
+        let code = text("code");
+        lines.push(format!("`{code}`: {}", text("detail")));
+        let example = ExampleBuilder::new().value(Some(problem));
         content = content.examples_from_iter([(code, example)]);
     }
     response

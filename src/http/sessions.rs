@@ -42,6 +42,7 @@ pub struct RefreshRequest {
 
 /// A session's tokens.
 #[derive(Serialize, ToSchema)]
+#[schema(as = Tokens)]
 pub struct TokensView {
     /// A JWT, to be sent as `Authorization: Bearer …`.
     access: String,
@@ -62,12 +63,14 @@ impl std::fmt::Debug for TokensView {
 
 /// New tokens.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Refreshed)]
 pub struct RefreshedView {
     tokens: TokensView,
 }
 
-/// The public keys, as RFC 7517 has them: what `AccessTokens::jwks` makes.
+/// Public keys (RFC 7517).
 #[derive(ToSchema)]
+#[schema(as = Jwks)]
 #[expect(dead_code, reason = "it describes JSON that is made elsewhere")]
 pub struct JwksView {
     keys: Vec<JwkView>,
@@ -75,12 +78,14 @@ pub struct JwksView {
 
 /// A public key (RFC 8037).
 #[derive(ToSchema)]
+#[schema(as = Jwk)]
 #[expect(dead_code, reason = "it describes JSON that is made elsewhere")]
 pub struct JwkView {
     #[schema(example = "OKP")]
     kty: String,
     #[schema(example = "Ed25519")]
     crv: String,
+    #[schema(example = "sig")]
     r#use: String,
     #[schema(example = "EdDSA")]
     alg: String,
@@ -147,7 +152,7 @@ refusals! {
     post,
     path = "/api/users/token/refresh/",
     tag = "Sessions",
-    request_body = RefreshRequest,
+    request_body(content = RefreshRequest, example = json!({ "refresh": TokensView::example().refresh })),
     responses(
         (status = 200, description = "New tokens.", body = RefreshedView, example = json!(RefreshedView::example())),
         RefreshRefusals,

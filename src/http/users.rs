@@ -25,7 +25,7 @@ use crate::{
 pub struct RegisterRequest {
     /// Compared without case.
     #[serde(default)]
-    #[schema(value_type = String, required, example = "test@example.com")]
+    #[schema(value_type = String, required, format = Email, max_length = 254, example = "test@example.com")]
     email: Field,
     /// In international form; spaces and punctuation are dropped.
     #[serde(default)]
@@ -49,6 +49,7 @@ pub struct RegisterRequest {
 
 /// An account, as its owner sees it.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = User)]
 pub struct UserView {
     id: Uuid,
     #[schema(example = "test@example.com")]
@@ -68,8 +69,9 @@ pub struct UserView {
     updated_at: DateTime<Utc>,
 }
 
-/// A new account and its first session.
+/// An account and a session of it.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SignedIn)]
 pub struct SignedInView {
     pub user: UserView,
     pub tokens: TokensView,

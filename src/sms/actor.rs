@@ -15,7 +15,7 @@ use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Supervised};
 use metrics::{counter, gauge};
 use tokio::{
     sync::oneshot,
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 
 use super::{
@@ -33,6 +33,10 @@ use crate::{
 
 /// How often leases are looked after and what nobody holds is taken over.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// An SMS is begun this long after it was handed over, when whoever asked for it has its answer: what an SMS costs this
+/// machine must not show in the time of that answer, or it would tell which phones have accounts.
+const HANDOVER: Duration = Duration::from_millis(5);
 
 /// The dispatcher's bounds (`[sms]` in the configuration).
 #[derive(Debug, Clone)]
@@ -163,19 +167,26 @@ impl SmsQueue {
 
     /// Hands an SMS over, and waits for nothing: the outbox owes it already.
     pub fn submit(&self, slot: QueueSlot, job: SmsJob) {
-        self.tell(Event::Submitted(Ticket {
+        self.0.mailbox.tell(Mail::Submit(Some(Ticket {
             errand: Arc::new(Errand {
                 entry: job.entry,
                 recipient: Some(job.recipient),
             }),
             place: Some(slot.0),
-        }));
+        })));
+    }
+
+    /// Gives a place back where no SMS is due, by the way that one would take: the two cost the caller the same.
+    pub fn pass(&self, slot: QueueSlot) {
+        self.0.mailbox.tell(Mail::Submit(None));
+        drop(slot);
     }
 
     /// Ends in order: takes nothing more over, lets calls under way finish for as long as `within`, and hands the rest
     /// back to the outbox, for other instances or the next start. Answers how many were handed back.
     pub async fn drain(&self, within: Duration) -> usize {
         self.0.signs.draining.store(true, Ordering::Relaxed);
+        sleep(HANDOVER).await; // what was handed over before comes in
         let (drained, mut report) = oneshot::channel();
         self.0.mailbox.tell(Mail::Drain(drained));
         if let Ok(count) = timeout(within, &mut report).await {
@@ -207,6 +218,8 @@ impl SmsQueue {
 #[rtype(result = "()")]
 enum Mail {
     Event(Event),
+    /// Begin an SMS after the handover, or nothing.
+    Submit(Option<Ticket>),
     /// Drain, and tell when that is done.
     Drain(oneshot::Sender<usize>),
 }
@@ -258,6 +271,11 @@ impl Handler<Mail> for SmsDispatcher {
     fn handle(&mut self, mail: Mail, context: &mut Self::Context) {
         match mail {
             Mail::Event(event) => self.step(event, context),
+            Mail::Submit(ticket) => {
+                context.run_later(HANDOVER, |this, context| {
+                    this.step(ticket.map_or(Event::Wake, Event::Submitted), context);
+                });
+            }
             Mail::Drain(drained) => {
                 self.drained.push(drained);
                 self.step(Event::Drain, context);

@@ -1,7 +1,9 @@
 //! A running service for a test: its own port, its own database, its own time, and the SMS that it sent.
 
 mod answer;
+mod means;
 mod provider;
+mod wire;
 
 use std::{
     collections::BTreeMap,
@@ -24,6 +26,7 @@ use sqlx::{Connection, Executor};
 
 pub use answer::Answer;
 pub use provider::{Call, Provider};
+pub use wire::{Wire, exchange};
 
 /// What a service under test stands on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,7 +159,17 @@ impl TestApp {
 
     /// Another instance of the same service: the same database, Redis, secret, time and provider.
     pub async fn sibling(&self) -> Self {
-        let (environment, folder) = (self.environment.clone(), Arc::clone(&self.folder));
+        self.sibling_with(&[]).await
+    }
+
+    /// The same with further environment variables.
+    pub async fn sibling_with(&self, variables: &[(&str, &str)]) -> Self {
+        let (mut environment, folder) = (self.environment.clone(), Arc::clone(&self.folder));
+        environment.extend(
+            variables
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        );
         Self::launch(
             environment,
             self.provider.clone(),

@@ -72,6 +72,17 @@ pub fn is_limits_file(path: &Path) -> bool {
         .is_ok_and(|text| text.lines().any(|line| line.trim_start().starts_with("[[rule]]")))
 }
 
+/// `config check`: the settings were taken; the limits file that they name belongs to them.
+pub fn check(settings: &Settings) -> ExitCode {
+    match adapters::limit_rules(settings) {
+        Ok(_) => {
+            println!("The configuration is sound.");
+            ExitCode::SUCCESS
+        }
+        Err(error) => refuse(&error.into()),
+    }
+}
+
 /// `config check --file` for a limits file.
 pub fn check_limits_file(path: &Path) -> ExitCode {
     match limits::file::load(path) {

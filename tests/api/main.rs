@@ -11,6 +11,7 @@ mod otp;
 mod outage;
 mod ownership;
 mod races;
+mod secrecy;
 mod sessions;
 mod support;
 mod tokens;

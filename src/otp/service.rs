@@ -137,17 +137,13 @@ impl Otp {
         };
         metrics::counter!("ringback_otp_issued_total", "kind" => if entry.is_some() { "sms" } else { "decoy" })
             .increment(1);
-        if let Some(entry) = entry {
-            self.queue.submit(
-                place,
-                SmsJob {
-                    entry,
-                    recipient: Recipient {
-                        phone: phone.clone(),
-                        code: SmsCode::new(code.expose()),
-                    },
-                },
-            );
+        match entry {
+            Some(entry) => {
+                let (phone, code) = (phone.clone(), SmsCode::new(code.expose()));
+                let recipient = Recipient { phone, code };
+                self.queue.submit(place, SmsJob { entry, recipient });
+            }
+            None => self.queue.pass(place),
         }
         Ok(Sent {
             challenge_id,

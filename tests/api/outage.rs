@@ -179,10 +179,14 @@ async fn a_right_code_whose_effect_nobody_heard_of_is_answered_200_the_next_time
     let (app, proxies) = TestApp::start_behind_proxies(&[]).await;
     let account = app.register(PHONE).await;
     let code = app.code(PHONE, None).await;
-    // PostgreSQL does the UPDATE, and its answer is lost.
-    proxies.database.mute();
+    proxies.database.mute_at("COMMIT");
     assert_unavailable(&timed(app.verify(PHONE, &code, None)).await, DATABASE_LIMIT);
     proxies.database.come_back();
+    let verified = format!(
+        "SELECT CAST(phone_verified AS text) FROM users WHERE id = '{}'",
+        account.id
+    );
+    assert_eq!(app.sql_text(verified).await, "true", "PostgreSQL did it, unheard");
     recovers(200, || app.verify(PHONE, &code, None)).await;
     assert!(app.is_verified(&account).await);
     app.verify(PHONE, &code, None).await.is(400, "otp_expired");

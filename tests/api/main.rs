@@ -4,4 +4,5 @@ mod bad_input;
 mod cors;
 mod flow;
 mod openapi;
+mod pages;
 mod support;

@@ -90,7 +90,6 @@ impl Document {
         let promised = &operation["responses"][answer.status.to_string()];
         assert!(promised.is_object(), "{method} {path} gave {answer:?}");
         for name in object(&promised["headers"]).keys() {
-            // Only those codes of a 429 that come of a rule, and so on: those of one status are alike.
             assert!(answer.headers.contains_key(name), "no {name} in {answer:?}");
         }
         let Some(kind) = answer.headers.get("content-type") else {
@@ -173,7 +172,9 @@ async fn the_document_is_sound() {
     let mut found = Vec::new();
     references(&document.0, &mut found);
     assert!(found.len() > 100);
-    found.into_iter().for_each(|part| drop(document.resolve(part)));
+    for part in found {
+        document.resolve(part);
+    }
 
     let tags: BTreeSet<_> = document.0["tags"]
         .as_array()
@@ -356,72 +357,6 @@ async fn real_answers_are_those_of_the_document() {
         let answer = app.get(path).await;
         assert_eq!(answer.status, 200, "{path}");
         document.promises("get", path, &answer);
-    }
-}
-
-#[actix_web::test]
-async fn the_page_stands_alone() {
-    let app = TestApp::start(Backends::Embedded).await;
-    for path in ["/docs", "/docs/", "/dev/inbox", "/dev/inbox/"] {
-        let page = app.get(path).await;
-        assert_eq!(
-            (page.status, page.header("content-type")),
-            (200, "text/html; charset=utf-8"),
-            "{path}"
-        );
-        let policy = page.header("content-security-policy");
-        assert!(
-            policy.starts_with("default-src 'none'; script-src 'sha256-"),
-            "{policy}"
-        );
-        assert!(!policy.contains("unsafe"), "{policy}");
-        for source in policy.split([' ', ';']) {
-            assert!(!source.contains("//") && source != "*", "{policy}");
-        }
-        assert!(!page.raw.contains("://"), "{path} names another host");
-    }
-}
-
-#[actix_web::test]
-async fn all_that_the_page_names_is_there() {
-    let app = TestApp::start(Backends::Embedded).await;
-    let page = app.get("/docs/").await.raw;
-    let named: BTreeSet<_> = page
-        .split(['"', '\''])
-        .filter(|text| text.starts_with('/') && !text.contains(' '))
-        .collect();
-    let kinds = [
-        ("/docs/favicon-32x32.png", "image/png"),
-        ("/docs/swagger-ui-bundle.js", "text/javascript"),
-        ("/docs/swagger-ui.css", "text/css"),
-        ("/openapi.json", "application/json"),
-    ];
-    assert_eq!(named, kinds.iter().map(|(path, _)| *path).collect());
-    for (path, kind) in kinds {
-        let answer = app.get(path).await;
-        assert_eq!(
-            (answer.status, answer.header("content-type")),
-            (200, kind),
-            "{path}"
-        );
-        assert!(!answer.raw.is_empty(), "{path}");
-        assert_eq!(answer.header("x-content-type-options"), "nosniff");
-    }
-    let bundle = app
-        .client
-        .get(format!("{}/docs/swagger-ui-bundle.js", app.address))
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(bundle.headers()["content-encoding"], "gzip");
-    assert!(bundle.bytes().await.unwrap().starts_with(&[0x1f, 0x8b]));
-    for path in [
-        "/docs/index.html",
-        "/docs/swagger-initializer.js",
-        "/docs/..%2fCargo.toml",
-        "/docs/none.js",
-    ] {
-        app.get(path).await.is(404, "not_found");
     }
 }
 

@@ -7,7 +7,8 @@ use ipnet::IpNet;
 
 use super::Api;
 
-/// The client's address, by `server.trusted_proxies`.
+/// The client's address, by `server.trusted_proxies`. `Forwarded` (RFC 7239) isn't read: a proxy that writes
+/// `X-Forwarded-For` alone, as most do, passes on what the client wrote there.
 pub fn client_address(request: &HttpRequest) -> IpAddr {
     let peer = request
         .peer_addr()
@@ -19,27 +20,12 @@ pub fn client_address(request: &HttpRequest) -> IpAddr {
     if trusted.is_empty() {
         return peer.to_canonical();
     }
-    let lists = |name: header::HeaderName| {
-        request
-            .headers()
-            .get_all(name)
-            .filter_map(|value| value.to_str().ok())
-    };
-    let forwarded: Vec<_> = lists(header::FORWARDED).collect();
-    if forwarded.is_empty() {
-        let hops: Vec<_> = lists(header::X_FORWARDED_FOR)
-            .flat_map(|list| list.split(','))
-            .map(hop)
-            .collect();
-        right_most_untrusted(peer, &hops, trusted)
-    } else {
-        let hops: Vec<_> = forwarded
-            .iter()
-            .flat_map(|list| list.split(','))
-            .map(forwarded_for)
-            .collect();
-        right_most_untrusted(peer, &hops, trusted)
-    }
+    let lists = request.headers().get_all(header::X_FORWARDED_FOR);
+    let hops: Vec<_> = lists
+        .flat_map(|list| list.as_bytes().split(|&byte| byte == b','))
+        .map(|entry| str::from_utf8(entry).ok().and_then(hop))
+        .collect();
+    right_most_untrusted(peer, &hops, trusted)
 }
 
 /// The last hop that isn't a proxy of ours. What stands left of it was said by someone we don't trust; a hop that is no
@@ -68,15 +54,6 @@ fn hop(text: &str) -> Option<IpAddr> {
         .parse()
         .or_else(|_| address.parse::<SocketAddr>().map(|socket| socket.ip()));
     address.ok().map(|address: IpAddr| address.to_canonical())
-}
-
-/// The `for` of an element of `Forwarded` (RFC 7239 section 5.2).
-fn forwarded_for(element: &str) -> Option<IpAddr> {
-    let pairs = element.split(';').filter_map(|pair| pair.trim().split_once('='));
-    let (_, node) = pairs
-        .into_iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case("for"))?;
-    hop(node.trim_matches('"'))
 }
 
 #[cfg(test)]
@@ -123,10 +100,5 @@ mod tests {
         ] {
             assert_eq!(client("::1", &[spelling], &trusted), "198.51.100.1", "{spelling}");
         }
-        assert_eq!(
-            forwarded_for(r#"proto=https; For="[2001:db8::7]:4711""#),
-            Some("2001:db8::7".parse().unwrap())
-        );
-        assert_eq!(forwarded_for("for=unknown"), None);
     }
 }

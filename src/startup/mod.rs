@@ -47,6 +47,10 @@ use crate::{
 use adapters::Stores;
 pub use run::{check_limits_file, is_limits_file, migrate, serve};
 
+/// Who issues tokens where no public URL says it. Not the address: instances on other ports of a machine would refuse
+/// each other's.
+const DEFAULT_ISSUER: &str = "ringback";
+
 /// Why the service did not start.
 #[derive(Debug, Error)]
 pub enum StartError {
@@ -227,7 +231,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
     );
     let issuer = match &settings.server.public_url {
         Some(url) => url.as_str().trim_end_matches('/').to_owned(),
-        None => format!("http://{address}"),
+        None => DEFAULT_ISSUER.to_owned(),
     };
     let access = AccessTokens::new(
         &keyring,

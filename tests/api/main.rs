@@ -1,8 +1,19 @@
 //! The service as its users meet it: over HTTP, on the embedded parts and on real servers alike.
 
+mod accounts;
 mod bad_input;
+mod bounds;
 mod cors;
+mod delivery;
 mod flow;
+mod headers;
+mod limits;
 mod openapi;
+mod otp;
+mod outage;
+mod ownership;
 mod pages;
+mod races;
+mod sessions;
 mod support;
+mod tokens;

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use base64::{Engine, prelude::BASE64_STANDARD};
+use sha2::{Digest, Sha256};
+
 use crate::support::{Backends, TestApp};
 
 #[actix_web::test]
@@ -20,6 +23,15 @@ async fn a_page_runs_its_own_script_and_names_no_other_host() {
             "{policy}"
         );
         assert!(!policy.contains("unsafe"), "{policy}");
+        for (directive, element) in [("script-src", "script"), ("style-src", "style")] {
+            let (_, after) = page.raw.split_once(&format!("<{element}>")).unwrap();
+            let (text, _) = after.split_once(&format!("</{element}>")).unwrap();
+            let hash = BASE64_STANDARD.encode(Sha256::digest(text));
+            assert!(
+                policy.contains(&format!("{directive} 'sha256-{hash}'")),
+                "{path}: {policy}"
+            );
+        }
         for source in policy.split([' ', ';']) {
             assert!(!source.contains("//") && source != "*", "{policy}");
         }

@@ -45,7 +45,7 @@ use crate::{
 };
 
 use adapters::Stores;
-pub use run::{check_limits_file, is_limits_file, migrate, serve};
+pub use run::{check, check_limits_file, is_limits_file, migrate, serve};
 
 /// Who issues tokens where no public URL says it. Not the address: instances on other ports of a machine would refuse
 /// each other's.

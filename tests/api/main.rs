@@ -14,6 +14,7 @@ mod outage;
 mod ownership;
 mod pages;
 mod races;
+mod secrecy;
 mod sessions;
 mod support;
 mod tokens;

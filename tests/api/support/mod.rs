@@ -1,7 +1,9 @@
 //! A running service for a test: its own port, its own database, its own time, and the SMS that it sent.
 
 mod answer;
+mod dump;
 mod means;
+mod process;
 mod provider;
 mod proxy;
 mod steps;
@@ -27,6 +29,8 @@ use serde_json::{Value, json};
 use sqlx::{Connection, Executor};
 
 pub use answer::Answer;
+pub use dump::Kept;
+pub use process::Process;
 pub use provider::{Call, Provider};
 pub use proxy::{Proxies, Proxy};
 pub use steps::{fields, shape};

@@ -54,6 +54,7 @@ struct Document(Value);
 impl Document {
     async fn of(app: &TestApp) -> Self {
         let answer = app.get("/openapi.json").await;
+        assert_eq!(app.get("/openapi.json/").await.raw, answer.raw);
         assert_eq!(
             (answer.status, answer.header("content-type")),
             (200, "application/json")

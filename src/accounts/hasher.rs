@@ -186,18 +186,25 @@ impl Argon2Pool {
         bytes: usize,
     ) -> Option<Zeroizing<Vec<u8>>> {
         let needed = argon2.params().block_count();
-        let kept = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut memory = kept
-            .filter(|memory| memory.len() >= needed)
-            .unwrap_or_else(|| vec![Block::new(); needed].into_boxed_slice());
+        let mut memory = self.take(needed);
         let mut output = Zeroizing::new(vec![0; bytes]);
         let done = argon2.hash_password_into_with_memory(password, salt, &mut output, &mut memory[..needed]);
+        self.give_back(memory);
+        done.ok().map(|()| output)
+    }
+
+    fn take(&self, blocks: usize) -> Box<[Block]> {
+        let kept = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        kept.filter(|memory| memory.len() >= blocks)
+            .unwrap_or_else(|| vec![Block::new(); blocks].into_boxed_slice())
+    }
+
+    /// Keeps memory for the next hash. That of another cost than today's isn't what the next one needs.
+    fn give_back(&self, memory: Box<[Block]>) {
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        // Memory of another cost isn't kept: today's is what the next one needs.
         if free.len() < self.keep && memory.len() == self.argon2.params().block_count() {
             free.push(memory);
         }
-        done.ok().map(|()| output)
     }
 }
 
@@ -321,17 +328,22 @@ mod tests {
 
     #[test]
     fn memory_is_used_again_and_no_more_of_it_kept_than_allowed() {
-        let pool = Arc::new(pool(CHEAP));
-        std::thread::scope(|scope| {
-            for _ in 0..8 {
-                scope.spawn(|| (0..20).for_each(|_| drop(pool.hash(&password("geheim78")))));
-            }
-        });
-        let kept = pool.free.lock().unwrap().len();
-        assert!((1..=2).contains(&kept), "{kept}");
-        let first = pool.free.lock().unwrap().last().unwrap().as_ptr();
+        let pool = pool(CHEAP);
+        let (blocks, kept) = (64, || pool.free.lock().unwrap().len());
+        let memories: Vec<_> = (0..5).map(|_| pool.take(blocks)).collect();
+        memories.into_iter().for_each(|memory| pool.give_back(memory));
+        assert_eq!(kept(), 2);
+        pool.give_back(pool.take(2 * blocks));
+        assert_eq!(
+            kept(),
+            1,
+            "what was too small is gone, and another size isn't kept"
+        );
+
+        let last = || pool.free.lock().unwrap().last().unwrap().as_ptr();
+        let before = last();
         pool.hash(&password("geheim78"));
-        assert_eq!(pool.free.lock().unwrap().last().unwrap().as_ptr(), first);
+        assert_eq!(last(), before);
     }
 
     #[test]

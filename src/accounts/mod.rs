@@ -8,7 +8,7 @@
 //! | `sessions.rs` | the rules of refresh-token rotation, without a database |
 //! | `coalesce.rs` | lookups that travel together |
 //! | `connection/` | how a database is reached, and within which bounds |
-//! | `postgres.rs`, `sqlite.rs` | the two stores; `tests/contract_accounts/` holds both to the contract |
+//! | `postgres.rs`, `sqlite.rs` | the two stores; `tests/accounts/` holds both to the contract |
 
 mod actor;
 mod coalesce;

@@ -1,4 +1,4 @@
-//! The contract of the account store. `postgres.rs` and `sqlite.rs` keep it; `tests/contract_accounts/` holds them to it.
+//! The contract of the account store. `postgres.rs` and `sqlite.rs` keep it; `tests/accounts/` holds them to it.
 
 use std::num::NonZero;
 

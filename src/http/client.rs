@@ -7,8 +7,8 @@ use ipnet::IpNet;
 
 use super::Api;
 
-/// The client's address, by `server.trusted_proxies`. `Forwarded` (RFC 7239) isn't read: a proxy that writes
-/// `X-Forwarded-For` alone, as most do, passes on what the client wrote there.
+/// The client's address, by `server.trusted_proxies`: from `X-Forwarded-For`, or from `Forwarded` (RFC 7239) where that
+/// header is missing. Never from both: most proxies write the former and pass on what the client wrote in the latter.
 pub fn client_address(request: &HttpRequest) -> IpAddr {
     let peer = request
         .peer_addr()
@@ -20,11 +20,19 @@ pub fn client_address(request: &HttpRequest) -> IpAddr {
     if trusted.is_empty() {
         return peer.to_canonical();
     }
-    let lists = request.headers().get_all(header::X_FORWARDED_FOR);
-    let hops: Vec<_> = lists
-        .flat_map(|list| list.as_bytes().split(|&byte| byte == b','))
-        .map(|entry| str::from_utf8(entry).ok().and_then(hop))
-        .collect();
+    let hops = |name: header::HeaderName, read: fn(&str) -> Option<IpAddr>| -> Vec<_> {
+        let entries = request
+            .headers()
+            .get_all(name)
+            .flat_map(|list| list.as_bytes().split(|&byte| byte == b','));
+        entries
+            .map(|entry| str::from_utf8(entry).ok().and_then(read))
+            .collect()
+    };
+    let hops = match hops(header::X_FORWARDED_FOR, hop) {
+        none if none.is_empty() => hops(header::FORWARDED, forwarded_for),
+        hops => hops,
+    };
     right_most_untrusted(peer, &hops, trusted)
 }
 
@@ -54,6 +62,13 @@ fn hop(text: &str) -> Option<IpAddr> {
         .parse()
         .or_else(|_| address.parse::<SocketAddr>().map(|socket| socket.ip()));
     address.ok().map(|address: IpAddr| address.to_canonical())
+}
+
+/// The `for` of an element of `Forwarded` (RFC 7239 section 5.2).
+fn forwarded_for(element: &str) -> Option<IpAddr> {
+    let mut pairs = element.split(';').filter_map(|pair| pair.trim().split_once('='));
+    let (_, node) = pairs.find(|(name, _)| name.eq_ignore_ascii_case("for"))?;
+    hop(node.trim_matches('"'))
 }
 
 #[cfg(test)]
@@ -100,5 +115,16 @@ mod tests {
         ] {
             assert_eq!(client("::1", &[spelling], &trusted), "198.51.100.1", "{spelling}");
         }
+    }
+
+    #[test]
+    fn an_element_of_forwarded_names_the_client_in_its_for() {
+        let ipv6 = r#"proto=https; For="[2001:db8::7]:4711""#;
+        assert_eq!(forwarded_for(ipv6), Some("2001:db8::7".parse().unwrap()));
+        assert_eq!(
+            forwarded_for("for=198.51.100.1;by=203.0.113.1"),
+            Some("198.51.100.1".parse().unwrap())
+        );
+        assert_eq!(forwarded_for("for=unknown"), None);
     }
 }

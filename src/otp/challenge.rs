@@ -1,6 +1,6 @@
 //! The rules of a slot as plain arithmetic: what `issue.lua` and `judge.lua` do, for the in-process store.
 //!
-//! `tests/contract_otp.rs` holds both to the same answers.
+//! `tests/otp` holds both to the same answers.
 
 use uuid::Uuid;
 

@@ -14,7 +14,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use actix_web::{App, HttpServer, dev::ServerHandle, middleware::NormalizePath, web};
+use actix_web::{
+    App, HttpServer,
+    dev::ServerHandle,
+    middleware::{Condition, NormalizePath, from_fn},
+    web,
+};
 use chrono::TimeDelta;
 use thiserror::Error;
 
@@ -272,6 +277,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
         metrics,
         phone_check: settings.phone.check,
         trusted_proxies: settings.server.trusted_proxies.clone(),
+        cors_origins: settings.server.cors_origins.clone(),
         body_timeout: settings.server.request_timeout,
     });
 
@@ -297,11 +303,14 @@ fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartEr
 }
 
 fn serve_api(settings: &Settings, listener: TcpListener, api: web::Data<Api>) -> io::Result<ServerHandle> {
+    let shares = !settings.server.cors_origins.is_empty();
     let server = HttpServer::new(move || {
         App::new()
             .app_data(api.clone())
             .wrap(NormalizePath::trim())
-            .wrap(actix_web::middleware::from_fn(http::observe))
+            .wrap(from_fn(http::observe))
+            // Outermost, so that no answer is without its headers.
+            .wrap(Condition::new(shares, from_fn(http::share)))
             .configure(http::routes)
             .default_service(web::to(http::not_found))
     })

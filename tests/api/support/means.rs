@@ -1,5 +1,7 @@
 //! What a test does to a service from behind: its limits file, its tables, its secret.
 
+use std::time::Duration;
+
 use reqwest::{Method, RequestBuilder};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 
@@ -65,7 +67,16 @@ impl TestApp {
     pub async fn effects(&self) -> (String, usize) {
         let rows = "SELECT CAST((SELECT count(*) FROM users) AS text) || ' users, ' || \
                     CAST((SELECT count(*) FROM sessions) AS text) || ' sessions'";
-        (self.sql_text(rows.to_owned()).await, self.messages().await.len())
+        let look = async || (self.sql_text(rows.to_owned()).await, self.messages().await.len());
+        // An SMS goes out a moment after its answer: what is on its way is waited for.
+        let mut seen = look().await;
+        loop {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            match look().await {
+                again if again == seen => return seen,
+                again => seen = again,
+            }
+        }
     }
 
     async fn sqlite(&self) -> SqliteConnection {

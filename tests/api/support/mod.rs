@@ -1,8 +1,12 @@
 //! A running service for a test: its own port, its own database, its own time, and the SMS that it sent.
 
 mod answer;
+mod dump;
 mod means;
+mod process;
 mod provider;
+mod proxy;
+mod steps;
 mod wire;
 
 use std::{
@@ -25,7 +29,11 @@ use serde_json::{Value, json};
 use sqlx::{Connection, Executor};
 
 pub use answer::Answer;
+pub use dump::Kept;
+pub use process::Process;
 pub use provider::{Call, Provider};
+pub use proxy::{Proxies, Proxy};
+pub use steps::{fields, shape};
 pub use wire::{Wire, exchange};
 
 /// What a service under test stands on.
@@ -85,6 +93,27 @@ impl Drop for Folder {
     }
 }
 
+/// A service that is about to start.
+pub struct Prepared {
+    pub environment: BTreeMap<String, String>,
+    pub provider: Option<Arc<Provider>>,
+    pub folder: Arc<Folder>,
+}
+
+impl Prepared {
+    pub async fn start(self) -> TestApp {
+        let clock = ShiftedClock::new(Arc::new(SystemClock));
+        TestApp::launch(
+            self.environment,
+            self.provider,
+            self.folder,
+            clock,
+            Arc::default(),
+        )
+        .await
+    }
+}
+
 /// An account that a test made, and its tokens.
 #[derive(Debug, Clone)]
 pub struct Account {
@@ -105,6 +134,11 @@ impl TestApp {
 
     /// The same with further environment variables.
     pub async fn start_with(backends: Backends, variables: &[(&str, &str)]) -> Self {
+        Self::prepare(backends, variables).await.start().await
+    }
+
+    /// What a service would start with.
+    pub async fn prepare(backends: Backends, variables: &[(&str, &str)]) -> Prepared {
         let name = (&SystemEntropy as &dyn Entropy).uuid().simple().to_string();
         let folder = std::env::temp_dir().join(format!("ringback-test-{name}"));
         std::fs::create_dir_all(folder.join("config")).unwrap();
@@ -146,15 +180,11 @@ impl TestApp {
                 .iter()
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
         );
-        let clock = ShiftedClock::new(Arc::new(SystemClock));
-        Self::launch(
+        Prepared {
             environment,
             provider,
-            Arc::new(Folder(folder)),
-            clock,
-            Arc::default(),
-        )
-        .await
+            folder: Arc::new(Folder(folder)),
+        }
     }
 
     /// Another instance of the same service: the same database, Redis, secret, time and provider.

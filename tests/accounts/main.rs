@@ -57,5 +57,6 @@ on_both_databases! {
         registrations_of_one_email_make_one_account
         rotations_of_one_token_make_one_successor
         reuse_in_parallel_revokes_once_and_for_all
+        callers_that_left_leave_nothing_half_done
         lookups_in_parallel_find_their_own;
 }

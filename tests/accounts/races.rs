@@ -1,10 +1,10 @@
 //! What many callers at once see. They wait for each other, then all go, half of them on either store.
 
-use std::{collections::HashMap, fmt::Debug, hash::Hash, sync::Arc};
+use std::{collections::HashMap, fmt::Debug, hash::Hash, sync::Arc, time::Duration};
 
 use ringback::accounts::{AccountStore, Claimant, RegisterError, Rotated, Verification};
 use sqlx::{Connection, PgConnection};
-use tokio::sync::Barrier;
+use tokio::{sync::Barrier, time::timeout};
 
 use crate::{
     harness::{Stores, at, new_session, new_user, phone, register, with_postgres_url},
@@ -199,33 +199,63 @@ pub async fn rotations_of_one_token_make_one_successor(stores: Stores) {
 }
 
 pub async fn reuse_in_parallel_revokes_once_and_for_all(stores: Stores) {
-    let (_, session) = register(&*stores.one, "jane@example.com", PHONE).await;
-    for generation in 0..3 {
-        stores
-            .one
-            .rotate(rotation(session, generation, 100))
-            .await
-            .unwrap();
-    }
-    // The thief shows an old token while its owner shows the current one.
-    let outcomes = all_at_once(&stores, 40, |n, store| async move {
-        let generation = if n % 4 < 2 { 3 } else { 0 };
-        match store.rotate(rotation(session, generation, 100)).await.unwrap() {
-            Rotated::Rotated { .. } => "rotated",
-            Rotated::Replayed { .. } => "replayed",
-            Rotated::Reused { .. } => "reused",
-            Rotated::Revoked => "revoked",
-            other => panic!("{other:?}"),
+    let (jane, _) = register(&*stores.one, "jane@example.com", PHONE).await;
+    for _ in 0..10 {
+        let opened = new_session(jane.id);
+        let session = opened.id;
+        stores.one.open_session(opened).await.unwrap();
+        for generation in 0..3 {
+            stores
+                .one
+                .rotate(rotation(session, generation, 100))
+                .await
+                .unwrap();
         }
+        // The thief shows an old token while its owner shows the current one.
+        let outcomes = all_at_once(&stores, 40, |n, store| async move {
+            let generation = if n % 20 < 2 { 3 } else { 0 };
+            match store.rotate(rotation(session, generation, 100)).await.unwrap() {
+                Rotated::Rotated { .. } => "rotated",
+                Rotated::Replayed { .. } => "replayed",
+                Rotated::Reused { .. } => "reused",
+                Rotated::Revoked => "revoked",
+                other => panic!("{other:?}"),
+            }
+        })
+        .await;
+        let tally = tally(outcomes);
+        assert_eq!(tally["reused"], 1, "{tally:?}");
+        assert!(
+            tally.get("rotated").copied().unwrap_or_default() <= 1,
+            "{tally:?}"
+        );
+        assert!(stores.two.session(session).await.unwrap().unwrap().revoked);
+    }
+}
+
+/// A client that hangs up ends the call of its request wherever that stands.
+pub async fn callers_that_left_leave_nothing_half_done(stores: Stores) {
+    let outcomes = all_at_once(&stores, 60, |n, store| async move {
+        let user = new_user(&format!("user{n}@example.com"), PHONE);
+        let session = new_session(user.id);
+        let id = session.id;
+        let patience = Duration::from_micros(200 * (n as u64 % 30));
+        let _ = timeout(patience, store.register(user, session)).await;
+        let _ = timeout(patience, store.rotate(rotation(id, 0, 100))).await;
+        let _ = timeout(patience, store.rotate(rotation(id, 7, 100))).await;
+        let _ = timeout(
+            patience,
+            store.verify_phone(&phone(PHONE), &Claimant::Anyone, at(1)),
+        )
+        .await;
+        let _ = timeout(patience, store.session(id)).await;
     })
     .await;
-    let tally = tally(outcomes);
-    assert_eq!(tally["reused"], 1, "{tally:?}");
-    assert!(
-        tally.get("rotated").copied().unwrap_or_default() <= 1,
-        "{tally:?}"
-    );
-    assert!(stores.two.session(session).await.unwrap().unwrap().revoked);
+    assert_eq!(outcomes.len(), 60);
+    for n in [0, 1] {
+        register(&*stores.either(n), &format!("late{n}@example.com"), PHONE).await;
+    }
+    assert_eq!(stores.count("users").await, stores.count("sessions").await);
 }
 
 pub async fn lookups_in_parallel_find_their_own(stores: Stores) {

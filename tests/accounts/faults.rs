@@ -24,6 +24,7 @@ use crate::{
 };
 
 const TIMEOUT: Duration = Duration::from_millis(800);
+const CONNECTIONS: usize = 4;
 const PHONE: &str = "+14152000001";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +56,7 @@ impl Behind {
             }
         });
         let options = PoolOptions {
-            max_connections: 4,
+            max_connections: CONNECTIONS as u32,
             timeout: TIMEOUT,
         };
         let store = PostgresAccounts::connect(&SecretString::from(url.as_str()), options).unwrap();
@@ -63,6 +64,20 @@ impl Behind {
             way,
             store: Arc::new(store),
         }
+    }
+
+    /// Uses every connection that the store may have.
+    async fn warm_up(&self) {
+        for _ in 0..100 {
+            if self.store.pool_status().size == CONNECTIONS {
+                return;
+            }
+            let calls = (0..40).map(|n| call(&*self.store, n));
+            for answered in futures_util::future::join_all(calls).await {
+                answered.unwrap();
+            }
+        }
+        panic!("{:?}", self.store.pool_status());
     }
 
     /// Each call, many of each at once, answers that the database is away, and in time.
@@ -143,9 +158,7 @@ fn a_server_that_hangs_is_unavailable_in_time_and_forgotten_when_it_is_back() {
         let behind = Behind::proxy(&url).await;
         behind.store.migrate().await.unwrap();
         register(&*behind.store, "jane@example.com", PHONE).await;
-        for n in 0..40 {
-            call(&*behind.store, n).await.unwrap();
-        }
+        behind.warm_up().await;
         behind.way.send_replace(Way::Frozen);
         behind.every_call_is_unavailable().await;
         // The frozen connections stay so for ever: nothing but giving them up helps.
@@ -159,9 +172,7 @@ fn a_server_that_went_away_is_unavailable_and_forgotten_when_it_is_back() {
     with_postgres_url(|url| async move {
         let behind = Behind::proxy(&url).await;
         behind.store.migrate().await.unwrap();
-        for n in 0..40 {
-            call(&*behind.store, n).await.unwrap();
-        }
+        behind.warm_up().await;
         behind.way.send_replace(Way::Cut);
         behind.every_call_is_unavailable().await;
         behind.way.send_replace(Way::Open);
@@ -193,6 +204,6 @@ fn callers_that_left_give_their_connections_back() {
             let _ = tokio::time::timeout(in_a_moment, call(&*behind.store, n)).await;
         }
         behind.is_back_within(Duration::from_secs(5)).await;
-        assert!(behind.store.pool_status().size <= 4);
+        assert!(behind.store.pool_status().size <= CONNECTIONS);
     });
 }

@@ -1,4 +1,4 @@
-//! The contract of `ChallengeStore` and `Outbox`: the same suite for Redis, a Redis Cluster and the in-process store.
+//! One suite for every way to keep challenges.
 
 use std::{
     sync::{

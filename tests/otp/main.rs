@@ -1,0 +1,4 @@
+//! The contract of `ChallengeStore` and `Outbox`, kept by every adapter: one Redis, a Cluster, Sentinel, this process.
+
+mod challenges;
+mod support;

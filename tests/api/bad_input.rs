@@ -159,6 +159,23 @@ on_both! {
         assert_eq!(exchange(&app.address, chunked).await.status, 200);
     }
 
+    /// A proxy in front may send one client's requests after another's on one connection.
+    async fn a_refused_body_is_never_read_as_the_next_request(app) {
+        let hidden = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n".repeat(500);
+        for (media_type, status) in [("text/plain", 415), ("application/json", 413)] {
+            for framing in [format!("Content-Length: {}\r\n\r\n{hidden}", hidden.len()),
+                            format!("Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{hidden}\r\n0\r\n\r\n", hidden.len())] {
+                let mut wire = Wire::open(&app.address).await;
+                wire.say(format!("POST /api/users/login/ HTTP/1.1\r\nHost: x\r\nContent-Type: {media_type}\r\n{framing}")).await;
+                assert_eq!(wire.answer().await.status, status);
+                wire.say("GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n").await;
+                if !wire.is_closed().await {
+                    wire.answer().await.is(404, "not_found");
+                }
+            }
+        }
+    }
+
     async fn a_body_that_is_not_declared_as_json_is_refused(app) {
         let before = app.effects().await;
         for (path, good) in takers() {

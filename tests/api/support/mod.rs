@@ -15,7 +15,6 @@ use std::{
         Arc,
         atomic::{AtomicI64, AtomicU32, Ordering},
     },
-    time::Duration,
 };
 
 use chrono::TimeDelta;
@@ -33,7 +32,7 @@ pub use dump::Kept;
 pub use process::Process;
 pub use provider::{Call, Provider};
 pub use proxy::{Proxies, Proxy};
-pub use steps::{fields, shape};
+pub use steps::{digits, eventually, fields, registration, shape, wrong};
 pub use wire::{Wire, exchange};
 
 /// What a service under test stands on.
@@ -379,43 +378,6 @@ impl TestApp {
             .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
             .sum()
     }
-}
-
-/// A registration that is good in every field.
-pub fn registration(email: &str, phone: &str) -> Value {
-    json!({
-        "email": email,
-        "phone": phone,
-        "first_name": "Test",
-        "last_name": "User",
-        "password": PASSWORD,
-        "password_confirm": PASSWORD,
-    })
-}
-
-/// The code in an SMS.
-pub fn digits(body: &str) -> String {
-    let code = body
-        .split(|sign: char| !sign.is_ascii_digit())
-        .find(|run| run.len() >= 6);
-    code.unwrap_or_else(|| panic!("no code in {body:?}")).to_owned()
-}
-
-/// A code of six digits that is not `code`.
-pub fn wrong(code: &str) -> String {
-    let first = if code.starts_with('9') { '0' } else { '9' };
-    format!("{first}{}", &code[1..])
-}
-
-/// Waits for something that happens beside the request, for ten seconds at most.
-pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    for _ in 0..1000 {
-        if let Some(seen) = look().await {
-            return seen;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("{what} did not come");
 }
 
 /// A database of its own, in the server that the tests run on.

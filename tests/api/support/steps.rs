@@ -1,8 +1,10 @@
 //! What tests do often, in one call each.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
-use super::{Account, Answer, TestApp};
+use super::{Account, Answer, PASSWORD, TestApp};
 
 impl TestApp {
     /// Enters a code together with the id of its challenge.
@@ -33,7 +35,7 @@ impl TestApp {
         let sentinel = format!("+1999{:07}", self.messages().await.len());
         self.register(&sentinel).await;
         self.code(&sentinel, None).await;
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
         let numbers = self.messages().await.into_iter().map(|(to, _)| to);
         numbers.filter(|to| !to.starts_with("+1999")).collect()
     }
@@ -55,4 +57,41 @@ pub fn shape(answer: &Answer) -> Value {
         }
     }
     body
+}
+
+/// A registration that is good in every field.
+pub fn registration(email: &str, phone: &str) -> Value {
+    json!({
+        "email": email,
+        "phone": phone,
+        "first_name": "Test",
+        "last_name": "User",
+        "password": PASSWORD,
+        "password_confirm": PASSWORD,
+    })
+}
+
+/// The code in an SMS.
+pub fn digits(body: &str) -> String {
+    let code = body
+        .split(|sign: char| !sign.is_ascii_digit())
+        .find(|run| run.len() >= 6);
+    code.unwrap_or_else(|| panic!("no code in {body:?}")).to_owned()
+}
+
+/// A code of six digits that is not `code`.
+pub fn wrong(code: &str) -> String {
+    let first = if code.starts_with('9') { '0' } else { '9' };
+    format!("{first}{}", &code[1..])
+}
+
+/// Waits for something that happens beside the request, for ten seconds at most.
+pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    for _ in 0..1000 {
+        if let Some(seen) = look().await {
+            return seen;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{what} did not come");
 }

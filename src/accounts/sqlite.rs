@@ -224,7 +224,6 @@ impl SqliteAccounts {
         self.affect(query).await.map(drop)
     }
 
-    /// Answers how many rows it touched.
     async fn affect(&self, query: Query) -> Result<u64, Unavailable> {
         let done = self.link.bounded(query.execute(&self.link.writer));
         Ok(done.await?.rows_affected())

@@ -6,10 +6,8 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
-use sqlx::{
-    Row,
-    sqlite::{SqliteArguments, SqliteRow},
-};
+use sqlx::Row;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use uuid::{Uuid, fmt::Hyphenated};
 
 use super::{
@@ -224,11 +222,8 @@ impl SqliteAccounts {
     }
 
     async fn affect(&self, query: Query) -> Result<u64, Unavailable> {
-        Ok(self
-            .link
-            .bounded(query.execute(&self.link.writer))
-            .await?
-            .rows_affected())
+        let done = query.execute(&self.link.writer);
+        self.link.bounded(done).await.map(|done| done.rows_affected())
     }
 
     /// The one UPDATE that verifies. `None` if it missed.

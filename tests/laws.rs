@@ -1,9 +1,6 @@
 //! The laws of the house (`docs/architecture.md`), as far as a look at the source can hold them.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
 /// Longer files are two files.
 const MAX_LINES: usize = 400;
@@ -139,7 +136,7 @@ fn sources(folder: &str, endings: &[&str]) -> Vec<Source> {
     found
 }
 
-fn relative(path: &PathBuf, root: &Path) -> String {
+fn relative(path: &Path, root: &Path) -> String {
     path.strip_prefix(root).unwrap().to_str().unwrap().to_owned()
 }
 

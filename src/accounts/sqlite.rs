@@ -6,10 +6,8 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
-use sqlx::{
-    Row,
-    sqlite::{SqliteArguments, SqliteRow},
-};
+use sqlx::Row;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use uuid::{Uuid, fmt::Hyphenated};
 
 use super::{
@@ -180,6 +178,12 @@ impl AccountStore for SqliteAccounts {
         self.write(query.bind(now.timestamp_micros())).await
     }
 
+    async fn purge_sessions(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, Unavailable> {
+        let sql = "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < ?1 LIMIT ?2)";
+        self.affect(sqlx::query(sql).bind(before.timestamp_micros()).bind(limit))
+            .await
+    }
+
     async fn set_password_hash(
         &self,
         user: Uuid,
@@ -214,10 +218,12 @@ type Query = sqlx::query::Query<'static, sqlx::Sqlite, SqliteArguments>;
 
 impl SqliteAccounts {
     async fn write(&self, query: Query) -> Result<(), Unavailable> {
-        self.link
-            .bounded(query.execute(&self.link.writer))
-            .await
-            .map(drop)
+        self.affect(query).await.map(drop)
+    }
+
+    async fn affect(&self, query: Query) -> Result<u64, Unavailable> {
+        let done = query.execute(&self.link.writer);
+        self.link.bounded(done).await.map(|done| done.rows_affected())
     }
 
     /// The one UPDATE that verifies. `None` if it missed.

@@ -30,7 +30,6 @@ impl Page {
         HttpResponse::Ok()
             .insert_header((header::CONTENT_SECURITY_POLICY, self.policy.as_str()))
             .insert_header((header::REFERRER_POLICY, "no-referrer"))
-            .insert_header((header::CACHE_CONTROL, "no-cache"))
             .content_type("text/html; charset=utf-8")
             .body(self.html)
     }

@@ -266,25 +266,26 @@ impl Outbox for RedisChallenges {
         self.link.pipeline(&pipeline).await
     }
 
-    /// Looks at every partition once at most, beginning where the last sweep ended, so that none starves.
+    /// Asks each partition once, as many at a time as entries are wanted, beginning where the last sweep ended so that
+    /// none starves. A partition whose server is away is left out: the others' entries are leased by then.
     async fn take_over(&self, limit: usize) -> Result<Vec<OutboxEntry>, Unavailable> {
-        let mut taken = Vec::new();
-        for _ in 0..PARTITIONS {
-            if taken.len() >= limit {
-                break;
-            }
-            let partition = self.next_partition.fetch_add(1, Ordering::Relaxed) % PARTITIONS;
-            let members: Vec<String> = self
-                .link
-                .eval(&TAKE_OVER, |script| {
-                    script
-                        .key(self.outbox_key(partition))
-                        .arg(self.offset())
-                        .arg(millis(self.lease))
-                        .arg(limit - taken.len());
-                })
-                .await?;
-            taken.extend(members.iter().filter_map(|member| parse_member(member)));
+        let (mut taken, mut left) = (Vec::new(), usize::from(PARTITIONS));
+        while left > 0 && taken.len() < limit {
+            let wanted = limit - taken.len();
+            let asked = wanted.min(left);
+            let share = i64::try_from(wanted / asked).unwrap_or(i64::MAX);
+            let arguments = [self.offset(), millis(self.lease), share];
+            let calls: Vec<_> = (0..asked)
+                .map(|_| self.next_partition.fetch_add(1, Ordering::Relaxed) % PARTITIONS)
+                .map(|partition| (self.outbox_key(partition), arguments))
+                .collect();
+            let members: Vec<Vec<String>> = match self.link.eval_where_possible(&TAKE_OVER, &calls).await {
+                Ok(members) => members,
+                Err(error) if taken.is_empty() => return Err(error),
+                Err(_) => break,
+            };
+            taken.extend(members.iter().flatten().filter_map(|member| parse_member(member)));
+            left -= asked;
         }
         Ok(taken)
     }

@@ -3,13 +3,16 @@
 mod accounts;
 mod bad_input;
 mod bounds;
+mod cors;
 mod delivery;
 mod flow;
 mod headers;
 mod limits;
+mod openapi;
 mod otp;
 mod outage;
 mod ownership;
+mod pages;
 mod races;
 mod secrecy;
 mod sessions;

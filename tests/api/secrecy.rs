@@ -160,7 +160,7 @@ impl Session {
         let wrong = format!("83{:08}", 17_263_945 + 1_234_567 * number);
         self.secrets.add_code(&wrong);
         // The even ones prove their phone without a token, the odd ones ask again with one.
-        let asks = if number % 2 == 0 {
+        let asks = if number.is_multiple_of(2) {
             vec![None]
         } else {
             vec![None, token]

@@ -1,179 +1,17 @@
-//! One suite for every way to keep challenges.
+//! What a challenge promises, whatever keeps it.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use chrono::TimeDelta;
 use ringback::{
-    clock::{ShiftedClock, SystemClock},
-    entropy::{Entropy, SystemEntropy},
-    limits::{self, Counter, MemoryCounters},
-    otp::{
-        Attempt, ChallengeStore, CodeDigest, Delivery, Issue, IssueOutcome, MemoryChallenges, OtpRules,
-        Proof, RedisChallenges, Slot, Verdict,
-    },
-    phone::PhoneDigest,
-    redis::{RedisLink, RedisOptions},
-    sms::{Lease, Outbox, OutboxEntry},
+    limits::{self, Counter},
+    otp::{CodeDigest, Issue, IssueOutcome, Proof, Slot, Verdict},
 };
 use uuid::Uuid;
 
-use crate::support::{on_every_store, variable};
-
-const LEASE: Duration = Duration::from_secs(30);
-const RIGHT: [u8; 16] = [1; 16];
-const WRONG: [u8; 16] = [2; 16];
-
-/// A store, and a way to let its time pass.
-#[derive(Clone)]
-pub struct World {
-    store: Arc<dyn Store>,
-    advance: Arc<dyn Fn(Duration) + Send + Sync>,
-    phone: PhoneDigest,
-}
-
-pub trait Store: ChallengeStore + Outbox {}
-impl<T: ChallengeStore + Outbox> Store for T {}
-
-fn entropy() -> &'static dyn Entropy {
-    &SystemEntropy
-}
-
-fn rules() -> OtpRules {
-    OtpRules {
-        ttl: Duration::from_secs(600),
-        max_attempts: 3,
-        length: 6,
-        resend_cooldown: Duration::from_secs(60),
-        max_failures: 10,
-        failure_window: Duration::from_secs(3600),
-        require_challenge_id: false,
-    }
-}
-
-fn random_phone() -> PhoneDigest {
-    PhoneDigest::decode(&BASE64_URL_SAFE_NO_PAD.encode(entropy().bytes::<16>())).unwrap()
-}
-
-pub async fn memory() -> World {
-    let clock = ShiftedClock::new(Arc::new(SystemClock));
-    let counters = Arc::new(MemoryCounters::new(Arc::new(clock.clone()), 1000));
-    let store = Arc::new(MemoryChallenges::new(
-        counters,
-        rules(),
-        LEASE,
-        Arc::new(clock.clone()),
-    ));
-    let advance = move |by: Duration| clock.advance(TimeDelta::from_std(by).unwrap());
-    World {
-        store,
-        advance: Arc::new(advance),
-        phone: random_phone(),
-    }
-}
-
-pub async fn redis() -> World {
-    on_redis(&variable("RINGBACK_TEST_REDIS_URL"))
-}
-
-pub async fn cluster() -> World {
-    on_redis(&variable("RINGBACK_TEST_REDIS_CLUSTER_URL"))
-}
-
-pub async fn sentinel() -> World {
-    on_redis(&variable("RINGBACK_TEST_REDIS_SENTINEL_URL"))
-}
-
-fn on_redis(url: &str) -> World {
-    let options = RedisOptions {
-        url: url.to_owned(),
-        prefix: format!("test-{}", entropy().uuid().simple()),
-        lanes: 2,
-        timeout: Duration::from_secs(5),
-    };
-    let offset = Arc::new(AtomicI64::new(0));
-    let link = Arc::new(RedisLink::open(&options).unwrap());
-    let store = Arc::new(RedisChallenges::new(link, rules(), LEASE, Arc::clone(&offset)));
-    let advance = move |by: Duration| {
-        offset.fetch_add(by.as_millis() as i64, Ordering::SeqCst);
-    };
-    World {
-        store,
-        advance: Arc::new(advance),
-        phone: random_phone(),
-    }
-}
-
-impl World {
-    fn pass(&self, seconds: u64) {
-        (self.advance)(Duration::from_secs(seconds));
-    }
-
-    async fn issue_to(&self, slot: Slot, riders: &[Counter]) -> (Uuid, IssueOutcome) {
-        let challenge_id = entropy().uuid();
-        let user_id = Uuid::from_u128(7);
-        let issue = Issue {
-            phone: self.phone,
-            slot,
-            challenge_id,
-            digest: CodeDigest::unmatchable(RIGHT),
-            subject: Some(user_id),
-            deliver: Some(Delivery {
-                user_id,
-                key_id: "key",
-                lease: LEASE,
-            }),
-            riders,
-        };
-        (challenge_id, self.store.issue(&issue).await.unwrap().outcome)
-    }
-
-    async fn issue(&self, slot: Slot) -> (Uuid, OutboxEntry) {
-        match self.issue_to(slot, &[]).await {
-            (id, IssueOutcome::Written { entry: Some(entry) }) => (id, entry),
-            (_, outcome) => panic!("{outcome:?}"),
-        }
-    }
-
-    async fn judge_in(&self, slots: &[Slot], id: Option<Uuid>, digest: [u8; 16]) -> Verdict {
-        let digest = CodeDigest::unmatchable(digest);
-        let attempt = Attempt {
-            phone: self.phone,
-            slots,
-            challenge_id: id,
-            digest,
-            riders: &[],
-        };
-        self.store.judge(&attempt).await.unwrap().verdict
-    }
-
-    async fn judge(&self, digest: [u8; 16]) -> Verdict {
-        self.judge_in(&[Slot::Public], None, digest).await
-    }
-
-    /// Many attempts at once, on threads of their own.
-    async fn judge_in_parallel(&self, times: usize, digest: [u8; 16]) -> Vec<Verdict> {
-        let attempts = (0..times).map(|_| {
-            let world = self.clone();
-            tokio::spawn(async move { world.judge(digest).await })
-        });
-        futures_util::future::try_join_all(attempts).await.unwrap()
-    }
-}
-
-fn count(verdicts: &[Verdict], wanted: impl Fn(&Verdict) -> bool) -> usize {
-    verdicts.iter().filter(|verdict| wanted(verdict)).count()
-}
-
-fn wrong(attempts_remaining: u8) -> Verdict {
-    Verdict::Wrong { attempts_remaining }
-}
+use crate::{
+    support::on_every_store,
+    world::{OTHER, RIGHT, WRONG, World, count, entropy, wrong},
+};
 
 on_every_store! {
     async fn a_right_code_works_once(world) {
@@ -297,6 +135,31 @@ on_every_store! {
         assert_eq!(proof.slot, Slot::Public);
     }
 
+    async fn the_code_that_came_last_is_good_whichever_way_it_was_asked_for(world) {
+        let (mine, slots) = (Slot::User(Uuid::from_u128(1)), [Slot::User(Uuid::from_u128(1)), Slot::Public]);
+        world.issue_with(mine, OTHER).await;
+        world.pass(60);
+        world.issue(Slot::Public).await;
+        assert_eq!(world.judge_in(&slots, None, WRONG).await, wrong(2), "both judged it");
+        let Verdict::Right(proof) = world.judge_in(&slots, None, RIGHT).await else { panic!("refused") };
+        assert_eq!(proof.slot, Slot::Public);
+        assert_eq!(world.judge_in(&[mine], None, WRONG).await, wrong(1), "the right one cost the other nothing");
+        assert!(matches!(world.judge_in(&slots, None, OTHER).await, Verdict::Right(_)));
+    }
+
+    async fn an_exhausted_challenge_does_not_stand_before_an_open_one(world) {
+        let (mine, slots) = (Slot::User(Uuid::from_u128(1)), [Slot::User(Uuid::from_u128(1)), Slot::Public]);
+        world.issue_with(mine, OTHER).await;
+        for _ in 0..3 {
+            world.judge_in(&slots, None, WRONG).await;
+        }
+        assert_eq!(world.judge_in(&slots, None, OTHER).await, Verdict::Exceeded);
+        world.pass(60);
+        world.issue(Slot::Public).await;
+        assert_eq!(world.judge_in(&slots, None, WRONG).await, wrong(2));
+        assert!(matches!(world.judge_in(&slots, None, RIGHT).await, Verdict::Right(_)));
+    }
+
     async fn a_challenge_id_names_the_only_challenge_that_may_judge(world) {
         let (id, _) = world.issue(Slot::Public).await;
         for _ in 0..10 {
@@ -351,46 +214,5 @@ on_every_store! {
             assert!(issued.riders[1].is_refused() && issued.riders[2].is_refused());
         }
         assert!(matches!(world.judge(RIGHT).await, Verdict::Right(_)), "the challenge still stands");
-    }
-
-    async fn the_outbox_holds_an_entry_until_it_is_acknowledged(world) {
-        let (_, entry) = world.issue(Slot::Public).await;
-        assert_eq!(world.store.take_over(10).await.unwrap(), [], "leased to whoever issued it");
-        world.pass(31);
-        assert_eq!(world.store.take_over(10).await.unwrap(), std::slice::from_ref(&entry));
-        assert_eq!(world.store.take_over(10).await.unwrap(), [], "leased again");
-        assert_eq!(world.store.renew(&entry).await.unwrap(), Lease::Held);
-        world.store.hand_back(&entry).await.unwrap();
-        assert_eq!(world.store.take_over(10).await.unwrap(), std::slice::from_ref(&entry));
-        world.store.acknowledge(&entry).await.unwrap();
-        world.store.acknowledge(&entry).await.unwrap();
-        world.pass(31);
-        assert_eq!(world.store.take_over(10).await.unwrap(), []);
-        assert_eq!(world.store.renew(&entry).await.unwrap(), Lease::Gone);
-    }
-
-    async fn an_overdue_entry_is_taken_over_by_one_alone(world) {
-        world.issue(Slot::Public).await;
-        world.pass(31);
-        let takers = (0..20).map(|_| {
-            let store = Arc::clone(&world.store);
-            tokio::spawn(async move { store.take_over(10).await.unwrap().len() })
-        });
-        let taken: usize = futures_util::future::try_join_all(takers).await.unwrap().into_iter().sum();
-        assert_eq!(taken, 1);
-    }
-
-    async fn what_is_replaced_used_or_expired_is_not_delivered(world) {
-        let (_, replaced) = world.issue(Slot::Public).await;
-        world.pass(60);
-        let (_, used) = world.issue(Slot::Public).await;
-        assert_eq!(world.store.renew(&replaced).await.unwrap(), Lease::Gone);
-        assert!(matches!(world.judge(RIGHT).await, Verdict::Right(_)));
-        assert_eq!(world.store.renew(&used).await.unwrap(), Lease::Gone);
-        world.pass(60);
-        let (_, expired) = world.issue(Slot::Public).await;
-        world.pass(600);
-        assert_eq!(world.store.renew(&expired).await.unwrap(), Lease::Gone);
-        assert_eq!(world.store.take_over(10).await.unwrap(), []);
     }
 }

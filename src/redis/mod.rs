@@ -16,7 +16,7 @@ use std::{
 use ::redis::{Cmd, FromRedisValue, Pipeline, RedisError, Script, ScriptInvocation, Value};
 use deadpool_redis::PoolError;
 use thiserror::Error;
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::Instant};
 
 use pool::{Connection, Held, Pool};
 use topology::Topology;
@@ -28,6 +28,9 @@ pub use topology::RedisUrlError;
 /// How many hash tags keys are spread over: the unit by which a Redis Cluster shares the load. A constant, since every
 /// instance must agree on it.
 pub const PARTITIONS: u8 = 64;
+
+/// A connection that was used so lately is taken to be alive; another is asked first.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// How to reach Redis, and for how long to wait for it.
 #[derive(Clone)]
@@ -47,6 +50,7 @@ pub struct RedisOptions {
 struct Lane {
     held: Option<Held>,
     epoch: u64,
+    used: Option<Instant>,
 }
 
 /// The shared way to Redis.
@@ -189,9 +193,22 @@ impl RedisLink {
         Err(Unavailable::new(Part::Redis, failure))
     }
 
-    /// The lane's connection, made now if there is none.
+    /// The lane's connection, made now if there is none. One that was idle may have ended meanwhile: whoever comes
+    /// first must not be the one to find out.
     async fn connect(&self, lane: &Mutex<Lane>) -> Result<(Connection, u64), Failure> {
         let mut lane = lane.lock().await;
+        let idle = lane.used.replace(Instant::now()).map(|used| used.elapsed());
+        if idle > Some(FRESH)
+            && let Some(held) = lane.held.take()
+        {
+            // Half of the time-out at most, so that the other half is left to connect anew.
+            let mut asked = held.connection();
+            let ping = ::redis::cmd("PING");
+            match tokio::time::timeout(self.timeout / 2, ping.query_async::<()>(&mut asked)).await {
+                Ok(Ok(())) => lane.held = Some(held),
+                _ => held.discard(),
+            }
+        }
         if let Some(held) = &lane.held {
             return Ok((held.connection(), lane.epoch));
         }

@@ -9,7 +9,7 @@ mod topology;
 
 use std::{
     fmt,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
     time::Duration,
 };
 
@@ -29,9 +29,6 @@ pub use topology::RedisUrlError;
 /// instance must agree on it.
 pub const PARTITIONS: u8 = 64;
 
-/// A connection that was used so lately is taken to be alive; another is asked first.
-const FRESH: Duration = Duration::from_secs(1);
-
 /// How to reach Redis, and for how long to wait for it.
 #[derive(Clone)]
 pub struct RedisOptions {
@@ -41,22 +38,29 @@ pub struct RedisOptions {
     pub prefix: String,
     /// Connections at most; threads beyond that share one.
     pub lanes: usize,
-    /// How long one request may take, connecting included.
+    /// How long Redis may be silent before a request is given up, connecting included.
     pub timeout: Duration,
 }
 
-/// One lane: a held connection, replaced when it breaks. `epoch` tells a broken one from its successor.
+/// One lane.
 #[derive(Default)]
 struct Lane {
-    held: Option<Held>,
-    epoch: u64,
-    used: Option<Instant>,
+    /// Its connection, and the generation that it belongs to.
+    held: Mutex<Option<(Held, u64)>>,
+    /// When an answer last came by it, in milliseconds since the link was opened.
+    heard: AtomicU64,
 }
+
+/// How many time-outs a request waits at most while others on its lane are answered.
+const PATIENCE: u32 = 4;
 
 /// The shared way to Redis.
 pub struct RedisLink {
     pool: Pool,
-    lanes: Vec<Mutex<Lane>>,
+    lanes: Vec<Lane>,
+    /// Connections of an earlier generation are not trusted: what broke one has broken them all, more likely than not.
+    generation: AtomicU64,
+    opened: Instant,
     prefix: String,
     timeout: Duration,
 }
@@ -78,7 +82,9 @@ impl RedisLink {
             .map_err(|_| RedisUrlError("not a Redis URL".to_owned()))?;
         Ok(Self {
             pool,
-            lanes: (0..lanes).map(|_| Mutex::default()).collect(),
+            lanes: (0..lanes).map(|_| Lane::default()).collect(),
+            generation: AtomicU64::new(0),
+            opened: Instant::now(),
             prefix: options.prefix.clone(),
             timeout: options.timeout,
         })
@@ -149,10 +155,10 @@ impl RedisLink {
 
     async fn request<T: FromRedisValue>(&self, request: Request<'_>) -> Result<T, Unavailable> {
         let lane = &self.lanes[lane_of_this_thread() % self.lanes.len()];
-        let mut epoch = None;
+        let mut generation = None;
         let attempt = async {
-            let (mut connection, of_epoch) = self.connect(lane).await?;
-            epoch = Some(of_epoch);
+            let (mut connection, of_generation) = self.connect(lane).await?;
+            generation = Some(of_generation);
             match request {
                 Request::Script(script) => script.invoke_async(&mut connection).await.map_err(Failure::Redis),
                 Request::Pipeline(commands) => commands
@@ -177,46 +183,63 @@ impl RedisLink {
                 }
             }
         };
-        let failure = match tokio::time::timeout(self.timeout, attempt).await {
-            Ok(Ok(answer)) => return Ok(answer),
-            Ok(Err(failure)) => failure,
-            Err(_) => Failure::Late,
+        let failure = match self.in_time(lane, attempt).await {
+            Ok(answer) => return Ok(answer),
+            Err(failure) => failure,
         };
-        // Whoever has the lane locked is replacing its connection by now, and to wait for that would exceed the time-out.
-        if let (Some(epoch), true) = (epoch, failure.doubts_the_connection())
-            && let Ok(mut lane) = lane.try_lock()
-            && lane.epoch == epoch
-            && let Some(held) = lane.held.take()
-        {
-            held.discard();
+        if let (Some(generation), true) = (generation, failure.doubts_the_connection()) {
+            // Once for each generation, however many requests it fails.
+            let (old, new) = (generation, generation + 1);
+            let _ = self
+                .generation
+                .compare_exchange(old, new, Ordering::Relaxed, Ordering::Relaxed);
         }
         Err(Unavailable::new(Part::Redis, failure))
     }
 
-    /// The lane's connection, made now if there is none. One that was idle may have ended meanwhile: whoever comes
-    /// first must not be the one to find out.
-    async fn connect(&self, lane: &Mutex<Lane>) -> Result<(Connection, u64), Failure> {
-        let mut lane = lane.lock().await;
-        let idle = lane.used.replace(Instant::now()).map(|used| used.elapsed());
-        if idle > Some(FRESH)
-            && let Some(held) = lane.held.take()
-        {
-            // Half of the time-out at most, so that the other half is left to connect anew.
-            let mut asked = held.connection();
-            let ping = ::redis::cmd("PING");
-            match tokio::time::timeout(self.timeout / 2, ping.query_async::<()>(&mut asked)).await {
-                Ok(Ok(())) => lane.held = Some(held),
-                _ => held.discard(),
+    /// Bounds a request: by the time-out, counted from the last answer on its lane. So a request among thousands waits
+    /// its turn, and one to a Redis that is away is ended a time-out after the last sign of life.
+    async fn in_time<T>(
+        &self,
+        lane: &Lane,
+        attempt: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let mut attempt = std::pin::pin!(attempt);
+        let began = Instant::now();
+        let (mut until, last) = (began + self.timeout, began + self.timeout * PATIENCE);
+        loop {
+            if let Ok(outcome) = tokio::time::timeout_at(until, attempt.as_mut()).await {
+                if outcome.is_ok() {
+                    let now = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
+                    lane.heard.store(now, Ordering::Relaxed);
+                }
+                return outcome;
             }
+            let heard = self.opened + Duration::from_millis(lane.heard.load(Ordering::Relaxed));
+            let extended = (heard + self.timeout).min(last);
+            if extended <= until {
+                return Err(Failure::Late);
+            }
+            until = extended;
         }
-        if let Some(held) = &lane.held {
-            return Ok((held.connection(), lane.epoch));
+    }
+
+    /// The lane's connection, made now if there is none of this generation.
+    async fn connect(&self, lane: &Lane) -> Result<(Connection, u64), Failure> {
+        let mut held = lane.held.lock().await;
+        let generation = self.generation.load(Ordering::Relaxed);
+        if let Some((connection, of_generation)) = held.as_ref()
+            && *of_generation == generation
+        {
+            return Ok((connection.connection(), generation));
         }
-        let held = self.pool.get().await?;
-        let connection = held.connection();
-        lane.held = Some(held);
-        lane.epoch += 1;
-        Ok((connection, lane.epoch))
+        if let Some((broken, _)) = held.take() {
+            broken.discard();
+        }
+        let fresh = self.pool.get().await?;
+        let connection = fresh.connection();
+        *held = Some((fresh, generation));
+        Ok((connection, generation))
     }
 }
 

@@ -93,6 +93,7 @@ impl Drop for Folder {
 }
 
 /// A service that is about to start.
+#[derive(Clone)]
 pub struct Prepared {
     pub environment: BTreeMap<String, String>,
     pub provider: Option<Arc<Provider>>,

@@ -1,14 +1,12 @@
 //! Promise 2: after a day's work, no copy of anything that the service keeps or writes holds a code, and none but the
 //! users' table holds a phone number or an e-mail address.
 
-use base64::{
-    Engine,
-    prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
-};
+use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
-use crate::support::{Account, Answer, Backends, Process, TestApp, digits, eventually, registration};
+use crate::support::{
+    Account, Answer, Backends, Process, Secrets, TestApp, digits, eventually, hex, registration,
+};
 
 /// Codes of ten digits, so that no time or port looks like one by chance; everything is logged that can be.
 const SETTINGS: [(&str, &str); 8] = [
@@ -22,92 +20,6 @@ const SETTINGS: [(&str, &str); 8] = [
     ("RINGBACK__SMS__MAX_TRIES", "20"),
     ("RINGBACK__PASSWORDS__QUEUE", "64"),
 ];
-
-/// What must not be found: its name, and the text.
-struct Secret {
-    what: &'static str,
-    text: String,
-    /// Fit for the users' table and the SMS call, and nothing else.
-    personal: bool,
-}
-
-/// What came up in a session.
-#[derive(Default)]
-struct Secrets(Vec<Secret>);
-
-impl Secrets {
-    fn add(&mut self, what: &'static str, text: &str) {
-        self.push(what, text, false);
-    }
-
-    /// A phone in every spelling that a careless line could have.
-    fn add_phone(&mut self, phone: &str) {
-        let number = phone.trim_start_matches('+');
-        self.push("phone", number, true);
-        for plain in [phone, number] {
-            let digest = Sha256::digest(plain);
-            self.push("digest of a phone", &BASE64_STANDARD.encode(digest), true);
-            self.push("digest of a phone", &hex(&digest), true);
-        }
-    }
-
-    fn add_code(&mut self, code: &str) {
-        self.add("code", code);
-        self.add("digest of a code", &hex(&Sha256::digest(code)));
-        self.add("digest of a code", &BASE64_STANDARD.encode(Sha256::digest(code)));
-    }
-
-    /// An access or refresh token: in whole, and the part that makes it good.
-    fn add_token(&mut self, token: &str) {
-        let proof = token.rsplit('.').next().unwrap();
-        self.add("token", &proof[proof.len() - 40..]);
-        if let Ok(bytes) = BASE64_URL_SAFE_NO_PAD.decode(proof) {
-            self.add("token", &hex(&bytes[bytes.len() - 30..]));
-        }
-    }
-
-    fn add_tokens(&mut self, answer: &Answer) {
-        for name in ["access", "refresh"] {
-            if let Some(token) = answer.body["tokens"][name].as_str() {
-                self.add_token(token);
-            }
-        }
-    }
-
-    fn push(&mut self, what: &'static str, text: &str, personal: bool) {
-        assert!(text.len() >= 8, "{what} {text} would be found by chance");
-        self.0.push(Secret {
-            what,
-            text: text.to_owned(),
-            personal,
-        });
-    }
-
-    /// Looks for every secret in `text`, whatever its case.
-    #[track_caller]
-    fn assert_absent(&self, place: &str, text: &str, personal_too: bool) {
-        let lower = text.to_lowercase();
-        for Secret {
-            what,
-            text: secret,
-            personal,
-        } in &self.0
-        {
-            if *personal && !personal_too {
-                continue;
-            }
-            if let Some(at) = lower.find(&secret.to_lowercase()) {
-                let from = lower[..at].rfind('\n').map_or(0, |at| at + 1);
-                let line = lower[from..].lines().next().unwrap_or_default();
-                panic!("{place} holds a {what}: {secret} in {line}");
-            }
-        }
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
 
 struct Session {
     app: TestApp,

@@ -3,9 +3,11 @@
 mod answer;
 mod dump;
 mod means;
+mod place;
 mod process;
 mod provider;
 mod proxy;
+mod secrets;
 mod steps;
 mod wire;
 
@@ -25,13 +27,14 @@ use ringback::{
     startup::{self, Running, World},
 };
 use serde_json::{Value, json};
-use sqlx::{Connection, Executor};
 
 pub use answer::Answer;
 pub use dump::Kept;
+pub use place::{Database, Folder};
 pub use process::Process;
 pub use provider::{Call, Provider};
 pub use proxy::{Proxies, Proxy};
+pub use secrets::{Secrets, hex};
 pub use steps::{digits, eventually, fields, registration, shape, wrong};
 pub use wire::{Wire, exchange};
 
@@ -81,15 +84,6 @@ pub struct TestApp {
     environment: BTreeMap<String, String>,
     clock: ShiftedClock,
     redis_clock: Arc<AtomicI64>,
-}
-
-/// A temporary folder, removed with the last service that uses it.
-pub struct Folder(pub std::path::PathBuf);
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }
 
 /// A service that is about to start.
@@ -157,11 +151,12 @@ impl TestApp {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
-        let mut provider = None;
+        let (mut provider, mut database) = (None, None);
         if backends == Backends::Servers {
             let twilio = Provider::start().await;
+            let own = Database::create(&name).await;
             let servers = [
-                ("DATABASE_URL", fresh_database(&name).await),
+                ("DATABASE_URL", own.url()),
                 ("REDIS_URL", variable("RINGBACK_TEST_REDIS_URL")),
                 ("RINGBACK__REDIS__PREFIX", format!("t{}", &name[..16])),
                 (
@@ -173,7 +168,7 @@ impl TestApp {
                 ("TWILIO_BASE_URL", twilio.url.clone()),
             ];
             environment.extend(servers.map(|(name, value)| (name.to_owned(), value)));
-            provider = Some(Arc::new(twilio));
+            (provider, database) = (Some(Arc::new(twilio)), Some(own));
         }
         environment.extend(
             variables
@@ -183,7 +178,7 @@ impl TestApp {
         Prepared {
             environment,
             provider,
-            folder: Arc::new(Folder(folder)),
+            folder: Arc::new(Folder(folder, database)),
         }
     }
 
@@ -382,14 +377,4 @@ impl TestApp {
             .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
             .sum()
     }
-}
-
-/// A database of its own, in the server that the tests run on.
-async fn fresh_database(name: &str) -> String {
-    let url = variable("RINGBACK_TEST_DATABASE_URL");
-    let mut server = sqlx::PgConnection::connect(&url).await.unwrap();
-    let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE \"t{name}\""));
-    server.execute(sqlx::raw_sql(create)).await.unwrap();
-    let (server, _) = url.rsplit_once('/').unwrap();
-    format!("{server}/t{name}")
 }

@@ -16,7 +16,8 @@ const TASKS_PER_THREAD: usize = 32;
 const ROUND: Duration = Duration::from_secs(3);
 const ROUNDS: usize = 3;
 /// As much work as judging a code is: a few fields read, one written.
-const SCRIPT: &str = "redis.call('HMGET', KEYS[1], 'i', 'd', 'e', 'a') return redis.call('HINCRBY', KEYS[1], 'a', 1)";
+const SCRIPT: &str =
+    "redis.call('HMGET', KEYS[1], 'i', 'd', 'e', 'a') return redis.call('HINCRBY', KEYS[1], 'a', 1)";
 
 #[derive(Clone)]
 enum Way {
@@ -46,7 +47,10 @@ fn round(way: &Way) -> (f64, f64) {
             let way = way.clone();
             // One runtime a thread, as actix-web's workers are.
             std::thread::spawn(move || {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build()
+                    .unwrap();
                 runtime.block_on(async {
                     let tasks = (0..TASKS_PER_THREAD).map(|_| async {
                         let script = Script::new(SCRIPT);
@@ -57,7 +61,10 @@ fn round(way: &Way) -> (f64, f64) {
                         }
                         done
                     });
-                    futures_util::future::join_all(tasks).await.into_iter().sum::<u64>()
+                    futures_util::future::join_all(tasks)
+                        .await
+                        .into_iter()
+                        .sum::<u64>()
                 })
             })
         })
@@ -86,12 +93,25 @@ fn main() {
     };
     let pool = |size| {
         let manager = deadpool_redis::Manager::new(url.as_str()).unwrap();
-        let config = PoolConfig { max_size: size, ..PoolConfig::default() };
-        Way::Pool(deadpool_redis::Pool::builder(manager).config(config).runtime(Runtime::Tokio1).build().unwrap())
+        let config = PoolConfig {
+            max_size: size,
+            ..PoolConfig::default()
+        };
+        Way::Pool(
+            deadpool_redis::Pool::builder(manager)
+                .config(config)
+                .runtime(Runtime::Tokio1)
+                .build()
+                .unwrap(),
+        )
     };
     let lanes = || {
-        let options =
-            RedisOptions { url: url.clone(), prefix: "bench".to_owned(), lanes: 64, timeout: Duration::from_secs(1) };
+        let options = RedisOptions {
+            url: url.clone(),
+            prefix: "bench".to_owned(),
+            lanes: 64,
+            timeout: Duration::from_secs(1),
+        };
         Way::Lanes(Arc::new(RedisLink::open(&options).unwrap()))
     };
     // A connection belongs to the runtime of the thread that made it, so every round begins with new ones.

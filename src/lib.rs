@@ -2,7 +2,13 @@
 //!
 //! Each module is a room: what it does, its rules, its trait, and one file for each technology that stands behind it.
 //! Read them in this order.
-#![warn(clippy::dbg_macro, clippy::expect_used, clippy::todo, clippy::unimplemented, clippy::unwrap_used)]
+#![warn(
+    clippy::dbg_macro,
+    clippy::expect_used,
+    clippy::todo,
+    clippy::unimplemented,
+    clippy::unwrap_used
+)]
 
 // The command line, and the one place that puts the rooms together.
 pub mod cli;

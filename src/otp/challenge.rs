@@ -5,6 +5,7 @@
 use uuid::Uuid;
 
 use super::code::CodeDigest;
+use crate::limits::Shadowed;
 
 /// Milliseconds since the Unix epoch, by the store's clock.
 type Millis = i64;
@@ -26,6 +27,7 @@ pub struct Challenge {
     pub expires: Millis,
     pub attempts: u8,
     pub used: bool,
+    pub shadowed: Shadowed,
 }
 
 /// The bounds that a slot is judged by.
@@ -43,6 +45,7 @@ pub enum SlotVerdict {
     Right {
         challenge_id: Uuid,
         subject: Option<Uuid>,
+        shadowed: Shadowed,
     },
     Wrong {
         attempts_remaining: u8,
@@ -62,7 +65,14 @@ impl SlotState {
     }
 
     /// Replaces the challenge, and keeps the failures.
-    pub fn issue(&mut self, id: Uuid, digest: CodeDigest, subject: Option<Uuid>, expires: Millis) {
+    pub fn issue(
+        &mut self,
+        id: Uuid,
+        digest: CodeDigest,
+        subject: Option<Uuid>,
+        expires: Millis,
+        shadowed: Shadowed,
+    ) {
         self.challenge = Some(Challenge {
             id,
             digest,
@@ -70,6 +80,7 @@ impl SlotState {
             expires,
             attempts: 0,
             used: false,
+            shadowed,
         });
     }
 
@@ -102,6 +113,7 @@ impl SlotState {
             return SlotVerdict::Right {
                 challenge_id: challenge.id,
                 subject: challenge.subject,
+                shadowed: challenge.shadowed.clone(),
             };
         }
         challenge.attempts += 1;

@@ -138,11 +138,13 @@ impl ChallengeStore for MemoryChallenges {
         state
             .free_at
             .insert(issue.phone, now + millis(self.rules.resend_cooldown));
-        state
-            .slots
-            .entry(key)
-            .or_default()
-            .issue(issue.challenge_id, issue.digest, issue.subject, expires);
+        state.slots.entry(key).or_default().issue(
+            issue.challenge_id,
+            issue.digest,
+            issue.subject,
+            expires,
+            issue.shadowed.and(issue.riders, &riders),
+        );
         let entry = issue.deliver.map(|delivery| OutboxEntry {
             challenge_id: issue.challenge_id,
             user_id: delivery.user_id,
@@ -190,11 +192,13 @@ impl ChallengeStore for MemoryChallenges {
                 SlotVerdict::Right {
                     challenge_id,
                     subject,
+                    shadowed,
                 } => Some(Verdict::Right(Proof {
                     phone: attempt.phone,
                     slot,
                     challenge_id,
                     subject,
+                    shadowed,
                 })),
             };
             break;

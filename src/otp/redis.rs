@@ -19,7 +19,7 @@ use super::store::{
     encode_id,
 };
 use crate::{
-    limits::{self, Counter},
+    limits::{self, Counter, RuleTag, Shadowed},
     phone::PhoneDigest,
     redis::{PARTITIONS, RedisLink},
     sms::{Lease, Outbox, OutboxEntry},
@@ -89,7 +89,7 @@ impl RedisChallenges {
             invocation
                 .arg(rider.emission_us)
                 .arg(rider.burst)
-                .arg(u8::from(rider.enforce));
+                .arg(rider.shadow_tag().as_ref().map_or("", RuleTag::as_str));
         }
     }
 }
@@ -124,7 +124,8 @@ impl ChallengeStore for RedisChallenges {
                     .arg(millis(self.rules.failure_window))
                     .arg(issue.subject.map(encode_id).unwrap_or_default())
                     .arg(member.as_deref().unwrap_or_default())
-                    .arg(millis(lease));
+                    .arg(millis(lease))
+                    .arg(issue.shadowed.as_str());
                 self.ride(script, issue.phone, issue.riders);
             })
             .await?;
@@ -156,13 +157,11 @@ impl ChallengeStore for RedisChallenges {
     }
 
     async fn judge(&self, attempt: &Attempt<'_>) -> Result<Judged, Unavailable> {
-        let (verdict, number, riders, index, challenge, subject): (
+        let (verdict, number, riders, (index, challenge, subject, shadowed)): (
             String,
             i64,
             Riders,
-            usize,
-            String,
-            String,
+            (usize, String, String, String),
         ) = self
             .link
             .eval(&JUDGE, |script| {
@@ -193,6 +192,7 @@ impl ChallengeStore for RedisChallenges {
                     slot,
                     challenge_id,
                     subject: decode_id(&subject),
+                    shadowed: Shadowed::from_stored(shadowed),
                 })
             }
             "wrong" => Verdict::Wrong {

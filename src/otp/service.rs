@@ -16,7 +16,7 @@ use crate::{
     entropy::Entropy,
     limits::{Admission, Counter, Denied, Limiter, Operation, Refusal, Scope, Subject},
     phone::{PhoneDigest, PhoneNumber},
-    secrets::Keyring,
+    secrets::{Keyring, SecretKeys},
     sms::{CodeBook, OutboxEntry, Recipient, SmsCode, SmsJob, SmsQueue},
     unavailable::{Part, Unavailable},
 };
@@ -99,13 +99,14 @@ impl Otp {
         let digest = PhoneDigest::of(phone, &keys.phone);
         let admission = self
             .limiter
-            .admit(Operation::OtpSend, &subject(caller, phone, digest))
+            .admit(Operation::OtpSend, &subject(caller, phone, keys))
             .await?;
         let claims = self.accounts.claims(phone).await?;
         let recipient = recipient(caller, phone, &claims);
 
         let challenge_id = self.entropy.uuid();
         let code = OtpCode::derive(&keys.code, challenge_id, self.rules.length);
+        let riders = counters(&admission);
         let issued = self
             .challenges
             .issue(&Issue {
@@ -125,9 +126,11 @@ impl Otp {
                     key_id: &keys.id,
                     lease: self.lease,
                 }),
-                riders: &counters(&admission),
+                riders: &riders,
+                shadowed: &admission.shadowed,
             })
             .await?;
+        let shadowed = admission.shadowed.and(&riders, &issued.riders);
         let refusal = self.limiter.settle(admission, &issued.riders).await;
         let entry = match issued.outcome {
             IssueOutcome::Written { entry } => entry,
@@ -135,6 +138,7 @@ impl Otp {
             IssueOutcome::Locked { wait } => return Err(OtpError::Limited(self.locked(wait))),
             IssueOutcome::Limited => return Err(refused_by(refusal)),
         };
+        self.limiter.shadowed_issued(&shadowed);
         metrics::counter!("ringback_otp_issued_total", "kind" => if entry.is_some() { "sms" } else { "decoy" })
             .increment(1);
         if let Some(entry) = entry {
@@ -182,11 +186,8 @@ impl Otp {
         code: &OtpCode,
         challenge_id: Option<Uuid>,
     ) -> Result<(), OtpError> {
-        let digest = PhoneDigest::of(phone, &self.keyring.current().phone);
-        let admission = self
-            .limiter
-            .admit(Operation::OtpVerify, &subject(caller, phone, digest))
-            .await?;
+        let subject = subject(caller, phone, self.keyring.current());
+        let admission = self.limiter.admit(Operation::OtpVerify, &subject).await?;
         let proof = match self.judge(caller, phone, code, challenge_id, admission).await? {
             Verdict::Right(proof) => proof,
             Verdict::Wrong { attempts_remaining } => return Err(OtpError::Wrong { attempts_remaining }),
@@ -201,7 +202,14 @@ impl Otp {
             .map_or(Claimant::Anyone, |user| Claimant::User(user.id));
         let (this, phone) = (self.clone(), phone.clone());
         // On a task of its own: a client that hangs up must not leave a used code without its effect.
-        match tokio::spawn(async move { this.mark(&phone, &claimant, &proof).await }).await {
+        let marked = tokio::spawn(async move {
+            let outcome = this.mark(&phone, &claimant, &proof).await;
+            if outcome.is_ok() {
+                this.limiter.shadowed_verified(&proof.shadowed);
+            }
+            outcome
+        });
+        match marked.await {
             Ok(outcome) => outcome,
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),
         }
@@ -336,9 +344,9 @@ fn recipient(caller: &Caller, phone: &PhoneNumber, claims: &Claims) -> Option<Uu
     }
 }
 
-fn subject(caller: &Caller, phone: &PhoneNumber, digest: PhoneDigest) -> Subject {
+fn subject(caller: &Caller, phone: &PhoneNumber, keys: &SecretKeys) -> Subject {
     Subject::new(caller.ip)
-        .with_phone(phone.clone(), digest)
+        .with_phone(phone.clone(), &keys.phone)
         .with_user(caller.user.as_ref().map(|user| user.id))
 }
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::code::CodeDigest;
 use crate::{
-    limits::{self, Counter},
+    limits::{self, Counter, Shadowed},
     phone::PhoneDigest,
     sms::OutboxEntry,
     unavailable::Unavailable,
@@ -85,6 +85,8 @@ pub struct Issue<'a> {
     pub deliver: Option<Delivery<'a>>,
     /// Cluster rules on the phone, counted in the same step.
     pub riders: &'a [Counter],
+    /// The shadow rules that would have refused this; those of the riders are added, and all kept with the challenge.
+    pub shadowed: &'a Shadowed,
 }
 
 /// What the outbox needs to know beside the challenge.
@@ -161,6 +163,8 @@ pub struct Proof {
     pub challenge_id: Uuid,
     /// As in [`Issue`].
     pub subject: Option<Uuid>,
+    /// The shadow rules that would have refused the challenge.
+    pub shadowed: Shadowed,
 }
 
 /// Keeps challenges. Every method is one atomic step where the state lives; time is the store's own.

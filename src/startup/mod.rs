@@ -172,6 +172,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
             shards: settings.limits.shards,
             queue: settings.limits.queue,
             max_keys: settings.limits.max_keys,
+            instances: settings.limits.instances,
         },
         adapters::limit_rules(settings)?,
         counters,

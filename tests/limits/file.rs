@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use ringback::{
     clock::ManualClock,
     limits::{
-        By, Limiter, LimiterOptions, MemoryCounters, Mode, Operation, Scope, Subject,
+        By, IfStoreLost, Limiter, LimiterOptions, MemoryCounters, Mode, Operation, Scope, Subject,
         file::{load, parse, read},
     },
     supervision::Supervision,
@@ -43,7 +43,7 @@ fn a_rule_is_read_as_it_is_written() {
     assert_eq!(rule.on, Some(Operation::OtpSend));
     assert_eq!(
         (rule.by, rule.scope, rule.mode),
-        (By::Phone, Scope::Cluster, Mode::Shadow)
+        (By::Phone.into(), Scope::Cluster, Mode::Shadow)
     );
     assert_eq!(
         (rule.quota, rule.burst, rule.per),
@@ -57,6 +57,27 @@ fn what_is_left_out_is_the_usual() {
     let rule = &rules.rules()[0];
     assert_eq!((rule.on, rule.burst, rule.quota), (None, 1000, 1000));
     assert_eq!((rule.scope, rule.mode), (Scope::Cluster, Mode::Enforce));
+}
+
+#[test]
+fn a_rule_counts_by_one_thing_or_by_two() {
+    let by = |text: &str| rules(&GOOD.replace("\"phone\"", text)).rules()[0].by.to_string();
+    assert_eq!(by("'prefix'"), "prefix:6");
+    assert_eq!(by("'prefix:15'"), "prefix:15");
+    assert_eq!(by("['ip', 'phone']"), "ip+phone");
+    assert_eq!(by("['prefix:4', 'country']"), "prefix:4+country");
+    assert_eq!(rules(GOOD).rules()[0].if_store_lost, None);
+    let said = rules(&with("burst = 1", "if_store_lost = 'local'"));
+    assert_eq!(said.rules()[0].if_store_lost, Some(IfStoreLost::Local));
+    let faults = faults(
+        &GOOD
+            .replace("\"otp.send\"", "\"me\"")
+            .replace("\"phone\"", "['ip', 'phone']"),
+    );
+    assert!(
+        faults[0].contains("\"me\" knows no phone; allowed on it: ip, user, global"),
+        "{faults:?}"
+    );
 }
 
 #[test]
@@ -77,7 +98,37 @@ fn each_fault_is_named_with_its_place_and_what_is_allowed() {
         (
             "\"phone\"",
             "\"fax\"",
-            "5:9: unknown by \"fax\"; allowed: ip, phone, user, country, prefix, global",
+            "5:9: unknown by \"fax\"; allowed: ip, phone, user, country, prefix (or prefix:1 to prefix:15), global, or two of them: [\"ip\", \"phone\"]",
+        ),
+        (
+            "\"phone\"",
+            "\"prefix:16\"",
+            "5:9: unknown by \"prefix:16\"; allowed: ip, phone, user, country, prefix (or prefix:1 to prefix:15), global, or two of them: [\"ip\", \"phone\"]",
+        ),
+        (
+            "\"phone\"",
+            "[\"ip\", \"fax\"]",
+            "5:16: unknown by \"fax\"; allowed: ip, phone, user, country, prefix (or prefix:1 to prefix:15), global, or two of them: [\"ip\", \"phone\"]",
+        ),
+        (
+            "\"phone\"",
+            "[\"ip\"]",
+            "5:9: by names one thing or two; allowed: ip, phone, user, country, prefix (or prefix:1 to prefix:15), global, or two of them: [\"ip\", \"phone\"]",
+        ),
+        (
+            "\"phone\"",
+            "[\"ip\", \"global\"]",
+            "5:9: ip and global are no pair; allowed: two different ones, without global",
+        ),
+        (
+            "\"phone\"",
+            "[\"prefix:3\", \"prefix\"]",
+            "5:9: prefix:3 and prefix:6 are no pair; allowed: two different ones, without global",
+        ),
+        (
+            "burst = 1",
+            "if_store_lost = \"allow\"",
+            "8:17: unknown if_store_lost \"allow\"; allowed: refuse, local",
         ),
         ("\"phone\"", "7", "5:9: by is a string in quotes, not integer"),
         (
@@ -128,7 +179,7 @@ fn each_fault_is_named_with_its_place_and_what_is_allowed() {
         (
             "burst = 1",
             "brust = 1",
-            "8:1: unknown key \"brust\"; allowed: id, on, by, quota, per, burst, scope, mode",
+            "8:1: unknown key \"brust\"; allowed: id, on, by, quota, per, burst, scope, mode, if_store_lost",
         ),
         (
             "[[rule]]",
@@ -182,7 +233,6 @@ fn times_run_from_a_second_to_thirty_days() {
 fn a_rule_that_could_never_apply_is_refused() {
     for (on, by) in [
         ("register", "user"),
-        ("login", "user"),
         ("password.reset", "user"),
         ("token.refresh", "user"),
         ("token.refresh", "phone"),
@@ -201,6 +251,7 @@ fn a_rule_that_could_never_apply_is_refused() {
         ("any", "phone"),
         ("otp.send", "user"),
         ("login", "phone"),
+        ("login", "user"),
     ] {
         let text = with("\"otp.send\"", &format!("{on:?}")).replace("\"phone\"", &format!("{by:?}"));
         assert!(parse(&text, "limits.toml").is_ok(), "{on} by {by}");
@@ -219,7 +270,7 @@ fn every_fault_of_a_file_is_named_at_once_in_its_order() {
         [
             "limits.toml:13:9: duplicate id \"otp-send-per-phone\": line 3 has it already",
             "limits.toml:16:9: quota is a whole number; allowed: 1 to 4294967295",
-            "limits.toml:21:1: unknown key \"limit\"; allowed: id, on, by, quota, per, burst, scope, mode",
+            "limits.toml:21:1: unknown key \"limit\"; allowed: id, on, by, quota, per, burst, scope, mode, if_store_lost",
             "limits.toml:22:2: unknown key \"other\"; allowed: [[rule]] tables",
         ]
     );
@@ -230,7 +281,7 @@ fn columns_count_characters_and_broken_toml_has_its_place() {
     assert_eq!(
         faults("rule = [ { 'ключ' = 1, id = 'r', on = 'me', by = 'ip', quota = 1, per = 'x' } ]"),
         [
-            "limits.toml:1:12: unknown key \"ключ\"; allowed: id, on, by, quota, per, burst, scope, mode",
+            "limits.toml:1:12: unknown key \"ключ\"; allowed: id, on, by, quota, per, burst, scope, mode, if_store_lost",
             "limits.toml:1:73: per \"x\"; allowed: a whole number and a unit (s, m, h, d), \"1s\" to \"30d\"",
         ]
     );
@@ -269,6 +320,7 @@ async fn the_shipped_limits_leave_ordinary_use_alone() {
             shards: 1,
             queue: 16,
             max_keys: 1000,
+            instances: 1,
         },
         shipped,
         Arc::new(MemoryCounters::new(Arc::new(clock.clone()), 1000)),

@@ -13,7 +13,7 @@ use chrono::TimeDelta;
 use ringback::{
     clock::{ShiftedClock, SystemClock},
     entropy::{Entropy, SystemEntropy},
-    limits::{self, Counter, MemoryCounters},
+    limits::{self, Counter, MemoryCounters, RuleTag, Shadowed},
     otp::{
         Attempt, ChallengeStore, CodeDigest, Delivery, Issue, IssueOutcome, MemoryChallenges, OtpRules,
         Proof, RedisChallenges, Slot, Verdict,
@@ -130,6 +130,7 @@ impl World {
                 lease: LEASE,
             }),
             riders,
+            shadowed: &Shadowed::default(),
         };
         (challenge_id, self.store.issue(&issue).await.unwrap().outcome)
     }
@@ -179,7 +180,7 @@ on_every_store! {
     async fn a_right_code_works_once(world) {
         let (id, _) = world.issue(Slot::Public).await;
         let Verdict::Right(proof) = world.judge(RIGHT).await else { panic!("refused") };
-        let expected = Proof { phone: world.phone, slot: Slot::Public, challenge_id: id, subject: Some(Uuid::from_u128(7)) };
+        let expected = Proof { phone: world.phone, slot: Slot::Public, challenge_id: id, subject: Some(Uuid::from_u128(7)), shadowed: Shadowed::default() };
         assert_eq!(proof, expected);
         assert_eq!(world.judge(RIGHT).await, Verdict::Expired);
         assert_eq!(world.judge(WRONG).await, Verdict::Expired);
@@ -343,6 +344,7 @@ on_every_store! {
             subject: None,
             deliver: None,
             riders: &riders,
+            shadowed: &Shadowed::default(),
         };
         for _ in 0..5 {
             let issued = world.store.issue(&issue).await.unwrap();
@@ -350,7 +352,8 @@ on_every_store! {
             assert!(matches!(issued.riders[0], limits::Verdict::Admitted { remaining: 6 }), "{:?}", issued.riders);
             assert!(issued.riders[1].is_refused() && issued.riders[2].is_refused());
         }
-        assert!(matches!(world.judge(RIGHT).await, Verdict::Right(_)), "the challenge still stands");
+        let Verdict::Right(proof) = world.judge(RIGHT).await else { panic!("the challenge still stands") };
+        assert!(proof.shadowed.names(RuleTag::of("shadow")) && proof.shadowed.as_str().len() == 4, "{proof:?}");
     }
 
     async fn the_outbox_holds_an_entry_until_it_is_acknowledged(world) {

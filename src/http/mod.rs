@@ -5,6 +5,7 @@ mod client;
 mod extract;
 mod health;
 mod inbox;
+mod limits;
 mod observe;
 mod otp;
 mod problem;
@@ -57,7 +58,11 @@ pub fn routes(config: &mut web::ServiceConfig) {
 
 /// The operators' routes.
 pub fn ops_routes(config: &mut web::ServiceConfig) {
-    config.service(get("/metrics", health::metrics));
+    config
+        .service(get("/metrics", health::metrics))
+        .service(get("/limits", limits::rules))
+        .service(post("/limits/explain", limits::explain))
+        .service(post("/limits/reset", limits::reset));
 }
 
 /// Answers every path that has no route.

@@ -7,7 +7,7 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use super::{
-    By, CountedBy, IfStoreLost, Limiter, Mode, Operation, Rule, Scope, Subject,
+    By, CountedBy, IfStoreLost, Limiter, Mode, Operation, Refusal, Rule, Scope, Subject,
     gcra::Standing,
     in_force::Applying,
     limiter::ask,
@@ -30,6 +30,39 @@ pub struct Explanation {
     pub refused_by: Option<String>,
     /// Whether it would be answered 503, since a rule can't be counted.
     pub unavailable: bool,
+}
+
+impl Explanation {
+    fn of(rules: Vec<RuleStanding>) -> Self {
+        let refusing = rules
+            .iter()
+            .filter(|standing| standing.verdict == Outlook::Refuse);
+        Self {
+            refused_by: refusing
+                .max_by_key(|standing| standing.wait_ms)
+                .map(|standing| standing.rule.clone()),
+            unavailable: rules
+                .iter()
+                .any(|standing| standing.verdict == Outlook::Unavailable),
+            rules,
+        }
+    }
+
+    /// The same with further rules, which no limits file has.
+    #[must_use]
+    pub fn and(mut self, rules: Vec<RuleStanding>) -> Self {
+        self.rules.extend(rules);
+        Self::of(self.rules)
+    }
+
+    /// The same for an operation that can't do without Redis, which is away.
+    #[must_use]
+    pub fn without_store(self) -> Self {
+        Self {
+            unavailable: true,
+            ..self
+        }
+    }
 }
 
 /// How one rule stands towards one client.
@@ -99,20 +132,7 @@ impl Limiter {
                 (Scope::Cluster, None, _) => standing(rule, None),
             });
         }
-        let refusing = rules
-            .iter()
-            .filter(|standing| standing.verdict == Outlook::Refuse);
-        let refused_by = refusing
-            .max_by_key(|standing| standing.wait_ms)
-            .map(|standing| standing.rule.clone());
-        let unavailable = rules
-            .iter()
-            .any(|standing| standing.verdict == Outlook::Unavailable);
-        Ok(Explanation {
-            rules,
-            refused_by,
-            unavailable,
-        })
+        Ok(Explanation::of(rules))
     }
 
     /// Gives a key the whole quota of a rule back: in the cluster, and in this process.
@@ -170,9 +190,24 @@ fn standing(rule: &Rule, standing: Option<Standing>) -> RuleStanding {
 }
 
 impl RuleStanding {
-    /// [`RuleStanding::wait_ms`] as a time.
-    pub fn wait(&self) -> Duration {
-        Duration::from_millis(self.wait_ms.unwrap_or_default())
+    /// A rule that the limits file doesn't have, by what its refusal says: whole again after `full_in`, and until then
+    /// refusing if none remains.
+    pub fn of_refusal(rule: &Refusal, remaining: u32, full_in: Duration) -> Self {
+        let millis = u64::try_from(full_in.as_millis()).unwrap_or(u64::MAX);
+        let refuses = remaining == 0;
+        Self {
+            rule: rule.rule.to_string(),
+            by: By::Phone.to_string(),
+            scope: rule.scope.name().to_owned(),
+            mode: Mode::Enforce.name().to_owned(),
+            quota: rule.quota,
+            per: per_text(rule.per),
+            burst: rule.burst,
+            remaining: Some(remaining),
+            wait_ms: Some(if refuses { millis } else { 0 }),
+            full_in_ms: Some(millis),
+            verdict: if refuses { Outlook::Refuse } else { Outlook::Pass },
+        }
     }
 }
 

@@ -160,16 +160,25 @@ impl Watch {
         let faulty = rules.is_err();
         match rules {
             Ok(rules) => {
+                let changes = super::changes(&self.limiter.rules(), &rules);
                 tracing::info!(
+                    limits.action = "reload",
                     limits.file = name,
                     limits.rules = rules.rules().len(),
-                    "limits are in force"
+                    limits.changes = changes.join("; "),
+                    "limits.audit"
                 );
                 self.limiter.replace(rules);
                 status.loaded_at = self.clock.now();
                 status.faults = Vec::new();
             }
             Err(error) => {
+                tracing::info!(
+                    limits.action = "reload",
+                    limits.file = name,
+                    limits.refused = true,
+                    "limits.audit"
+                );
                 status.faults = error.fault_lines();
                 for fault in &status.faults {
                     tracing::error!(

@@ -64,6 +64,15 @@ impl SlotState {
         (self.last_failure + bounds.failure_window - now).max(0)
     }
 
+    /// The failures that are remembered, and for how long.
+    pub fn failures(&self, now: Millis, bounds: &Bounds) -> (u32, Millis) {
+        let forgotten_in = (self.last_failure + bounds.failure_window - now).max(0);
+        match self.failures {
+            failures if failures > 0 && forgotten_in > 0 => (failures, forgotten_in),
+            _ => (0, 0),
+        }
+    }
+
     /// Replaces the challenge, and keeps the failures.
     pub fn issue(
         &mut self,

@@ -11,7 +11,9 @@ use uuid::Uuid;
 
 use super::{
     challenge::{Bounds, SlotState, SlotVerdict},
-    store::{Attempt, ChallengeStore, Issue, IssueOutcome, Issued, Judged, OtpRules, Proof, Slot, Verdict},
+    store::{
+        Attempt, ChallengeStore, Issue, IssueOutcome, Issued, Judged, OtpRules, Proof, Slot, Verdict, Waits,
+    },
 };
 use crate::{
     clock::Clock,
@@ -218,6 +220,18 @@ impl ChallengeStore for MemoryChallenges {
             slot.reinstate(proof.challenge_id, now);
         }
         Ok(())
+    }
+
+    async fn waits(&self, phone: PhoneDigest, slot: Slot) -> Result<Waits, Unavailable> {
+        let (now, bounds, state) = (self.clock.now_ms(), self.bounds(), self.lock());
+        let free_at = state.free_at.get(&phone).copied().unwrap_or_default();
+        let slot = state.slots.get(&(phone, slot));
+        let (failures, forgotten_in) = slot.map_or((0, 0), |slot| slot.failures(now, &bounds));
+        Ok(Waits {
+            cooldown: micros((free_at - now).max(0) * 1000),
+            failures,
+            forgotten_in: micros(forgotten_in * 1000),
+        })
     }
 
     async fn ping(&self) -> Result<(), Unavailable> {

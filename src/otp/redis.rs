@@ -15,8 +15,8 @@ use ::redis::{FromRedisValue, ParsingError, Script, ScriptInvocation, Value};
 use async_trait::async_trait;
 
 use super::store::{
-    Attempt, ChallengeStore, Issue, IssueOutcome, Issued, Judged, OtpRules, Proof, Verdict, decode_id,
-    encode_id,
+    Attempt, ChallengeStore, Issue, IssueOutcome, Issued, Judged, OtpRules, Proof, Slot, Verdict, Waits,
+    decode_id, encode_id,
 };
 use crate::{
     limits::{self, Counter, RuleTag, Shadowed},
@@ -41,6 +41,7 @@ macro_rules! script {
 static ISSUE: LazyLock<Script> = script!("issue.lua");
 static JUDGE: LazyLock<Script> = script!("judge.lua");
 static REINSTATE: LazyLock<Script> = script!("reinstate.lua");
+static WAITS: LazyLock<Script> = script!("waits.lua");
 static RENEW: LazyLock<Script> = script!("renew.lua");
 static TAKE_OVER: LazyLock<Script> = script!("take_over.lua");
 
@@ -221,6 +222,27 @@ impl ChallengeStore for RedisChallenges {
                     .arg(encode_id(proof.challenge_id));
             })
             .await
+    }
+
+    async fn waits(&self, phone: PhoneDigest, slot: Slot) -> Result<Waits, Unavailable> {
+        let cooldown = self
+            .link
+            .key(phone.partition(PARTITIONS), &format!("c:{}", phone.encode()));
+        let (cooldown, failures, forgotten_in) = self
+            .link
+            .eval(&WAITS, |script| {
+                script
+                    .key(self.slot_key(phone, &slot.encode()))
+                    .key(cooldown)
+                    .arg(self.offset())
+                    .arg(millis(self.rules.failure_window));
+            })
+            .await?;
+        Ok(Waits {
+            cooldown: from_millis(cooldown),
+            failures,
+            forgotten_in: from_millis(forgotten_in),
+        })
     }
 
     async fn ping(&self) -> Result<(), Unavailable> {

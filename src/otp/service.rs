@@ -280,11 +280,11 @@ impl Otp {
         }
     }
 
-    fn cooldown(&self, wait: Duration) -> Refusal {
+    pub(super) fn cooldown(&self, wait: Duration) -> Refusal {
         own_rule("otp-resend-cooldown", wait, 1, self.rules.resend_cooldown)
     }
 
-    fn locked(&self, wait: Duration) -> Refusal {
+    pub(super) fn locked(&self, wait: Duration) -> Refusal {
         own_rule(
             "otp-max-failures",
             wait,

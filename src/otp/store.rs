@@ -167,6 +167,17 @@ pub struct Proof {
     pub shadowed: Shadowed,
 }
 
+/// What keeps a slot of a phone from its next code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waits {
+    /// Until a code may be sent to the phone; zero if one may now.
+    pub cooldown: Duration,
+    /// Wrong codes that are remembered.
+    pub failures: u32,
+    /// Until they are forgotten.
+    pub forgotten_in: Duration,
+}
+
 /// Keeps challenges. Every method is one atomic step where the state lives; time is the store's own.
 #[async_trait]
 pub trait ChallengeStore: Send + Sync {
@@ -194,6 +205,12 @@ pub trait ChallengeStore: Send + Sync {
     /// # Errors
     /// [`Unavailable`] when the store is away; the user needs a new code then.
     async fn reinstate(&self, proof: &Proof) -> Result<(), Unavailable>;
+
+    /// What the OTP rules say of a slot of a phone. MUST change nothing.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the store is away.
+    async fn waits(&self, phone: PhoneDigest, slot: Slot) -> Result<Waits, Unavailable>;
 
     /// Whether it answers.
     ///

@@ -40,6 +40,7 @@ use crate::{
 };
 
 use adapters::Stores;
+pub use adapters::limit_rules;
 pub use run::{check_limits_file, is_limits_file, migrate, serve};
 
 /// Why the service did not start.
@@ -319,6 +320,7 @@ fn serve_ops(listener: TcpListener, api: web::Data<Api>) -> io::Result<ServerHan
         App::new()
             .app_data(api.clone())
             .wrap(NormalizePath::trim())
+            .wrap(actix_web::middleware::from_fn(http::observe))
             .configure(http::ops_routes)
             .default_service(web::to(http::not_found))
     })

@@ -29,7 +29,12 @@ impl Way {
     async fn once(&self, script: &Script) {
         match self {
             Self::Lanes(link) => {
-                let _: i64 = link.eval(script, |call| drop(call.key("bench"))).await.unwrap();
+                let _: i64 = link
+                    .eval(script, |call| {
+                        call.key("bench");
+                    })
+                    .await
+                    .unwrap();
             }
             Self::Pool(pool) => {
                 let mut connection = pool.get().await.unwrap();
@@ -42,9 +47,11 @@ impl Way {
 /// Requests a second, and CPU milliseconds of this process per 1000 of them.
 fn round(way: &Way) -> (f64, f64) {
     let (began, cpu) = (Instant::now(), cpu_seconds());
+    // A thread keeps its runtime going until all are done: others may use a pooled connection that it drives.
+    let all_done = Arc::new(tokio::sync::Barrier::new(THREADS));
     let threads: Vec<_> = (0..THREADS)
         .map(|_| {
-            let way = way.clone();
+            let (way, all_done) = (way.clone(), Arc::clone(&all_done));
             // One runtime a thread, as actix-web's workers are.
             std::thread::spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread()
@@ -61,10 +68,12 @@ fn round(way: &Way) -> (f64, f64) {
                         }
                         done
                     });
-                    futures_util::future::join_all(tasks)
+                    let done = futures_util::future::join_all(tasks)
                         .await
                         .into_iter()
-                        .sum::<u64>()
+                        .sum::<u64>();
+                    all_done.wait().await;
+                    done
                 })
             })
         })

@@ -33,6 +33,7 @@ pub struct Readiness {
 
 /// What was found.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Readiness)]
 pub struct Report {
     /// `ready`, or `not_ready`.
     #[schema(example = "ready")]
@@ -75,7 +76,14 @@ impl Readiness {
                     .map(|fault| format!("limits file: {fault}")),
             );
         }
-        Report {
+        Report::of(down, warnings)
+    }
+}
+
+impl Report {
+    /// Ready, if nothing is down.
+    pub fn of(down: Vec<String>, warnings: Vec<String>) -> Self {
+        Self {
             status: if down.is_empty() { "ready" } else { "not_ready" },
             down,
             warnings,

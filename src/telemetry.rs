@@ -1,6 +1,6 @@
 //! Logs and metrics. Neither ever holds a phone number, code, token, password or e-mail address.
 
-use std::sync::OnceLock;
+use std::{io::IsTerminal, sync::OnceLock};
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
@@ -30,9 +30,15 @@ pub fn init_logs(settings: &TelemetrySettings) {
                     .with_span_list(false),
             )
             .try_init(),
-        LogFormat::Pretty => registry
-            .with(fmt::layer().compact().with_target(false))
-            .try_init(),
+        LogFormat::Pretty => {
+            let lines = fmt::layer().compact().with_target(false);
+            // Colours are for eyes: a file or a pipe gets none.
+            let lines = match std::io::stdout().is_terminal() {
+                true => lines,
+                false => lines.with_ansi(false),
+            };
+            registry.with(lines).try_init()
+        }
     };
 }
 

@@ -209,8 +209,8 @@ fn explain_reset_and_check_ask_the_running_service_and_are_audited() {
             ["limits.audit", "send-hour"],
         ),
         (
-            service.logged("\"limits.action\":\"reload\""),
-            ["limits.audit", "mode shadow -> enforce"],
+            service.logged("mode shadow -> enforce"),
+            ["limits.audit", "\"limits.action\":\"reload\""],
         ),
     ] {
         assert!(parts.iter().all(|part| line.contains(part)), "{line}");

@@ -8,7 +8,7 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{Parser, Subcommand};
 
 use crate::{
-    settings::{Faults, Settings},
+    settings::{self, Faults, Settings},
     startup, telemetry,
 };
 
@@ -77,20 +77,17 @@ pub fn run() -> ExitCode {
         }),
         Command::Config {
             command: ConfigCommand::Check { file },
-        } => {
-            let checked = match &file {
-                Some(file) if startup::is_limits_file(file) => return startup::check_limits_file(file),
-                Some(file) => Settings::check_file(file, std::env::vars()),
-                None => Settings::load_from_process().map(|_| ()),
-            };
-            match checked {
+        } => match &file {
+            Some(file) if startup::is_limits_file(file) => startup::check_limits_file(file),
+            Some(file) => match Settings::check_file(file, settings::process_environment()) {
                 Ok(()) => {
                     println!("The configuration is sound.");
                     ExitCode::SUCCESS
                 }
                 Err(faults) => refuse(&faults),
-            }
-        }
+            },
+            None => with_settings(|settings| startup::check(&settings)),
+        },
     }
 }
 

@@ -33,8 +33,6 @@ impl OpsClient {
     /// # Errors
     /// [`OpsError::Failed`] when this machine's TLS can't be set up.
     pub fn new(url: &str) -> Result<Self, OpsError> {
-        // The one provider for every TLS connection.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let client = reqwest::Client::builder().timeout(PATIENCE).no_proxy().build();
         Ok(Self {
             url: url.trim_end_matches('/').to_owned(),

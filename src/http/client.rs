@@ -7,7 +7,8 @@ use ipnet::IpNet;
 
 use super::Api;
 
-/// The client's address, by `server.trusted_proxies`.
+/// The client's address, by `server.trusted_proxies`: from `X-Forwarded-For`, or from `Forwarded` (RFC 7239) where that
+/// header is missing. Never from both: most proxies write the former and pass on what the client wrote in the latter.
 pub fn client_address(request: &HttpRequest) -> IpAddr {
     let peer = request
         .peer_addr()
@@ -19,27 +20,20 @@ pub fn client_address(request: &HttpRequest) -> IpAddr {
     if trusted.is_empty() {
         return peer.to_canonical();
     }
-    let lists = |name: header::HeaderName| {
-        request
+    let hops = |name: header::HeaderName, read: fn(&str) -> Option<IpAddr>| -> Vec<_> {
+        let entries = request
             .headers()
             .get_all(name)
-            .filter_map(|value| value.to_str().ok())
+            .flat_map(|list| list.as_bytes().split(|&byte| byte == b','));
+        entries
+            .map(|entry| str::from_utf8(entry).ok().and_then(read))
+            .collect()
     };
-    let forwarded: Vec<_> = lists(header::FORWARDED).collect();
-    if forwarded.is_empty() {
-        let hops: Vec<_> = lists(header::X_FORWARDED_FOR)
-            .flat_map(|list| list.split(','))
-            .map(hop)
-            .collect();
-        right_most_untrusted(peer, &hops, trusted)
-    } else {
-        let hops: Vec<_> = forwarded
-            .iter()
-            .flat_map(|list| list.split(','))
-            .map(forwarded_for)
-            .collect();
-        right_most_untrusted(peer, &hops, trusted)
-    }
+    let hops = match hops(header::X_FORWARDED_FOR, hop) {
+        none if none.is_empty() => hops(header::FORWARDED, forwarded_for),
+        hops => hops,
+    };
+    right_most_untrusted(peer, &hops, trusted)
 }
 
 /// The last hop that isn't a proxy of ours. What stands left of it was said by someone we don't trust; a hop that is no
@@ -72,10 +66,8 @@ fn hop(text: &str) -> Option<IpAddr> {
 
 /// The `for` of an element of `Forwarded` (RFC 7239 section 5.2).
 fn forwarded_for(element: &str) -> Option<IpAddr> {
-    let pairs = element.split(';').filter_map(|pair| pair.trim().split_once('='));
-    let (_, node) = pairs
-        .into_iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case("for"))?;
+    let mut pairs = element.split(';').filter_map(|pair| pair.trim().split_once('='));
+    let (_, node) = pairs.find(|(name, _)| name.eq_ignore_ascii_case("for"))?;
     hop(node.trim_matches('"'))
 }
 
@@ -123,9 +115,15 @@ mod tests {
         ] {
             assert_eq!(client("::1", &[spelling], &trusted), "198.51.100.1", "{spelling}");
         }
+    }
+
+    #[test]
+    fn an_element_of_forwarded_names_the_client_in_its_for() {
+        let ipv6 = r#"proto=https; For="[2001:db8::7]:4711""#;
+        assert_eq!(forwarded_for(ipv6), Some("2001:db8::7".parse().unwrap()));
         assert_eq!(
-            forwarded_for(r#"proto=https; For="[2001:db8::7]:4711""#),
-            Some("2001:db8::7".parse().unwrap())
+            forwarded_for("for=198.51.100.1;by=203.0.113.1"),
+            Some("198.51.100.1".parse().unwrap())
         );
         assert_eq!(forwarded_for("for=unknown"), None);
     }

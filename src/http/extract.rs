@@ -35,10 +35,12 @@ impl<T: DeserializeOwned + 'static> FromRequest for JsonBody<T> {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
             let body = read(&request, payload).await?;
-            if body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') || is_deep(&body) {
+            // The whole of it: serde_json doesn't look into texts that are ignored.
+            let text = str::from_utf8(&body).map_err(|_| ApiError::MalformedJson)?;
+            if !text.trim_ascii_start().starts_with('{') || is_deep(&body) {
                 return Err(ApiError::MalformedJson);
             }
-            serde_json::from_slice(&body)
+            serde_json::from_str(text)
                 .map(Self)
                 .map_err(|_| ApiError::MalformedJson)
         })

@@ -1,16 +1,17 @@
 //! The development inbox: the SMS that would have gone out.
 
-use actix_web::{HttpResponse, http::header, web};
+use std::sync::LazyLock;
+
+use actix_web::{HttpResponse, web};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Api, problem::ApiError};
-
-const PAGE: &str = include_str!("inbox.html");
+use super::{Api, page::Page, problem::ApiError, refusals::refusals};
 
 /// An SMS that would have gone out.
 #[derive(Serialize, ToSchema)]
+#[schema(as = Sms)]
 pub struct InboxView {
     #[schema(example = "+1234567890")]
     to: String,
@@ -19,21 +20,39 @@ pub struct InboxView {
     at: DateTime<Utc>,
 }
 
-/// A page that shows it, and keeps itself fresh.
+refusals!(InboxRefusals = [ApiError::NotFound]);
+
+/// The development inbox, as a page that keeps itself fresh.
+#[utoipa::path(
+    get,
+    path = "/dev/inbox/",
+    operation_id = "inbox_page",
+    tag = "Development",
+    responses(
+        (status = 200, description = "The page.", body = String, content_type = "text/html"),
+        InboxRefusals,
+    ),
+)]
 pub async fn page(api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
-    if api.inbox.is_none() {
-        return Err(ApiError::NotFound);
+    static PAGE: LazyLock<Page> = LazyLock::new(|| Page::new(include_str!("inbox.html")));
+    match api.inbox {
+        Some(_) => Ok(PAGE.answer()),
+        None => Err(ApiError::NotFound),
     }
-    Ok(HttpResponse::Ok()
-        .insert_header((
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'self' 'unsafe-inline'",
-        ))
-        .content_type("text/html; charset=utf-8")
-        .body(PAGE))
 }
 
-/// The newest first.
+/// The SMS that would have gone out, the newest first.
+#[utoipa::path(
+    get,
+    path = "/dev/inbox.json",
+    operation_id = "inbox",
+    tag = "Development",
+    responses(
+        (status = 200, description = "The newest first.", body = Vec<InboxView>,
+            example = json!([InboxView::example()])),
+        InboxRefusals,
+    ),
+)]
 pub async fn json(api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
     let inbox = api.inbox.as_ref().ok_or(ApiError::NotFound)?;
     let messages: Vec<_> = inbox
@@ -46,4 +65,15 @@ pub async fn json(api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
         })
         .collect();
     Ok(HttpResponse::Ok().json(messages))
+}
+
+impl InboxView {
+    /// As the documents show it.
+    fn example() -> Self {
+        Self {
+            to: "+1234567890".to_owned(),
+            body: "Ringback code: 123456. It expires in 10 minutes. Don't share it.".to_owned(),
+            at: DateTime::from_timestamp(1_780_000_000, 0).unwrap_or_default(),
+        }
+    }
 }

@@ -2,13 +2,18 @@
 
 mod auth;
 mod client;
+mod cors;
+mod docs;
 mod extract;
 mod health;
 mod inbox;
 mod limits;
 mod observe;
+mod openapi;
 mod otp;
+mod page;
 mod problem;
+mod refusals;
 mod sessions;
 mod users;
 
@@ -21,6 +26,7 @@ use crate::{
     accounts::Accounts, otp::Otp, phone::PhoneCheck, readiness::Readiness, sms::DevInbox, telemetry::Metrics,
 };
 
+pub use cors::share;
 pub use observe::observe;
 pub use problem::ApiError;
 
@@ -35,6 +41,8 @@ pub struct Api {
     pub phone_check: PhoneCheck,
     /// Peers whose word on the client's address is taken.
     pub trusted_proxies: Vec<IpNet>,
+    /// Origins whose pages may read answers, or `*` alone.
+    pub cors_origins: Vec<String>,
     /// How long a client may take to send its body.
     pub body_timeout: Duration,
 }
@@ -42,6 +50,7 @@ pub struct Api {
 /// The public routes. Paths stand without their trailing slash: `NormalizePath` lets both in.
 pub fn routes(config: &mut web::ServiceConfig) {
     config
+        .service(cors::preflights())
         .service(post("/api/users/register", users::register))
         .service(post("/api/users/login", sessions::login))
         .service(post("/api/users/send-phone-otp", otp::send))
@@ -52,6 +61,9 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(get("/.well-known/jwks.json", sessions::jwks))
         .service(get("/healthz", health::healthz))
         .service(get("/readyz", health::readyz))
+        .service(get("/openapi.json", openapi::document))
+        .service(get("/docs", docs::page))
+        .service(get("/docs/{file}", docs::asset))
         .service(get("/dev/inbox", inbox::page))
         .service(get("/dev/inbox.json", inbox::json));
 }

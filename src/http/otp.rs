@@ -12,9 +12,10 @@ use super::{
     client::client_address,
     extract::{Faults, Field, JsonBody},
     problem::ApiError,
+    refusals::{self, HOUR, MINUTE, refusals},
 };
 use crate::{
-    otp::{Caller, OtpCode},
+    otp::{Caller, OtpCode, OtpError, Sent},
     phone::PhoneNumber,
 };
 
@@ -45,6 +46,7 @@ pub struct VerifyRequest {
 
 /// A code is on its way, if the phone may have one: the answer is the same for every phone.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Sent)]
 pub struct SentView {
     #[schema(example = "If the phone belongs to an account, a code is on its way.")]
     detail: &'static str,
@@ -61,6 +63,7 @@ pub struct SentView {
 
 /// The phone is proven.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Verified)]
 pub struct VerifiedView {
     #[schema(example = "The phone is verified.")]
     detail: &'static str,
@@ -78,7 +81,32 @@ enum FieldError {
     ChallengeId,
 }
 
-/// Sends a code by SMS. With a bearer token the challenge is that user's alone.
+refusals! {
+    SendRefusals =
+        refusals::body(&["phone"]),
+        refusals::bearer(),
+        refusals::limited("otp-send-per-phone-hour", 5, HOUR),
+        [OtpError::Cooldown(refusals::refusal("otp-resend-cooldown", 1, MINUTE)).into()],
+        refusals::away(),
+}
+
+/// Have a code sent by SMS.
+///
+/// The answer is the same for every phone; an SMS goes out if an account claims it and none has it verified. A new code
+/// replaces the one before. With a bearer token the challenge is that user's alone: only that user can answer it.
+#[utoipa::path(
+    post,
+    path = "/api/users/send-phone-otp/",
+    operation_id = "send_phone_otp",
+    tag = "Phones",
+    request_body = SendRequest,
+    responses(
+        (status = 200, description = "A code is on its way, if the phone may have one.", body = SentView,
+            example = json!(SentView::example())),
+        SendRefusals,
+    ),
+    security((), ("bearer" = [])),
+)]
 pub async fn send(
     api: web::Data<Api>,
     request: HttpRequest,
@@ -91,16 +119,41 @@ pub async fn send(
     });
     let phone = phone.ok_or_else(|| faults.into_error())?;
     let sent = api.otp.send(&caller(&request, bearer), &phone).await?;
-    Ok(HttpResponse::Ok().json(SentView {
-        detail: "If the phone belongs to an account, a code is on its way.",
-        phone: phone.expose().to_owned(),
-        challenge_id: sent.challenge_id,
-        expires_in: sent.expires_in.as_secs(),
-        resend_after: sent.resend_after.as_secs(),
-    }))
+    Ok(HttpResponse::Ok().json(SentView::of(phone.expose().to_owned(), &sent)))
 }
 
-/// Judges a code; a right one verifies the phone.
+refusals! {
+    VerifyRefusals =
+        refusals::body(&["phone", "otp"]),
+        [
+            OtpError::Wrong { attempts_remaining: 2 }.into(),
+            OtpError::AttemptsExceeded.into(),
+            OtpError::Expired.into(),
+            OtpError::AmbiguousClaim.into(),
+            OtpError::PhoneTaken.into(),
+        ],
+        refusals::bearer(),
+        refusals::limited("otp-verify-per-ip", 1200, HOUR),
+        refusals::away(),
+}
+
+/// Enter a code: a right one verifies the phone.
+///
+/// Three codes are judged at most; after the third wrong one a new code has to be sent. Where several accounts claim
+/// the phone, enter the code signed in.
+#[utoipa::path(
+    post,
+    path = "/api/users/verify-phone-otp/",
+    operation_id = "verify_phone_otp",
+    tag = "Phones",
+    request_body(content = VerifyRequest, example = json!({ "phone": "+1234567890", "otp": "123456" })),
+    responses(
+        (status = 200, description = "The phone is verified.", body = VerifiedView,
+            example = json!(VerifiedView::example())),
+        VerifyRefusals,
+    ),
+    security((), ("bearer" = [])),
+)]
 pub async fn verify(
     api: web::Data<Api>,
     request: HttpRequest,
@@ -124,11 +177,44 @@ pub async fn verify(
     api.otp
         .verify(&caller(&request, bearer), &phone, &code, challenge)
         .await?;
-    Ok(HttpResponse::Ok().json(VerifiedView {
-        detail: "The phone is verified.",
-        phone: phone.expose().to_owned(),
-        phone_verified: true,
-    }))
+    Ok(HttpResponse::Ok().json(VerifiedView::of(phone.expose().to_owned())))
+}
+
+impl SentView {
+    fn of(phone: String, sent: &Sent) -> Self {
+        Self {
+            detail: "If the phone belongs to an account, a code is on its way.",
+            phone,
+            challenge_id: sent.challenge_id,
+            expires_in: sent.expires_in.as_secs(),
+            resend_after: sent.resend_after.as_secs(),
+        }
+    }
+
+    /// As the documents show it.
+    fn example() -> Self {
+        let sent = Sent {
+            challenge_id: Uuid::from_u128(0x3f2b_8c4d_1e6a_4f70_8b9c_0d1e_2f3a_4b5c),
+            expires_in: 10 * MINUTE,
+            resend_after: MINUTE,
+        };
+        Self::of("+1234567890".to_owned(), &sent)
+    }
+}
+
+impl VerifiedView {
+    fn of(phone: String) -> Self {
+        Self {
+            detail: "The phone is verified.",
+            phone,
+            phone_verified: true,
+        }
+    }
+
+    /// As the documents show it.
+    fn example() -> Self {
+        Self::of("+1234567890".to_owned())
+    }
 }
 
 fn caller(request: &HttpRequest, bearer: MaybeBearer) -> Caller {

@@ -66,19 +66,23 @@ pub struct Problem {
     request_id: String,
     /// What is wrong with each field.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<BTreeMap<String, Vec<String>>>)]
+    #[schema(value_type = BTreeMap<String, Vec<String>>, required = false)]
     errors: Option<FieldErrors>,
     /// How many tries the code has left.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     attempts_remaining: Option<u8>,
     /// The rule that refused.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     rule: Option<String>,
     /// Where it counts: `cluster`, or `instance`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     scope: Option<&'static str>,
     /// Seconds until it is worth another try.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     retry_after: Option<u64>,
 }
 

@@ -10,6 +10,7 @@ use super::{
     client::client_address,
     extract::{Faults, Field, JsonBody},
     problem::ApiError,
+    refusals::{self, HOUR, MINUTE, refusals},
     users::SignedInView,
 };
 use crate::{
@@ -41,6 +42,7 @@ pub struct RefreshRequest {
 
 /// A session's tokens.
 #[derive(Serialize, ToSchema)]
+#[schema(as = Tokens)]
 pub struct TokensView {
     /// A JWT, to be sent as `Authorization: Bearer …`.
     access: String,
@@ -61,11 +63,63 @@ impl std::fmt::Debug for TokensView {
 
 /// New tokens.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Refreshed)]
 pub struct RefreshedView {
     tokens: TokensView,
 }
 
-/// Opens a session for whoever knows the password.
+/// Public keys (RFC 7517).
+#[derive(ToSchema)]
+#[schema(as = Jwks)]
+#[expect(dead_code, reason = "it describes JSON that is made elsewhere")]
+pub struct JwksView {
+    keys: Vec<JwkView>,
+}
+
+/// A public key (RFC 8037).
+#[derive(ToSchema)]
+#[schema(as = Jwk)]
+#[expect(dead_code, reason = "it describes JSON that is made elsewhere")]
+pub struct JwkView {
+    #[schema(example = "OKP")]
+    kty: String,
+    #[schema(example = "Ed25519")]
+    crv: String,
+    #[schema(example = "sig")]
+    r#use: String,
+    #[schema(example = "EdDSA")]
+    alg: String,
+    /// Stands in the header of the tokens that it signed.
+    kid: String,
+    /// The key, in base64url.
+    x: String,
+}
+
+refusals! {
+    LoginRefusals =
+        refusals::body(&["password"]),
+        [AccountError::InvalidCredentials.into()],
+        refusals::limited("login-per-ip", 600, HOUR),
+        refusals::away(),
+}
+
+/// Sign in with a password.
+///
+/// Send the e-mail address, or the phone once it is verified. An unknown login and a wrong password are answered alike.
+#[utoipa::path(
+    post,
+    path = "/api/users/login/",
+    tag = "Sessions",
+    request_body(content = LoginRequest, examples(
+        ("by e-mail" = (value = json!({ "email": "test@example.com", "password": "securepass123" }))),
+        ("by phone" = (value = json!({ "phone": "+1234567890", "password": "securepass123" }))),
+    )),
+    responses(
+        (status = 200, description = "The account and its tokens.", body = SignedInView,
+            example = json!(SignedInView::example())),
+        LoginRefusals,
+    ),
+)]
 pub async fn login(
     api: web::Data<Api>,
     request: HttpRequest,
@@ -82,7 +136,28 @@ pub async fn login(
     }))
 }
 
-/// Spends a refresh token for new tokens.
+refusals! {
+    RefreshRefusals =
+        refusals::body(&["refresh"]),
+        refusals::token(),
+        refusals::limited("token-refresh-per-ip", 6000, MINUTE),
+        refusals::away(),
+}
+
+/// Renew the tokens.
+///
+/// A refresh token is good for one use. Showing a spent one ends its session, but for a few seconds after its use, in
+/// which it is answered again: the answer may have been lost.
+#[utoipa::path(
+    post,
+    path = "/api/users/token/refresh/",
+    tag = "Sessions",
+    request_body(content = RefreshRequest, example = json!({ "refresh": TokensView::example().refresh })),
+    responses(
+        (status = 200, description = "New tokens.", body = RefreshedView, example = json!(RefreshedView::example())),
+        RefreshRefusals,
+    ),
+)]
 pub async fn refresh(
     api: web::Data<Api>,
     request: HttpRequest,
@@ -99,13 +174,40 @@ pub async fn refresh(
     }))
 }
 
-/// Ends the session that the token belongs to.
+refusals!(LogoutRefusals = refusals::bearer(), refusals::away());
+
+/// Sign out.
+///
+/// Ends the session that the token belongs to: its tokens are refused from now on.
+#[utoipa::path(
+    post,
+    path = "/api/users/logout/",
+    tag = "Sessions",
+    responses((status = 204, description = "The session has ended."), LogoutRefusals),
+    security(("bearer" = [])),
+)]
 pub async fn logout(api: web::Data<Api>, bearer: Bearer) -> Result<HttpResponse, ApiError> {
     api.accounts.logout(bearer.0.session).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
+refusals!(JwksRefusals =);
+
 /// The public keys of access tokens.
+///
+/// For whoever checks tokens without asking this service (RFC 7517). Several while a secret is being rotated.
+#[utoipa::path(
+    get,
+    path = "/.well-known/jwks.json",
+    tag = "Sessions",
+    responses(
+        (status = 200, description = "The keys.", body = JwksView, example = json!({ "keys": [{
+            "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": "5d6c3f0e9a1b2c47",
+            "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+        }] })),
+        JwksRefusals,
+    ),
+)]
 pub async fn jwks(api: web::Data<Api>) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "public, max-age=300"))
@@ -139,6 +241,27 @@ fn credentials(api: &Api, body: LoginRequest) -> Result<(Login, Password), ApiEr
     match (login, password) {
         (Some(login), Some(password)) if faults.is_empty() => Ok((login, password)),
         _ => Err(faults.into_error()),
+    }
+}
+
+impl TokensView {
+    /// As the documents show it.
+    pub fn example() -> Self {
+        Self {
+            access: "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFZERTQSJ9.eyJzdWIiOiIwMTk5YTJmNCJ9.c2lnbmF0dXJl"
+                .to_owned(),
+            refresh: "rbr_AZmi9GweBy5Sj7kB0qE2vA".to_owned(),
+            token_type: "Bearer",
+            expires_in: 900,
+        }
+    }
+}
+
+impl RefreshedView {
+    fn example() -> Self {
+        Self {
+            tokens: TokensView::example(),
+        }
     }
 }
 

@@ -12,10 +12,11 @@ use super::{
     client::client_address,
     extract::{Faults, Field, JsonBody},
     problem::ApiError,
+    refusals::{self, HOUR, MINUTE, refusals},
     sessions::TokensView,
 };
 use crate::{
-    accounts::{EmailAddress, Password, PersonName, Registration, User},
+    accounts::{AccountError, EmailAddress, Password, PersonName, Registration, User},
     phone::PhoneNumber,
 };
 
@@ -24,7 +25,7 @@ use crate::{
 pub struct RegisterRequest {
     /// Compared without case.
     #[serde(default)]
-    #[schema(value_type = String, required, example = "test@example.com")]
+    #[schema(value_type = String, required, format = Email, max_length = 254, example = "test@example.com")]
     email: Field,
     /// In international form; spaces and punctuation are dropped.
     #[serde(default)]
@@ -48,6 +49,7 @@ pub struct RegisterRequest {
 
 /// An account, as its owner sees it.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = User)]
 pub struct UserView {
     id: Uuid,
     #[schema(example = "test@example.com")]
@@ -67,14 +69,36 @@ pub struct UserView {
     updated_at: DateTime<Utc>,
 }
 
-/// A new account and its first session.
+/// An account and a session of it.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SignedIn)]
 pub struct SignedInView {
     pub user: UserView,
     pub tokens: TokensView,
 }
 
-/// Makes an account and opens its first session.
+refusals! {
+    RegisterRefusals =
+        refusals::body(&["email", "phone", "first_name", "last_name", "password", "password_confirm"]),
+        [AccountError::EmailTaken.into()],
+        refusals::limited("register-per-ip", 300, HOUR),
+        refusals::away(),
+}
+
+/// Make an account and open its first session.
+///
+/// The phone is a claim until a code proves it: any number of accounts may claim one.
+#[utoipa::path(
+    post,
+    path = "/api/users/register/",
+    tag = "Accounts",
+    request_body = RegisterRequest,
+    responses(
+        (status = 201, description = "The account and its tokens.", body = SignedInView,
+            example = json!(SignedInView::example())),
+        RegisterRefusals,
+    ),
+)]
 pub async fn register(
     api: web::Data<Api>,
     request: HttpRequest,
@@ -91,7 +115,23 @@ pub async fn register(
     }))
 }
 
-/// One's own account.
+refusals!(
+    MeRefusals = refusals::bearer(),
+    refusals::limited("me-per-user", 6000, MINUTE),
+    refusals::away()
+);
+
+/// Look at one's own account.
+#[utoipa::path(
+    get,
+    path = "/api/users/me/",
+    tag = "Accounts",
+    responses(
+        (status = 200, description = "The account.", body = UserView, example = json!(UserView::example())),
+        MeRefusals,
+    ),
+    security(("bearer" = [])),
+)]
 pub async fn me(api: web::Data<Api>, request: HttpRequest, bearer: Bearer) -> Result<HttpResponse, ApiError> {
     let user = bearer.0.user;
     api.accounts.admit_me(client_address(&request), &user).await?;
@@ -131,6 +171,34 @@ fn registration(api: &Api, body: RegisterRequest) -> Result<Registration, ApiErr
             })
         }
         _ => Err(faults.into_error()),
+    }
+}
+
+impl UserView {
+    /// As the documents show it.
+    fn example() -> Self {
+        let time = DateTime::from_timestamp(1_780_000_000, 0).unwrap_or_default();
+        Self {
+            id: Uuid::from_u128(0x0199_a2f4_6c1e_7b52_9d3e_4f5a_6b7c_8d9e),
+            email: "test@example.com".to_owned(),
+            phone: "+1234567890".to_owned(),
+            first_name: "Test".to_owned(),
+            last_name: "User".to_owned(),
+            phone_verified: false,
+            email_verified: false,
+            created_at: time,
+            updated_at: time,
+        }
+    }
+}
+
+impl SignedInView {
+    /// As the documents show it.
+    pub fn example() -> Self {
+        Self {
+            user: UserView::example(),
+            tokens: TokensView::example(),
+        }
     }
 }
 

@@ -27,6 +27,7 @@ pub struct Challenge {
     pub expires: Millis,
     pub attempts: u8,
     pub used: bool,
+    /// The shadow rules that would have refused it.
     pub shadowed: Shadowed,
 }
 
@@ -39,18 +40,13 @@ pub struct Bounds {
     pub failure_window: Millis,
 }
 
-/// What one slot says of a code.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SlotVerdict {
-    Right {
-        challenge_id: Uuid,
-        subject: Option<Uuid>,
-        shadowed: Shadowed,
-    },
-    Wrong {
-        attempts_remaining: u8,
-    },
-    Exceeded,
+/// How a slot stands towards a code, before the code is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It has a challenge that may judge.
+    Open,
+    /// Its challenge has no attempt left.
+    Exhausted,
     /// Nothing here to judge by.
     Silent,
 }
@@ -62,15 +58,6 @@ impl SlotState {
             return 0;
         }
         (self.last_failure + bounds.failure_window - now).max(0)
-    }
-
-    /// The failures that are remembered, and for how long.
-    pub fn failures(&self, now: Millis, bounds: &Bounds) -> (u32, Millis) {
-        let forgotten_in = (self.last_failure + bounds.failure_window - now).max(0);
-        match self.failures {
-            failures if failures > 0 && forgotten_in > 0 => (failures, forgotten_in),
-            _ => (0, 0),
-        }
     }
 
     /// Replaces the challenge, and keeps the failures.
@@ -93,6 +80,15 @@ impl SlotState {
         });
     }
 
+    /// The failures that are remembered, and for how long.
+    pub fn failures(&self, now: Millis, bounds: &Bounds) -> (u32, Millis) {
+        let forgotten_in = (self.last_failure + bounds.failure_window - now).max(0);
+        match self.failures {
+            failures if failures > 0 && forgotten_in > 0 => (failures, forgotten_in),
+            _ => (0, 0),
+        }
+    }
+
     /// The challenge in force, if it is `id`'s or any will do.
     pub fn live(&self, id: Option<Uuid>, now: Millis) -> Option<&Challenge> {
         self.challenge.as_ref().filter(|challenge| {
@@ -100,43 +96,36 @@ impl SlotState {
         })
     }
 
-    /// Judges a code by the challenge in force. The caller has seen to it that the slot isn't locked.
-    pub fn judge(
-        &mut self,
-        digest: &CodeDigest,
-        id: Option<Uuid>,
-        now: Millis,
-        bounds: &Bounds,
-    ) -> SlotVerdict {
-        if self.live(id, now).is_none() {
-            return SlotVerdict::Silent;
+    /// Whether the challenge in force may judge a code. The caller has seen to it that the slot isn't locked.
+    pub fn standing(&self, id: Option<Uuid>, now: Millis, bounds: &Bounds) -> Standing {
+        match self.live(id, now) {
+            None => Standing::Silent,
+            Some(challenge) if challenge.attempts >= bounds.max_attempts => Standing::Exhausted,
+            Some(_) => Standing::Open,
         }
-        let Some(challenge) = &mut self.challenge else {
-            return SlotVerdict::Silent;
-        };
-        if challenge.attempts >= bounds.max_attempts {
-            return SlotVerdict::Exceeded;
-        }
-        if challenge.digest == *digest {
-            challenge.used = true;
-            return SlotVerdict::Right {
-                challenge_id: challenge.id,
-                subject: challenge.subject,
-                shadowed: challenge.shadowed.clone(),
-            };
-        }
-        challenge.attempts += 1;
-        let attempts_remaining = bounds.max_attempts - challenge.attempts;
+    }
+
+    /// Uses the challenge up if the code is its own.
+    pub fn take(&mut self, digest: &CodeDigest) -> Option<&Challenge> {
+        let challenge = self
+            .challenge
+            .as_mut()
+            .filter(|challenge| challenge.digest == *digest)?;
+        challenge.used = true;
+        Some(challenge)
+    }
+
+    /// Counts a wrong code, as an attempt and as a failure; tells how many attempts are left.
+    pub fn charge(&mut self, now: Millis, bounds: &Bounds) -> u8 {
         if self.last_failure + bounds.failure_window <= now {
             self.failures = 0;
         }
         self.failures += 1;
         self.last_failure = now;
-        if attempts_remaining == 0 {
-            SlotVerdict::Exceeded
-        } else {
-            SlotVerdict::Wrong { attempts_remaining }
-        }
+        self.challenge.as_mut().map_or(0, |challenge| {
+            challenge.attempts += 1;
+            bounds.max_attempts.saturating_sub(challenge.attempts)
+        })
     }
 
     /// Makes a used challenge good again.

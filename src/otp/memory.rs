@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::{
-    challenge::{Bounds, SlotState, SlotVerdict},
+    challenge::{Bounds, SlotState, Standing},
     store::{
         Attempt, ChallengeStore, Issue, IssueOutcome, Issued, Judged, OtpRules, Proof, Slot, Verdict, Waits,
     },
@@ -44,6 +44,8 @@ struct State {
     outbox: HashMap<Uuid, (OutboxEntry, i64)>,
     /// The size at which the next sweep for idle keys is worth its time.
     sweep_at: usize,
+    /// When the last one was, in milliseconds.
+    swept_at: i64,
 }
 
 impl MemoryChallenges {
@@ -77,11 +79,55 @@ impl MemoryChallenges {
 }
 
 impl State {
-    /// Forgets what no longer matters, whenever the store has doubled.
+    /// What `judge.lua` does.
+    fn judge(&mut self, attempt: &Attempt<'_>, now: i64, bounds: &Bounds) -> Verdict {
+        let (mut open, mut exhausted, mut longest_lock) = (Vec::new(), false, 0);
+        for &slot in attempt.slots {
+            let Some(state) = self.slots.get_mut(&(attempt.phone, slot)) else {
+                continue;
+            };
+            let locked = state.lock_wait(now, bounds);
+            longest_lock = longest_lock.max(locked);
+            match state.standing(attempt.challenge_id, now, bounds) {
+                _ if locked > 0 => {}
+                Standing::Silent => {}
+                Standing::Exhausted => exhausted = true,
+                Standing::Open => match state.take(&attempt.digest) {
+                    Some(challenge) => {
+                        return Verdict::Right(Proof {
+                            phone: attempt.phone,
+                            slot,
+                            challenge_id: challenge.id,
+                            subject: challenge.subject,
+                            shadowed: challenge.shadowed.clone(),
+                        });
+                    }
+                    None => open.push(slot),
+                },
+            }
+        }
+        let charged = open.iter().filter_map(|&slot| {
+            let state = self.slots.get_mut(&(attempt.phone, slot))?;
+            Some(state.charge(now, bounds))
+        });
+        match charged.max() {
+            Some(attempts_remaining) if attempts_remaining > 0 => Verdict::Wrong { attempts_remaining },
+            Some(_) => Verdict::Exceeded,
+            None if exhausted => Verdict::Exceeded,
+            None if longest_lock > 0 => Verdict::Locked {
+                wait: micros(longest_lock * 1000),
+            },
+            None => Verdict::Expired,
+        }
+    }
+
+    /// Forgets what no longer matters, whenever the store has doubled; at its bound, once a second.
     fn sweep(&mut self, now: i64, bounds: &Bounds) {
-        if self.slots.len() + self.free_at.len() < self.sweep_at.max(1024) {
+        let crowded = self.slots.len() >= MAX_PHONES && now >= self.swept_at + 1000;
+        if self.slots.len() + self.free_at.len() < self.sweep_at.max(1024) && !crowded {
             return;
         }
+        self.swept_at = now;
         self.slots.retain(|_, slot| !slot.is_idle(now, bounds));
         self.free_at.retain(|_, until| *until > now);
         self.sweep_at = 2 * (self.slots.len() + self.free_at.len());
@@ -104,7 +150,7 @@ impl ChallengeStore for MemoryChallenges {
         let (now, bounds) = (self.clock.now_ms(), self.bounds());
         let mut state = self.lock();
         state.sweep(now, &bounds);
-        if state.slots.len() >= MAX_PHONES {
+        if state.slots.len() >= MAX_PHONES && !state.slots.contains_key(&(issue.phone, issue.slot)) {
             return Err(Unavailable::full(Part::Redis));
         }
         let refuse = |outcome| {
@@ -176,41 +222,7 @@ impl ChallengeStore for MemoryChallenges {
                 riders,
             });
         }
-        let mut longest_lock = 0;
-        let mut verdict = None;
-        for &slot in attempt.slots {
-            let Some(slot_state) = state.slots.get_mut(&(attempt.phone, slot)) else {
-                continue;
-            };
-            let locked = slot_state.lock_wait(now, &bounds);
-            longest_lock = longest_lock.max(locked);
-            if locked > 0 {
-                continue;
-            }
-            verdict = match slot_state.judge(&attempt.digest, attempt.challenge_id, now, &bounds) {
-                SlotVerdict::Silent => continue,
-                SlotVerdict::Wrong { attempts_remaining } => Some(Verdict::Wrong { attempts_remaining }),
-                SlotVerdict::Exceeded => Some(Verdict::Exceeded),
-                SlotVerdict::Right {
-                    challenge_id,
-                    subject,
-                    shadowed,
-                } => Some(Verdict::Right(Proof {
-                    phone: attempt.phone,
-                    slot,
-                    challenge_id,
-                    subject,
-                    shadowed,
-                })),
-            };
-            break;
-        }
-        let verdict = verdict.unwrap_or(match longest_lock {
-            0 => Verdict::Expired,
-            wait => Verdict::Locked {
-                wait: micros(wait * 1000),
-            },
-        });
+        let verdict = state.judge(attempt, now, &bounds);
         Ok(Judged { verdict, riders })
     }
 

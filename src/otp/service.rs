@@ -141,17 +141,13 @@ impl Otp {
         self.limiter.shadowed_issued(&shadowed);
         metrics::counter!("ringback_otp_issued_total", "kind" => if entry.is_some() { "sms" } else { "decoy" })
             .increment(1);
-        if let Some(entry) = entry {
-            self.queue.submit(
-                place,
-                SmsJob {
-                    entry,
-                    recipient: Recipient {
-                        phone: phone.clone(),
-                        code: SmsCode::new(code.expose()),
-                    },
-                },
-            );
+        match entry {
+            Some(entry) => {
+                let (phone, code) = (phone.clone(), SmsCode::new(code.expose()));
+                let recipient = Recipient { phone, code };
+                self.queue.submit(place, SmsJob { entry, recipient });
+            }
+            None => self.queue.pass(place),
         }
         Ok(Sent {
             challenge_id,
@@ -224,10 +220,11 @@ impl Otp {
         challenge_id: Option<Uuid>,
         admission: Admission,
     ) -> Result<Verdict, OtpError> {
+        let id_is_missing = self.rules.require_challenge_id && challenge_id.is_none();
         let slots: &[Slot] = match &caller.user {
             None => &[Slot::Public],
             // Someone else's phone: a stranger's attempts must not be spent, nor his code used.
-            Some(user) if user.phone != *phone => &[Slot::User(user.id)],
+            Some(user) if user.phone != *phone || id_is_missing => &[Slot::User(user.id)],
             Some(user) => &[Slot::User(user.id), Slot::Public],
         };
         let counters = counters(&admission);

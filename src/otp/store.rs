@@ -122,7 +122,7 @@ pub enum IssueOutcome {
 #[derive(Debug, Clone)]
 pub struct Attempt<'a> {
     pub phone: PhoneDigest,
-    /// Slots in the order in which they are looked at: the first that has a challenge judges the code.
+    /// The slots whose open challenges judge the code, each of them.
     pub slots: &'a [Slot],
     /// If given, only this challenge may judge it.
     pub challenge_id: Option<Uuid>,
@@ -190,10 +190,11 @@ pub trait ChallengeStore: Send + Sync {
     /// [`Unavailable`] when the store is away or full; whether it was written is unknown then, but nothing was sent.
     async fn issue(&self, issue: &Issue<'_>) -> Result<Issued, Unavailable>;
 
-    /// MUST, in one step: answer `Limited` if an enforced rider refuses (spending nothing); else take the first slot
-    /// with an unexpired, unused challenge (of the given id, if one is given) and judge the code by it, whatever the
-    /// concurrency: at most `max_attempts` codes are judged, a right one uses the challenge up, a wrong one counts as
-    /// an attempt and as a failure of the slot. While the slot is locked nothing is judged.
+    /// MUST, in one step: answer `Limited` if an enforced rider refuses (spending nothing); else have the code judged
+    /// by each slot that isn't locked and has an unexpired, unused challenge (of the given id, if one is given) with
+    /// an attempt left. A right code uses up the challenge it belongs to, and costs the others nothing; a wrong one
+    /// counts as an attempt and as a failure of each. Whatever the concurrency, a challenge judges at most
+    /// `max_attempts` codes.
     ///
     /// # Errors
     /// [`Unavailable`] when the store is away; an attempt may have been spent.

@@ -164,13 +164,13 @@ impl RedisLink {
             Ok(Err(failure)) => failure,
             Err(_) => Failure::Late,
         };
-        if let (Some(epoch), true) = (epoch, failure.doubts_the_connection()) {
-            let mut lane = lane.lock().await;
-            if lane.epoch == epoch
-                && let Some(held) = lane.held.take()
-            {
-                held.discard();
-            }
+        // Whoever has the lane locked is replacing its connection by now, and to wait for that would exceed the time-out.
+        if let (Some(epoch), true) = (epoch, failure.doubts_the_connection())
+            && let Ok(mut lane) = lane.try_lock()
+            && lane.epoch == epoch
+            && let Some(held) = lane.held.take()
+        {
+            held.discard();
         }
         Err(Unavailable::new(Part::Redis, failure))
     }

@@ -1,13 +1,11 @@
-//! The actor around the dispatcher, and the handle by which everybody else reaches it.
+//! The actor around the dispatcher.
 //!
 //! The actor does no more than to feed the state machine and to start the tasks that it asks for. A task reports by
 //! message, and it reports even when it panics or is cancelled, so that the machine never waits for nothing.
 
 use std::{
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+    collections::VecDeque,
+    sync::{Arc, Weak, atomic::Ordering},
     time::Duration,
 };
 
@@ -15,198 +13,30 @@ use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Supervised};
 use metrics::{counter, gauge};
 use tokio::{
     sync::oneshot,
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, sleep_until},
 };
 
 use super::{
-    Brand, CodeBook, Outbox, OutboxEntry, Recipient, SmsProvider,
-    courier::{Courier, OTHER_LIMIT, ROUND_LIMIT},
-    dispatcher::{Dispatcher, Effect, Event, Moment, Rules},
+    courier::Courier,
+    dispatcher::{Dispatcher, Effect, Event, Moment},
     job::{Errand, Fate, Ticket, Verdict},
+    queue::{Inner, Signs},
 };
-use crate::{
-    clock::Clock,
-    entropy::Entropy,
-    supervision::{Mailbox, Slot, Supervision},
-    unavailable::{Part, Unavailable},
-};
+use crate::supervision::Slot;
 
 /// How often leases are looked after and what nobody holds is taken over.
-const SWEEP_EVERY: Duration = Duration::from_secs(1);
+pub(super) const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
-/// The dispatcher's bounds (`[sms]` in the configuration).
-#[derive(Debug, Clone)]
-pub struct DispatcherOptions {
-    /// SMS that wait or are under way, at most; beyond that, `reserve` says so.
-    pub queue: usize,
-    /// Calls to the provider at a time.
-    pub in_flight: usize,
-    /// How long an entry is ours before another instance may take it over. A call to the provider is cut off after
-    /// half of it, so let it be more than twice the provider's own time-out.
-    pub lease: Duration,
-    /// Calls for one SMS, the first included.
-    pub max_tries: u32,
-    /// From the first call for an SMS to the last.
-    pub retry_for: Duration,
-    /// Whom the SMS is from, in its text.
-    pub brand: Brand,
-    /// How long a code lives.
-    pub ttl: Duration,
-}
-
-/// An SMS fresh from the issuing of its code.
-#[derive(Debug)]
-pub struct SmsJob {
-    pub entry: OutboxEntry,
-    pub recipient: Recipient,
-}
-
-/// A place in the queue, given back when it is dropped.
-#[derive(Debug)]
-pub struct QueueSlot(Slot);
-
-/// How the dispatcher does: for `/readyz`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SmsStatus {
-    /// SMS that may be here at a time.
-    pub capacity: usize,
-    /// SMS that wait for a call, or for the next one.
-    pub queued: usize,
-    /// Calls under way.
-    pub in_flight: usize,
-    /// Whether the service is ending, and takes no more.
-    pub draining: bool,
-    /// Whether the provider's last final answer was that nothing will go out until an operator acts.
-    pub misconfigured: bool,
-}
-
-/// The way to the dispatcher. Clones are handles to the same one, which ends with the last of them.
-#[derive(Clone)]
-pub struct SmsQueue(Arc<Inner>);
-
-struct Inner {
-    mailbox: Mailbox<SmsDispatcher>,
-    capacity: usize,
-    signs: Arc<Signs>,
-}
-
-/// What the actor tells about itself without being asked.
-#[derive(Default)]
-struct Signs {
-    queued: AtomicUsize,
-    in_flight: AtomicUsize,
-    draining: AtomicBool,
-    misconfigured: AtomicBool,
-}
-
-impl SmsQueue {
-    /// Starts the dispatcher on this thread, which must run an actix system.
-    pub fn start(
-        supervision: &Supervision,
-        options: DispatcherOptions,
-        provider: Arc<dyn SmsProvider>,
-        outbox: Arc<dyn Outbox>,
-        code_book: Arc<dyn CodeBook>,
-        clock: Arc<dyn Clock>,
-        entropy: Arc<dyn Entropy>,
-    ) -> Self {
-        let call_limit = options.lease / 2;
-        let rules = Rules {
-            queue: options.queue,
-            in_flight: options.in_flight,
-            lease: options.lease,
-            max_tries: options.max_tries,
-            retry_for: options.retry_for,
-            stuck_after: call_limit + OTHER_LIMIT,
-        };
-        let courier = Courier {
-            provider,
-            outbox,
-            code_book,
-            clock,
-            entropy: Arc::clone(&entropy),
-            brand: options.brand,
-            ttl: options.ttl,
-            call_limit,
-        };
-        let signs = Arc::<Signs>::default();
-        let inner = Arc::new_cyclic(|queue| {
-            let dispatcher = SmsDispatcher {
-                dispatcher: Dispatcher::new(rules, entropy),
-                courier: Arc::new(courier),
-                queue: Weak::clone(queue),
-                signs: Arc::clone(&signs),
-                drained: Vec::new(),
-            };
-            Inner {
-                mailbox: supervision.start("sms_dispatcher", options.queue, |_| dispatcher),
-                capacity: options.queue,
-                signs,
-            }
-        });
-        Self(inner)
-    }
-
-    /// Takes a place: before a code is issued, so that nothing is issued that could not be sent.
-    ///
-    /// # Errors
-    /// [`Unavailable`] at once when there is no place, or when the service is ending.
-    pub fn reserve(&self) -> Result<QueueSlot, Unavailable> {
-        if self.0.signs.draining.load(Ordering::Relaxed) {
-            return Err(Unavailable::new(Part::SmsQueue, "ending"));
-        }
-        let place = self.0.mailbox.reserve();
-        place
-            .map(QueueSlot)
-            .map_err(|_| Unavailable::full(Part::SmsQueue))
-    }
-
-    /// Hands an SMS over, and waits for nothing: the outbox owes it already.
-    pub fn submit(&self, slot: QueueSlot, job: SmsJob) {
-        self.tell(Event::Submitted(Ticket {
-            errand: Arc::new(Errand {
-                entry: job.entry,
-                recipient: Some(job.recipient),
-            }),
-            place: Some(slot.0),
-        }));
-    }
-
-    /// Ends in order: takes nothing more over, lets calls under way finish for as long as `within`, and hands the rest
-    /// back to the outbox, for other instances or the next start. Answers how many were handed back.
-    pub async fn drain(&self, within: Duration) -> usize {
-        self.0.signs.draining.store(true, Ordering::Relaxed);
-        let (drained, mut report) = oneshot::channel();
-        self.0.mailbox.tell(Mail::Drain(drained));
-        if let Ok(count) = timeout(within, &mut report).await {
-            return count.unwrap_or_default();
-        }
-        self.tell(Event::Abandon);
-        let count = timeout(ROUND_LIMIT + SWEEP_EVERY, report).await;
-        count.ok().and_then(Result::ok).unwrap_or_default()
-    }
-
-    /// How it does.
-    pub fn status(&self) -> SmsStatus {
-        let signs = &self.0.signs;
-        SmsStatus {
-            capacity: self.0.capacity,
-            queued: signs.queued.load(Ordering::Relaxed),
-            in_flight: signs.in_flight.load(Ordering::Relaxed),
-            draining: signs.draining.load(Ordering::Relaxed),
-            misconfigured: signs.misconfigured.load(Ordering::Relaxed),
-        }
-    }
-
-    fn tell(&self, event: Event) {
-        self.0.mailbox.tell(Mail::Event(event));
-    }
-}
+/// An SMS is begun this long after it was handed over, when whoever asked for it has its answer: what an SMS costs this
+/// machine must not show in the time of that answer, or it would tell which phones have accounts.
+pub(super) const HANDOVER: Duration = Duration::from_millis(5);
 
 #[derive(Message)]
 #[rtype(result = "()")]
-enum Mail {
+pub(super) enum Mail {
     Event(Event),
+    /// Begin an SMS after the handover, or nothing.
+    Submit(Option<Ticket>),
     /// Drain, and tell when that is done.
     Drain(oneshot::Sender<usize>),
 }
@@ -232,13 +62,15 @@ impl Drop for Report {
 }
 
 /// The actor. All that it holds outlives a restart.
-struct SmsDispatcher {
-    dispatcher: Dispatcher,
-    courier: Arc<Courier>,
+pub(super) struct SmsDispatcher {
+    pub(super) dispatcher: Dispatcher,
+    pub(super) courier: Arc<Courier>,
     /// Weak, or the actor would keep itself alive.
-    queue: Weak<Inner>,
-    signs: Arc<Signs>,
-    drained: Vec<oneshot::Sender<usize>>,
+    pub(super) queue: Weak<Inner>,
+    pub(super) signs: Arc<Signs>,
+    pub(super) drained: Vec<oneshot::Sender<usize>>,
+    /// What is to be begun, and when: in order, so that one timer serves all.
+    pub(super) handed_over: VecDeque<(Instant, Option<Ticket>)>,
 }
 
 impl Actor for SmsDispatcher {
@@ -247,6 +79,7 @@ impl Actor for SmsDispatcher {
     /// Called at each restart, too, which has cancelled what was to run later.
     fn started(&mut self, context: &mut Self::Context) {
         Self::tick_later(context);
+        self.begin_due(context);
     }
 }
 
@@ -258,6 +91,12 @@ impl Handler<Mail> for SmsDispatcher {
     fn handle(&mut self, mail: Mail, context: &mut Self::Context) {
         match mail {
             Mail::Event(event) => self.step(event, context),
+            Mail::Submit(ticket) => {
+                self.handed_over.push_back((Instant::now() + HANDOVER, ticket));
+                if self.handed_over.len() == 1 {
+                    context.run_later(HANDOVER, Self::begin_due);
+                }
+            }
             Mail::Drain(drained) => {
                 self.drained.push(drained);
                 self.step(Event::Drain, context);
@@ -275,6 +114,17 @@ impl SmsDispatcher {
                 this.step(Event::Tick, context);
             }
         });
+    }
+
+    /// Begins what was handed over long enough ago, and comes back for the rest.
+    fn begin_due(&mut self, context: &mut Context<Self>) {
+        let now = Instant::now();
+        while let Some((_, ticket)) = self.handed_over.pop_front_if(|(due, _)| *due <= now) {
+            self.step(ticket.map_or(Event::Wake, Event::Submitted), context);
+        }
+        if let Some((due, _)) = self.handed_over.front() {
+            context.run_later(*due - now, Self::begin_due);
+        }
     }
 
     fn step(&mut self, event: Event, context: &mut Context<Self>) {

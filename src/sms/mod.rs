@@ -11,7 +11,7 @@
 //! | `job.rs` | an errand, and how it may end |
 //! | `dispatcher.rs` | the state machine: what happens in a job's life, with no I/O |
 //! | `courier.rs` | the I/O that the state machine asks for |
-//! | `actor.rs` | the actor around both, and its handle |
+//! | `actor.rs`, `queue.rs` | the actor around both, and its handle |
 //! | `twilio.rs`, `twilio_errors.rs` | the provider Twilio, and what its error codes mean |
 //! | `inbox.rs` | the provider that delivers to a page of this service, for development |
 
@@ -22,16 +22,17 @@ mod inbox;
 mod job;
 mod outbox;
 mod provider;
+mod queue;
 mod text;
 mod twilio;
 mod twilio_errors;
 
 use std::{fmt, time::Duration};
 
-pub use actor::{DispatcherOptions, QueueSlot, SmsJob, SmsQueue, SmsStatus};
 pub use inbox::{DevInbox, InboxMessage};
 pub use outbox::{CodeBook, Lease, Outbox, OutboxEntry, Recipient, SmsCode};
 pub use provider::{FailureKind, FailureReason, Outcome, SmsProvider};
+pub use queue::{DispatcherOptions, QueueSlot, SmsJob, SmsQueue, SmsStatus};
 pub use text::{Brand, BrandError, SEGMENT_SEPTETS, compose, septets};
 pub use twilio::{Twilio, TwilioError, TwilioOptions};
 

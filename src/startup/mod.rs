@@ -14,7 +14,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use actix_web::{App, HttpServer, dev::ServerHandle, middleware::NormalizePath, web};
+use actix_web::{
+    App, HttpServer,
+    dev::ServerHandle,
+    middleware::{Condition, NormalizePath, from_fn},
+    web,
+};
 use chrono::TimeDelta;
 use thiserror::Error;
 
@@ -41,7 +46,11 @@ use crate::{
 
 use adapters::Stores;
 pub use adapters::limit_rules;
-pub use run::{check_limits_file, is_limits_file, migrate, serve};
+pub use run::{check, check_limits_file, is_limits_file, migrate, serve};
+
+/// Who issues tokens where no public URL says it. Not the address: instances on other ports of a machine would refuse
+/// each other's.
+const DEFAULT_ISSUER: &str = "ringback";
 
 /// Why the service did not start.
 #[derive(Debug, Error)]
@@ -224,7 +233,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
     );
     let issuer = match &settings.server.public_url {
         Some(url) => url.as_str().trim_end_matches('/').to_owned(),
-        None => format!("http://{address}"),
+        None => DEFAULT_ISSUER.to_owned(),
     };
     let access = AccessTokens::new(
         &keyring,
@@ -270,6 +279,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
         metrics,
         phone_check: settings.phone.check,
         trusted_proxies: settings.server.trusted_proxies.clone(),
+        cors_origins: settings.server.cors_origins.clone(),
         body_timeout: settings.server.request_timeout,
     });
 
@@ -295,11 +305,14 @@ fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartEr
 }
 
 fn serve_api(settings: &Settings, listener: TcpListener, api: web::Data<Api>) -> io::Result<ServerHandle> {
+    let shares = !settings.server.cors_origins.is_empty();
     let server = HttpServer::new(move || {
         App::new()
             .app_data(api.clone())
             .wrap(NormalizePath::trim())
-            .wrap(actix_web::middleware::from_fn(http::observe))
+            .wrap(from_fn(http::observe))
+            // Outermost, so that no answer is without its headers.
+            .wrap(Condition::new(shares, from_fn(http::share)))
             .configure(http::routes)
             .default_service(web::to(http::not_found))
     })

@@ -17,11 +17,7 @@ use crate::{
 /// Serves until SIGTERM or SIGINT; SIGHUP reloads.
 pub fn serve(settings: Settings) -> ExitCode {
     actix::System::new().block_on(async move {
-        let running = match start(&settings, World::default()).await {
-            Ok(running) => running,
-            Err(error) => return refuse(&error),
-        };
-        announce(&settings, &running);
+        // First of all: a signal that comes while the database is waited for is an end in order, too.
         let signals = (
             signal(SignalKind::terminate()),
             signal(SignalKind::interrupt()),
@@ -31,6 +27,16 @@ pub fn serve(settings: Settings) -> ExitCode {
             eprintln!("signals can't be listened to");
             return ExitCode::FAILURE;
         };
+        let started = tokio::select! {
+            started = start(&settings, World::default()) => started,
+            _ = terminate.recv() => return ExitCode::SUCCESS,
+            _ = interrupt.recv() => return ExitCode::SUCCESS,
+        };
+        let running = match started {
+            Ok(running) => running,
+            Err(error) => return refuse(&error),
+        };
+        announce(&settings, &running);
         loop {
             tokio::select! {
                 _ = terminate.recv() => break,
@@ -64,6 +70,17 @@ pub fn migrate(settings: &Settings) -> ExitCode {
 pub fn is_limits_file(path: &Path) -> bool {
     limits::file::read(path)
         .is_ok_and(|text| text.lines().any(|line| line.trim_start().starts_with("[[rule]]")))
+}
+
+/// `config check`: the settings were taken; the limits file that they name belongs to them.
+pub fn check(settings: &Settings) -> ExitCode {
+    match adapters::limit_rules(settings) {
+        Ok(_) => {
+            println!("The configuration is sound.");
+            ExitCode::SUCCESS
+        }
+        Err(error) => refuse(&error.into()),
+    }
 }
 
 /// `config check --file` for a limits file.

@@ -3,7 +3,7 @@
 //! actix's own `Supervisor` restarts an actor that *stopped*; one whose handler *panicked* is gone for good, and what
 //! was queued for it is answered `Closed`. And a mailbox's capacity is no backpressure. Here a panic costs its own
 //! caller alone ([`Supervision::start`]), and an actor is reached through a [`Mailbox`] that says `Busy` when it is
-//! full. `tests/supervision.rs` pins down both what actix does and what this room adds.
+//! full. `tests/supervision/` pins down both what actix does and what this room adds.
 
 mod mailbox;
 mod restart;

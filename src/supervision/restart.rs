@@ -120,6 +120,18 @@ where
             vitals,
         }
     }
+
+    /// Counts a failure, and has the restart wait.
+    fn pause_after(&mut self, how: &str) {
+        let pause = self.vitals.record_restart();
+        tracing::error!(
+            actor = self.vitals.name(),
+            how,
+            pause_ms = pause.as_millis(),
+            "actor is restarted"
+        );
+        self.pause = Some(Box::pin(tokio::time::sleep(pause)));
+    }
 }
 
 impl<A> Future for Restarting<A>
@@ -134,9 +146,14 @@ where
             if let Some(pause) = &mut this.pause {
                 ready!(pause.as_mut().poll(task));
                 this.pause = None;
-                let restarted = catch_unwind(AssertUnwindSafe(|| this.running.restart()));
-                if let Ok(false) = restarted {
-                    return Poll::Ready(()); // nobody can reach it any more
+                match catch_unwind(AssertUnwindSafe(|| this.running.restart())) {
+                    Ok(true) => {}
+                    Ok(false) => return Poll::Ready(()), // nobody can reach it any more
+                    // Not to be polled: its state was not begun anew.
+                    Err(_) => {
+                        this.pause_after("panicked while it restarted");
+                        continue;
+                    }
                 }
             }
             let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut this.running).poll(task)));
@@ -146,14 +163,7 @@ where
                 Ok(Poll::Ready(())) => "stopped",
                 Err(_) => "panicked",
             };
-            let pause = this.vitals.record_restart();
-            tracing::error!(
-                actor = this.vitals.name(),
-                how,
-                pause_ms = pause.as_millis(),
-                "actor is restarted"
-            );
-            this.pause = Some(Box::pin(tokio::time::sleep(pause)));
+            this.pause_after(how);
         }
     }
 }

@@ -1,229 +1,236 @@
-//! Rate limits as clients meet them, and as operators see and change them while the service runs.
+//! Limits as clients meet them: each operation's rules, in both scopes, and the file as it changes under the service.
 
-use std::{net::Ipv6Addr, sync::Arc};
+use serde_json::json;
 
-use serde_json::{Value, json};
+use crate::support::{Account, Answer, Backends, TestApp, eventually, on_both, registration};
 
-use crate::support::{Answer, Backends, PASSWORD, TestApp, eventually, on_both};
+/// Every operation there is, by its name in a rule.
+const OPERATIONS: [&str; 6] = [
+    "register",
+    "login",
+    "otp.send",
+    "otp.verify",
+    "me",
+    "token.refresh",
+];
 
-/// Puts rules in force.
-async fn limit(app: &TestApp, rules: &str) {
-    std::fs::write(app.folder.0.join("config/limits.toml"), rules).unwrap();
-    let wanted = rules.matches("[[rule]]").count();
-    let ids: Vec<_> = rules
-        .split("id='")
-        .skip(1)
-        .map(|rest| rest.split('\'').next().unwrap())
-        .collect();
-    eventually("the rules", async || {
-        let shown = app
-            .client
-            .get(format!("{}/limits", app.ops))
-            .send()
-            .await
-            .unwrap()
-            .text()
-            .await
-            .unwrap();
-        let all = ids.iter().all(|id| shown.contains(&format!("id    = \"{id}\"")));
-        (all && shown.matches("[[rule]]").count() == wanted).then_some(())
-    })
-    .await;
+/// A request of this operation that is as good as it can be; `nonce` keeps accounts apart.
+async fn act(app: &TestApp, operation: &str, account: &Account, nonce: usize) -> Answer {
+    let phone = &account.phone;
+    match operation {
+        "register" => {
+            let email = format!("nonce{nonce}@example.com");
+            app.post("/api/users/register/", registration(&email, phone))
+                .await
+        }
+        "login" => {
+            let login = json!({ "email": account.email, "password": "securepass123" });
+            app.post("/api/users/login/", login).await
+        }
+        "otp.send" => {
+            app.pass(61); // past the cooldown
+            app.send(phone, None).await
+        }
+        "otp.verify" => app.verify(phone, "000000", None).await,
+        "token.refresh" => {
+            let body = json!({ "refresh": account.refresh });
+            app.post("/api/users/token/refresh/", body).await
+        }
+        "me" => app.get_as("/api/users/me/", &account.access).await,
+        other => panic!("no operation {other}"),
+    }
 }
 
-async fn ops(app: &TestApp, path: &str, body: Value) -> Answer {
-    Answer::of(app.client.post(format!("{}{path}", app.ops)).json(&body)).await
+/// The status of [`act`] where no rule refuses.
+fn admitted(operation: &str) -> u16 {
+    match operation {
+        "register" => 201,
+        "otp.verify" => 400,
+        _ => 200,
+    }
 }
 
-/// A request that costs the service next to nothing, from wherever `header` says.
-async fn refresh(app: &TestApp, header: (&str, &str)) -> u16 {
-    let request = app
-        .client
-        .post(format!("{}/api/users/token/refresh/", app.address));
-    let request = request
-        .header(header.0, header.1)
-        .json(&json!({ "refresh": "no token" }));
-    request.send().await.unwrap().status().as_u16()
-}
-
-async fn login(app: &TestApp, email: &str, password: &str) -> Answer {
-    app.post(
-        "/api/users/login/",
-        json!({ "email": email, "password": password }),
+fn rule(id: &str, on: &str, by: &str, quota: u32, scope: &str, mode: &str) -> String {
+    format!(
+        "[[rule]]\nid = '{id}'\non = '{on}'\nby = '{by}'\nquota = {quota}\nper = '1d'\nscope = '{scope}'\nmode = '{mode}'\n"
     )
-    .await
-}
-
-/// The wait that a refusal tells.
-fn refused_by(answer: &Answer, rule: &str) -> u64 {
-    answer.is(429, "rate_limited");
-    assert_eq!(answer.body["rule"], rule, "{answer:?}");
-    answer.body["retry_after"].as_u64().unwrap()
 }
 
 on_both! {
-    async fn a_thousand_forged_addresses_gain_nothing(app) {
-        limit(&app, "[[rule]]\nid='forged'\non='token.refresh'\nby='ip'\nquota=5\nper='1d'\n").await;
-        let mut passed = 0;
-        for n in 0..1000_u32 {
-            let (a, b) = (n / 250, n % 250);
-            let (plain, standard) = (format!("198.51.{a}.{b}"), format!("for=198.51.{a}.{b}"));
-            let header = if n % 2 == 0 { ("X-Forwarded-For", plain.as_str()) } else { ("Forwarded", standard.as_str()) };
-            passed += usize::from(refresh(&app, header).await != 429);
+    async fn each_operation_is_limited_in_both_scopes(app) {
+        let mut nonce = 0;
+        for scope in ["instance", "cluster"] {
+            for operation in OPERATIONS {
+                nonce += 1;
+                let account = app.register(&format!("+14152000{nonce:03}")).await;
+                let id = format!("{}-{scope}", operation.replace('.', "-"));
+                app.limit(&rule(&id, operation, "ip", 2, scope, "enforce")).await;
+                for _ in 0..2 {
+                    nonce += 1;
+                    let answer = act(&app, operation, &account, nonce).await;
+                    assert_eq!(answer.status, admitted(operation), "{id}: {answer:?}");
+                }
+                let before = app.effects().await;
+                for _ in 0..2 {
+                    nonce += 1;
+                    let answer = act(&app, operation, &account, nonce).await;
+                    answer.is(429, "rate_limited");
+                    assert_eq!((answer.text("rule"), answer.text("scope")), (id.as_str(), scope), "{operation}");
+                }
+                assert_eq!(app.effects().await, before, "{operation}: what is refused has no effect");
+                for other in OPERATIONS.iter().filter(|other| **other != operation) {
+                    nonce += 1;
+                    let answer = act(&app, other, &account, nonce).await;
+                    assert_eq!(answer.status, admitted(other), "{other} under {id}: {answer:?}");
+                }
+                app.pass(86_400);
+                let account = app.register(&format!("+14153000{nonce:03}")).await;
+                nonce += 1;
+                let answer = act(&app, operation, &account, nonce).await;
+                assert_eq!(answer.status, admitted(operation), "{id} after its time: {answer:?}");
+                app.limit("").await;
+            }
         }
-        assert_eq!(passed, 5);
     }
 
-    async fn an_account_that_is_guessed_at_makes_the_guesser_wait(app) {
-        let rules = "[[rule]]\nid='guess-minute'\non='login'\nby='user'\nquota=3\nper='1m'\n
-                     [[rule]]\nid='guess-day'\non='login'\nby='user'\nquota=5\nper='1d'\n";
-        limit(&app, rules).await;
-        let jane = app.register("+14152000001").await;
+    async fn a_rule_on_any_counts_all_operations_together(app) {
+        for scope in ["instance", "cluster"] {
+            let (account, id) = (app.register("+14152000001").await, format!("any-{scope}"));
+            app.limit(&rule(&id, "any", "ip", 6, scope, "enforce")).await;
+            for (nonce, operation) in OPERATIONS.iter().enumerate() {
+                let answer = act(&app, operation, &account, nonce + 10 * scope.len()).await;
+                assert_eq!(answer.status, admitted(operation), "{id} {operation}: {answer:?}");
+            }
+            for (nonce, operation) in OPERATIONS.iter().enumerate() {
+                let answer = act(&app, operation, &account, nonce + 200).await;
+                answer.is(429, "rate_limited");
+                assert_eq!(answer.text("rule"), id, "{operation}");
+            }
+            app.limit("").await;
+        }
+    }
+
+    async fn a_rule_counts_by_what_it_says(app) {
+        // By: one that is counted together with the first, and one that isn't.
+        let cases = [
+            ("phone", "+1 415 200 0001", Some("+14152000002")),
+            ("prefix", "+14152099999", Some("+14153000001")),
+            ("country", "+12125550100", Some("+442079460958")),
+            ("global", "+442079460958", None),
+        ];
+        for scope in ["instance", "cluster"] {
+            for (by, same, other) in cases {
+                let id = format!("by-{by}-{scope}");
+                app.limit(&rule(&id, "otp.verify", by, 1, scope, "enforce")).await;
+                app.verify("+14152000001", "000000", None).await.is(400, "otp_expired");
+                let answer = app.verify(same, "000000", None).await;
+                answer.is(429, "rate_limited");
+                assert_eq!(answer.text("rule"), id);
+                if let Some(other) = other {
+                    app.verify(other, "000000", None).await.is(400, "otp_expired");
+                }
+            }
+            let (one, two) = (app.register("+14152000001").await, app.register("+14152000002").await);
+            let id = format!("by-user-{scope}");
+            app.limit(&rule(&id, "me", "user", 1, scope, "enforce")).await;
+            assert_eq!(app.get_as("/api/users/me/", &one.access).await.status, 200);
+            app.get_as("/api/users/me/", &one.access).await.is(429, "rate_limited");
+            assert_eq!(app.get_as("/api/users/me/", &two.access).await.status, 200);
+            app.limit(&rule("send-by-user", "otp.send", "user", 1, scope, "enforce")).await;
+            for status in [200, 429] {
+                app.pass(61);
+                assert_eq!(app.send(&one.phone, Some(&one.access)).await.status, status);
+                assert_eq!(app.send("+14152009999", None).await.status, 200, "nobody signed in, nothing to count by");
+            }
+            app.limit("").await;
+        }
+    }
+
+    async fn a_shadow_rule_is_counted_and_never_refuses(app) {
+        for scope in ["instance", "cluster"] {
+            // Metrics are the whole process's: a name that no other test has.
+            let id = format!("shadow-{scope}-{}", if app.provider.is_some() { "servers" } else { "embedded" });
+            for operation in ["login", "otp.send", "me"] {
+                let account = app.register("+14152000001").await;
+                app.limit(&rule(&id, operation, "ip", 1, scope, "shadow")).await;
+                let labels = [format!("rule=\"{id}\""), "outcome=\"shadow_refused\"".to_owned()];
+                let labels = [labels[0].as_str(), labels[1].as_str()];
+                let before = app.metric("ringback_limiter_decisions_total", &labels).await;
+                for nonce in 0..4 {
+                    let answer = act(&app, operation, &account, nonce).await;
+                    assert_eq!(answer.status, 200, "{operation}: {answer:?}");
+                }
+                let counted = app.metric("ringback_limiter_decisions_total", &labels).await - before;
+                assert!((3.0..=4.0).contains(&counted), "{operation} {scope}: {counted}");
+                app.limit(&rule(&id, operation, "ip", 1, scope, "off")).await;
+                for nonce in 0..3 {
+                    assert_eq!(act(&app, operation, &account, nonce).await.status, 200);
+                }
+            }
+        }
+    }
+
+    async fn of_several_rules_the_strictest_speaks_and_the_others_lose_nothing(app) {
+        let rules = [rule("wide", "otp.verify", "ip", 4, "instance", "enforce"),
+                     rule("narrow", "otp.verify", "phone", 1, "cluster", "enforce")].concat();
+        app.limit(&rules).await;
+        app.verify("+14152000001", "000000", None).await.is(400, "otp_expired");
         for _ in 0..10 {
-            assert_eq!(login(&app, &jane.email, PASSWORD).await.status, 200, "a right password is given back");
+            let answer = app.verify("+14152000001", "000000", None).await;
+            answer.is(429, "rate_limited");
+            assert_eq!(answer.text("rule"), "narrow");
         }
-        for email in [jane.email.as_str(), "nobody@example.com"] {
-            for _ in 0..3 {
-                login(&app, email, "wrong-password").await.is(401, "invalid_credentials");
-            }
-            let wait = refused_by(&login(&app, email, PASSWORD).await, "guess-minute");
-            assert!((15..=20).contains(&wait), "{wait}");
+        for phone in ["+14152000002", "+14152000003", "+14152000004"] {
+            app.verify(phone, "000000", None).await.is(400, "otp_expired");
         }
-        app.pass(60);
-        for email in [jane.email.as_str(), "nobody@example.com"] {
-            for _ in 0..2 {
-                login(&app, email, "wrong-password").await.is(401, "invalid_credentials");
-            }
-            let wait = refused_by(&login(&app, email, PASSWORD).await, "guess-day");
-            assert!((17_000..=17_280).contains(&wait), "the waits grow: {wait}");
-        }
-        let joe = app.register("+14152000002").await;
-        assert_eq!(login(&app, &joe.email.to_uppercase(), PASSWORD).await.status, 200, "others are let in");
+        let answer = app.verify("+14152000005", "000000", None).await;
+        assert_eq!((answer.status, answer.text("rule")), (429, "wide"), "ten refusals spent nothing of it");
     }
 
-    async fn operators_see_what_a_shadow_rule_would_cost(app) {
-        let id = format!("tried-{}", app.register("+14152000009").await.id);
-        let rule = format!("[[rule]]\nid='{id}'\non='otp.send'\nby='global'\nquota=1\nper='1d'\nmode='shadow'\n");
-        let own = format!("[[rule]]\nid='own-{id}'\non='otp.send'\nby='phone'\nquota=1\nper='1d'\nmode='shadow'\n");
-        limit(&app, &(rule + &own)).await;
-        app.verified("+14152000001").await;
-        app.verified("+14152000002").await;
-        app.register("+14152000003").await;
-        for _ in 0..2 {
-            assert_eq!(app.send("+14152000003", None).await.status, 200, "a shadow refuses nobody");
-            app.pass(61);
-        }
-        for (rule, issued, verified) in [(id.clone(), 3.0, 1.0), (format!("own-{id}"), 1.0, 0.0)] {
-            let rule = format!("rule=\"{rule}\"");
-            let challenges = async |outcome: &str| {
-                app.metric("ringback_limiter_shadow_challenges_total", &[&rule, &format!("\"{outcome}\"")]).await
-            };
-            assert_eq!((challenges("issued").await, challenges("verified").await), (issued, verified), "{rule}");
-            let refused = app.metric("ringback_limiter_decisions_total", &[&rule, "shadow_refused"]).await;
-            assert!(refused >= issued, "{rule}: {refused}");
-        }
-    }
-
-    async fn operators_ask_why_somebody_is_refused_and_help_him(app) {
-        let rules = "[[rule]]\nid='send-hour'\non='otp.send'\nby='phone'\nquota=2\nper='1h'\n
-                     [[rule]]\nid='send-place'\non='otp.send'\nby=['ip', 'prefix:4']\nquota=9\nper='1h'\nscope='instance'\n";
-        limit(&app, rules).await;
-        app.register("+14152000001").await;
-        let question = json!({ "on": "otp.send", "ip": "127.0.0.1", "phone": "+1 415 200 0001" });
-        for refused_by in ["otp-resend-cooldown", "send-hour"] {
-            assert_eq!(app.send("+14152000001", None).await.status, 200);
-            let told = ops(&app, "/limits/explain", question.clone()).await;
-            assert_eq!(told.body["refused_by"], refused_by, "{told:?}");
-            app.pass(61);
-        }
-        refused_by(&app.send("+14152000001", None).await, "send-hour");
-        let told = ops(&app, "/limits/explain", question.clone()).await;
-        assert_eq!((told.status, &told.body["refused_by"]), (200, &json!("send-hour")));
-        let left: Vec<_> = told.body["rules"].as_array().unwrap().iter().map(|rule| (&rule["rule"], &rule["remaining"])).collect();
-        let expected = json!([["send-hour", 0], ["send-place", 7], ["otp-max-failures", 10], ["otp-resend-cooldown", 1]]);
-        assert_eq!(json!(left), expected);
-        let reset = ops(&app, "/limits/reset", json!({ "rule": "send-hour", "key": "+14152000001" })).await;
-        assert_eq!(reset.status, 200, "{reset:?}");
-        assert_eq!(app.send("+14152000001", None).await.status, 200);
-
-        for (path, body, field) in [
-            ("/limits/explain", json!({ "on": "otp.sned", "ip": "127.0.0.1" }), "on"),
-            ("/limits/explain", json!({ "on": "me", "ip": "127.0.0.256" }), "ip"),
-            ("/limits/explain", json!({ "on": "otp.send", "ip": "::1", "phone": "4152000001" }), "phone"),
-            ("/limits/explain", json!({ "on": "me", "ip": "::1", "user": "jane@example.com" }), "user"),
-            ("/limits/reset", json!({ "rule": "no-such", "key": "127.0.0.1" }), "rule"),
-            ("/limits/reset", json!({ "rule": "send-hour", "key": "127.0.0.1" }), "key"),
-            ("/limits/reset", json!({ "rule": "send-place", "key": "127.0.0.1" }), "key"),
-        ] {
-            let answer = ops(&app, path, body).await;
-            answer.is(400, "validation_failed");
-            assert!(answer.body["errors"][field].is_array(), "{answer:?}");
-        }
-        app.post("/limits/reset", json!({ "rule": "send-hour", "key": "+14152000001" })).await.is(404, "not_found");
-    }
-
-    async fn a_reload_under_load_drops_no_request_and_resets_no_counter(app) {
-        let rules = |quota: u32, more: &str| {
-            let rule = |id: &str, scope: &str, quota: u32| {
-                format!("[[rule]]\nid='{id}'\non='token.refresh'\nby='ip'\nquota={quota}\nper='30d'\nscope='{scope}'\n")
-            };
-            rule("load-far", "cluster", quota) + &rule("load-near", "instance", quota) + &rule("load-same", "cluster", 3000) + more
-        };
-        limit(&app, &rules(1000, "")).await;
-        let app = Arc::new(app);
-        let clients: Vec<_> = (0..8)
-            .map(|_| {
-                let app = Arc::clone(&app);
-                actix_web::rt::spawn(async move {
-                    for _ in 0..50 {
-                        assert_eq!(refresh(&app, ("x-none", "")).await, 401, "let through to be judged");
-                    }
-                })
-            })
-            .collect();
-        for round in 0..6 {
-            let more = "[[rule]]\nid='more'\non='me'\nby='ip'\nquota=9\nper='1h'\n";
-            limit(&app, &rules(1000 + round % 2 * 500, if round % 2 == 1 { more } else { "" })).await;
-        }
-        for client in clients {
-            client.await.unwrap();
-        }
-        limit(&app, &rules(1000, "")).await;
-        let told = ops(&app, "/limits/explain", json!({ "on": "token.refresh", "ip": "127.0.0.1" })).await;
-        let left: Vec<_> = told.body["rules"].as_array().unwrap().iter().map(|rule| rule["remaining"].clone()).collect();
-        assert_eq!(left, [600, 600, 2600], "400 were spent");
+    async fn the_file_is_taken_while_the_service_runs_and_counters_are_kept(app) {
+        let login = json!({ "email": "nobody@example.com", "password": "securepass123" });
+        let status = async || app.post("/api/users/login/", login.clone()).await.status;
+        app.write_limits(&rule("live", "login", "ip", 1, "instance", "enforce"));
+        eventually("the rule", async || (status().await == 429).then_some(())).await;
+        // Written with another quota: what was counted still counts.
+        app.write_limits(&rule("live", "login", "ip", 2, "instance", "enforce"));
+        eventually("the wider rule", async || (status().await == 401).then_some(())).await;
+        assert_eq!(status().await, 429);
+        // A faulty file is refused whole, and said so.
+        app.write_limits(&format!("{}[[rule]]\nid = 'bad'\non = 'nothing'\n", rule("new", "login", "ip", 1000, "instance", "enforce")));
+        let ready = eventually("a warning", async || {
+            let ready = app.get("/readyz").await;
+            (ready.body["warnings"] != json!([])).then_some(ready)
+        }).await;
+        assert_eq!(ready.status, 200, "the last good file is in force: {ready:?}");
+        assert!(ready.body["warnings"].to_string().contains("limits.toml"), "{ready:?}");
+        assert_eq!(status().await, 429);
+        app.write_limits("");
+        eventually("no limits", async || (status().await == 401).then_some(())).await;
+        assert_eq!(app.get("/readyz").await.body["warnings"], json!([]));
     }
 }
 
-/// As behind a load balancer.
 #[actix_web::test]
-async fn the_addresses_of_one_network_are_one_client() {
-    let app = TestApp::start_with(
-        Backends::Embedded,
-        &[("RINGBACK__SERVER__TRUSTED_PROXIES", "127.0.0.1")],
-    )
-    .await;
-    limit(
-        &app,
-        "[[rule]]\nid='net'\non='token.refresh'\nby='ip'\nquota=5\nper='1d'\nscope='instance'\n",
-    )
-    .await;
-    let network = u128::from("2001:db8:1:2::".parse::<Ipv6Addr>().unwrap());
-    let from =
-        async |address: u128| refresh(&app, ("X-Forwarded-For", &Ipv6Addr::from(address).to_string())).await;
-    let mut passed = 0;
-    for host in 0..200_u128 {
-        passed += usize::from(from(network + host * 0x0123_4567_89ab).await != 429);
+async fn a_cluster_rule_is_counted_once_for_all_instances_and_an_instance_rule_by_each() {
+    let app = TestApp::start(Backends::Servers).await;
+    let other = app.sibling().await;
+    let login = json!({ "email": "nobody@example.com", "password": "securepass123" });
+    for (scope, passing) in [("cluster", 4), ("instance", 8)] {
+        for instance in [&app, &other] {
+            instance
+                .limit(&rule(scope, "login", "ip", 4, scope, "enforce"))
+                .await;
+        }
+        let requests = (0..40).map(|nth| {
+            let instance = [&app, &other][nth % 2];
+            instance.post("/api/users/login/", login.clone())
+        });
+        let answers = futures_util::future::join_all(requests).await;
+        let passed = answers.iter().filter(|answer| answer.status == 401).count();
+        assert_eq!(passed, passing, "{scope}");
+        for answer in answers.iter().filter(|answer| answer.status != 401) {
+            answer.is(429, "rate_limited");
+        }
     }
-    assert_eq!(passed, 5);
-    assert_eq!(
-        from(network + (1 << 64)).await,
-        401,
-        "the neighbour's network is another"
-    );
-    assert_eq!(
-        refresh(&app, ("x-none", "")).await,
-        401,
-        "without a header the proxy itself is counted"
-    );
 }

@@ -1,5 +1,21 @@
 //! The service as its users meet it: over HTTP, on the embedded parts and on real servers alike.
 
+mod accounts;
+mod bad_input;
+mod bounds;
+mod cors;
+mod delivery;
 mod flow;
+mod headers;
 mod limits;
+mod openapi;
+mod operators;
+mod otp;
+mod outage;
+mod ownership;
+mod pages;
+mod races;
+mod secrecy;
+mod sessions;
 mod support;
+mod tokens;

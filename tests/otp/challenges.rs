@@ -29,6 +29,8 @@ use crate::support::{on_every_store, variable};
 const LEASE: Duration = Duration::from_secs(30);
 const RIGHT: [u8; 16] = [1; 16];
 const WRONG: [u8; 16] = [2; 16];
+/// The right code of another challenge.
+const OTHER: [u8; 16] = [3; 16];
 
 /// A store, and a way to let its time pass.
 #[derive(Clone)]
@@ -116,13 +118,22 @@ impl World {
     }
 
     async fn issue_to(&self, slot: Slot, riders: &[Counter]) -> (Uuid, IssueOutcome) {
+        self.issue_all(slot, riders, RIGHT).await
+    }
+
+    async fn issue_with(&self, slot: Slot, code: [u8; 16]) {
+        let (_, outcome) = self.issue_all(slot, &[], code).await;
+        assert!(matches!(outcome, IssueOutcome::Written { .. }), "{outcome:?}");
+    }
+
+    async fn issue_all(&self, slot: Slot, riders: &[Counter], code: [u8; 16]) -> (Uuid, IssueOutcome) {
         let challenge_id = entropy().uuid();
         let user_id = Uuid::from_u128(7);
         let issue = Issue {
             phone: self.phone,
             slot,
             challenge_id,
-            digest: CodeDigest::unmatchable(RIGHT),
+            digest: CodeDigest::unmatchable(code),
             subject: Some(user_id),
             deliver: Some(Delivery {
                 user_id,
@@ -296,6 +307,31 @@ on_every_store! {
         assert_eq!(world.judge_in(&slots, None, WRONG).await, wrong(2));
         let Verdict::Right(proof) = world.judge_in(&slots, None, RIGHT).await else { panic!("refused") };
         assert_eq!(proof.slot, Slot::Public);
+    }
+
+    async fn the_code_that_came_last_is_good_whichever_way_it_was_asked_for(world) {
+        let (mine, slots) = (Slot::User(Uuid::from_u128(1)), [Slot::User(Uuid::from_u128(1)), Slot::Public]);
+        world.issue_with(mine, OTHER).await;
+        world.pass(60);
+        world.issue(Slot::Public).await;
+        assert_eq!(world.judge_in(&slots, None, WRONG).await, wrong(2), "both judged it");
+        let Verdict::Right(proof) = world.judge_in(&slots, None, RIGHT).await else { panic!("refused") };
+        assert_eq!(proof.slot, Slot::Public);
+        assert_eq!(world.judge_in(&[mine], None, WRONG).await, wrong(1), "the right one cost the other nothing");
+        assert!(matches!(world.judge_in(&slots, None, OTHER).await, Verdict::Right(_)));
+    }
+
+    async fn an_exhausted_challenge_does_not_stand_before_an_open_one(world) {
+        let (mine, slots) = (Slot::User(Uuid::from_u128(1)), [Slot::User(Uuid::from_u128(1)), Slot::Public]);
+        world.issue_with(mine, OTHER).await;
+        for _ in 0..3 {
+            world.judge_in(&slots, None, WRONG).await;
+        }
+        assert_eq!(world.judge_in(&slots, None, OTHER).await, Verdict::Exceeded);
+        world.pass(60);
+        world.issue(Slot::Public).await;
+        assert_eq!(world.judge_in(&slots, None, WRONG).await, wrong(2));
+        assert!(matches!(world.judge_in(&slots, None, RIGHT).await, Verdict::Right(_)));
     }
 
     async fn a_challenge_id_names_the_only_challenge_that_may_judge(world) {

@@ -53,7 +53,32 @@ impl Answer {
         for field in ["type", "title", "detail"] {
             assert!(!self.text(field).is_empty(), "{self:?}");
         }
-        self.text("code")
+        let told = |name: &str| self.headers.contains_key(name);
+        assert_eq!(told("www-authenticate"), self.status == 401, "{self:?}");
+        assert_eq!(told("allow"), self.status == 405, "{self:?}");
+        assert_eq!(told("retry-after"), matches!(self.status, 429 | 503), "{self:?}");
+        let code = self.text("code");
+        assert_eq!(
+            self.body["errors"].is_object(),
+            code == "validation_failed",
+            "{self:?}"
+        );
+        code
+    }
+
+    /// The fields that a refused body was faulted for, each with a word on it.
+    pub fn faulty_fields(&self) -> Vec<&str> {
+        self.is(400, "validation_failed");
+        let errors = self.body["errors"].as_object().unwrap();
+        for (field, faults) in errors {
+            let said = faults
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(|fault| !fault.as_str().unwrap().is_empty());
+            assert!(said && faults != &Value::Array(Vec::new()), "{field} in {self:?}");
+        }
+        errors.keys().map(String::as_str).collect()
     }
 
     /// Asserts a problem.

@@ -1,7 +1,13 @@
 //! A running service for a test: its own port, its own database, its own time, and the SMS that it sent.
 
 mod answer;
+mod dump;
+mod means;
+mod process;
 mod provider;
+mod proxy;
+mod steps;
+mod wire;
 
 use std::{
     collections::BTreeMap,
@@ -9,7 +15,6 @@ use std::{
         Arc,
         atomic::{AtomicI64, AtomicU32, Ordering},
     },
-    time::Duration,
 };
 
 use chrono::TimeDelta;
@@ -23,7 +28,12 @@ use serde_json::{Value, json};
 use sqlx::{Connection, Executor};
 
 pub use answer::Answer;
+pub use dump::Kept;
+pub use process::Process;
 pub use provider::{Call, Provider};
+pub use proxy::{Proxies, Proxy};
+pub use steps::{digits, eventually, fields, registration, shape, wrong};
+pub use wire::{Wire, exchange};
 
 /// What a service under test stands on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +92,27 @@ impl Drop for Folder {
     }
 }
 
+/// A service that is about to start.
+pub struct Prepared {
+    pub environment: BTreeMap<String, String>,
+    pub provider: Option<Arc<Provider>>,
+    pub folder: Arc<Folder>,
+}
+
+impl Prepared {
+    pub async fn start(self) -> TestApp {
+        let clock = ShiftedClock::new(Arc::new(SystemClock));
+        TestApp::launch(
+            self.environment,
+            self.provider,
+            self.folder,
+            clock,
+            Arc::default(),
+        )
+        .await
+    }
+}
+
 /// An account that a test made, and its tokens.
 #[derive(Debug, Clone)]
 pub struct Account {
@@ -102,6 +133,11 @@ impl TestApp {
 
     /// The same with further environment variables.
     pub async fn start_with(backends: Backends, variables: &[(&str, &str)]) -> Self {
+        Self::prepare(backends, variables).await.start().await
+    }
+
+    /// What a service would start with.
+    pub async fn prepare(backends: Backends, variables: &[(&str, &str)]) -> Prepared {
         let name = (&SystemEntropy as &dyn Entropy).uuid().simple().to_string();
         let folder = std::env::temp_dir().join(format!("ringback-test-{name}"));
         std::fs::create_dir_all(folder.join("config")).unwrap();
@@ -143,20 +179,26 @@ impl TestApp {
                 .iter()
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
         );
-        let clock = ShiftedClock::new(Arc::new(SystemClock));
-        Self::launch(
+        Prepared {
             environment,
             provider,
-            Arc::new(Folder(folder)),
-            clock,
-            Arc::default(),
-        )
-        .await
+            folder: Arc::new(Folder(folder)),
+        }
     }
 
     /// Another instance of the same service: the same database, Redis, secret, time and provider.
     pub async fn sibling(&self) -> Self {
-        let (environment, folder) = (self.environment.clone(), Arc::clone(&self.folder));
+        self.sibling_with(&[]).await
+    }
+
+    /// The same with further environment variables.
+    pub async fn sibling_with(&self, variables: &[(&str, &str)]) -> Self {
+        let (mut environment, folder) = (self.environment.clone(), Arc::clone(&self.folder));
+        environment.extend(
+            variables
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        );
         Self::launch(
             environment,
             self.provider.clone(),
@@ -336,43 +378,6 @@ impl TestApp {
             .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
             .sum()
     }
-}
-
-/// A registration that is good in every field.
-pub fn registration(email: &str, phone: &str) -> Value {
-    json!({
-        "email": email,
-        "phone": phone,
-        "first_name": "Test",
-        "last_name": "User",
-        "password": PASSWORD,
-        "password_confirm": PASSWORD,
-    })
-}
-
-/// The code in an SMS.
-pub fn digits(body: &str) -> String {
-    let code = body
-        .split(|sign: char| !sign.is_ascii_digit())
-        .find(|run| run.len() >= 6);
-    code.unwrap_or_else(|| panic!("no code in {body:?}")).to_owned()
-}
-
-/// A code of six digits that is not `code`.
-pub fn wrong(code: &str) -> String {
-    let first = if code.starts_with('9') { '0' } else { '9' };
-    format!("{first}{}", &code[1..])
-}
-
-/// Waits for something that happens beside the request, for ten seconds at most.
-pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    for _ in 0..1000 {
-        if let Some(seen) = look().await {
-            return seen;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("{what} did not come");
 }
 
 /// A database of its own, in the server that the tests run on.

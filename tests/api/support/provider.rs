@@ -25,6 +25,7 @@ struct State {
     fault: Mutex<Option<(u16, u32)>>,
     /// Milliseconds before each answer.
     delay: AtomicU64,
+    refused: AtomicU64,
 }
 
 pub struct Provider {
@@ -71,6 +72,11 @@ impl Provider {
         *self.state.fault.lock().unwrap() = fault;
     }
 
+    /// How many calls were answered with a fault.
+    pub fn refused(&self) -> u64 {
+        self.state.refused.load(Ordering::SeqCst)
+    }
+
     /// Lets every call to come wait before it is answered.
     pub fn delay(&self, delay: Duration) {
         self.state
@@ -98,8 +104,11 @@ async fn messages(
     tokio::time::sleep(Duration::from_millis(state.delay.load(Ordering::Relaxed))).await;
     let fault = *state.fault.lock().unwrap();
     match fault {
-        Some((status, code)) => HttpResponse::build(StatusCode::from_u16(status).unwrap())
-            .json(serde_json::json!({ "status": status, "code": code, "message": "a fault" })),
+        Some((status, code)) => {
+            state.refused.fetch_add(1, Ordering::SeqCst);
+            HttpResponse::build(StatusCode::from_u16(status).unwrap())
+                .json(serde_json::json!({ "status": status, "code": code, "message": "a fault" }))
+        }
         None => {
             let mut calls = state.calls.lock().unwrap();
             calls.push(call);

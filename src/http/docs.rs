@@ -1,0 +1,53 @@
+//! The reference page: Swagger UI, which comes with the service, on the OpenAPI document.
+
+use std::{
+    borrow::Cow,
+    sync::{Arc, LazyLock},
+};
+
+use actix_web::{
+    HttpResponse,
+    http::header,
+    web::{self, Bytes},
+};
+
+use super::{page::Page, problem::ApiError};
+
+/// What the page loads. Swagger UI's other files are not served: they would show documents of others.
+const ASSETS: [&str; 3] = ["favicon-32x32.png", "swagger-ui-bundle.js", "swagger-ui.css"];
+
+/// This reference as a page. Nothing on it comes from another host.
+#[utoipa::path(
+    get,
+    path = "/docs/",
+    operation_id = "docs",
+    tag = "Documents",
+    responses((status = 200, description = "The page.", body = String, content_type = "text/html")),
+)]
+pub async fn page() -> HttpResponse {
+    static PAGE: LazyLock<Page> =
+        LazyLock::new(|| Page::with_sources(include_str!("docs.html"), " 'self'", " 'self'"));
+    PAGE.answer()
+}
+
+/// A part of Swagger UI.
+pub async fn asset(file: web::Path<String>) -> Result<HttpResponse, ApiError> {
+    if !ASSETS.contains(&file.as_str()) {
+        return Err(ApiError::NotFound);
+    }
+    let asset = utoipa_swagger_ui::serve(&file, Arc::default())
+        .ok()
+        .flatten()
+        .ok_or(ApiError::NotFound)?;
+    let mut answer = HttpResponse::Ok();
+    answer
+        .content_type(asset.content_type)
+        .insert_header((header::CACHE_CONTROL, "public, max-age=3600"));
+    if asset.gzpipped {
+        answer.insert_header((header::CONTENT_ENCODING, "gzip"));
+    }
+    Ok(answer.body(match asset.bytes {
+        Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+        Cow::Owned(bytes) => bytes.into(),
+    }))
+}

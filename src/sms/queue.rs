@@ -1,0 +1,206 @@
+//! The handle by which everybody else reaches the dispatcher, and its bounds.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    sync::oneshot,
+    time::{sleep, timeout},
+};
+
+use super::{
+    Brand, CodeBook, Outbox, OutboxEntry, Recipient, SmsProvider,
+    actor::{HANDOVER, Mail, SWEEP_EVERY, SmsDispatcher},
+    courier::{Courier, OTHER_LIMIT, ROUND_LIMIT},
+    dispatcher::{Dispatcher, Event, Rules},
+    job::{Errand, Ticket},
+};
+use crate::{
+    clock::Clock,
+    entropy::Entropy,
+    supervision::{Mailbox, Slot, Supervision},
+    unavailable::{Part, Unavailable},
+};
+
+/// The dispatcher's bounds (`[sms]` in the configuration).
+#[derive(Debug, Clone)]
+pub struct DispatcherOptions {
+    /// SMS that wait or are under way, at most; beyond that, `reserve` says so.
+    pub queue: usize,
+    /// Calls to the provider at a time.
+    pub in_flight: usize,
+    /// How long an entry is ours before another instance may take it over. A call to the provider is cut off after
+    /// half of it, so let it be more than twice the provider's own time-out.
+    pub lease: Duration,
+    /// Calls for one SMS, the first included.
+    pub max_tries: u32,
+    /// From the first call for an SMS to the last.
+    pub retry_for: Duration,
+    /// Whom the SMS is from, in its text.
+    pub brand: Brand,
+    /// How long a code lives.
+    pub ttl: Duration,
+}
+
+/// An SMS fresh from the issuing of its code.
+#[derive(Debug)]
+pub struct SmsJob {
+    pub entry: OutboxEntry,
+    pub recipient: Recipient,
+}
+
+/// A place in the queue, given back when it is dropped.
+#[derive(Debug)]
+pub struct QueueSlot(Slot);
+
+/// How the dispatcher does: for `/readyz`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SmsStatus {
+    /// SMS that may be here at a time.
+    pub capacity: usize,
+    /// SMS that wait for a call, or for the next one.
+    pub queued: usize,
+    /// Calls under way.
+    pub in_flight: usize,
+    /// Whether the service is ending, and takes no more.
+    pub draining: bool,
+    /// Whether the provider's last final answer was that nothing will go out until an operator acts.
+    pub misconfigured: bool,
+}
+
+/// The way to the dispatcher. Clones are handles to the same one, which ends with the last of them.
+#[derive(Clone)]
+pub struct SmsQueue(Arc<Inner>);
+
+pub(super) struct Inner {
+    pub(super) mailbox: Mailbox<SmsDispatcher>,
+    capacity: usize,
+    signs: Arc<Signs>,
+}
+
+/// What the actor tells about itself without being asked.
+#[derive(Default)]
+pub(super) struct Signs {
+    pub(super) queued: AtomicUsize,
+    pub(super) in_flight: AtomicUsize,
+    pub(super) draining: AtomicBool,
+    pub(super) misconfigured: AtomicBool,
+}
+
+impl SmsQueue {
+    /// Starts the dispatcher on this thread, which must run an actix system.
+    pub fn start(
+        supervision: &Supervision,
+        options: DispatcherOptions,
+        provider: Arc<dyn SmsProvider>,
+        outbox: Arc<dyn Outbox>,
+        code_book: Arc<dyn CodeBook>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
+        let call_limit = options.lease / 2;
+        let rules = Rules {
+            queue: options.queue,
+            in_flight: options.in_flight,
+            lease: options.lease,
+            max_tries: options.max_tries,
+            retry_for: options.retry_for,
+            stuck_after: call_limit + OTHER_LIMIT,
+        };
+        let courier = Courier {
+            provider,
+            outbox,
+            code_book,
+            clock,
+            entropy: Arc::clone(&entropy),
+            brand: options.brand,
+            ttl: options.ttl,
+            call_limit,
+        };
+        let signs = Arc::<Signs>::default();
+        let inner = Arc::new_cyclic(|queue| {
+            let dispatcher = SmsDispatcher {
+                dispatcher: Dispatcher::new(rules, entropy),
+                courier: Arc::new(courier),
+                queue: Weak::clone(queue),
+                signs: Arc::clone(&signs),
+                drained: Vec::new(),
+                handed_over: VecDeque::new(),
+            };
+            Inner {
+                mailbox: supervision.start("sms_dispatcher", options.queue, |_| dispatcher),
+                capacity: options.queue,
+                signs,
+            }
+        });
+        Self(inner)
+    }
+
+    /// Takes a place: before a code is issued, so that nothing is issued that could not be sent.
+    ///
+    /// # Errors
+    /// [`Unavailable`] at once when there is no place, or when the service is ending.
+    pub fn reserve(&self) -> Result<QueueSlot, Unavailable> {
+        if self.0.signs.draining.load(Ordering::Relaxed) {
+            return Err(Unavailable::new(Part::SmsQueue, "ending"));
+        }
+        let place = self.0.mailbox.reserve();
+        place
+            .map(QueueSlot)
+            .map_err(|_| Unavailable::full(Part::SmsQueue))
+    }
+
+    /// Hands an SMS over, and waits for nothing: the outbox owes it already.
+    pub fn submit(&self, slot: QueueSlot, job: SmsJob) {
+        self.0.mailbox.tell(Mail::Submit(Some(Ticket {
+            errand: Arc::new(Errand {
+                entry: job.entry,
+                recipient: Some(job.recipient),
+            }),
+            place: Some(slot.0),
+        })));
+    }
+
+    /// Gives a place back where no SMS is due, by the way that one would take: the two cost the caller the same.
+    pub fn pass(&self, slot: QueueSlot) {
+        self.0.mailbox.tell(Mail::Submit(None));
+        drop(slot);
+    }
+
+    /// Ends in order: takes nothing more over, lets calls under way finish for as long as `within`, and hands the rest
+    /// back to the outbox, for other instances or the next start. Answers how many were handed back.
+    pub async fn drain(&self, within: Duration) -> usize {
+        self.0.signs.draining.store(true, Ordering::Relaxed);
+        sleep(HANDOVER).await; // what was handed over before comes in
+        let (drained, mut report) = oneshot::channel();
+        self.0.mailbox.tell(Mail::Drain(drained));
+        if let Ok(count) = timeout(within, &mut report).await {
+            return count.unwrap_or_default();
+        }
+        self.tell(Event::Abandon);
+        let count = timeout(ROUND_LIMIT + SWEEP_EVERY, report).await;
+        count.ok().and_then(Result::ok).unwrap_or_default()
+    }
+
+    /// How it does.
+    pub fn status(&self) -> SmsStatus {
+        let signs = &self.0.signs;
+        SmsStatus {
+            capacity: self.0.capacity,
+            queued: signs.queued.load(Ordering::Relaxed),
+            in_flight: signs.in_flight.load(Ordering::Relaxed),
+            draining: signs.draining.load(Ordering::Relaxed),
+            misconfigured: signs.misconfigured.load(Ordering::Relaxed),
+        }
+    }
+
+    fn tell(&self, event: Event) {
+        self.0.mailbox.tell(Mail::Event(event));
+    }
+}

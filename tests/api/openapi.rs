@@ -1,0 +1,378 @@
+//! The OpenAPI document: whole, true, and there in production as well.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+
+use crate::support::{Answer, Backends, PASSWORD, TestApp, registration, wrong};
+
+const BODY: &str =
+    "validation_failed malformed_json request_timeout payload_too_large unsupported_media_type";
+const BEARER: &str = "not_authenticated token_invalid token_expired token_revoked";
+
+/// What each operation may refuse, but for a fault of ours.
+const REFUSALS: [(&str, &[&str]); 12] = [
+    (
+        "/api/users/register/",
+        &[BODY, "email_taken rate_limited unavailable"],
+    ),
+    (
+        "/api/users/login/",
+        &[BODY, "invalid_credentials rate_limited unavailable"],
+    ),
+    (
+        "/api/users/send-phone-otp/",
+        &[BODY, BEARER, "resend_cooldown rate_limited unavailable"],
+    ),
+    (
+        "/api/users/verify-phone-otp/",
+        &[
+            BODY,
+            BEARER,
+            "otp_invalid otp_attempts_exceeded otp_expired ambiguous_claim phone_taken rate_limited unavailable",
+        ],
+    ),
+    ("/api/users/me/", &[BEARER, "rate_limited unavailable"]),
+    (
+        "/api/users/token/refresh/",
+        &[
+            BODY,
+            "token_invalid token_expired token_revoked rate_limited unavailable",
+        ],
+    ),
+    ("/api/users/logout/", &[BEARER, "unavailable"]),
+    ("/.well-known/jwks.json", &[]),
+    ("/healthz", &[]),
+    ("/readyz", &[]),
+    ("/dev/inbox/", &["not_found"]),
+    ("/dev/inbox.json", &["not_found"]),
+];
+
+/// The document, as a client reads it.
+struct Document(Value);
+
+impl Document {
+    async fn of(app: &TestApp) -> Self {
+        let answer = app.get("/openapi.json").await;
+        assert_eq!(app.get("/openapi.json/").await.raw, answer.raw);
+        assert_eq!(
+            (answer.status, answer.header("content-type")),
+            (200, "application/json")
+        );
+        Self(answer.body)
+    }
+
+    /// Every operation: path, method, and what it says.
+    fn operations(&self) -> Vec<(&str, &str, &Value)> {
+        let paths = self.0["paths"].as_object().unwrap();
+        let methods = paths.iter().flat_map(|(path, item)| {
+            let item = item.as_object().unwrap();
+            item.iter()
+                .map(move |(method, operation)| (path.as_str(), method.as_str(), operation))
+        });
+        methods.collect()
+    }
+
+    /// A part of the document, with its reference followed if it is one.
+    fn resolve<'a>(&'a self, part: &'a Value) -> &'a Value {
+        match part["$ref"].as_str() {
+            Some(reference) => {
+                let pointer = reference.strip_prefix('#').unwrap();
+                let found = self.0.pointer(pointer);
+                found.unwrap_or_else(|| panic!("{reference} leads nowhere"))
+            }
+            None => part,
+        }
+    }
+
+    /// Asserts that an answer is one of those that the document promises for this operation.
+    fn promises(&self, method: &str, path: &str, answer: &Answer) {
+        let operation = &self.0["paths"][path][method];
+        let promised = &operation["responses"][answer.status.to_string()];
+        assert!(promised.is_object(), "{method} {path} gave {answer:?}");
+        for name in object(&promised["headers"]).keys() {
+            assert!(answer.headers.contains_key(name), "no {name} in {answer:?}");
+        }
+        let Some(kind) = answer.headers.get("content-type") else {
+            assert!(
+                promised["content"].is_null() && answer.raw.is_empty(),
+                "{answer:?}"
+            );
+            return;
+        };
+        let kind = kind.to_str().unwrap().split(';').next().unwrap();
+        let content = &promised["content"][kind];
+        assert!(content.is_object(), "{method} {path} gave {answer:?}");
+        if kind == "application/problem+json" {
+            assert!(content["examples"][answer.text("code")].is_object(), "{answer:?}");
+        }
+        if kind != "text/html" {
+            self.fits(&answer.body, &content["schema"]);
+        }
+    }
+
+    /// Asserts that a value has the fields that its schema asks for, and no others.
+    fn fits(&self, value: &Value, schema: &Value) {
+        let schema = self.resolve(schema);
+        match value {
+            Value::Object(fields) if schema["properties"].is_object() => {
+                for required in schema["required"].as_array().unwrap() {
+                    assert!(
+                        fields.contains_key(required.as_str().unwrap()),
+                        "no {required} in {value}"
+                    );
+                }
+                for (name, field) in fields {
+                    let property = &schema["properties"][name];
+                    assert!(property.is_object(), "{name} of {value} is not documented");
+                    self.fits(field, property);
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|item| self.fits(item, &schema["items"])),
+            _ => {
+                let kind = match value {
+                    Value::Null => "null",
+                    Value::Bool(_) => "boolean",
+                    Value::Number(_) => "integer",
+                    Value::String(_) => "string",
+                    Value::Array(_) | Value::Object(_) => "object",
+                };
+                let kinds = &schema["type"];
+                let fits =
+                    kinds == kind || kinds.as_array().is_some_and(|kinds| kinds.contains(&json!(kind)));
+                assert!(fits, "{value} is not {schema}");
+            }
+        }
+    }
+}
+
+fn object(value: &Value) -> Map<String, Value> {
+    value.as_object().cloned().unwrap_or_default()
+}
+
+/// Every text that stands under `$ref` anywhere.
+fn references<'a>(value: &'a Value, found: &mut Vec<&'a Value>) {
+    match value {
+        Value::Object(fields) => {
+            found.extend(fields.contains_key("$ref").then_some(value));
+            fields.values().for_each(|field| references(field, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+        _ => {}
+    }
+}
+
+#[actix_web::test]
+async fn the_document_is_sound() {
+    let app = TestApp::start(Backends::Embedded).await;
+    let document = Document::of(&app).await;
+    assert!(document.0["openapi"].as_str().unwrap().starts_with("3.1."));
+    assert_eq!(document.0["info"]["license"]["name"], "MIT OR Apache-2.0");
+    assert_eq!(document.0["servers"][0]["url"], "/");
+
+    let mut found = Vec::new();
+    references(&document.0, &mut found);
+    assert!(found.len() > 100);
+    for part in found {
+        document.resolve(part);
+    }
+
+    let tags: BTreeSet<_> = document.0["tags"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|tag| &tag["name"])
+        .map(Value::to_string)
+        .collect();
+    let mut ids = BTreeSet::new();
+    for (path, method, operation) in document.operations() {
+        assert!(
+            ids.insert(operation["operationId"].as_str().unwrap()),
+            "{method} {path}"
+        );
+        assert!(
+            tags.contains(&operation["tags"][0].to_string()),
+            "{method} {path}"
+        );
+        assert!(operation["summary"].is_string(), "{method} {path}");
+        for requirement in operation["security"].as_array().into_iter().flatten() {
+            for scheme in object(requirement).keys() {
+                assert_eq!(
+                    document.0["components"]["securitySchemes"][scheme]["scheme"],
+                    "bearer"
+                );
+            }
+        }
+    }
+}
+
+#[actix_web::test]
+async fn every_route_is_documented_and_nothing_else() {
+    let routes = include_str!("../../src/http/mod.rs");
+    let routes: BTreeSet<_> = routes
+        .lines()
+        .take_while(|line| !line.contains("fn ops_routes"))
+        .filter_map(|line| {
+            let (method, rest) = line.trim().strip_prefix(".service(")?.split_once("(\"")?;
+            Some((rest.split_once('"')?.0.to_owned(), method.to_owned()))
+        })
+        // The parts of the page.
+        .filter(|(path, _)| path != "/docs/{file}")
+        .collect();
+    assert!(routes.len() > 10);
+    let app = TestApp::start(Backends::Embedded).await;
+    let document = Document::of(&app).await;
+    let documented: BTreeSet<_> = document
+        .operations()
+        .into_iter()
+        .map(|(path, method, _)| (path.trim_end_matches('/').to_owned(), method.to_owned()))
+        .collect();
+    assert_eq!(documented, routes);
+}
+
+#[actix_web::test]
+async fn each_answer_and_each_error_of_each_operation_has_an_example() {
+    let app = TestApp::start(Backends::Embedded).await;
+    let document = Document::of(&app).await;
+    let mut refusals: BTreeMap<_, BTreeSet<&str>> = BTreeMap::new();
+    for (path, method, operation) in document.operations() {
+        for (status, answer) in object(&operation["responses"]) {
+            let place = format!("{method} {path} {status}");
+            assert!(answer["headers"]["x-request-id"].is_object(), "{place}");
+            assert!(!answer["description"].as_str().unwrap().is_empty(), "{place}");
+            for (kind, content) in object(&answer["content"]) {
+                match kind.as_str() {
+                    "application/problem+json" => {}
+                    // What they would show is the answer itself.
+                    "text/html" => continue,
+                    _ if path == "/openapi.json" => continue,
+                    _ => document.fits(&content["example"], &content["schema"]),
+                }
+                for (code, example) in object(&content["examples"]) {
+                    let problem = &example["value"];
+                    document.fits(problem, &content["schema"]);
+                    assert_eq!(problem["code"], code, "{place}");
+                    assert_eq!(problem["status"].to_string(), status, "{place}");
+                    assert_eq!(problem["type"], format!("urn:ringback:problem:{code}"), "{place}");
+                    assert_eq!(
+                        problem["errors"].is_object(),
+                        code == "validation_failed",
+                        "{place}"
+                    );
+                    assert_eq!(problem["rule"].is_string(), status == "429", "{place}");
+                }
+            }
+        }
+        let codes = operation["responses"].as_object().unwrap().values();
+        let codes =
+            codes.filter_map(|answer| answer["content"]["application/problem+json"]["examples"].as_object());
+        refusals.insert(
+            path,
+            codes
+                .flat_map(|examples| examples.keys())
+                .map(String::as_str)
+                .collect(),
+        );
+    }
+    for (path, codes) in REFUSALS {
+        let expected: BTreeSet<_> = codes
+            .iter()
+            .flat_map(|codes| codes.split(' '))
+            .chain(["internal"])
+            .collect();
+        assert_eq!(refusals[path], expected, "{path}");
+    }
+}
+
+#[actix_web::test]
+async fn real_answers_are_those_of_the_document() {
+    let app = TestApp::start(Backends::Embedded).await;
+    let document = Document::of(&app).await;
+    let post = async |path: &str, status: u16, body: Value, token: Option<&str>| {
+        let answer = app.post_as(path, body, token).await;
+        assert_eq!(answer.status, status, "{path}: {answer:?}");
+        document.promises("post", path, &answer);
+        answer
+    };
+    let get = async |path: &str, status: u16, token: &str| {
+        let answer = app.get_as(path, token).await;
+        assert_eq!(answer.status, status, "{path}: {answer:?}");
+        document.promises("get", path, &answer);
+    };
+    let [register, login, refresh, logout] =
+        ["register", "login", "token/refresh", "logout"].map(|name| format!("/api/users/{name}/"));
+    let [send, verify] = ["/api/users/send-phone-otp/", "/api/users/verify-phone-otp/"];
+
+    let phone = "+14152000001";
+    let made = post(&register, 201, registration("a@example.com", phone), None).await;
+    post(&register, 409, registration("a@example.com", phone), None).await;
+    post(&register, 400, json!({}), None).await;
+    post(&register, 413, json!({ "email": "x".repeat(20_000) }), None).await;
+    let token = made.body["tokens"]["access"].as_str().unwrap();
+
+    post(
+        &login,
+        200,
+        json!({ "email": "a@example.com", "password": PASSWORD }),
+        None,
+    )
+    .await;
+    post(
+        &login,
+        401,
+        json!({ "email": "a@example.com", "password": "another" }),
+        None,
+    )
+    .await;
+
+    post(send, 401, json!({ "phone": phone }), Some("no-token")).await;
+    let code = app.code(phone, None).await;
+    post(send, 429, json!({ "phone": phone }), None).await;
+    post(verify, 400, json!({ "phone": phone, "otp": wrong(&code) }), None).await;
+    post(verify, 200, json!({ "phone": phone, "otp": code }), None).await;
+    post(verify, 400, json!({ "phone": phone, "otp": code }), None).await;
+    app.pass(60);
+    document.promises("post", send, &app.send(phone, None).await);
+
+    get("/api/users/me/", 200, token).await;
+    get("/api/users/me/", 401, "no-token").await;
+    post(
+        &refresh,
+        200,
+        json!({ "refresh": made.body["tokens"]["refresh"] }),
+        None,
+    )
+    .await;
+    post(&refresh, 401, json!({ "refresh": "no-token" }), None).await;
+    post(&logout, 204, json!({}), Some(token)).await;
+    post(&logout, 401, json!({}), Some(token)).await;
+
+    for path in [
+        "/.well-known/jwks.json",
+        "/healthz",
+        "/readyz",
+        "/dev/inbox/",
+        "/dev/inbox.json",
+        "/docs/",
+    ] {
+        let answer = app.get(path).await;
+        assert_eq!(answer.status, 200, "{path}");
+        document.promises("get", path, &answer);
+    }
+}
+
+#[actix_web::test]
+async fn production_has_the_document_and_the_page_and_no_inbox() {
+    let variables = [
+        ("RINGBACK_ENV", "production"),
+        ("RINGBACK_SECRET", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
+    ];
+    let app = TestApp::start_with(Backends::Servers, &variables).await;
+    let document = Document::of(&app).await;
+    assert_eq!(app.get("/docs").await.status, 200);
+    for path in ["/dev/inbox/", "/dev/inbox.json"] {
+        let answer = app.get(path).await;
+        answer.is(404, "not_found");
+        document.promises("get", path, &answer);
+    }
+}

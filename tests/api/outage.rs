@@ -1,0 +1,229 @@
+//! Redis or PostgreSQL away or hanging: quick and honest answers, nothing lost, and recovery by itself.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use serde_json::json;
+
+use crate::support::{Answer, Backends, PASSWORD, Proxies, Proxy, TestApp, registration, wrong};
+
+const PHONE: &str = "+14152000001";
+const OTHER_PHONE: &str = "+14152000002";
+const REDIS_LIMIT: Duration = Duration::from_secs(1);
+const DATABASE_LIMIT: Duration = Duration::from_secs(2);
+const RECOVERY: Duration = Duration::from_secs(5);
+
+/// The two ways for a server to be gone.
+const AWAY: fn(&Proxy) = Proxy::go_away;
+const HANGING: fn(&Proxy) = Proxy::hang;
+
+async fn timed(answer: impl Future<Output = Answer>) -> (Answer, Duration) {
+    let began = Instant::now();
+    (answer.await, began.elapsed())
+}
+
+/// A 503 that came in time and says when to come back.
+#[track_caller]
+fn assert_unavailable((answer, took): &(Answer, Duration), limit: Duration) {
+    answer.is(503, "unavailable");
+    let wait: u64 = answer.header("retry-after").parse().unwrap();
+    assert!((1..=60).contains(&wait), "{answer:?}");
+    assert!(*took < limit, "{took:?}: {answer:?}");
+}
+
+/// Asks until the answer has this status, for as long as a recovery may take.
+async fn recovers(status: u16, ask: impl AsyncFn() -> Answer) {
+    let began = Instant::now();
+    loop {
+        let answer = ask().await;
+        if answer.status == status {
+            return;
+        }
+        assert!(began.elapsed() < RECOVERY, "{answer:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn assert_alive_but_not_ready(app: &TestApp, down: &str) {
+    assert_eq!(app.get("/healthz").await.status, 200);
+    let (ready, took) = timed(app.get("/readyz")).await;
+    assert_eq!(
+        (ready.status, &ready.body["down"]),
+        (503, &json!([down])),
+        "{ready:?}"
+    );
+    assert!(took < DATABASE_LIMIT, "{took:?}");
+}
+
+async fn without_redis(fail: fn(&Proxy)) {
+    let (app, proxies) = TestApp::start_behind_proxies(&[]).await;
+    let account = app.register(PHONE).await;
+    let code = app.code(PHONE, None).await;
+    assert_eq!(app.get("/readyz").await.status, 200);
+    fail(&proxies.redis);
+    let token = Some(account.access.as_str());
+    assert_unavailable(&timed(app.send(OTHER_PHONE, None)).await, REDIS_LIMIT);
+    assert_unavailable(&timed(app.send(PHONE, token)).await, REDIS_LIMIT);
+    assert_unavailable(&timed(app.verify(PHONE, &code, None)).await, REDIS_LIMIT);
+    assert_unavailable(&timed(app.verify(PHONE, &code, token)).await, REDIS_LIMIT);
+    let (me, took) = timed(app.get_as("/api/users/me/", &account.access)).await;
+    assert_eq!(me.status, 200, "{me:?}");
+    assert!(took < REDIS_LIMIT, "{took:?}");
+    let login = json!({ "email": account.email, "password": PASSWORD });
+    assert_eq!(app.post("/api/users/login/", login).await.status, 200);
+    assert_alive_but_not_ready(&app, "redis").await;
+    proxies.redis.come_back();
+    recovers(200, || app.get("/readyz")).await;
+    // A phone that nothing was asked for meanwhile: what hung may be done late.
+    app.register("+14152000003").await;
+    recovers(200, || app.send("+14152000003", None)).await;
+}
+
+#[actix_web::test]
+async fn without_redis_otp_routes_say_so_and_the_rest_goes_on() {
+    without_redis(AWAY).await;
+}
+
+#[actix_web::test]
+async fn with_a_hanging_redis_otp_routes_say_so_and_the_rest_goes_on() {
+    without_redis(HANGING).await;
+}
+
+#[actix_web::test]
+async fn a_hanging_redis_keeps_nobody_waiting_however_many_ask() {
+    let (app, proxies) = TestApp::start_behind_proxies(&[]).await;
+    app.register(PHONE).await;
+    app.code(PHONE, None).await;
+    let verify_at = async |delay: u64| {
+        tokio::time::sleep(Duration::from_millis(delay)).await;
+        timed(app.verify(PHONE, "000000", None)).await
+    };
+    // Every worker has a connection that will hang.
+    join_all((0..20).map(|_| verify_at(0))).await;
+    proxies.redis.hang();
+    for answer in join_all((0..150).map(|index| verify_at(index * 20))).await {
+        assert_unavailable(&answer, REDIS_LIMIT);
+    }
+}
+
+#[actix_web::test]
+async fn a_service_starts_without_redis_and_serves_what_it_can() {
+    let app = TestApp::start_with(Backends::Servers, &[("REDIS_URL", "redis://127.0.0.1:1")]).await;
+    let account = app.register(PHONE).await;
+    assert_unavailable(&timed(app.send(PHONE, None)).await, REDIS_LIMIT);
+    assert!(!app.is_verified(&account).await);
+    assert_alive_but_not_ready(&app, "redis").await;
+}
+
+#[actix_web::test]
+async fn what_cannot_be_counted_is_not_allowed() {
+    let (app, proxies) = TestApp::start_behind_proxies(&[]).await;
+    let account = app.register(PHONE).await;
+    app.limit(
+        "[[rule]]\nid = 'login-all'\non = 'login'\nby = 'global'\nquota = 100\nper = '1h'\nscope = 'cluster'\n\
+         [[rule]]\nid = 'me-all'\non = 'me'\nby = 'global'\nquota = 100\nper = '1h'\nscope = 'instance'\n",
+    )
+    .await;
+    proxies.redis.hang();
+    let login = json!({ "email": account.email, "password": PASSWORD });
+    assert_unavailable(&timed(app.post("/api/users/login/", login)).await, REDIS_LIMIT);
+    assert!(!app.is_verified(&account).await);
+}
+
+async fn without_a_database(fail: fn(&Proxy)) {
+    let (app, proxies) = TestApp::start_behind_proxies(&[]).await;
+    let account = app.register(PHONE).await;
+    let code = app.code(PHONE, None).await;
+    fail(&proxies.database);
+    let post = async |path: &str, body| timed(app.post(path, body)).await;
+    let login = json!({ "email": account.email, "password": PASSWORD });
+    let answers = [
+        timed(app.get_as("/api/users/me/", &account.access)).await,
+        timed(app.send(OTHER_PHONE, None)).await,
+        post(
+            "/api/users/register/",
+            registration("new@example.com", OTHER_PHONE),
+        )
+        .await,
+        post("/api/users/login/", login).await,
+        post("/api/users/token/refresh/", json!({ "refresh": account.refresh })).await,
+        timed(app.verify(PHONE, &code, None)).await,
+        timed(app.verify(PHONE, &code, Some(&account.access))).await,
+    ];
+    for answer in &answers {
+        assert_unavailable(answer, DATABASE_LIMIT);
+    }
+    app.verify(PHONE, &wrong(&code), None)
+        .await
+        .is(400, "otp_invalid");
+    assert_alive_but_not_ready(&app, "database").await;
+    assert_eq!(app.get("/.well-known/jwks.json").await.status, 200);
+    proxies.database.come_back();
+    recovers(200, || app.verify(PHONE, &code, None)).await;
+    assert!(app.is_verified(&account).await);
+    recovers(200, || app.get("/readyz")).await;
+}
+
+#[actix_web::test]
+async fn a_right_code_that_meets_no_database_is_good_when_it_is_back() {
+    without_a_database(AWAY).await;
+}
+
+#[actix_web::test]
+async fn a_right_code_that_meets_a_hanging_database_is_good_when_it_is_back() {
+    without_a_database(HANGING).await;
+}
+
+#[actix_web::test]
+async fn a_right_code_whose_effect_nobody_heard_of_is_answered_200_the_next_time() {
+    let (app, proxies) = TestApp::start_behind_proxies(&[]).await;
+    let account = app.register(PHONE).await;
+    let code = app.code(PHONE, None).await;
+    // PostgreSQL does the UPDATE, and its answer is lost.
+    proxies.database.mute();
+    assert_unavailable(&timed(app.verify(PHONE, &code, None)).await, DATABASE_LIMIT);
+    proxies.database.come_back();
+    recovers(200, || app.verify(PHONE, &code, None)).await;
+    assert!(app.is_verified(&account).await);
+    app.verify(PHONE, &code, None).await.is(400, "otp_expired");
+}
+
+#[actix_web::test]
+async fn a_hanging_database_keeps_nobody_waiting_however_many_ask() {
+    let (app, proxies) = TestApp::start_behind_proxies(&[]).await;
+    let account = app.register(PHONE).await;
+    proxies.database.hang();
+    let me_at = async |delay: u64| {
+        tokio::time::sleep(Duration::from_millis(delay)).await;
+        timed(app.get_as("/api/users/me/", &account.access)).await
+    };
+    for answer in join_all((0..200).map(|index| me_at(index * 15))).await {
+        assert_unavailable(&answer, DATABASE_LIMIT);
+    }
+    proxies.database.come_back();
+    recovers(200, || app.get_as("/api/users/me/", &account.access)).await;
+}
+
+/// Servers that fail a while, again and again, while clients go on.
+#[actix_web::test]
+async fn short_outages_in_a_row_leave_nothing_broken() {
+    let (app, proxies) = TestApp::start_behind_proxies(&[]).await;
+    let Proxies { database, redis, .. } = &proxies;
+    for (round, fail) in [AWAY, HANGING, AWAY, HANGING].into_iter().enumerate() {
+        let phone = format!("+1415200{round:04}");
+        let account = app.register(&phone).await;
+        let code = app.code(&phone, None).await;
+        for server in [redis, database] {
+            fail(server);
+            for (answer, _) in join_all((0..30).map(|_| timed(app.verify(&phone, "000000", None)))).await {
+                assert!([503, 400, 429].contains(&answer.status), "{answer:?}");
+            }
+            server.come_back();
+            recovers(200, || app.get("/readyz")).await;
+        }
+        app.pass(600);
+        let fresh = app.code(&phone, None).await;
+        assert_eq!(app.verify(&phone, &fresh, None).await.status, 200, "{code}");
+        assert!(app.is_verified(&account).await);
+    }
+}

@@ -1,0 +1,353 @@
+//! Promise 2: after a day's work, no copy of anything that the service keeps or writes holds a code, and none but the
+//! users' table holds a phone number or an e-mail address.
+
+use base64::{
+    Engine,
+    prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
+};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::support::{Account, Answer, Backends, Process, TestApp, digits, eventually, registration};
+
+/// Codes of ten digits, so that no time or port looks like one by chance; everything is logged that can be.
+const SETTINGS: [(&str, &str); 7] = [
+    ("RINGBACK__OTP__LENGTH", "10"),
+    ("RINGBACK__OTP__RESEND_COOLDOWN", "0s"),
+    ("RINGBACK__TOKENS__REFRESH_GRACE", "0s"),
+    ("RINGBACK__TELEMETRY__LOG", "trace"),
+    ("RINGBACK__TELEMETRY__FORMAT", "json"),
+    ("RINGBACK__SMS__MAX_TRIES", "20"),
+    ("RINGBACK__PASSWORDS__QUEUE", "64"),
+];
+
+/// What must not be found: its name, and the text.
+struct Secret {
+    what: &'static str,
+    text: String,
+    /// Fit for the users' table and the SMS call, and nothing else.
+    personal: bool,
+}
+
+/// What came up in a session.
+#[derive(Default)]
+struct Secrets(Vec<Secret>);
+
+impl Secrets {
+    fn add(&mut self, what: &'static str, text: &str) {
+        self.push(what, text, false);
+    }
+
+    /// A phone in every spelling that a careless line could have.
+    fn add_phone(&mut self, phone: &str) {
+        let number = phone.trim_start_matches('+');
+        self.push("phone", number, true);
+        for plain in [phone, number] {
+            let digest = Sha256::digest(plain);
+            self.push("digest of a phone", &BASE64_STANDARD.encode(digest), true);
+            self.push("digest of a phone", &hex(&digest), true);
+        }
+    }
+
+    fn add_code(&mut self, code: &str) {
+        self.add("code", code);
+        self.add("digest of a code", &hex(&Sha256::digest(code)));
+        self.add("digest of a code", &BASE64_STANDARD.encode(Sha256::digest(code)));
+    }
+
+    /// An access or refresh token: in whole, and the part that makes it good.
+    fn add_token(&mut self, token: &str) {
+        let proof = token.rsplit('.').next().unwrap();
+        self.add("token", &proof[proof.len() - 40..]);
+        if let Ok(bytes) = BASE64_URL_SAFE_NO_PAD.decode(proof) {
+            self.add("token", &hex(&bytes[bytes.len() - 30..]));
+        }
+    }
+
+    fn add_tokens(&mut self, answer: &Answer) {
+        for name in ["access", "refresh"] {
+            if let Some(token) = answer.body["tokens"][name].as_str() {
+                self.add_token(token);
+            }
+        }
+    }
+
+    fn push(&mut self, what: &'static str, text: &str, personal: bool) {
+        assert!(text.len() >= 8, "{what} {text} would be found by chance");
+        self.0.push(Secret {
+            what,
+            text: text.to_owned(),
+            personal,
+        });
+    }
+
+    /// Looks for every secret in `text`, whatever its case.
+    #[track_caller]
+    fn assert_absent(&self, place: &str, text: &str, personal_too: bool) {
+        let lower = text.to_lowercase();
+        for Secret {
+            what,
+            text: secret,
+            personal,
+        } in &self.0
+        {
+            if *personal && !personal_too {
+                continue;
+            }
+            if let Some(at) = lower.find(&secret.to_lowercase()) {
+                let from = lower[..at].rfind('\n').map_or(0, |at| at + 1);
+                let line = lower[from..].lines().next().unwrap_or_default();
+                panic!("{place} holds a {what}: {secret} in {line}");
+            }
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+struct Session {
+    app: TestApp,
+    secrets: Secrets,
+}
+
+impl Session {
+    async fn post(&mut self, path: &str, body: serde_json::Value, token: Option<&str>) -> Answer {
+        let answer = self.app.post_as(path, body, token).await;
+        self.secrets.add_tokens(&answer);
+        answer
+    }
+
+    async fn register(&mut self, number: usize) -> (Account, String) {
+        let (email, phone) = (
+            format!("Some.Body{number}@private.example"),
+            format!("+1415209{number:04}"),
+        );
+        let password = format!("tr0ub4dor & {number} friends");
+        let mut body = registration(&email, &phone);
+        body["password"] = json!(password);
+        body["password_confirm"] = json!(password);
+        let answer = self.post("/api/users/register/", body, None).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        self.secrets.push("e-mail address", &email, true);
+        self.secrets.add_phone(&phone);
+        self.secrets.add("password", &password);
+        let text = |pointer: &str| answer.body.pointer(pointer).unwrap().as_str().unwrap().to_owned();
+        let account = Account {
+            email,
+            phone,
+            id: text("/user/id"),
+            access: text("/tokens/access"),
+            refresh: text("/tokens/refresh"),
+        };
+        (account, password)
+    }
+
+    async fn code(&mut self, phone: &str, token: Option<&str>) -> String {
+        let code = self.app.code(phone, token).await;
+        self.secrets.add_code(&code);
+        code
+    }
+
+    /// One user, from the registration to the end of his session, with all that may go wrong on the way.
+    async fn live(&mut self, number: usize) {
+        let (account, password) = self.register(number).await;
+        let phone = account.phone.clone();
+        let token = Some(account.access.as_str());
+        let otp = "/api/users/verify-phone-otp/";
+        let wrong = format!("70000{number:05}");
+        self.secrets.add_code(&wrong);
+        // The even ones prove their phone without a token, the odd ones ask again with one.
+        let asks = if number % 2 == 0 {
+            vec![None]
+        } else {
+            vec![None, token]
+        };
+        let last = asks.len() - 1;
+        for (index, token) in asks.into_iter().enumerate() {
+            let code = self.code(&phone, token).await;
+            self.post(otp, json!({ "phone": phone, "otp": wrong }), token)
+                .await
+                .is(400, "otp_invalid");
+            if index == last {
+                let right = json!({ "phone": phone, "otp": code });
+                assert_eq!(self.post(otp, right.clone(), token).await.status, 200);
+                assert_eq!(self.post(otp, right, None).await.status, 400);
+            }
+        }
+        let unknown = format!("+1415208{number:04}");
+        self.secrets.add_phone(&unknown);
+        assert_eq!(
+            self.post("/api/users/send-phone-otp/", json!({ "phone": unknown }), token)
+                .await
+                .status,
+            200
+        );
+        let login = "/api/users/login/";
+        self.post(
+            login,
+            json!({ "email": account.email, "password": password }),
+            None,
+        )
+        .await;
+        self.post(login, json!({ "phone": phone, "password": password }), None)
+            .await;
+        self.post(
+            login,
+            json!({ "phone": phone, "password": format!("{password}!") }),
+            None,
+        )
+        .await
+        .is(401, "invalid_credentials");
+        // Refused, but read: what is wrong must not be repeated.
+        let again = registration(&account.email, &phone);
+        self.post("/api/users/register/", again, None)
+            .await
+            .is(409, "email_taken");
+        let weird = json!({ "phone": format!("{phone}x"), "otp": password, "challenge_id": account.refresh });
+        self.post(otp, weird, None).await.is(400, "validation_failed");
+        let rubbish = self
+            .app
+            .request("POST", login)
+            .header("content-type", "application/json");
+        Answer::of(rubbish.body(format!("{{\"phone\": \"{phone}\", \"password\": \"{password}\"")))
+            .await
+            .is(400, "malformed_json");
+        for path in [
+            format!("/api/users/{phone}"),
+            format!("/api/users/me/?phone={phone}&token={}", account.access),
+        ] {
+            Answer::of(self.app.request("GET", &path)).await;
+        }
+        self.app
+            .get_as("/api/users/me/", &format!("{}x", account.access))
+            .await
+            .is(401, "token_invalid");
+        assert_eq!(
+            self.app.get_as("/api/users/me/", &account.access).await.status,
+            200
+        );
+        let refresh = json!({ "refresh": account.refresh });
+        let path = "/api/users/token/refresh/";
+        assert_eq!(self.post(path, refresh.clone(), None).await.status, 200);
+        self.post(path, refresh, None).await.is(401, "token_revoked");
+        let signed_in = self
+            .post(
+                login,
+                json!({ "email": account.email, "password": password }),
+                None,
+            )
+            .await;
+        let access = signed_in.body["tokens"]["access"].as_str().unwrap().to_owned();
+        assert_eq!(
+            self.post("/api/users/logout/", json!({}), Some(&access))
+                .await
+                .status,
+            204
+        );
+    }
+}
+
+/// The work of a few users, on a service that logs all it can.
+async fn a_day(backends: Backends) -> (Process, Session) {
+    let (process, app) = TestApp::prepare(backends, &SETTINGS).await.spawn().await;
+    let mut secrets = Secrets::default();
+    secrets.add("secret", &app.secret());
+    let mut session = Session { app, secrets };
+    for number in 0..6 {
+        session.live(number).await;
+    }
+    (process, session)
+}
+
+#[actix_web::test]
+async fn nothing_that_real_servers_keep_tells_a_secret() {
+    let (mut process, mut session) = a_day(Backends::Servers).await;
+    session.secrets.add("auth token", "a-token-that-no-log-may-show");
+    let basic = BASE64_STANDARD.encode("AC00000000000000000000000000000000:a-token-that-no-log-may-show");
+    session.secrets.add("auth token", &basic);
+    // An SMS that is owed while all is read: its provider fails, in each way that is told in the log.
+    let provider = session.app.provider.clone().unwrap();
+    let (account, _) = session.register(90).await;
+    for (status, code) in [(400, 21211), (401, 20003), (503, 20503)] {
+        provider.fail(Some((status, code)));
+        let before = provider.refused();
+        session.app.send(&account.phone, None).await;
+        eventually("a refusal", async || (provider.refused() > before).then_some(())).await;
+    }
+    let owed = session.app.dump_redis().await;
+    assert!(owed.iter().any(|kept| kept.key.ends_with(":x")), "{owed:?}");
+    assert_redis_tells_nothing(&session.secrets, &owed);
+    let before = provider.messages().len();
+    provider.fail(None);
+    let (_, body) = eventually("the SMS", async || provider.messages().get(before).cloned()).await;
+    session.secrets.add_code(&digits(&body));
+    eventually("an empty outbox", async || {
+        let kept = session.app.dump_redis().await;
+        kept.iter().all(|kept| !kept.key.ends_with(":x")).then_some(())
+    })
+    .await;
+
+    let kept = session.app.dump_redis().await;
+    assert!(kept.len() > 12, "the session left its traces: {kept:?}");
+    assert_redis_tells_nothing(&session.secrets, &kept);
+    let database = session.app.dump_database().await;
+    assert!(
+        database.contains(&account.id) && database.contains("refresh_hash"),
+        "{database}"
+    );
+    session.secrets.assert_absent("PostgreSQL", &database, true);
+    let metrics = session.app.metrics_text().await;
+    assert!(metrics.contains("ringback_otp_verdicts_total"), "{metrics}");
+    session.secrets.assert_absent("/metrics", &metrics, true);
+    assert!(process.terminate().await.success());
+    assert_log_tells_nothing(&process, &session.secrets);
+}
+
+#[actix_web::test]
+async fn nothing_that_the_embedded_parts_keep_tells_a_secret() {
+    let (mut process, session) = a_day(Backends::Embedded).await;
+    session
+        .secrets
+        .assert_absent("/metrics", &session.app.metrics_text().await, true);
+    assert!(process.terminate().await.success());
+    let mut files = 0;
+    for entry in std::fs::read_dir(session.app.folder.0.join("data")).unwrap() {
+        let path = entry.unwrap().path();
+        if !path.ends_with("secret") {
+            let content = std::fs::read(&path).unwrap();
+            // The users' table is in there: personal it may be.
+            session
+                .secrets
+                .assert_absent("SQLite", &String::from_utf8_lossy(&content), false);
+            files += 1;
+        }
+    }
+    assert!(files > 0);
+    assert_log_tells_nothing(&process, &session.secrets);
+}
+
+#[track_caller]
+fn assert_redis_tells_nothing(secrets: &Secrets, kept: &[crate::support::Kept]) {
+    for kept in kept {
+        assert!(
+            kept.expires_in.is_some() || kept.key.ends_with(":x"),
+            "stays for ever: {kept:?}"
+        );
+        secrets.assert_absent("Redis", &kept.key, true);
+        for part in &kept.content {
+            secrets.assert_absent("Redis", &String::from_utf8_lossy(part), true);
+            secrets.assert_absent("Redis", &hex(part), true);
+            secrets.assert_absent("Redis", &BASE64_STANDARD.encode(part), true);
+        }
+    }
+}
+
+#[track_caller]
+fn assert_log_tells_nothing(process: &Process, secrets: &Secrets) {
+    let log = process.output();
+    let requests = log.matches("/api/users/verify-phone-otp").count();
+    assert!(requests >= 6 * 4, "{requests} verifications are logged");
+    secrets.assert_absent("the log", &log, true);
+}

@@ -1,0 +1,296 @@
+//! What the program says while it works: one line a request, and nothing that is anybody's secret.
+
+use std::collections::BTreeMap;
+
+use ringback::entropy::{Entropy, SystemEntropy};
+use serde_json::{Value, json};
+use sqlx::{Connection, Executor, PgConnection};
+
+use crate::{
+    Answer,
+    provider::Provider,
+    service::{Folder, Service},
+};
+
+const EMAIL: &str = "Somebody.Quiet@example.com";
+const PASSWORD: &str = "correct-horse-battery";
+const PHONE: &str = "+14152007754";
+const TWILIO_TOKEN: &str = "twilio-token-5a1f";
+const SECRET: &str = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldCE=";
+
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("set {name}, or run scripts/test"))
+}
+
+/// Production on real servers: its environment, and the provider that it sends by.
+async fn production(log: &str) -> (BTreeMap<&'static str, String>, Provider) {
+    let name = format!("b{}", (&SystemEntropy as &dyn Entropy).uuid().simple());
+    let url = variable("RINGBACK_TEST_DATABASE_URL");
+    let mut server = PgConnection::connect(&url).await.unwrap();
+    let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE \"{name}\""));
+    server.execute(sqlx::raw_sql(create)).await.unwrap();
+    let provider = Provider::start().await;
+    let variables = [
+        ("RINGBACK_ENV", "production".to_owned()),
+        ("RINGBACK_SECRET", SECRET.to_owned()),
+        (
+            "DATABASE_URL",
+            format!("{}/{name}", url.rsplit_once('/').unwrap().0),
+        ),
+        ("REDIS_URL", variable("RINGBACK_TEST_REDIS_URL")),
+        ("RINGBACK__REDIS__PREFIX", name[..16].to_owned()),
+        (
+            "TWILIO_ACCOUNT_SID",
+            "AC00000000000000000000000000000000".to_owned(),
+        ),
+        ("TWILIO_AUTH_TOKEN", TWILIO_TOKEN.to_owned()),
+        ("TWILIO_PHONE_NUMBER", "+15005550006".to_owned()),
+        ("TWILIO_BASE_URL", provider.url.clone()),
+        ("RINGBACK__TELEMETRY__LOG", log.to_owned()),
+    ];
+    (variables.into(), provider)
+}
+
+fn start(folder: &Folder, variables: &BTreeMap<&'static str, String>) -> Service {
+    let variables: Vec<_> = variables
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    Service::start(folder, &variables)
+}
+
+async fn with_token(service: &Service, method: &str, path: &str, token: &str, body: Value) -> Answer {
+    let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+    let request = service
+        .client
+        .request(method, format!("{}{path}", service.address));
+    Answer::of(request.bearer_auth(token).json(&body)).await
+}
+
+/// All that somebody may do, well and badly. Answers everything that must stay between him and the service.
+async fn session(service: &Service, provider: Option<&Provider>) -> Vec<String> {
+    let register = json!({ "email": EMAIL, "phone": PHONE, "first_name": "Quiet", "last_name": "Somebody",
+                           "password": PASSWORD, "password_confirm": PASSWORD });
+    let registered = service.post("/api/users/register/", register.to_string()).await;
+    assert_eq!(registered.status, 201, "{registered:?}");
+    let mut tokens = vec![registered.body["tokens"].clone()];
+    let access = tokens[0]["access"].as_str().unwrap().to_owned();
+    service
+        .post("/api/users/register/", register.to_string())
+        .await
+        .is(409, "email_taken");
+    service
+        .post(
+            "/api/users/send-phone-otp/",
+            json!({ "phone": PHONE }).to_string(),
+        )
+        .await;
+    service
+        .post(
+            "/api/users/send-phone-otp/",
+            json!({ "phone": PHONE }).to_string(),
+        )
+        .await
+        .is(429, "resend_cooldown");
+    let code = service.code(PHONE, provider).await;
+    let wrong = if code == "730914" { "730915" } else { "730914" };
+    for otp in [wrong, code.as_str(), code.as_str()] {
+        service
+            .post(
+                "/api/users/verify-phone-otp/",
+                json!({ "phone": PHONE, "otp": otp }).to_string(),
+            )
+            .await;
+    }
+    for login in [
+        json!({ "email": EMAIL, "password": PASSWORD }),
+        json!({ "phone": PHONE, "password": PASSWORD }),
+        json!({ "email": EMAIL, "password": "not-the-right-password" }),
+    ] {
+        let answer = service.post("/api/users/login/", login.to_string()).await;
+        tokens.extend(answer.body.get("tokens").cloned());
+    }
+    let me = with_token(service, "GET", "/api/users/me/", &access, json!({})).await;
+    assert_eq!(me.body["phone_verified"], true, "{me:?}");
+    let refreshed = service
+        .post(
+            "/api/users/token/refresh/",
+            json!({ "refresh": tokens[0]["refresh"] }).to_string(),
+        )
+        .await;
+    tokens.push(refreshed.body["tokens"].clone());
+    // Where it doesn't belong: paths, queries, headers, bodies that are no JSON.
+    service
+        .get(&format!(
+            "/api/users/{EMAIL}?phone={PHONE}&otp={code}&token={access}"
+        ))
+        .await
+        .is(404, "not_found");
+    service
+        .get(&format!("/api/users/me/?access_token={access}"))
+        .await
+        .is(401, "not_authenticated");
+    service
+        .post(
+            "/api/users/login/",
+            format!("{{\"email\":\"{EMAIL}\",\"password\":\"{PASSWORD}\""),
+        )
+        .await
+        .is(400, "malformed_json");
+    let register =
+        json!({ "email": format!("{EMAIL} "), "phone": format!("{PHONE}x"), "password": &PASSWORD[..7] });
+    service
+        .post("/api/users/register/", register.to_string())
+        .await
+        .is(400, "validation_failed");
+    with_token(
+        service,
+        "GET",
+        "/api/users/me/",
+        &access[..access.len() - 1],
+        json!({}),
+    )
+    .await
+    .is(401, "token_invalid");
+    with_token(
+        service,
+        "POST",
+        "/api/users/send-phone-otp/",
+        &access,
+        json!({ "phone": "+14152007755" }),
+    )
+    .await;
+    assert_eq!(
+        with_token(service, "POST", "/api/users/logout/", &access, json!({}))
+            .await
+            .status,
+        204
+    );
+
+    let signature = |token: &str| token.rsplit('.').next().unwrap().to_owned();
+    let mut secrets = vec![
+        code,
+        wrong.to_owned(),
+        PASSWORD.to_owned(),
+        "not-the-right".to_owned(),
+        TWILIO_TOKEN.to_owned(),
+        SECRET.to_owned(),
+    ];
+    secrets.extend(["somebody.quiet", "Somebody", "4152007754", "4152007755"].map(str::to_owned));
+    for pair in tokens {
+        secrets.push(signature(pair["access"].as_str().unwrap()));
+        secrets.push(pair["access"].as_str().unwrap()[40..120].to_owned());
+        secrets.push(pair["refresh"].as_str().unwrap().to_owned());
+    }
+    secrets
+}
+
+fn holds_none(said: &str, secrets: &[String]) {
+    for line in said.lines() {
+        let folded = line.to_lowercase();
+        for secret in secrets.iter().map(|secret| secret.to_lowercase()) {
+            // A code's six digits may stand in any number: as a word they don't.
+            let found = match secret.len() {
+                6 => folded
+                    .split(|sign: char| !sign.is_alphanumeric())
+                    .any(|word| word == secret),
+                _ => folded.contains(&secret),
+            };
+            assert!(!found, "{secret} in {line}");
+        }
+    }
+}
+
+/// Ends it, and answers all that it said.
+fn end(service: Service) -> String {
+    service.signal("TERM");
+    let (code, _, said) = service.end();
+    assert_eq!(code, 0, "{said}");
+    said
+}
+
+#[actix_web::test]
+async fn production_writes_one_json_line_a_request() {
+    let folder = Folder::new();
+    let (variables, _provider) = production("info").await;
+    let service = start(&folder, &variables);
+    let requests = [
+        ("GET", "/healthz", "/healthz", 200),
+        ("GET", "/api/users/me/", "/api/users/me", 401),
+        ("GET", "/dev/inbox/", "/dev/inbox", 404),
+        ("GET", "/dev/inbox.json", "/dev/inbox.json", 404),
+        ("DELETE", "/api/users/login/", "/api/users/login", 405),
+        ("GET", "/somebody@example.com", "unmatched", 404),
+    ];
+    for (nth, (method, path, _, status)) in requests.iter().enumerate() {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+        let request = service
+            .client
+            .request(method, format!("{}{path}", service.address));
+        let answer = Answer::of(request.header("x-request-id", format!("log-{nth}"))).await;
+        assert_eq!(answer.status, *status, "{path}: {answer:?}");
+    }
+    let said = end(service);
+    let lines: Vec<Value> = said
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}")))
+        .collect();
+    for (nth, (method, path, route, status)) in requests.iter().enumerate() {
+        let id = format!("log-{nth}");
+        let about: Vec<_> = lines.iter().filter(|line| line["request.id"] == id).collect();
+        assert_eq!(about.len(), 1, "{path}: {said}");
+        let line = about[0];
+        assert_eq!(
+            (&line["http.route"], &line["http.status"]),
+            (&json!(route), &json!(status)),
+            "{line}"
+        );
+        let method = if *method == "DELETE" { "other" } else { method };
+        assert_eq!(
+            (&line["level"], &line["http.method"]),
+            (&json!("INFO"), &json!(method)),
+            "{line}"
+        );
+        assert!(
+            line["duration_us"].as_u64().is_some() && line["timestamp"].is_string(),
+            "{line}"
+        );
+    }
+    assert_eq!(lines.last().unwrap()["message"], "stopped");
+}
+
+#[actix_web::test]
+async fn a_session_in_production_leaves_no_secret_in_the_log() {
+    let folder = Folder::new();
+    let (variables, provider) = production("trace").await;
+    let service = start(&folder, &variables);
+    let secrets = session(&service, Some(&provider)).await;
+    assert_eq!(provider.messages().len(), 1);
+    let said = end(service);
+    assert!(said.lines().count() > 20, "{said}");
+    holds_none(&said, &secrets);
+}
+
+#[actix_web::test]
+async fn a_session_in_development_leaves_no_secret_in_the_log() {
+    let folder = Folder::new();
+    let mut service = Service::start(&folder, &[("RINGBACK__TELEMETRY__LOG", "trace")]);
+    let metrics = service.wait_for("the metrics' address", |said| {
+        let line = said.lines().find(|line| line.contains("Metrics"))?;
+        Some(line.split_whitespace().nth(1)?.to_owned())
+    });
+    let mut secrets = session(&service, None).await;
+    secrets.push(
+        std::fs::read_to_string(folder.path().join("data/secret"))
+            .unwrap()
+            .trim()
+            .to_owned(),
+    );
+    let metrics = reqwest::get(metrics).await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("ringback_http_requests_total"), "{metrics}");
+    holds_none(&metrics, &secrets);
+    let said = end(service);
+    assert!(said.contains("/api/users/verify-phone-otp"), "{said}");
+    assert!(!said.contains('\u{1b}'), "colours are for terminals: {said}");
+    holds_none(&said, &secrets);
+}

@@ -14,18 +14,19 @@
 pub mod cli;
 pub mod startup;
 
-// What the service is for.
-pub mod accounts; // who someone is: sign up, sign in, whose phone is proven
+// What the service is for: who someone is; codes, issued and judged in one step each; getting them to a phone; what a
+// signed-in client shows; how often whom may ask for what.
+pub mod accounts;
 pub mod limits;
-pub mod otp; // one-time codes: issued and judged in one atomic step each
-pub mod sms; // getting a code to a phone: outbox, dispatcher, providers
-pub mod tokens; // what a signed-in client shows // how often whom may ask for what
+pub mod otp;
+pub mod sms;
+pub mod tokens;
 
-// The outside.
-pub mod http; // every route, every answer
-pub mod readiness; // can it do its work
-pub mod settings; // layers of configuration, every fault at once
-pub mod telemetry; // logs and metrics
+// The outside: every route and answer; whether it can do its work; layers of configuration; logs and metrics.
+pub mod http;
+pub mod readiness;
+pub mod settings;
+pub mod telemetry;
 
 // What all rooms stand on.
 pub mod clock;

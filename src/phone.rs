@@ -142,7 +142,11 @@ fn to_e164(text: &str) -> Result<String, PhoneError> {
     let rest = text
         .strip_prefix(['+', '\u{FF0B}'])
         .ok_or(PhoneError::NoCountryCode)?;
-    if rest.contains("(0)") {
+    let folded = rest
+        .chars()
+        .filter(|&sign| matches!(sign, '(' | ')') || !is_separator(sign));
+    let folded: String = folded.map(|sign| digit(sign).unwrap_or(sign)).collect();
+    if folded.contains("(0)") {
         return Err(PhoneError::TrunkPrefix);
     }
     let mut e164 = String::with_capacity(MAX_DIGITS + 1);
@@ -219,6 +223,8 @@ mod tests {
             ("004152000001", PhoneError::NoCountryCode),
             ("+0415200000", PhoneError::NoCountryCode),
             ("+44 (0)20 7946 0958", PhoneError::TrunkPrefix),
+            ("+44 ( 0 ) 20 7946 0958", PhoneError::TrunkPrefix),
+            ("+44 (０)20 7946 0958", PhoneError::TrunkPrefix),
             ("+1415200000x", PhoneError::ForeignCharacter),
             ("+1+4152000001", PhoneError::ForeignCharacter),
             ("+1415२0000\u{0}1", PhoneError::ForeignCharacter),

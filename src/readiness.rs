@@ -9,6 +9,7 @@ use std::{
 };
 
 use serde::Serialize;
+use tokio::{sync::Mutex, time::Instant};
 use utoipa::ToSchema;
 
 use crate::{
@@ -18,6 +19,8 @@ use crate::{
 
 /// How long a part may take to say that it is there.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a report is given again: however often the world asks, the parts are asked a few times a second.
+const FRESH: Duration = Duration::from_millis(250);
 
 /// Asks each part.
 #[derive(Clone)]
@@ -29,10 +32,12 @@ pub struct Readiness {
     pub supervision: Supervision,
     /// Set when the service is ending.
     pub draining: Arc<AtomicBool>,
+    /// The last report and when it was made. Whoever asks meanwhile waits for the one under way.
+    pub last: Arc<Mutex<Option<(Instant, Report)>>>,
 }
 
 /// What was found.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = Readiness)]
 pub struct Report {
     /// `ready`, or `not_ready`.
@@ -45,8 +50,21 @@ pub struct Report {
 }
 
 impl Readiness {
-    /// Looks at everything at once, for a second at most.
+    /// How everything is, as of a quarter of a second ago at most.
     pub async fn report(&self) -> Report {
+        let mut last = self.last.lock().await;
+        match &*last {
+            Some((at, report)) if at.elapsed() < FRESH => report.clone(),
+            _ => {
+                let report = self.look().await;
+                *last = Some((Instant::now(), report.clone()));
+                report
+            }
+        }
+    }
+
+    /// Looks at everything at once, for a second at most.
+    async fn look(&self) -> Report {
         let (database, store) = tokio::join!(answers(self.accounts.ping()), answers(self.challenges.ping()));
         let mut down: Vec<String> = Vec::new();
         for (part, answers) in [("database", database), ("redis", store)] {
@@ -67,14 +85,13 @@ impl Readiness {
         if self.queue.status().misconfigured {
             warnings.push("sms provider: refuses everything until its configuration changes".to_owned());
         }
-        if let Some(watcher) = &self.watcher {
-            warnings.extend(
-                watcher
-                    .status()
-                    .faults
-                    .into_iter()
-                    .map(|fault| format!("limits file: {fault}")),
-            );
+        // What is wrong with it stands in the log: the world need not know.
+        if self
+            .watcher
+            .as_ref()
+            .is_some_and(|watcher| !watcher.status().faults.is_empty())
+        {
+            warnings.push("limits file: faulty, the last good one is in force".to_owned());
         }
         Report::of(down, warnings)
     }

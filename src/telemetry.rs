@@ -1,6 +1,6 @@
 //! Logs and metrics. Neither ever holds a phone number, code, token, password or e-mail address.
 
-use std::{io::IsTerminal, sync::OnceLock};
+use std::{io::IsTerminal, sync::OnceLock, time::Duration};
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
@@ -15,6 +15,9 @@ use crate::{
 const BUCKETS: [f64; 14] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
+
+/// How often histograms are folded.
+const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Starts logging to standard output, for the whole process. A second call does nothing.
 pub fn init_logs(settings: &TelemetrySettings) {
@@ -62,6 +65,16 @@ impl Metrics {
             handle
         });
         Self(handle.clone())
+    }
+
+    /// Folds what histograms have gathered, every few seconds and for ever: it would pile up where nobody asks for
+    /// `/metrics`.
+    pub async fn keep_up(self) {
+        let mut every = tokio::time::interval(UPKEEP);
+        loop {
+            every.tick().await;
+            self.0.run_upkeep();
+        }
     }
 
     /// The text of `/metrics`, with the gauges that are read when they are asked for.

@@ -139,7 +139,7 @@ fn sources(folder: &str, endings: &[&str]) -> Vec<Source> {
     found
 }
 
-fn relative(path: &PathBuf, root: &Path) -> String {
+fn relative(path: &Path, root: &Path) -> String {
     path.strip_prefix(root).unwrap().to_str().unwrap().to_owned()
 }
 

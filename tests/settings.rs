@@ -501,7 +501,7 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ("tokens.cache", "0", &["-1", "10000001"]),
     (
         "sms.brand",
-        "Café Ünïcødé",
+        "Café Übersø",
         &[
             "",
             " ",

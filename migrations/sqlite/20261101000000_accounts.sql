@@ -39,3 +39,6 @@ CREATE TABLE sessions (
 
 -- A user's sessions, and the cascade.
 CREATE INDEX sessions_user ON sessions (user_id);
+
+-- What housekeeping deletes.
+CREATE INDEX sessions_expiry ON sessions (expires_at);

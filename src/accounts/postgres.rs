@@ -184,6 +184,13 @@ impl AccountStore for PostgresAccounts {
         self.execute(sqlx::query(SQL).bind(session_id).bind(now)).await
     }
 
+    async fn purge_sessions(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, Unavailable> {
+        const SQL: &str =
+            "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < $1 LIMIT $2)";
+        self.affect(sqlx::query(SQL).bind(before).bind(i64::from(limit)))
+            .await
+    }
+
     async fn set_password_hash(
         &self,
         user: Uuid,
@@ -216,10 +223,15 @@ type Query = sqlx::query::Query<'static, sqlx::Postgres, sqlx::postgres::PgArgum
 
 impl PostgresAccounts {
     async fn execute(&self, query: Query) -> Result<(), Unavailable> {
-        self.link
-            .bounded(async { query.execute(&mut *self.link.lend().await?).await })
-            .await?;
-        Ok(())
+        self.affect(query).await.map(drop)
+    }
+
+    /// Answers how many rows it touched.
+    async fn affect(&self, query: Query) -> Result<u64, Unavailable> {
+        let done = self
+            .link
+            .bounded(async { query.execute(&mut *self.link.lend().await?).await });
+        Ok(done.await?.rows_affected())
     }
 
     /// The one UPDATE that verifies, and why it missed. `None` if nothing explains that.

@@ -230,6 +230,9 @@ impl Accounts {
         if view.revoked || view.user.id != claims.sub {
             return Err(AccountError::TokenRevoked);
         }
+        if view.expires_at <= now {
+            return Err(AccountError::TokenExpired);
+        }
         Ok(SignedIn {
             user: view.user,
             session: claims.sid,

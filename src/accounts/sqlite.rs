@@ -180,6 +180,13 @@ impl AccountStore for SqliteAccounts {
         self.write(query.bind(now.timestamp_micros())).await
     }
 
+    async fn purge_sessions(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, Unavailable> {
+        const SQL: &str =
+            "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < ?1 LIMIT ?2)";
+        let query = sqlx::query(SQL).bind(before.timestamp_micros());
+        self.affect(query.bind(i64::from(limit))).await
+    }
+
     async fn set_password_hash(
         &self,
         user: Uuid,
@@ -214,10 +221,12 @@ type Query = sqlx::query::Query<'static, sqlx::Sqlite, SqliteArguments>;
 
 impl SqliteAccounts {
     async fn write(&self, query: Query) -> Result<(), Unavailable> {
-        self.link
-            .bounded(query.execute(&self.link.writer))
-            .await
-            .map(drop)
+        self.affect(query).await.map(drop)
+    }
+
+    async fn affect(&self, query: Query) -> Result<u64, Unavailable> {
+        let done = self.link.bounded(query.execute(&self.link.writer));
+        Ok(done.await?.rows_affected())
     }
 
     /// The one UPDATE that verifies. `None` if it missed.

@@ -61,6 +61,9 @@ pub trait AccountStore: Send + Sync {
     /// Ends a session. One that has ended already, or never was, is no error.
     async fn revoke(&self, session_id: Uuid, now: DateTime<Utc>) -> Result<(), Unavailable>;
 
+    /// Deletes sessions that ended before `before`, `limit` of them at most; answers how many.
+    async fn purge_sessions(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, Unavailable>;
+
     /// Replaces a password's hash by one of today's cost; does nothing if it is no longer `old`, since the password was
     /// changed meanwhile then.
     async fn set_password_hash(

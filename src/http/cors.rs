@@ -14,6 +14,9 @@ use actix_web::{
 
 use super::Api;
 
+/// The pattern of preflights: every path has them.
+pub const ANY_PATH: &str = "/{path:.*}";
+
 const METHODS: &str = "GET, POST";
 const REQUEST_HEADERS: &str = "authorization, content-type, x-request-id";
 const ANSWER_HEADERS: HeaderValue =
@@ -62,7 +65,7 @@ pub async fn share(
 
 /// Answers preflights from origins that are allowed; others get the 405 that OPTIONS gets anywhere.
 pub fn preflights() -> Resource {
-    web::resource("/{path:.*}")
+    web::resource(ANY_PATH)
         .guard(guard::Options())
         .guard(guard::fn_guard(is_allowed_preflight))
         .to(async || {

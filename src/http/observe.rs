@@ -12,7 +12,7 @@ use actix_web::{
 };
 use futures_util::FutureExt;
 
-use super::problem::ApiError;
+use super::{cors, problem::ApiError};
 use crate::entropy::{Entropy, SystemEntropy};
 
 const REQUEST_ID: &str = "x-request-id";
@@ -46,6 +46,8 @@ pub async fn observe(
             let route = response
                 .request()
                 .match_pattern()
+                // It fits every path, also one that has no route.
+                .filter(|pattern| pattern != cors::ANY_PATH || response.status().is_success())
                 .unwrap_or_else(|| "unmatched".to_owned());
             record(
                 method.as_str(),

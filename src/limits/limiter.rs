@@ -182,6 +182,17 @@ impl Limiter {
         }
     }
 
+    /// The same for the cluster's rules alone, which count what costs money: the instance's, which shed floods, stay
+    /// spent.
+    pub async fn give_back_cluster(&self, admission: Admission) {
+        let instance = Vec::new();
+        self.give_back(Admission {
+            instance,
+            ..admission
+        })
+        .await;
+    }
+
     fn give_back_instance(&self, spent: &[(usize, Arc<[Ask]>)]) {
         for (shard, asks) in spent.iter().filter(|(_, asks)| !asks.is_empty()) {
             self.0.shards.give_back(*shard, Arc::clone(asks));

@@ -288,27 +288,31 @@ impl Outbox for RedisChallenges {
         self.link.pipeline(&pipeline).await
     }
 
-    /// Looks at every partition once at most, beginning where the last sweep ended, so that none starves.
+    /// Asks all partitions at once for an equal share; or, for less than one entry each, some of them, beginning where
+    /// the last sweep ended. A partition whose server is away is left out: the others' entries are leased by then.
     async fn take_over(&self, limit: usize) -> Result<Vec<OutboxEntry>, Unavailable> {
-        let mut taken = Vec::new();
-        for _ in 0..PARTITIONS {
-            if taken.len() >= limit {
-                break;
-            }
-            let partition = self.next_partition.fetch_add(1, Ordering::Relaxed) % PARTITIONS;
-            let members: Vec<String> = self
-                .link
-                .eval(&TAKE_OVER, |script| {
-                    script
-                        .key(self.outbox_key(partition))
-                        .arg(self.offset())
-                        .arg(millis(self.lease))
-                        .arg(limit - taken.len());
-                })
-                .await?;
-            taken.extend(members.iter().filter_map(|member| parse_member(member)));
-        }
-        Ok(taken)
+        let asked = limit.min(usize::from(PARTITIONS));
+        let Some(share) = limit.checked_div(asked) else {
+            return Ok(Vec::new());
+        };
+        let first = usize::from(self.next_partition.load(Ordering::Relaxed));
+        let partitions = (first..first + asked).map(|number| (number % usize::from(PARTITIONS)) as u8);
+        let arguments = [
+            self.offset(),
+            millis(self.lease),
+            i64::try_from(share).unwrap_or(i64::MAX),
+        ];
+        let calls: Vec<_> = partitions
+            .map(|partition| (self.outbox_key(partition), arguments))
+            .collect();
+        let next = (first + asked) % usize::from(PARTITIONS);
+        self.next_partition.store(next as u8, Ordering::Relaxed);
+        let members: Vec<Vec<String>> = self.link.eval_where_possible(&TAKE_OVER, &calls).await?;
+        Ok(members
+            .iter()
+            .flatten()
+            .filter_map(|member| parse_member(member))
+            .collect())
     }
 }
 

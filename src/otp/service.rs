@@ -92,7 +92,8 @@ impl Otp {
     /// challenge like any other whose code nobody has.
     ///
     /// # Errors
-    /// `Cooldown`, `Limited` or `Unavailable`; nothing was sent then.
+    /// `Cooldown` and `Limited`: nothing is sent. `Unavailable`: nothing is sent, unless Redis did its part and was too
+    /// late to say so.
     pub async fn send(&self, caller: &Caller, phone: &PhoneNumber) -> Result<Sent, OtpError> {
         let place = self.queue.reserve()?;
         let keys = self.keyring.current();
@@ -131,13 +132,22 @@ impl Otp {
             })
             .await?;
         let shadowed = admission.shadowed.and(&riders, &issued.riders);
-        let refusal = self.limiter.settle(admission, &issued.riders).await;
         let entry = match issued.outcome {
             IssueOutcome::Written { entry } => entry,
-            IssueOutcome::Cooldown { wait } => return Err(OtpError::Cooldown(self.cooldown(wait))),
-            IssueOutcome::Locked { wait } => return Err(OtpError::Limited(self.locked(wait))),
-            IssueOutcome::Limited => return Err(refused_by(refusal)),
+            // No SMS: what the other rules had counted for one is given back.
+            IssueOutcome::Cooldown { wait } => {
+                self.limiter.give_back_cluster(admission).await;
+                return Err(OtpError::Cooldown(self.cooldown(wait)));
+            }
+            IssueOutcome::Locked { wait } => {
+                self.limiter.give_back_cluster(admission).await;
+                return Err(OtpError::Limited(self.locked(wait)));
+            }
+            IssueOutcome::Limited => {
+                return Err(refused_by(self.limiter.settle(admission, &issued.riders).await));
+            }
         };
+        self.limiter.settle(admission, &issued.riders).await;
         self.limiter.shadowed_issued(&shadowed);
         metrics::counter!("ringback_otp_issued_total", "kind" => if entry.is_some() { "sms" } else { "decoy" })
             .increment(1);
@@ -170,7 +180,14 @@ impl Otp {
         if self.rules.require_challenge_id && caller.user.is_none() && challenge_id.is_none() {
             return Err(OtpError::ChallengeIdRequired);
         }
-        let outcome = self.judge_and_mark(caller, phone, code, challenge_id).await;
+        let (this, caller, phone, code) = (self.clone(), caller.clone(), phone.clone(), code.clone());
+        // On a task of its own: a client that hangs up must not leave a used code without its effect.
+        let judged =
+            tokio::spawn(async move { this.judge_and_mark(&caller, &phone, &code, challenge_id).await });
+        let outcome = match judged.await {
+            Ok(outcome) => outcome,
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        };
         metrics::counter!("ringback_otp_verdicts_total", "verdict" => verdict_label(&outcome)).increment(1);
         outcome
     }
@@ -196,19 +213,9 @@ impl Otp {
             .user
             .as_ref()
             .map_or(Claimant::Anyone, |user| Claimant::User(user.id));
-        let (this, phone) = (self.clone(), phone.clone());
-        // On a task of its own: a client that hangs up must not leave a used code without its effect.
-        let marked = tokio::spawn(async move {
-            let outcome = this.mark(&phone, &claimant, &proof).await;
-            if outcome.is_ok() {
-                this.limiter.shadowed_verified(&proof.shadowed);
-            }
-            outcome
-        });
-        match marked.await {
-            Ok(outcome) => outcome,
-            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-        }
+        self.mark(phone, &claimant, &proof).await?;
+        self.limiter.shadowed_verified(&proof.shadowed);
+        Ok(())
     }
 
     /// Asks the store for its verdict, under each secret in force: a code issued before a rotation is still good.
@@ -314,7 +321,11 @@ pub struct Recipients {
 impl CodeBook for Recipients {
     async fn recipient(&self, entry: &OutboxEntry) -> Result<Option<Recipient>, Unavailable> {
         let Some(keys) = self.keyring.find(&entry.key_id) else {
-            return Ok(None);
+            // In a rotation, an instance that knows the secret takes it over.
+            return Err(Unavailable::new(
+                Part::SmsQueue,
+                "the code's secret is not known here",
+            ));
         };
         let Some(phone) = self.accounts.phone_of(entry.user_id).await? else {
             return Ok(None);

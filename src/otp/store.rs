@@ -187,7 +187,7 @@ pub trait ChallengeStore: Send + Sync {
     /// delivery, put a leased entry into the outbox.
     ///
     /// # Errors
-    /// [`Unavailable`] when the store is away or full; whether it was written is unknown then, but nothing was sent.
+    /// [`Unavailable`] when the store is away or full; whether it was written is unknown then.
     async fn issue(&self, issue: &Issue<'_>) -> Result<Issued, Unavailable>;
 
     /// MUST, in one step: answer `Limited` if an enforced rider refuses (spending nothing); else have the code judged

@@ -118,15 +118,21 @@ impl RedisLink {
         script: &Script,
         calls: &[(String, [i64; N])],
     ) -> Result<Vec<T>, Unavailable> {
-        let commands: Vec<Cmd> = calls
-            .iter()
-            .map(|(key, arguments)| {
-                let mut command = ::redis::cmd("EVALSHA");
-                command.arg(script.get_hash()).arg(1).arg(key).arg(arguments);
-                command
-            })
-            .collect();
+        let commands = evalsha(script, calls);
         self.request(Request::Each(script, &commands)).await
+    }
+
+    /// The same where one server's being away must not hide the others' answers: calls that failed are left out.
+    ///
+    /// # Errors
+    /// As for [`RedisLink::eval`], when no server could be asked.
+    pub async fn eval_where_possible<T: FromRedisValue, const N: usize>(
+        &self,
+        script: &Script,
+        calls: &[(String, [i64; N])],
+    ) -> Result<Vec<T>, Unavailable> {
+        let commands = evalsha(script, calls);
+        self.request(Request::Possible(script, &commands)).await
     }
 
     /// Whether it answers.
@@ -153,6 +159,14 @@ impl RedisLink {
                     .each(script, commands)
                     .await
                     .and_then(|answers| Ok(::redis::from_redis_value(Value::Array(answers))?))
+                    .map_err(Failure::Redis),
+                Request::Possible(script, commands) => connection
+                    .each_for_itself(script, commands)
+                    .await
+                    .and_then(|answers| {
+                        let possible = answers.into_iter().flatten().collect();
+                        Ok(::redis::from_redis_value(Value::Array(possible))?)
+                    })
                     .map_err(Failure::Redis),
                 Request::Command(command) => {
                     command.query_async(&mut connection).await.map_err(Failure::Redis)
@@ -194,6 +208,7 @@ enum Request<'a> {
     Pipeline(&'a Pipeline),
     /// The script is loaded where a server doesn't know it.
     Each(&'a Script, &'a [Cmd]),
+    Possible(&'a Script, &'a [Cmd]),
     Command(&'a Cmd),
 }
 
@@ -231,6 +246,15 @@ impl From<PoolError> for Failure {
             other => Self::Pool(other.to_string()),
         }
     }
+}
+
+fn evalsha<const N: usize>(script: &Script, calls: &[(String, [i64; N])]) -> Vec<Cmd> {
+    let command = |(key, arguments): &(String, [i64; N])| {
+        let mut command = ::redis::cmd("EVALSHA");
+        command.arg(script.get_hash()).arg(1).arg(key).arg(arguments);
+        command
+    };
+    calls.iter().map(command).collect()
 }
 
 /// The lane that belongs to the thread that asks.

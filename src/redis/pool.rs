@@ -106,6 +106,15 @@ pub(super) enum Connection {
 impl Connection {
     /// Runs calls of one script; those that met a server without it are repeated after it is loaded, and only those.
     pub(super) async fn each(&mut self, script: &Script, calls: &[Cmd]) -> Result<Vec<Value>, RedisError> {
+        self.each_for_itself(script, calls).await?.into_iter().collect()
+    }
+
+    /// The same, with an answer or an error for each.
+    pub(super) async fn each_for_itself(
+        &mut self,
+        script: &Script,
+        calls: &[Cmd],
+    ) -> Result<Vec<Result<Value, RedisError>>, RedisError> {
         let mut answers = self.together(calls.iter()).await?;
         let unknown: Vec<usize> = (0..answers.len())
             .filter(|&at| matches!(&answers[at], Err(error) if error.code() == Some("NOSCRIPT")))
@@ -117,7 +126,7 @@ impl Connection {
                 answers[at] = answer;
             }
         }
-        answers.into_iter().collect()
+        Ok(answers)
     }
 
     /// Sends commands at once. A pipeline to one server is one message to its driver; a Cluster's connection refuses

@@ -10,7 +10,10 @@ use super::{
     reader::{Reader, Refused},
     server::is_http,
 };
-use crate::phone::{PhoneCheck, PhoneNumber};
+use crate::{
+    phone::{PhoneCheck, PhoneNumber},
+    sms::Brand,
+};
 
 /// What an SMS says, and how hard it is tried.
 #[derive(Debug, Clone)]
@@ -35,7 +38,7 @@ impl SmsSettings {
         let settings = Self {
             brand: reader.text(
                 "sms.brand",
-                "1 to 30 printable characters, without a space at either end",
+                "1 to 30 characters of the GSM 7-bit alphabet, without a space at either end",
                 brand,
             ),
             queue: reader.integer("sms.queue", 1..=1_000_000),
@@ -52,15 +55,9 @@ impl SmsSettings {
 }
 
 fn brand(text: &str) -> Result<String, Refused> {
-    let hidden = |sign: char| {
-        sign.is_control()
-            || matches!(sign, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}')
-    };
-    let fits = (1..=30).contains(&text.chars().count());
-    if fits && text.trim() == text && !text.contains(hidden) {
-        Ok(text.to_owned())
-    } else {
-        Err(Refused::default())
+    match Brand::parse(text) {
+        Ok(_) if text.trim() == text => Ok(text.to_owned()),
+        _ => Err(Refused::default()),
     }
 }
 

@@ -160,9 +160,8 @@ impl SmsDispatcher {
                 tokio::spawn(async move { report.send(attempted(courier.attempt(&errand, renew).await)) });
             }
             Effect::Settle { errand, fate } => {
-                if matches!(fate, Fate::Accepted | Fate::Misconfigured) {
-                    let misconfigured = fate == Fate::Misconfigured;
-                    self.signs.misconfigured.store(misconfigured, Ordering::Relaxed);
+                if fate == Fate::Accepted {
+                    self.signs.misconfigured.store(false, Ordering::Relaxed);
                 }
                 let report = report(Event::Settled { id: errand.id() });
                 tokio::spawn(async move {
@@ -216,7 +215,13 @@ impl SmsDispatcher {
                 counter!("ringback_sms_total", "provider" => provider, "outcome" => outcome)
                     .increment(count as u64);
             }
-            Effect::LeftToLease => tracing::warn!("an SMS is left to the outbox until its lease runs out"),
+            Effect::LeftToLease(fate) => {
+                if fate == Fate::Misconfigured {
+                    self.signs.misconfigured.store(true, Ordering::Relaxed);
+                }
+                counter!("ringback_sms_total", "provider" => provider, "outcome" => fate.name()).increment(1);
+                tracing::warn!("an SMS is left to the outbox until its lease runs out");
+            }
             Effect::Drained { handed_back } => {
                 for drained in self.drained.drain(..) {
                     // Whoever asked may have gone.

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
 use super::{
-    Brand, CodeBook, Lease, Outbox, OutboxEntry, Outcome, Recipient, SmsMessage, SmsProvider,
+    Brand, CodeBook, FailureKind, Lease, Outbox, OutboxEntry, Outcome, Recipient, SmsMessage, SmsProvider,
     job::{Errand, Fate, Verdict},
     text,
 };
@@ -22,7 +22,7 @@ use crate::{
     unavailable::{Part, Unavailable},
 };
 
-/// How long the outbox and the code book may take for an answer: longer than their own bounds.
+/// How long the outbox and the code book may take for an answer.
 const STORE_LIMIT: Duration = Duration::from_secs(2);
 /// How often an acknowledgement is tried, and the bound of the pause after the first failure, doubled each time.
 const ACKNOWLEDGE_TRIES: u32 = 4;
@@ -101,7 +101,10 @@ impl Courier {
             }
             Ok(Outcome::Retryable { after, reason }) => {
                 tracing::warn!(sms.provider = provider, user.id = %user, %reason, "an SMS was not taken, may be later");
-                Verdict::Retry(after)
+                match reason.kind {
+                    FailureKind::Timeout => Verdict::Unanswered,
+                    _ => Verdict::Retry(after),
+                }
             }
             Ok(Outcome::Permanent { reason }) => {
                 tracing::warn!(sms.provider = provider, user.id = %user, %reason, "an SMS was refused for good");
@@ -112,11 +115,11 @@ impl Courier {
                     sms.provider = provider, user.id = %user, %reason,
                     "NO SMS GOES OUT: the provider refuses this account, its sender or its credentials"
                 );
-                Verdict::Done(Fate::Misconfigured)
+                Verdict::Misconfigured
             }
             Err(_) => {
                 tracing::warn!(sms.provider = provider, user.id = %user, "the provider gave no answer in time");
-                Verdict::Retry(None)
+                Verdict::Unanswered
             }
         }
     }

@@ -28,6 +28,8 @@ use crate::entropy::Entropy;
 const RETRY_BASE: Duration = Duration::from_millis(500);
 /// No retry waits longer, unless the provider asks for it.
 const RETRY_CAP: Duration = Duration::from_secs(15);
+/// Calls without an answer, after which a job rests for a lease: each may have been an SMS.
+const MAX_UNANSWERED: u32 = 2;
 /// Entries that one sweep takes over at most, and jobs whose leases one round renews.
 const SWEEP: usize = 256;
 const RENEWALS: usize = 1024;
@@ -88,8 +90,9 @@ pub(super) enum Effect {
     WakeAt(Instant),
     /// The outbox dropped this many superseded entries by itself.
     Superseded(usize),
-    /// The outbox stayed away for too long: the job is forgotten here, and comes back when its lease runs out.
-    LeftToLease,
+    /// It could not be sent, or nobody could be asked about it: the job is forgotten here, and comes back when its
+    /// lease runs out, here or at another instance.
+    LeftToLease(Fate),
     /// Nothing is under way any more.
     Drained { handed_back: usize },
 }
@@ -235,8 +238,13 @@ impl Dispatcher {
     fn judge(&mut self, mut job: Job, verdict: Verdict, now: Moment, effects: &mut Vec<Effect>) {
         let (strikes, asked) = match verdict {
             Verdict::Done(fate) => return self.settle(job, fate, now, effects),
+            Verdict::Misconfigured => return effects.push(Effect::LeftToLease(Fate::Misconfigured)),
             Verdict::Retry(asked) => (&mut job.tries, asked),
             Verdict::Lost => (&mut job.tries, None),
+            Verdict::Unanswered => {
+                job.unanswered += 1;
+                (&mut job.tries, None)
+            }
             Verdict::Postponed => (&mut job.setbacks, None),
         };
         *strikes += 1;
@@ -245,16 +253,17 @@ impl Dispatcher {
         let spent = job.began.map_or(Duration::ZERO, |began| now.at - began);
         let life = job.ticket.errand.entry.expires_at_ms.saturating_sub(now.wall_ms);
         let life = Duration::from_millis(u64::try_from(life).unwrap_or_default());
-        let worth_it = strikes < self.rules.max_tries && spent + pause < self.rules.retry_for && pause < life;
-        match verdict {
-            _ if worth_it => {
-                let until = now.at + pause;
-                effects.push(Effect::WakeAt(until));
-                self.paused.push((until, job));
-            }
-            // Not acknowledged: nobody could be asked, so the entry stays owed.
-            Verdict::Postponed => effects.push(Effect::LeftToLease),
-            _ => self.settle(job, Fate::Failed, now, effects),
+        let worth_it = strikes < self.rules.max_tries
+            && job.unanswered < MAX_UNANSWERED
+            && spent + pause < self.rules.retry_for
+            && pause < life;
+        if worth_it {
+            let until = now.at + pause;
+            effects.push(Effect::WakeAt(until));
+            self.paused.push((until, job));
+        } else {
+            // Not acknowledged: nobody took it, so it stays owed, and comes back for as long as its code lives.
+            effects.push(Effect::LeftToLease(Fate::Left));
         }
     }
 

@@ -17,6 +17,8 @@ pub(super) enum Fate {
     Superseded,
     Expired,
     HandedBack,
+    /// Owed still: it comes back when its lease runs out.
+    Left,
 }
 
 impl Fate {
@@ -28,6 +30,7 @@ impl Fate {
             Self::Superseded => "superseded",
             Self::Expired => "expired",
             Self::HandedBack => "handed_back",
+            Self::Left => "left",
         }
     }
 }
@@ -59,8 +62,12 @@ pub(super) struct Ticket {
 pub(super) enum Verdict {
     /// There is nothing more to do but to tell the outbox.
     Done(Fate),
-    /// The provider may take it later, and not before the given pause.
+    /// The provider did not take it, but may later, and not before the given pause.
     Retry(Option<Duration>),
+    /// The provider gave no answer: it may have taken it.
+    Unanswered,
+    /// The provider takes nothing until an operator acts.
+    Misconfigured,
     /// The outbox or the code book is away, so that nobody knows whether it is still to be sent.
     Postponed,
     /// The attempt panicked: it counts as a try.
@@ -74,6 +81,8 @@ pub(super) struct Job {
     /// When its first attempt began.
     pub began: Option<Instant>,
     pub tries: u32,
+    /// Of these, the calls that got no answer: each may have been an SMS.
+    pub unanswered: u32,
     /// Times that the outbox or the code book was away.
     pub setbacks: u32,
 }
@@ -85,6 +94,7 @@ impl Job {
             leased_at,
             began: None,
             tries: 0,
+            unanswered: 0,
             setbacks: 0,
         }
     }

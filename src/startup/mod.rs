@@ -26,7 +26,7 @@ use thiserror::Error;
 use crate::{
     accounts::{
         AccountStore, Accounts, Argon2Cost, Argon2Pool, CostError, DatabaseUrlError, MigrateError,
-        PasswordHasher,
+        PasswordHasher, purge_sessions,
     },
     clock::{Clock, SystemClock},
     entropy::{Entropy, SystemEntropy},
@@ -274,6 +274,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
             watcher: watch.clone(),
             supervision,
             draining: Arc::clone(&draining),
+            last: Arc::default(),
         },
         inbox,
         metrics,
@@ -283,6 +284,8 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
         body_timeout: settings.server.request_timeout,
     });
 
+    actix::spawn(api.metrics.clone().keep_up());
+    actix::spawn(purge_sessions(Arc::clone(&accounts), Arc::clone(clock)));
     let mut servers = vec![serve_api(settings, listener, api.clone())?];
     if let Some(listener) = ops_listener {
         servers.push(serve_ops(listener, api)?);

@@ -49,7 +49,8 @@ on_both_databases! {
         reuse_of_an_old_token_revokes_the_session
         a_forged_token_revokes_nothing
         what_is_over_does_not_rotate
-        a_lock_ends_open_sessions;
+        a_lock_ends_open_sessions
+        what_has_ended_is_purged_so_many_at_a_time;
     races:
         two_accounts_race_for_one_phone
         a_sole_claim_is_verified_once

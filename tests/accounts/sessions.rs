@@ -170,3 +170,16 @@ pub async fn a_lock_ends_open_sessions(stores: Stores) {
     let rotated = stores.two.rotate(rotation(session, 0, 100)).await.unwrap();
     assert!(matches!(rotated, Rotated::Rotated { .. }));
 }
+
+pub async fn what_has_ended_is_purged_so_many_at_a_time(stores: Stores) {
+    let (jane, first) = register(&*stores.one, "jane@example.com", PHONE).await;
+    for _ in 0..4 {
+        stores.one.open_session(new_session(jane.id)).await.unwrap();
+    }
+    // Each ends at second 1000.
+    assert_eq!(stores.one.purge_sessions(at(1_000), 10).await.unwrap(), 0);
+    assert!(stores.one.session(first).await.unwrap().is_some());
+    assert_eq!(stores.one.purge_sessions(at(1_001), 3).await.unwrap(), 3);
+    assert_eq!(stores.one.purge_sessions(at(1_001), 3).await.unwrap(), 2);
+    assert!(stores.two.session(first).await.unwrap().is_none());
+}

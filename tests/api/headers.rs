@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::support::{Account, Answer, Backends, TestApp, exchange, on_both, registration};
 
 /// Every route: method, path without its slash, status when it is asked as `ask` asks.
-const ROUTES: [(&str, &str, u16); 13] = [
+const ROUTES: [(&str, &str, u16); 15] = [
     ("POST", "/api/users/register", 201),
     ("POST", "/api/users/login", 200),
     ("POST", "/api/users/send-phone-otp", 200),
@@ -17,6 +17,8 @@ const ROUTES: [(&str, &str, u16); 13] = [
     ("GET", "/.well-known/jwks.json", 200),
     ("GET", "/healthz", 200),
     ("GET", "/readyz", 200),
+    ("GET", "/openapi.json", 200),
+    ("GET", "/docs", 200),
     ("GET", "/dev/inbox", 200),
     ("GET", "/dev/inbox.json", 200),
     ("GET", "/nowhere", 404),
@@ -66,12 +68,12 @@ on_both! {
             let kind = answer.headers.get("content-type").map(|kind| kind.to_str().unwrap());
             match answer.status {
                 204 => assert!(kind.is_none() && answer.raw.is_empty(), "{path}: {answer:?}"),
-                200 | 201 if path == "/dev/inbox" => assert_eq!(kind, Some("text/html; charset=utf-8")),
+                200 if ["/dev/inbox", "/docs"].contains(&path) => assert_eq!(kind, Some("text/html; charset=utf-8")),
                 200 | 201 => assert_eq!(kind, Some("application/json"), "{path}"),
                 _ => drop(answer.code()),
             }
             // Keys and pages may be kept; whatever speaks of a person may not.
-            if !["/.well-known/jwks.json", "/dev/inbox"].contains(&path) {
+            if !["/.well-known/jwks.json", "/openapi.json", "/docs", "/dev/inbox"].contains(&path) {
                 assert_eq!(answer.header("cache-control"), "no-store", "{path}");
             }
         }
@@ -224,6 +226,19 @@ async fn a_trusted_proxy_is_believed_as_far_as_it_saw() {
     assert!(!passes(&app, &forwarded("2001:db8:1:2:ffff:ffff:ffff:ffff")).await);
     assert!(!passes(&app, &forwarded("[2001:db8:1:2::9]:443")).await);
     assert!(passes(&app, &forwarded("2001:db8:1:3::1")).await);
+    // `Forwarded` (RFC 7239) where the proxy writes that one.
+    assert!(
+        passes(
+            &app,
+            &[("forwarded", "for=203.0.113.5, for=203.0.113.6;proto=https")]
+        )
+        .await
+    );
+    assert!(!passes(&app, &forwarded("203.0.113.6")).await, "the same client");
+    assert!(
+        passes(&app, &forwarded("203.0.113.5")).await,
+        "what stood left of it was his own claim"
+    );
     // A proxy that says nothing, or nothing that is an address, is the client itself.
     assert!(passes(&app, &[]).await);
     assert!(!passes(&app, &forwarded("unknown")).await);

@@ -52,7 +52,8 @@ fn admitted(operation: &str) -> u16 {
 
 fn rule(id: &str, on: &str, by: &str, quota: u32, scope: &str, mode: &str) -> String {
     format!(
-        "[[rule]]\nid = '{id}'\non = '{on}'\nby = '{by}'\nquota = {quota}\nper = '1d'\nscope = '{scope}'\nmode = '{mode}'\n"
+        "[[rule]]\nid = '{id}'\non = '{on}'\nby = '{by}'\nquota = {quota}\nper = '1d'\n\
+         scope = '{scope}'\nmode = '{mode}'\n"
     )
 }
 
@@ -197,7 +198,8 @@ on_both! {
         eventually("the wider rule", async || (status().await == 401).then_some(())).await;
         assert_eq!(status().await, 429);
         // A faulty file is refused whole, and said so.
-        app.write_limits(&format!("{}[[rule]]\nid = 'bad'\non = 'nothing'\n", rule("new", "login", "ip", 1000, "instance", "enforce")));
+        let good = rule("new", "login", "ip", 1000, "instance", "enforce");
+        app.write_limits(&format!("{good}[[rule]]\nid = 'bad'\non = 'nothing'\n"));
         let ready = eventually("a warning", async || {
             let ready = app.get("/readyz").await;
             (ready.body["warnings"] != json!([])).then_some(ready)

@@ -159,7 +159,7 @@ impl Session {
         let wrong = format!("70000{number:05}");
         self.secrets.add_code(&wrong);
         // The even ones prove their phone without a token, the odd ones ask again with one.
-        let asks = if number % 2 == 0 {
+        let asks = if number.is_multiple_of(2) {
             vec![None]
         } else {
             vec![None, token]

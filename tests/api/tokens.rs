@@ -211,7 +211,7 @@ on_both! {
         let account = app.register("+14152000001").await;
         app.get("/api/users/me/").await.is(401, "not_authenticated");
         app.post("/api/users/logout/", json!({})).await.is(401, "not_authenticated");
-        for header in ["Bearer", "Basic dXNlcjpwYXNz", &account.access, "Token x", "Bearer:x", "Digest username=\"x\"", ""] {
+        for header in ["Bearer", "Basic dXNlcjpwYXNz", &account.access, "Token x", "Bearer:x", "Digest a=\"x\"", ""] {
             for (method, path) in [("GET", "/api/users/me/"), ("POST", "/api/users/send-phone-otp/")] {
                 let request = app.request(method, path).header("authorization", header);
                 let answer = Answer::of(request.json(&json!({ "phone": account.phone }))).await;
@@ -260,7 +260,7 @@ on_both! {
         let fresh = tokens["access"].as_str().unwrap();
         assert_eq!(part(fresh, 0)["kid"], keys.body["keys"][0]["kid"], "what is new is signed by the new one");
         assert_eq!(rotated.get_as("/api/users/me/", fresh).await.status, 200);
-        // The lost answer is given again, and once the old secret is dropped, its tokens are gone and the new ones good.
+        // A lost answer is given again. Once the old secret is dropped, its tokens are gone and the new ones good.
         let again = rotated.post("/api/users/token/refresh/", json!({ "refresh": account.refresh })).await;
         assert_eq!(again.body["tokens"]["refresh"], tokens["refresh"]);
         let dropped = app.sibling_with(&[("RINGBACK_SECRET", both.split(',').next().unwrap())]).await;

@@ -6,11 +6,14 @@ mod serve;
 mod service;
 mod stop;
 
+// Of these the tests of the API use all, the ones here a part.
+#[allow(dead_code)]
 #[path = "../api/support/answer.rs"]
 mod answer;
-#[allow(dead_code, reason = "the tests of the API use all of it")]
+#[allow(dead_code)]
 #[path = "../api/support/provider.rs"]
 mod provider;
+#[allow(dead_code)]
 #[path = "../api/support/wire.rs"]
 mod wire;
 

@@ -2,3 +2,4 @@
 
 mod challenges;
 mod support;
+mod world;

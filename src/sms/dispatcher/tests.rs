@@ -112,7 +112,7 @@ fn words(effects: &[Effect]) -> Vec<String> {
             Effect::HandBack(errands) => format!("hand back {}", numbers(errands)),
             Effect::WakeAt(_) => "wake".to_owned(),
             Effect::Superseded(count) => format!("superseded {count}"),
-            Effect::LeftToLease => "left".to_owned(),
+            Effect::LeftToLease(_) => "left".to_owned(),
             Effect::Drained { handed_back } => format!("drained {handed_back}"),
         })
         .collect()
@@ -132,7 +132,7 @@ fn calls_in_flight_are_bounded_and_the_rest_wait_in_order() {
 }
 
 #[test]
-fn a_retry_renews_first_and_there_are_five_tries_at_most() {
+fn a_retry_renews_first_and_after_five_tries_the_sms_rests_unacknowledged() {
     let mut bench = Bench::new(1);
     bench.submit(1);
     for _ in 1..5 {
@@ -140,7 +140,23 @@ fn a_retry_renews_first_and_there_are_five_tries_at_most() {
         assert_eq!(words(&effects), ["wake", "attempt 1 renewed again"]);
     }
     let effects = bench.attempted(1, Verdict::Retry(None));
-    assert_eq!(words(&effects), ["settle 1 failed"]);
+    assert_eq!(words(&effects), ["left"]);
+}
+
+#[test]
+fn what_may_have_been_taken_is_tried_once_more_and_then_rests() {
+    let mut bench = Bench::new(1);
+    bench.submit(1);
+    let effects = bench.attempted(1, Verdict::Unanswered);
+    assert_eq!(words(&effects), ["wake", "attempt 1 renewed again"]);
+    assert_eq!(words(&bench.attempted(1, Verdict::Unanswered)), ["left"]);
+}
+
+#[test]
+fn what_no_provider_takes_until_somebody_acts_stays_owed() {
+    let mut bench = Bench::new(1);
+    bench.submit(1);
+    assert_eq!(words(&bench.attempted(1, Verdict::Misconfigured)), ["left"]);
 }
 
 #[test]
@@ -175,18 +191,14 @@ fn no_retry_comes_after_the_time_for_retries_or_the_codes_life() {
     let mut bench = Bench::new(1);
     bench.submit(1);
     let effects = bench.attempted(1, Verdict::Retry(Some(60 * SECOND)));
-    assert_eq!(words(&effects), ["settle 1 failed"], "60 s in all");
+    assert_eq!(words(&effects), ["left"], "60 s in all");
 
     let mut bench = Bench::new(1);
     bench.submit(1);
     bench.pass(595 * SECOND);
     bench.machine.rules.retry_for = 3600 * SECOND;
     let effects = bench.attempted(1, Verdict::Retry(Some(5 * SECOND)));
-    assert_eq!(
-        words(&effects),
-        ["settle 1 failed"],
-        "the code has expired by then"
-    );
+    assert_eq!(words(&effects), ["left"], "the code has expired by then");
 }
 
 #[test]

@@ -1,0 +1,180 @@
+//! A store of challenges, whichever it is, and a way to let its time pass.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use chrono::TimeDelta;
+use ringback::{
+    clock::{ShiftedClock, SystemClock},
+    entropy::{Entropy, SystemEntropy},
+    limits::{Counter, MemoryCounters, Shadowed},
+    otp::{
+        Attempt, ChallengeStore, CodeDigest, Delivery, Issue, IssueOutcome, MemoryChallenges, OtpRules,
+        RedisChallenges, Slot, Verdict,
+    },
+    phone::PhoneDigest,
+    redis::{RedisLink, RedisOptions},
+    sms::{Outbox, OutboxEntry},
+};
+use uuid::Uuid;
+
+use crate::support::variable;
+
+pub const LEASE: Duration = Duration::from_secs(30);
+pub const RIGHT: [u8; 16] = [1; 16];
+pub const WRONG: [u8; 16] = [2; 16];
+/// The right code of another challenge.
+pub const OTHER: [u8; 16] = [3; 16];
+
+/// A store, and a way to let its time pass.
+#[derive(Clone)]
+pub struct World {
+    pub store: Arc<dyn Store>,
+    advance: Arc<dyn Fn(Duration) + Send + Sync>,
+    pub phone: PhoneDigest,
+}
+
+pub trait Store: ChallengeStore + Outbox {}
+impl<T: ChallengeStore + Outbox> Store for T {}
+
+pub fn entropy() -> &'static dyn Entropy {
+    &SystemEntropy
+}
+
+pub fn rules() -> OtpRules {
+    OtpRules {
+        ttl: Duration::from_secs(600),
+        max_attempts: 3,
+        length: 6,
+        resend_cooldown: Duration::from_secs(60),
+        max_failures: 10,
+        failure_window: Duration::from_secs(3600),
+        require_challenge_id: false,
+    }
+}
+
+fn random_phone() -> PhoneDigest {
+    PhoneDigest::decode(&BASE64_URL_SAFE_NO_PAD.encode(entropy().bytes::<16>())).unwrap()
+}
+
+pub async fn memory() -> World {
+    let clock = ShiftedClock::new(Arc::new(SystemClock));
+    let counters = Arc::new(MemoryCounters::new(Arc::new(clock.clone()), 1000));
+    let store = Arc::new(MemoryChallenges::new(
+        counters,
+        rules(),
+        LEASE,
+        Arc::new(clock.clone()),
+    ));
+    let advance = move |by: Duration| clock.advance(TimeDelta::from_std(by).unwrap());
+    World {
+        store,
+        advance: Arc::new(advance),
+        phone: random_phone(),
+    }
+}
+
+pub async fn redis() -> World {
+    on_redis(&variable("RINGBACK_TEST_REDIS_URL"))
+}
+
+pub async fn cluster() -> World {
+    on_redis(&variable("RINGBACK_TEST_REDIS_CLUSTER_URL"))
+}
+
+pub async fn sentinel() -> World {
+    on_redis(&variable("RINGBACK_TEST_REDIS_SENTINEL_URL"))
+}
+
+fn on_redis(url: &str) -> World {
+    let options = RedisOptions {
+        url: url.to_owned(),
+        prefix: format!("test-{}", entropy().uuid().simple()),
+        lanes: 2,
+        timeout: Duration::from_secs(5),
+    };
+    let offset = Arc::new(AtomicI64::new(0));
+    let link = Arc::new(RedisLink::open(&options).unwrap());
+    let store = Arc::new(RedisChallenges::new(link, rules(), LEASE, Arc::clone(&offset)));
+    let advance = move |by: Duration| {
+        offset.fetch_add(by.as_millis() as i64, Ordering::SeqCst);
+    };
+    World {
+        store,
+        advance: Arc::new(advance),
+        phone: random_phone(),
+    }
+}
+
+impl World {
+    pub fn pass(&self, seconds: u64) {
+        (self.advance)(Duration::from_secs(seconds));
+    }
+
+    pub async fn issue_to(&self, slot: Slot, riders: &[Counter]) -> (Uuid, IssueOutcome) {
+        self.issue_all(slot, riders, RIGHT).await
+    }
+
+    pub async fn issue_with(&self, slot: Slot, code: [u8; 16]) {
+        let (_, outcome) = self.issue_all(slot, &[], code).await;
+        assert!(matches!(outcome, IssueOutcome::Written { .. }), "{outcome:?}");
+    }
+
+    pub async fn issue_all(&self, slot: Slot, riders: &[Counter], code: [u8; 16]) -> (Uuid, IssueOutcome) {
+        let challenge_id = entropy().uuid();
+        let user_id = Uuid::from_u128(7);
+        let issue = Issue {
+            phone: self.phone,
+            slot,
+            challenge_id,
+            digest: CodeDigest::unmatchable(code),
+            subject: Some(user_id),
+            deliver: Some(Delivery {
+                user_id,
+                key_id: "key",
+                lease: LEASE,
+            }),
+            riders,
+            shadowed: &Shadowed::default(),
+        };
+        (challenge_id, self.store.issue(&issue).await.unwrap().outcome)
+    }
+
+    pub async fn issue(&self, slot: Slot) -> (Uuid, OutboxEntry) {
+        match self.issue_to(slot, &[]).await {
+            (id, IssueOutcome::Written { entry: Some(entry) }) => (id, entry),
+            (_, outcome) => panic!("{outcome:?}"),
+        }
+    }
+
+    pub async fn judge_in(&self, slots: &[Slot], id: Option<Uuid>, digest: [u8; 16]) -> Verdict {
+        let digest = CodeDigest::unmatchable(digest);
+        let attempt = Attempt {
+            phone: self.phone,
+            slots,
+            challenge_id: id,
+            digest,
+            riders: &[],
+        };
+        self.store.judge(&attempt).await.unwrap().verdict
+    }
+
+    pub async fn judge(&self, digest: [u8; 16]) -> Verdict {
+        self.judge_in(&[Slot::Public], None, digest).await
+    }
+
+    /// Many attempts at once, on threads of their own.
+    pub async fn judge_in_parallel(&self, times: usize, digest: [u8; 16]) -> Vec<Verdict> {
+        let attempts = (0..times).map(|_| {
+            let world = self.clone();
+            tokio::spawn(async move { world.judge(digest).await })
+        });
+        futures_util::future::try_join_all(attempts).await.unwrap()
+    }
+}

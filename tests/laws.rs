@@ -1,9 +1,6 @@
 //! The laws of the house (`docs/architecture.md`), as far as a look at the source can hold them.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
 /// Longer files are two files.
 const MAX_LINES: usize = 400;

@@ -6,10 +6,8 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
-use sqlx::{
-    Row,
-    sqlite::{SqliteArguments, SqliteRow},
-};
+use sqlx::Row;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use uuid::{Uuid, fmt::Hyphenated};
 
 use super::{
@@ -181,10 +179,9 @@ impl AccountStore for SqliteAccounts {
     }
 
     async fn purge_sessions(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, Unavailable> {
-        const SQL: &str =
-            "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < ?1 LIMIT ?2)";
-        let query = sqlx::query(SQL).bind(before.timestamp_micros());
-        self.affect(query.bind(i64::from(limit))).await
+        let sql = "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < ?1 LIMIT ?2)";
+        self.affect(sqlx::query(sql).bind(before.timestamp_micros()).bind(limit))
+            .await
     }
 
     async fn set_password_hash(
@@ -225,8 +222,8 @@ impl SqliteAccounts {
     }
 
     async fn affect(&self, query: Query) -> Result<u64, Unavailable> {
-        let done = self.link.bounded(query.execute(&self.link.writer));
-        Ok(done.await?.rows_affected())
+        let done = query.execute(&self.link.writer);
+        self.link.bounded(done).await.map(|done| done.rows_affected())
     }
 
     /// The one UPDATE that verifies. `None` if it missed.

@@ -288,31 +288,28 @@ impl Outbox for RedisChallenges {
         self.link.pipeline(&pipeline).await
     }
 
-    /// Asks all partitions at once for an equal share; or, for less than one entry each, some of them, beginning where
-    /// the last sweep ended. A partition whose server is away is left out: the others' entries are leased by then.
+    /// Asks each partition once, as many at a time as entries are wanted, beginning where the last sweep ended so that
+    /// none starves. A partition whose server is away is left out: the others' entries are leased by then.
     async fn take_over(&self, limit: usize) -> Result<Vec<OutboxEntry>, Unavailable> {
-        let asked = limit.min(usize::from(PARTITIONS));
-        let Some(share) = limit.checked_div(asked) else {
-            return Ok(Vec::new());
-        };
-        let first = usize::from(self.next_partition.load(Ordering::Relaxed));
-        let partitions = (first..first + asked).map(|number| (number % usize::from(PARTITIONS)) as u8);
-        let arguments = [
-            self.offset(),
-            millis(self.lease),
-            i64::try_from(share).unwrap_or(i64::MAX),
-        ];
-        let calls: Vec<_> = partitions
-            .map(|partition| (self.outbox_key(partition), arguments))
-            .collect();
-        let next = (first + asked) % usize::from(PARTITIONS);
-        self.next_partition.store(next as u8, Ordering::Relaxed);
-        let members: Vec<Vec<String>> = self.link.eval_where_possible(&TAKE_OVER, &calls).await?;
-        Ok(members
-            .iter()
-            .flatten()
-            .filter_map(|member| parse_member(member))
-            .collect())
+        let (mut taken, mut left) = (Vec::new(), usize::from(PARTITIONS));
+        while left > 0 && taken.len() < limit {
+            let wanted = limit - taken.len();
+            let asked = wanted.min(left);
+            let share = i64::try_from(wanted / asked).unwrap_or(i64::MAX);
+            let arguments = [self.offset(), millis(self.lease), share];
+            let calls: Vec<_> = (0..asked)
+                .map(|_| self.next_partition.fetch_add(1, Ordering::Relaxed) % PARTITIONS)
+                .map(|partition| (self.outbox_key(partition), arguments))
+                .collect();
+            let members: Vec<Vec<String>> = match self.link.eval_where_possible(&TAKE_OVER, &calls).await {
+                Ok(members) => members,
+                Err(error) if taken.is_empty() => return Err(error),
+                Err(_) => break,
+            };
+            taken.extend(members.iter().flatten().filter_map(|member| parse_member(member)));
+            left -= asked;
+        }
+        Ok(taken)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The contract of `ChallengeStore` and `Outbox`, kept by every adapter: one Redis, a Cluster, Sentinel, this process.
 
 mod challenges;
+mod outbox;
 mod support;
 mod world;

@@ -22,7 +22,7 @@ macro_rules! on_every_store {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
                 async fn $name() {
-                    super::suite::$name(super::$store().await).await;
+                    super::suite::$name(crate::world::$store().await).await;
                 }
             )*
         }

@@ -1,4 +1,4 @@
-//! A store of challenges, whichever it is, and a way to let its time pass.
+//! A store of each kind, and a way to let its time pass.
 
 use std::{
     sync::{
@@ -47,7 +47,7 @@ pub fn entropy() -> &'static dyn Entropy {
     &SystemEntropy
 }
 
-pub fn rules() -> OtpRules {
+fn rules() -> OtpRules {
     OtpRules {
         ttl: Duration::from_secs(600),
         max_attempts: 3,
@@ -177,4 +177,12 @@ impl World {
         });
         futures_util::future::try_join_all(attempts).await.unwrap()
     }
+}
+
+pub fn count(verdicts: &[Verdict], wanted: impl Fn(&Verdict) -> bool) -> usize {
+    verdicts.iter().filter(|verdict| wanted(verdict)).count()
+}
+
+pub fn wrong(attempts_remaining: u8) -> Verdict {
+    Verdict::Wrong { attempts_remaining }
 }

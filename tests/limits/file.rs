@@ -5,14 +5,19 @@ use std::{sync::Arc, time::Duration};
 use ringback::{
     clock::ManualClock,
     limits::{
-        By, IfStoreLost, Limiter, LimiterOptions, MemoryCounters, Mode, Operation, Scope, Subject,
+        By, IfStoreLost, Limiter, LimiterOptions, LoginDigest, MemoryCounters, Mode, Operation, Scope,
+        Subject,
         file::{load, parse, read},
     },
     supervision::Supervision,
 };
 use uuid::Uuid;
 
-use super::{rules, unique};
+use super::{
+    rules,
+    stage::{keyring, refusal},
+    unique,
+};
 
 const GOOD: &str = r#"
 [[rule]]
@@ -327,16 +332,33 @@ async fn the_shipped_limits_leave_ordinary_use_alone() {
         Arc::new(clock.clone()),
     )
     .await;
-    let laptop = Subject::new("127.0.0.1".parse().unwrap()).with_user(Some(Uuid::from_u128(7)));
+    let keyring = keyring();
+    let jane = LoginDigest::of("email", "jane@example.com", &keyring.current().login);
+    let laptop = Subject::new("127.0.0.1".parse().unwrap());
+    let signing_in = laptop.clone().with_login(jane);
+    let laptop = laptop.with_user(Some(Uuid::from_u128(7)));
     for _ in 0..50 {
-        for operation in [Operation::Register, Operation::Login] {
-            assert!(
-                limiter.admit(operation, &laptop).await.is_ok(),
-                "{}",
-                operation.name()
-            );
-        }
+        let _ = limiter.admit(Operation::Register, &laptop).await.unwrap();
+        let spent = limiter.admit(Operation::Login, &signing_in).await.unwrap();
+        limiter.give_back(spent.only(By::User)).await; // as after a right password
     }
+    for (waits, seconds) in [(5, 12), (1, 12)] {
+        for _ in 0..waits {
+            let _ = limiter.admit(Operation::Login, &signing_in).await.unwrap();
+        }
+        let told = refusal(limiter.admit(Operation::Login, &signing_in).await);
+        assert_eq!(
+            (&*told.rule, told.retry_after_seconds()),
+            ("login-guess-minute", seconds)
+        );
+        clock.advance(chrono::TimeDelta::seconds(12));
+    }
+    let mut guesses = 6;
+    for _ in 0..24 * 60 {
+        guesses += u32::from(limiter.admit(Operation::Login, &signing_in).await.is_ok());
+        clock.advance(chrono::TimeDelta::minutes(1));
+    }
+    assert!((50..=60).contains(&guesses), "a day of guessing: {guesses}");
     for _ in 0..60 * 50 {
         clock.advance(chrono::TimeDelta::milliseconds(20));
         for operation in [Operation::Me, Operation::TokenRefresh] {

@@ -49,6 +49,7 @@ async fn watched(path: &Path) -> Watched {
         shards: 1,
         queue: 100,
         max_keys: 100,
+        instances: 1,
     };
     let counters = Arc::new(MemoryCounters::new(clock.clone(), 100));
     let rules = file::load(path).unwrap();

@@ -19,9 +19,6 @@ use crate::{
 
 /// How long a part may take to say that it is there.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How long a report is given again: however often the world asks, the parts are asked a few times a second.
-const FRESH: Duration = Duration::from_millis(250);
-
 /// Asks each part.
 #[derive(Clone)]
 pub struct Readiness {
@@ -32,7 +29,7 @@ pub struct Readiness {
     pub supervision: Supervision,
     /// Set when the service is ending.
     pub draining: Arc<AtomicBool>,
-    /// The last report and when it was made. Whoever asks meanwhile waits for the one under way.
+    /// The last report, and when it was begun.
     pub last: Arc<Mutex<Option<(Instant, Report)>>>,
 }
 
@@ -50,14 +47,17 @@ pub struct Report {
 }
 
 impl Readiness {
-    /// How everything is, as of a quarter of a second ago at most.
+    /// How everything is. However many ask at once, the parts are asked once at a time: whoever comes while that is
+    /// under way gets the next report, with all who came meanwhile.
     pub async fn report(&self) -> Report {
+        let came = Instant::now();
         let mut last = self.last.lock().await;
         match &*last {
-            Some((at, report)) if at.elapsed() < FRESH => report.clone(),
+            Some((began, report)) if *began > came => report.clone(),
             _ => {
+                let began = Instant::now();
                 let report = self.look().await;
-                *last = Some((Instant::now(), report.clone()));
+                *last = Some((began, report.clone()));
                 report
             }
         }

@@ -9,14 +9,14 @@ mod topology;
 
 use std::{
     fmt,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
     time::Duration,
 };
 
 use ::redis::{Cmd, FromRedisValue, Pipeline, RedisError, Script, ScriptInvocation, Value};
 use deadpool_redis::PoolError;
 use thiserror::Error;
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::Instant};
 
 use pool::{Connection, Held, Pool};
 use topology::Topology;
@@ -38,21 +38,33 @@ pub struct RedisOptions {
     pub prefix: String,
     /// Connections at most; threads beyond that share one.
     pub lanes: usize,
-    /// How long one request may take, connecting included.
+    /// How long Redis may be silent before a request is given up, connecting included.
     pub timeout: Duration,
 }
 
-/// One lane: a held connection, replaced when it breaks. `epoch` tells a broken one from its successor.
+/// One lane.
 #[derive(Default)]
 struct Lane {
-    held: Option<Held>,
-    epoch: u64,
+    /// Its connection, and the generation that it belongs to.
+    held: Mutex<Option<(Held, u64)>>,
+    /// When an answer last came by it, in milliseconds since the link was opened.
+    heard: AtomicU64,
 }
+
+/// A connection that was heard of so lately is taken to be alive; another is asked first.
+const FRESH: Duration = Duration::from_secs(1);
+/// How long a late request waits for what has come and was not read yet.
+const GRACE: Duration = Duration::from_millis(50);
+/// How many time-outs a request waits at most while others on its lane are answered.
+const PATIENCE: u32 = 4;
 
 /// The shared way to Redis.
 pub struct RedisLink {
     pool: Pool,
-    lanes: Vec<Mutex<Lane>>,
+    lanes: Vec<Lane>,
+    /// Connections of an earlier generation are not trusted: what broke one has broken them all, more likely than not.
+    generation: AtomicU64,
+    opened: Instant,
     prefix: String,
     timeout: Duration,
 }
@@ -74,7 +86,9 @@ impl RedisLink {
             .map_err(|_| RedisUrlError("not a Redis URL".to_owned()))?;
         Ok(Self {
             pool,
-            lanes: (0..lanes).map(|_| Mutex::default()).collect(),
+            lanes: (0..lanes).map(|_| Lane::default()).collect(),
+            generation: AtomicU64::new(0),
+            opened: Instant::now(),
             prefix: options.prefix.clone(),
             timeout: options.timeout,
         })
@@ -145,10 +159,10 @@ impl RedisLink {
 
     async fn request<T: FromRedisValue>(&self, request: Request<'_>) -> Result<T, Unavailable> {
         let lane = &self.lanes[lane_of_this_thread() % self.lanes.len()];
-        let mut epoch = None;
+        let mut generation = None;
         let attempt = async {
-            let (mut connection, of_epoch) = self.connect(lane).await?;
-            epoch = Some(of_epoch);
+            let (mut connection, of_generation) = self.connect(lane).await?;
+            generation = Some(of_generation);
             match request {
                 Request::Script(script) => script.invoke_async(&mut connection).await.map_err(Failure::Redis),
                 Request::Pipeline(commands) => commands
@@ -173,33 +187,88 @@ impl RedisLink {
                 }
             }
         };
-        let failure = match tokio::time::timeout(self.timeout, attempt).await {
-            Ok(Ok(answer)) => return Ok(answer),
-            Ok(Err(failure)) => failure,
-            Err(_) => Failure::Late,
+        let failure = match self.in_time(lane, attempt).await {
+            Ok(answer) => return Ok(answer),
+            Err(failure) => failure,
         };
-        // Whoever has the lane locked is replacing its connection by now, and to wait for that would exceed the time-out.
-        if let (Some(epoch), true) = (epoch, failure.doubts_the_connection())
-            && let Ok(mut lane) = lane.try_lock()
-            && lane.epoch == epoch
-            && let Some(held) = lane.held.take()
-        {
-            held.discard();
+        if let (Some(generation), true) = (generation, failure.doubts_the_connection()) {
+            // Once for each generation, however many requests it fails.
+            let (old, new) = (generation, generation + 1);
+            let _ = self
+                .generation
+                .compare_exchange(old, new, Ordering::Relaxed, Ordering::Relaxed);
         }
         Err(Unavailable::new(Part::Redis, failure))
     }
 
-    /// The lane's connection, made now if there is none.
-    async fn connect(&self, lane: &Mutex<Lane>) -> Result<(Connection, u64), Failure> {
-        let mut lane = lane.lock().await;
-        if let Some(held) = &lane.held {
-            return Ok((held.connection(), lane.epoch));
+    /// Bounds a request: by the time-out, counted from the last answer on its lane. So a request among thousands waits
+    /// its turn, and one to a Redis that is away is ended a time-out after the last sign of life.
+    async fn in_time<T>(
+        &self,
+        lane: &Lane,
+        attempt: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let mut attempt = std::pin::pin!(attempt);
+        let began = Instant::now();
+        let (mut until, last) = (began + self.timeout, began + self.timeout * PATIENCE);
+        let mut looked_again = false;
+        loop {
+            if let Ok(outcome) = tokio::time::timeout_at(until, attempt.as_mut()).await {
+                if outcome.is_ok() {
+                    self.hear(lane);
+                }
+                return outcome;
+            }
+            let heard = Instant::now() - self.silence(lane);
+            until = match (heard + self.timeout).min(last) {
+                extended if extended > until => extended,
+                // The answer may be here and unread: on a busy thread, timers come before whoever reads.
+                _ if !looked_again => Instant::now() + GRACE,
+                _ => return Err(Failure::Late),
+            };
+            looked_again = true;
         }
-        let held = self.pool.get().await?;
-        let connection = held.connection();
-        lane.held = Some(held);
-        lane.epoch += 1;
-        Ok((connection, lane.epoch))
+    }
+
+    /// The lane's connection, made now if there is none of this generation. One that was idle may have ended meanwhile:
+    /// it is asked, lest the first request be the one to find out.
+    async fn connect(&self, lane: &Lane) -> Result<(Connection, u64), Failure> {
+        let mut held = lane.held.lock().await;
+        let generation = self.generation.load(Ordering::Relaxed);
+        if let Some((connection, of_generation)) = held.as_ref()
+            && *of_generation == generation
+            && (self.silence(lane) < FRESH || self.lives(connection).await)
+        {
+            return Ok((connection.connection(), generation));
+        }
+        if let Some((broken, _)) = held.take() {
+            broken.discard();
+        }
+        let fresh = self.pool.get().await?;
+        self.hear(lane);
+        let connection = fresh.connection();
+        *held = Some((fresh, generation));
+        Ok((connection, generation))
+    }
+
+    /// Half of the time-out at most, so that the other half is left to connect anew.
+    async fn lives(&self, connection: &Held) -> bool {
+        let mut asked = connection.connection();
+        let ping = ::redis::cmd("PING");
+        let answer = tokio::time::timeout(self.timeout / 2, ping.query_async::<()>(&mut asked));
+        matches!(answer.await, Ok(Ok(())))
+    }
+
+    /// Notes a sign of life.
+    fn hear(&self, lane: &Lane) {
+        let now = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
+        lane.heard.store(now, Ordering::Relaxed);
+    }
+
+    /// How long ago the last one was.
+    fn silence(&self, lane: &Lane) -> Duration {
+        let heard = Duration::from_millis(lane.heard.load(Ordering::Relaxed));
+        self.opened.elapsed().saturating_sub(heard)
     }
 }
 

@@ -49,7 +49,7 @@ impl Pool {
             Topology::Single(url) => {
                 let config = AsyncConnectionConfig::new()
                     .set_connection_timeout(Some(timeout))
-                    .set_response_timeout(Some(timeout));
+                    .set_response_timeout(None); // the link bounds requests, by what it hears of others
                 let manager = deadpool_redis::Manager::new_with_config(url.as_str(), config)?;
                 Self::Single(build!(deadpool_redis, manager)?)
             }

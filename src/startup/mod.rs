@@ -310,6 +310,9 @@ fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartEr
 fn serve_api(settings: &Settings, listener: TcpListener, api: web::Data<Api>) -> io::Result<ServerHandle> {
     let shares = !settings.server.cors_origins.is_empty();
     let server = HttpServer::new(move || {
+        // This runs once on each worker: its lane to Redis is open before the first request needs it.
+        let challenges = Arc::clone(&api.otp.challenges);
+        actix::spawn(async move { drop(challenges.ping().await) });
         App::new()
             .app_data(api.clone())
             .wrap(NormalizePath::trim())

@@ -152,10 +152,8 @@ pub fn with_postgres_url<F: Future<Output = ()> + Send + 'static>(case: impl FnO
             .unwrap();
         let outcome = tokio::spawn(case(url.to_string())).await;
         let drop = format!("DROP DATABASE {name} WITH (FORCE)");
-        sqlx::query(AssertSqlSafe(drop))
-            .execute(&mut admin)
-            .await
-            .unwrap();
+        // It may fail where autovacuum is at work: the server is thrown away with it.
+        let _ = sqlx::query(AssertSqlSafe(drop)).execute(&mut admin).await;
         outcome.unwrap_or_else(|failure| resume_unwind(failure.into_panic()));
     });
 }

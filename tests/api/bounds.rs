@@ -112,7 +112,11 @@ async fn a_provider_that_refuses_the_account_shows_in_readyz() {
     .await;
     provider.fail(None);
     app.numbers().await;
-    assert_eq!(app.get("/readyz").await.body["warnings"], json!([]));
+    eventually("no warning", async || {
+        let ready = app.get("/readyz").await;
+        (ready.body["warnings"] == json!([])).then_some(())
+    })
+    .await;
 }
 
 async fn a_full_queue(unknown: bool) {

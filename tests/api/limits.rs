@@ -205,7 +205,7 @@ on_both! {
             (ready.body["warnings"] != json!([])).then_some(ready)
         }).await;
         assert_eq!(ready.status, 200, "the last good file is in force: {ready:?}");
-        assert!(ready.body["warnings"].to_string().contains("limits.toml"), "{ready:?}");
+        assert!(ready.body["warnings"].to_string().contains("limits file"), "{ready:?}");
         assert_eq!(status().await, 429);
         app.write_limits("");
         eventually("no limits", async || (status().await == 401).then_some(())).await;

@@ -6,6 +6,7 @@ mod bounds;
 mod cors;
 mod delivery;
 mod flow;
+mod handover;
 mod headers;
 mod limits;
 mod openapi;

@@ -56,7 +56,7 @@ on_both! {
     async fn a_lost_answer_is_given_again_for_ten_seconds(app) {
         let account = app.register("+14152000001").await;
         let (_, next) = refreshed(&app, &account.refresh).await;
-        app.pass(9);
+        app.pass(5);
         let (access, again) = refreshed(&app, &account.refresh).await;
         assert_eq!(again, next, "the same answer, so that both can go on from it");
         assert_eq!(me(&app, &access).await, good());

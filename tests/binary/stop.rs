@@ -52,7 +52,7 @@ async fn ends_in_order(signal: &str) {
     in_flight.answer().await.is(401, "invalid_credentials");
     let (code, took, said) = service.end();
     assert_eq!(code, 0, "{said}");
-    assert!(took < Duration::from_secs(8), "{took:?}: {said}");
+    assert!(took < Duration::from_secs(10), "{took:?}: {said}");
     assert!(said.contains("stopped"), "{said}");
     assert!(idle.is_closed().await && silent.is_closed().await && in_flight.is_closed().await);
 }
@@ -74,7 +74,7 @@ async fn an_idle_service_ends_at_once() {
     service.signal("TERM");
     let (code, took, said) = service.end();
     assert_eq!(code, 0, "{said}");
-    assert!(took < Duration::from_secs(3), "{took:?}");
+    assert!(took < Duration::from_secs(5), "{took:?}");
 }
 
 #[actix_web::test]
@@ -150,6 +150,6 @@ fn a_signal_during_the_start_is_an_end_in_order() {
         service.signal(signal);
         let (code, took, said) = service.end();
         assert_eq!(code, 0, "{said}");
-        assert!(took < Duration::from_secs(3), "{took:?}");
+        assert!(took < Duration::from_secs(5), "{took:?}");
     }
 }

@@ -2,6 +2,7 @@
 
 mod gives;
 mod lacks;
+mod readiness;
 
 use std::time::Duration;
 

@@ -1,6 +1,9 @@
 //! A TCP proxy whose far side a test can take away: what the service sees of an outage.
 
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -25,10 +28,14 @@ enum Mode {
     Mute,
 }
 
+/// A request that makes the proxy mute.
+type Fuse = Arc<Mutex<Option<&'static str>>>;
+
 /// The way to one server.
 pub struct Proxy {
     pub address: SocketAddr,
     mode: watch::Sender<Mode>,
+    fuse: Fuse,
 }
 
 impl Proxy {
@@ -36,9 +43,15 @@ impl Proxy {
     pub async fn start(target: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (mode, seen) = watch::channel(Mode::Open);
-        actix_web::rt::spawn(serve(listener, target.to_owned(), seen));
-        Self { address, mode }
+        let mode = watch::Sender::new(Mode::Open);
+        let fuse = Fuse::default();
+        actix_web::rt::spawn(serve(
+            listener,
+            target.to_owned(),
+            mode.clone(),
+            Arc::clone(&fuse),
+        ));
+        Self { address, mode, fuse }
     }
 
     /// The server is gone: connections end, new ones are refused.
@@ -51,9 +64,9 @@ impl Proxy {
         self.mode.send_replace(Mode::Hanging);
     }
 
-    /// The server hears, and is not heard.
-    pub fn mute(&self) {
-        self.mode.send_replace(Mode::Mute);
+    /// The server hears the next request that holds this text, and is not heard from then on.
+    pub fn mute_at(&self, request: &'static str) {
+        *self.fuse.lock().unwrap() = Some(request);
     }
 
     /// All is well again; what was held back goes on its way.
@@ -62,7 +75,8 @@ impl Proxy {
     }
 }
 
-async fn serve(listener: TcpListener, target: String, mut mode: watch::Receiver<Mode>) {
+async fn serve(listener: TcpListener, target: String, state: watch::Sender<Mode>, fuse: Fuse) {
+    let mut mode = state.subscribe();
     let address = listener.local_addr().unwrap();
     let mut listener = Some(listener);
     loop {
@@ -80,7 +94,7 @@ async fn serve(listener: TcpListener, target: String, mut mode: watch::Receiver<
         tokio::select! {
             accepted = open.accept() => {
                 if let Ok((client, _)) = accepted {
-                    actix_web::rt::spawn(carry(client, target.clone(), mode.clone()));
+                    actix_web::rt::spawn(carry(client, target.clone(), state.clone(), Arc::clone(&fuse)));
                 }
             }
             changed = mode.changed() => if changed.is_err() { return },
@@ -89,15 +103,28 @@ async fn serve(listener: TcpListener, target: String, mut mode: watch::Receiver<
 }
 
 /// One connection, from its beginning to its end.
-async fn carry(client: TcpStream, target: String, mut mode: watch::Receiver<Mode>) {
+async fn carry(client: TcpStream, target: String, state: watch::Sender<Mode>, fuse: Fuse) {
+    let mut mode = state.subscribe();
     let Ok(server) = TcpStream::connect(target).await else {
         return;
     };
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let (client_read, client_write) = client.into_split();
     let (server_read, server_write) = server.into_split();
-    let requests = pump(client_read, server_write, mode.clone(), &[Mode::Open, Mode::Mute]);
-    let answers = pump(server_read, client_write, mode.clone(), &[Mode::Open]);
+    let hear = |request: &[u8]| {
+        let burns = |text: &mut &str| request.windows(text.len()).any(|part| part == text.as_bytes());
+        if fuse.lock().unwrap().take_if(burns).is_some() {
+            state.send_replace(Mode::Mute);
+        }
+    };
+    let requests = pump(
+        client_read,
+        server_write,
+        mode.clone(),
+        &[Mode::Open, Mode::Mute],
+        hear,
+    );
+    let answers = pump(server_read, client_write, mode.clone(), &[Mode::Open], |_| {});
     tokio::select! {
         _ = async { tokio::join!(requests, answers) } => {}
         _ = mode.wait_for(|mode| *mode == Mode::Away) => {}
@@ -110,9 +137,11 @@ async fn pump(
     mut to: OwnedWriteHalf,
     mut mode: watch::Receiver<Mode>,
     modes: &[Mode],
+    hear: impl Fn(&[u8]),
 ) {
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
+        hear(&buffer[..length]);
         if mode.wait_for(|mode| modes.contains(mode)).await.is_err()
             || to.write_all(&buffer[..length]).await.is_err()
         {

@@ -1,0 +1,127 @@
+//! An actor that restarts without end takes the service out of the load balancer's hands, until it has calmed down.
+
+use std::{sync::Arc, time::Duration};
+
+use actix::{Actor, Context, Handler, Message, Supervised};
+use async_trait::async_trait;
+use ringback::{
+    accounts::{AccountStore, PoolOptions, SqliteAccounts},
+    clock::{Clock, SystemClock},
+    entropy::SystemEntropy,
+    limits::MemoryCounters,
+    otp::{MemoryChallenges, OtpRules},
+    readiness::Readiness,
+    sms::{Brand, CodeBook, DevInbox, DispatcherOptions, OutboxEntry, Recipient, SmsQueue},
+    supervision::Supervision,
+    unavailable::Unavailable,
+};
+
+struct Faulty;
+
+impl Actor for Faulty {
+    type Context = Context<Self>;
+}
+
+impl Supervised for Faulty {}
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Fail;
+
+impl Handler<Fail> for Faulty {
+    type Result = ();
+
+    fn handle(&mut self, _: Fail, _: &mut Self::Context) {
+        panic!("as the test wants it");
+    }
+}
+
+/// Nobody's codes.
+struct NoCodes;
+
+#[async_trait]
+impl CodeBook for NoCodes {
+    async fn recipient(&self, _: &OutboxEntry) -> Result<Option<Recipient>, Unavailable> {
+        Ok(None)
+    }
+}
+
+/// Everything on embedded parts.
+async fn readiness(folder: &std::path::Path, supervision: &Supervision) -> Readiness {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let url = format!("sqlite://{}", folder.join("users.db").display()).into();
+    let options = PoolOptions {
+        max_connections: 2,
+        timeout: Duration::from_secs(2),
+    };
+    let accounts = SqliteAccounts::connect(&url, options).unwrap();
+    accounts.migrate().await.unwrap();
+    let rules = OtpRules {
+        ttl: Duration::from_secs(600),
+        max_attempts: 3,
+        length: 6,
+        resend_cooldown: Duration::from_secs(60),
+        max_failures: 10,
+        failure_window: Duration::from_secs(3600),
+        require_challenge_id: false,
+    };
+    let lease = Duration::from_secs(30);
+    let counters = Arc::new(MemoryCounters::new(Arc::clone(&clock), 10));
+    let challenges = Arc::new(MemoryChallenges::new(counters, rules, lease, Arc::clone(&clock)));
+    let queue = SmsQueue::start(
+        supervision,
+        DispatcherOptions {
+            queue: 10,
+            in_flight: 1,
+            lease,
+            max_tries: 5,
+            retry_for: Duration::from_secs(60),
+            brand: Brand::parse("Ringback").unwrap(),
+            ttl: Duration::from_secs(600),
+        },
+        Arc::new(DevInbox::new(10, Arc::clone(&clock))),
+        Arc::clone(&challenges) as _,
+        Arc::new(NoCodes),
+        clock,
+        Arc::new(SystemEntropy),
+    );
+    Readiness {
+        accounts: Arc::new(accounts),
+        challenges,
+        queue,
+        watcher: None,
+        supervision: supervision.clone(),
+        draining: Arc::default(),
+        last: Arc::default(),
+    }
+}
+
+#[actix::test]
+async fn a_storm_of_restarts_fails_readiness_until_it_is_over() {
+    let folder = std::env::temp_dir().join(format!("ringback-readiness-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let supervision = Supervision::default();
+    let readiness = readiness(&folder, &supervision).await;
+    let faulty = supervision.start("faulty", 10, |_| Faulty);
+    assert!(faulty.ask(Fail).await.is_err());
+    let report = readiness.report().await;
+    assert_eq!(
+        (report.status, report.down.as_slice()),
+        ("ready", [].as_slice()),
+        "one is no storm"
+    );
+    for _ in 0..7 {
+        assert!(faulty.ask(Fail).await.is_err());
+    }
+    // A report may be a quarter of a second old.
+    actix::clock::sleep(Duration::from_millis(300)).await;
+    let report = readiness.report().await;
+    assert_eq!(
+        (report.status, report.down),
+        ("not_ready", vec!["actor:faulty".to_owned()])
+    );
+    actix::clock::sleep(Duration::from_secs(11)).await;
+    assert_eq!(readiness.report().await.status, "ready");
+    readiness.accounts.close().await;
+    std::fs::remove_dir_all(folder).unwrap();
+}

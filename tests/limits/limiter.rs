@@ -255,3 +255,35 @@ async fn a_busy_actor_is_unavailable_and_is_not_asked_without_need() {
     assert!(limiter.admit(Operation::Login, &client()).await.is_ok());
     assert!(limiter.admit(Operation::Register, &client()).await.is_ok());
 }
+
+#[actix::test]
+async fn ten_thousand_addresses_of_one_network_are_one_client() {
+    let rules = rules(
+        "[[rule]]\nid='near'\non='login'\nby='ip'\nquota=30\nper='30d'\nscope='instance'\n
+         [[rule]]\nid='far'\non='me'\nby='ip'\nquota=30\nper='30d'",
+    );
+    let limiter = limiter(
+        LimiterOptions {
+            shards: 2,
+            max_keys: 2,
+            ..OPTIONS
+        },
+        rules,
+        &clock(),
+    )
+    .await;
+    let network = u128::from("2001:db8:1:2::".parse::<std::net::Ipv6Addr>().unwrap());
+    for operation in [Operation::Login, Operation::Me] {
+        let mut admitted = 0;
+        for host in 0..10_000_u128 {
+            let address = std::net::Ipv6Addr::from(network + host * 0x0001_d157_9bdf_2468);
+            admitted += usize::from(
+                limiter
+                    .admit(operation, &Subject::new(address.into()))
+                    .await
+                    .is_ok(),
+            );
+        }
+        assert_eq!(admitted, 30, "{}", operation.name());
+    }
+}

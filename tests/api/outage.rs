@@ -221,6 +221,8 @@ async fn an_outage_that_nobody_met_costs_nobody_an_answer() {
     for answer in join_all((0..60).map(&send)).await {
         assert_eq!(answer.status, 200, "{answer:?}");
     }
+    // By now the dispatcher has looked after its outbox: it does so once a second.
+    tokio::time::sleep(Duration::from_millis(1500)).await;
     for server in [&proxies.redis, &proxies.database] {
         server.go_away();
         tokio::time::sleep(Duration::from_millis(100)).await;

@@ -56,6 +56,8 @@ pub struct SecretKeys {
     pub code_digest: MacKey,
     /// Digests a phone number for keys of Redis and of limiters.
     pub phone: MacKey,
+    /// Digests what a login names, for keys of limiters.
+    pub login: MacKey,
     /// Authenticates refresh tokens.
     pub refresh: MacKey,
     /// Seeds the Ed25519 key that signs access tokens.
@@ -77,6 +79,7 @@ impl SecretKeys {
             code: MacKey::new(&expand("otp code")),
             code_digest: MacKey::new(&expand("otp code digest")),
             phone: MacKey::new(&expand("phone digest")),
+            login: MacKey::new(&expand("login digest")),
             refresh: MacKey::new(&expand("refresh token")),
             signing_seed: expand("access token ed25519"),
         }

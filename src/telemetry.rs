@@ -108,6 +108,22 @@ fn describe() {
         "Challenges issued: with an SMS, or as a decoy"
     );
     counter!("ringback_otp_verdicts_total", "Codes by what became of them");
+    counter!(
+        "ringback_limiter_decisions_total",
+        "What each rule said: admitted, refused, or as a shadow would have refused"
+    );
+    counter!(
+        "ringback_limiter_shadow_challenges_total",
+        "Codes sent though a shadow rule would have refused; and those of them that were verified, its false positives"
+    );
+    counter!(
+        "ringback_limiter_local_total",
+        "Requests that a cluster rule counted in this process, since Redis was away"
+    );
+    counter!(
+        "ringback_limiter_uncounted_total",
+        "Requests that a rule could not count, and let pass"
+    );
     gauge!(
         "ringback_actor_mailbox_depth",
         "Messages that wait or run, by actor"

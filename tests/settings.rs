@@ -527,6 +527,7 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ("limits.shards", "256", &["257"]),
     ("limits.queue", "1", &["0", "1000001"]),
     ("limits.max_keys", "1", &["0", "100000001"]),
+    ("limits.instances", "10000", &["0", "10001"]),
     ("inbox.size", "1", &["0", "10001"]),
     (
         "telemetry.log",

@@ -13,8 +13,8 @@ use super::{
 use crate::{
     clock::Clock,
     entropy::Entropy,
-    limits::{Denied, Limiter, Operation, Refusal, Subject},
-    phone::{PhoneDigest, PhoneNumber},
+    limits::{By, Denied, Limiter, Operation, Refusal, Subject},
+    phone::PhoneNumber,
     secrets::Keyring,
     tokens::{AccessTokens, RefreshTokens, TokenError},
     unavailable::Unavailable,
@@ -109,8 +109,8 @@ impl Accounts {
         ip: IpAddr,
         registration: Registration,
     ) -> Result<(User, Tokens), AccountError> {
-        let digest = PhoneDigest::of(&registration.phone, &self.keyring.current().phone);
-        let subject = Subject::new(ip).with_phone(registration.phone.clone(), digest);
+        let keys = self.keyring.current();
+        let subject = Subject::new(ip).with_phone(registration.phone.clone(), &keys.phone);
         let _spent = self.limiter.admit(Operation::Register, &subject).await?;
         let password = self.hasher.hash(registration.password).await?;
         let now = self.clock.now();
@@ -143,12 +143,12 @@ impl Accounts {
         login: Login,
         password: Password,
     ) -> Result<(User, Tokens), AccountError> {
-        let mut subject = Subject::new(ip);
+        let keys = self.keyring.current();
+        let mut subject = Subject::new(ip).with_login(login.digest(&keys.login));
         if let Login::Phone(phone) = &login {
-            let digest = PhoneDigest::of(phone, &self.keyring.current().phone);
-            subject = subject.with_phone(phone.clone(), digest);
+            subject = subject.with_phone(phone.clone(), &keys.phone);
         }
-        let _spent = self.limiter.admit(Operation::Login, &subject).await?;
+        let spent = self.limiter.admit(Operation::Login, &subject).await?;
         let credentials = self.store.credentials(&login).await?;
         let hash = credentials
             .as_ref()
@@ -158,6 +158,9 @@ impl Accounts {
             Some(credentials) if verdict.matches && !credentials.locked => credentials,
             _ => return Err(AccountError::InvalidCredentials),
         };
+        // A right password is no guess: his failures stay counted, this try doesn't. What it cost the address stays,
+        // for it was a hash.
+        self.limiter.give_back(spent.only(By::User)).await;
         let user = credentials.user;
         if verdict.needs_rehash {
             self.rehash(user.id, password, &credentials.password).await;

@@ -11,7 +11,7 @@ use super::{
     Bounds, EmailAddress, MigrateError, NewSession, NewUser, PasswordHash, PoolStatus, Rotated, Rotation,
     SessionView, User,
 };
-use crate::{phone::PhoneNumber, unavailable::Unavailable};
+use crate::{limits::LoginDigest, phone::PhoneNumber, secrets::MacKey, unavailable::Unavailable};
 
 /// Where accounts and sessions are kept.
 ///
@@ -101,6 +101,17 @@ pub enum Login {
     Email(EmailAddress),
     /// Finds only the account that has this phone verified: claims are no identity.
     Phone(PhoneNumber),
+}
+
+impl Login {
+    /// What stands for it where logins are counted. An address and a phone of one account count apart: together they
+    /// would tell that they belong to one.
+    pub fn digest(&self, key: &MacKey) -> LoginDigest {
+        match self {
+            Self::Email(email) => LoginDigest::of("email", email.key(), key),
+            Self::Phone(phone) => LoginDigest::of("phone", phone.expose(), key),
+        }
+    }
 }
 
 /// What a login is compared with.

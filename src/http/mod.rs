@@ -7,6 +7,7 @@ mod docs;
 mod extract;
 mod health;
 mod inbox;
+mod limits;
 mod observe;
 mod openapi;
 mod otp;
@@ -69,7 +70,11 @@ pub fn routes(config: &mut web::ServiceConfig) {
 
 /// The operators' routes.
 pub fn ops_routes(config: &mut web::ServiceConfig) {
-    config.service(get("/metrics", health::metrics));
+    config
+        .service(get("/metrics", health::metrics))
+        .service(get("/limits", limits::rules))
+        .service(post("/limits/explain", limits::explain))
+        .service(post("/limits/reset", limits::reset));
 }
 
 /// Answers every path that has no route.

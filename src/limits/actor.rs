@@ -2,11 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use actix::{Actor, Arbiter, AsyncContext, Context, Handler, Message, ResponseFuture, Supervised};
+use actix::{
+    Actor, Arbiter, AsyncContext, Context, Handler, Message, MessageResult, ResponseFuture, Supervised,
+};
 use tokio::sync::Mutex;
 
 use super::{
     LimiterOptions, RuleSet, Verdict,
+    gcra::Standing,
     shard::{Ask, Full, Shard},
     watch::Watch,
 };
@@ -68,6 +71,19 @@ impl Shards {
         self.0[shard].tell(GiveBack(asks));
     }
 
+    /// [`Shard::look`] in one of the shards.
+    pub async fn look(&self, shard: usize, asks: Vec<Ask>) -> Result<Vec<Standing>, AskError> {
+        self.0[shard].ask(Look(asks)).await
+    }
+
+    /// [`Shard::reset`] in all shards.
+    pub async fn reset(&self, rule: &Arc<str>, key: &str) -> Result<(), AskError> {
+        for shard in &self.0 {
+            shard.ask(Reset(Arc::clone(rule), key.into())).await?;
+        }
+        Ok(())
+    }
+
     /// [`Shard::keep`] in all shards.
     pub fn keep(&self, rules: &RuleSet) {
         for shard in &self.0 {
@@ -119,6 +135,30 @@ impl Handler<GiveBack> for RateLimiter {
 
     fn handle(&mut self, spent: GiveBack, _: &mut Self::Context) {
         self.shard.give_back(&spent.0);
+    }
+}
+
+#[derive(Message)]
+#[rtype(result = "Vec<Standing>")]
+struct Look(Vec<Ask>);
+
+impl Handler<Look> for RateLimiter {
+    type Result = MessageResult<Look>;
+
+    fn handle(&mut self, look: Look, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.shard.look(&look.0))
+    }
+}
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Reset(Arc<str>, Box<str>);
+
+impl Handler<Reset> for RateLimiter {
+    type Result = ();
+
+    fn handle(&mut self, Reset(rule, key): Reset, _: &mut Self::Context) {
+        self.shard.reset(&rule, &key);
     }
 }
 

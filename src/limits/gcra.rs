@@ -65,6 +65,31 @@ pub fn decide(bucket: Option<Bucket>, now_us: i64, emission_us: i64, burst: u32)
     }
 }
 
+/// How a counter stands, with nothing spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Requests that may come at once.
+    pub remaining: u32,
+    /// How long until one may, in microseconds; 0 if one may now.
+    pub wait_us: i64,
+    /// How long until all of the burst may come at once again, in microseconds.
+    pub full_in_us: i64,
+}
+
+/// What [`decide`] would go by.
+pub fn look(bucket: Option<Bucket>, now_us: i64, emission_us: i64, burst: u32) -> Standing {
+    let full_at = now_us + emission_us * i64::from(burst);
+    let tat = bucket.map_or(now_us, |bucket| {
+        bucket.tat_at(now_us, emission_us).clamp(now_us, full_at)
+    });
+    let room = full_at - tat;
+    Standing {
+        remaining: u32::try_from(room / emission_us).unwrap_or(u32::MAX),
+        wait_us: (emission_us - room).max(0),
+        full_in_us: tat - now_us,
+    }
+}
+
 /// The counter after one request is given back; `None` when it is empty then.
 ///
 /// While the request was in, an otherwise empty bucket drained it, and that time isn't taken back: the next one may
@@ -152,10 +177,15 @@ mod tests {
                 now += step;
                 match decide(tat, now, emission, burst) {
                     Decision::Allow { new_tat, .. } => {
+                        prop_assert!(look(tat, now, emission, burst).remaining > 0);
                         tat = Some(Bucket { tat: new_tat, emission_us: emission });
                         admitted.push(now);
                     }
                     Decision::Refuse { retry_after_us } => {
+                        let standing = look(tat, now, emission, burst);
+                        prop_assert_eq!((standing.remaining, standing.wait_us), (0, retry_after_us));
+                        let full = look(tat, now + standing.full_in_us, emission, burst);
+                        prop_assert_eq!((full.remaining, full.full_in_us), (burst, 0));
                         // The wait is exact: not a microsecond earlier, and then it passes.
                         let then = now + retry_after_us;
                         let early = decide(tat, then - 1, emission, burst);

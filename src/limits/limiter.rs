@@ -3,15 +3,21 @@
 use std::{
     collections::BTreeMap,
     hash::{BuildHasher, RandomState},
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock},
     time::Duration,
 };
 
 use futures_util::future::join_all;
-use thiserror::Error;
+use tokio::time::Instant;
 
 use super::{
-    ClusterCounters, Counter, Mode, Operation, Rule, RuleSet, Scope, Subject, Verdict, actor::Shards,
+    Admission, ClusterCounters, Counter, Denied, Mode, Operation, Refusal, Rider, Rule, RuleSet, Scope,
+    Shadowed, Subject, Verdict,
+    actor::Shards,
+    decision::longest,
+    in_force::{Applying, InForce},
+    rule::IfStoreLost,
+    shadow::RuleTag,
     shard::Ask,
 };
 use crate::{
@@ -19,6 +25,10 @@ use crate::{
     supervision::Supervision,
     unavailable::{Part, Unavailable},
 };
+
+/// When the cluster's counters gave no answer, rules that can do without them don't ask again for so long: each would
+/// wait for a time-out.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
 
 /// How large the limiter may grow.
 #[derive(Debug, Clone, Copy)]
@@ -29,91 +39,22 @@ pub struct LimiterOptions {
     pub queue: usize,
     /// Keys of instance rules that are held at most, over all shards.
     pub max_keys: usize,
-}
-
-/// Why a request isn't admitted.
-#[derive(Debug, Error)]
-pub enum Denied {
-    /// A rule's quota is spent (429).
-    #[error("refused by rule {}", .0.rule)]
-    Refused(Refusal),
-    /// It can't be counted (503).
-    #[error(transparent)]
-    Unavailable(#[from] Unavailable),
-}
-
-/// A rule's refusal; of several, the one to wait longest for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    /// The rule's id.
-    pub rule: Arc<str>,
-    pub scope: Scope,
-    /// Until a request may pass.
-    pub retry_after: Duration,
-    pub quota: u32,
-    pub per: Duration,
-    pub burst: u32,
-}
-
-impl Refusal {
-    fn new(rule: &Rule, retry_after_us: i64) -> Self {
-        Self {
-            rule: Arc::clone(&rule.id),
-            scope: rule.scope,
-            retry_after: Duration::from_micros(u64::try_from(retry_after_us).unwrap_or_default()),
-            quota: rule.quota,
-            per: rule.per,
-            burst: rule.burst,
-        }
-    }
-
-    /// The wait for `Retry-After`: whole seconds, rounded up, 1 at least.
-    pub fn retry_after_seconds(&self) -> u64 {
-        let whole = self.retry_after.as_secs() + u64::from(self.retry_after.subsec_nanos() > 0);
-        whole.max(1)
-    }
-}
-
-/// A cluster rule of the phone's own, to be counted by the script that issues or judges a code.
-#[derive(Debug, Clone)]
-pub struct Rider {
-    pub rule: Arc<Rule>,
-    /// In the phone's partition.
-    pub counter: Counter,
-    tally: Arc<Tally>,
-}
-
-/// An admitted request: what it has spent, and what is still to be counted.
-#[must_use]
-#[derive(Debug, Default)]
-pub struct Admission {
-    /// To be counted in one step with the code: all of them, and spent only if no enforced one refuses.
-    pub riders: Vec<Rider>,
-    instance: Vec<(usize, Arc<[Ask]>)>,
-    cluster: Vec<Counter>,
+    /// Instances of the service: they share a cluster rule's quota while its counters are away.
+    pub instances: u32,
 }
 
 /// Admits requests by the rules in force. Clones share everything.
 #[derive(Clone)]
-pub struct Limiter(Arc<Inner>);
+pub struct Limiter(pub(super) Arc<Inner>);
 
-struct Inner {
-    shards: Shards,
-    counters: Arc<dyn ClusterCounters>,
+pub(super) struct Inner {
+    pub shards: Shards,
+    pub counters: Arc<dyn ClusterCounters>,
+    instances: u32,
     rules: RwLock<Arc<InForce>>,
     hasher: RandomState,
-}
-
-/// The rules that are looked at for each operation, in the order of [`Operation::ALL`].
-struct InForce([Vec<(Arc<Rule>, Arc<Tally>)>; Operation::ALL.len()]);
-
-/// A rule's metrics.
-#[derive(Debug)]
-struct Tally {
-    admitted: metrics::Counter,
-    refused: metrics::Counter,
-    shadow_refused: metrics::Counter,
-    uncounted: metrics::Counter,
+    /// When the cluster's counters are asked again by rules that can do without.
+    store_lost_until: Mutex<Option<Instant>>,
 }
 
 impl Limiter {
@@ -128,61 +69,66 @@ impl Limiter {
         Self(Arc::new(Inner {
             shards: Shards::start(supervision, options, clock).await,
             counters,
-            rules: RwLock::new(Arc::new(InForce::new(&rules))),
+            instances: options.instances,
+            rules: RwLock::new(Arc::new(InForce::new(rules, options.instances))),
             hasher: RandomState::new(),
+            store_lost_until: Mutex::default(),
         }))
     }
 
     /// Puts other rules in force. Counters of rules that keep their id and what they count by are kept.
     pub fn replace(&self, rules: RuleSet) {
-        let in_force = Arc::new(InForce::new(&rules));
+        let in_force = Arc::new(InForce::new(rules, self.0.instances));
+        let in_process = in_force.in_process();
         *self.0.rules.write().unwrap_or_else(PoisonError::into_inner) = in_force;
-        self.0.shards.keep(&rules);
+        self.0.shards.keep(&in_process);
+    }
+
+    /// The rules in force.
+    pub fn rules(&self) -> RuleSet {
+        self.in_force().rules().clone()
+    }
+
+    pub(super) fn in_force(&self) -> Arc<InForce> {
+        Arc::clone(&self.0.rules.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Asks every rule that applies; the instance's first, so that what they refuse costs no I/O.
     ///
     /// # Errors
     /// [`Denied::Refused`] when a rule that is enforced refuses: nothing is spent then. [`Denied::Unavailable`] when a
-    /// limiter actor is busy, or a request of a strict operation can't be counted ([`Operation::is_strict`]).
+    /// limiter actor is busy, or a rule that is enforced can't be counted and says `refuse` to that
+    /// ([`Rule::if_store_lost`]).
     pub async fn admit(&self, operation: Operation, subject: &Subject) -> Result<Admission, Denied> {
-        let rules = Arc::clone(&self.0.rules.read().unwrap_or_else(PoisonError::into_inner));
-        let mut asks = Vec::new();
-        let mut counters = Vec::new();
+        let in_force = self.in_force();
         let mut admission = Admission::default();
-        for (rule, tally) in &rules.0[operation as usize] {
-            match rule.scope {
-                Scope::Instance => asks.extend(rule.key(subject).map(|key| {
-                    let (rule, key) = (Arc::clone(rule), key.into_boxed_str());
-                    (Ask { rule, key }, tally)
-                })),
-                Scope::Cluster => {
-                    let Some(counter) = rule.counter(subject) else {
-                        continue;
-                    };
-                    if rule.rides(operation) {
-                        admission.riders.push(Rider {
-                            rule: Arc::clone(rule),
-                            counter,
-                            tally: Arc::clone(tally),
-                        });
-                    } else {
-                        counters.push((rule, tally, counter));
-                    }
+        let (mut asks, mut counted) = (Vec::new(), Vec::new());
+        for applying in in_force.on(operation) {
+            let rule = &applying.rule;
+            if rule.scope == Scope::Instance {
+                asks.extend(rule.key(subject).map(|key| (ask(rule, key), applying)));
+            } else if let Some(counter) = rule.counter(subject) {
+                if rule.rides(operation) {
+                    admission.riders.push(Rider {
+                        rule: Arc::clone(rule),
+                        counter,
+                        tally: Arc::clone(&applying.tally),
+                    });
+                } else {
+                    counted.push((counter, applying));
                 }
             }
         }
         if !asks.is_empty() {
-            admission.instance = self.ask_shards(operation, asks).await?;
+            self.ask_shards(operation, asks, &mut admission).await?;
         }
-        if !counters.is_empty() {
-            match self.ask_cluster(operation, counters).await {
-                Ok(spent) => admission.cluster = spent,
-                Err(denied) => {
-                    self.give_back_instance(&admission.instance);
-                    return Err(denied);
-                }
-            }
+        if !counted.is_empty()
+            && let Err(denied) = self
+                .ask_cluster(operation, subject, counted, &mut admission)
+                .await
+        {
+            self.give_back_instance(&admission.instance);
+            return Err(denied);
         }
         Ok(admission)
     }
@@ -200,15 +146,39 @@ impl Limiter {
         refusal
     }
 
-    /// Gives back what an admission spent, for a request that was refused for a reason of its own before it did any
-    /// work. If Redis is away it stays spent, and drains.
+    /// Gives back what an admission spent. If Redis is away it stays spent, and drains.
     pub async fn give_back(&self, admission: Admission) {
         self.give_back_instance(&admission.instance);
         if admission.cluster.is_empty() {
             return;
         }
-        if let Err(error) = self.0.counters.give_back(&admission.cluster).await {
-            tracing::warn!(%error, "a refused request stays counted by the rules that admitted it");
+        let counters: Vec<_> = admission
+            .cluster
+            .into_iter()
+            .map(|(_, counter)| counter)
+            .collect();
+        if let Err(error) = self.0.counters.give_back(&counters).await {
+            tracing::warn!(%error, "a request stays counted though it should cost nothing");
+        }
+    }
+
+    /// A challenge was issued though these shadow rules would have refused it.
+    pub fn shadowed_issued(&self, shadowed: &Shadowed) {
+        if !shadowed.is_empty() {
+            let in_force = self.in_force();
+            in_force
+                .tagged(|tag| shadowed.names(tag))
+                .for_each(|tally| tally.shadow_issued.increment(1));
+        }
+    }
+
+    /// A right code followed to such a challenge.
+    pub fn shadowed_verified(&self, shadowed: &Shadowed) {
+        if !shadowed.is_empty() {
+            let in_force = self.in_force();
+            in_force
+                .tagged(|tag| shadowed.names(tag))
+                .for_each(|tally| tally.shadow_verified.increment(1));
         }
     }
 
@@ -224,95 +194,148 @@ impl Limiter {
     }
 
     fn give_back_instance(&self, spent: &[(usize, Arc<[Ask]>)]) {
-        for (shard, asks) in spent {
+        for (shard, asks) in spent.iter().filter(|(_, asks)| !asks.is_empty()) {
             self.0.shards.give_back(*shard, Arc::clone(asks));
         }
     }
 
-    /// Asks the shards, each once. Answers what was spent where.
+    /// Asks the shards, each once, and notes in the admission what was spent where.
     async fn ask_shards(
         &self,
         operation: Operation,
-        asks: Vec<(Ask, &Arc<Tally>)>,
-    ) -> Result<Vec<(usize, Arc<[Ask]>)>, Denied> {
-        let mut by_shard: BTreeMap<usize, (Vec<Ask>, Vec<&Tally>)> = BTreeMap::new();
-        for (ask, tally) in asks {
-            let (asks, tallies) = by_shard.entry(self.shard_of(&ask)).or_default();
+        asked: Vec<(Ask, &Applying)>,
+        admission: &mut Admission,
+    ) -> Result<(), Denied> {
+        let mut by_shard: BTreeMap<usize, (Vec<Ask>, Vec<&Applying>)> = BTreeMap::new();
+        for (ask, applying) in asked {
+            let (asks, rules) = by_shard.entry(self.shard_of(&ask)).or_default();
             asks.push(ask);
-            tallies.push(tally);
+            rules.push(applying);
         }
-        let questions = by_shard.into_iter().map(|(shard, (asks, tallies))| async move {
+        let questions = by_shard.into_iter().map(|(shard, (asks, rules))| async move {
             let asks: Arc<[Ask]> = asks.into();
             let answer = self
                 .0
                 .shards
                 .check(shard, Arc::clone(&asks), operation.is_strict())
                 .await;
-            (shard, asks, tallies, answer)
+            (shard, asks, rules, answer)
         });
         let (mut spent, mut refusal, mut failure) = (Vec::new(), None, None);
-        for (shard, asks, tallies, answer) in join_all(questions).await {
-            match answer {
-                Ok(Ok(verdicts)) => {
-                    let mut here = None;
-                    for ((ask, tally), &verdict) in asks.iter().zip(tallies).zip(&verdicts) {
-                        here = longest(here, tally.count(&ask.rule, verdict));
-                    }
-                    if here.is_some() {
-                        refusal = longest(refusal, here); // the shard itself has spent nothing then
-                    } else {
-                        let all = !verdicts.iter().any(|verdict| verdict.is_refused());
-                        let admitted = if all {
-                            asks
-                        } else {
-                            only_admitted(&asks, &verdicts).into()
-                        };
-                        spent.push((shard, admitted));
-                    }
+        for (shard, asks, rules, answer) in join_all(questions).await {
+            let verdicts = match answer {
+                Ok(Ok(verdicts)) => verdicts,
+                Ok(Err(full)) => {
+                    failure = Some(Unavailable::new(Part::RateLimiter, full));
+                    continue;
                 }
-                Ok(Err(full)) => failure = Some(Unavailable::new(Part::RateLimiter, full)),
-                Err(error) => failure = Some(Unavailable::new(Part::RateLimiter, error)),
+                Err(error) => {
+                    failure = Some(Unavailable::new(Part::RateLimiter, error));
+                    continue;
+                }
+            };
+            let mut here = None;
+            for ((ask, applying), &verdict) in asks.iter().zip(rules).zip(&verdicts) {
+                here = longest(here, applying.tally.count(&ask.rule, verdict));
+                note_shadow(&ask.rule, verdict, admission);
             }
+            if here.is_none() {
+                spent.push((shard, only_admitted(asks, &verdicts)));
+            }
+            refusal = longest(refusal, here); // a shard that refuses has spent nothing itself
         }
-        if refusal.is_none() && failure.is_none() {
-            return Ok(spent);
-        }
+        let refused = refusal.map(Denied::Refused).or(failure.map(Denied::Unavailable));
+        let Some(denied) = refused else {
+            admission.instance.extend(spent);
+            return Ok(());
+        };
         self.give_back_instance(&spent);
-        match (refusal, failure) {
-            (None, Some(failure)) => Err(Denied::Unavailable(failure)),
-            (Some(refusal), _) => Err(Denied::Refused(refusal)),
-            (None, None) => Ok(Vec::new()),
-        }
+        Err(denied)
     }
 
-    /// Asks the cluster's counters. Answers what was spent.
+    /// Asks the cluster's counters, or while they are away this instance for its share, and notes in the admission
+    /// what was spent.
     async fn ask_cluster(
         &self,
         operation: Operation,
-        asked: Vec<(&Arc<Rule>, &Arc<Tally>, Counter)>,
-    ) -> Result<Vec<Counter>, Denied> {
-        let counters: Vec<_> = asked.iter().map(|(_, _, counter)| counter.clone()).collect();
-        let verdicts = match self.0.counters.check(&counters).await {
-            Ok(verdicts) => verdicts,
-            Err(error) if operation.is_strict() => return Err(Denied::Unavailable(error)),
-            Err(_) => {
-                for (_, tally, _) in &asked {
-                    tally.uncounted.increment(1);
+        subject: &Subject,
+        asked: Vec<(Counter, &Applying)>,
+        admission: &mut Admission,
+    ) -> Result<(), Denied> {
+        let needs_store = |applying: &Applying| {
+            applying.rule.mode == Mode::Enforce
+                && applying.rule.if_store_lost(operation) == IfStoreLost::Refuse
+        };
+        let needed = asked.iter().any(|(_, applying)| needs_store(applying));
+        let counters: Vec<_> = asked.iter().map(|(counter, _)| counter.clone()).collect();
+        let answer = match needed || !self.store_is_lost() {
+            true => Some(self.0.counters.check(&counters).await),
+            false => None,
+        };
+        let verdicts = match answer {
+            Some(Ok(verdicts)) => verdicts,
+            Some(Err(error)) if needed => return Err(Denied::Unavailable(error)),
+            lost => {
+                if lost.is_some() {
+                    *self.store_lost_until() = Some(Instant::now() + STORE_PAUSE);
                 }
-                return Ok(Vec::new());
+                let rules = asked.into_iter().map(|(_, applying)| applying);
+                return self.ask_shares(operation, subject, rules, admission).await;
             }
         };
         let mut refusal = None;
-        for ((rule, tally, _), &verdict) in asked.iter().zip(&verdicts) {
-            refusal = longest(refusal, tally.count(rule, verdict));
+        for ((counter, applying), &verdict) in asked.iter().zip(&verdicts) {
+            refusal = longest(refusal, applying.tally.count(&applying.rule, verdict));
+            note_shadow(&applying.rule, verdict, admission);
+            if !verdict.is_refused() {
+                admission
+                    .cluster
+                    .push((Arc::clone(&applying.rule), counter.clone()));
+            }
         }
-        match refusal {
-            Some(refusal) => Err(Denied::Refused(refusal)),
-            None => Ok(only_admitted(&counters, &verdicts)),
-        }
+        refusal.map_or(Ok(()), |refusal| Err(Denied::Refused(refusal)))
     }
 
-    fn shard_of(&self, ask: &Ask) -> usize {
+    /// Counts cluster rules in this process, against its share of their quotas.
+    async fn ask_shares(
+        &self,
+        operation: Operation,
+        subject: &Subject,
+        rules: impl Iterator<Item = &Applying>,
+        admission: &mut Admission,
+    ) -> Result<(), Denied> {
+        let mut asks = Vec::new();
+        for applying in rules {
+            let share = applying
+                .share
+                .as_ref()
+                .filter(|share| share.if_store_lost(operation) == IfStoreLost::Local);
+            if let (Some(share), Some(key)) = (share, applying.rule.key(subject)) {
+                applying.tally.local.increment(1);
+                asks.push((ask(share, key), applying));
+            } else {
+                applying.tally.uncounted.increment(1);
+            }
+        }
+        self.ask_shards(operation, asks, admission).await
+    }
+
+    fn store_is_lost(&self) -> bool {
+        let mut until = self.store_lost_until();
+        if until.is_some_and(|until| until <= Instant::now()) {
+            *until = None;
+        }
+        until.is_some()
+    }
+
+    fn store_lost_until(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        self.0
+            .store_lost_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn shard_of(&self, ask: &Ask) -> usize {
         match self.0.shards.count() {
             1 => 0,
             count => (self.0.hasher.hash_one((&ask.rule.id, &ask.key)) % count as u64) as usize,
@@ -320,60 +343,27 @@ impl Limiter {
     }
 }
 
-impl InForce {
-    fn new(rules: &RuleSet) -> Self {
-        let rules: Vec<_> = rules
-            .rules()
-            .iter()
-            .map(|rule| (Arc::clone(rule), Arc::new(Tally::new(rule))))
-            .collect();
-        Self(Operation::ALL.map(|operation| {
-            let applying = rules.iter().filter(|(rule, _)| rule.applies_to(operation));
-            applying.cloned().collect()
-        }))
+pub(super) fn ask(rule: &Arc<Rule>, key: String) -> Ask {
+    Ask {
+        rule: Arc::clone(rule),
+        key: key.into_boxed_str(),
     }
 }
 
-impl Tally {
-    fn new(rule: &Rule) -> Self {
-        let decisions = |outcome: &'static str| metrics::counter!("ringback_limiter_decisions_total", "rule" => rule.id.to_string(), "outcome" => outcome);
-        Self {
-            admitted: decisions("admitted"),
-            refused: decisions("refused"),
-            shadow_refused: decisions("shadow_refused"),
-            uncounted: metrics::counter!("ringback_limiter_uncounted_total", "rule" => rule.id.to_string()),
-        }
+fn note_shadow(rule: &Rule, verdict: Verdict, admission: &mut Admission) {
+    if rule.mode == Mode::Shadow && verdict.is_refused() {
+        admission.shadowed.push(RuleTag::of(&rule.id));
     }
-
-    /// Counts a rule's own verdict, whatever the others say. Answers its refusal if it is enforced.
-    fn count(&self, rule: &Rule, verdict: Verdict) -> Option<Refusal> {
-        match (verdict, rule.mode) {
-            (Verdict::Admitted { .. }, _) => self.admitted.increment(1),
-            (Verdict::Refused { retry_after_us }, Mode::Enforce) => {
-                self.refused.increment(1);
-                return Some(Refusal::new(rule, retry_after_us));
-            }
-            (Verdict::Refused { .. }, Mode::Shadow | Mode::Off) => {
-                self.shadow_refused.increment(1);
-                tracing::info!(limits.rule = &*rule.id, "a shadow rule would have refused");
-            }
-        }
-        None
-    }
-}
-
-/// Of two refusals the one to wait longer for: who comes back earlier is refused again.
-fn longest(one: Option<Refusal>, other: Option<Refusal>) -> Option<Refusal> {
-    one.into_iter()
-        .chain(other)
-        .max_by_key(|refusal| refusal.retry_after)
 }
 
 /// What was spent: a shadow rule that would have refused has taken nothing.
-fn only_admitted<T: Clone>(asked: &[T], verdicts: &[Verdict]) -> Vec<T> {
-    let admitted = asked
+fn only_admitted(asks: Arc<[Ask]>, verdicts: &[Verdict]) -> Arc<[Ask]> {
+    if !verdicts.iter().any(|verdict| verdict.is_refused()) {
+        return asks;
+    }
+    let admitted = asks
         .iter()
         .zip(verdicts)
         .filter(|(_, verdict)| !verdict.is_refused());
-    admitted.map(|(asked, _)| asked.clone()).collect()
+    admitted.map(|(ask, _)| ask.clone()).collect()
 }

@@ -8,7 +8,7 @@ use std::{
 use async_trait::async_trait;
 
 use super::{
-    gcra::{self, Bucket, Decision},
+    gcra::{self, Bucket, Decision, Standing},
     store::{ClusterCounters, Counter, Verdict, refuses},
 };
 use crate::{
@@ -132,6 +132,21 @@ impl ClusterCounters for MemoryCounters {
                 None => drop(state.buckets.remove(&counter.key)),
             }
         }
+        Ok(())
+    }
+
+    async fn look(&self, counters: &[Counter]) -> Result<Vec<Standing>, Unavailable> {
+        let now_us = self.clock.now().timestamp_micros();
+        let state = self.lock();
+        let standing = |c: &Counter| {
+            let bucket = state.buckets.get(&c.key).copied();
+            gcra::look(bucket, now_us, c.emission_us, c.burst)
+        };
+        Ok(counters.iter().map(standing).collect())
+    }
+
+    async fn reset(&self, counter: &Counter) -> Result<(), Unavailable> {
+        self.lock().buckets.remove(&counter.key);
         Ok(())
     }
 }

@@ -8,7 +8,10 @@ use std::sync::{
 use ::redis::Script;
 use async_trait::async_trait;
 
-use super::store::{ClusterCounters, Counter, Verdict, refuses};
+use super::{
+    gcra::Standing,
+    store::{ClusterCounters, Counter, Verdict, refuses},
+};
 use crate::{redis::RedisLink, unavailable::Unavailable};
 
 /// The algorithm as a Lua chunk of local functions, for scripts that count riders themselves.
@@ -18,6 +21,8 @@ static CHECK: LazyLock<Script> =
     LazyLock::new(|| Script::new(concat!(include_str!("gcra.lua"), include_str!("check.lua"))));
 static REFUND: LazyLock<Script> =
     LazyLock::new(|| Script::new(concat!(include_str!("gcra.lua"), include_str!("refund.lua"))));
+static LOOK: LazyLock<Script> =
+    LazyLock::new(|| Script::new(concat!(include_str!("gcra.lua"), include_str!("look.lua"))));
 
 /// [`ClusterCounters`] in Redis, by Redis's clock.
 pub struct RedisCounters {
@@ -74,6 +79,25 @@ impl ClusterCounters for RedisCounters {
 
     async fn give_back(&self, counters: &[Counter]) -> Result<(), Unavailable> {
         self.refund(counters.iter()).await
+    }
+
+    async fn look(&self, counters: &[Counter]) -> Result<Vec<Standing>, Unavailable> {
+        let calls = self.calls(counters.iter());
+        let answers: Vec<(i64, i64, i64)> = self.link.eval_each(&LOOK, &calls).await?;
+        let standing = |(remaining, wait_us, full_in_us)| Standing {
+            remaining: u32::try_from(remaining).unwrap_or(u32::MAX),
+            wait_us,
+            full_in_us,
+        };
+        Ok(answers.into_iter().map(standing).collect())
+    }
+
+    async fn reset(&self, counter: &Counter) -> Result<(), Unavailable> {
+        let mut pipeline = ::redis::pipe();
+        pipeline
+            .del(self.link.key(counter.partition, &counter.key))
+            .ignore();
+        self.link.pipeline(&pipeline).await
     }
 }
 

@@ -1,14 +1,13 @@
 //! What a rule is, which requests it applies to, and which counter it asks for one.
 
-use std::{net::IpAddr, net::Ipv6Addr, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
-use uuid::Uuid;
-
-use super::{PREFIX_DIGITS, store::Counter};
-use crate::{
-    phone::{PhoneDigest, PhoneNumber},
-    redis::PARTITIONS,
+use super::{
+    by::{By, CountedBy},
+    store::Counter,
+    subject::Subject,
 };
+use crate::{phone::PhoneDigest, redis::PARTITIONS};
 
 /// What a client asks for: the value of `on` in a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -57,54 +56,15 @@ impl Operation {
     pub const fn can_be_counted(self, by: By) -> bool {
         match by {
             By::Ip | By::Global => true,
-            By::Phone | By::Country | By::Prefix => !matches!(self, Self::TokenRefresh | Self::Me),
+            By::Phone | By::Country | By::Prefix(_) => !matches!(self, Self::TokenRefresh | Self::Me),
             // A refresh token is opaque until the store has read it, so its user isn't known in time.
-            By::User => matches!(self, Self::OtpSend | Self::OtpVerify | Self::Me),
+            By::User => matches!(self, Self::Login | Self::OtpSend | Self::OtpVerify | Self::Me),
         }
     }
 
     /// Whether the phone's own cluster rules are counted by the script that does the work itself.
     const fn carries_riders(self) -> bool {
         matches!(self, Self::OtpSend | Self::OtpVerify)
-    }
-}
-
-/// What a rule counts by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum By {
-    /// The client's address; IPv6 by /64.
-    Ip,
-    /// The phone number, as its keyed digest.
-    Phone,
-    /// The signed-in user.
-    User,
-    /// The country that the phone number belongs to.
-    Country,
-    /// The first six digits of the phone number.
-    Prefix,
-    /// One counter for all.
-    Global,
-}
-
-impl By {
-    pub const ALL: [Self; 6] = [
-        Self::Ip,
-        Self::Phone,
-        Self::User,
-        Self::Country,
-        Self::Prefix,
-        Self::Global,
-    ];
-
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Ip => "ip",
-            Self::Phone => "phone",
-            Self::User => "user",
-            Self::Country => "country",
-            Self::Prefix => "prefix",
-            Self::Global => "global",
-        }
     }
 }
 
@@ -151,6 +111,26 @@ impl Mode {
     }
 }
 
+/// What becomes of a request that a cluster rule can't count, since the store of its counters is away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum IfStoreLost {
+    /// It is answered 503.
+    Refuse,
+    /// It is counted in this process, against this instance's share of the quota.
+    Local,
+}
+
+impl IfStoreLost {
+    pub const ALL: [Self; 2] = [Self::Refuse, Self::Local];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Refuse => "refuse",
+            Self::Local => "local",
+        }
+    }
+}
+
 /// One rule of the limits file. Made by [`super::file::parse`], which alone knows that the numbers are sound.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
@@ -158,7 +138,7 @@ pub struct Rule {
     pub id: Arc<str>,
     /// `None` is `any`.
     pub on: Option<Operation>,
-    pub by: By,
+    pub by: CountedBy,
     /// Requests per [`Rule::per`].
     pub quota: u32,
     pub per: Duration,
@@ -166,6 +146,8 @@ pub struct Rule {
     pub burst: u32,
     pub scope: Scope,
     pub mode: Mode,
+    /// `None` leaves it to the operation: see [`Rule::if_store_lost`].
+    pub if_store_lost: Option<IfStoreLost>,
 }
 
 impl Rule {
@@ -183,88 +165,98 @@ impl Rule {
 
     /// Whether the script that issues or judges a code counts it, in one step with the challenge.
     pub fn rides(&self, operation: Operation) -> bool {
-        self.scope == Scope::Cluster && self.by == By::Phone && operation.carries_riders()
+        self.scope == Scope::Cluster && self.by == By::Phone.into() && operation.carries_riders()
+    }
+
+    /// What becomes of a request of this kind while it can't be counted; unless the rule says otherwise, strict
+    /// operations are refused and the others go on.
+    pub fn if_store_lost(&self, operation: Operation) -> IfStoreLost {
+        self.if_store_lost.unwrap_or(match operation.is_strict() {
+            true => IfStoreLost::Refuse,
+            false => IfStoreLost::Local,
+        })
+    }
+
+    /// The rule that one of `instances` processes counts by while the cluster's counters are away: all of them
+    /// together admit no more than this one, if each has room for a request at all.
+    pub fn share_of(&self, instances: u32) -> Self {
+        let share = |number: u32| (number / instances.max(1)).max(1);
+        Self {
+            quota: share(self.quota),
+            burst: share(self.burst),
+            scope: Scope::Instance,
+            ..self.clone()
+        }
     }
 
     /// Which counter `subject` spends from; `None` where the rule doesn't apply to it.
-    ///
-    /// The texts of different kinds never meet, so a rule whose `by` is changed starts with fresh counters.
     pub fn key(&self, subject: &Subject) -> Option<String> {
-        let phone = subject.phone.as_ref();
-        match self.by {
-            By::Ip => Some(subject.address()),
-            By::Phone => phone.map(|(_, digest)| digest.encode()),
-            By::User => subject.user.map(|user| user.to_string()),
-            By::Country => phone.map(|(number, _)| number.country()),
-            By::Prefix => phone.map(|(number, _)| number.prefix(PREFIX_DIGITS).to_owned()),
-            By::Global => Some("*".to_owned()),
-        }
+        subject.key(self.by)
     }
 
     /// The cluster's counter that `subject` spends from.
     pub fn counter(&self, subject: &Subject) -> Option<Counter> {
-        let key = format!("l:{}:{}", self.id, self.key(subject)?);
-        let partition = match (self.by, &subject.phone) {
-            // With everything else about the phone, so that its counters can meet in one script.
-            (By::Phone, Some((_, digest))) => digest.partition(PARTITIONS),
-            _ => partition_of(&key),
-        };
-        Some(Counter {
-            partition,
+        // With everything else about the phone, so that its counters can meet in one script.
+        let phone = subject.phone_digest().filter(|_| self.by == By::Phone.into());
+        Some(self.counter_of(&self.key(subject)?, phone))
+    }
+
+    /// The cluster's counter with this name; `phone` is given where the rule counts by the phone alone.
+    pub(super) fn counter_of(&self, key: &str, phone: Option<PhoneDigest>) -> Counter {
+        let key = format!("l:{}:{key}", self.id);
+        Counter {
+            partition: phone.map_or_else(|| partition_of(&key), |digest| digest.partition(PARTITIONS)),
             key,
             emission_us: self.emission_us(),
             burst: self.burst,
             enforce: self.mode == Mode::Enforce,
-        })
+        }
     }
 }
 
-/// Whom a request is counted against.
-#[derive(Debug, Clone)]
-pub struct Subject {
-    ip: IpAddr,
-    /// The number that the request is about, and its digest.
-    pub phone: Option<(PhoneNumber, PhoneDigest)>,
-    /// The user whose token came with it.
-    pub user: Option<Uuid>,
-}
-
-impl Subject {
-    /// A client by its address. IPv4 written as IPv6 is IPv4; of IPv6 the first 64 bits count, since that is what one
-    /// customer is given (RFC 6177), so that 10,000 addresses of one /64 are one client.
-    pub fn new(ip: IpAddr) -> Self {
-        let ip = match ip.to_canonical() {
-            IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
-            v4 @ IpAddr::V4(_) => v4,
+/// As a table of the limits file, with every key but an `if_store_lost` that is left to the operation.
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let on = self.on.map_or("any", Operation::name);
+        let by: Vec<_> = self
+            .by
+            .parts()
+            .map(|by| format!("{by:?}", by = by.to_string()))
+            .collect();
+        let by = match by.as_slice() {
+            [one] => one.clone(),
+            pair => format!("[{}]", pair.join(", ")),
         };
-        Self {
-            ip,
-            phone: None,
-            user: None,
+        writeln!(f, "[[rule]]\nid    = {:?}\non    = {on:?}\nby    = {by}", self.id)?;
+        writeln!(
+            f,
+            "quota = {}\nper   = {:?}\nburst = {}",
+            self.quota,
+            per_text(self.per),
+            self.burst
+        )?;
+        writeln!(
+            f,
+            "scope = {:?}\nmode  = {:?}",
+            self.scope.name(),
+            self.mode.name()
+        )?;
+        if let Some(if_store_lost) = self.if_store_lost {
+            writeln!(f, "if_store_lost = {:?}", if_store_lost.name())?;
         }
+        Ok(())
     }
+}
 
-    /// The same client, asking about a number.
-    #[must_use]
-    pub fn with_phone(self, number: PhoneNumber, digest: PhoneDigest) -> Self {
-        Self {
-            phone: Some((number, digest)),
-            ..self
-        }
-    }
-
-    /// The same client, signed in.
-    #[must_use]
-    pub fn with_user(self, user: Option<Uuid>) -> Self {
-        Self { user, ..self }
-    }
-
-    fn address(&self) -> String {
-        match self.ip {
-            IpAddr::V4(v4) => v4.to_string(),
-            IpAddr::V6(network) => format!("{network}/64"),
-        }
-    }
+/// A rule's time as the file has it, in the largest unit that fits.
+pub fn per_text(per: Duration) -> String {
+    let seconds = per.as_secs();
+    let units = [("d", 86_400), ("h", 3600), ("m", 60)];
+    let fitting = units
+        .into_iter()
+        .find(|(_, unit)| seconds > 0 && seconds.is_multiple_of(*unit));
+    let (name, unit) = fitting.unwrap_or(("s", 1));
+    format!("{}{name}", seconds / unit)
 }
 
 /// The rules in force. Empty means no limits.
@@ -287,6 +279,13 @@ impl RuleSet {
     }
 }
 
+/// As a limits file.
+impl fmt::Display for RuleSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|rule| writeln!(f, "{rule}"))
+    }
+}
+
 /// Spreads counters over the partitions, alike in every instance and version (FNV-1a).
 fn partition_of(key: &str) -> u8 {
     let hash = key.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
@@ -299,65 +298,38 @@ fn partition_of(key: &str) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::phone::PhoneCheck;
+    use crate::{
+        phone::{PhoneCheck, PhoneNumber},
+        secrets::Keyring,
+    };
 
-    fn rule(by: By) -> Rule {
+    fn rule(by: impl Into<CountedBy>) -> Rule {
         Rule {
             id: "r".into(),
             on: None,
-            by,
+            by: by.into(),
             quota: 7,
             per: Duration::from_secs(3600),
             burst: 7,
             scope: Scope::Cluster,
             mode: Mode::Enforce,
+            if_store_lost: None,
         }
-    }
-
-    fn subject(ip: &str) -> Subject {
-        Subject::new(ip.parse().unwrap())
     }
 
     fn with_phone(text: &str) -> Subject {
+        let keyring = Keyring::parse("AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=").unwrap();
         let number = PhoneNumber::parse(text, PhoneCheck::E164).unwrap();
-        let digest = PhoneDigest::decode("AQIDBAUGBwgJCgsMDQ4PEA").unwrap();
-        subject("203.0.113.7").with_phone(number, digest)
-    }
-
-    #[test]
-    fn a_client_is_its_address_however_it_is_written() {
-        for (ip, key) in [
-            ("203.0.113.7", "203.0.113.7"),
-            ("::ffff:203.0.113.7", "203.0.113.7"),
-            ("2001:db8:1:2:aaaa::1", "2001:db8:1:2::/64"),
-            ("2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:db8:1:2::/64"),
-            ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
-        ] {
-            assert_eq!(rule(By::Ip).key(&subject(ip)).as_deref(), Some(key), "{ip}");
-        }
-    }
-
-    #[test]
-    fn a_rule_whose_subject_is_missing_does_not_apply() {
-        for by in [By::Phone, By::Country, By::Prefix, By::User] {
-            assert_eq!(rule(by).key(&subject("203.0.113.7")), None, "{by:?}");
-        }
-        assert!(rule(By::Global).key(&subject("203.0.113.7")).is_some());
-    }
-
-    #[test]
-    fn a_phone_is_counted_by_digest_country_and_prefix_never_in_clear() {
-        let phone = with_phone("+442079460958");
-        let keys = [By::Phone, By::Country, By::Prefix].map(|by| rule(by).key(&phone).unwrap());
-        assert_eq!(keys, ["AQIDBAUGBwgJCgsMDQ4PEA", "GB", "442079"]);
+        Subject::new("203.0.113.7".parse().unwrap()).with_phone(number, &keyring.current().phone)
     }
 
     #[test]
     fn the_phones_own_counters_lie_where_its_challenge_lies() {
         let phone = with_phone("+442079460958");
+        let digest = phone.phone_digest().unwrap();
         let counter = rule(By::Phone).counter(&phone).unwrap();
-        assert_eq!(counter.key, "l:r:AQIDBAUGBwgJCgsMDQ4PEA");
-        assert_eq!(counter.partition, phone.phone.unwrap().1.partition(PARTITIONS));
+        assert_eq!(counter.key, format!("l:r:{}", digest.encode()));
+        assert_eq!(counter.partition, digest.partition(PARTITIONS));
     }
 
     #[test]
@@ -381,10 +353,44 @@ mod tests {
         let riding = |operation| rule(By::Phone).rides(operation);
         assert!(riding(Operation::OtpSend) && riding(Operation::OtpVerify));
         assert!(!riding(Operation::Login) && !rule(By::Ip).rides(Operation::OtpSend));
+        let pair = rule(CountedBy::pair(By::Ip, By::Phone).unwrap());
+        assert!(!pair.rides(Operation::OtpSend), "its counter may lie elsewhere");
         let instance = Rule {
             scope: Scope::Instance,
             ..rule(By::Phone)
         };
         assert!(!instance.rides(Operation::OtpSend));
+    }
+
+    #[test]
+    fn without_the_store_guessing_and_sending_stop_and_the_rest_goes_on() {
+        let lost =
+            |rule: &Rule| Operation::ALL.map(|operation| rule.if_store_lost(operation) == IfStoreLost::Local);
+        assert_eq!(
+            lost(&rule(By::Ip)),
+            [false, false, false, false, true, false, true]
+        );
+        for said in IfStoreLost::ALL {
+            let rule = Rule {
+                if_store_lost: Some(said),
+                ..rule(By::Ip)
+            };
+            assert_eq!(lost(&rule), [said == IfStoreLost::Local; 7]);
+        }
+    }
+
+    #[test]
+    fn the_shares_of_all_instances_are_no_more_than_the_whole() {
+        let shares = [1, 2, 3, 7].map(|instances| rule(By::Ip).share_of(instances).quota * instances);
+        assert_eq!(shares, [7, 6, 6, 7]);
+        let least = rule(By::Ip).share_of(100);
+        assert_eq!((least.quota, least.burst, least.scope), (1, 1, Scope::Instance));
+    }
+
+    #[test]
+    fn a_time_is_told_in_its_largest_unit() {
+        let told =
+            [1, 59, 60, 90, 5400, 7200, 86_400, 90_000].map(|seconds| per_text(Duration::from_secs(seconds)));
+        assert_eq!(told, ["1s", "59s", "1m", "90s", "90m", "2h", "1d", "25h"]);
     }
 }

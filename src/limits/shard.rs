@@ -10,7 +10,7 @@ use super::{
     Mode, Rule, RuleSet, Verdict,
     buckets::{Buckets, Counted, Shared},
     gcra,
-    gcra::Bucket,
+    gcra::{Bucket, Standing},
 };
 use crate::clock::Clock;
 
@@ -104,6 +104,29 @@ impl Shard {
                     .buckets
                     .put(&ask.key, earlier.map(|tat| tat as u64 * 1000));
             }
+        }
+    }
+
+    /// How each counter stands; nothing is spent.
+    pub fn look(&mut self, asks: &[Ask]) -> Vec<Standing> {
+        let now_us = self.begin();
+        let standing = |ask: &Ask| {
+            let bucket = self.rules.get(&ask.rule.id).and_then(|counted| {
+                let tat = counted.buckets.get(&ask.key)?;
+                Some(Bucket {
+                    tat: tat as i64 / 1000,
+                    emission_us: counted.rule.emission_us(),
+                })
+            });
+            gcra::look(bucket, now_us, ask.rule.emission_us(), ask.rule.burst)
+        };
+        asks.iter().map(standing).collect()
+    }
+
+    /// Gives a key its whole quota back.
+    pub fn reset(&mut self, rule: &str, key: &str) {
+        if let Some(counted) = self.rules.get(rule) {
+            counted.buckets.put(key, None);
         }
     }
 
@@ -204,12 +227,13 @@ mod tests {
         Rule {
             id: id.into(),
             on: None,
-            by: By::Ip,
+            by: By::Ip.into(),
             quota,
             per: Duration::from_secs(per),
             burst: quota,
             scope: Scope::Instance,
             mode: Mode::Enforce,
+            if_store_lost: None,
         }
     }
 
@@ -259,6 +283,28 @@ mod tests {
     }
 
     #[test]
+    fn a_look_spends_nothing_and_a_reset_gives_everything_back() {
+        let (mut shard, _) = shard(100);
+        let asks = [ask(&rule("r", 10, 3600), "k")];
+        for remaining in (0..10).rev() {
+            assert!(!shard.check(&asks, true).unwrap()[0].is_refused());
+            let standing = [0, 1].map(|_| shard.look(&asks)[0]);
+            assert_eq!((standing[0], standing[0].remaining), (standing[1], remaining));
+        }
+        let standing = shard.look(&asks)[0];
+        assert_eq!(
+            (standing.wait_us, standing.full_in_us),
+            (360_000_000, 3_600_000_000)
+        );
+        shard.reset("r", "another");
+        shard.reset("another", "k");
+        assert_eq!(admitted(&mut shard, &asks), 0);
+        shard.reset("r", "k");
+        assert_eq!((shard.keys(), shard.look(&asks)[0].remaining), (0, 10));
+        assert_eq!(admitted(&mut shard, &asks), 10);
+    }
+
+    #[test]
     fn new_numbers_go_on_with_the_old_counter_and_nobody_waits_longer_than_they_say() {
         let (mut shard, _) = shard(100);
         assert_eq!(admitted(&mut shard, &[ask(&rule("r", 10, 3600), "k")]), 10);
@@ -285,7 +331,7 @@ mod tests {
         shard.keep(&RuleSet::new(vec![rule("r", 11, 3600)]));
         assert_eq!(shard.keys(), 1);
         let by_user = Rule {
-            by: By::User,
+            by: By::User.into(),
             ..rule("r", 10, 3600)
         };
         assert_eq!(admitted(&mut shard, &[ask(&by_user, "k")]), 10);

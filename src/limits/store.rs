@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 
+use super::{gcra::Standing, shadow::RuleTag};
 use crate::unavailable::Unavailable;
 
 /// One counter of one rule, and what a request costs it.
@@ -17,6 +18,14 @@ pub struct Counter {
     pub burst: u32,
     /// Whether its refusal refuses the request (`enforce`) or is only reported (`shadow`).
     pub enforce: bool,
+}
+
+impl Counter {
+    /// The tag of the rule that it belongs to, if that is a shadow rule: nothing is remembered of the others.
+    pub fn shadow_tag(&self) -> Option<RuleTag> {
+        let rule = self.key.split(':').nth(1).filter(|_| !self.enforce);
+        rule.map(RuleTag::of)
+    }
 }
 
 /// What one counter says to one request.
@@ -65,4 +74,16 @@ pub trait ClusterCounters: Send + Sync + 'static {
     /// # Errors
     /// [`Unavailable`] when it can't; the request stays spent then, until it drains.
     async fn give_back(&self, counters: &[Counter]) -> Result<(), Unavailable>;
+
+    /// How every counter stands, in the order of the counters. MUST spend nothing.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when it can't say.
+    async fn look(&self, counters: &[Counter]) -> Result<Vec<Standing>, Unavailable>;
+
+    /// MUST leave the counter as if no request had ever come.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when it can't.
+    async fn reset(&self, counter: &Counter) -> Result<(), Unavailable>;
 }

@@ -134,7 +134,7 @@ impl Watch {
         self.seen = Some(seen);
         if again || !known {
             self.wary = WARY_LOOKS;
-            self.judge(text);
+            self.judge(text, again);
         }
     }
 
@@ -153,23 +153,35 @@ impl Watch {
         None
     }
 
-    fn judge(&self, text: Result<String, FileError>) {
+    fn judge(&self, text: Result<String, FileError>, asked: bool) {
         let name = self.path.display().to_string();
         let rules = text.and_then(|text| file::parse(&text, &name));
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
         let faulty = rules.is_err();
         match rules {
             Ok(rules) => {
-                tracing::info!(
-                    limits.file = name,
-                    limits.rules = rules.rules().len(),
-                    "limits are in force"
-                );
+                let changes = super::changes(&self.limiter.rules(), &rules);
+                // The first look finds what the start has put in force already.
+                if asked || !changes.is_empty() {
+                    tracing::info!(
+                        limits.action = "reload",
+                        limits.file = name,
+                        limits.rules = rules.rules().len(),
+                        limits.changes = changes.join("; "),
+                        "limits.audit"
+                    );
+                }
                 self.limiter.replace(rules);
                 status.loaded_at = self.clock.now();
                 status.faults = Vec::new();
             }
             Err(error) => {
+                tracing::info!(
+                    limits.action = "reload",
+                    limits.file = name,
+                    limits.refused = true,
+                    "limits.audit"
+                );
                 status.faults = error.fault_lines();
                 for fault in &status.faults {
                     tracing::error!(

@@ -5,6 +5,7 @@
 use uuid::Uuid;
 
 use super::code::CodeDigest;
+use crate::limits::Shadowed;
 
 /// Milliseconds since the Unix epoch, by the store's clock.
 type Millis = i64;
@@ -26,6 +27,8 @@ pub struct Challenge {
     pub expires: Millis,
     pub attempts: u8,
     pub used: bool,
+    /// The shadow rules that would have refused it.
+    pub shadowed: Shadowed,
 }
 
 /// The bounds that a slot is judged by.
@@ -58,7 +61,14 @@ impl SlotState {
     }
 
     /// Replaces the challenge, and keeps the failures.
-    pub fn issue(&mut self, id: Uuid, digest: CodeDigest, subject: Option<Uuid>, expires: Millis) {
+    pub fn issue(
+        &mut self,
+        id: Uuid,
+        digest: CodeDigest,
+        subject: Option<Uuid>,
+        expires: Millis,
+        shadowed: Shadowed,
+    ) {
         self.challenge = Some(Challenge {
             id,
             digest,
@@ -66,7 +76,17 @@ impl SlotState {
             expires,
             attempts: 0,
             used: false,
+            shadowed,
         });
+    }
+
+    /// The failures that are remembered, and for how long.
+    pub fn failures(&self, now: Millis, bounds: &Bounds) -> (u32, Millis) {
+        let forgotten_in = (self.last_failure + bounds.failure_window - now).max(0);
+        match self.failures {
+            failures if failures > 0 && forgotten_in > 0 => (failures, forgotten_in),
+            _ => (0, 0),
+        }
     }
 
     /// The challenge in force, if it is `id`'s or any will do.
@@ -85,14 +105,14 @@ impl SlotState {
         }
     }
 
-    /// Uses the challenge up if the code is its own; tells whose it was.
-    pub fn take(&mut self, digest: &CodeDigest) -> Option<(Uuid, Option<Uuid>)> {
+    /// Uses the challenge up if the code is its own.
+    pub fn take(&mut self, digest: &CodeDigest) -> Option<&Challenge> {
         let challenge = self
             .challenge
             .as_mut()
             .filter(|challenge| challenge.digest == *digest)?;
         challenge.used = true;
-        Some((challenge.id, challenge.subject))
+        Some(challenge)
     }
 
     /// Counts a wrong code, as an attempt and as a failure; tells how many attempts are left.

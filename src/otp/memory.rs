@@ -11,7 +11,9 @@ use uuid::Uuid;
 
 use super::{
     challenge::{Bounds, SlotState, Standing},
-    store::{Attempt, ChallengeStore, Issue, IssueOutcome, Issued, Judged, OtpRules, Proof, Slot, Verdict},
+    store::{
+        Attempt, ChallengeStore, Issue, IssueOutcome, Issued, Judged, OtpRules, Proof, Slot, Verdict, Waits,
+    },
 };
 use crate::{
     clock::Clock,
@@ -91,13 +93,13 @@ impl State {
                 Standing::Silent => {}
                 Standing::Exhausted => exhausted = true,
                 Standing::Open => match state.take(&attempt.digest) {
-                    Some((challenge_id, subject)) => {
-                        let phone = attempt.phone;
+                    Some(challenge) => {
                         return Verdict::Right(Proof {
-                            phone,
+                            phone: attempt.phone,
                             slot,
-                            challenge_id,
-                            subject,
+                            challenge_id: challenge.id,
+                            subject: challenge.subject,
+                            shadowed: challenge.shadowed.clone(),
                         });
                     }
                     None => open.push(slot),
@@ -184,11 +186,13 @@ impl ChallengeStore for MemoryChallenges {
         state
             .free_at
             .insert(issue.phone, now + millis(self.rules.resend_cooldown));
-        state
-            .slots
-            .entry(key)
-            .or_default()
-            .issue(issue.challenge_id, issue.digest, issue.subject, expires);
+        state.slots.entry(key).or_default().issue(
+            issue.challenge_id,
+            issue.digest,
+            issue.subject,
+            expires,
+            issue.shadowed.and(issue.riders, &riders),
+        );
         let entry = issue.deliver.map(|delivery| OutboxEntry {
             challenge_id: issue.challenge_id,
             user_id: delivery.user_id,
@@ -228,6 +232,18 @@ impl ChallengeStore for MemoryChallenges {
             slot.reinstate(proof.challenge_id, now);
         }
         Ok(())
+    }
+
+    async fn waits(&self, phone: PhoneDigest, slot: Slot) -> Result<Waits, Unavailable> {
+        let (now, bounds, state) = (self.clock.now_ms(), self.bounds(), self.lock());
+        let free_at = state.free_at.get(&phone).copied().unwrap_or_default();
+        let slot = state.slots.get(&(phone, slot));
+        let (failures, forgotten_in) = slot.map_or((0, 0), |slot| slot.failures(now, &bounds));
+        Ok(Waits {
+            cooldown: micros((free_at - now).max(0) * 1000),
+            failures,
+            forgotten_in: micros(forgotten_in * 1000),
+        })
     }
 
     async fn ping(&self) -> Result<(), Unavailable> {

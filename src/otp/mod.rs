@@ -5,6 +5,7 @@
 
 mod challenge;
 mod code;
+mod explain;
 mod memory;
 mod redis;
 mod service;
@@ -16,4 +17,5 @@ pub use redis::RedisChallenges;
 pub use service::{Caller, Otp, OtpError, Recipients, Sent};
 pub use store::{
     Attempt, ChallengeStore, Delivery, Issue, IssueOutcome, Issued, Judged, OtpRules, Proof, Slot, Verdict,
+    Waits,
 };

@@ -15,11 +15,11 @@ use ::redis::{FromRedisValue, ParsingError, Script, ScriptInvocation, Value};
 use async_trait::async_trait;
 
 use super::store::{
-    Attempt, ChallengeStore, Issue, IssueOutcome, Issued, Judged, OtpRules, Proof, Verdict, decode_id,
-    encode_id,
+    Attempt, ChallengeStore, Issue, IssueOutcome, Issued, Judged, OtpRules, Proof, Slot, Verdict, Waits,
+    decode_id, encode_id,
 };
 use crate::{
-    limits::{self, Counter},
+    limits::{self, Counter, RuleTag, Shadowed},
     phone::PhoneDigest,
     redis::{PARTITIONS, RedisLink},
     sms::{Lease, Outbox, OutboxEntry},
@@ -41,6 +41,7 @@ macro_rules! script {
 static ISSUE: LazyLock<Script> = script!("issue.lua");
 static JUDGE: LazyLock<Script> = script!("judge.lua");
 static REINSTATE: LazyLock<Script> = script!("reinstate.lua");
+static WAITS: LazyLock<Script> = script!("waits.lua");
 static RENEW: LazyLock<Script> = script!("renew.lua");
 static TAKE_OVER: LazyLock<Script> = script!("take_over.lua");
 
@@ -89,7 +90,7 @@ impl RedisChallenges {
             invocation
                 .arg(rider.emission_us)
                 .arg(rider.burst)
-                .arg(u8::from(rider.enforce));
+                .arg(rider.shadow_tag().as_ref().map_or("", RuleTag::as_str));
         }
     }
 }
@@ -124,7 +125,8 @@ impl ChallengeStore for RedisChallenges {
                     .arg(millis(self.rules.failure_window))
                     .arg(issue.subject.map(encode_id).unwrap_or_default())
                     .arg(member.as_deref().unwrap_or_default())
-                    .arg(millis(lease));
+                    .arg(millis(lease))
+                    .arg(issue.shadowed.as_str());
                 self.ride(script, issue.phone, issue.riders);
             })
             .await?;
@@ -156,13 +158,11 @@ impl ChallengeStore for RedisChallenges {
     }
 
     async fn judge(&self, attempt: &Attempt<'_>) -> Result<Judged, Unavailable> {
-        let (verdict, number, riders, index, challenge, subject): (
+        let (verdict, number, riders, (index, challenge, subject, shadowed)): (
             String,
             i64,
             Riders,
-            usize,
-            String,
-            String,
+            (usize, String, String, String),
         ) = self
             .link
             .eval(&JUDGE, |script| {
@@ -193,6 +193,7 @@ impl ChallengeStore for RedisChallenges {
                     slot,
                     challenge_id,
                     subject: decode_id(&subject),
+                    shadowed: Shadowed::from_stored(shadowed),
                 })
             }
             "wrong" => Verdict::Wrong {
@@ -221,6 +222,27 @@ impl ChallengeStore for RedisChallenges {
                     .arg(encode_id(proof.challenge_id));
             })
             .await
+    }
+
+    async fn waits(&self, phone: PhoneDigest, slot: Slot) -> Result<Waits, Unavailable> {
+        let cooldown = self
+            .link
+            .key(phone.partition(PARTITIONS), &format!("c:{}", phone.encode()));
+        let (cooldown, failures, forgotten_in) = self
+            .link
+            .eval(&WAITS, |script| {
+                script
+                    .key(self.slot_key(phone, &slot.encode()))
+                    .key(cooldown)
+                    .arg(self.offset())
+                    .arg(millis(self.rules.failure_window));
+            })
+            .await?;
+        Ok(Waits {
+            cooldown: from_millis(cooldown),
+            failures,
+            forgotten_in: from_millis(forgotten_in),
+        })
     }
 
     async fn ping(&self) -> Result<(), Unavailable> {

@@ -16,7 +16,7 @@ use crate::{
     entropy::Entropy,
     limits::{Admission, Counter, Denied, Limiter, Operation, Refusal, Scope, Subject},
     phone::{PhoneDigest, PhoneNumber},
-    secrets::Keyring,
+    secrets::{Keyring, SecretKeys},
     sms::{CodeBook, OutboxEntry, Recipient, SmsCode, SmsJob, SmsQueue},
     unavailable::{Part, Unavailable},
 };
@@ -100,13 +100,14 @@ impl Otp {
         let digest = PhoneDigest::of(phone, &keys.phone);
         let admission = self
             .limiter
-            .admit(Operation::OtpSend, &subject(caller, phone, digest))
+            .admit(Operation::OtpSend, &subject(caller, phone, keys))
             .await?;
         let claims = self.accounts.claims(phone).await?;
         let recipient = recipient(caller, phone, &claims);
 
         let challenge_id = self.entropy.uuid();
         let code = OtpCode::derive(&keys.code, challenge_id, self.rules.length);
+        let riders = counters(&admission);
         let issued = self
             .challenges
             .issue(&Issue {
@@ -126,9 +127,11 @@ impl Otp {
                     key_id: &keys.id,
                     lease: self.lease,
                 }),
-                riders: &counters(&admission),
+                riders: &riders,
+                shadowed: &admission.shadowed,
             })
             .await?;
+        let shadowed = admission.shadowed.and(&riders, &issued.riders);
         let entry = match issued.outcome {
             IssueOutcome::Written { entry } => entry,
             // No SMS: what the other rules had counted for one is given back.
@@ -145,6 +148,7 @@ impl Otp {
             }
         };
         self.limiter.settle(admission, &issued.riders).await;
+        self.limiter.shadowed_issued(&shadowed);
         metrics::counter!("ringback_otp_issued_total", "kind" => if entry.is_some() { "sms" } else { "decoy" })
             .increment(1);
         match entry {
@@ -195,11 +199,8 @@ impl Otp {
         code: &OtpCode,
         challenge_id: Option<Uuid>,
     ) -> Result<(), OtpError> {
-        let digest = PhoneDigest::of(phone, &self.keyring.current().phone);
-        let admission = self
-            .limiter
-            .admit(Operation::OtpVerify, &subject(caller, phone, digest))
-            .await?;
+        let subject = subject(caller, phone, self.keyring.current());
+        let admission = self.limiter.admit(Operation::OtpVerify, &subject).await?;
         let proof = match self.judge(caller, phone, code, challenge_id, admission).await? {
             Verdict::Right(proof) => proof,
             Verdict::Wrong { attempts_remaining } => return Err(OtpError::Wrong { attempts_remaining }),
@@ -212,7 +213,9 @@ impl Otp {
             .user
             .as_ref()
             .map_or(Claimant::Anyone, |user| Claimant::User(user.id));
-        self.mark(phone, &claimant, &proof).await
+        self.mark(phone, &claimant, &proof).await?;
+        self.limiter.shadowed_verified(&proof.shadowed);
+        Ok(())
     }
 
     /// Asks the store for its verdict, under each secret in force: a code issued before a rotation is still good.
@@ -281,11 +284,11 @@ impl Otp {
         }
     }
 
-    fn cooldown(&self, wait: Duration) -> Refusal {
+    pub(super) fn cooldown(&self, wait: Duration) -> Refusal {
         own_rule("otp-resend-cooldown", wait, 1, self.rules.resend_cooldown)
     }
 
-    fn locked(&self, wait: Duration) -> Refusal {
+    pub(super) fn locked(&self, wait: Duration) -> Refusal {
         own_rule(
             "otp-max-failures",
             wait,
@@ -349,9 +352,9 @@ fn recipient(caller: &Caller, phone: &PhoneNumber, claims: &Claims) -> Option<Uu
     }
 }
 
-fn subject(caller: &Caller, phone: &PhoneNumber, digest: PhoneDigest) -> Subject {
+fn subject(caller: &Caller, phone: &PhoneNumber, keys: &SecretKeys) -> Subject {
     Subject::new(caller.ip)
-        .with_phone(phone.clone(), digest)
+        .with_phone(phone.clone(), &keys.phone)
         .with_user(caller.user.as_ref().map(|user| user.id))
 }
 

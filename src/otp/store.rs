@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::code::CodeDigest;
 use crate::{
-    limits::{self, Counter},
+    limits::{self, Counter, Shadowed},
     phone::PhoneDigest,
     sms::OutboxEntry,
     unavailable::Unavailable,
@@ -85,6 +85,8 @@ pub struct Issue<'a> {
     pub deliver: Option<Delivery<'a>>,
     /// Cluster rules on the phone, counted in the same step.
     pub riders: &'a [Counter],
+    /// The shadow rules that would have refused this; those of the riders are added, and all kept with the challenge.
+    pub shadowed: &'a Shadowed,
 }
 
 /// What the outbox needs to know beside the challenge.
@@ -161,6 +163,19 @@ pub struct Proof {
     pub challenge_id: Uuid,
     /// As in [`Issue`].
     pub subject: Option<Uuid>,
+    /// The shadow rules that would have refused the challenge.
+    pub shadowed: Shadowed,
+}
+
+/// What keeps a slot of a phone from its next code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waits {
+    /// Until a code may be sent to the phone; zero if one may now.
+    pub cooldown: Duration,
+    /// Wrong codes that are remembered.
+    pub failures: u32,
+    /// Until they are forgotten.
+    pub forgotten_in: Duration,
 }
 
 /// Keeps challenges. Every method is one atomic step where the state lives; time is the store's own.
@@ -191,6 +206,12 @@ pub trait ChallengeStore: Send + Sync {
     /// # Errors
     /// [`Unavailable`] when the store is away; the user needs a new code then.
     async fn reinstate(&self, proof: &Proof) -> Result<(), Unavailable>;
+
+    /// What the OTP rules say of a slot of a phone. MUST change nothing.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the store is away.
+    async fn waits(&self, phone: PhoneDigest, slot: Slot) -> Result<Waits, Unavailable>;
 
     /// Whether it answers.
     ///

@@ -117,6 +117,8 @@ pub struct LimitsSettings {
     pub queue: usize,
     /// Addresses, phones and users that one instance remembers.
     pub max_keys: usize,
+    /// Instances of the service, which share the quotas of cluster rules while Redis is away.
+    pub instances: u32,
 }
 
 impl LimitsSettings {
@@ -126,6 +128,7 @@ impl LimitsSettings {
             shards: reader.cores("limits.shards", 256),
             queue: reader.integer("limits.queue", 1..=1_000_000),
             max_keys: reader.integer("limits.max_keys", 1..=100_000_000),
+            instances: reader.integer("limits.instances", 1..=10_000),
         }
     }
 }

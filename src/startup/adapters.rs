@@ -114,7 +114,11 @@ pub(super) async fn migrate_patiently(accounts: &dyn AccountStore) -> Result<(),
     }
 }
 
-pub(super) fn limit_rules(settings: &Settings) -> Result<RuleSet, FileError> {
+/// The rules that the configuration names; those that the program carries, where it names none.
+///
+/// # Errors
+/// Every fault of the file.
+pub fn limit_rules(settings: &Settings) -> Result<RuleSet, FileError> {
     match &settings.limits.file {
         Some(file) => limits::file::load(file),
         None => limits::file::parse(SHIPPED_LIMITS, "the limits that the program carries"),

@@ -45,6 +45,7 @@ use crate::{
 };
 
 use adapters::Stores;
+pub use adapters::limit_rules;
 pub use run::{check, check_limits_file, is_limits_file, migrate, serve};
 
 /// Who issues tokens where no public URL says it. Not the address: instances on other ports of a machine would refuse
@@ -181,6 +182,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
             shards: settings.limits.shards,
             queue: settings.limits.queue,
             max_keys: settings.limits.max_keys,
+            instances: settings.limits.instances,
         },
         adapters::limit_rules(settings)?,
         counters,
@@ -337,6 +339,7 @@ fn serve_ops(listener: TcpListener, api: web::Data<Api>) -> io::Result<ServerHan
         App::new()
             .app_data(api.clone())
             .wrap(NormalizePath::trim())
+            .wrap(actix_web::middleware::from_fn(http::observe))
             .configure(http::ops_routes)
             .default_service(web::to(http::not_found))
     })

@@ -10,6 +10,7 @@ mod handover;
 mod headers;
 mod limits;
 mod openapi;
+mod operators;
 mod otp;
 mod outage;
 mod ownership;

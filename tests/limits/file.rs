@@ -5,14 +5,19 @@ use std::{sync::Arc, time::Duration};
 use ringback::{
     clock::ManualClock,
     limits::{
-        By, Limiter, LimiterOptions, MemoryCounters, Mode, Operation, Scope, Subject,
+        By, IfStoreLost, Limiter, LimiterOptions, LoginDigest, MemoryCounters, Mode, Operation, Scope,
+        Subject,
         file::{load, parse, read},
     },
     supervision::Supervision,
 };
 use uuid::Uuid;
 
-use super::{rules, unique};
+use super::{
+    rules,
+    stage::{keyring, refusal},
+    unique,
+};
 
 const GOOD: &str = r#"
 [[rule]]
@@ -43,7 +48,7 @@ fn a_rule_is_read_as_it_is_written() {
     assert_eq!(rule.on, Some(Operation::OtpSend));
     assert_eq!(
         (rule.by, rule.scope, rule.mode),
-        (By::Phone, Scope::Cluster, Mode::Shadow)
+        (By::Phone.into(), Scope::Cluster, Mode::Shadow)
     );
     assert_eq!(
         (rule.quota, rule.burst, rule.per),
@@ -57,6 +62,27 @@ fn what_is_left_out_is_the_usual() {
     let rule = &rules.rules()[0];
     assert_eq!((rule.on, rule.burst, rule.quota), (None, 1000, 1000));
     assert_eq!((rule.scope, rule.mode), (Scope::Cluster, Mode::Enforce));
+}
+
+#[test]
+fn a_rule_counts_by_one_thing_or_by_two() {
+    let by = |text: &str| rules(&GOOD.replace("\"phone\"", text)).rules()[0].by.to_string();
+    assert_eq!(by("'prefix'"), "prefix:6");
+    assert_eq!(by("'prefix:15'"), "prefix:15");
+    assert_eq!(by("['ip', 'phone']"), "ip+phone");
+    assert_eq!(by("['prefix:4', 'country']"), "prefix:4+country");
+    assert_eq!(rules(GOOD).rules()[0].if_store_lost, None);
+    let said = rules(&with("burst = 1", "if_store_lost = 'local'"));
+    assert_eq!(said.rules()[0].if_store_lost, Some(IfStoreLost::Local));
+    let faults = faults(
+        &GOOD
+            .replace("\"otp.send\"", "\"me\"")
+            .replace("\"phone\"", "['ip', 'phone']"),
+    );
+    assert!(
+        faults[0].contains("\"me\" knows no phone; allowed on it: ip, user, global"),
+        "{faults:?}"
+    );
 }
 
 #[test]
@@ -77,7 +103,37 @@ fn each_fault_is_named_with_its_place_and_what_is_allowed() {
         (
             "\"phone\"",
             "\"fax\"",
-            "5:9: unknown by \"fax\"; allowed: ip, phone, user, country, prefix, global",
+            "5:9: unknown by \"fax\"; allowed: ip, phone, user, country, prefix (or prefix:1 to prefix:15), global, or two of them: [\"ip\", \"phone\"]",
+        ),
+        (
+            "\"phone\"",
+            "\"prefix:16\"",
+            "5:9: unknown by \"prefix:16\"; allowed: ip, phone, user, country, prefix (or prefix:1 to prefix:15), global, or two of them: [\"ip\", \"phone\"]",
+        ),
+        (
+            "\"phone\"",
+            "[\"ip\", \"fax\"]",
+            "5:16: unknown by \"fax\"; allowed: ip, phone, user, country, prefix (or prefix:1 to prefix:15), global, or two of them: [\"ip\", \"phone\"]",
+        ),
+        (
+            "\"phone\"",
+            "[\"ip\"]",
+            "5:9: by names one thing or two; allowed: ip, phone, user, country, prefix (or prefix:1 to prefix:15), global, or two of them: [\"ip\", \"phone\"]",
+        ),
+        (
+            "\"phone\"",
+            "[\"ip\", \"global\"]",
+            "5:9: ip and global are no pair; allowed: two different ones, without global",
+        ),
+        (
+            "\"phone\"",
+            "[\"prefix:3\", \"prefix\"]",
+            "5:9: prefix:3 and prefix:6 are no pair; allowed: two different ones, without global",
+        ),
+        (
+            "burst = 1",
+            "if_store_lost = \"allow\"",
+            "8:17: unknown if_store_lost \"allow\"; allowed: refuse, local",
         ),
         ("\"phone\"", "7", "5:9: by is a string in quotes, not integer"),
         (
@@ -128,7 +184,7 @@ fn each_fault_is_named_with_its_place_and_what_is_allowed() {
         (
             "burst = 1",
             "brust = 1",
-            "8:1: unknown key \"brust\"; allowed: id, on, by, quota, per, burst, scope, mode",
+            "8:1: unknown key \"brust\"; allowed: id, on, by, quota, per, burst, scope, mode, if_store_lost",
         ),
         (
             "[[rule]]",
@@ -182,7 +238,6 @@ fn times_run_from_a_second_to_thirty_days() {
 fn a_rule_that_could_never_apply_is_refused() {
     for (on, by) in [
         ("register", "user"),
-        ("login", "user"),
         ("password.reset", "user"),
         ("token.refresh", "user"),
         ("token.refresh", "phone"),
@@ -201,6 +256,7 @@ fn a_rule_that_could_never_apply_is_refused() {
         ("any", "phone"),
         ("otp.send", "user"),
         ("login", "phone"),
+        ("login", "user"),
     ] {
         let text = with("\"otp.send\"", &format!("{on:?}")).replace("\"phone\"", &format!("{by:?}"));
         assert!(parse(&text, "limits.toml").is_ok(), "{on} by {by}");
@@ -219,7 +275,7 @@ fn every_fault_of_a_file_is_named_at_once_in_its_order() {
         [
             "limits.toml:13:9: duplicate id \"otp-send-per-phone\": line 3 has it already",
             "limits.toml:16:9: quota is a whole number; allowed: 1 to 4294967295",
-            "limits.toml:21:1: unknown key \"limit\"; allowed: id, on, by, quota, per, burst, scope, mode",
+            "limits.toml:21:1: unknown key \"limit\"; allowed: id, on, by, quota, per, burst, scope, mode, if_store_lost",
             "limits.toml:22:2: unknown key \"other\"; allowed: [[rule]] tables",
         ]
     );
@@ -230,7 +286,7 @@ fn columns_count_characters_and_broken_toml_has_its_place() {
     assert_eq!(
         faults("rule = [ { 'ключ' = 1, id = 'r', on = 'me', by = 'ip', quota = 1, per = 'x' } ]"),
         [
-            "limits.toml:1:12: unknown key \"ключ\"; allowed: id, on, by, quota, per, burst, scope, mode",
+            "limits.toml:1:12: unknown key \"ключ\"; allowed: id, on, by, quota, per, burst, scope, mode, if_store_lost",
             "limits.toml:1:73: per \"x\"; allowed: a whole number and a unit (s, m, h, d), \"1s\" to \"30d\"",
         ]
     );
@@ -269,22 +325,40 @@ async fn the_shipped_limits_leave_ordinary_use_alone() {
             shards: 1,
             queue: 16,
             max_keys: 1000,
+            instances: 1,
         },
         shipped,
         Arc::new(MemoryCounters::new(Arc::new(clock.clone()), 1000)),
         Arc::new(clock.clone()),
     )
     .await;
-    let laptop = Subject::new("127.0.0.1".parse().unwrap()).with_user(Some(Uuid::from_u128(7)));
+    let keyring = keyring();
+    let jane = LoginDigest::of("email", "jane@example.com", &keyring.current().login);
+    let laptop = Subject::new("127.0.0.1".parse().unwrap());
+    let signing_in = laptop.clone().with_login(jane);
+    let laptop = laptop.with_user(Some(Uuid::from_u128(7)));
     for _ in 0..50 {
-        for operation in [Operation::Register, Operation::Login] {
-            assert!(
-                limiter.admit(operation, &laptop).await.is_ok(),
-                "{}",
-                operation.name()
-            );
-        }
+        let _ = limiter.admit(Operation::Register, &laptop).await.unwrap();
+        let spent = limiter.admit(Operation::Login, &signing_in).await.unwrap();
+        limiter.give_back(spent.only(By::User)).await; // as after a right password
     }
+    for (waits, seconds) in [(5, 12), (1, 12)] {
+        for _ in 0..waits {
+            let _ = limiter.admit(Operation::Login, &signing_in).await.unwrap();
+        }
+        let told = refusal(limiter.admit(Operation::Login, &signing_in).await);
+        assert_eq!(
+            (&*told.rule, told.retry_after_seconds()),
+            ("login-guess-minute", seconds)
+        );
+        clock.advance(chrono::TimeDelta::seconds(12));
+    }
+    let mut guesses = 6;
+    for _ in 0..24 * 60 {
+        guesses += u32::from(limiter.admit(Operation::Login, &signing_in).await.is_ok());
+        clock.advance(chrono::TimeDelta::minutes(1));
+    }
+    assert!((50..=60).contains(&guesses), "a day of guessing: {guesses}");
     for _ in 0..60 * 50 {
         clock.advance(chrono::TimeDelta::milliseconds(20));
         for operation in [Operation::Me, Operation::TokenRefresh] {

@@ -1,118 +1,25 @@
 //! The limiter as the rest of the service sees it.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use chrono::{DateTime, TimeDelta};
+use chrono::TimeDelta;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use ringback::{
-    clock::{ManualClock, SystemClock},
-    limits::{
-        Admission, ClusterCounters, Denied, Limiter, LimiterOptions, MemoryCounters, Operation,
-        RedisCounters, Refusal, RuleSet, Scope, Subject, Verdict,
-    },
-    phone::{PhoneCheck, PhoneDigest, PhoneNumber},
-    secrets::Keyring,
+    clock::SystemClock,
+    limits::{Limiter, LimiterOptions, Operation, RedisCounters, RuleSet, Scope, Subject, Verdict},
     supervision::Supervision,
     unavailable::Part,
 };
 use uuid::Uuid;
 
-use super::{redis_at, redis_with_prefix, rules, unique};
-
-const OPTIONS: LimiterOptions = LimiterOptions {
-    shards: 1,
-    queue: 1000,
-    max_keys: 1000,
+use super::{
+    redis_with_prefix, rules,
+    stage::{
+        OPTIONS, admitted, admitted_in_parallel, client, client_with_phone, clock, limiter, refusal,
+        unavailable,
+    },
+    unique,
 };
-
-async fn limiter(options: LimiterOptions, rules: RuleSet, clock: &ManualClock) -> Limiter {
-    let counters = Arc::new(MemoryCounters::new(Arc::new(clock.clone()), 1000));
-    Limiter::start(
-        &Supervision::default(),
-        options,
-        rules,
-        counters,
-        Arc::new(clock.clone()),
-    )
-    .await
-}
-
-fn clock() -> ManualClock {
-    ManualClock::new(DateTime::from_timestamp_nanos(1_800_000_000_000_000_000))
-}
-
-fn client() -> Subject {
-    Subject::new("203.0.113.7".parse().unwrap())
-}
-
-fn client_with_phone() -> Subject {
-    let keys = Keyring::parse("AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=").unwrap();
-    let number = PhoneNumber::parse("+14152000001", PhoneCheck::E164).unwrap();
-    let digest = PhoneDigest::of(&number, &keys.current().phone);
-    client().with_phone(number, digest)
-}
-
-fn refusal(answer: Result<Admission, Denied>) -> Refusal {
-    match answer {
-        Err(Denied::Refused(refusal)) => refusal,
-        other => panic!("not refused: {other:?}"),
-    }
-}
-
-fn unavailable(answer: Result<Admission, Denied>) -> Part {
-    match answer {
-        Err(Denied::Unavailable(unavailable)) => unavailable.part,
-        other => panic!("not unavailable: {other:?}"),
-    }
-}
-
-/// How many of 40 requests pass.
-async fn admitted(limiter: &Limiter, operation: Operation, subject: &Subject) -> usize {
-    let mut admitted = 0;
-    for _ in 0..40 {
-        match limiter.admit(operation, subject).await {
-            Ok(_) => admitted += 1,
-            Err(Denied::Refused(_)) => {}
-            Err(Denied::Unavailable(error)) => panic!("{error}"),
-        }
-    }
-    admitted
-}
-
-/// Asks from eight threads at once, 100 times each, and counts what passes.
-async fn admitted_in_parallel(limiters: &[Limiter], operation: Operation) -> usize {
-    let passed = Arc::new(AtomicUsize::new(0));
-    let threads = (0..8).map(|n| {
-        let (limiter, passed) = (limiters[n % limiters.len()].clone(), Arc::clone(&passed));
-        tokio::task::spawn_blocking(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
-            runtime.block_on(async {
-                let subject = client();
-                let requests = (0..100).map(|_| limiter.admit(operation, &subject));
-                for answer in futures_util::future::join_all(requests).await {
-                    match answer {
-                        Ok(_) => _ = passed.fetch_add(1, Ordering::SeqCst),
-                        Err(Denied::Refused(_)) => {}
-                        Err(Denied::Unavailable(error)) => panic!("{error}"),
-                    }
-                }
-            });
-        })
-    });
-    for thread in threads.collect::<Vec<_>>() {
-        thread.await.unwrap();
-    }
-    passed.load(Ordering::SeqCst)
-}
 
 #[actix::test]
 async fn instance_rules_admit_exactly_their_quota_over_all_shards() {
@@ -186,7 +93,7 @@ async fn riders_are_handed_out_and_their_refusal_gives_everything_back() {
     );
     let limiter = limiter(OPTIONS, rules, &clock()).await;
     let subject = client_with_phone();
-    let digest = subject.phone.as_ref().unwrap().1;
+    let digest = subject.phone_digest().unwrap();
     for _ in 0..20 {
         let admission = limiter.admit(Operation::OtpSend, &subject).await.unwrap();
         let riders: Vec<_> = admission
@@ -350,40 +257,33 @@ async fn a_busy_actor_is_unavailable_and_is_not_asked_without_need() {
 }
 
 #[actix::test]
-async fn without_redis_what_cannot_be_counted_is_refused_where_it_matters() {
-    let limits = "[[rule]]\nid='near'\non='any'\nby='ip'\nquota=5\nper='1h'\nscope='instance'\n
-                  [[rule]]\nid='far'\non='any'\nby='ip'\nquota=3\nper='1h'";
-    // Bound and then let go: nobody listens there.
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let link = redis_at(format!("redis://127.0.0.1:{port}"), "t");
-    let counters: Arc<dyn ClusterCounters> = Arc::new(RedisCounters::new(Arc::new(link)));
-    let clock = Arc::new(clock());
-    let limiter = Limiter::start(&Supervision::default(), OPTIONS, rules(limits), counters, clock).await;
-    let strict = Operation::ALL
-        .into_iter()
-        .filter(|operation| operation.is_strict());
-    for operation in strict.flat_map(|operation| [operation; 4]) {
-        assert_eq!(
-            unavailable(limiter.admit(operation, &client()).await),
-            Part::Redis,
-            "{}",
-            operation.name()
-        );
-    }
-    for operation in [Operation::Me, Operation::TokenRefresh, Operation::Me] {
-        assert!(
-            limiter.admit(operation, &client()).await.is_ok(),
-            "{}",
-            operation.name()
-        );
-    }
-    assert_eq!(
-        admitted(&limiter, Operation::Me, &client()).await,
-        2,
-        "instance rules bite still, less 3 spent"
+async fn ten_thousand_addresses_of_one_network_are_one_client() {
+    let rules = rules(
+        "[[rule]]\nid='near'\non='login'\nby='ip'\nquota=30\nper='30d'\nscope='instance'\n
+         [[rule]]\nid='far'\non='me'\nby='ip'\nquota=30\nper='30d'",
     );
+    let limiter = limiter(
+        LimiterOptions {
+            shards: 2,
+            max_keys: 2,
+            ..OPTIONS
+        },
+        rules,
+        &clock(),
+    )
+    .await;
+    let network = u128::from("2001:db8:1:2::".parse::<std::net::Ipv6Addr>().unwrap());
+    for operation in [Operation::Login, Operation::Me] {
+        let mut admitted = 0;
+        for host in 0..10_000_u128 {
+            let address = std::net::Ipv6Addr::from(network + host * 0x0001_d157_9bdf_2468);
+            admitted += usize::from(
+                limiter
+                    .admit(operation, &Subject::new(address.into()))
+                    .await
+                    .is_ok(),
+            );
+        }
+        assert_eq!(admitted, 30, "{}", operation.name());
+    }
 }

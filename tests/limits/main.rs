@@ -1,8 +1,11 @@
 //! Limits from outside: the file's format, the stores' contract, the limiter under load, the file while it changes.
 
+mod explain;
 mod file;
 mod limiter;
+mod stage;
 mod store;
+mod store_lost;
 mod watch;
 
 use std::{sync::Arc, time::Duration};

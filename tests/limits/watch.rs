@@ -49,6 +49,7 @@ async fn watched(path: &Path) -> Watched {
         shards: 1,
         queue: 100,
         max_keys: 100,
+        instances: 1,
     };
     let counters = Arc::new(MemoryCounters::new(clock.clone(), 100));
     let rules = file::load(path).unwrap();
@@ -204,9 +205,20 @@ async fn a_faulty_or_missing_file_changes_nothing_and_is_told() {
     assert_eq!(watched.in_force().await, "good");
 
     fs::remove_file(&path).unwrap();
-    let faults = watched.status_until(|faults| faults.len() == 1).await;
-    assert!(faults[0].contains("No such file"), "{faults:?}");
-    assert_eq!(watched.in_force().await, "good");
+    let said = async |what: &str| {
+        let faults = watched
+            .status_until(|faults| faults.len() == 1 && faults[0].contains(what))
+            .await;
+        assert_eq!(watched.in_force().await, "good", "{faults:?}");
+    };
+    said("No such file").await;
+    fs::create_dir(&path).unwrap();
+    said("directory").await;
+    fs::remove_dir(&path).unwrap();
+    fs::write(&path, format!("{}{}", rule("huge"), "#".repeat(10 * 1024 * 1024))).unwrap();
+    said("larger than 1 MiB").await;
+    fs::write(&path, b"id = \xff").unwrap();
+    said("not UTF-8").await;
 
     fs::write(&path, rule("fixed")).unwrap();
     watched.becomes("fixed").await;

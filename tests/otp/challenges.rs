@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use ringback::{
-    limits::{self, Counter},
-    otp::{CodeDigest, Issue, IssueOutcome, Proof, Slot, Verdict},
+    limits::{self, Counter, RuleTag, Shadowed},
+    otp::{CodeDigest, Issue, IssueOutcome, Proof, Slot, Verdict, Waits},
 };
 use uuid::Uuid;
 
@@ -17,7 +17,7 @@ on_every_store! {
     async fn a_right_code_works_once(world) {
         let (id, _) = world.issue(Slot::Public).await;
         let Verdict::Right(proof) = world.judge(RIGHT).await else { panic!("refused") };
-        let expected = Proof { phone: world.phone, slot: Slot::Public, challenge_id: id, subject: Some(Uuid::from_u128(7)) };
+        let expected = Proof { phone: world.phone, slot: Slot::Public, challenge_id: id, subject: Some(Uuid::from_u128(7)), shadowed: Shadowed::default() };
         assert_eq!(proof, expected);
         assert_eq!(world.judge(RIGHT).await, Verdict::Expired);
         assert_eq!(world.judge(WRONG).await, Verdict::Expired);
@@ -98,6 +98,22 @@ on_every_store! {
         assert!(wait > Duration::from_secs(50) && wait <= Duration::from_secs(60), "{wait:?}");
         world.pass(60);
         world.issue(other).await;
+    }
+
+    async fn what_keeps_a_phone_waiting_is_told_and_changes_nothing(world) {
+        let waits = async || world.store.waits(world.phone, Slot::Public).await.unwrap();
+        let none = Waits { cooldown: Duration::ZERO, failures: 0, forgotten_in: Duration::ZERO };
+        assert_eq!(waits().await, none);
+        world.issue(Slot::Public).await;
+        let cooldown = waits().await.cooldown;
+        assert!(cooldown > Duration::from_secs(50) && cooldown <= Duration::from_secs(60), "{cooldown:?}");
+        for failures in 1..=2 {
+            world.judge(WRONG).await;
+            assert_eq!([waits().await.failures, waits().await.failures], [failures; 2]);
+        }
+        assert!(waits().await.forgotten_in > Duration::from_secs(3500));
+        world.pass(3600);
+        assert_eq!(waits().await, none);
     }
 
     async fn a_users_challenge_is_his_alone(world) {
@@ -206,6 +222,7 @@ on_every_store! {
             subject: None,
             deliver: None,
             riders: &riders,
+            shadowed: &Shadowed::default(),
         };
         for _ in 0..5 {
             let issued = world.store.issue(&issue).await.unwrap();
@@ -213,6 +230,7 @@ on_every_store! {
             assert!(matches!(issued.riders[0], limits::Verdict::Admitted { remaining: 6 }), "{:?}", issued.riders);
             assert!(issued.riders[1].is_refused() && issued.riders[2].is_refused());
         }
-        assert!(matches!(world.judge(RIGHT).await, Verdict::Right(_)), "the challenge still stands");
+        let Verdict::Right(proof) = world.judge(RIGHT).await else { panic!("the challenge still stands") };
+        assert!(proof.shadowed.names(RuleTag::of("shadow")) && proof.shadowed.as_str().len() == 4, "{proof:?}");
     }
 }

@@ -13,7 +13,7 @@ use chrono::TimeDelta;
 use ringback::{
     clock::{ShiftedClock, SystemClock},
     entropy::{Entropy, SystemEntropy},
-    limits::{Counter, MemoryCounters},
+    limits::{Counter, MemoryCounters, Shadowed},
     otp::{
         Attempt, ChallengeStore, CodeDigest, Delivery, Issue, IssueOutcome, MemoryChallenges, OtpRules,
         RedisChallenges, Slot, Verdict,
@@ -141,6 +141,7 @@ impl World {
                 lease: LEASE,
             }),
             riders,
+            shadowed: &Shadowed::default(),
         };
         (challenge_id, self.store.issue(&issue).await.unwrap().outcome)
     }

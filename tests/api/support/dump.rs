@@ -68,10 +68,14 @@ impl TestApp {
         dump
     }
 
-    /// The text of `/metrics`.
+    /// The names and labels of `/metrics`, without the values: a long decimal may hold any digits.
     pub async fn metrics_text(&self) -> String {
         let answer = self.client.get(format!("{}/metrics", self.ops)).send().await;
-        answer.unwrap().text().await.unwrap()
+        let text = answer.unwrap().text().await.unwrap();
+        let names = text
+            .lines()
+            .map(|line| line.rsplit_once(' ').map_or(line, |(name, _)| name));
+        names.collect::<Vec<_>>().join("\n")
     }
 }
 

@@ -1,5 +1,8 @@
 //! The command line.
 
+mod limits;
+mod ops_client;
+
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
@@ -30,6 +33,11 @@ enum Command {
     Serve,
     /// Bring the database's tables to this version's form, and end.
     Migrate,
+    /// Ask the running service about its rate limits, or give a customer his quota back.
+    Limits {
+        #[command(subcommand)]
+        command: limits::LimitsCommand,
+    },
     /// Look at the configuration.
     Config {
         #[command(subcommand)]
@@ -60,6 +68,7 @@ pub fn run() -> ExitCode {
             telemetry::init_logs(&settings.telemetry);
             startup::migrate(&settings)
         }),
+        Command::Limits { command } => limits::run(command),
         Command::Config {
             command: ConfigCommand::Show,
         } => with_settings(|settings| {

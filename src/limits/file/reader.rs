@@ -1,127 +1,38 @@
-//! The limits file: its text read into rules, or every fault in it with its place and what is allowed.
+//! From TOML to rules: every fault is noted with its place, and nothing stops at the first.
 
-use std::{collections::HashMap, fmt, ops::Range, path::Path, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt, ops::Range, sync::Arc, time::Duration};
 
-use thiserror::Error;
 use toml::{
     Spanned,
     de::{DeInteger, DeTable, DeValue},
 };
 
-use super::rule::{By, Mode, Operation, Rule, RuleSet, Scope};
+use super::{
+    super::{
+        by::{By, CountedBy},
+        rule::{IfStoreLost, Mode, Operation, Rule, RuleSet, Scope},
+    },
+    Fault, MAX_BYTES,
+};
 
-/// A file of hundreds of rules has some 50 KiB; what is larger than this is no limits file, and isn't read.
-pub const MAX_BYTES: u64 = 1024 * 1024;
 /// Costs are whole microseconds: at this rate rounding them up takes 10 % of a quota at most, below it far less.
 const MAX_PER_SECOND: u64 = 100_000;
 const MAX_PER: Duration = Duration::from_secs(30 * 24 * 3600);
 const MAX_ID_CHARS: usize = 64;
-const KEYS: [&str; 8] = ["id", "on", "by", "quota", "per", "burst", "scope", "mode"];
+const KEYS: [&str; 9] = [
+    "id",
+    "on",
+    "by",
+    "quota",
+    "per",
+    "burst",
+    "scope",
+    "mode",
+    "if_store_lost",
+];
+const BY: &str = "ip, phone, user, country, prefix (or prefix:1 to prefix:15), global, or two of them: [\"ip\", \"phone\"]";
 
-/// One fault, where it is, and what is allowed there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// The line, from 1.
-    pub line: usize,
-    /// The column in characters, from 1.
-    pub column: usize,
-    /// What is wrong, and what is allowed.
-    pub message: String,
-}
-
-/// Why a limits file is refused.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum FileError {
-    /// It can't be read at all.
-    #[error("{file}: {why}")]
-    Unreadable { file: String, why: String },
-    /// Every fault, in the order of the file; `Display` has one line for each.
-    #[error("{}", Self::lines(file, faults).join("\n"))]
-    Faulty { file: String, faults: Vec<Fault> },
-}
-
-impl FileError {
-    /// One line for each fault: `file:line:column: what is wrong; what is allowed`.
-    pub fn fault_lines(&self) -> Vec<String> {
-        match self {
-            Self::Unreadable { .. } => vec![self.to_string()],
-            Self::Faulty { file, faults } => Self::lines(file, faults),
-        }
-    }
-
-    fn lines(file: &str, faults: &[Fault]) -> Vec<String> {
-        faults
-            .iter()
-            .map(|fault| format!("{file}:{}:{}: {}", fault.line, fault.column, fault.message))
-            .collect()
-    }
-}
-
-/// Reads the file's text. Blocks: not for a thread that serves requests.
-///
-/// # Errors
-/// [`FileError::Unreadable`] when it is missing, too large, or not UTF-8.
-pub fn read(path: &Path) -> Result<String, FileError> {
-    use std::io::Read;
-
-    let unreadable = |why: String| FileError::Unreadable {
-        file: path.display().to_string(),
-        why,
-    };
-    let file = std::fs::File::open(path).map_err(|error| unreadable(error.to_string()))?;
-    let mut bytes = Vec::new();
-    // One byte more than allowed is enough to know; the size in the metadata may be another file's by now.
-    file.take(MAX_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| unreadable(error.to_string()))?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(unreadable("larger than 1 MiB".to_owned()));
-    }
-    String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        unreadable(format!("not UTF-8, at byte {}", at + 1))
-    })
-}
-
-/// Reads the file into rules. Blocks, as [`read`] does.
-///
-/// # Errors
-/// As for [`read`] and [`parse`].
-pub fn load(path: &Path) -> Result<RuleSet, FileError> {
-    parse(&read(path)?, &path.display().to_string())
-}
-
-/// Reads rules from a text; `name` is what faults call the file.
-///
-/// `id`, `on`, `by`, `quota` and `per` are required; `burst` is the quota, `scope` is `cluster` and `mode` is `enforce`
-/// unless given.
-///
-/// # Errors
-/// Every fault, in the order of the text. There are no rules then, so that a file is taken whole or not at all.
-pub fn parse(text: &str, name: &str) -> Result<RuleSet, FileError> {
-    let mut reader = Reader {
-        text,
-        faults: Vec::new(),
-        ids: HashMap::new(),
-    };
-    let rules = match text.len() as u64 {
-        0..=MAX_BYTES => reader.document(),
-        _ => {
-            reader.fault(&(0..0), "larger than 1 MiB");
-            Vec::new()
-        }
-    };
-    if reader.faults.is_empty() {
-        return Ok(RuleSet::new(rules));
-    }
-    reader.faults.sort_by_key(|fault| (fault.line, fault.column));
-    Err(FileError::Faulty {
-        file: name.to_owned(),
-        faults: reader.faults,
-    })
-}
-
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     text: &'a str,
     faults: Vec<Fault>,
     /// The ids seen so far, and their lines.
@@ -130,7 +41,27 @@ struct Reader<'a> {
 
 type Value<'a> = Spanned<DeValue<'a>>;
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    /// The rules of a text, or all that is wrong with it, in its order.
+    pub fn read(text: &'a str) -> Result<RuleSet, Vec<Fault>> {
+        let mut reader = Self {
+            text,
+            faults: Vec::new(),
+            ids: HashMap::new(),
+        };
+        let rules = if text.len() as u64 > MAX_BYTES {
+            reader.fault(&(0..0), "larger than 1 MiB");
+            Vec::new()
+        } else {
+            reader.document()
+        };
+        if reader.faults.is_empty() {
+            return Ok(RuleSet::new(rules));
+        }
+        reader.faults.sort_by_key(|fault| (fault.line, fault.column));
+        Err(reader.faults)
+    }
+
     fn document(&mut self) -> Vec<Rule> {
         let (document, errors) = DeTable::parse_recoverable(self.text);
         if !errors.is_empty() {
@@ -181,7 +112,7 @@ impl Reader<'_> {
         }
         let id = field("id").and_then(|id| self.id(id));
         let on = field("on").and_then(|on| self.on(on));
-        let by = field("by").and_then(|by| self.one_of(by, "by", &By::ALL.map(|by| (by.name(), by))));
+        let by = field("by").and_then(|by| self.by(by));
         let quota = field("quota").and_then(|quota| self.count(quota, "quota"));
         let per = field("per").and_then(|per| self.duration(per));
         let burst = field("burst").map(|burst| self.count(burst, "burst"));
@@ -189,9 +120,13 @@ impl Reader<'_> {
         let scope = field("scope").map_or(Some(Scope::Cluster), |scope| self.one_of(scope, "scope", &scopes));
         let modes = Mode::ALL.map(|mode| (mode.name(), mode));
         let mode = field("mode").map_or(Some(Mode::Enforce), |mode| self.one_of(mode, "mode", &modes));
+        let answers = IfStoreLost::ALL.map(|answer| (answer.name(), Some(answer)));
+        let if_store_lost = field("if_store_lost").map_or(Some(None), |answer| {
+            self.one_of(answer, "if_store_lost", &answers)
+        });
 
         if let (Some(Some(on)), Some(by), Some(place)) = (on, by, field("by"))
-            && !on.can_be_counted(by)
+            && let Some(by) = by.parts().find(|&by| !on.can_be_counted(by))
         {
             self.never_applies(on, by, place);
         }
@@ -220,16 +155,17 @@ impl Reader<'_> {
             burst: burst.unwrap_or(quota)?,
             scope: scope?,
             mode: mode?,
+            if_store_lost: if_store_lost?,
         })
     }
 
     fn never_applies(&mut self, on: Operation, by: By, place: &Value<'_>) {
-        let allowed: Vec<_> = By::ALL
+        let allowed: Vec<_> = By::KINDS
             .into_iter()
             .filter(|&by| on.can_be_counted(by))
-            .map(By::name)
+            .map(By::kind)
             .collect();
-        let (by, on, allowed) = (by.name(), on.name(), allowed.join(", "));
+        let (by, on, allowed) = (by.kind(), on.name(), allowed.join(", "));
         self.fault(
             &place.span(),
             format!("this rule can never apply: {on:?} knows no {by}; allowed on it: {allowed}"),
@@ -268,6 +204,35 @@ impl Reader<'_> {
             .to_vec();
         choices.push(("any", None));
         self.one_of(value, "on", &choices)
+    }
+
+    /// One thing in quotes, or two in brackets.
+    fn by(&mut self, value: &Value<'_>) -> Option<CountedBy> {
+        let DeValue::Array(pair) = value.get_ref() else {
+            return self.one_by(value).map(CountedBy::from);
+        };
+        if pair.len() != 2 {
+            self.fault(&value.span(), format!("by names one thing or two; allowed: {BY}"));
+            return None;
+        }
+        let [first, second] = [0, 1].map(|part| self.one_by(&pair[part]));
+        let (first, second) = (first?, second?);
+        let by = CountedBy::pair(first, second);
+        if by.is_none() {
+            let what =
+                format!("{first} and {second} are no pair; allowed: two different ones, without global");
+            self.fault(&value.span(), what);
+        }
+        by
+    }
+
+    fn one_by(&mut self, value: &Value<'_>) -> Option<By> {
+        let text = self.string(value, "by")?;
+        let by = By::parse(text);
+        if by.is_none() {
+            self.fault(&value.span(), format!("unknown by {text:?}; allowed: {BY}"));
+        }
+        by
     }
 
     fn one_of<T: Copy>(&mut self, value: &Value<'_>, name: &str, choices: &[(&str, T)]) -> Option<T> {

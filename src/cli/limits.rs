@@ -1,0 +1,329 @@
+//! `ringback limits`: what operators ask about limits, and what they may do about them.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::{
+    EX_CONFIG,
+    ops_client::{OpsClient, OpsError},
+    refuse,
+};
+use crate::{
+    limits::{self, Explanation, Operation, Outlook, RuleSet, RuleStanding, file},
+    phone::{PhoneCheck, PhoneNumber},
+    settings::Settings,
+    startup,
+};
+
+/// A usage error: what was typed means nothing.
+const USAGE: u8 = 2;
+
+#[derive(Debug, Subcommand)]
+pub enum LimitsCommand {
+    /// Show how a request would fare now: each rule that applies, what is left, when it is full again. Spends nothing.
+    Explain {
+        /// The operation: register, login, otp.send, otp.verify, token.refresh, password.reset, me.
+        #[arg(long)]
+        on: String,
+        /// The client's address.
+        #[arg(long)]
+        ip: String,
+        /// The phone number that the request is about, in international form.
+        #[arg(long)]
+        phone: Option<String>,
+        /// The signed-in user's id; for a login, the e-mail address or phone that it names.
+        #[arg(long)]
+        user: Option<String>,
+        #[command(flatten)]
+        ops: Ops,
+    },
+    /// Validate a limits file, and show what it would change: exit 0, or 78 with one line for each fault.
+    Check {
+        /// The file.
+        file: PathBuf,
+        #[command(flatten)]
+        ops: Ops,
+    },
+    /// Give a customer a rule's whole quota back.
+    Reset {
+        /// The rule's id.
+        #[arg(long)]
+        rule: String,
+        /// The customer, by what the rule counts: an address, a phone number, a user's id or login, a country, a
+        /// prefix, * for a global rule, two of them with a comma between.
+        #[arg(long)]
+        key: String,
+        #[command(flatten)]
+        ops: Ops,
+    },
+}
+
+/// Where the running service is.
+#[derive(Debug, clap::Args)]
+pub struct Ops {
+    /// The service's ops address, such as http://127.0.0.1:8001; by default that of the configuration.
+    #[arg(long = "ops", value_name = "URL")]
+    url: Option<String>,
+}
+
+/// Does it.
+pub fn run(command: LimitsCommand) -> ExitCode {
+    match command {
+        LimitsCommand::Explain {
+            on,
+            ip,
+            phone,
+            user,
+            ops,
+        } => {
+            if let Some(fault) = fault_of(&on, &ip, phone.as_deref()) {
+                return complain(&OpsError::Wrong(fault));
+            }
+            let body = json!({ "on": on, "ip": ip, "phone": phone, "user": user });
+            ask::<Explanation>(&ops, "/limits/explain", &body, |told| print!("{}", table(&told)))
+        }
+        LimitsCommand::Reset { rule, key, ops } => {
+            let body = json!({ "rule": rule, "key": key });
+            ask::<Value>(&ops, "/limits/reset", &body, |_| {
+                println!("{rule}: the quota is whole again.")
+            })
+        }
+        LimitsCommand::Check { file, ops } => check(&file, &ops),
+    }
+}
+
+/// What can be told to be wrong without the service.
+fn fault_of(on: &str, ip: &str, phone: Option<&str>) -> Option<String> {
+    let names = Operation::ALL.map(Operation::name);
+    if !names.contains(&on) {
+        return Some(format!(
+            "--on {on}: no such operation; there are: {}",
+            names.join(", ")
+        ));
+    }
+    if ip.parse::<IpAddr>().is_err() {
+        return Some(format!("--ip {ip}: not an IP address"));
+    }
+    let phone = phone.map(|phone| PhoneNumber::parse(phone, PhoneCheck::E164))?;
+    phone.err().map(|error| format!("--phone: {error}"))
+}
+
+fn ask<T: serde::de::DeserializeOwned>(
+    ops: &Ops,
+    path: &str,
+    body: &Value,
+    show: impl FnOnce(T),
+) -> ExitCode {
+    let url = match address(ops) {
+        Ok(url) => url,
+        Err(code) => return code,
+    };
+    let asked = blocking(async { OpsClient::new(&url)?.post::<T>(path, body).await });
+    match asked {
+        Ok(answer) => {
+            show(answer);
+            ExitCode::SUCCESS
+        }
+        Err(error) => complain(&error),
+    }
+}
+
+fn complain(error: &OpsError) -> ExitCode {
+    eprintln!("{error}");
+    match error {
+        OpsError::Wrong(_) => ExitCode::from(USAGE),
+        OpsError::Away(_) | OpsError::Failed(_) => ExitCode::FAILURE,
+    }
+}
+
+fn address(ops: &Ops) -> Result<String, ExitCode> {
+    if let Some(url) = &ops.url {
+        return Ok(url.clone());
+    }
+    let settings = Settings::load_from_process().map_err(|faults| refuse(&faults))?;
+    Ok(ops_url(settings.server.ops_bind))
+}
+
+/// Who listens everywhere is reached here.
+fn ops_url(mut bind: SocketAddr) -> String {
+    if bind.ip().is_unspecified() {
+        bind.set_ip(match bind {
+            SocketAddr::V4(_) => IpAddr::from([127, 0, 0, 1]),
+            SocketAddr::V6(_) => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1_u16]),
+        });
+    }
+    format!("http://{bind}")
+}
+
+fn check(path: &Path, ops: &Ops) -> ExitCode {
+    let rules = match file::load(path) {
+        Ok(rules) => rules,
+        Err(error) => {
+            error.fault_lines().iter().for_each(|line| eprintln!("{line}"));
+            return ExitCode::from(EX_CONFIG);
+        }
+    };
+    println!("The limits are sound: {} rules.", rules.rules().len());
+    let Some((where_from, in_force)) = in_force(ops) else {
+        println!("Nothing to compare them with: no service answers, and the configuration names no limits.");
+        return ExitCode::SUCCESS;
+    };
+    let changes = limits::changes(&in_force, &rules);
+    if changes.is_empty() {
+        println!("They are the same as {where_from}.");
+    } else {
+        println!("Compared with {where_from}:");
+        changes.iter().for_each(|line| println!("  {line}"));
+    }
+    ExitCode::SUCCESS
+}
+
+/// The rules of the running service; of the configuration, where none runs.
+fn in_force(ops: &Ops) -> Option<(String, RuleSet)> {
+    let settings = Settings::load_from_process().ok();
+    let bind = settings
+        .as_ref()
+        .map(|settings| ops_url(settings.server.ops_bind));
+    if let Some(url) = ops.url.clone().or(bind) {
+        let text = blocking(async { OpsClient::new(&url)?.get("/limits").await });
+        if let Some(rules) = text.ok().and_then(|text| file::parse(&text, "in force").ok()) {
+            return Some((format!("the rules in force at {url}"), rules));
+        }
+    }
+    let settings = settings?;
+    let name = match &settings.limits.file {
+        Some(file) => format!("{}, since no service answers", file.display()),
+        None => "the rules that the program carries, since no service answers".to_owned(),
+    };
+    startup::limit_rules(&settings).ok().map(|rules| (name, rules))
+}
+
+fn blocking<T>(work: impl Future<Output = Result<T, OpsError>>) -> Result<T, OpsError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime
+        .map_err(|error| OpsError::Failed(error.to_string()))?
+        .block_on(work)
+}
+
+fn table(told: &Explanation) -> String {
+    let heading = [
+        "RULE",
+        "BY",
+        "COUNTED",
+        "MODE",
+        "QUOTA",
+        "LEFT",
+        "FULL AGAIN",
+        "NOW",
+    ]
+    .map(str::to_owned);
+    let rows: Vec<_> = std::iter::once(heading)
+        .chain(told.rules.iter().map(row))
+        .collect();
+    let widths: [usize; 8] = std::array::from_fn(|column| {
+        rows.iter()
+            .map(|row| row[column].chars().count())
+            .max()
+            .unwrap_or_default()
+    });
+    let mut table = String::new();
+    for row in rows {
+        let cells = row
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| format!("{cell:<width$}"));
+        table += cells.collect::<Vec<_>>().join("  ").trim_end();
+        table.push('\n');
+    }
+    let refusing = told
+        .refused_by
+        .as_ref()
+        .and_then(|id| told.rules.iter().find(|rule| rule.rule == *id));
+    table += &match refusing {
+        _ if told.rules.is_empty() => "No rule applies: the request would pass.\n".to_owned(),
+        Some(rule) => format!(
+            "The request would be refused by {} for {}.\n",
+            rule.rule,
+            time(rule.wait_ms)
+        ),
+        None if told.unavailable => {
+            "The request would be answered 503: a rule can't be counted.\n".to_owned()
+        }
+        None => "The request would pass.\n".to_owned(),
+    };
+    table
+}
+
+fn row(rule: &RuleStanding) -> [String; 8] {
+    let left = rule
+        .remaining
+        .map_or("?".to_owned(), |left| format!("{left} of {}", rule.burst));
+    let full = match rule.full_in_ms {
+        None => "?".to_owned(),
+        Some(0) => "now".to_owned(),
+        full => format!("in {}", time(full)),
+    };
+    let now = match rule.verdict {
+        Outlook::Pass => "passes".to_owned(),
+        Outlook::Refuse => format!("refuses for {}", time(rule.wait_ms)),
+        Outlook::WouldRefuse => format!("would refuse for {}", time(rule.wait_ms)),
+        Outlook::Unavailable => "can't be counted: 503".to_owned(),
+        Outlook::Uncounted => "can't be counted: passes".to_owned(),
+    };
+    let quota = format!("{} in {}", rule.quota, rule.per);
+    let words = [&rule.rule, &rule.by, &rule.scope, &rule.mode].map(Clone::clone);
+    let [id, by, scope, mode] = words;
+    [id, by, scope, mode, quota, left, full, now]
+}
+
+/// A time in its two largest units, rounded up to the second.
+fn time(millis: Option<u64>) -> String {
+    let seconds = millis.unwrap_or_default().div_ceil(1000);
+    let parts = [
+        (seconds / 86_400, "d"),
+        (seconds / 3600 % 24, "h"),
+        (seconds / 60 % 60, "m"),
+        (seconds % 60, "s"),
+    ];
+    let told: Vec<_> = parts
+        .iter()
+        .skip_while(|(number, _)| *number == 0)
+        .take(2)
+        .collect();
+    let told: Vec<_> = told
+        .iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, unit)| format!("{number}{unit}"))
+        .collect();
+    if told.is_empty() {
+        "0s".to_owned()
+    } else {
+        told.join(" ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_told_in_two_units_at_most() {
+        let told = [0, 1, 1000, 61_000, 3_600_000, 3_661_000, 90_000_000].map(|millis| time(Some(millis)));
+        assert_eq!(told, ["0s", "1s", "1s", "1m 1s", "1h", "1h 1m", "1d 1h"]);
+    }
+
+    #[test]
+    fn a_service_that_listens_everywhere_is_reached_here() {
+        let urls = ["0.0.0.0:8001", "[::]:8001", "10.0.0.7:1"].map(|bind| ops_url(bind.parse().unwrap()));
+        assert_eq!(
+            urls,
+            ["http://127.0.0.1:8001", "http://[::1]:8001", "http://10.0.0.7:1"]
+        );
+    }
+}

@@ -1,0 +1,90 @@
+//! The way to the running service's ops port.
+
+use std::time::Duration;
+
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use thiserror::Error;
+
+/// How long the service may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Why the service gave no answer that helps.
+#[derive(Debug, Error)]
+pub enum OpsError {
+    #[error("no service answers at {0}: is it running, and is that its server.ops_bind?")]
+    Away(String),
+    /// It understood, and what was asked for is wrong.
+    #[error("{0}")]
+    Wrong(String),
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Speaks to one service.
+pub struct OpsClient {
+    url: String,
+    client: reqwest::Client,
+}
+
+impl OpsClient {
+    /// For the service at `url`, such as `http://127.0.0.1:8001`.
+    ///
+    /// # Errors
+    /// [`OpsError::Failed`] when this machine's TLS can't be set up.
+    pub fn new(url: &str) -> Result<Self, OpsError> {
+        let client = reqwest::Client::builder().timeout(PATIENCE).no_proxy().build();
+        Ok(Self {
+            url: url.trim_end_matches('/').to_owned(),
+            client: client.map_err(|error| OpsError::Failed(error.to_string()))?,
+        })
+    }
+
+    /// The text at a path.
+    ///
+    /// # Errors
+    /// See [`OpsError`].
+    pub async fn get(&self, path: &str) -> Result<String, OpsError> {
+        self.answer(self.client.get(format!("{}{path}", self.url))).await
+    }
+
+    /// What it answers to a JSON body.
+    ///
+    /// # Errors
+    /// See [`OpsError`].
+    pub async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, OpsError> {
+        let request = self.client.post(format!("{}{path}", self.url)).json(body);
+        let text = self.answer(request).await?;
+        serde_json::from_str(&text).map_err(|_| self.strange())
+    }
+
+    async fn answer(&self, request: reqwest::RequestBuilder) -> Result<String, OpsError> {
+        let away = |_| OpsError::Away(self.url.clone());
+        let response = request.send().await.map_err(away)?;
+        let status = response.status();
+        let text = response.text().await.map_err(away)?;
+        if status.is_success() {
+            return Ok(text);
+        }
+        let problem: Value = serde_json::from_str(&text).map_err(|_| self.strange())?;
+        Err(if status.as_u16() == 400 {
+            OpsError::Wrong(faults(&problem))
+        } else {
+            OpsError::Failed(problem["detail"].as_str().unwrap_or("no detail").to_owned())
+        })
+    }
+
+    fn strange(&self) -> OpsError {
+        OpsError::Failed(format!("{} answers, but not as this service does", self.url))
+    }
+}
+
+/// What is wrong with each field, in one line.
+fn faults(problem: &Value) -> String {
+    let of_field = |(name, faults): (&String, &Value)| {
+        let faults = faults.as_array().into_iter().flatten().filter_map(Value::as_str);
+        format!("{name}: {}", faults.collect::<Vec<_>>().join(" "))
+    };
+    let fields = problem["errors"].as_object().into_iter().flatten().map(of_field);
+    fields.collect::<Vec<_>>().join("; ")
+}

@@ -1,0 +1,172 @@
+//! What operators ask about limits, on their own port alone. All of it is audited; no line names a phone number.
+
+use std::net::IpAddr;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Api,
+    extract::{Faults, Field, JsonBody},
+    observe::request_id,
+    problem::ApiError,
+};
+use crate::{
+    accounts::Login,
+    limits::{self, Account, KeyError, Operation, Subject},
+    otp::OtpError,
+    phone::PhoneNumber,
+};
+
+/// A request as an operator imagines it.
+#[derive(Debug, Deserialize)]
+pub struct ExplainRequest {
+    #[serde(default)]
+    on: Field,
+    #[serde(default)]
+    ip: Field,
+    #[serde(default)]
+    phone: Field,
+    /// A user's id; at a login, what names the account.
+    #[serde(default)]
+    user: Field,
+}
+
+/// Whose quota is given back.
+#[derive(Debug, Deserialize)]
+pub struct ResetRequest {
+    #[serde(default)]
+    rule: Field,
+    #[serde(default)]
+    key: Field,
+}
+
+/// What was given back.
+#[derive(Debug, Serialize)]
+pub struct ResetView {
+    rule: String,
+    by: String,
+    scope: &'static str,
+}
+
+/// The rules in force, as a limits file.
+pub async fn rules(api: web::Data<Api>) -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("application/toml; charset=utf-8")
+        .body(api.otp.limiter.rules().to_string())
+}
+
+/// How a request would fare, with nothing spent.
+pub async fn explain(
+    api: web::Data<Api>,
+    request: HttpRequest,
+    body: JsonBody<ExplainRequest>,
+) -> Result<HttpResponse, ApiError> {
+    let ExplainRequest { on, ip, phone, user } = body.0;
+    let mut faults = Faults::default();
+    let on = faults.required("on", on, operation);
+    let ip = faults.required("ip", ip, |text| text.parse::<IpAddr>().map_err(|_| KeyError::Ip));
+    let phone = faults.optional("phone", phone, |text| PhoneNumber::parse(text, api.phone_check));
+    let user = faults.optional("user", user, |text| account(text, on));
+    let (Some(on), Some(ip), true) = (on, ip, faults.is_empty()) else {
+        return Err(faults.into_error());
+    };
+    tracing::info!(
+        limits.action = "explain",
+        limits.on = on.name(),
+        limits.phone = phone.is_some(),
+        limits.user = user.is_some(),
+        operator.peer = peer(&request),
+        request.id = request_id(),
+        "limits.audit"
+    );
+    let id = match &user {
+        Some(Account::User(id)) => Some(*id),
+        _ => None,
+    };
+    let told = api.otp.explain(on, &subject(&api, on, ip, phone, user), id).await;
+    Ok(HttpResponse::Ok().json(told.map_err(OtpError::from)?))
+}
+
+/// Gives a customer the quota of a rule back.
+pub async fn reset(
+    api: web::Data<Api>,
+    request: HttpRequest,
+    body: JsonBody<ResetRequest>,
+) -> Result<HttpResponse, ApiError> {
+    let (limiter, keys) = (&api.otp.limiter, api.otp.keyring.current());
+    let rules = limiter.rules();
+    let mut faults = Faults::default();
+    let rule = faults.required("rule", body.0.rule, |id| {
+        rules.find(id).ok_or("no rule in force has this id")
+    });
+    let key = faults.required("key", body.0.key, |text| match rule {
+        Some(rule) => limits::key_of(rule.by, text, keys).map(Some),
+        None => Ok(None),
+    });
+    let (Some(rule), Some(Some(key))) = (rule, key) else {
+        return Err(faults.into_error());
+    };
+    let reset = limiter.reset(rule, &key).await;
+    tracing::info!(
+        limits.action = "reset", limits.rule = &*rule.id, limits.by = %rule.by, limits.key = key,
+        limits.done = reset.is_ok(), operator.peer = peer(&request), request.id = request_id(), "limits.audit"
+    );
+    reset.map_err(OtpError::from)?;
+    Ok(HttpResponse::Ok().json(ResetView {
+        rule: rule.id.to_string(),
+        by: rule.by.to_string(),
+        scope: rule.scope.name(),
+    }))
+}
+
+fn subject(
+    api: &Api,
+    on: Operation,
+    ip: IpAddr,
+    phone: Option<PhoneNumber>,
+    user: Option<Account>,
+) -> Subject {
+    let keys = api.otp.keyring.current();
+    let mut subject = Subject::new(ip);
+    let login = match user {
+        Some(Account::User(id)) => {
+            subject = subject.with_user(Some(id));
+            None
+        }
+        Some(Account::Login(login)) => Some(login),
+        None => phone.clone().filter(|_| on == Operation::Login).map(Login::Phone),
+    };
+    if let Some(login) = login {
+        subject = subject.with_login(login.digest(&keys.login));
+    }
+    match phone {
+        Some(phone) => subject.with_phone(phone, &keys.phone),
+        None => subject,
+    }
+}
+
+fn operation(text: &str) -> Result<Operation, String> {
+    let names = Operation::ALL.map(Operation::name).join(", ");
+    let found = Operation::ALL
+        .into_iter()
+        .find(|operation| operation.name() == text);
+    found.ok_or_else(|| format!("no such operation; there are: {names}"))
+}
+
+/// A login names its account by an e-mail address or a phone; everything else knows the user by his id.
+fn account(text: &str, on: Option<Operation>) -> Result<Account, KeyError> {
+    let account = limits::account(text).ok_or(KeyError::User)?;
+    let fits = match account {
+        Account::User(_) => on != Some(Operation::Login),
+        Account::Login(_) => on == Some(Operation::Login),
+    };
+    if fits { Ok(account) } else { Err(KeyError::User) }
+}
+
+fn peer(request: &HttpRequest) -> String {
+    request
+        .peer_addr()
+        .map(|peer| peer.ip().to_string())
+        .unwrap_or_default()
+}

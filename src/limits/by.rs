@@ -1,0 +1,140 @@
+//! What a rule counts by: one thing that a request carries, or two of them together.
+
+use std::fmt;
+
+/// The longest number has 15 digits (ITU-T E.164).
+const MAX_PREFIX: u8 = 15;
+
+/// One thing that requests are told apart by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum By {
+    /// The client's address; IPv6 by /64.
+    Ip,
+    /// The phone number, as its keyed digest.
+    Phone,
+    /// The signed-in user; at a login, the account that it names.
+    User,
+    /// The country that the phone number belongs to.
+    Country,
+    /// So many first digits of the phone number.
+    Prefix(u8),
+    /// One counter for all.
+    Global,
+}
+
+impl By {
+    /// Each kind once, in the order of the contract; the prefix with its usual length: the country and the block that
+    /// SMS pumpers walk through.
+    pub const KINDS: [Self; 6] = [
+        Self::Ip,
+        Self::Phone,
+        Self::User,
+        Self::Country,
+        Self::Prefix(6),
+        Self::Global,
+    ];
+
+    /// Reads `ip`, `phone`, `user`, `country`, `prefix`, `prefix:1` to `prefix:15`, `global`.
+    pub fn parse(text: &str) -> Option<Self> {
+        if let Some(digits) = text.strip_prefix("prefix:") {
+            let plain = !digits.starts_with(['0', '+']);
+            let digits = digits
+                .parse()
+                .ok()
+                .filter(|digits| plain && *digits <= MAX_PREFIX);
+            return digits.map(Self::Prefix);
+        }
+        Self::KINDS.into_iter().find(|by| by.kind() == text)
+    }
+
+    /// Its name without a length.
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::Ip => "ip",
+            Self::Phone => "phone",
+            Self::User => "user",
+            Self::Country => "country",
+            Self::Prefix(_) => "prefix",
+            Self::Global => "global",
+        }
+    }
+}
+
+impl fmt::Display for By {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Prefix(digits) => write!(f, "prefix:{digits}"),
+            other => f.write_str(other.kind()),
+        }
+    }
+}
+
+/// What a rule counts by: one thing, or two. A rule by two applies to requests that carry both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CountedBy(By, Option<By>);
+
+impl CountedBy {
+    /// Two things together; `None` where that would be one thing: twice the same kind, or `global`, which adds nothing.
+    pub fn pair(first: By, second: By) -> Option<Self> {
+        let distinct = first.kind() != second.kind() && first != By::Global && second != By::Global;
+        distinct.then_some(Self(first, Some(second)))
+    }
+
+    /// What it consists of, in the order of the file.
+    pub fn parts(self) -> impl Iterator<Item = By> {
+        std::iter::once(self.0).chain(self.1)
+    }
+}
+
+impl From<By> for CountedBy {
+    fn from(by: By) -> Self {
+        Self(by, None)
+    }
+}
+
+impl fmt::Display for CountedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.1 {
+            None => self.0.fmt(f),
+            Some(second) => write!(f, "{}+{second}", self.0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_read_as_it_is_shown() {
+        for by in By::KINDS.into_iter().chain((1..=15).map(By::Prefix)) {
+            assert_eq!(By::parse(&by.to_string()), Some(by), "{by}");
+        }
+        assert_eq!(By::parse("prefix"), Some(By::Prefix(6)));
+        for text in [
+            "",
+            "IP",
+            "prefix:",
+            "prefix:0",
+            "prefix:16",
+            "prefix:+4",
+            "prefix:04",
+            "prefix:x",
+        ] {
+            assert_eq!(By::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_pair_is_of_two_kinds_that_tell_requests_apart() {
+        assert!(CountedBy::pair(By::Ip, By::Phone).is_some());
+        for (first, second) in [
+            (By::Ip, By::Ip),
+            (By::Prefix(3), By::Prefix(6)),
+            (By::Ip, By::Global),
+            (By::Global, By::Ip),
+        ] {
+            assert_eq!(CountedBy::pair(first, second), None, "{first} {second}");
+        }
+    }
+}

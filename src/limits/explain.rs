@@ -1,0 +1,294 @@
+//! What operators ask the limiter: how a request would fare, with nothing spent, and a customer's quota back.
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use uuid::Uuid;
+
+use super::{
+    By, CountedBy, IfStoreLost, Limiter, Mode, Operation, Refusal, Rule, Scope, Subject,
+    gcra::Standing,
+    in_force::Applying,
+    limiter::ask,
+    rule::per_text,
+    subject::{key_of_login, prefix_key},
+};
+use crate::{
+    accounts::{EmailAddress, Login},
+    phone::{PhoneCheck, PhoneDigest, PhoneError, PhoneNumber},
+    secrets::SecretKeys,
+    unavailable::{Part, Unavailable},
+};
+
+/// How one request would fare now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// Each rule that applies, in the order of the file.
+    pub rules: Vec<RuleStanding>,
+    /// The rule that would refuse it; of several the one to wait longest for.
+    pub refused_by: Option<String>,
+    /// Whether it would be answered 503, since a rule can't be counted.
+    pub unavailable: bool,
+}
+
+impl Explanation {
+    fn of(rules: Vec<RuleStanding>) -> Self {
+        let refusing = rules
+            .iter()
+            .filter(|standing| standing.verdict == Outlook::Refuse);
+        Self {
+            refused_by: refusing
+                .max_by_key(|standing| standing.wait_ms)
+                .map(|standing| standing.rule.clone()),
+            unavailable: rules
+                .iter()
+                .any(|standing| standing.verdict == Outlook::Unavailable),
+            rules,
+        }
+    }
+
+    /// The same with further rules, which no limits file has.
+    #[must_use]
+    pub fn and(mut self, rules: Vec<RuleStanding>) -> Self {
+        self.rules.extend(rules);
+        Self::of(self.rules)
+    }
+
+    /// The same for an operation that can't do without Redis, which is away.
+    #[must_use]
+    pub fn without_store(self) -> Self {
+        Self {
+            unavailable: true,
+            ..self
+        }
+    }
+}
+
+/// How one rule stands towards one client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleStanding {
+    pub rule: String,
+    pub by: String,
+    /// Where it is counted now.
+    pub scope: String,
+    pub mode: String,
+    pub quota: u32,
+    pub per: String,
+    pub burst: u32,
+    /// Requests that may come at once; none if it can't be counted.
+    pub remaining: Option<u32>,
+    /// Until one may, in milliseconds; 0 if one may now.
+    pub wait_ms: Option<u64>,
+    /// Until the whole burst may come again, in milliseconds.
+    pub full_in_ms: Option<u64>,
+    pub verdict: Outlook,
+}
+
+/// What a rule would say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outlook {
+    Pass,
+    /// 429.
+    Refuse,
+    /// It is a shadow: reported, no more.
+    WouldRefuse,
+    /// It can't be counted, and says `refuse` to that: 503.
+    Unavailable,
+    /// It can't be counted, and lets the request pass.
+    Uncounted,
+}
+
+impl Limiter {
+    /// How a request would fare. Nothing is spent.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when a limiter actor is busy.
+    pub async fn explain(&self, operation: Operation, subject: &Subject) -> Result<Explanation, Unavailable> {
+        let in_force = self.in_force();
+        let key = |applying: &Applying| applying.rule.key(subject);
+        let keyed = |applying| Some((applying, key(applying)?));
+        let applying: Vec<_> = in_force.on(operation).iter().filter_map(keyed).collect();
+        let in_cluster = applying
+            .iter()
+            .filter(|(applying, _)| applying.rule.scope == Scope::Cluster);
+        let counters: Vec<_> = in_cluster
+            .filter_map(|(applying, _)| applying.rule.counter(subject))
+            .collect();
+        let mut in_cluster = match self.0.counters.look(&counters).await {
+            Ok(standings) => Some(standings.into_iter()),
+            Err(_) => None,
+        };
+        let mut rules = Vec::with_capacity(applying.len());
+        for (applying, key) in applying {
+            let rule = &applying.rule;
+            rules.push(match (rule.scope, &mut in_cluster, &applying.share) {
+                (Scope::Instance, ..) => standing(rule, Some(self.look(rule, key).await?)),
+                (Scope::Cluster, Some(standings), _) => standing(rule, standings.next()),
+                (Scope::Cluster, None, Some(share)) if local_alone(rule, operation) => {
+                    standing(share, Some(self.look(share, key).await?))
+                }
+                (Scope::Cluster, None, _) => standing(rule, None),
+            });
+        }
+        Ok(Explanation::of(rules))
+    }
+
+    /// Gives a key the whole quota of a rule back: in the cluster, and in this process.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when a counter can't be reached; others may have been reset then.
+    pub async fn reset(&self, rule: &Rule, key: &str) -> Result<(), Unavailable> {
+        if rule.scope == Scope::Cluster {
+            let phone = (rule.by == By::Phone.into())
+                .then(|| PhoneDigest::decode(key))
+                .flatten();
+            self.0.counters.reset(&rule.counter_of(key, phone)).await?;
+        }
+        let reset = self.0.shards.reset(&rule.id, key).await;
+        reset.map_err(|error| Unavailable::new(Part::RateLimiter, error))
+    }
+
+    async fn look(&self, rule: &Arc<Rule>, key: String) -> Result<Standing, Unavailable> {
+        let ask = ask(rule, key);
+        let looked = self.0.shards.look(self.shard_of(&ask), vec![ask]).await;
+        let standing = looked.map(|standings| standings.first().copied());
+        standing
+            .map_err(|error| Unavailable::new(Part::RateLimiter, error))?
+            .ok_or_else(|| Unavailable::new(Part::RateLimiter, "no standing"))
+    }
+}
+
+fn local_alone(rule: &Rule, operation: Operation) -> bool {
+    rule.if_store_lost(operation) == IfStoreLost::Local && !rule.rides(operation)
+}
+
+fn standing(rule: &Rule, standing: Option<Standing>) -> RuleStanding {
+    let verdict = match (standing, rule.mode) {
+        (Some(standing), _) if standing.wait_us == 0 => Outlook::Pass,
+        (Some(_), Mode::Enforce) => Outlook::Refuse,
+        (Some(_), _) => Outlook::WouldRefuse,
+        (None, Mode::Enforce) => Outlook::Unavailable,
+        (None, _) => Outlook::Uncounted,
+    };
+    // Rounded up: who waits so long is not refused for a fraction.
+    let millis = |us: i64| u64::try_from(us).unwrap_or_default().div_ceil(1000);
+    RuleStanding {
+        rule: rule.id.to_string(),
+        by: rule.by.to_string(),
+        scope: rule.scope.name().to_owned(),
+        mode: rule.mode.name().to_owned(),
+        quota: rule.quota,
+        per: per_text(rule.per),
+        burst: rule.burst,
+        remaining: standing.map(|standing| standing.remaining),
+        wait_ms: standing.map(|standing| millis(standing.wait_us)),
+        full_in_ms: standing.map(|standing| millis(standing.full_in_us)),
+        verdict,
+    }
+}
+
+impl RuleStanding {
+    /// A rule that the limits file doesn't have, by what its refusal says: whole again after `full_in`, and until then
+    /// refusing if none remains.
+    pub fn of_refusal(rule: &Refusal, remaining: u32, full_in: Duration) -> Self {
+        let millis = u64::try_from(full_in.as_millis()).unwrap_or(u64::MAX);
+        let refuses = remaining == 0;
+        Self {
+            rule: rule.rule.to_string(),
+            by: By::Phone.to_string(),
+            scope: rule.scope.name().to_owned(),
+            mode: Mode::Enforce.name().to_owned(),
+            quota: rule.quota,
+            per: per_text(rule.per),
+            burst: rule.burst,
+            remaining: Some(remaining),
+            wait_ms: Some(if refuses { millis } else { 0 }),
+            full_in_ms: Some(millis),
+            verdict: if refuses { Outlook::Refuse } else { Outlook::Pass },
+        }
+    }
+}
+
+/// Why a text names no customer of a rule.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum KeyError {
+    #[error("the rule counts by {by}: name {wanted} of them, with a comma between")]
+    Parts { by: CountedBy, wanted: usize },
+    #[error("not an IP address")]
+    Ip,
+    #[error("not a phone number: {0}")]
+    Phone(#[from] PhoneError),
+    #[error("not a user's id; at a login, an e-mail address or a phone number names the account")]
+    User,
+    #[error("not a country: two capital letters, as in ISO 3166-1")]
+    Country,
+    #[error("not a prefix: at least {0} digits")]
+    Prefix(u8),
+    #[error("the rule has one counter for all: its key is *")]
+    Global,
+}
+
+/// The name of a rule's counter, from what operators call the customer: an address, a phone number, a user's id or
+/// login, a country, a prefix, or two of them with a comma between.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn key_of(by: CountedBy, text: &str, keys: &SecretKeys) -> Result<String, KeyError> {
+    let texts: Vec<_> = text.split(',').map(str::trim).collect();
+    let wanted = by.parts().count();
+    if texts.len() != wanted {
+        return Err(KeyError::Parts { by, wanted });
+    }
+    let parts = by.parts().zip(texts).map(|(by, text)| part_of(by, text, keys));
+    Ok(parts.collect::<Result<Vec<_>, _>>()?.join(","))
+}
+
+fn part_of(by: By, text: &str, keys: &SecretKeys) -> Result<String, KeyError> {
+    let phone = || PhoneNumber::parse(text, PhoneCheck::E164);
+    match by {
+        By::Ip => {
+            // An IPv6 network may be given as answers and logs show it.
+            let address: IpAddr = text.trim_end_matches("/64").parse().map_err(|_| KeyError::Ip)?;
+            Subject::new(address).key(by.into()).ok_or(KeyError::Ip)
+        }
+        By::Phone => Ok(PhoneDigest::of(&phone()?, &keys.phone).encode()),
+        By::User => match account(text) {
+            Some(Account::User(id)) => Ok(id.to_string()),
+            Some(Account::Login(login)) => Ok(key_of_login(login.digest(&keys.login))),
+            None => Err(KeyError::User),
+        },
+        By::Country if text.len() == 2 && text.bytes().all(|sign| sign.is_ascii_uppercase()) => {
+            Ok(text.to_owned())
+        }
+        By::Country => Err(KeyError::Country),
+        By::Prefix(digits) => {
+            let plain = text.trim_start_matches('+');
+            let sound = plain.bytes().all(|sign| sign.is_ascii_digit());
+            let prefix = plain
+                .get(..digits.into())
+                .filter(|_| sound)
+                .ok_or(KeyError::Prefix(digits))?;
+            Ok(prefix_key(prefix, digits, &keys.phone))
+        }
+        By::Global if text == "*" => Ok(text.to_owned()),
+        By::Global => Err(KeyError::Global),
+    }
+}
+
+/// Whom `--user` means.
+pub enum Account {
+    User(Uuid),
+    Login(Login),
+}
+
+/// A user's id, or what he signs in with.
+pub fn account(text: &str) -> Option<Account> {
+    if let Ok(id) = Uuid::parse_str(text) {
+        return Some(Account::User(id));
+    }
+    let email = || EmailAddress::parse(text).ok().map(Login::Email);
+    let phone = || PhoneNumber::parse(text, PhoneCheck::E164).ok().map(Login::Phone);
+    email().or_else(phone).map(Account::Login)
+}

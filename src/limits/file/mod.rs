@@ -1,0 +1,100 @@
+//! The limits file: its text read into rules, or every fault in it with its place and what is allowed.
+
+mod reader;
+
+use std::path::Path;
+
+use thiserror::Error;
+
+use super::rule::RuleSet;
+use reader::Reader;
+
+/// A file of hundreds of rules has some 50 KiB; what is larger than this is no limits file, and isn't read.
+pub const MAX_BYTES: u64 = 1024 * 1024;
+
+/// One fault, where it is, and what is allowed there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+    /// What is wrong, and what is allowed.
+    pub message: String,
+}
+
+/// Why a limits file is refused.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum FileError {
+    /// It can't be read at all.
+    #[error("{file}: {why}")]
+    Unreadable { file: String, why: String },
+    /// Every fault, in the order of the file; `Display` has one line for each.
+    #[error("{}", Self::lines(file, faults).join("\n"))]
+    Faulty { file: String, faults: Vec<Fault> },
+}
+
+impl FileError {
+    /// One line for each fault: `file:line:column: what is wrong; what is allowed`.
+    pub fn fault_lines(&self) -> Vec<String> {
+        match self {
+            Self::Unreadable { .. } => vec![self.to_string()],
+            Self::Faulty { file, faults } => Self::lines(file, faults),
+        }
+    }
+
+    fn lines(file: &str, faults: &[Fault]) -> Vec<String> {
+        faults
+            .iter()
+            .map(|fault| format!("{file}:{}:{}: {}", fault.line, fault.column, fault.message))
+            .collect()
+    }
+}
+
+/// Reads the file's text. Blocks: not for a thread that serves requests.
+///
+/// # Errors
+/// [`FileError::Unreadable`] when it is missing, too large, or not UTF-8.
+pub fn read(path: &Path) -> Result<String, FileError> {
+    use std::io::Read;
+
+    let unreadable = |why: String| FileError::Unreadable {
+        file: path.display().to_string(),
+        why,
+    };
+    let file = std::fs::File::open(path).map_err(|error| unreadable(error.to_string()))?;
+    let mut bytes = Vec::new();
+    // One byte more than allowed is enough to know; the size in the metadata may be another file's by now.
+    file.take(MAX_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| unreadable(error.to_string()))?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(unreadable("larger than 1 MiB".to_owned()));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        unreadable(format!("not UTF-8, at byte {}", at + 1))
+    })
+}
+
+/// Reads the file into rules. Blocks, as [`read`] does.
+///
+/// # Errors
+/// As for [`read`] and [`parse`].
+pub fn load(path: &Path) -> Result<RuleSet, FileError> {
+    parse(&read(path)?, &path.display().to_string())
+}
+
+/// Reads rules from a text; `name` is what faults call the file.
+///
+/// `id`, `on`, `by`, `quota` and `per` are required; `burst` is the quota, `scope` is `cluster` and `mode` is `enforce`
+/// unless given, and `if_store_lost` hangs on the operation.
+///
+/// # Errors
+/// Every fault, in the order of the text. There are no rules then, so that a file is taken whole or not at all.
+pub fn parse(text: &str, name: &str) -> Result<RuleSet, FileError> {
+    Reader::read(text).map_err(|faults| FileError::Faulty {
+        file: name.to_owned(),
+        faults,
+    })
+}

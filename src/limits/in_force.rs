@@ -1,0 +1,116 @@
+//! The rules in force, sorted by what they are looked at for, each with its metrics.
+
+use std::sync::Arc;
+
+use super::{Mode, Operation, Refusal, Rule, RuleSet, Scope, Verdict, shadow::RuleTag};
+
+/// A rule as the limiter goes by it.
+#[derive(Debug, Clone)]
+pub(super) struct Applying {
+    pub rule: Arc<Rule>,
+    pub tally: Arc<Tally>,
+    /// What a cluster rule becomes while the cluster's counters are away.
+    pub share: Option<Arc<Rule>>,
+}
+
+/// All rules that are in force.
+pub(super) struct InForce {
+    rules: RuleSet,
+    all: Vec<Applying>,
+    /// In the order of [`Operation::ALL`].
+    by_operation: [Vec<Applying>; Operation::ALL.len()],
+}
+
+impl InForce {
+    /// `instances` share the quotas of cluster rules while their counters are away.
+    pub fn new(rules: RuleSet, instances: u32) -> Self {
+        let applying = |rule: &Arc<Rule>| Applying {
+            rule: Arc::clone(rule),
+            tally: Arc::new(Tally::new(rule)),
+            share: (rule.scope == Scope::Cluster).then(|| Arc::new(rule.share_of(instances))),
+        };
+        let all: Vec<_> = rules.rules().iter().map(applying).collect();
+        let by_operation = Operation::ALL.map(|operation| {
+            let applying = all.iter().filter(|applying| applying.rule.applies_to(operation));
+            applying.cloned().collect()
+        });
+        Self {
+            rules,
+            all,
+            by_operation,
+        }
+    }
+
+    /// In the order of the file.
+    pub fn rules(&self) -> &RuleSet {
+        &self.rules
+    }
+
+    /// What is asked for a request of this kind, in the order of the file.
+    pub fn on(&self, operation: Operation) -> &[Applying] {
+        &self.by_operation[operation as usize]
+    }
+
+    /// All rules as they are counted in this process: cluster rules as their shares.
+    pub fn in_process(&self) -> RuleSet {
+        let rule = |applying: &Applying| Rule::clone(applying.share.as_ref().unwrap_or(&applying.rule));
+        RuleSet::new(self.all.iter().map(rule).collect())
+    }
+
+    /// The tallies of the rules that a tag stands for.
+    pub fn tagged(&self, is_named: impl Fn(RuleTag) -> bool) -> impl Iterator<Item = &Tally> {
+        let named = self
+            .all
+            .iter()
+            .filter(move |applying| is_named(RuleTag::of(&applying.rule.id)));
+        named.map(|applying| applying.tally.as_ref())
+    }
+}
+
+/// A rule's metrics.
+#[derive(Debug)]
+pub(super) struct Tally {
+    admitted: metrics::Counter,
+    refused: metrics::Counter,
+    shadow_refused: metrics::Counter,
+    /// Asked for in this process, since the cluster's counters were away.
+    pub local: metrics::Counter,
+    /// Not asked, for the same reason.
+    pub uncounted: metrics::Counter,
+    /// Challenges that were issued though the rule, as a shadow, would have refused.
+    pub shadow_issued: metrics::Counter,
+    /// Those of them that a right code followed: people whom the rule would have wronged.
+    pub shadow_verified: metrics::Counter,
+}
+
+impl Tally {
+    fn new(rule: &Rule) -> Self {
+        let decisions = |outcome: &'static str| metrics::counter!("ringback_limiter_decisions_total", "rule" => rule.id.to_string(), "outcome" => outcome);
+        let challenges = |outcome: &'static str| metrics::counter!("ringback_limiter_shadow_challenges_total", "rule" => rule.id.to_string(), "outcome" => outcome);
+        Self {
+            admitted: decisions("admitted"),
+            refused: decisions("refused"),
+            shadow_refused: decisions("shadow_refused"),
+            local: metrics::counter!("ringback_limiter_local_total", "rule" => rule.id.to_string()),
+            uncounted: metrics::counter!("ringback_limiter_uncounted_total", "rule" => rule.id.to_string()),
+            shadow_issued: challenges("issued"),
+            shadow_verified: challenges("verified"),
+        }
+    }
+
+    /// Counts a rule's own verdict, whatever the others say. Answers its refusal if it is enforced.
+    pub fn count(&self, rule: &Rule, verdict: Verdict) -> Option<Refusal> {
+        match (verdict, rule.mode) {
+            (Verdict::Admitted { .. }, _) => self.admitted.increment(1),
+            (Verdict::Refused { retry_after_us }, Mode::Enforce) => {
+                self.refused.increment(1);
+                return Some(Refusal::new(rule, retry_after_us));
+            }
+            (Verdict::Refused { .. }, Mode::Shadow | Mode::Off) => {
+                self.shadow_refused.increment(1);
+                tracing::info!(limits.rule = &*rule.id, "a shadow rule would have refused");
+            }
+        }
+        None
+    }
+}

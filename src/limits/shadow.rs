@@ -1,0 +1,91 @@
+//! Which shadow rules would have refused a request: remembered beside its challenge, so that a right code tells whom
+//! the rule would have wronged.
+
+use super::{Verdict, store::Counter};
+
+/// Four characters that stand for a rule's id, so that a challenge needs little room to name some. Of a hundred rules,
+/// two share a tag once in 3,400 files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RuleTag([u8; 4]);
+
+impl RuleTag {
+    /// The tag of a rule's id: 24 bits of its FNV-1a.
+    pub fn of(id: &str) -> Self {
+        const SIGNS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        let hash = id.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
+            (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+        });
+        Self([0, 6, 12, 18].map(|at| SIGNS[((hash >> at) & 63) as usize]))
+    }
+
+    /// Its four characters.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+/// The shadow rules that would have refused a request. Of more than 16 the first are remembered.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Shadowed(String);
+
+impl Shadowed {
+    /// Beyond 64 bytes Redis would keep a challenge in a larger form (`hash-max-listpack-value`).
+    const MAX_BYTES: usize = 64;
+
+    /// Takes back what [`Shadowed::as_str`] gave.
+    pub fn from_stored(tags: String) -> Self {
+        Self(tags)
+    }
+
+    /// The tags, one after another.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds a rule.
+    pub fn push(&mut self, tag: RuleTag) {
+        if self.0.len() < Self::MAX_BYTES {
+            self.0.push_str(tag.as_str());
+        }
+    }
+
+    /// The same, and those of `counters` that said no and are not enforced.
+    #[must_use]
+    pub fn and(&self, counters: &[Counter], verdicts: &[Verdict]) -> Self {
+        let mut all = self.clone();
+        let refused = counters
+            .iter()
+            .zip(verdicts)
+            .filter(|(_, verdict)| verdict.is_refused());
+        for tag in refused.filter_map(|(counter, _)| counter.shadow_tag()) {
+            all.push(tag);
+        }
+        all
+    }
+
+    /// Whether the rule is among them.
+    pub fn names(&self, tag: RuleTag) -> bool {
+        self.0.as_bytes().chunks(4).any(|named| named == tag.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_remembered_is_found_again_and_nothing_else() {
+        let mut shadowed = Shadowed::default();
+        for n in 0..20 {
+            shadowed.push(RuleTag::of(&format!("rule-{n}")));
+        }
+        let again = Shadowed::from_stored(shadowed.as_str().to_owned());
+        let found = (0..40).filter(|n| again.names(RuleTag::of(&format!("rule-{n}"))));
+        assert_eq!(found.collect::<Vec<_>>(), (0..16).collect::<Vec<_>>());
+        assert_eq!(again.as_str().len(), 64);
+    }
+}

@@ -1,0 +1,254 @@
+//! Whom a request is counted against, and the texts that counters are named by.
+
+use std::{
+    fmt,
+    net::{IpAddr, Ipv6Addr},
+};
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use uuid::Uuid;
+
+use super::by::{By, CountedBy};
+use crate::{
+    phone::{PhoneDigest, PhoneNumber},
+    secrets::MacKey,
+};
+
+/// A prefix up to this length names a country and a block, nobody's number, and is kept in clear; a longer one is
+/// kept as a keyed digest.
+const CLEAR_PREFIX: u8 = 6;
+
+/// What a login names (an e-mail address or a phone), as a keyed digest. Whether an account has it makes no difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LoginDigest([u8; 16]);
+
+impl LoginDigest {
+    /// The digest of a login in its one spelling; `kind` keeps addresses and phones apart.
+    pub fn of(kind: &str, login: &str, key: &MacKey) -> Self {
+        let mut digest = [0; 16];
+        digest.copy_from_slice(&key.tag(&[kind.as_bytes(), login.as_bytes()])[..16]);
+        Self(digest)
+    }
+}
+
+/// Whom a request is counted against. `Debug` shows no digit of a phone number.
+#[derive(Clone)]
+pub struct Subject {
+    ip: IpAddr,
+    phone: Option<Phone>,
+    account: Option<Account>,
+}
+
+#[derive(Clone)]
+struct Phone {
+    number: PhoneNumber,
+    digest: PhoneDigest,
+    key: MacKey,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Account {
+    User(Uuid),
+    Login(LoginDigest),
+}
+
+impl Subject {
+    /// A client by its address. IPv4 written as IPv6 is IPv4; of IPv6 the first 64 bits count, since that is what one
+    /// customer is given (RFC 6177), so that 10,000 addresses of one /64 are one client.
+    pub fn new(ip: IpAddr) -> Self {
+        let ip = match ip.to_canonical() {
+            IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
+            v4 @ IpAddr::V4(_) => v4,
+        };
+        Self {
+            ip,
+            phone: None,
+            account: None,
+        }
+    }
+
+    /// The same client, asking about a number; `key` is the one that phones are digested with.
+    #[must_use]
+    pub fn with_phone(self, number: PhoneNumber, key: &MacKey) -> Self {
+        let phone = Phone {
+            digest: PhoneDigest::of(&number, key),
+            number,
+            key: key.clone(),
+        };
+        Self {
+            phone: Some(phone),
+            ..self
+        }
+    }
+
+    /// The same client, signed in.
+    #[must_use]
+    pub fn with_user(self, user: Option<Uuid>) -> Self {
+        Self {
+            account: user.map(Account::User),
+            ..self
+        }
+    }
+
+    /// The same client, about to sign in to whatever account `login` names.
+    #[must_use]
+    pub fn with_login(self, login: LoginDigest) -> Self {
+        Self {
+            account: Some(Account::Login(login)),
+            ..self
+        }
+    }
+
+    /// The digest of the number, if the request is about one.
+    pub fn phone_digest(&self) -> Option<PhoneDigest> {
+        self.phone.as_ref().map(|phone| phone.digest)
+    }
+
+    /// The text that names a rule's counter; `None` where the rule doesn't apply.
+    ///
+    /// The texts of different kinds never meet, so a rule whose `by` is changed starts with fresh counters.
+    pub(super) fn key(&self, by: CountedBy) -> Option<String> {
+        let mut parts = by.parts();
+        let mut key = self.part(parts.next()?)?;
+        for by in parts {
+            key.push(',');
+            key.push_str(&self.part(by)?);
+        }
+        Some(key)
+    }
+
+    fn part(&self, by: By) -> Option<String> {
+        let phone = self.phone.as_ref();
+        match by {
+            By::Ip => Some(match self.ip {
+                IpAddr::V4(v4) => v4.to_string(),
+                IpAddr::V6(network) => format!("{network}/64"),
+            }),
+            By::Phone => phone.map(|phone| phone.digest.encode()),
+            By::User => self.account.map(|account| match account {
+                Account::User(id) => id.to_string(),
+                Account::Login(login) => key_of_login(login),
+            }),
+            By::Country => phone.map(|phone| phone.number.country()),
+            By::Prefix(digits) => {
+                phone.map(|phone| prefix_key(phone.number.prefix(digits.into()), digits, &phone.key))
+            }
+            By::Global => Some("*".to_owned()),
+        }
+    }
+}
+
+/// The text that stands for what a login names.
+pub(super) fn key_of_login(LoginDigest(digest): LoginDigest) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(digest)
+}
+
+/// The text that stands for a number's first `digits` digits.
+pub(super) fn prefix_key(prefix: &str, digits: u8, key: &MacKey) -> String {
+    if digits <= CLEAR_PREFIX {
+        return prefix.to_owned();
+    }
+    let tag = key.tag(&[b"prefix", &[digits], prefix.as_bytes()]);
+    BASE64_URL_SAFE_NO_PAD.encode(&tag[..16])
+}
+
+impl fmt::Debug for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subject")
+            .field("ip", &self.ip)
+            .field("phone", &self.phone_digest())
+            .field("account", &self.account)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{phone::PhoneCheck, secrets::Keyring};
+
+    fn subject(ip: &str) -> Subject {
+        Subject::new(ip.parse().unwrap())
+    }
+
+    fn with_phone(text: &str) -> Subject {
+        let keyring = Keyring::parse("AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=").unwrap();
+        let number = PhoneNumber::parse(text, PhoneCheck::E164).unwrap();
+        subject("203.0.113.7").with_phone(number, &keyring.current().phone)
+    }
+
+    fn key(subject: &Subject, by: By) -> Option<String> {
+        subject.key(by.into())
+    }
+
+    #[test]
+    fn a_client_is_its_address_however_it_is_written() {
+        for (ip, text) in [
+            ("203.0.113.7", "203.0.113.7"),
+            ("::ffff:203.0.113.7", "203.0.113.7"),
+            ("2001:db8:1:2:aaaa::1", "2001:db8:1:2::/64"),
+            ("2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:db8:1:2::/64"),
+            ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
+        ] {
+            assert_eq!(key(&subject(ip), By::Ip).as_deref(), Some(text), "{ip}");
+        }
+    }
+
+    #[test]
+    fn a_rule_whose_subject_is_missing_does_not_apply() {
+        let bare = subject("203.0.113.7");
+        for by in [By::Phone, By::Country, By::Prefix(6), By::User] {
+            assert_eq!(key(&bare, by), None, "{by:?}");
+            assert_eq!(
+                bare.key(CountedBy::pair(By::Ip, by).unwrap()),
+                None,
+                "ip and {by:?}"
+            );
+        }
+        assert!(key(&bare, By::Global).is_some());
+    }
+
+    #[test]
+    fn a_phone_is_counted_by_digest_country_and_prefix_never_in_clear() {
+        let phone = with_phone("+442079460958");
+        let digest = phone.phone_digest().unwrap().encode();
+        let keys = [By::Phone, By::Country, By::Prefix(6), By::Prefix(2)].map(|by| key(&phone, by).unwrap());
+        assert_eq!(keys, [digest.as_str(), "GB", "442079", "44"]);
+        for digits in 7..=15 {
+            let key = key(&phone, By::Prefix(digits)).unwrap();
+            assert!(!key.contains("4420") && key != digest, "{digits}: {key}");
+        }
+    }
+
+    #[test]
+    fn numbers_of_one_block_share_its_counter_whatever_its_length() {
+        let same = |digits| {
+            let keys =
+                ["+14152000001", "+14152000099"].map(|text| key(&with_phone(text), By::Prefix(digits)));
+            keys[0] == keys[1]
+        };
+        assert!((1..=9).all(same) && !(10..=15).any(same));
+    }
+
+    #[test]
+    fn a_pair_names_both_in_the_order_of_the_rule() {
+        let phone = with_phone("+442079460958");
+        let pair = CountedBy::pair(By::Ip, By::Country).unwrap();
+        assert_eq!(phone.key(pair).as_deref(), Some("203.0.113.7,GB"));
+    }
+
+    #[test]
+    fn a_login_is_an_account_whether_or_not_it_exists() {
+        let keyring = Keyring::parse("AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=").unwrap();
+        let login = |kind, text| {
+            let digest = LoginDigest::of(kind, text, &keyring.current().login);
+            key(&subject("203.0.113.7").with_login(digest), By::User).unwrap()
+        };
+        assert_eq!(
+            login("email", "jane@example.com"),
+            login("email", "jane@example.com")
+        );
+        assert_ne!(login("email", "+14152000001"), login("phone", "+14152000001"));
+        assert!(!login("email", "jane@example.com").contains("jane"));
+    }
+}

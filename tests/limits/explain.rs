@@ -1,0 +1,168 @@
+//! What operators ask.
+
+use chrono::TimeDelta;
+use ringback::limits::{By, CountedBy, KeyError, LimiterOptions, Operation, Outlook, Subject, key_of};
+
+use super::{
+    redis_with_prefix, rules,
+    stage::{OPTIONS, admitted, client, client_with_phone, clock, keyring, limiter},
+    unique,
+};
+use ringback::{
+    clock::SystemClock,
+    limits::{Limiter, RedisCounters},
+    supervision::Supervision,
+};
+use std::sync::Arc;
+
+const LIMITS: &str = "
+    [[rule]]\nid='near'\non='otp.send'\nby='ip'\nquota=50\nper='1m'\nscope='instance'\n
+    [[rule]]\nid='far'\non='otp.send'\nby=['ip', 'country']\nquota=20\nper='1h'\n
+    [[rule]]\nid='own'\non='any'\nby='phone'\nquota=4\nper='1h'\nburst=3\n
+    [[rule]]\nid='tried'\non='otp.send'\nby='global'\nquota=1\nper='1h'\nmode='shadow'\n
+    [[rule]]\nid='idle'\non='otp.send'\nby='ip'\nquota=1\nper='1h'\nmode='off'\n
+    [[rule]]\nid='signed-in'\non='otp.send'\nby='user'\nquota=1\nper='1h'\n
+    [[rule]]\nid='elsewhere'\non='login'\nby='phone'\nquota=2\nper='1h'\n";
+
+#[actix::test]
+async fn each_rule_that_applies_is_told_and_nothing_is_spent() {
+    let clock = clock();
+    let limiter = limiter(OPTIONS, rules(LIMITS), &clock).await;
+    let _ = limiter
+        .admit(Operation::OtpSend, &client_with_phone())
+        .await
+        .unwrap();
+    for _ in 0..100 {
+        let told = limiter
+            .explain(Operation::OtpSend, &client_with_phone())
+            .await
+            .unwrap();
+        let rows = told
+            .rules
+            .iter()
+            .map(|rule| (rule.rule.as_str(), rule.remaining.unwrap(), rule.verdict));
+        let expected = [
+            ("near", 49, Outlook::Pass),
+            ("far", 19, Outlook::Pass),
+            ("own", 3, Outlook::Pass), // a rider: its script was not run
+            ("tried", 0, Outlook::WouldRefuse),
+        ];
+        assert_eq!(rows.collect::<Vec<_>>(), expected);
+        assert_eq!((told.refused_by, told.unavailable), (None, false));
+    }
+    let told = limiter
+        .explain(Operation::OtpSend, &client_with_phone())
+        .await
+        .unwrap();
+    assert_eq!(told.rules[1].full_in_ms, Some(180_000));
+    clock.advance(TimeDelta::seconds(179));
+    let told = limiter
+        .explain(Operation::OtpSend, &client_with_phone())
+        .await
+        .unwrap();
+    assert_eq!(
+        (told.rules[1].full_in_ms, told.rules[1].by.as_str()),
+        (Some(1000), "ip+country")
+    );
+
+    assert_eq!(
+        admitted(&limiter, Operation::Login, &client_with_phone()).await,
+        2
+    );
+    let told = limiter
+        .explain(Operation::Login, &client_with_phone())
+        .await
+        .unwrap();
+    assert_eq!(told.refused_by.as_deref(), Some("elsewhere"));
+    assert_eq!(told.rules[1].wait_ms, Some(1_800_000));
+    let bare = limiter.explain(Operation::Login, &client()).await.unwrap();
+    assert!(bare.rules.is_empty(), "no phone, no rule by phone");
+}
+
+#[actix::test]
+async fn a_reset_gives_one_customer_all_of_it_back_whatever_counts_him() {
+    let limits = "[[rule]]\nid='near'\non='login'\nby='ip'\nquota=3\nper='1h'\nscope='instance'\n
+                  [[rule]]\nid='far'\non='register'\nby=['ip', 'phone']\nquota=3\nper='1h'\n
+                  [[rule]]\nid='own'\non='password.reset'\nby='phone'\nquota=3\nper='1h'";
+    let keyring = keyring();
+    for variable in ["RINGBACK_TEST_REDIS_URL", "RINGBACK_TEST_REDIS_CLUSTER_URL"] {
+        let counters = Arc::new(RedisCounters::new(Arc::new(redis_with_prefix(
+            variable,
+            &unique(),
+        ))));
+        let options = LimiterOptions { shards: 4, ..OPTIONS };
+        let limiter = Limiter::start(
+            &Supervision::default(),
+            options,
+            rules(limits),
+            counters,
+            Arc::new(SystemClock),
+        )
+        .await;
+        let another = Subject::new("203.0.113.8".parse().unwrap());
+        for (rule, operation, key) in [
+            ("near", Operation::Login, "203.0.113.7"),
+            ("far", Operation::Register, "203.0.113.7, +1 415 200 0001"),
+            ("own", Operation::PasswordReset, "+14152000001"),
+        ] {
+            assert_eq!(
+                admitted(&limiter, operation, &client_with_phone()).await,
+                3,
+                "{rule}"
+            );
+            let _ = admitted(&limiter, operation, &another).await;
+            let rules = limiter.rules();
+            let rule = rules.find(rule).unwrap();
+            let name = key_of(rule.by, key, keyring.current()).unwrap();
+            limiter.reset(rule, &name).await.unwrap();
+            assert_eq!(
+                admitted(&limiter, operation, &client_with_phone()).await,
+                3,
+                "{} {variable}",
+                rule.id
+            );
+        }
+        assert_eq!(
+            admitted(&limiter, Operation::Login, &another).await,
+            0,
+            "another customer's is his own"
+        );
+    }
+}
+
+#[test]
+fn customers_are_named_as_operators_know_them() {
+    let keyring = keyring();
+    let key = |by: CountedBy, text: &str| key_of(by, text, keyring.current());
+    let ip = CountedBy::from(By::Ip);
+    assert_eq!(key(ip, "::ffff:203.0.113.7").unwrap(), "203.0.113.7");
+    assert_eq!(key(ip, "2001:db8:1:2::/64"), key(ip, "2001:db8:1:2:3::1"));
+    let digest = client_with_phone().phone_digest().unwrap().encode();
+    assert_eq!(key(By::Phone.into(), "+1 (415) 200-0001").unwrap(), digest);
+    let pair = CountedBy::pair(By::Country, By::Prefix(4)).unwrap();
+    assert_eq!(key(pair, "US, +14152000001").unwrap(), "US,1415");
+    assert_eq!(
+        key(By::Prefix(9).into(), "+14152000001"),
+        key(By::Prefix(9).into(), "141520000")
+    );
+    let login = key(By::User.into(), "Jane@Example.com").unwrap();
+    assert_eq!(login, key(By::User.into(), "jane@example.com").unwrap());
+    assert!(!login.contains("jane"));
+    assert_eq!(key(By::Global.into(), "*").unwrap(), "*");
+    for (by, text, fault) in [
+        (ip, "203.0.113.300", KeyError::Ip),
+        (ip, "203.0.113.7,x", KeyError::Parts { by: ip, wanted: 1 }),
+        (pair, "US", KeyError::Parts { by: pair, wanted: 2 }),
+        (By::User.into(), "jane", KeyError::User),
+        (By::Country.into(), "us", KeyError::Country),
+        (By::Prefix(6).into(), "1415", KeyError::Prefix(6)),
+        (By::Prefix(6).into(), "1415x0", KeyError::Prefix(6)),
+        (By::Global.into(), "", KeyError::Global),
+    ] {
+        assert_eq!(key(by, text), Err(fault), "{by} {text}");
+    }
+    assert!(matches!(
+        key(By::Phone.into(), "4152000001"),
+        Err(KeyError::Phone(_))
+    ));
+}

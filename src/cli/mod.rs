@@ -49,7 +49,7 @@ enum Command {
 enum ConfigCommand {
     /// Say whether the configuration is sound: exit 0, or 78 with one line for each fault.
     Check {
-        /// Check this file in place of `config/{RINGBACK_ENV}.toml`; a file with [[rule]] tables, as the limits file.
+        /// Check this file in place of `config/{RINGBACK_ENV}.toml`; a file of `rule` tables, as the limits file.
         #[arg(long)]
         file: Option<PathBuf>,
     },

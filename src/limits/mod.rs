@@ -2,7 +2,7 @@
 //!
 //! - `rule`: what a rule is, which requests it applies to, which counter it asks; `by` and `subject`: what it counts
 //!   by, and whom. Pure.
-//! - [`mod@file`]: the limits file, read into rules, or every fault in it with its place; [`changes`]: what another
+//! - [`mod@file`]: the limits file, read into rules, or every fault in it with its place; [`changes()`]: what another
 //!   file would change.
 //! - [`gcra`]: the algorithm; `gcra.lua` is the same where Redis counts.
 //! - [`Limiter`]: what everyone calls. It asks the instance's rules first (`RateLimiter` actors, each a `shard` of the

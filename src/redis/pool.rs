@@ -7,9 +7,9 @@ use ::redis::{
     aio::{ConnectionLike, MultiplexedConnection},
     cluster_async::ClusterConnection,
 };
-use deadpool_redis::{PoolConfig, PoolError, Runtime, Timeouts, cluster, sentinel};
+use deadpool_redis::{PoolConfig, PoolError, RedisConnectionInfo, Runtime, Timeouts, cluster, sentinel};
 
-use super::topology::Topology;
+use super::topology::{Login, Topology};
 
 /// What makes connections.
 pub(super) enum Pool {
@@ -57,13 +57,26 @@ impl Pool {
                 let nodes = nodes.iter().map(String::as_str).collect();
                 Self::Cluster(build!(cluster, cluster::Manager::new(nodes, false)?)?)
             }
-            Topology::Sentinel { sentinels, master } => {
+            Topology::Sentinel {
+                sentinels,
+                master,
+                login,
+            } => {
                 let sentinels = sentinels.iter().map(String::as_str).collect();
                 let role = sentinel::SentinelServerType::Master;
-                Self::Sentinel(build!(
-                    sentinel,
-                    sentinel::Manager::new(sentinels, master.clone(), None, role)?
-                )?)
+                let node =
+                    login
+                        .clone()
+                        .map(|Login { user, password }| sentinel::SentinelNodeConnectionInfo {
+                            tls_mode: None,
+                            redis_connection_info: Some(RedisConnectionInfo {
+                                username: user,
+                                password,
+                                ..RedisConnectionInfo::default()
+                            }),
+                        });
+                let manager = sentinel::Manager::new(sentinels, master.clone(), node, role)?;
+                Self::Sentinel(build!(sentinel, manager)?)
             }
         })
     }

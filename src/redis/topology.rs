@@ -12,7 +12,33 @@ pub struct RedisUrlError(pub(super) String);
 pub(super) enum Topology {
     Single(String),
     Cluster(Vec<String>),
-    Sentinel { sentinels: Vec<String>, master: String },
+    /// The login is the master's; the Sentinels themselves are asked without one.
+    Sentinel {
+        sentinels: Vec<String>,
+        master: String,
+        login: Option<Login>,
+    },
+}
+
+/// Who we are to a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Login {
+    pub user: Option<String>,
+    pub password: Option<String>,
+}
+
+impl Login {
+    /// `user:password`, either part percent-encoded where it needs to be.
+    fn parse(login: &str) -> Result<Self, RedisUrlError> {
+        let client = ::redis::Client::open(format!("redis://{login}@host"));
+        let client = client.map_err(|_| RedisUrlError("not a Redis URL".to_owned()))?;
+        let settings = client.get_connection_info().redis_settings();
+        let owned = |text: &str| text.to_owned();
+        Ok(Self {
+            user: settings.username().map(owned),
+            password: settings.password().map(owned),
+        })
+    }
 }
 
 impl Topology {
@@ -22,23 +48,20 @@ impl Topology {
             let Some((hosts, master)) = rest.split_once('/') else {
                 return refuse("a Sentinel URL ends in /master-name");
             };
-            let (login, hosts) = hosts
-                .rsplit_once('@')
-                .map_or(("", hosts), |(login, hosts)| (login, hosts));
-            if master.is_empty() || master.contains('/') {
+            let (login, hosts) = match hosts.rsplit_once('@') {
+                Some((login, hosts)) => (Some(Login::parse(login)?), hosts),
+                None => (None, hosts),
+            };
+            if master.is_empty() || master.contains(['/', '?']) {
                 return refuse("a Sentinel URL ends in /master-name");
             }
-            let login = if login.is_empty() {
-                String::new()
-            } else {
-                format!("{login}@")
-            };
             let sentinels = hosts
                 .split(',')
-                .map(|host| checked(&format!("redis://{login}{}", host.trim())));
+                .map(|host| checked(&format!("redis://{}", host.trim())));
             return Ok(Self::Sentinel {
                 sentinels: sentinels.collect::<Result<_, _>>()?,
                 master: master.to_owned(),
+                login,
             });
         }
         match url
@@ -79,15 +102,16 @@ mod tests {
             cluster,
             Topology::Cluster(vec!["redis://a:1".to_owned(), "redis://b:2".to_owned()])
         );
-        let sentinel = Topology::parse("redis+sentinel://user:pw@a:1,b:2/main").unwrap();
-        let sentinels = vec!["redis://user:pw@a:1".to_owned(), "redis://user:pw@b:2".to_owned()];
-        assert_eq!(
-            sentinel,
-            Topology::Sentinel {
-                sentinels,
-                master: "main".to_owned()
-            }
-        );
+        let sentinel = Topology::parse("redis+sentinel://user:p%20w@a:1,b:2/main").unwrap();
+        let expected = Topology::Sentinel {
+            sentinels: vec!["redis://a:1".to_owned(), "redis://b:2".to_owned()],
+            master: "main".to_owned(),
+            login: Some(Login {
+                user: Some("user".to_owned()),
+                password: Some("p w".to_owned()),
+            }),
+        };
+        assert_eq!(sentinel, expected);
     }
 
     #[test]

@@ -1,0 +1,155 @@
+//! Which layer says what, and what comes of it.
+
+use std::time::Duration;
+
+use ringback::{
+    phone::PhoneCheck,
+    settings::{Environment, LogFormat},
+};
+use secrecy::ExposeSecret;
+
+use crate::place::{DEFAULT, Place, SECRET, flat};
+
+#[test]
+fn default_toml_and_the_reader_know_the_same_keys_and_values() {
+    // With no file at all, what is shown was read from the copy in the program.
+    let shown = Place::new().good().show();
+    assert_eq!(flat(&shown), flat(DEFAULT));
+    assert!(
+        shown.contains("\nbind = \"127.0.0.1:8000\" # built in\n"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn each_default_is_explained() {
+    let mut explained = false;
+    for line in DEFAULT.lines() {
+        if !line.starts_with('#') && line.contains(" = ") {
+            assert!(explained, "no comment above: {line}");
+        }
+        explained = line.starts_with('#');
+    }
+}
+
+#[test]
+fn the_files_that_are_shipped_are_sound() {
+    let shipped = |place: Place| {
+        place
+            .file("default.toml", DEFAULT)
+            .file("development.toml", include_str!("../../config/development.toml"))
+            .file("production.toml", include_str!("../../config/production.toml"))
+            .file("limits.toml", "")
+    };
+    shipped(Place::new()).good();
+    let settings = shipped(Place::new()).production().good();
+    assert_eq!(settings.phone.check, PhoneCheck::Valid);
+    assert_eq!(settings.telemetry.format, LogFormat::Json);
+}
+
+#[test]
+fn a_fresh_checkout_needs_no_setting() {
+    let settings = Place::new().good();
+    assert_eq!(settings.env, Environment::Development);
+    assert_eq!(settings.server.bind.to_string(), "127.0.0.1:8000");
+    assert!(settings.database.url.is_none() && settings.redis.url.is_none());
+    assert!(settings.secret.keys.is_none() && settings.twilio.is_none());
+    assert!(settings.server.public_url.is_none() && settings.limits.file.is_none());
+    assert_eq!(settings.otp.ttl, Duration::from_secs(600));
+    assert_eq!(settings.otp.resend_cooldown, Duration::from_secs(60));
+    assert_eq!(settings.phone.check, PhoneCheck::E164);
+    assert_eq!(settings.telemetry.format, LogFormat::Pretty);
+    assert!(settings.server.workers > 0 && settings.limits.shards > 0 && settings.passwords.threads > 0);
+}
+
+#[test]
+fn the_later_layer_wins() {
+    let url = |place: &Place| {
+        place
+            .good()
+            .database
+            .url
+            .map(|url| url.expose_secret().to_owned())
+    };
+    let mut place = Place::new();
+    assert_eq!(url(&place), None);
+    for (name, value, in_force) in [
+        ("default.toml", "sqlite://1", "sqlite://1"),
+        ("development.toml", "sqlite://2", "sqlite://2"),
+        ("production.toml", "sqlite://other", "sqlite://2"),
+    ] {
+        place = place.file(name, format!("[database]\nurl = \"{value}\"\n"));
+        assert_eq!(url(&place).as_deref(), Some(in_force), "{name}");
+    }
+    place = place.var("DATABASE_URL", "");
+    assert_eq!(
+        url(&place).as_deref(),
+        Some("sqlite://2"),
+        "an empty alias is not set"
+    );
+    place = place.var("DATABASE_URL", "sqlite://3");
+    assert_eq!(url(&place).as_deref(), Some("sqlite://3"));
+    place = place.var("RINGBACK__DATABASE__URL", "sqlite://4");
+    assert_eq!(url(&place).as_deref(), Some("sqlite://4"));
+    place = place.var("RINGBACK__DATABASE__URL", "");
+    assert_eq!(url(&place), None, "empty takes a value back");
+}
+
+#[test]
+fn every_alias_sets_its_key() {
+    let settings = Place::new()
+        .production()
+        .var("TWILIO_BASE_URL", "http://127.0.0.1:9/x")
+        .good();
+    let twilio = settings.twilio.unwrap();
+    assert_eq!(twilio.account_sid, "AC0123");
+    assert_eq!(twilio.auth_token.expose_secret(), "hush-token");
+    assert_eq!(twilio.phone_number, "+1234567890");
+    assert_eq!(twilio.base_url.as_str(), "http://127.0.0.1:9/x");
+    assert_eq!(settings.secret.keys.unwrap().expose_secret(), SECRET);
+    assert_eq!(
+        settings.redis.url.unwrap().expose_secret(),
+        "redis://:hush@cache:6379"
+    );
+    assert_eq!(settings.telemetry.format, LogFormat::Json, "auto, in production");
+}
+
+#[test]
+fn a_variable_is_read_as_its_key_wants() {
+    let settings = Place::new()
+        .var(
+            "RINGBACK__SERVER__TRUSTED_PROXIES",
+            "10.0.0.0/8, 192.0.2.1,2001:db8::/32",
+        )
+        .var(
+            "RINGBACK__SERVER__CORS_ORIGINS",
+            "https://app.example.com,http://localhost:3000",
+        )
+        .var("RINGBACK__SERVER__PUBLIC_URL", "https://id.example.com")
+        .var("RINGBACK__DATABASE__MIGRATE", "false")
+        .var("RINGBACK__OTP__LENGTH", "8")
+        .var("RINGBACK__REDIS__TIMEOUT", "50ms")
+        .good();
+    let proxies: Vec<_> = settings
+        .server
+        .trusted_proxies
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(proxies, ["10.0.0.0/8", "192.0.2.1/32", "2001:db8::/32"]);
+    assert_eq!(
+        settings.server.cors_origins,
+        ["https://app.example.com", "http://localhost:3000"]
+    );
+    assert_eq!(
+        settings.server.public_url.unwrap().as_str(),
+        "https://id.example.com/"
+    );
+    assert!(!settings.database.migrate);
+    assert_eq!(settings.otp.length, 8);
+    assert_eq!(settings.redis.timeout, Duration::from_millis(50));
+    let emptied = Place::new()
+        .file("default.toml", "server.trusted_proxies = [\"10.0.0.0/8\"]")
+        .var("RINGBACK__SERVER__TRUSTED_PROXIES", "");
+    assert!(emptied.good().server.trusted_proxies.is_empty());
+}

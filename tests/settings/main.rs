@@ -1,0 +1,9 @@
+//! The configuration as an operator meets it: files in a folder, variables, one line for each fault.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
+
+mod faults;
+mod layers;
+mod place;
+mod rules;
+mod values;

@@ -1,0 +1,192 @@
+//! Each key, what it takes and what it refuses.
+
+use std::collections::BTreeSet;
+
+use crate::place::{DEFAULT, Place, SECRET, flat, variable};
+
+/// For each key a value that is good, and some that are not.
+const VALUES: &[(&str, &str, &[&str])] = &[
+    (
+        "server.bind",
+        "[::]:0",
+        &["", "8000", "localhost:8000", "127.0.0.1", "127.0.0.1:70000"],
+    ),
+    ("server.ops_bind", "0.0.0.0:9", &["", "127.0.0.1:8000"]),
+    (
+        "server.public_url",
+        "http://id.example.com:8443",
+        &[
+            "id.example.com",
+            "ftp://x",
+            "https://x/path",
+            "https://x/?q",
+            "https://x/#f",
+            "https://u:hush@x/",
+            "https://",
+        ],
+    ),
+    (
+        "server.workers",
+        "1024",
+        &["1025", "-1", "1.5", "", "two", "99999999999999999999"],
+    ),
+    (
+        "server.trusted_proxies",
+        "::1",
+        &["10.0.0.0/33", "proxy", "10.0.0.0/8,,"],
+    ),
+    ("server.shutdown_timeout", "1s", &["0s", "301s", "30"]),
+    ("server.request_timeout", "5m", &["99ms", "6m"]),
+    (
+        "server.cors_origins",
+        "*",
+        &[
+            "https://a.example/",
+            "https://a.example:443",
+            "a.example",
+            "*,https://a.example",
+            "null",
+            "https://A.example",
+        ],
+    ),
+    ("server.max_connections", "1", &["0", "1000001"]),
+    (
+        "database.url",
+        "postgresql:///db?host=/run/postgresql",
+        &[
+            "mysql://x/y",
+            "sqlite://",
+            "sqlite://?mode=ro",
+            "sqlite::memory:",
+            "postgres://",
+            "postgres://u:hush@h:port/db",
+            "hush",
+        ],
+    ),
+    ("database.max_connections", "1000", &["0", "1001"]),
+    ("database.timeout", "50ms", &["49ms", "11s"]),
+    ("database.migrate", "false", &["no", "0", "", "False"]),
+    (
+        "redis.url",
+        "rediss://:hush@a:1,rediss://:hush@b:2",
+        &[
+            "http://x",
+            "redis://",
+            "redis://:hush@h:port",
+            "redis+sentinel://:hush@h:1",
+            "hush",
+        ],
+    ),
+    (
+        "redis.prefix",
+        "a:B_c-1",
+        &["", "{a}", "a b", "é", "012345678901234567890123456789012"],
+    ),
+    ("redis.timeout", "1s", &["49ms", "1001ms"]),
+    ("data.dir", "/var/lib/ringback", &[""]),
+    ("secret.keys", SECRET, &["hush", "aHVzaA==", "hush,hush"]),
+    ("otp.ttl", "1h", &["999ms", "61m", "0s"]),
+    ("otp.max_attempts", "10", &["0", "11", "256"]),
+    ("otp.length", "10", &["5", "11"]),
+    ("otp.resend_cooldown", "0s", &["61m", "-1s"]),
+    ("otp.max_failures", "1000", &["0", "1001"]),
+    ("otp.failure_window", "24h", &["0s", "25h"]),
+    ("otp.require_challenge_id", "true", &["yes"]),
+    ("phone.check", "possible", &["", "E164"]),
+    ("passwords.memory_kib", "8", &["7", "1048577"]),
+    ("passwords.iterations", "100", &["0", "101"]),
+    ("passwords.parallelism", "64", &["0", "65"]),
+    ("passwords.threads", "256", &["257"]),
+    ("passwords.queue", "1", &["0", "10001"]),
+    ("tokens.audience", "https://api.example.com", &["", "a b", "ä"]),
+    ("tokens.access_ttl", "24h", &["0s", "25h"]),
+    ("tokens.refresh_ttl", "365d", &["0s", "366d"]),
+    ("tokens.refresh_grace", "0s", &["301s"]),
+    ("tokens.cache", "0", &["-1", "10000001"]),
+    (
+        "sms.brand",
+        "Café Übersø",
+        &[
+            "",
+            " ",
+            "a ",
+            "a\nb",
+            "\u{202E}a",
+            "0123456789012345678901234567890",
+        ],
+    ),
+    ("sms.queue", "1", &["0", "1000001"]),
+    ("sms.in_flight", "1", &["0", "10001"]),
+    ("sms.lease", "1s", &["0s", "11m"]),
+    ("sms.max_tries", "20", &["0", "21"]),
+    ("sms.retry_for", "1h", &["0s", "61m"]),
+    (
+        "twilio.base_url",
+        "http://127.0.0.1:1/prefix",
+        &["", "api.twilio.com", "https://u:hush@x", "https://x/?q"],
+    ),
+    ("twilio.connect_timeout", "30s", &["49ms", "31s"]),
+    ("twilio.timeout", "1m", &["49ms", "61s"]),
+    ("limits.file", "Cargo.toml", &["", "nowhere.toml", "src"]),
+    ("limits.shards", "256", &["257"]),
+    ("limits.queue", "1", &["0", "1000001"]),
+    ("limits.max_keys", "1", &["0", "100000001"]),
+    ("limits.instances", "10000", &["0", "10001"]),
+    ("inbox.size", "1", &["0", "10001"]),
+    (
+        "telemetry.log",
+        "WARN,ringback::sms=debug",
+        &["", "inof", "info,", "ringback=loud"],
+    ),
+    ("telemetry.format", "pretty", &["", "text"]),
+];
+
+#[test]
+fn each_key_has_its_bounds() {
+    for (key, good, bad) in VALUES {
+        Place::new().var(&variable(key), good).good();
+        for value in *bad {
+            let faults = Place::new().var(&variable(key), value).faults();
+            assert_eq!(faults.len(), 1, "{key} = {value}: {faults:?}");
+            assert!(
+                faults[0].starts_with(&format!("environment: {} = ", variable(key))),
+                "{faults:?}"
+            );
+            assert!(!faults[0].contains("hush"), "{faults:?}");
+        }
+    }
+    let account = ["twilio.account_sid", "twilio.auth_token", "twilio.phone_number"];
+    let tested: BTreeSet<_> = VALUES
+        .iter()
+        .map(|(key, ..)| *key)
+        .chain(account)
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(
+        tested,
+        flat(DEFAULT).into_keys().collect(),
+        "a key without a test"
+    );
+}
+
+#[test]
+fn a_wrong_type_is_a_fault_for_every_key() {
+    for (key, value) in flat(DEFAULT) {
+        let (section, name) = key.split_once('.').unwrap();
+        // A float is the type of no key; text is none for numbers, and a number none for text.
+        let other = if value.is_str() { "7" } else { "\"x\"" };
+        for wrong in ["1.5", other, "1979-05-27", "{ a = 1 }", "[[1]]"] {
+            let text = format!("[{section}]\n{name} = {wrong}\n");
+            let faults = Place::new()
+                .production()
+                .var("RINGBACK_ENV", "development")
+                .file("development.toml", text)
+                .faults();
+            assert_eq!(faults.len(), 1, "{key} = {wrong}: {faults:?}");
+            assert!(
+                faults[0].starts_with(&format!("development.toml:2: {key} = ")),
+                "{faults:?}"
+            );
+        }
+    }
+}

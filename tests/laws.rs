@@ -11,7 +11,7 @@ const TECHNOLOGIES: [(&str, &[&str]); 18] = [
     ("redis", &["redis.rs", "src/redis/"]),
     ("deadpool_redis", &["src/redis/"]),
     ("reqwest", &["twilio.rs", "src/cli/ops_client.rs"]),
-    ("actix_web", &["src/http/", "src/startup/"]),
+    ("actix_web", &["src/http/"]),
     ("actix", &["actor.rs", "src/supervision/", "src/startup/"]),
     ("governor", &["src/limits/buckets.rs"]),
     ("argon2", &["src/accounts/hasher.rs"]),

@@ -14,6 +14,7 @@ mod otp;
 mod page;
 mod problem;
 mod refusals;
+mod server;
 mod sessions;
 mod users;
 
@@ -26,9 +27,8 @@ use crate::{
     accounts::Accounts, otp::Otp, phone::PhoneCheck, readiness::Readiness, sms::DevInbox, telemetry::Metrics,
 };
 
-pub use cors::share;
-pub use observe::observe;
 pub use problem::ApiError;
+pub use server::{Listening, serve_api, serve_ops};
 
 /// What handlers call; one for the whole service.
 pub struct Api {
@@ -48,7 +48,7 @@ pub struct Api {
 }
 
 /// The public routes. Paths stand without their trailing slash: `NormalizePath` lets both in.
-pub fn routes(config: &mut web::ServiceConfig) {
+fn routes(config: &mut web::ServiceConfig) {
     config
         .service(cors::preflights())
         .service(post("/api/users/register", users::register))
@@ -69,7 +69,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
 }
 
 /// The operators' routes.
-pub fn ops_routes(config: &mut web::ServiceConfig) {
+fn ops_routes(config: &mut web::ServiceConfig) {
     config
         .service(get("/metrics", health::metrics))
         .service(get("/limits", limits::rules))
@@ -78,7 +78,7 @@ pub fn ops_routes(config: &mut web::ServiceConfig) {
 }
 
 /// Answers every path that has no route.
-pub async fn not_found() -> Result<HttpResponse, ApiError> {
+async fn not_found() -> Result<HttpResponse, ApiError> {
     Err(ApiError::NotFound)
 }
 

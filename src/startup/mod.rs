@@ -14,12 +14,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use actix_web::{
-    App, HttpServer,
-    dev::ServerHandle,
-    middleware::{Condition, NormalizePath, from_fn},
-    web,
-};
 use chrono::TimeDelta;
 use thiserror::Error;
 
@@ -30,7 +24,7 @@ use crate::{
     },
     clock::{Clock, SystemClock},
     entropy::{Entropy, SystemEntropy},
-    http::{self, Api},
+    http::{Api, Listening, serve_api, serve_ops},
     limits::{FileError, Limiter, LimiterOptions, LimitsWatch},
     otp::{Otp, OtpRules, Recipients},
     phone::{PhoneCheck, PhoneNumber},
@@ -111,7 +105,7 @@ pub struct Running {
     /// Where `/metrics` is; none where its port was taken, in development.
     pub ops_address: Option<SocketAddr>,
     shutdown_timeout: Duration,
-    servers: Vec<ServerHandle>,
+    servers: Vec<Listening>,
     queue: SmsQueue,
     watch: Option<LimitsWatch>,
     accounts: Arc<dyn AccountStore>,
@@ -130,7 +124,7 @@ impl Running {
     pub async fn stop(self) {
         let began = Instant::now();
         self.draining.store(true, Ordering::Relaxed);
-        futures_util::future::join_all(self.servers.iter().map(|server| server.stop(true))).await;
+        futures_util::future::join_all(self.servers.iter().map(Listening::stop)).await;
         let left = self
             .shutdown_timeout
             .saturating_sub(began.elapsed())
@@ -243,7 +237,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
         settings.tokens.cache as u64,
     );
     let draining = Arc::new(AtomicBool::new(false));
-    let api = web::Data::new(Api {
+    let api = Arc::new(Api {
         accounts: Accounts {
             store: Arc::clone(&accounts),
             hasher,
@@ -286,7 +280,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
 
     actix::spawn(api.metrics.clone().keep_up());
     actix::spawn(purge_sessions(Arc::clone(&accounts), Arc::clone(clock)));
-    let mut servers = vec![serve_api(settings, listener, api.clone())?];
+    let mut servers = vec![serve_api(&settings.server, listener, Arc::clone(&api))?];
     if let Some(listener) = ops_listener {
         servers.push(serve_ops(listener, api)?);
     }
@@ -305,53 +299,6 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
 
 fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).map_err(|source| StartError::Bind { key, address, source })
-}
-
-fn serve_api(settings: &Settings, listener: TcpListener, api: web::Data<Api>) -> io::Result<ServerHandle> {
-    let shares = !settings.server.cors_origins.is_empty();
-    let server = HttpServer::new(move || {
-        // This runs once on each worker: its lane to Redis is open before the first request needs it.
-        let challenges = Arc::clone(&api.otp.challenges);
-        actix::spawn(async move { drop(challenges.ping().await) });
-        App::new()
-            .app_data(api.clone())
-            .wrap(NormalizePath::trim())
-            .wrap(from_fn(http::observe))
-            // Outermost, so that no answer is without its headers.
-            .wrap(Condition::new(shares, from_fn(http::share)))
-            .configure(http::routes)
-            .default_service(web::to(http::not_found))
-    })
-    .workers(settings.server.workers)
-    .max_connections(settings.server.max_connections)
-    .client_request_timeout(settings.server.request_timeout)
-    .shutdown_timeout(settings.server.shutdown_timeout.as_secs())
-    .disable_signals()
-    .listen(listener)?
-    .run();
-    let handle = server.handle();
-    actix::spawn(server);
-    Ok(handle)
-}
-
-fn serve_ops(listener: TcpListener, api: web::Data<Api>) -> io::Result<ServerHandle> {
-    let server = HttpServer::new(move || {
-        App::new()
-            .app_data(api.clone())
-            .wrap(NormalizePath::trim())
-            .wrap(actix_web::middleware::from_fn(http::observe))
-            .configure(http::ops_routes)
-            .default_service(web::to(http::not_found))
-    })
-    .workers(1)
-    .max_connections(64)
-    .shutdown_timeout(1)
-    .disable_signals()
-    .listen(listener)?
-    .run();
-    let handle = server.handle();
-    actix::spawn(server);
-    Ok(handle)
 }
 
 fn otp_rules(settings: &Settings) -> OtpRules {

@@ -1,0 +1,79 @@
+//! The two servers: the API for the world, and the operators' port.
+
+use std::{io, net::TcpListener, sync::Arc};
+
+use actix_web::{
+    App, HttpServer,
+    dev::{Server, ServerHandle},
+    middleware::{Condition, NormalizePath, from_fn},
+    rt, web,
+};
+
+use super::{Api, cors::share, not_found, observe::observe, ops_routes, routes};
+use crate::settings::ServerSettings;
+
+/// A server that listens, until it is stopped.
+pub struct Listening(ServerHandle);
+
+impl Listening {
+    /// Ends it: no new connection, what is in flight finished within the time that it was given at its start.
+    pub async fn stop(&self) {
+        self.0.stop(true).await;
+    }
+
+    fn run(server: Server) -> Self {
+        let handle = server.handle();
+        rt::spawn(server);
+        Self(handle)
+    }
+}
+
+/// Serves the API, on a worker for each core.
+///
+/// # Errors
+/// When the workers can't be started.
+pub fn serve_api(settings: &ServerSettings, listener: TcpListener, api: Arc<Api>) -> io::Result<Listening> {
+    let (api, shares) = (web::Data::from(api), !settings.cors_origins.is_empty());
+    let server = HttpServer::new(move || {
+        // This runs once on each worker: its lane to Redis is open before the first request needs it.
+        let challenges = Arc::clone(&api.otp.challenges);
+        rt::spawn(async move { drop(challenges.ping().await) });
+        App::new()
+            .app_data(api.clone())
+            .wrap(NormalizePath::trim())
+            .wrap(from_fn(observe))
+            // Outermost, so that no answer is without its headers.
+            .wrap(Condition::new(shares, from_fn(share)))
+            .configure(routes)
+            .default_service(web::to(not_found))
+    })
+    .workers(settings.workers)
+    .max_connections(settings.max_connections)
+    .client_request_timeout(settings.request_timeout)
+    .shutdown_timeout(settings.shutdown_timeout.as_secs())
+    .disable_signals()
+    .listen(listener)?;
+    Ok(Listening::run(server.run()))
+}
+
+/// Serves the operators' port, on one thread.
+///
+/// # Errors
+/// As for [`serve_api`].
+pub fn serve_ops(listener: TcpListener, api: Arc<Api>) -> io::Result<Listening> {
+    let api = web::Data::from(api);
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(api.clone())
+            .wrap(NormalizePath::trim())
+            .wrap(from_fn(observe))
+            .configure(ops_routes)
+            .default_service(web::to(not_found))
+    })
+    .workers(1)
+    .max_connections(64)
+    .shutdown_timeout(1)
+    .disable_signals()
+    .listen(listener)?;
+    Ok(Listening::run(server.run()))
+}

@@ -82,11 +82,12 @@ impl PhoneNumber {
         &self.0
     }
 
-    /// The ISO 3166-1 country that the number belongs to, `"ZZ"` where the metadata knows none.
-    pub fn country(&self) -> String {
+    /// The country that the number belongs to.
+    pub fn country(&self) -> Country {
         self.parsed()
             .and_then(|parsed| parsed.get_region_code())
-            .map_or_else(|| "ZZ".to_owned(), |region| region.as_region_str().to_string())
+            .and_then(|region| Country::parse(region.as_region_str().as_ref()))
+            .unwrap_or(Country::UNKNOWN)
     }
 
     /// The first `digits` digits: numbers of one block, as SMS pumpers walk through them.
@@ -103,6 +104,42 @@ impl PhoneNumber {
 impl fmt::Debug for PhoneNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PhoneNumber(•••, {} digits)", self.0.len() - 1)
+    }
+}
+
+/// A country by its two letters of ISO 3166-1.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Country([u8; 2]);
+
+impl Country {
+    /// Of numbers that the metadata knows no country for (`ZZ`, which ISO 3166-1 leaves to its users): made-up ones, and
+    /// those of no country, such as satellite phones.
+    pub const UNKNOWN: Self = Self(*b"ZZ");
+
+    /// Takes two upper-case letters.
+    pub fn parse(text: &str) -> Option<Self> {
+        let letters: [u8; 2] = text.as_bytes().try_into().ok()?;
+        letters
+            .iter()
+            .all(u8::is_ascii_uppercase)
+            .then_some(Self(letters))
+    }
+
+    /// The two letters.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or("ZZ")
+    }
+}
+
+impl fmt::Display for Country {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Country {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -253,13 +290,13 @@ mod tests {
     #[test]
     fn country_and_prefix_name_where_a_number_lies() {
         let phone = PhoneNumber::parse("+442079460958", PhoneCheck::E164).unwrap();
-        assert_eq!(phone.country(), "GB");
+        assert_eq!(phone.country().as_str(), "GB");
         assert_eq!(phone.prefix(6), "442079");
         assert_eq!(
             PhoneNumber::parse("+1234567890", PhoneCheck::E164)
                 .unwrap()
                 .country(),
-            "ZZ"
+            Country::UNKNOWN
         );
     }
 

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     otp::{Caller, OtpCode, OtpError, Sent},
     phone::PhoneNumber,
+    sms::Language,
 };
 
 /// Where a code shall go.
@@ -221,5 +222,6 @@ fn caller(request: &HttpRequest, bearer: MaybeBearer) -> Caller {
     Caller {
         ip: client_address(request),
         user: bearer.0.map(|signed_in| signed_in.user),
+        language: Language::default(),
     }
 }

@@ -129,7 +129,7 @@ impl Subject {
                 Account::User(id) => id.to_string(),
                 Account::Login(login) => key_of_login(login),
             }),
-            By::Country => phone.map(|phone| phone.number.country()),
+            By::Country => phone.map(|phone| phone.number.country().to_string()),
             By::Prefix(digits) => {
                 phone.map(|phone| prefix_key(phone.number.prefix(digits.into()), digits, &phone.key))
             }

@@ -199,6 +199,9 @@ impl ChallengeStore for MemoryChallenges {
             phone_digest: issue.phone,
             slot: issue.slot.encode(),
             key_id: delivery.key_id.to_owned(),
+            country: delivery.country,
+            language: delivery.language.clone(),
+            avoid: None,
             expires_at_ms: expires,
         });
         if let (Some(entry), Some(delivery)) = (&entry, issue.deliver) {

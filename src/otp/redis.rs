@@ -20,9 +20,9 @@ use super::store::{
 };
 use crate::{
     limits::{self, Counter, RuleTag, Shadowed},
-    phone::PhoneDigest,
+    phone::{Country, PhoneDigest},
     redis::{PARTITIONS, RedisLink},
-    sms::{Lease, Outbox, OutboxEntry},
+    sms::{Language, Lease, Outbox, OutboxEntry},
     unavailable::{Part, Unavailable},
 };
 
@@ -103,9 +103,11 @@ impl ChallengeStore for RedisChallenges {
         let member = issue.deliver.map(|delivery| {
             let (challenge, user) = (encode_id(issue.challenge_id), encode_id(delivery.user_id));
             format!(
-                "{challenge}|{user}|{}|{slot}|{}|",
+                "{challenge}|{user}|{}|{slot}|{}|{}|{}||",
                 issue.phone.encode(),
-                delivery.key_id
+                delivery.key_id,
+                delivery.country,
+                delivery.language.as_str()
             )
         });
         let lease = issue.deliver.map_or(Duration::ZERO, |delivery| delivery.lease);
@@ -138,6 +140,9 @@ impl ChallengeStore for RedisChallenges {
                     phone_digest: issue.phone,
                     slot,
                     key_id: delivery.key_id.to_owned(),
+                    country: delivery.country,
+                    language: delivery.language.clone(),
+                    avoid: None,
                     expires_at_ms: number,
                 });
                 IssueOutcome::Written { entry }
@@ -337,12 +342,15 @@ fn member(entry: &OutboxEntry) -> String {
     let OutboxEntry {
         slot,
         key_id,
+        country,
         expires_at_ms,
         ..
     } = entry;
     format!(
-        "{challenge}|{user}|{}|{slot}|{key_id}|{expires_at_ms}",
-        entry.phone_digest.encode()
+        "{challenge}|{user}|{}|{slot}|{key_id}|{country}|{}|{}|{expires_at_ms}",
+        entry.phone_digest.encode(),
+        entry.language.as_str(),
+        entry.avoid.as_deref().unwrap_or_default()
     )
 }
 
@@ -355,6 +363,9 @@ fn parse_member(member: &str) -> Option<OutboxEntry> {
         phone_digest: PhoneDigest::decode(next()?)?,
         slot: next()?.to_owned(),
         key_id: next()?.to_owned(),
+        country: Country::parse(next()?)?,
+        language: Language::parse(next()?)?,
+        avoid: next().map(str::to_owned).filter(|name| !name.is_empty()),
         expires_at_ms: next()?.parse().ok()?,
     })
 }

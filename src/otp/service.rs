@@ -17,7 +17,7 @@ use crate::{
     limits::{Admission, Counter, Denied, Limiter, Operation, Refusal, Scope, Subject},
     phone::{PhoneDigest, PhoneNumber},
     secrets::{Keyring, SecretKeys},
-    sms::{CodeBook, OutboxEntry, Recipient, SmsCode, SmsJob, SmsQueue},
+    sms::{CodeBook, Language, OutboxEntry, Recipient, SmsCode, SmsJob, SmsQueue},
     unavailable::{Part, Unavailable},
 };
 
@@ -28,6 +28,8 @@ pub struct Caller {
     pub ip: IpAddr,
     /// The user whose token came along, if one did.
     pub user: Option<User>,
+    /// What an SMS to the caller is written in.
+    pub language: Language,
 }
 
 /// A code that is on its way, or seems to be: a phone that gets none is answered alike.
@@ -125,6 +127,8 @@ impl Otp {
                 deliver: recipient.map(|user_id| Delivery {
                     user_id,
                     key_id: &keys.id,
+                    country: phone.country(),
+                    language: &caller.language,
                     lease: self.lease,
                 }),
                 riders: &riders,

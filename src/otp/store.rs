@@ -9,8 +9,8 @@ use uuid::Uuid;
 use super::code::CodeDigest;
 use crate::{
     limits::{self, Counter, Shadowed},
-    phone::PhoneDigest,
-    sms::OutboxEntry,
+    phone::{Country, PhoneDigest},
+    sms::{Language, OutboxEntry},
     unavailable::Unavailable,
 };
 
@@ -94,6 +94,10 @@ pub struct Issue<'a> {
 pub struct Delivery<'a> {
     pub user_id: Uuid,
     pub key_id: &'a str,
+    /// Where the phone belongs.
+    pub country: Country,
+    /// What the SMS is to be written in.
+    pub language: &'a Language,
     /// How long this process has before another may take the delivery over.
     pub lease: Duration,
 }

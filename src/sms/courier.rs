@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::{
     Brand, CodeBook, FailureKind, Lease, Outbox, OutboxEntry, Outcome, Recipient, SmsMessage, SmsProvider,
+    SmsReport, SmsReports, SmsState,
     job::{Errand, Fate, Verdict},
     text,
 };
@@ -39,6 +40,7 @@ pub(super) struct Courier {
     pub provider: Arc<dyn SmsProvider>,
     pub outbox: Arc<dyn Outbox>,
     pub code_book: Arc<dyn CodeBook>,
+    pub reports: Arc<dyn SmsReports>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub brand: Brand,
@@ -84,6 +86,7 @@ impl Courier {
 
     async fn call(&self, entry: &OutboxEntry, recipient: &Recipient, life: Duration) -> Verdict {
         let message = SmsMessage {
+            reference: entry.challenge_id,
             to: recipient.phone.clone(),
             body: text::compose(&self.brand, &recipient.code, life),
             valid_for: life,
@@ -97,6 +100,7 @@ impl Courier {
         match outcome {
             Ok(Outcome::Accepted { provider_id }) => {
                 tracing::info!(sms.provider = provider, sms.id = %provider_id, user.id = %user, "an SMS was accepted");
+                self.report(entry, SmsState::Sent { provider_id });
                 Verdict::Done(Fate::Accepted)
             }
             Ok(Outcome::Retryable { after, reason }) => {
@@ -108,6 +112,7 @@ impl Courier {
             }
             Ok(Outcome::Permanent { reason }) => {
                 tracing::warn!(sms.provider = provider, user.id = %user, %reason, "an SMS was refused for good");
+                self.report(entry, SmsState::Failed { code: reason.code });
                 Verdict::Done(Fate::Failed)
             }
             Ok(Outcome::Misconfigured { reason }) => {
@@ -122,6 +127,18 @@ impl Courier {
                 Verdict::Unanswered
             }
         }
+    }
+
+    fn report(&self, entry: &OutboxEntry, state: SmsState) {
+        self.reports.report(SmsReport {
+            challenge_id: entry.challenge_id,
+            user_id: entry.user_id,
+            phone_digest: entry.phone_digest,
+            slot: entry.slot.clone(),
+            country: entry.country,
+            provider: self.provider.name(),
+            state,
+        });
     }
 
     /// Tells the outbox that the entry is done with. If the outbox stays away, the lease runs out and another instance

@@ -84,6 +84,7 @@ mod tests {
     use std::time::Duration;
 
     use chrono::TimeZone;
+    use uuid::Uuid;
 
     use super::*;
     use crate::{clock::ManualClock, phone::PhoneNumber, sms::MessageBody};
@@ -96,6 +97,7 @@ mod tests {
             clock.advance(chrono::Duration::seconds(1));
             let outcome = inbox
                 .send(&SmsMessage {
+                    reference: Uuid::nil(),
                     to: PhoneNumber::from_stored("+14152000001".to_owned()),
                     body: MessageBody::new(text.to_owned()),
                     valid_for: Duration::from_secs(60),

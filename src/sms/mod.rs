@@ -8,6 +8,7 @@
 //! | `provider.rs` | what a provider is asked, and what it may answer |
 //! | `outbox.rs` | what is owed: kept by the store of the codes, leased to one instance at a time |
 //! | `text.rs` | what the SMS says, in one segment |
+//! | `reports.rs` | who is told what became of each SMS |
 //! | `job.rs` | an errand, and how it may end |
 //! | `dispatcher.rs` | the state machine: what happens in a job's life, with no I/O |
 //! | `courier.rs` | the I/O that the state machine asks for |
@@ -23,6 +24,7 @@ mod job;
 mod outbox;
 mod provider;
 mod queue;
+mod reports;
 mod text;
 mod twilio;
 mod twilio_errors;
@@ -31,16 +33,22 @@ use std::{fmt, time::Duration};
 
 pub use inbox::{DevInbox, InboxMessage};
 pub use outbox::{CodeBook, Lease, Outbox, OutboxEntry, Recipient, SmsCode};
-pub use provider::{FailureKind, FailureReason, Outcome, SmsProvider};
+pub use provider::{FailureKind, FailureReason, Outcome, Sighting, SmsProvider};
 pub use queue::{DispatcherOptions, QueueSlot, SmsJob, SmsQueue, SmsStatus};
-pub use text::{Brand, BrandError, SEGMENT_SEPTETS, compose, septets};
+pub use reports::{SmsReport, SmsReports, SmsState};
+pub use text::{Brand, BrandError, Language, SEGMENT_SEPTETS, compose, septets};
 pub use twilio::{Twilio, TwilioError, TwilioOptions};
+
+use uuid::Uuid;
 
 use crate::phone::PhoneNumber;
 
 /// One SMS, ready for a provider.
 #[derive(Debug, Clone)]
 pub struct SmsMessage {
+    /// The challenge that it carries the code of: names the message to a provider that takes a name, so that the same
+    /// message twice can be told.
+    pub reference: Uuid,
     /// Whom it goes to.
     pub to: PhoneNumber,
     /// What it says.

@@ -11,7 +11,8 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::{
-    phone::{PhoneDigest, PhoneNumber},
+    phone::{Country, PhoneDigest, PhoneNumber},
+    sms::Language,
     unavailable::Unavailable,
 };
 
@@ -26,6 +27,12 @@ pub struct OutboxEntry {
     pub slot: String,
     /// Which secret derives the code.
     pub key_id: String,
+    /// Where the phone belongs: decides who may carry the SMS.
+    pub country: Country,
+    /// What the SMS is written in.
+    pub language: Language,
+    /// The provider whose last SMS to this phone did not arrive: another is preferred.
+    pub avoid: Option<String>,
     /// When the code expires, in milliseconds since the Unix epoch: from then on it is not sent.
     pub expires_at_ms: i64,
 }

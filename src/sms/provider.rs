@@ -3,6 +3,7 @@
 use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 
 use super::SmsMessage;
 
@@ -17,6 +18,24 @@ pub trait SmsProvider: Send + Sync {
     /// MUST answer within a bound of its own, and MUST NOT put the number or the text into the outcome or a log. An
     /// implementation that cannot tell whether the SMS was taken answers `Retryable`: an SMS twice is better than none.
     async fn send(&self, message: &SmsMessage) -> Outcome;
+
+    /// Whether a message like this one was taken at `since` or later: asked before one is sent again whose answer was
+    /// lost. Bounds and secrecy as for [`SmsProvider::send`]. A provider that cannot be asked answers `Unknown`.
+    async fn look_up(&self, message: &SmsMessage, since: DateTime<Utc>) -> Sighting {
+        let _ = (message, since);
+        Sighting::Unknown
+    }
+}
+
+/// What a provider knows of a message whose answer was lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sighting {
+    /// It has it: sent again, it would come twice.
+    Taken { provider_id: String },
+    /// It never got it.
+    NotTaken,
+    /// It cannot tell, or did not answer.
+    Unknown,
 }
 
 /// What a provider made of an SMS.

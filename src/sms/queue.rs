@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use super::{
-    Brand, CodeBook, Outbox, OutboxEntry, Recipient, SmsProvider,
+    Brand, CodeBook, Outbox, OutboxEntry, Recipient, SmsProvider, SmsReports,
     actor::{HANDOVER, Mail, SWEEP_EVERY, SmsDispatcher},
     courier::{Courier, OTHER_LIMIT, ROUND_LIMIT},
     dispatcher::{Dispatcher, Event, Rules},
@@ -101,6 +101,7 @@ impl SmsQueue {
         provider: Arc<dyn SmsProvider>,
         outbox: Arc<dyn Outbox>,
         code_book: Arc<dyn CodeBook>,
+        reports: Arc<dyn SmsReports>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
@@ -117,6 +118,7 @@ impl SmsQueue {
             provider,
             outbox,
             code_book,
+            reports,
             clock,
             entropy: Arc::clone(&entropy),
             brand: options.brand,

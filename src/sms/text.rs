@@ -1,6 +1,6 @@
 //! What the SMS says: short enough for one segment, so that one code is paid for once.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use thiserror::Error;
 
@@ -16,6 +16,32 @@ const MAX_BRAND_CHARS: usize = 30;
 const BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./:;<=>?¡ÄÖÑÜ§¿äöñüà";
 /// Its extension table (section 6.2.1.1): an escape and a sign, two septets each.
 const EXTENSION: &str = "\u{0C}^{}\\[~]|€";
+
+/// A language by its tag (BCP 47), in lower case: `en`, `pt-br`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Language(Arc<str>);
+
+impl Language {
+    /// Takes a tag of up to 16 letters, digits and hyphens, however it is cased.
+    pub fn parse(tag: &str) -> Option<Self> {
+        let sound = tag
+            .bytes()
+            .all(|sign| sign.is_ascii_alphanumeric() || sign == b'-');
+        ((1..=16).contains(&tag.len()) && sound).then(|| Self(tag.to_ascii_lowercase().into()))
+    }
+
+    /// The tag.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for Language {
+    /// English.
+    fn default() -> Self {
+        Self("en".into())
+    }
+}
 
 /// Who the SMS is from, in its text (`sms.brand`): up to 30 signs that fit into one segment.
 #[derive(Debug, Clone, PartialEq, Eq)]

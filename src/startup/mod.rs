@@ -209,6 +209,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
         provider,
         outbox,
         Arc::new(recipients),
+        Arc::new(()),
         Arc::clone(clock),
         Arc::clone(entropy),
     );

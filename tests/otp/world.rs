@@ -18,9 +18,9 @@ use ringback::{
         Attempt, ChallengeStore, CodeDigest, Delivery, Issue, IssueOutcome, MemoryChallenges, OtpRules,
         RedisChallenges, Slot, Verdict,
     },
-    phone::PhoneDigest,
+    phone::{Country, PhoneDigest},
     redis::{RedisLink, RedisOptions},
-    sms::{Outbox, OutboxEntry},
+    sms::{Language, Outbox, OutboxEntry},
 };
 use uuid::Uuid;
 
@@ -138,6 +138,8 @@ impl World {
             deliver: Some(Delivery {
                 user_id,
                 key_id: "key",
+                country: Country::UNKNOWN,
+                language: &Language::default(),
                 lease: LEASE,
             }),
             riders,

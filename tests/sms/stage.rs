@@ -14,10 +14,10 @@ use chrono::{DateTime, TimeZone, Utc};
 use ringback::{
     clock::{Clock, ManualClock},
     entropy::Entropy,
-    phone::{PhoneDigest, PhoneNumber},
+    phone::{Country, PhoneDigest, PhoneNumber},
     sms::{
-        Brand, CodeBook, DispatcherOptions, FailureKind, FailureReason, Lease, Outbox, OutboxEntry, Outcome,
-        Recipient, SmsCode, SmsJob, SmsMessage, SmsProvider, SmsQueue,
+        Brand, CodeBook, DispatcherOptions, FailureKind, FailureReason, Language, Lease, Outbox, OutboxEntry,
+        Outcome, Recipient, SmsCode, SmsJob, SmsMessage, SmsProvider, SmsQueue,
     },
     supervision::Supervision,
     unavailable::{Part, Unavailable},
@@ -287,6 +287,7 @@ impl Stage {
             provider.clone(),
             outbox.clone(),
             code_book.clone(),
+            Arc::new(()),
             clock.clone(),
             Arc::new(Zeros),
         );
@@ -308,6 +309,9 @@ impl Stage {
             phone_digest: PhoneDigest::decode("AAAAAAAAAAAAAAAAAAAAAA").unwrap(),
             slot: "p".to_owned(),
             key_id: "k".to_owned(),
+            country: Country::UNKNOWN,
+            language: Language::default(),
+            avoid: None,
             expires_at_ms: self.clock.clock.now_ms() + 600_000,
         };
         let row = Row {

@@ -10,6 +10,8 @@ use ringback::{
     sms::{FailureKind, MessageBody, Outcome, SmsMessage, SmsProvider, Twilio, TwilioOptions},
 };
 
+use uuid::Uuid;
+
 use crate::{
     fake_twilio::{Act, FakeTwilio},
     within,
@@ -37,6 +39,7 @@ fn client(base_url: String, sender: &str) -> Twilio {
 
 fn message(valid_for: Duration) -> SmsMessage {
     SmsMessage {
+        reference: Uuid::nil(),
         to: PhoneNumber::from_stored("+14152000001".to_owned()),
         body: MessageBody::new("Ringback code: 123456. Don't & share it=ever.".to_owned()),
         valid_for,

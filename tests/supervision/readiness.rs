@@ -82,6 +82,7 @@ async fn readiness(folder: &std::path::Path, supervision: &Supervision) -> Readi
         Arc::new(DevInbox::new(10, Arc::clone(&clock))),
         Arc::clone(&challenges) as _,
         Arc::new(NoCodes),
+        Arc::new(()),
         clock,
         Arc::new(SystemEntropy),
     );

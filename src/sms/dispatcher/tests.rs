@@ -2,8 +2,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
 use crate::{
-    phone::{PhoneDigest, PhoneNumber},
-    sms::{OutboxEntry, Recipient, SmsCode},
+    phone::{Country, PhoneDigest, PhoneNumber},
+    sms::{Language, OutboxEntry, Recipient, SmsCode},
 };
 
 /// Randomness that always gives the same share of what is asked for: none of it, or all of it.
@@ -64,6 +64,9 @@ impl Bench {
                     phone_digest: PhoneDigest::decode("AAAAAAAAAAAAAAAAAAAAAA").unwrap(),
                     slot: "p".to_owned(),
                     key_id: "k".to_owned(),
+                    country: Country::UNKNOWN,
+                    language: Language::default(),
+                    avoid: None,
                     expires_at_ms: self.now.wall_ms + 600_000,
                 },
                 recipient: Some(Recipient {

@@ -34,7 +34,7 @@ use std::{fmt, time::Duration};
 pub use inbox::{DevInbox, InboxMessage};
 pub use outbox::{CodeBook, Lease, Outbox, OutboxEntry, Recipient, SmsCode};
 pub use provider::{FailureKind, FailureReason, Outcome, Sighting, SmsProvider};
-pub use queue::{DispatcherOptions, QueueSlot, SmsJob, SmsQueue, SmsStatus};
+pub use queue::{DispatcherOptions, DispatcherParts, QueueSlot, SmsJob, SmsQueue, SmsStatus};
 pub use reports::{SmsReport, SmsReports, SmsState};
 pub use text::{Brand, BrandError, Language, SEGMENT_SEPTETS, compose, septets};
 pub use twilio::{Twilio, TwilioError, TwilioOptions};

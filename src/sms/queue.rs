@@ -48,6 +48,16 @@ pub struct DispatcherOptions {
     pub ttl: Duration,
 }
 
+/// What the dispatcher works with.
+pub struct DispatcherParts {
+    pub provider: Arc<dyn SmsProvider>,
+    pub outbox: Arc<dyn Outbox>,
+    pub code_book: Arc<dyn CodeBook>,
+    pub reports: Arc<dyn SmsReports>,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+}
+
 /// An SMS fresh from the issuing of its code.
 #[derive(Debug)]
 pub struct SmsJob {
@@ -95,16 +105,15 @@ pub(super) struct Signs {
 
 impl SmsQueue {
     /// Starts the dispatcher on this thread, which must run an actix system.
-    pub fn start(
-        supervision: &Supervision,
-        options: DispatcherOptions,
-        provider: Arc<dyn SmsProvider>,
-        outbox: Arc<dyn Outbox>,
-        code_book: Arc<dyn CodeBook>,
-        reports: Arc<dyn SmsReports>,
-        clock: Arc<dyn Clock>,
-        entropy: Arc<dyn Entropy>,
-    ) -> Self {
+    pub fn start(supervision: &Supervision, options: DispatcherOptions, parts: DispatcherParts) -> Self {
+        let DispatcherParts {
+            provider,
+            outbox,
+            code_book,
+            reports,
+            clock,
+            entropy,
+        } = parts;
         let call_limit = options.lease / 2;
         let rules = Rules {
             queue: options.queue,

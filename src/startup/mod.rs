@@ -32,7 +32,7 @@ use crate::{
     redis::RedisUrlError,
     secrets::SecretError,
     settings::{Environment, Settings},
-    sms::{Brand, BrandError, DispatcherOptions, SmsQueue, TwilioError},
+    sms::{Brand, BrandError, DispatcherOptions, DispatcherParts, SmsQueue, TwilioError},
     supervision::Supervision,
     telemetry::Metrics,
     tokens::{AccessTokens, RefreshTokens},
@@ -206,12 +206,14 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
             brand: Brand::parse(&settings.sms.brand)?,
             ttl: rules.ttl,
         },
-        provider,
-        outbox,
-        Arc::new(recipients),
-        Arc::new(()),
-        Arc::clone(clock),
-        Arc::clone(entropy),
+        DispatcherParts {
+            provider,
+            outbox,
+            code_book: Arc::new(recipients),
+            reports: Arc::new(()),
+            clock: Arc::clone(clock),
+            entropy: Arc::clone(entropy),
+        },
     );
 
     let cost = Argon2Cost {

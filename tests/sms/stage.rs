@@ -16,8 +16,8 @@ use ringback::{
     entropy::Entropy,
     phone::{Country, PhoneDigest, PhoneNumber},
     sms::{
-        Brand, CodeBook, DispatcherOptions, FailureKind, FailureReason, Language, Lease, Outbox, OutboxEntry,
-        Outcome, Recipient, SmsCode, SmsJob, SmsMessage, SmsProvider, SmsQueue,
+        Brand, CodeBook, DispatcherOptions, DispatcherParts, FailureKind, FailureReason, Language, Lease,
+        Outbox, OutboxEntry, Outcome, Recipient, SmsCode, SmsJob, SmsMessage, SmsProvider, SmsQueue,
     },
     supervision::Supervision,
     unavailable::{Part, Unavailable},
@@ -284,12 +284,14 @@ impl Stage {
         let queue = SmsQueue::start(
             &supervision,
             options,
-            provider.clone(),
-            outbox.clone(),
-            code_book.clone(),
-            Arc::new(()),
-            clock.clone(),
-            Arc::new(Zeros),
+            DispatcherParts {
+                provider: provider.clone(),
+                outbox: outbox.clone(),
+                code_book: code_book.clone(),
+                reports: Arc::new(()),
+                clock: clock.clone(),
+                entropy: Arc::new(Zeros),
+            },
         );
         Self {
             supervision,

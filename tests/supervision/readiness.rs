@@ -11,7 +11,7 @@ use ringback::{
     limits::MemoryCounters,
     otp::{MemoryChallenges, OtpRules},
     readiness::Readiness,
-    sms::{Brand, CodeBook, DevInbox, DispatcherOptions, OutboxEntry, Recipient, SmsQueue},
+    sms::{Brand, CodeBook, DevInbox, DispatcherOptions, DispatcherParts, OutboxEntry, Recipient, SmsQueue},
     supervision::Supervision,
     unavailable::Unavailable,
 };
@@ -79,12 +79,14 @@ async fn readiness(folder: &std::path::Path, supervision: &Supervision) -> Readi
             brand: Brand::parse("Ringback").unwrap(),
             ttl: Duration::from_secs(600),
         },
-        Arc::new(DevInbox::new(10, Arc::clone(&clock))),
-        Arc::clone(&challenges) as _,
-        Arc::new(NoCodes),
-        Arc::new(()),
-        clock,
-        Arc::new(SystemEntropy),
+        DispatcherParts {
+            provider: Arc::new(DevInbox::new(10, Arc::clone(&clock))),
+            outbox: Arc::clone(&challenges) as _,
+            code_book: Arc::new(NoCodes),
+            reports: Arc::new(()),
+            clock,
+            entropy: Arc::new(SystemEntropy),
+        },
     );
     Readiness {
         accounts: Arc::new(accounts),

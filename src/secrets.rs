@@ -7,6 +7,7 @@ use std::fmt;
 use base64::{Engine, prelude::BASE64_STANDARD, prelude::BASE64_URL_SAFE_NO_PAD};
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
+use sha1::Sha1;
 use sha2::Sha256;
 use thiserror::Error;
 use zeroize::{Zeroize, Zeroizing};
@@ -42,6 +43,14 @@ impl MacKey {
             mac.update(part);
         }
         mac.finalize().into_bytes().into()
+    }
+}
+
+/// HMAC-SHA1, for a provider that signs with nothing newer. As a MAC it holds, though SHA-1 alone is broken.
+pub fn hmac_sha1(key: &[u8], message: &[u8]) -> [u8; 20] {
+    match Hmac::<Sha1>::new_from_slice(key) {
+        Ok(mac) => mac.chain_update(message).finalize().into_bytes().into(),
+        Err(_) => unreachable!("HMAC takes keys of any length"),
     }
 }
 
@@ -162,6 +171,13 @@ mod tests {
         let after = Keyring::parse(&format!("{new},{old}")).unwrap();
         assert_ne!(after.current().id, before.current().id);
         assert!(after.find(&before.current().id).is_some());
+    }
+
+    /// RFC 2202, case 2.
+    #[test]
+    fn hmac_sha1_is_as_published() {
+        let tag = hmac_sha1(b"Jefe", b"what do ya want for nothing?");
+        assert_eq!(BASE64_STANDARD.encode(tag), "7/zfauXrL6LSdBbV8YTfnCWafHk=");
     }
 
     #[test]

@@ -14,6 +14,7 @@
 //! | `courier.rs` | the I/O that the state machine asks for |
 //! | `actor.rs`, `queue.rs` | the actor around both, and its handle |
 //! | `twilio.rs`, `twilio_errors.rs` | the provider Twilio, and what its error codes mean |
+//! | `twilio_signature.rs` | how Twilio signs what it sends |
 //! | `inbox.rs` | the provider that delivers to a page of this service, for development |
 
 mod actor;
@@ -28,6 +29,7 @@ mod reports;
 mod text;
 mod twilio;
 mod twilio_errors;
+mod twilio_signature;
 
 use std::{fmt, time::Duration};
 
@@ -38,6 +40,7 @@ pub use queue::{DispatcherOptions, DispatcherParts, QueueSlot, SmsJob, SmsQueue,
 pub use reports::{SmsReport, SmsReports, SmsState};
 pub use text::{Brand, BrandError, Language, SEGMENT_SEPTETS, compose, septets};
 pub use twilio::{Twilio, TwilioError, TwilioOptions};
+pub use twilio_signature::twilio_signature;
 
 use uuid::Uuid;
 

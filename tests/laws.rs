@@ -10,7 +10,7 @@ const TECHNOLOGIES: [(&str, &[&str]); 18] = [
     ("sqlx", &["postgres.rs", "sqlite.rs"]),
     ("redis", &["redis.rs", "src/redis/"]),
     ("deadpool_redis", &["src/redis/"]),
-    ("reqwest", &["twilio.rs", "src/cli/ops_client.rs"]),
+    ("reqwest", &["src/sms/wire.rs", "src/cli/ops_client.rs"]),
     ("actix_web", &["src/http/"]),
     ("actix", &["actor.rs", "src/supervision/", "src/startup/"]),
     ("governor", &["src/limits/buckets.rs"]),

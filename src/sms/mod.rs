@@ -13,7 +13,8 @@
 //! | `dispatcher.rs` | the state machine: what happens in a job's life, with no I/O |
 //! | `courier.rs` | the I/O that the state machine asks for |
 //! | `actor.rs`, `queue.rs` | the actor around both, and its handle |
-//! | `twilio.rs`, `twilio_errors.rs` | the provider Twilio, and what its error codes mean |
+//! | `wire.rs`, `remedy.rs` | the way to a provider over HTTP, and what to do about its errors |
+//! | `twilio.rs`, `twilio_errors.rs`, `twilio_list.rs` | the provider Twilio, what its error codes mean, and whether it has a message |
 //! | `twilio_signature.rs` | how Twilio signs what it sends |
 //! | `inbox.rs` | the provider that delivers to a page of this service, for development |
 
@@ -25,11 +26,14 @@ mod job;
 mod outbox;
 mod provider;
 mod queue;
+mod remedy;
 mod reports;
 mod text;
 mod twilio;
 mod twilio_errors;
+mod twilio_list;
 mod twilio_signature;
+mod wire;
 
 use std::{fmt, time::Duration};
 
@@ -39,8 +43,9 @@ pub use provider::{FailureKind, FailureReason, Outcome, Sighting, SmsProvider};
 pub use queue::{DispatcherOptions, DispatcherParts, QueueSlot, SmsJob, SmsQueue, SmsStatus};
 pub use reports::{SmsReport, SmsReports, SmsState};
 pub use text::{Brand, BrandError, Language, SEGMENT_SEPTETS, compose, septets};
-pub use twilio::{Twilio, TwilioError, TwilioOptions};
+pub use twilio::{Twilio, TwilioOptions};
 pub use twilio_signature::twilio_signature;
+pub use wire::ProviderError;
 
 use uuid::Uuid;
 

@@ -4,26 +4,22 @@
 use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
-use chrono::DateTime;
-use reqwest::{
-    Client, Response, Url,
-    header::{DATE, HeaderMap, HeaderName, RETRY_AFTER},
-    redirect,
-};
+use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
-use thiserror::Error;
+use tokio::time::timeout;
+use url::Url;
 
-use super::{FailureKind, FailureReason, Outcome, SmsMessage, SmsProvider, twilio_errors};
+use super::{
+    Outcome, ProviderError, Sighting, SmsMessage, SmsProvider, twilio_errors,
+    twilio_list::{self, Page},
+    wire::{self, Answer, Wire},
+};
 
-/// What is read of an answer; Twilio's have some 1 KiB.
-const MAX_BODY: usize = 64 * 1024;
+const NAME: &str = "twilio";
 /// The bounds of `ValidityPeriod` (Twilio error 90007): whole seconds, ten hours at most.
 const VALIDITY: std::ops::RangeInclusive<u64> = 1..=36_000;
-/// No pause that is asked for is taken for longer.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
-/// Connections that are kept open for the next message.
-const IDLE_CONNECTIONS: usize = 64;
+/// Pages that are looked through for one message.
+const MAX_PAGES: usize = 3;
 
 /// How to reach an account at Twilio.
 #[derive(Debug, Clone)]
@@ -41,22 +37,14 @@ pub struct TwilioOptions {
     pub timeout: Duration,
 }
 
-/// Why there is no client for Twilio.
-#[derive(Debug, Error)]
-pub enum TwilioError {
-    #[error("the base URL is not an http or https URL without login, query and fragment")]
-    BaseUrl,
-    #[error("the HTTP client cannot be set up")]
-    Client(#[source] reqwest::Error),
-}
-
 /// A client for one account and one sender.
 pub struct Twilio {
-    client: Client,
+    wire: Wire,
     messages: Url,
     account_sid: String,
     auth_token: SecretString,
     sender: String,
+    timeout: Duration,
 }
 
 impl fmt::Debug for Twilio {
@@ -69,28 +57,20 @@ impl Twilio {
     /// Sets the client up; nothing is sent yet.
     ///
     /// # Errors
-    /// [`TwilioError`] if the base URL is none, or the client cannot be set up (no TLS roots on this machine).
-    pub fn new(options: TwilioOptions) -> Result<Self, TwilioError> {
-        let client = Client::builder()
-            .connect_timeout(options.connect_timeout)
-            .timeout(options.timeout)
-            // Whoever redirects us gets neither the credentials nor the number.
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .pool_max_idle_per_host(IDLE_CONNECTIONS)
-            .user_agent(concat!("ringback/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| TwilioError::Client(error.without_url()))?;
+    /// [`ProviderError`] if the base URL is none, or the client cannot be set up (no TLS roots on this machine).
+    pub fn new(options: TwilioOptions) -> Result<Self, ProviderError> {
         Ok(Self {
-            client,
-            messages: messages_url(&options.base_url, &options.account_sid).ok_or(TwilioError::BaseUrl)?,
+            wire: Wire::new(NAME, options.connect_timeout, options.timeout)?,
+            messages: messages_url(&options.base_url, &options.account_sid)
+                .ok_or(ProviderError::Url(NAME))?,
             account_sid: options.account_sid,
             auth_token: options.auth_token,
             sender: options.sender,
+            timeout: options.timeout,
         })
     }
 
-    async fn call(&self, message: &SmsMessage) -> Result<Response, reqwest::Error> {
+    async fn create(&self, message: &SmsMessage) -> Result<Answer, Outcome> {
         let sender = if self.sender.starts_with("MG") {
             "MessagingServiceSid"
         } else {
@@ -107,38 +87,60 @@ impl Twilio {
             ("Body", message.body.expose()),
             ("ValidityPeriod", &validity),
         ];
-        self.client
+        let request = self
+            .wire
             .post(self.messages.clone())
             .basic_auth(&self.account_sid, Some(self.auth_token.expose_secret()))
-            .form(&form)
-            .send()
-            .await
+            .form(&form);
+        wire::call(request).await
+    }
+
+    /// Looks through the newest messages to this number, a page at a time.
+    ///
+    /// `DateSent` would narrow them down, and is not asked for: it is null until a message has left Twilio's queue, so
+    /// that the filter would hide just the message that is looked for.
+    async fn search(&self, message: &SmsMessage, since: DateTime<Utc>) -> Sighting {
+        let mut url = self.messages.clone();
+        twilio_list::ask(&mut url, message);
+        for _ in 0..MAX_PAGES {
+            let request = self
+                .wire
+                .get(url.clone())
+                .basic_auth(&self.account_sid, Some(self.auth_token.expose_secret()));
+            let answer = match wire::call(request).await {
+                Ok(answer) if answer.is_success() => answer,
+                _ => return Sighting::Unknown,
+            };
+            match twilio_list::look_through(&answer.document, message, since) {
+                Page::Told(sighting) => return sighting,
+                Page::More(token) => twilio_list::turn(&mut url, message, &token),
+            }
+        }
+        Sighting::Unknown
     }
 }
 
 #[async_trait]
 impl SmsProvider for Twilio {
     fn name(&self) -> &'static str {
-        "twilio"
+        NAME
     }
 
     async fn send(&self, message: &SmsMessage) -> Outcome {
-        match self.call(message).await {
-            Ok(response) => read(response).await,
-            Err(error) => unanswered(&error),
+        match self.create(message).await {
+            Ok(answer) => read(&answer),
+            Err(outcome) => outcome,
         }
+    }
+
+    async fn look_up(&self, message: &SmsMessage, since: DateTime<Utc>) -> Sighting {
+        let search = self.search(message, since);
+        timeout(self.timeout, search).await.unwrap_or(Sighting::Unknown)
     }
 }
 
 fn messages_url(base: &str, account_sid: &str) -> Option<Url> {
-    let mut url = Url::parse(base).ok()?;
-    let bare = url.username().is_empty()
-        && url.password().is_none()
-        && url.query().is_none()
-        && url.fragment().is_none();
-    if !bare || !url.has_host() || !["http", "https"].contains(&url.scheme()) {
-        return None;
-    }
+    let mut url = wire::bare_url(base)?;
     url.path_segments_mut().ok()?.pop_if_empty().extend([
         "2010-04-01",
         "Accounts",
@@ -149,67 +151,17 @@ fn messages_url(base: &str, account_sid: &str) -> Option<Url> {
 }
 
 /// The outcome of an answer, whatever its body.
-async fn read(response: Response) -> Outcome {
-    let status = response.status().as_u16();
-    let after = retry_after(response.headers());
-    let document = serde_json::from_slice::<Value>(&bounded_body(response).await).unwrap_or_default();
-    if (200..300).contains(&status) {
+fn read(answer: &Answer) -> Outcome {
+    if answer.is_success() {
         // The status alone says that it was taken; to send again because the body is unreadable would send twice.
-        let sid = document["sid"].as_str().unwrap_or_default();
-        let plausible = sid.len() <= 64 && sid.bytes().all(|byte| byte.is_ascii_alphanumeric());
         return Outcome::Accepted {
-            provider_id: if plausible { sid.to_owned() } else { String::new() },
+            provider_id: wire::plausible_id(&answer.document["sid"]),
         };
     }
-    let code = document["code"].as_u64().and_then(|code| code.try_into().ok());
-    twilio_errors::judge(status, code, after)
-}
-
-/// The first [`MAX_BODY`] bytes, or what came of them before the connection broke.
-async fn bounded_body(mut response: Response) -> Vec<u8> {
-    let mut body = Vec::new();
-    while let Ok(Some(chunk)) = response.chunk().await {
-        let room = MAX_BODY - body.len();
-        body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-        if body.len() == MAX_BODY {
-            break;
-        }
-    }
-    body
-}
-
-/// The outcome of a call without an answer. Only a request that cannot be built is our own fault.
-fn unanswered(error: &reqwest::Error) -> Outcome {
-    let kind = if error.is_builder() {
-        FailureKind::Request
-    } else if error.is_connect() {
-        FailureKind::Connect
-    } else if error.is_timeout() {
-        FailureKind::Timeout
-    } else {
-        FailureKind::Connection
-    };
-    let reason = FailureReason::of(kind);
-    match kind {
-        FailureKind::Request => Outcome::Misconfigured { reason },
-        _ => Outcome::Retryable { after: None, reason },
-    }
-}
-
-/// `Retry-After` (RFC 9110 section 10.2.3): seconds, or a date, which is taken against the answer's own `Date` so that
-/// the two machines' clocks need not agree.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = |name: HeaderName| headers.get(name)?.to_str().ok();
-    let asked = text(RETRY_AFTER)?.trim();
-    let pause = match asked.parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let until = DateTime::parse_from_rfc2822(asked).ok()?;
-            let now = DateTime::parse_from_rfc2822(text(DATE)?).ok()?;
-            (until - now).to_std().unwrap_or_default()
-        }
-    };
-    Some(pause.min(MAX_RETRY_AFTER))
+    let code = answer.document["code"]
+        .as_u64()
+        .and_then(|code| code.try_into().ok());
+    twilio_errors::judge(answer.status, code, answer.retry_after)
 }
 
 #[cfg(test)]
@@ -228,39 +180,12 @@ mod tests {
             url("http://127.0.0.1:9/sim/"),
             Some(format!("http://127.0.0.1:9/sim/{path}"))
         );
-        for refused in [
-            "",
-            "api.twilio.com",
-            "ftp://x",
-            "https://u:p@x",
-            "https://x?a=b",
-            "data:x",
-        ] {
-            assert_eq!(url(refused), None, "{refused}");
-        }
+        assert_eq!(url("https://u:p@x"), None);
     }
 
     #[test]
     fn an_account_sid_cannot_leave_its_place_in_the_path() {
         let url = messages_url("https://x", "../A?b#c/d").unwrap();
         assert!(url.path().ends_with("/Accounts/..%2FA%3Fb%23c%2Fd/Messages.json"));
-    }
-
-    #[test]
-    fn retry_after_is_seconds_or_a_date() {
-        let pause = |asked: &'static str, date: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(RETRY_AFTER, asked.parse().unwrap());
-            headers.insert(DATE, date.parse().unwrap());
-            retry_after(&headers).map(|pause| pause.as_secs())
-        };
-        let date = "Wed, 21 Oct 2026 07:28:00 GMT";
-        assert_eq!(pause("7", date), Some(7));
-        assert_eq!(pause("Wed, 21 Oct 2026 07:28:20 GMT", date), Some(20));
-        assert_eq!(pause("Wed, 21 Oct 2026 07:27:00 GMT", date), Some(0));
-        assert_eq!(pause("99999999999", date), Some(3600));
-        assert_eq!(pause("soon", date), None);
-        assert_eq!(pause("-1", date), None);
-        assert_eq!(pause("Wed, 21 Oct 2026 07:28:20 GMT", "garbage"), None);
     }
 }

@@ -1,4 +1,4 @@
-//! What Twilio's answers mean for a message: one table of its error codes, and of HTTP statuses where it gives none.
+//! What Twilio's answers mean for a message: one table of its error codes.
 //!
 //! Source of the codes and their meanings: Twilio's Error and Warning Dictionary, <https://www.twilio.com/docs/api/errors>
 //! (each code has its page there, e.g. `/docs/api/errors/21211`). Twilio adds codes and splits old ones, so an unknown
@@ -6,22 +6,13 @@
 
 use std::time::Duration;
 
-use super::{FailureKind, FailureReason, Outcome};
-
-/// What to do about an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Remedy {
-    /// Try again.
-    Retry,
-    /// Try again, but not before so many seconds.
-    RetryIn(u64),
-    /// Give this message up.
-    GiveUp,
-    /// Call the operator: no message will go out.
-    Operator,
-}
-
-use Remedy::{GiveUp, Operator, Retry, RetryIn};
+use super::{
+    FailureKind, FailureReason, Outcome,
+    remedy::{
+        Remedy::{self, GiveUp, Operator, Retry, RetryIn},
+        kind_of_status,
+    },
+};
 
 /// Twilio's codes, sorted. A code that concerns one number or one country gives up on that message alone, though an
 /// operator might lift the ban (21408, 21608): whoever types such a number must not be able to raise an alarm.
@@ -93,50 +84,19 @@ const CODES: &[(u32, Remedy)] = &[
 ///
 /// `code` is the one in Twilio's error document, if there was such a document; `after` what `Retry-After` asked for.
 pub(super) fn judge(status: u16, code: Option<u32>, after: Option<Duration>) -> Outcome {
-    let known = code.and_then(|code| {
-        let index = CODES.binary_search_by_key(&code, |row| row.0).ok()?;
-        Some(CODES[index].1)
-    });
+    let remedy = Remedy::of(code, CODES).unwrap_or_else(|| Remedy::by_status(status));
     let reason = FailureReason {
         kind: kind(status, code),
         status: Some(status),
         code,
     };
-    match known.unwrap_or_else(|| by_status(status)) {
-        Retry => Outcome::Retryable { after, reason },
-        RetryIn(seconds) => Outcome::Retryable {
-            after: after.max(Some(Duration::from_secs(seconds))),
-            reason,
-        },
-        GiveUp => Outcome::Permanent { reason },
-        Operator => Outcome::Misconfigured { reason },
-    }
-}
-
-/// For answers without a known code: from something between us and Twilio, or of a kind not seen yet.
-fn by_status(status: u16) -> Remedy {
-    match status {
-        // Twilio's API does not move. A permanent redirect says that the base URL is wrong; a temporary one is a proxy
-        // or a portal in the way, which may pass.
-        301 | 308 => Operator,
-        300..=399 => Retry,
-        // Bad credentials, a bill to pay, no such account or path.
-        401..=405 | 407 | 410 => Operator,
-        // Time-out, conflict, too early, too many.
-        408 | 409 | 425 | 429 => Retry,
-        400..=499 => GiveUp,
-        _ => Retry,
-    }
+    remedy.outcome(reason, after)
 }
 
 fn kind(status: u16, code: Option<u32>) -> FailureKind {
-    match (status, code) {
-        (300..=399, _) => FailureKind::Redirect,
-        (429, _) | (_, Some(14107 | 20429 | 21611 | 30001 | 30022 | 63017 | 63038)) => {
-            FailureKind::RateLimited
-        }
-        (500.., _) => FailureKind::ServerError,
-        _ => FailureKind::Refused,
+    match code {
+        Some(14107 | 20429 | 21611 | 30001 | 30022 | 63017 | 63038) => FailureKind::RateLimited,
+        _ => kind_of_status(status),
     }
 }
 
@@ -167,33 +127,17 @@ mod tests {
 
     #[test]
     fn an_unknown_code_is_judged_by_its_status() {
-        for (status, expected) in [
-            (301, "misconfigured"),
-            (302, "retryable"),
-            (400, "permanent"),
-            (401, "misconfigured"),
-            (404, "misconfigured"),
-            (408, "retryable"),
-            (422, "permanent"),
-            (429, "retryable"),
-            (500, "retryable"),
-            (503, "retryable"),
-            (999, "retryable"),
-        ] {
+        for (status, expected) in [(400, "permanent"), (401, "misconfigured"), (503, "retryable")] {
             assert_eq!(remedy(status, None), expected, "{status}");
             assert_eq!(remedy(status, Some(99_999)), expected, "{status}");
         }
     }
 
     #[test]
-    fn the_longer_pause_is_kept() {
-        let pause = |after| match judge(429, Some(14107), after) {
-            Outcome::Retryable { after, .. } => after,
-            _ => None,
+    fn a_code_may_ask_for_a_pause() {
+        let Outcome::Retryable { after, .. } = judge(429, Some(14107), None) else {
+            panic!("not retryable");
         };
-        let seconds = Duration::from_secs;
-        assert_eq!(pause(None), Some(seconds(30)));
-        assert_eq!(pause(Some(seconds(5))), Some(seconds(30)));
-        assert_eq!(pause(Some(seconds(60))), Some(seconds(60)));
+        assert_eq!(after, Some(Duration::from_secs(30)));
     }
 }

@@ -21,7 +21,7 @@ use crate::{
     redis::{RedisLink, RedisOptions},
     secrets::Keyring,
     settings::Settings,
-    sms::{DevInbox, Outbox, SmsProvider, Twilio, TwilioError, TwilioOptions},
+    sms::{DevInbox, Outbox, ProviderError, SmsProvider, Twilio, TwilioOptions},
 };
 
 /// The rules that the program carries: in force where no limits file is at hand.
@@ -129,7 +129,7 @@ pub fn limit_rules(settings: &Settings) -> Result<RuleSet, FileError> {
 pub(super) fn sms_provider(
     settings: &Settings,
     clock: &Arc<dyn Clock>,
-) -> Result<(Arc<dyn SmsProvider>, Option<DevInbox>), TwilioError> {
+) -> Result<(Arc<dyn SmsProvider>, Option<DevInbox>), ProviderError> {
     let Some(twilio) = &settings.twilio else {
         let inbox = DevInbox::new(settings.inbox.size, Arc::clone(clock));
         return Ok((Arc::new(inbox.clone()), Some(inbox)));

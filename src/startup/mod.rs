@@ -32,7 +32,7 @@ use crate::{
     redis::RedisUrlError,
     secrets::SecretError,
     settings::{Environment, Settings},
-    sms::{Brand, BrandError, DispatcherOptions, DispatcherParts, SmsQueue, TwilioError},
+    sms::{Brand, BrandError, DispatcherOptions, DispatcherParts, ProviderError, SmsQueue},
     supervision::Supervision,
     telemetry::Metrics,
     tokens::{AccessTokens, RefreshTokens},
@@ -69,8 +69,8 @@ pub enum StartError {
     PasswordCost(#[from] CostError),
     #[error("sms.brand: {0}")]
     Brand(#[from] BrandError),
-    #[error("twilio: {0}")]
-    Twilio(#[from] TwilioError),
+    #[error("SMS provider {0}")]
+    Provider(#[from] ProviderError),
     #[error(transparent)]
     Limits(#[from] FileError),
     #[error("the database could not be migrated: {0}")]

@@ -1,14 +1,15 @@
-//! The SMS room from outside: the wire to Twilio against a server that misbehaves, and the dispatcher against a
+//! The SMS room from outside: the wires to the providers against servers that misbehave, and the dispatcher against a
 //! provider and an outbox that follow a script.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod dispatcher;
 mod drain;
-mod fake_twilio;
+mod fake_provider;
 mod faults;
 mod stage;
 mod twilio;
+mod twilio_list;
 
 use std::{
     future::Future,

@@ -13,15 +13,15 @@ use ringback::{
 use uuid::Uuid;
 
 use crate::{
-    fake_twilio::{Act, FakeTwilio},
+    fake_provider::{Act, FakeProvider},
     within,
 };
 
-const SID: &str = "AC00000000000000000000000000000001";
+pub const SID: &str = "AC00000000000000000000000000000001";
 const TOKEN: &str = "the-token-of-the-account";
 const TIMEOUT: Duration = Duration::from_millis(500);
 
-fn client(base_url: String, sender: &str) -> Twilio {
+pub fn client(base_url: String, sender: &str) -> Twilio {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
@@ -37,7 +37,7 @@ fn client(base_url: String, sender: &str) -> Twilio {
     .unwrap()
 }
 
-fn message(valid_for: Duration) -> SmsMessage {
+pub fn message(valid_for: Duration) -> SmsMessage {
     SmsMessage {
         reference: Uuid::nil(),
         to: PhoneNumber::from_stored("+14152000001".to_owned()),
@@ -47,7 +47,7 @@ fn message(valid_for: Duration) -> SmsMessage {
 }
 
 async fn outcome(act: Act) -> Outcome {
-    let server = FakeTwilio::start(act).await;
+    let server = FakeProvider::start(act).await;
     let twilio = client(server.url(), "+15005550006");
     within(
         Duration::from_secs(2),
@@ -73,7 +73,7 @@ fn accepted(id: &str) -> Outcome {
 
 #[tokio::test]
 async fn the_request_is_what_the_messages_resource_asks_for() {
-    let server = FakeTwilio::start(Act::answer(201, &[], r#"{"sid":"SM1"}"#)).await;
+    let server = FakeProvider::start(Act::answer(201, &[], r#"{"sid":"SM1"}"#)).await;
     let twilio = client(server.url(), "+15005550006");
     assert_eq!(
         twilio.send(&message(Duration::from_millis(599_999))).await,
@@ -102,7 +102,7 @@ async fn the_request_is_what_the_messages_resource_asks_for() {
 
 #[tokio::test]
 async fn a_messaging_service_stands_in_for_the_sender() {
-    let server = FakeTwilio::start(Act::answer(201, &[], "{}")).await;
+    let server = FakeProvider::start(Act::answer(201, &[], "{}")).await;
     let twilio = client(server.url(), "MG00000000000000000000000000000002");
     twilio.send(&message(Duration::from_secs(60))).await;
     let body = server.last_request().body;
@@ -112,7 +112,7 @@ async fn a_messaging_service_stands_in_for_the_sender() {
 
 #[tokio::test]
 async fn the_validity_period_is_whole_seconds_within_twilios_bounds() {
-    let server = FakeTwilio::start(Act::answer(201, &[], "{}")).await;
+    let server = FakeProvider::start(Act::answer(201, &[], "{}")).await;
     let twilio = client(server.url(), "+15005550006");
     for (millis, seconds) in [
         (1, 1),
@@ -225,7 +225,7 @@ async fn no_answer_and_no_connection_may_be_tried_again() {
     assert!(began.elapsed() >= TIMEOUT);
     assert_eq!(kind(outcome(Act::Reset).await), FailureKind::Connection);
 
-    let server = FakeTwilio::start(Act::Hang).await;
+    let server = FakeProvider::start(Act::Hang).await;
     let unlistened = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
@@ -251,7 +251,7 @@ async fn no_answer_and_no_connection_may_be_tried_again() {
 
 #[tokio::test]
 async fn a_redirect_is_not_followed_and_gets_no_credentials() {
-    let target = FakeTwilio::start(Act::answer(201, &[], r#"{"sid":"SM1"}"#)).await;
+    let target = FakeProvider::start(Act::answer(201, &[], r#"{"sid":"SM1"}"#)).await;
     let location = format!("location: {}/steal", target.url());
     for (status, expected) in [
         (301, "misconfigured"),
@@ -277,7 +277,7 @@ async fn of_an_endless_body_little_is_read() {
         ),
         ("HTTP/1.1 400 X\r\n\r\n", "permanent"),
     ] {
-        let server = FakeTwilio::start(Act::Flood(head.into())).await;
+        let server = FakeProvider::start(Act::Flood(head.into())).await;
         let twilio = client(server.url(), "+15005550006");
         let outcome = within(TIMEOUT, twilio.send(&message(Duration::from_secs(60)))).await;
         assert_eq!(name(&outcome), expected, "{head}");

@@ -1,4 +1,4 @@
-//! A server that plays Twilio, well or badly, one request a connection.
+//! A server that plays a provider, well or badly, one request a connection.
 
 use std::{
     net::SocketAddr,
@@ -6,6 +6,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use tokio::{
@@ -20,10 +21,14 @@ pub enum Act {
     Say(Vec<u8>),
     /// Writes these bytes, then filler without end.
     Flood(Vec<u8>),
+    /// Writes these bytes, then a chunk of one byte now and then, without end.
+    Drip(Vec<u8>),
     /// Answers nothing.
     Hang,
-    /// Resets the connection.
+    /// Resets the connection when it has the request.
     Reset,
+    /// Resets the connection without reading anything.
+    Shut,
 }
 
 impl Act {
@@ -36,6 +41,11 @@ impl Act {
         }
         bytes += "connection: close\r\n\r\n";
         Self::Say([bytes.as_bytes(), body].concat())
+    }
+
+    /// A success whose body is this JSON.
+    pub fn json(body: &serde_json::Value) -> Self {
+        Self::answer(200, &["content-type: application/json"], body.to_string())
     }
 
     /// Twilio's error document.
@@ -66,7 +76,7 @@ impl Request {
 }
 
 #[derive(Clone)]
-pub struct FakeTwilio {
+pub struct FakeProvider {
     pub address: SocketAddr,
     pub requests: Arc<Mutex<Vec<Request>>>,
     /// Bytes that the other side took before it had enough.
@@ -74,8 +84,14 @@ pub struct FakeTwilio {
     pub connections: Arc<AtomicUsize>,
 }
 
-impl FakeTwilio {
+impl FakeProvider {
+    /// Does the same with every request.
     pub async fn start(act: Act) -> Self {
+        Self::follow(vec![act]).await
+    }
+
+    /// Does one act after the other, and the last one from then on.
+    pub async fn follow(script: Vec<Act>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let server = Self {
             address: listener.local_addr().unwrap(),
@@ -86,8 +102,9 @@ impl FakeTwilio {
         let serving = server.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                serving.connections.fetch_add(1, Ordering::SeqCst);
-                let (serving, act) = (serving.clone(), act.clone());
+                let number = serving.connections.fetch_add(1, Ordering::SeqCst);
+                let act = script[number.min(script.len() - 1)].clone();
+                let serving = serving.clone();
                 tokio::spawn(async move { serving.serve(stream, act).await });
             }
         });
@@ -103,6 +120,10 @@ impl FakeTwilio {
     }
 
     async fn serve(&self, mut stream: TcpStream, act: Act) {
+        if let Act::Shut = act {
+            socket_linger_zero(&stream);
+            return;
+        }
         let Some(request) = read_request(&mut stream).await else {
             return;
         };
@@ -118,11 +139,14 @@ impl FakeTwilio {
                     self.flooded.fetch_add(written, Ordering::SeqCst);
                 }
             }
-            Act::Hang => std::future::pending().await,
-            Act::Reset => {
-                // What was not read yet makes closing a reset.
-                socket_linger_zero(&stream);
+            Act::Drip(bytes) => {
+                let _ = stream.write_all(&bytes).await;
+                while stream.write_all(b"1\r\n \r\n").await.is_ok() {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
             }
+            Act::Hang => std::future::pending().await,
+            Act::Reset | Act::Shut => socket_linger_zero(&stream),
         }
     }
 }
@@ -132,7 +156,7 @@ impl FakeTwilio {
     reason = "a linger of zero does not block, and is what makes a reset"
 )]
 fn socket_linger_zero(stream: &TcpStream) {
-    stream.set_linger(Some(std::time::Duration::ZERO)).unwrap();
+    stream.set_linger(Some(Duration::ZERO)).unwrap();
 }
 
 async fn read_request(stream: &mut TcpStream) -> Option<Request> {

@@ -1,0 +1,126 @@
+//! What the load generator sends: tokens of users, codes of challenges.
+
+use std::{
+    fmt::Write,
+    sync::{Arc, atomic::AtomicI64},
+    time::Duration,
+};
+
+use futures_util::{StreamExt, stream};
+use ringback::{
+    clock::{Clock, SystemClock},
+    entropy::{Entropy, SystemEntropy},
+    limits::Shadowed,
+    otp::{ChallengeStore, CodeDigest, Issue, OtpCode, OtpRules, RedisChallenges, Slot},
+    phone::{PhoneDigest, PhoneNumber},
+    redis::{RedisLink, RedisOptions},
+    secrets::Keyring,
+    tokens::AccessTokens,
+};
+use uuid::Uuid;
+
+use crate::{keyring, redis::Challenges, variable};
+
+const TTL: Duration = Duration::from_secs(900);
+/// Scripts in flight.
+const AT_ONCE: usize = 256;
+
+/// Access tokens as Ringback makes them by default.
+pub fn access_tokens(keyring: &Keyring) -> AccessTokens {
+    let named = || "ringback".to_owned();
+    AccessTokens::new(keyring, named(), named(), TTL, 0)
+}
+
+/// Tokens of `count` of the first `users` users, for the session that each has.
+pub fn tokens(count: u64, users: u64) {
+    let (access, mut lines) = (access_tokens(&keyring()), String::new());
+    for index in 0..count.min(users) {
+        let number = u128::from(index * (users / count.min(users)));
+        let [user, session] =
+            [0x8000, 0x9000].map(|kind| Uuid::from_u128(0x7000 << 64 | kind << 48 | number));
+        let token = access.sign(user, session, Uuid::from_u128(number), SystemClock.now());
+        let _ = writeln!(lines, "{token}");
+    }
+    print!("{lines}");
+}
+
+/// Challenges for users from number `first` on, and their codes.
+pub fn challenges(first: u64, count: u64) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let codes = runtime.expect("a runtime").block_on(async {
+        let issuer = Issuer::connect().await;
+        let issuer = &issuer;
+        let issued = stream::iter(first..first + count).map(|number| issuer.issue(number));
+        issued.buffer_unordered(AT_ONCE).collect::<String>().await
+    });
+    print!("{codes}");
+}
+
+/// Issues to both stores.
+struct Issuer {
+    keyring: Arc<Keyring>,
+    ringback: RedisChallenges,
+    floor: Challenges,
+}
+
+impl Issuer {
+    async fn connect() -> Self {
+        let url = variable("REDIS_URL");
+        let link = RedisLink::open(&RedisOptions {
+            url: url.clone(),
+            prefix: "rb".to_owned(),
+            lanes: 1,
+            timeout: Duration::from_secs(10),
+        });
+        let rules = OtpRules {
+            ttl: Duration::from_secs(600),
+            max_attempts: 3,
+            length: 6,
+            resend_cooldown: Duration::ZERO,
+            max_failures: 1000,
+            failure_window: Duration::from_secs(3600),
+            require_challenge_id: false,
+        };
+        let link = Arc::new(link.expect("REDIS_URL"));
+        Self {
+            keyring: keyring(),
+            ringback: RedisChallenges::new(link, rules, Duration::ZERO, Arc::new(AtomicI64::new(0))),
+            floor: Challenges::connect(&url).await,
+        }
+    }
+
+    /// A line for the load generator.
+    async fn issue(&self, number: u64) -> String {
+        let keys = self.keyring.current();
+        let phone = PhoneNumber::from_stored(phone_of(number));
+        let challenge_id = (&SystemEntropy as &dyn Entropy).uuid();
+        let code = OtpCode::derive(&keys.code, challenge_id, 6);
+        let (digest, shadowed) = (CodeDigest::of(keys, &phone, &code), Shadowed::default());
+        let issue = Issue {
+            phone: PhoneDigest::of(&phone, &keys.phone),
+            slot: Slot::Public,
+            challenge_id,
+            digest,
+            subject: None,
+            deliver: None,
+            riders: &[],
+            shadowed: &shadowed,
+        };
+        self.ringback.issue(&issue).await.expect("Redis answers");
+        self.floor
+            .issue(phone.expose(), challenge_id, code.expose())
+            .await;
+        format!("{} {}\n", phone.expose(), code.expose())
+    }
+}
+
+/// The phone of the user with this number, as `loadtest/users.sql` has it: eight million in each of three cities.
+fn phone_of(number: u64) -> String {
+    const CITIES: [&str; 3] = ["415", "212", "312"];
+    let (city, line) = (number / 8_000_000, number % 8_000_000);
+    format!(
+        "+1{}{}",
+        CITIES[usize::try_from(city).unwrap_or_default()],
+        2_000_000 + line
+    )
+}

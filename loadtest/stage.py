@@ -1,0 +1,236 @@
+"""What a load test stands on: private servers, simulator and instances, all ended with it.
+
+`with Stage() as stage:` leaves nothing behind, whatever way the block ends: Ctrl-C, TERM and HUP too. Every
+process is ended by its own id. The Python of a bare Debian is enough; there are no packages.
+"""
+
+import base64
+import os
+import re
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "loadtest" / "results"
+TICKS = os.sysconf("SC_CLK_TCK")
+PASSWORD = "securepass123"
+
+
+class Failed(Exception):
+    """A load test that could not be made, in a sentence."""
+
+
+def say(*words):
+    print("loadtest:", *words, file=sys.stderr, flush=True)
+
+
+def setting(name, default):
+    """What the caller's environment says, as the type of the default."""
+    text = os.environ.get(name)
+    return default if text is None else type(default)(text)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def get(url, timeout=2.0):
+    with urllib.request.urlopen(url, timeout=timeout) as answer:
+        return answer.read().decode()
+
+
+def cpu_seconds(pid):
+    """CPU time of a process so far, user and system."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def machine_seconds():
+    """CPU time of the whole machine so far: all but idle, waiting for a disk, and stolen."""
+    fields = [int(field) for field in Path("/proc/stat").read_text().splitlines()[0].split()[1:]]
+    user, nice, system, _idle, _wait, hard, soft = fields[:7]
+    return (user + nice + system + hard + soft) / TICKS
+
+
+def family_seconds(pid):
+    """CPU time of a process and all its children so far, those that ended included."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    total = sum(map(int, fields[11:15])) / TICKS
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    for child in children:
+        try:
+            total += cpu_seconds(child)
+        except FileNotFoundError:  # it ended, and is in the sum from the next time on
+            pass
+    return total
+
+
+def resident_mb(pid):
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
+
+
+def build(*targets):
+    """Builds with PROFILE (default release); answers the folder of what was built."""
+    profile = setting("PROFILE", "release")
+    if not os.environ.get("SKIP_BUILD"):
+        command = ["cargo", "build", "--locked", "--profile", profile, *targets]
+        say("building:", " ".join(command))
+        # DATABASE_URL would have sqlx check its queries against that database.
+        environment = {key: value for key, value in os.environ.items() if key != "DATABASE_URL"}
+        if subprocess.run(command, cwd=ROOT, env=environment).returncode:
+            raise Failed("the build failed")
+    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    return target / ("debug" if profile == "dev" else profile)
+
+
+class Stage:
+    """Servers and processes of one load test."""
+
+    def __init__(self):
+        self.dir = Path(tempfile.mkdtemp(prefix="ringback-load."))
+        self.dir.chmod(0o755)  # PostgreSQL's own user passes
+        self.running = []
+        self.environment = {key: value for key, value in os.environ.items() if not key.startswith(("RINGBACK", "TWILIO"))}
+        self.environment["RINGBACK_SECRET"] = base64.b64encode(secrets.token_bytes(32)).decode()
+        self.has_servers = False
+
+    def __enter__(self):
+        def end(number, _frame):
+            raise SystemExit(128 + number)
+
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, end)
+        return self
+
+    def __exit__(self, *_):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        for process in reversed(self.running):
+            self.end(process)
+        if self.has_servers:
+            subprocess.run([ROOT / "scripts/servers", "stop", self.dir / "servers"], check=False)
+        shutil.rmtree(self.dir, ignore_errors=True)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
+
+    def start_servers(self):
+        """PostgreSQL and Redis of its own."""
+        self.has_servers = True
+        subprocess.run([ROOT / "scripts/servers", "start", self.dir / "servers"], check=True)
+        lines = (self.dir / "servers/env").read_text()
+        self.environment["DATABASE_URL"] = re.search(r"TEST_DATABASE_URL=(\S+)", lines)[1]
+        self.environment["REDIS_URL"] = re.search(r"TEST_REDIS_URL=(\S+)", lines)[1]
+
+    def store_seconds(self):
+        """CPU time of PostgreSQL and Redis so far."""
+        lines = [line.split() for line in (self.dir / "servers/pids").read_text().splitlines()]
+        return sum(family_seconds(pid) for name, pid, _since in lines if name in ("postgres", "redis"))
+
+    def start(self, name, command, ready, environment=None, patience=30.0, log=None):
+        """Starts a process and waits until `ready` answers; seconds that took are on it as `ready_after`."""
+        out = open(log or self.dir / f"{name}.log", "wb")
+        began = time.monotonic()
+        process = subprocess.Popen(
+            [str(part) for part in command],
+            env={**self.environment, **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C is the stage's to handle
+        )
+        process.name = name
+        self.running.append(process)
+        while True:
+            try:
+                get(ready, 0.5)
+                break
+            except OSError as error:
+                if isinstance(error, urllib.request.HTTPError) and error.code < 500:
+                    break
+                if process.poll() is not None or time.monotonic() - began > patience:
+                    tail = "" if log else (self.dir / f"{name}.log").read_text(errors="replace")[-2000:]
+                    raise Failed(f"{name} does not answer at {ready}\n{tail}") from None
+                time.sleep(0.005)
+        process.ready_after = time.monotonic() - began
+        return process
+
+    def start_instance(self, binaries, environment, log=None):
+        """An instance of the service; its addresses are on it as `url` and `ops`."""
+        port, ops = free_port(), free_port()
+        url = f"http://127.0.0.1:{port}"
+        process = self.start(
+            f"ringback-{len(self.running)}",
+            [binaries / "ringback", "serve"],
+            url + "/readyz",
+            {
+                "RINGBACK_ENV": "production",
+                "RINGBACK_CONFIG_DIR": str(ROOT / "config"),
+                "RINGBACK__SERVER__BIND": f"127.0.0.1:{port}",
+                "RINGBACK__SERVER__OPS_BIND": f"127.0.0.1:{ops}",
+                "TWILIO_ACCOUNT_SID": "AC00000000000000000000000000000000",
+                "TWILIO_AUTH_TOKEN": "not-a-secret",
+                "TWILIO_PHONE_NUMBER": "+14155550100",
+                **environment,
+            },
+            log=log,
+        )
+        process.url, process.ops = url, f"http://127.0.0.1:{ops}"
+        return process
+
+    def end(self, process):
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(35)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        if process in self.running:
+            self.running.remove(process)
+
+    def roomy_limits(self):
+        """The shipped rules, each with the quota of a load test: they are asked and counted, and refuse nobody."""
+        text = (ROOT / "config/limits.toml").read_text()
+        text = re.sub(r"(?m)^quota\s*=.*$", "quota = 5000000", text)
+        text = re.sub(r"(?m)^per\s*=.*$", 'per = "1m"', text)
+        text = re.sub(r"(?m)^burst\s*=.*$", "burst = 5000000", text)
+        path = self.dir / "limits.toml"
+        path.write_text(text)
+        return path
+
+    def output(self, command, **options):
+        """What a command prints."""
+        done = subprocess.run(
+            [str(part) for part in command], env=self.environment, stdout=subprocess.PIPE, text=True, **options
+        )
+        if done.returncode:
+            raise Failed(f"{Path(str(command[0])).name} ended with {done.returncode}")
+        return done.stdout
+
+    def sql(self, text, **variables):
+        """Runs SQL in the service's database, with psql's `:name` for variables; answers rows of `|`-parted columns."""
+        psql = shutil.which("psql") or next(Path("/usr/lib/postgresql").glob("*/bin/psql"))
+        options = [part for name, value in variables.items() for part in ("-v", f"{name}={value}")]
+        command = [psql, "-q", "-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", *options, self.environment["DATABASE_URL"]]
+        return self.output(command, input=text).strip()
+
+    def redis(self, *command):
+        return self.output(["redis-cli", "-u", self.environment["REDIS_URL"], *command]).strip()
+
+    def make_users(self, binaries, users, verified):
+        """Makes `users` accounts, each with a session; the first `verified` have proven their phone."""
+        began = time.monotonic()
+        hashed = self.output([binaries / "examples/floor", "password", PASSWORD]).strip()
+        self.sql((ROOT / "loadtest/users.sql").read_text(), users=users, verified=verified, hash=hashed)
+        say(f"{users} users in {time.monotonic() - began:.0f} s")

@@ -54,6 +54,14 @@ pub fn hmac_sha1(key: &[u8], message: &[u8]) -> [u8; 20] {
     }
 }
 
+/// HMAC-SHA256 under a key that another party has too, as it stands: for what he checks.
+pub fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
+    match Hmac::<Sha256>::new_from_slice(key) {
+        Ok(mac) => mac.chain_update(message).finalize().into_bytes().into(),
+        Err(_) => unreachable!("HMAC takes keys of any length"),
+    }
+}
+
 /// The keys derived from one secret.
 #[derive(Clone)]
 pub struct SecretKeys {
@@ -178,6 +186,16 @@ mod tests {
     fn hmac_sha1_is_as_published() {
         let tag = hmac_sha1(b"Jefe", b"what do ya want for nothing?");
         assert_eq!(BASE64_STANDARD.encode(tag), "7/zfauXrL6LSdBbV8YTfnCWafHk=");
+    }
+
+    /// RFC 4231, case 2.
+    #[test]
+    fn hmac_sha256_is_as_published() {
+        let tag = hmac_sha256(b"Jefe", b"what do ya want for nothing?");
+        assert_eq!(
+            BASE64_STANDARD.encode(tag),
+            "W9zBRr9gdU5qBCQmCJV1x1oAPwidJzmDnexYuWTsOEM="
+        );
     }
 
     #[test]

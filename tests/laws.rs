@@ -28,7 +28,7 @@ const TECHNOLOGIES: [(&str, &[&str]); 18] = [
 ];
 
 /// What stands behind a trait, and the rooms that may know it; `startup` may, always.
-const ADAPTERS: [(&str, &[&str]); 8] = [
+const ADAPTERS: [(&str, &[&str]); 10] = [
     ("PostgresAccounts", &["src/accounts/"]),
     ("SqliteAccounts", &["src/accounts/"]),
     ("RedisChallenges", &["src/otp/"]),
@@ -37,6 +37,8 @@ const ADAPTERS: [(&str, &[&str]); 8] = [
     // The in-process challenges count their riders in it, in the same step.
     ("MemoryCounters", &["src/limits/", "src/otp/memory.rs"]),
     ("Twilio::new", &["src/sms/"]),
+    ("Vonage::new", &["src/sms/"]),
+    ("Webhook::new", &["src/sms/"]),
     ("RedisLink", &["src/redis/", "redis.rs", "src/settings/stores.rs"]),
 ];
 

@@ -16,6 +16,8 @@
 //! | `wire.rs`, `remedy.rs` | the way to a provider over HTTP, and what to do about its errors |
 //! | `twilio.rs`, `twilio_errors.rs`, `twilio_list.rs` | the provider Twilio, what its error codes mean, and whether it has a message |
 //! | `twilio_signature.rs` | how Twilio signs what it sends |
+//! | `vonage.rs`, `vonage_errors.rs` | the provider Vonage, and what its error codes mean |
+//! | `webhook.rs`, `webhook_keys.rs` | a gateway of the operator's own, called by a signed webhook, and its signature |
 //! | `inbox.rs` | the provider that delivers to a page of this service, for development |
 
 mod actor;
@@ -33,6 +35,10 @@ mod twilio;
 mod twilio_errors;
 mod twilio_list;
 mod twilio_signature;
+mod vonage;
+mod vonage_errors;
+mod webhook;
+mod webhook_keys;
 mod wire;
 
 use std::{fmt, time::Duration};
@@ -45,6 +51,9 @@ pub use reports::{SmsReport, SmsReports, SmsState};
 pub use text::{Brand, BrandError, Language, SEGMENT_SEPTETS, compose, septets};
 pub use twilio::{Twilio, TwilioOptions};
 pub use twilio_signature::twilio_signature;
+pub use vonage::{Vonage, VonageOptions};
+pub use webhook::{Webhook, WebhookOptions};
+pub use webhook_keys::WebhookKeys;
 pub use wire::ProviderError;
 
 use uuid::Uuid;

@@ -105,6 +105,8 @@ pub enum FailureKind {
     Connection,
     /// No answer in time; whether the SMS was taken is unknown.
     Timeout,
+    /// There was an answer, and it does not tell whether the SMS was taken.
+    Unreadable,
     /// The request could not even be built.
     Request,
 }
@@ -120,6 +122,7 @@ impl FailureKind {
             Self::Connect => "no connection",
             Self::Connection => "connection broke",
             Self::Timeout => "no answer in time",
+            Self::Unreadable => "no readable answer",
             Self::Request => "no valid request",
         }
     }

@@ -21,15 +21,8 @@ pub(super) enum Remedy {
 use Remedy::{GiveUp, Operator, Retry, RetryIn};
 
 impl Remedy {
-    /// What a table that is sorted by its codes says of a code.
-    pub(super) fn of(code: Option<u32>, table: &[(u32, Self)]) -> Option<Self> {
-        let code = code?;
-        let index = table.binary_search_by_key(&code, |row| row.0).ok()?;
-        Some(table[index].1)
-    }
-
     /// For answers without a known code: from something between us and the provider, or of a kind not seen yet.
-    pub(super) fn by_status(status: u16) -> Self {
+    fn by_status(status: u16) -> Self {
         match status {
             // A provider's API does not move. A permanent redirect says that its URL is wrong; a temporary one is a
             // proxy or a portal in the way, which may pass.
@@ -44,8 +37,7 @@ impl Remedy {
         }
     }
 
-    /// The outcome for the message. `after` is the pause that the answer asked for.
-    pub(super) fn outcome(self, reason: FailureReason, after: Option<Duration>) -> Outcome {
+    fn outcome(self, reason: FailureReason, after: Option<Duration>) -> Outcome {
         match self {
             Retry => Outcome::Retryable { after, reason },
             RetryIn(seconds) => Outcome::Retryable {
@@ -56,6 +48,30 @@ impl Remedy {
             Operator => Outcome::Misconfigured { reason },
         }
     }
+}
+
+/// The outcome of an answer that is no success, by the provider's `table`, which is sorted by its codes.
+///
+/// `code` is the provider's own, if it told one; `after` the pause that it asked for.
+pub(super) fn judge(
+    table: &[(u32, Remedy)],
+    status: u16,
+    code: Option<u32>,
+    kind: FailureKind,
+    after: Option<Duration>,
+) -> Outcome {
+    let known = code.and_then(|code| {
+        let index = table.binary_search_by_key(&code, |row| row.0).ok()?;
+        Some(table[index].1)
+    });
+    let reason = FailureReason {
+        kind,
+        status: Some(status),
+        code,
+    };
+    known
+        .unwrap_or_else(|| Remedy::by_status(status))
+        .outcome(reason, after)
 }
 
 /// What kind of failure a status tells of.

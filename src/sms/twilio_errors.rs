@@ -7,8 +7,9 @@
 use std::time::Duration;
 
 use super::{
-    FailureKind, FailureReason, Outcome,
+    FailureKind, Outcome,
     remedy::{
+        self,
         Remedy::{self, GiveUp, Operator, Retry, RetryIn},
         kind_of_status,
     },
@@ -84,13 +85,7 @@ const CODES: &[(u32, Remedy)] = &[
 ///
 /// `code` is the one in Twilio's error document, if there was such a document; `after` what `Retry-After` asked for.
 pub(super) fn judge(status: u16, code: Option<u32>, after: Option<Duration>) -> Outcome {
-    let remedy = Remedy::of(code, CODES).unwrap_or_else(|| Remedy::by_status(status));
-    let reason = FailureReason {
-        kind: kind(status, code),
-        status: Some(status),
-        code,
-    };
-    remedy.outcome(reason, after)
+    remedy::judge(CODES, status, code, kind(status, code), after)
 }
 
 fn kind(status: u16, code: Option<u32>) -> FailureKind {

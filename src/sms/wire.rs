@@ -28,8 +28,6 @@ const MAX_ID: usize = 64;
 pub enum ProviderError {
     #[error("{0}: its URL is not an http or https URL without login, query and fragment")]
     Url(&'static str),
-    #[error("{0}: its secret is not base64 of 24 to 64 bytes")]
-    Secret(&'static str),
     #[error("{0}: the HTTP client cannot be set up")]
     Client(&'static str, #[source] reqwest::Error),
 }

@@ -3,13 +3,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod clients;
 mod dispatcher;
 mod drain;
 mod fake_provider;
 mod faults;
+mod self_signed;
 mod stage;
 mod twilio;
 mod twilio_list;
+mod vonage;
+mod webhook;
+mod wire;
 
 use std::{
     future::Future,

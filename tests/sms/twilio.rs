@@ -1,50 +1,14 @@
-//! What goes over the wire to Twilio, and what comes of each answer.
+//! What goes over the wire to Twilio, and what comes of its answers.
 
-use std::{
-    sync::Once,
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 
-use ringback::{
-    phone::PhoneNumber,
-    sms::{FailureKind, MessageBody, Outcome, SmsMessage, SmsProvider, Twilio, TwilioOptions},
-};
-
-use uuid::Uuid;
+use ringback::sms::{Outcome, SmsProvider};
 
 use crate::{
+    clients::{SID, accepted, message, name, twilio as client},
     fake_provider::{Act, FakeProvider},
     within,
 };
-
-pub const SID: &str = "AC00000000000000000000000000000001";
-const TOKEN: &str = "the-token-of-the-account";
-const TIMEOUT: Duration = Duration::from_millis(500);
-
-pub fn client(base_url: String, sender: &str) -> Twilio {
-    static PROVIDER: Once = Once::new();
-    PROVIDER.call_once(|| {
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    });
-    Twilio::new(TwilioOptions {
-        account_sid: SID.to_owned(),
-        auth_token: TOKEN.to_owned().into(),
-        sender: sender.to_owned(),
-        base_url,
-        connect_timeout: TIMEOUT,
-        timeout: TIMEOUT,
-    })
-    .unwrap()
-}
-
-pub fn message(valid_for: Duration) -> SmsMessage {
-    SmsMessage {
-        reference: Uuid::nil(),
-        to: PhoneNumber::from_stored("+14152000001".to_owned()),
-        body: MessageBody::new("Ringback code: 123456. Don't & share it=ever.".to_owned()),
-        valid_for,
-    }
-}
 
 async fn outcome(act: Act) -> Outcome {
     let server = FakeProvider::start(act).await;
@@ -54,21 +18,6 @@ async fn outcome(act: Act) -> Outcome {
         twilio.send(&message(Duration::from_secs(600))),
     )
     .await
-}
-
-fn name(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Accepted { .. } => "accepted",
-        Outcome::Retryable { .. } => "retryable",
-        Outcome::Permanent { .. } => "permanent",
-        Outcome::Misconfigured { .. } => "misconfigured",
-    }
-}
-
-fn accepted(id: &str) -> Outcome {
-    Outcome::Accepted {
-        provider_id: id.to_owned(),
-    }
 }
 
 #[tokio::test]
@@ -194,103 +143,5 @@ async fn garbage_is_judged_by_its_status() {
     ] {
         let outcome = outcome(Act::answer(status, &[], body)).await;
         assert_eq!(name(&outcome), expected, "{status} {body:.40}");
-    }
-    for garbage in ["", "\r\n\r\n", "not HTTP at all", "HTTP/1.1 abc\r\n\r\n"] {
-        let outcome = outcome(Act::Say(garbage.as_bytes().to_vec())).await;
-        assert_eq!(name(&outcome), "retryable", "{garbage:?}");
-    }
-}
-
-#[tokio::test]
-async fn a_pause_that_twilio_asks_for_is_told() {
-    let Outcome::Retryable { after, reason } = outcome(Act::answer(429, &["retry-after: 7"], "")).await
-    else {
-        panic!("not retryable");
-    };
-    assert_eq!(after, Some(Duration::from_secs(7)));
-    assert_eq!(
-        (reason.kind, reason.status),
-        (FailureKind::RateLimited, Some(429))
-    );
-}
-
-#[tokio::test]
-async fn no_answer_and_no_connection_may_be_tried_again() {
-    let kind = |outcome: Outcome| match outcome {
-        Outcome::Retryable { after: None, reason } => reason.kind,
-        other => panic!("{other:?}"),
-    };
-    let began = Instant::now();
-    assert_eq!(kind(outcome(Act::Hang).await), FailureKind::Timeout);
-    assert!(began.elapsed() >= TIMEOUT);
-    assert_eq!(kind(outcome(Act::Reset).await), FailureKind::Connection);
-
-    let server = FakeProvider::start(Act::Hang).await;
-    let unlistened = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    for base in [
-        format!("http://{unlistened}"),
-        "http://no-such-host.invalid".to_owned(),
-        // It speaks no TLS: as with a bad certificate, nothing is sent.
-        format!("https://{}", server.address),
-    ] {
-        let twilio = client(base.clone(), "+15005550006");
-        let outcome = within(Duration::from_secs(5), twilio.send(&message(TIMEOUT))).await;
-        let Outcome::Retryable { reason, .. } = outcome else {
-            panic!("{base}: {outcome:?}");
-        };
-        assert!(
-            matches!(reason.kind, FailureKind::Connect | FailureKind::Timeout),
-            "{base}: {reason}"
-        );
-    }
-    assert!(server.requests.lock().unwrap().is_empty());
-}
-
-#[tokio::test]
-async fn a_redirect_is_not_followed_and_gets_no_credentials() {
-    let target = FakeProvider::start(Act::answer(201, &[], r#"{"sid":"SM1"}"#)).await;
-    let location = format!("location: {}/steal", target.url());
-    for (status, expected) in [
-        (301, "misconfigured"),
-        (302, "retryable"),
-        (303, "retryable"),
-        (307, "retryable"),
-        (308, "misconfigured"),
-    ] {
-        let outcome = outcome(Act::answer(status, &[&location], "")).await;
-        assert_eq!(name(&outcome), expected, "{status}");
-    }
-    let connections = target.connections.load(std::sync::atomic::Ordering::SeqCst);
-    assert_eq!(connections, 0, "somebody followed");
-}
-
-#[tokio::test]
-async fn of_an_endless_body_little_is_read() {
-    for (head, expected) in [
-        ("HTTP/1.1 201 X\r\ncontent-length: 1073741824\r\n\r\n", "accepted"),
-        (
-            "HTTP/1.1 500 X\r\ncontent-length: 1073741824\r\n\r\n",
-            "retryable",
-        ),
-        ("HTTP/1.1 400 X\r\n\r\n", "permanent"),
-    ] {
-        let server = FakeProvider::start(Act::Flood(head.into())).await;
-        let twilio = client(server.url(), "+15005550006");
-        let outcome = within(TIMEOUT, twilio.send(&message(Duration::from_secs(60)))).await;
-        assert_eq!(name(&outcome), expected, "{head}");
-        let flooded = server.flooded.load(std::sync::atomic::Ordering::SeqCst);
-        assert!(flooded < 16 * 1024 * 1024, "{flooded} bytes went into it");
-    }
-}
-
-#[test]
-fn debug_shows_no_token_number_or_code() {
-    let twilio = client("https://api.twilio.com".to_owned(), "+15005550006");
-    let shown = format!("{twilio:?} {:?}", message(Duration::from_secs(60)));
-    for secret in [TOKEN, "123456", "4152000001"] {
-        assert!(!shown.contains(secret), "{shown}");
     }
 }

@@ -7,8 +7,8 @@ use ringback::sms::{Sighting, SmsProvider};
 use serde_json::{Value, json};
 
 use crate::{
+    clients::{SID, message, twilio as client},
     fake_provider::{Act, FakeProvider},
-    twilio::{SID, client, message},
     within,
 };
 
@@ -39,7 +39,7 @@ fn page(messages: Value, next: Option<&str>) -> Act {
 async fn look_up(server: &FakeProvider) -> Sighting {
     let twilio = client(server.url(), FROM);
     let message = message(Duration::from_secs(600));
-    within(Duration::from_secs(2), twilio.look_up(&message, since())).await
+    within(Duration::from_secs(5), twilio.look_up(&message, since())).await
 }
 
 async fn sighting(act: Act) -> Sighting {

@@ -125,6 +125,12 @@ impl Country {
             .then_some(Self(letters))
     }
 
+    /// Whether there are numbers of it.
+    pub fn is_known(self) -> bool {
+        let mut regions = PHONE_NUMBER_UTIL.get_supported_regions();
+        self == Self::UNKNOWN || regions.any(|region| region.as_region_str().as_ref() == self.as_str())
+    }
+
     /// The two letters.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or("ZZ")

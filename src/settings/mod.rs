@@ -9,6 +9,7 @@ mod fault;
 mod layers;
 mod mask;
 mod otp;
+mod providers;
 mod reader;
 mod server;
 mod sms;
@@ -25,6 +26,7 @@ use std::{
 pub use accounts::{PasswordsSettings, TokensSettings};
 pub use fault::{Fault, Faults, Source};
 pub use otp::{OtpSettings, PhoneSettings};
+pub use providers::{ProviderName, RouteSettings};
 pub use server::{InboxSettings, LimitsSettings, LogFormat, ServerSettings, TelemetrySettings};
 pub use sms::{SmsSettings, TwilioSettings};
 pub use stores::{DataSettings, DatabaseSettings, RedisSettings, SecretSettings};
@@ -160,13 +162,17 @@ impl Settings {
         let phone = PhoneSettings::read(r);
         let passwords = PasswordsSettings::read(r);
         let tokens = TokensSettings::read(r);
-        let sms = SmsSettings::read(r, otp.ttl);
+        let mut sms = SmsSettings::read(r, otp.ttl);
         let twilio = TwilioSettings::read(r, sms.lease);
         let limits = LimitsSettings::read(r, &config_dir);
         let inbox = InboxSettings::read(r);
         let telemetry = TelemetrySettings::read(r, env);
 
         if let Demand::Complete = demand {
+            let configured = [(ProviderName::Twilio, !twilio.is_absent())];
+            let configured = configured.into_iter().filter(|(_, is_set)| *is_set);
+            let configured: Vec<_> = configured.map(|(name, _)| name).collect();
+            sms.providers = RouteSettings::in_force(sms.providers, &configured, r);
             demand_whole_account(r, &twilio);
             if environment == Some(Environment::Production) {
                 demand_all(r, &database, &redis, &secret, &twilio);

@@ -153,10 +153,10 @@ impl Reader {
         &mut self,
         key: &'static str,
         allowed: &str,
-        parse: impl Fn(&str) -> Option<T>,
+        parse: impl Fn(&str) -> Result<T, Refused>,
     ) -> Vec<T> {
         let item = |item: &Value| match item {
-            Value::Text(text) => parse(text).ok_or_else(Refused::default),
+            Value::Text(text) => parse(text),
             _ => Err(Refused::default()),
         };
         self.read(key, Kind::List, allowed, |value| match value {

@@ -57,7 +57,8 @@ impl ServerSettings {
                 "networks such as \"10.0.0.0/8\", or addresses such as \"192.0.2.1\"",
                 |text| {
                     let address = || text.parse::<IpAddr>().map(IpNet::from).ok();
-                    text.parse::<IpNet>().ok().or_else(address)
+                    let network = text.parse::<IpNet>().ok();
+                    network.or_else(address).ok_or_else(Refused::default)
                 },
             ),
             shutdown_timeout: reader.duration("server.shutdown_timeout", SECOND..=5 * MINUTE),
@@ -100,10 +101,14 @@ pub(super) fn is_http(url: &Url) -> bool {
 }
 
 /// An origin counts if it equals what browsers send to the letter (RFC 6454, section 6.2): they are compared as text.
-fn origin(text: &str) -> Option<String> {
+fn origin(text: &str) -> Result<String, Refused> {
     let is_origin =
         || Url::parse(text).is_ok_and(|url| is_http(&url) && url.origin().ascii_serialization() == text);
-    (text == "*" || is_origin()).then(|| text.to_owned())
+    if text == "*" || is_origin() {
+        Ok(text.to_owned())
+    } else {
+        Err(Refused::default())
+    }
 }
 
 /// Where the rules of rate limits stand, and the bounds of those who count.

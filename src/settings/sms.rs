@@ -7,6 +7,7 @@ use url::Url;
 
 use super::{
     MINUTE, SECOND,
+    providers::RouteSettings,
     reader::{Reader, Refused},
     server::is_http,
 };
@@ -20,6 +21,8 @@ use crate::{
 pub struct SmsSettings {
     /// The name in the text of the SMS.
     pub brand: String,
+    /// Who carries them, in order; empty where no provider is configured: SMS go to the development inbox.
+    pub providers: Vec<RouteSettings>,
     /// Messages that wait to be sent.
     pub queue: usize,
     /// Calls to the provider at a time.
@@ -41,6 +44,7 @@ impl SmsSettings {
                 "1 to 30 characters of the GSM 7-bit alphabet, without a space at either end",
                 brand,
             ),
+            providers: RouteSettings::read(reader),
             queue: reader.integer("sms.queue", 1..=1_000_000),
             in_flight: reader.integer("sms.in_flight", 1..=10_000),
             lease: reader.duration("sms.lease", SECOND..=10 * MINUTE),
@@ -75,6 +79,8 @@ pub struct TwilioSettings {
     pub connect_timeout: Duration,
     /// How long one call may take, connecting included; never longer than `sms.lease`.
     pub timeout: Duration,
+    /// Calls in any one second, at most; 0 is no bound.
+    pub max_per_second: u32,
 }
 
 /// What of the account is set, and what isn't.
@@ -141,6 +147,7 @@ impl TwilioSettings {
             "twilio.timeout",
             timeout,
         );
+        let max_per_second = reader.integer("twilio.max_per_second", 0..=10_000);
 
         let set = [
             account_sid.is_some(),
@@ -159,6 +166,7 @@ impl TwilioSettings {
                 base_url,
                 connect_timeout,
                 timeout,
+                max_per_second,
             }),
             _ => None,
         };

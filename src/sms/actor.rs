@@ -144,7 +144,7 @@ impl SmsDispatcher {
 
     fn perform(&mut self, effect: Effect, now: Instant, context: &Context<Self>) {
         let courier = Arc::clone(&self.courier);
-        let provider = courier.provider.name();
+        let provider = courier.name();
         let report = |unless: Event| Report {
             to: context.address(),
             event: Some(unless),

@@ -12,8 +12,8 @@ use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
 use super::{
-    Brand, CodeBook, FailureKind, Lease, Outbox, OutboxEntry, Outcome, Recipient, SmsMessage, SmsProvider,
-    SmsReport, SmsReports, SmsState,
+    Brand, CodeBook, FailureKind, Lease, Outbox, OutboxEntry, Outcome, Recipient, Route, SmsMessage,
+    SmsProvider, SmsReport, SmsReports, SmsState,
     job::{Errand, Fate, Verdict},
     text,
 };
@@ -37,7 +37,7 @@ pub(super) const OTHER_LIMIT: Duration = Duration::from_secs(12);
 
 /// Everything that an errand needs.
 pub(super) struct Courier {
-    pub provider: Arc<dyn SmsProvider>,
+    pub routes: Vec<Route>,
     pub outbox: Arc<dyn Outbox>,
     pub code_book: Arc<dyn CodeBook>,
     pub reports: Arc<dyn SmsReports>,
@@ -81,70 +81,85 @@ impl Courier {
         let Some(life) = self.life(entry) else {
             return Ok(Verdict::Done(Fate::Expired));
         };
-        Ok(self.call(entry, recipient, life).await)
+        let fits = |route: &&Route| route.countries.fits(entry.country);
+        let Some(route) = self.routes.iter().find(fits) else {
+            tracing::error!(phone.country = %entry.country, "no provider is configured for this country");
+            return Ok(Verdict::Misconfigured);
+        };
+        Ok(self.call(route.provider.as_ref(), entry, recipient, life).await)
     }
 
-    async fn call(&self, entry: &OutboxEntry, recipient: &Recipient, life: Duration) -> Verdict {
+    async fn call(
+        &self,
+        provider: &dyn SmsProvider,
+        entry: &OutboxEntry,
+        recipient: &Recipient,
+        life: Duration,
+    ) -> Verdict {
         let message = SmsMessage {
             reference: entry.challenge_id,
             to: recipient.phone.clone(),
             body: text::compose(&self.brand, &recipient.code, life),
             valid_for: life,
         };
-        let provider = self.provider.name();
+        let name = provider.name();
         let began = Instant::now();
-        let outcome = timeout(self.call_limit, self.provider.send(&message)).await;
-        histogram!("ringback_sms_provider_seconds", "provider" => provider)
-            .record(began.elapsed().as_secs_f64());
+        let outcome = timeout(self.call_limit, provider.send(&message)).await;
+        histogram!("ringback_sms_provider_seconds", "provider" => name).record(began.elapsed().as_secs_f64());
         let user = entry.user_id;
         match outcome {
             Ok(Outcome::Accepted { provider_id }) => {
-                tracing::info!(sms.provider = provider, sms.id = %provider_id, user.id = %user, "an SMS was accepted");
-                self.report(entry, SmsState::Sent { provider_id });
+                tracing::info!(sms.provider = name, sms.id = %provider_id, user.id = %user, "an SMS was accepted");
+                self.report(name, entry, SmsState::Sent { provider_id });
                 Verdict::Done(Fate::Accepted)
             }
             Ok(Outcome::Retryable { after, reason }) => {
-                tracing::warn!(sms.provider = provider, user.id = %user, %reason, "an SMS was not taken, may be later");
+                tracing::warn!(sms.provider = name, user.id = %user, %reason, "an SMS was not taken, may be later");
                 match reason.kind {
                     FailureKind::Timeout => Verdict::Unanswered,
                     _ => Verdict::Retry(after),
                 }
             }
             Ok(Outcome::Permanent { reason }) => {
-                tracing::warn!(sms.provider = provider, user.id = %user, %reason, "an SMS was refused for good");
-                self.report(entry, SmsState::Failed { code: reason.code });
+                tracing::warn!(sms.provider = name, user.id = %user, %reason, "an SMS was refused for good");
+                self.report(name, entry, SmsState::Failed { code: reason.code });
                 Verdict::Done(Fate::Failed)
             }
             Ok(Outcome::Misconfigured { reason }) => {
                 tracing::error!(
-                    sms.provider = provider, user.id = %user, %reason,
+                    sms.provider = name, user.id = %user, %reason,
                     "NO SMS GOES OUT: the provider refuses this account, its sender or its credentials"
                 );
                 Verdict::Misconfigured
             }
             Err(_) => {
-                tracing::warn!(sms.provider = provider, user.id = %user, "the provider gave no answer in time");
+                tracing::warn!(sms.provider = name, user.id = %user, "the provider gave no answer in time");
                 Verdict::Unanswered
             }
         }
     }
 
-    fn report(&self, entry: &OutboxEntry, state: SmsState) {
+    fn report(&self, provider: &'static str, entry: &OutboxEntry, state: SmsState) {
         self.reports.report(SmsReport {
             challenge_id: entry.challenge_id,
             user_id: entry.user_id,
             phone_digest: entry.phone_digest,
             slot: entry.slot.clone(),
             country: entry.country,
-            provider: self.provider.name(),
+            provider,
             state,
         });
+    }
+
+    /// What metrics call who carries SMS.
+    pub fn name(&self) -> &'static str {
+        self.routes.first().map_or("none", |route| route.provider.name())
     }
 
     /// Tells the outbox that the entry is done with. If the outbox stays away, the lease runs out and another instance
     /// sends again: a duplicate is the price of never losing one.
     pub async fn settle(&self, entry: &OutboxEntry, fate: Fate) {
-        let provider = self.provider.name();
+        let provider = self.name();
         counter!("ringback_sms_total", "provider" => provider, "outcome" => fate.name()).increment(1);
         let mut bound = ACKNOWLEDGE_PAUSE;
         for tries_left in (0..ACKNOWLEDGE_TRIES).rev() {
@@ -206,7 +221,7 @@ impl Courier {
 
     /// Ends leases, and says how many. The rest run out by themselves.
     pub async fn hand_back(&self, errands: Vec<Arc<Errand>>) -> usize {
-        let provider = self.provider.name();
+        let provider = self.name();
         let mut done = 0;
         let all = stream::iter(errands)
             .map(async |errand| bounded(Part::Redis, self.outbox.hand_back(&errand.entry)).await)

@@ -6,6 +6,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `provider.rs` | what a provider is asked, and what it may answer |
+//! | `route.rs` | which provider may carry SMS to which countries |
 //! | `outbox.rs` | what is owed: kept by the store of the codes, leased to one instance at a time |
 //! | `text.rs` | what the SMS says, in one segment |
 //! | `reports.rs` | who is told what became of each SMS |
@@ -30,6 +31,7 @@ mod provider;
 mod queue;
 mod remedy;
 mod reports;
+mod route;
 mod text;
 mod twilio;
 mod twilio_errors;
@@ -48,6 +50,7 @@ pub use outbox::{CodeBook, Lease, Outbox, OutboxEntry, Recipient, SmsCode};
 pub use provider::{FailureKind, FailureReason, Outcome, Sighting, SmsProvider};
 pub use queue::{DispatcherOptions, DispatcherParts, QueueSlot, SmsJob, SmsQueue, SmsStatus};
 pub use reports::{SmsReport, SmsReports, SmsState};
+pub use route::{Countries, Route};
 pub use text::{Brand, BrandError, Language, SEGMENT_SEPTETS, compose, septets};
 pub use twilio::{Twilio, TwilioOptions};
 pub use twilio_signature::twilio_signature;

@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use super::{
-    Brand, CodeBook, Outbox, OutboxEntry, Recipient, SmsProvider, SmsReports,
+    Brand, CodeBook, Outbox, OutboxEntry, Recipient, Route, SmsReports,
     actor::{HANDOVER, Mail, SWEEP_EVERY, SmsDispatcher},
     courier::{Courier, OTHER_LIMIT, ROUND_LIMIT},
     dispatcher::{Dispatcher, Event, Rules},
@@ -50,7 +50,8 @@ pub struct DispatcherOptions {
 
 /// What the dispatcher works with.
 pub struct DispatcherParts {
-    pub provider: Arc<dyn SmsProvider>,
+    /// The preferred first; at least one.
+    pub routes: Vec<Route>,
     pub outbox: Arc<dyn Outbox>,
     pub code_book: Arc<dyn CodeBook>,
     pub reports: Arc<dyn SmsReports>,
@@ -107,7 +108,7 @@ impl SmsQueue {
     /// Starts the dispatcher on this thread, which must run an actix system.
     pub fn start(supervision: &Supervision, options: DispatcherOptions, parts: DispatcherParts) -> Self {
         let DispatcherParts {
-            provider,
+            routes,
             outbox,
             code_book,
             reports,
@@ -124,7 +125,7 @@ impl SmsQueue {
             stuck_after: call_limit + OTHER_LIMIT,
         };
         let courier = Courier {
-            provider,
+            routes,
             outbox,
             code_book,
             reports,

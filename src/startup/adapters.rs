@@ -20,8 +20,8 @@ use crate::{
     otp::{ChallengeStore, MemoryChallenges, OtpRules, RedisChallenges},
     redis::{RedisLink, RedisOptions},
     secrets::Keyring,
-    settings::Settings,
-    sms::{DevInbox, Outbox, ProviderError, SmsProvider, Twilio, TwilioOptions},
+    settings::{ProviderName, Settings, TwilioSettings},
+    sms::{Countries, DevInbox, Outbox, ProviderError, Route, SmsProvider, Twilio, TwilioOptions},
 };
 
 /// The rules that the program carries: in force where no limits file is at hand.
@@ -125,24 +125,48 @@ pub fn limit_rules(settings: &Settings) -> Result<RuleSet, FileError> {
     }
 }
 
-/// Twilio, or in development without it the inbox.
-pub(super) fn sms_provider(
+/// The routes to the providers that are configured, or in development without any to the inbox.
+pub(super) fn sms_routes(
     settings: &Settings,
     clock: &Arc<dyn Clock>,
-) -> Result<(Arc<dyn SmsProvider>, Option<DevInbox>), ProviderError> {
-    let Some(twilio) = &settings.twilio else {
-        let inbox = DevInbox::new(settings.inbox.size, Arc::clone(clock));
-        return Ok((Arc::new(inbox.clone()), Some(inbox)));
+) -> Result<(Vec<Route>, Option<DevInbox>), ProviderError> {
+    let twilio = settings.twilio.as_ref().map(twilio).transpose()?;
+    let routes = settings.sms.providers.iter().filter_map(|entry| {
+        let (provider, max_per_second) = match entry.provider {
+            ProviderName::Twilio => twilio.clone()?,
+        };
+        Some(Route {
+            provider,
+            countries: entry.countries.clone(),
+            max_per_second,
+        })
+    });
+    let routes: Vec<_> = routes.collect();
+    if !routes.is_empty() {
+        return Ok((routes, None));
+    }
+    let inbox = DevInbox::new(settings.inbox.size, Arc::clone(clock));
+    let route = Route {
+        provider: Arc::new(inbox.clone()),
+        countries: Countries::All,
+        max_per_second: 0,
     };
+    Ok((vec![route], Some(inbox)))
+}
+
+/// A provider and its pace.
+type Paced = (Arc<dyn SmsProvider>, u32);
+
+fn twilio(settings: &TwilioSettings) -> Result<Paced, ProviderError> {
     let twilio = Twilio::new(TwilioOptions {
-        account_sid: twilio.account_sid.clone(),
-        auth_token: twilio.auth_token.clone(),
-        sender: twilio.phone_number.clone(),
-        base_url: twilio.base_url.to_string(),
-        connect_timeout: twilio.connect_timeout,
-        timeout: twilio.timeout,
+        account_sid: settings.account_sid.clone(),
+        auth_token: settings.auth_token.clone(),
+        sender: settings.phone_number.clone(),
+        base_url: settings.base_url.to_string(),
+        connect_timeout: settings.connect_timeout,
+        timeout: settings.timeout,
     })?;
-    Ok((Arc::new(twilio), None))
+    Ok((Arc::new(twilio), settings.max_per_second))
 }
 
 /// The configured secrets; in development, one that is made once and kept in the data folder.

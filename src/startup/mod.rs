@@ -189,7 +189,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
         .as_deref()
         .map(|file| LimitsWatch::start(&supervision, file, limiter.clone(), Arc::clone(clock)));
 
-    let (provider, inbox) = adapters::sms_provider(settings, clock)?;
+    let (routes, inbox) = adapters::sms_routes(settings, clock)?;
     let recipients = Recipients {
         accounts: Arc::clone(&accounts),
         keyring: Arc::clone(&keyring),
@@ -207,7 +207,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
             ttl: rules.ttl,
         },
         DispatcherParts {
-            provider,
+            routes,
             outbox,
             code_book: Arc::new(recipients),
             reports: Arc::new(()),

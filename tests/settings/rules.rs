@@ -3,7 +3,11 @@
 use std::{path::PathBuf, time::Duration};
 
 use proptest::prelude::*;
-use ringback::settings::{Settings, Source};
+use ringback::{
+    phone::Country,
+    settings::{RouteSettings, Settings, Source},
+    sms::Countries,
+};
 
 use crate::place::{Place, SECRET, flat};
 
@@ -80,6 +84,51 @@ fn a_part_of_a_twilio_account_is_a_fault_that_names_the_rest() {
         .var("TWILIO_PHONE_NUMBER", service)
         .good();
     assert_eq!(settings.twilio.unwrap().phone_number, service);
+}
+
+#[test]
+fn routes_are_the_listed_ones_or_to_every_provider_with_an_account() {
+    let routes = |list: &str| {
+        let place = Place::new().production().var("RINGBACK__SMS__PROVIDERS", list);
+        let routes = place.good().sms.providers;
+        let route = |route: &RouteSettings| (route.provider.name(), route.countries.clone());
+        routes.iter().map(route).collect::<Vec<_>>()
+    };
+    let country = |code| Country::parse(code).unwrap();
+    assert_eq!(routes(""), [("twilio", Countries::All)]);
+    assert_eq!(
+        routes("twilio:US+CA, twilio:!IN"),
+        [
+            ("twilio", Countries::Only(vec![country("US"), country("CA")])),
+            ("twilio", Countries::Except(vec![country("IN")])),
+        ]
+    );
+    let shown = Place::new().production().good().show();
+    let line = "providers = [] # built in; in force: twilio";
+    assert!(shown.contains(line), "{shown}");
+    assert!(
+        Place::new().good().sms.providers.is_empty(),
+        "the inbox carries them"
+    );
+}
+
+#[test]
+fn a_faulty_route_is_told_by_its_part() {
+    for (list, why) in [
+        ("twilio, pigeon", "\"pigeon\": must be providers"),
+        ("pigeon", "there is no provider of this name, but twilio"),
+        (
+            "twilio:US+USA",
+            "\"USA\" is not the two capital letters of a country",
+        ),
+    ] {
+        let place = Place::new().production().var("RINGBACK__SMS__PROVIDERS", list);
+        let faults = place.faults();
+        assert!(faults.len() == 1 && faults[0].contains(why), "{faults:?}");
+    }
+    let faults = Place::new().var("RINGBACK__SMS__PROVIDERS", "twilio").faults();
+    let why = "must name configured providers, and twilio has no account";
+    assert!(faults.len() == 1 && faults[0].ends_with(why), "{faults:?}");
 }
 
 #[test]

@@ -16,8 +16,9 @@ use ringback::{
     entropy::Entropy,
     phone::{Country, PhoneDigest, PhoneNumber},
     sms::{
-        Brand, CodeBook, DispatcherOptions, DispatcherParts, FailureKind, FailureReason, Language, Lease,
-        Outbox, OutboxEntry, Outcome, Recipient, SmsCode, SmsJob, SmsMessage, SmsProvider, SmsQueue,
+        Brand, CodeBook, Countries, DispatcherOptions, DispatcherParts, FailureKind, FailureReason, Language,
+        Lease, Outbox, OutboxEntry, Outcome, Recipient, Route, SmsCode, SmsJob, SmsMessage, SmsProvider,
+        SmsQueue,
     },
     supervision::Supervision,
     unavailable::{Part, Unavailable},
@@ -285,7 +286,11 @@ impl Stage {
             &supervision,
             options,
             DispatcherParts {
-                provider: provider.clone(),
+                routes: vec![Route {
+                    provider: provider.clone(),
+                    countries: Countries::All,
+                    max_per_second: 0,
+                }],
                 outbox: outbox.clone(),
                 code_book: code_book.clone(),
                 reports: Arc::new(()),

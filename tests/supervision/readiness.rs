@@ -11,7 +11,10 @@ use ringback::{
     limits::MemoryCounters,
     otp::{MemoryChallenges, OtpRules},
     readiness::Readiness,
-    sms::{Brand, CodeBook, DevInbox, DispatcherOptions, DispatcherParts, OutboxEntry, Recipient, SmsQueue},
+    sms::{
+        Brand, CodeBook, Countries, DevInbox, DispatcherOptions, DispatcherParts, OutboxEntry, Recipient,
+        Route, SmsQueue,
+    },
     supervision::Supervision,
     unavailable::Unavailable,
 };
@@ -80,7 +83,11 @@ async fn readiness(folder: &std::path::Path, supervision: &Supervision) -> Readi
             ttl: Duration::from_secs(600),
         },
         DispatcherParts {
-            provider: Arc::new(DevInbox::new(10, Arc::clone(&clock))),
+            routes: vec![Route {
+                provider: Arc::new(DevInbox::new(10, Arc::clone(&clock))),
+                countries: Countries::All,
+                max_per_second: 0,
+            }],
             outbox: Arc::clone(&challenges) as _,
             code_book: Arc::new(NoCodes),
             reports: Arc::new(()),

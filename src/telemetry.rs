@@ -1,9 +1,19 @@
 //! Logs and metrics. Neither ever holds a phone number, code, token, password or e-mail address.
 
-use std::{io::IsTerminal, sync::OnceLock, time::Duration};
+use std::{
+    io::{self, IsTerminal, Write},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
+};
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing::{Level, Metadata};
+use tracing_subscriber::{
+    EnvFilter,
+    fmt::{self, MakeWriter},
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
 use crate::{
     accounts::AccountStore,
@@ -19,8 +29,17 @@ const BUCKETS: [f64; 14] = [
 /// How often histograms are folded.
 const UPKEEP: Duration = Duration::from_secs(5);
 
+/// How much of the log is written at once, and how long a line may wait for others.
+const BLOCK: usize = 32 * 1024;
+const FLUSH: Duration = Duration::from_millis(100);
+
 /// Starts logging to standard output, for the whole process. A second call does nothing.
-pub fn init_logs(settings: &TelemetrySettings) {
+///
+/// In JSON, lines are written in blocks: a system call for each would cost more than to make it. A warning or an error is
+/// written at once with all that came before it; the rest within [`FLUSH`] while [`Logs::keep_up`] runs, and when this is
+/// dropped.
+pub fn init_logs(settings: &TelemetrySettings) -> Logs {
+    let logs = Logs(Arc::default());
     let filter = EnvFilter::try_new(&settings.log).unwrap_or_else(|_| EnvFilter::new("info"));
     let registry = tracing_subscriber::registry().with(filter);
     let _ = match settings.format {
@@ -30,7 +49,8 @@ pub fn init_logs(settings: &TelemetrySettings) {
                     .json()
                     .flatten_event(true)
                     .with_current_span(false)
-                    .with_span_list(false),
+                    .with_span_list(false)
+                    .with_writer(logs.clone()),
             )
             .try_init(),
         LogFormat::Pretty => {
@@ -43,6 +63,79 @@ pub fn init_logs(settings: &TelemetrySettings) {
             registry.with(lines).try_init()
         }
     };
+    logs
+}
+
+/// Lines of the log that are still to be written.
+#[derive(Clone)]
+pub struct Logs(Arc<Mutex<Vec<u8>>>);
+
+impl Logs {
+    /// Writes what waits, every so often and for ever.
+    pub async fn keep_up(self) {
+        let mut every = tokio::time::interval(FLUSH);
+        loop {
+            every.tick().await;
+            self.lines().flush();
+        }
+    }
+
+    fn lines(&self) -> Lines<'_> {
+        Lines {
+            waiting: self.0.lock().unwrap_or_else(PoisonError::into_inner),
+            urgent: false,
+        }
+    }
+}
+
+impl Drop for Logs {
+    fn drop(&mut self) {
+        self.lines().flush();
+    }
+}
+
+impl<'a> MakeWriter<'a> for Logs {
+    type Writer = Lines<'a>;
+
+    fn make_writer(&'a self) -> Lines<'a> {
+        self.lines()
+    }
+
+    fn make_writer_for(&'a self, metadata: &Metadata<'_>) -> Lines<'a> {
+        Lines {
+            urgent: *metadata.level() <= Level::WARN,
+            ..self.lines()
+        }
+    }
+}
+
+/// Takes a line.
+pub struct Lines<'a> {
+    waiting: MutexGuard<'a, Vec<u8>>,
+    urgent: bool,
+}
+
+impl Lines<'_> {
+    /// A standard output that is closed or full loses lines: there is nowhere left to say so.
+    fn flush(&mut self) {
+        let _ = io::stdout().lock().write_all(&self.waiting);
+        let _ = io::stdout().flush();
+        self.waiting.clear();
+    }
+}
+
+impl Write for Lines<'_> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.waiting.extend_from_slice(line);
+        if self.urgent || self.waiting.len() >= BLOCK {
+            Lines::flush(self);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The metrics of this process, as Prometheus reads them.

@@ -61,11 +61,11 @@ enum ConfigCommand {
 pub fn run() -> ExitCode {
     match Cli::parse().command.unwrap_or(Command::Serve) {
         Command::Serve => with_settings(|settings| {
-            telemetry::init_logs(&settings.telemetry);
-            startup::serve(settings)
+            let logs = telemetry::init_logs(&settings.telemetry);
+            startup::serve(settings, logs)
         }),
         Command::Migrate => with_settings(|settings| {
-            telemetry::init_logs(&settings.telemetry);
+            let _logs = telemetry::init_logs(&settings.telemetry);
             startup::migrate(&settings)
         }),
         Command::Limits { command } => limits::run(command),

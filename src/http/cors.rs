@@ -2,20 +2,19 @@
 //! standard.
 
 use actix_web::{
-    Error, HttpResponse, Resource,
+    Error, HttpResponse,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
     error::InternalError,
-    guard::{self, GuardContext},
-    http::header::{self, HeaderMap, HeaderValue},
+    http::{
+        Method,
+        header::{self, HeaderMap, HeaderValue},
+    },
     middleware::Next,
     web,
 };
 
-use super::Api;
-
-/// The pattern of preflights: every path has them.
-pub const ANY_PATH: &str = "/{path:.*}";
+use super::{Api, Route};
 
 const METHODS: &str = "GET, POST";
 const REQUEST_HEADERS: &str = "authorization, content-type, x-request-id";
@@ -49,7 +48,7 @@ pub async fn share(
     match next.call(request).await {
         Ok(mut response) => {
             // By the route, not by the path: that has many spellings.
-            let route = response.request().match_pattern();
+            let route = Route::of(response.request());
             if !route.is_some_and(|route| route.starts_with(OWN_PAGES_ONLY)) {
                 mark(response.headers_mut());
             }
@@ -63,24 +62,28 @@ pub async fn share(
     }
 }
 
-/// Answers preflights from origins that are allowed; others get the 405 that OPTIONS gets anywhere.
-pub fn preflights() -> Resource {
-    web::resource(ANY_PATH)
-        .guard(guard::Options())
-        .guard(guard::fn_guard(is_allowed_preflight))
-        .to(async || {
-            HttpResponse::NoContent()
-                .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, METHODS))
-                .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS))
-                .insert_header((header::ACCESS_CONTROL_MAX_AGE, MAX_AGE_SECONDS))
-                .finish()
-        })
+/// The middleware that answers preflights from origins that are allowed, whatever their path; others get the 405 that
+/// OPTIONS gets anywhere.
+pub async fn preflight(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    if !is_allowed_preflight(&request) {
+        return Ok(next.call(request).await?.map_into_left_body());
+    }
+    let answer = HttpResponse::NoContent()
+        .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, METHODS))
+        .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS))
+        .insert_header((header::ACCESS_CONTROL_MAX_AGE, MAX_AGE_SECONDS))
+        .finish();
+    Ok(request.into_response(answer).map_into_right_body())
 }
 
-fn is_allowed_preflight(context: &GuardContext<'_>) -> bool {
-    let headers = context.head().headers();
-    headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
-        && context
+fn is_allowed_preflight(request: &ServiceRequest) -> bool {
+    let headers = request.headers();
+    request.method() == Method::OPTIONS
+        && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+        && request
             .app_data::<web::Data<Api>>()
             .is_some_and(|api| allowed(&api.cors_origins, headers.get(header::ORIGIN)).is_some())
 }

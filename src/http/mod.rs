@@ -20,7 +20,7 @@ mod users;
 
 use std::time::Duration;
 
-use actix_web::{FromRequest, Handler, HttpResponse, Resource, Responder, web};
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, web};
 use ipnet::IpNet;
 
 use crate::{
@@ -50,7 +50,6 @@ pub struct Api {
 /// The public routes. Paths stand without their trailing slash: `NormalizePath` lets both in.
 fn routes(config: &mut web::ServiceConfig) {
     config
-        .service(cors::preflights())
         .service(post("/api/users/register", users::register))
         .service(post("/api/users/login", sessions::login))
         .service(post("/api/users/send-phone-otp", otp::send))
@@ -77,6 +76,17 @@ fn ops_routes(config: &mut web::ServiceConfig) {
         .service(post("/limits/reset", limits::reset));
 }
 
+/// The pattern of the route that a request took: what stands in logs and metrics, in place of the path, which may hold
+/// anything.
+#[derive(Clone, Copy)]
+struct Route(&'static str);
+
+impl Route {
+    fn of(request: &HttpRequest) -> Option<&'static str> {
+        request.app_data::<Self>().map(|route| route.0)
+    }
+}
+
 /// Answers every path that has no route.
 async fn not_found() -> Result<HttpResponse, ApiError> {
     Err(ApiError::NotFound)
@@ -89,6 +99,7 @@ where
     F::Output: Responder + 'static,
 {
     let read = web::resource(path)
+        .app_data(Route(path))
         .route(web::get().to(handler.clone()))
         .route(web::head().to(handler));
     read.default_service(web::to(|| refuse_method("GET, HEAD")))
@@ -100,7 +111,9 @@ where
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    let write = web::resource(path).route(web::post().to(handler));
+    let write = web::resource(path)
+        .app_data(Route(path))
+        .route(web::post().to(handler));
     write.default_service(web::to(|| refuse_method("POST")))
 }
 

@@ -1,18 +1,19 @@
 //! Around every request: its id, its one log line, its metrics, and a net under panics.
 
-use std::{panic::AssertUnwindSafe, time::Instant};
+use std::{cell::RefCell, collections::HashMap, panic::AssertUnwindSafe, time::Instant};
 
 use actix_web::{
     Error,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
     error::InternalError,
-    http::{StatusCode, header, header::HeaderValue},
+    http::{Method, StatusCode, header, header::HeaderValue},
     middleware::Next,
 };
 use futures_util::FutureExt;
+use metrics::{Counter, Histogram};
 
-use super::{cors, problem::ApiError};
+use super::{Route, problem::ApiError};
 use crate::entropy::{Entropy, SystemEntropy};
 
 const REQUEST_ID: &str = "x-request-id";
@@ -26,6 +27,29 @@ tokio::task_local! {
 /// The id of the request that this task answers.
 pub fn request_id() -> String {
     CURRENT_ID.try_with(Clone::clone).unwrap_or_default()
+}
+
+/// The two metrics of a kind of request. Found once by each thread: to find them costs as much as to parse a request.
+struct Meter {
+    requests: Counter,
+    seconds: Histogram,
+}
+
+impl Meter {
+    fn new(method: &'static str, route: &'static str, status: StatusCode) -> Self {
+        let status = status.as_u16().to_string();
+        Self {
+            requests: metrics::counter!(
+                "ringback_http_requests_total", "method" => method, "route" => route, "status" => status
+            ),
+            seconds: metrics::histogram!("ringback_http_request_seconds", "route" => route),
+        }
+    }
+}
+
+thread_local! {
+    /// As many as there are routes, and statuses that they answer.
+    static METERS: RefCell<HashMap<(&'static str, &'static str, u16), Meter>> = RefCell::default();
 }
 
 /// The middleware.
@@ -43,15 +67,10 @@ pub async fn observe(
     let header = HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("-"));
     match outcome {
         Ok(mut response) => {
-            let route = response
-                .request()
-                .match_pattern()
-                // It fits every path, also one that has no route.
-                .filter(|pattern| pattern != cors::ANY_PATH || response.status().is_success())
-                .unwrap_or_else(|| "unmatched".to_owned());
+            let route = Route::of(response.request()).unwrap_or("unmatched");
             record(
-                method.as_str(),
-                &route,
+                method_name(&method),
+                route,
                 response.status(),
                 started,
                 &id,
@@ -72,7 +91,7 @@ pub async fn observe(
             let mut response =
                 CURRENT_ID.sync_scope(id.clone(), || error.as_response_error().error_response());
             record(
-                method.as_str(),
+                method_name(&method),
                 "unmatched",
                 response.status(),
                 started,
@@ -84,6 +103,17 @@ pub async fn observe(
                 .insert(header::HeaderName::from_static(REQUEST_ID), header);
             Err(InternalError::from_response(error, response).into())
         }
+    }
+}
+
+/// Methods that nobody here answers go by one name: their number has no bound.
+fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
     }
 }
 
@@ -103,23 +133,23 @@ fn id_of(request: &ServiceRequest) -> String {
     )
 }
 
-/// One line and two metrics a request. The route is the pattern, never the path: that may hold anything.
-fn record(method: &str, route: &str, status: StatusCode, started: Instant, id: &str, error: Option<&Error>) {
+/// One line and two metrics a request.
+fn record(
+    method: &'static str,
+    route: &'static str,
+    status: StatusCode,
+    started: Instant,
+    id: &str,
+    error: Option<&Error>,
+) {
     let elapsed = started.elapsed();
-    let method = if matches!(method, "GET" | "POST" | "HEAD" | "OPTIONS") {
-        method
-    } else {
-        "other"
-    }
-    .to_owned();
-    let labels = [
-        ("method", method.clone()),
-        ("route", route.to_owned()),
-        ("status", status.as_u16().to_string()),
-    ];
-    metrics::counter!("ringback_http_requests_total", &labels).increment(1);
-    metrics::histogram!("ringback_http_request_seconds", "route" => route.to_owned())
-        .record(elapsed.as_secs_f64());
+    METERS.with_borrow_mut(|meters| {
+        let meter = meters
+            .entry((method, route, status.as_u16()))
+            .or_insert_with(|| Meter::new(method, route, status));
+        meter.requests.increment(1);
+        meter.seconds.record(elapsed.as_secs_f64());
+    });
     let cause = error
         .and_then(|error| error.as_error::<ApiError>())
         .and_then(ApiError::unavailable);

@@ -9,7 +9,13 @@ use actix_web::{
     rt, web,
 };
 
-use super::{Api, cors::share, not_found, observe::observe, ops_routes, routes};
+use super::{
+    Api,
+    cors::{preflight, share},
+    not_found,
+    observe::observe,
+    ops_routes, routes,
+};
 use crate::settings::ServerSettings;
 
 /// A server that listens, until it is stopped.
@@ -41,6 +47,7 @@ pub fn serve_api(settings: &ServerSettings, listener: TcpListener, api: Arc<Api>
         App::new()
             .app_data(api.clone())
             .wrap(NormalizePath::trim())
+            .wrap(Condition::new(shares, from_fn(preflight)))
             .wrap(from_fn(observe))
             // Outermost, so that no answer is without its headers.
             .wrap(Condition::new(shares, from_fn(share)))

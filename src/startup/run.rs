@@ -12,11 +12,13 @@ use super::{Running, StartError, World, adapters, start};
 use crate::{
     limits,
     settings::{Environment, Settings},
+    telemetry::Logs,
 };
 
 /// Serves until SIGTERM or SIGINT; SIGHUP reloads.
-pub fn serve(settings: Settings) -> ExitCode {
+pub fn serve(settings: Settings, logs: Logs) -> ExitCode {
     actix::System::new().block_on(async move {
+        actix::spawn(logs.clone().keep_up());
         // First of all: a signal that comes while the database is waited for is an end in order, too.
         let signals = (
             signal(SignalKind::terminate()),

@@ -27,6 +27,7 @@ use crate::{
     accounts::Accounts, otp::Otp, phone::PhoneCheck, readiness::Readiness, sms::DevInbox, telemetry::Metrics,
 };
 
+pub use page::Page;
 pub use problem::ApiError;
 pub use server::{Listening, serve_api, serve_ops};
 

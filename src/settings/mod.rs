@@ -30,6 +30,7 @@ pub use providers::{ProviderName, RouteSettings};
 pub use server::{InboxSettings, LimitsSettings, LogFormat, ServerSettings, TelemetrySettings};
 pub use sms::{SmsSettings, TwilioSettings};
 pub use stores::{DataSettings, DatabaseSettings, RedisSettings, SecretSettings};
+pub use value::{parse_duration, show_duration};
 
 use layers::Layers;
 use reader::{Effective, Reader};

@@ -114,7 +114,7 @@ const UNITS: [(&str, u64); 5] = [
 ];
 
 /// Reads a whole number with one unit: `500ms`, `60s`, `10m`, `1h`, `30d`.
-pub(super) fn parse_duration(text: &str) -> Option<Duration> {
+pub fn parse_duration(text: &str) -> Option<Duration> {
     let digits = text.find(|sign: char| !sign.is_ascii_digit())?;
     let (number, unit) = text.split_at(digits);
     let (_, millis) = UNITS.iter().find(|(name, _)| *name == unit)?;
@@ -123,7 +123,7 @@ pub(super) fn parse_duration(text: &str) -> Option<Duration> {
 }
 
 /// Writes a duration with the largest unit that leaves it whole.
-pub(super) fn show_duration(duration: Duration) -> String {
+pub fn show_duration(duration: Duration) -> String {
     let millis = duration.as_millis();
     let fits = |unit: &&(&str, u64)| millis != 0 && millis.is_multiple_of(u128::from(unit.1));
     match UNITS.iter().rev().find(fits) {

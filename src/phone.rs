@@ -171,6 +171,16 @@ impl PhoneDigest {
         BASE64_URL_SAFE_NO_PAD.encode(self.0)
     }
 
+    /// Takes back a digest from its bytes.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its bytes.
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
     /// Which of `partitions` shares it belongs to.
     pub fn partition(&self, partitions: u8) -> u8 {
         self.0[0] % partitions

@@ -9,9 +9,11 @@ use std::{
 use futures_util::{StreamExt, stream};
 use ringback::{
     clock::{Clock, SystemClock},
-    entropy::{Entropy, SystemEntropy},
+    entropy::SystemEntropy,
     limits::Shadowed,
-    otp::{ChallengeStore, CodeDigest, Issue, OtpCode, OtpRules, RedisChallenges, Slot},
+    otp::{
+        ChallengeStore, CodeDigest, Course, Issue, OtpCode, OtpRules, RedisChallenges, Slot, challenge_id,
+    },
     phone::{PhoneDigest, PhoneNumber},
     redis::{RedisLink, RedisOptions},
     secrets::Keyring,
@@ -93,16 +95,18 @@ impl Issuer {
     async fn issue(&self, number: u64) -> String {
         let keys = self.keyring.current();
         let phone = PhoneNumber::from_stored(phone_of(number));
-        let challenge_id = (&SystemEntropy as &dyn Entropy).uuid();
+        let digest = PhoneDigest::of(&phone, &keys.phone);
+        let challenge_id = challenge_id(digest, &SystemEntropy);
         let code = OtpCode::derive(&keys.code, challenge_id, 6);
-        let (digest, shadowed) = (CodeDigest::of(keys, &phone, &code), Shadowed::default());
+        let shadowed = Shadowed::default();
         let issue = Issue {
-            phone: PhoneDigest::of(&phone, &keys.phone),
+            phone: digest,
             slot: Slot::Public,
             challenge_id,
-            digest,
+            digest: CodeDigest::of(keys, &phone, &code),
             subject: None,
             deliver: None,
+            course: Course::default(),
             riders: &[],
             shadowed: &shadowed,
         };

@@ -28,7 +28,8 @@ const USAGE: u8 = 2;
 pub enum LimitsCommand {
     /// Show how a request would fare now: each rule that applies, what is left, when it is full again. Spends nothing.
     Explain {
-        /// The operation: register, login, otp.send, otp.verify, token.refresh, password.reset, me.
+        /// The operation: register, login, otp.send, otp.verify, otp.status, token.refresh,
+        /// password.reset, me.
         #[arg(long)]
         on: String,
         /// The client's address.

@@ -11,6 +11,7 @@ mod limits;
 mod observe;
 mod openapi;
 mod otp;
+mod otp_status;
 mod page;
 mod problem;
 mod refusals;
@@ -55,6 +56,7 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(post("/api/users/login", sessions::login))
         .service(post("/api/users/send-phone-otp", otp::send))
         .service(post("/api/users/verify-phone-otp", otp::verify))
+        .service(get("/api/users/otp-status/{challenge_id}", otp_status::status))
         .service(get("/api/users/me", users::me))
         .service(post("/api/users/token/refresh", sessions::refresh))
         .service(post("/api/users/logout", sessions::logout))

@@ -12,7 +12,7 @@ use utoipa::{
     },
 };
 
-use super::{docs, health, inbox, otp, problem::Problem, sessions, users};
+use super::{docs, health, inbox, otp, otp_status, problem::Problem, sessions, users};
 
 /// What request ids look like, in examples.
 pub const REQUEST_ID: &str = "0b5b1d5c9f1e4b7f8a86c27a2f3a1d77";
@@ -39,6 +39,7 @@ pub const REQUEST_ID: &str = "0b5b1d5c9f1e4b7f8a86c27a2f3a1d77";
         users::me,
         otp::send,
         otp::verify,
+        otp_status::status,
         sessions::login,
         sessions::refresh,
         sessions::logout,

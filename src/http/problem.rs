@@ -181,6 +181,7 @@ impl ApiError {
                     "otp_expired",
                     "The code has expired or was used. Ask for a new one.",
                 ),
+                OtpError::UnknownChallenge => (S::NOT_FOUND, "not_found", "No live challenge has this id."),
                 OtpError::AmbiguousClaim => (
                     S::CONFLICT,
                     "ambiguous_claim",
@@ -298,5 +299,10 @@ fn challenge(code: &str) -> String {
 
 /// Whole seconds, rounded up: who waits so long is not refused for a fraction. At least one.
 fn whole_seconds(duration: Duration) -> u64 {
-    (duration.as_secs() + u64::from(duration.subsec_nanos() > 0)).max(1)
+    whole_seconds_or_none(duration).max(1)
+}
+
+/// The same, but that no time at all is 0.
+pub fn whole_seconds_or_none(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }

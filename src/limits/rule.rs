@@ -16,6 +16,7 @@ pub enum Operation {
     Login,
     OtpSend,
     OtpVerify,
+    OtpStatus,
     TokenRefresh,
     PasswordReset,
     Me,
@@ -23,11 +24,12 @@ pub enum Operation {
 
 impl Operation {
     /// Every operation, in the order of the contract.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Register,
         Self::Login,
         Self::OtpSend,
         Self::OtpVerify,
+        Self::OtpStatus,
         Self::TokenRefresh,
         Self::PasswordReset,
         Self::Me,
@@ -40,6 +42,7 @@ impl Operation {
             Self::Login => "login",
             Self::OtpSend => "otp.send",
             Self::OtpVerify => "otp.verify",
+            Self::OtpStatus => "otp.status",
             Self::TokenRefresh => "token.refresh",
             Self::PasswordReset => "password.reset",
             Self::Me => "me",
@@ -47,16 +50,17 @@ impl Operation {
     }
 
     /// Whether a request that can't be counted is refused: so it is wherever guessing or sending costs someone
-    /// something. `me` and `token.refresh` prove themselves by a token, and go on when Redis is away (promise 6).
+    /// something. `me` and `token.refresh` prove themselves by a token, and go on when Redis is away (promise 6);
+    /// `otp.status` changes nothing.
     pub const fn is_strict(self) -> bool {
-        !matches!(self, Self::TokenRefresh | Self::Me)
+        !matches!(self, Self::OtpStatus | Self::TokenRefresh | Self::Me)
     }
 
-    /// Whether requests of this kind can ever carry what `by` counts.
+    /// Whether requests of this kind can ever carry what `by` counts; those that are strict name a phone.
     pub const fn can_be_counted(self, by: By) -> bool {
         match by {
             By::Ip | By::Global => true,
-            By::Phone | By::Country | By::Prefix(_) => !matches!(self, Self::TokenRefresh | Self::Me),
+            By::Phone | By::Country | By::Prefix(_) => self.is_strict(),
             // A refresh token is opaque until the store has read it, so its user isn't known in time.
             By::User => matches!(self, Self::Login | Self::OtpSend | Self::OtpVerify | Self::Me),
         }
@@ -368,14 +372,14 @@ mod tests {
             |rule: &Rule| Operation::ALL.map(|operation| rule.if_store_lost(operation) == IfStoreLost::Local);
         assert_eq!(
             lost(&rule(By::Ip)),
-            [false, false, false, false, true, false, true]
+            [false, false, false, false, true, true, false, true]
         );
         for said in IfStoreLost::ALL {
             let rule = Rule {
                 if_store_lost: Some(said),
                 ..rule(By::Ip)
             };
-            assert_eq!(lost(&rule), [said == IfStoreLost::Local; 7]);
+            assert_eq!(lost(&rule), [said == IfStoreLost::Local; 8]);
         }
     }
 

@@ -16,6 +16,8 @@ pub struct SlotState {
     challenge: Option<Challenge>,
     failures: u32,
     last_failure: Millis,
+    /// The provider whose SMS did not arrive.
+    avoid: Option<String>,
 }
 
 /// A challenge as the store keeps it.
@@ -27,6 +29,8 @@ pub struct Challenge {
     pub expires: Millis,
     pub attempts: u8,
     pub used: bool,
+    /// Whether an SMS goes out for it.
+    pub owed: bool,
     /// The shadow rules that would have refused it.
     pub shadowed: Shadowed,
 }
@@ -60,24 +64,27 @@ impl SlotState {
         (self.last_failure + bounds.failure_window - now).max(0)
     }
 
-    /// Replaces the challenge, and keeps the failures.
-    pub fn issue(
-        &mut self,
-        id: Uuid,
-        digest: CodeDigest,
-        subject: Option<Uuid>,
-        expires: Millis,
-        shadowed: Shadowed,
-    ) {
-        self.challenge = Some(Challenge {
-            id,
-            digest,
-            subject,
-            expires,
-            attempts: 0,
-            used: false,
-            shadowed,
-        });
+    /// Replaces the challenge, and keeps the failures. Tells, once, which provider to avoid.
+    pub fn issue(&mut self, challenge: Challenge) -> Option<String> {
+        self.challenge = Some(challenge);
+        self.avoid.take()
+    }
+
+    /// The SMS of a challenge failed: the next one avoids its provider.
+    pub fn avoid(&mut self, id: Uuid, provider: &str) {
+        if self
+            .challenge
+            .as_ref()
+            .is_some_and(|challenge| challenge.id == id)
+        {
+            self.avoid = Some(provider.to_owned());
+        }
+    }
+
+    /// The challenge in force and the attempts it has spent, if it has an SMS.
+    pub fn owed(&self) -> Option<(Uuid, u8)> {
+        let challenge = self.challenge.as_ref().filter(|challenge| challenge.owed)?;
+        Some((challenge.id, challenge.attempts))
     }
 
     /// The failures that are remembered, and for how long.

@@ -7,7 +7,8 @@
 -- ARGV  1 clock offset ms  2 code digest  3 challenge id, '' for any  4 max attempts  5 max failures
 --       6 failure window ms  7 n  8.. a triple for each rider: emission us, burst, its tag if it is a shadow rule,
 --       '' if it is enforced
--- gives {verdict, number, {verdicts of the riders}, {index of the slot, challenge id, subject, shadow rules}}
+-- gives {verdict, number, {verdicts of the riders}, {index of the slot, challenge id, subject, shadow rules},
+--        {{challenge id, attempts spent} of each that was charged and had an SMS}}
 local nothing = {0, '', '', ''}
 local now_us = gcra_now(tonumber(ARGV[1]))
 local now = math.floor(now_us / 1000)
@@ -15,13 +16,13 @@ local max_attempts, max_failures, window = tonumber(ARGV[4]), tonumber(ARGV[5]),
 local slots = tonumber(ARGV[7])
 
 local refused, riders = ride(slots + 1, 8, now_us)
-if refused then return {'limited', 0, riders, nothing} end
+if refused then return {'limited', 0, riders, nothing, {}} end
 
 local open, exhausted, longest_lock = {}, false, 0
 for index = 1, slots do
   local slot = KEYS[index]
-  local id, digest, expires, attempts, used, subject, shadowed =
-    unpack(redis.call('HMGET', slot, 'i', 'd', 'e', 'a', 'u', 's', 'r'))
+  local id, digest, expires, attempts, used, subject, shadowed, owed =
+    unpack(redis.call('HMGET', slot, 'i', 'd', 'e', 'a', 'u', 's', 'r', 'w'))
   local live = id and used == '0' and tonumber(expires) > now and (ARGV[3] == '' or ARGV[3] == id)
   local locked = lock_wait(slot, now, max_failures, window)
   longest_lock = math.max(longest_lock, locked)
@@ -30,20 +31,21 @@ for index = 1, slots do
       exhausted = true
     elseif digest == ARGV[2] then
       redis.call('HSET', slot, 'u', 1)
-      return {'right', 0, riders, {index, id, subject, shadowed or ''}}
+      return {'right', 0, riders, {index, id, subject, shadowed or ''}, {}}
     else
-      open[#open + 1] = { slot, tonumber(expires) }
+      open[#open + 1] = { slot, tonumber(expires), owed and id }
     end
   end
 end
 
-local remaining = 0
+local remaining, charged = 0, {}
 for _, judged in ipairs(open) do
   local attempts = redis.call('HINCRBY', judged[1], 'a', 1)
   fail(judged[1], now, window, judged[2])
   remaining = math.max(remaining, max_attempts - attempts)
+  if judged[3] then charged[#charged + 1] = { judged[3], attempts } end
 end
-if remaining > 0 then return {'wrong', remaining, riders, nothing} end
-if #open > 0 or exhausted then return {'exceeded', 0, riders, nothing} end
-if longest_lock > 0 then return {'locked', longest_lock, riders, nothing} end
-return {'expired', 0, riders, nothing}
+if remaining > 0 then return {'wrong', remaining, riders, nothing, charged} end
+if #open > 0 or exhausted then return {'exceeded', 0, riders, nothing, charged} end
+if longest_lock > 0 then return {'locked', longest_lock, riders, nothing, charged} end
+return {'expired', 0, riders, nothing, charged}

@@ -10,7 +10,8 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::{
-    challenge::{Bounds, SlotState, Standing},
+    challenge::{Bounds, Challenge, SlotState, Standing},
+    status::Status,
     store::{
         Attempt, ChallengeStore, Issue, IssueOutcome, Issued, Judged, OtpRules, Proof, Slot, Verdict, Waits,
     },
@@ -30,22 +31,39 @@ const MAX_PHONES: usize = 1_000_000;
 pub struct MemoryChallenges {
     state: Mutex<State>,
     counters: Arc<MemoryCounters>,
-    rules: OtpRules,
+    pub(super) rules: OtpRules,
     lease: Duration,
-    clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 #[derive(Default)]
-struct State {
-    slots: HashMap<(PhoneDigest, Slot), SlotState>,
+pub(super) struct State {
+    pub(super) slots: HashMap<(PhoneDigest, Slot), SlotState>,
     /// When each phone may get its next code.
-    free_at: HashMap<PhoneDigest, i64>,
+    cooldowns: HashMap<PhoneDigest, Cooldown>,
+    pub(super) statuses: HashMap<Uuid, Status>,
     /// Entries and when their lease ends.
     outbox: HashMap<Uuid, (OutboxEntry, i64)>,
     /// The size at which the next sweep for idle keys is worth its time.
     sweep_at: usize,
     /// When the last one was, in milliseconds.
     swept_at: i64,
+}
+
+/// When a phone may get its next code; earlier, when the SMS of a decoy seems to fail.
+#[derive(Clone, Copy)]
+struct Cooldown {
+    ends: i64,
+    fails_at: Option<i64>,
+}
+
+impl Cooldown {
+    fn wait(&self, now: i64) -> i64 {
+        match self.fails_at {
+            Some(fails_at) if fails_at <= now => 0,
+            _ => (self.ends - now).max(0),
+        }
+    }
 }
 
 impl MemoryChallenges {
@@ -65,7 +83,7 @@ impl MemoryChallenges {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -80,7 +98,7 @@ impl MemoryChallenges {
 
 impl State {
     /// What `judge.lua` does.
-    fn judge(&mut self, attempt: &Attempt<'_>, now: i64, bounds: &Bounds) -> Verdict {
+    fn judge(&mut self, attempt: &Attempt<'_>, now: i64, bounds: &Bounds) -> (Verdict, Vec<(Uuid, u8)>) {
         let (mut open, mut exhausted, mut longest_lock) = (Vec::new(), false, 0);
         for &slot in attempt.slots {
             let Some(state) = self.slots.get_mut(&(attempt.phone, slot)) else {
@@ -94,23 +112,27 @@ impl State {
                 Standing::Exhausted => exhausted = true,
                 Standing::Open => match state.take(&attempt.digest) {
                     Some(challenge) => {
-                        return Verdict::Right(Proof {
+                        let proof = Proof {
                             phone: attempt.phone,
                             slot,
                             challenge_id: challenge.id,
                             subject: challenge.subject,
                             shadowed: challenge.shadowed.clone(),
-                        });
+                        };
+                        return (Verdict::Right(proof), Vec::new());
                     }
                     None => open.push(slot),
                 },
             }
         }
-        let charged = open.iter().filter_map(|&slot| {
-            let state = self.slots.get_mut(&(attempt.phone, slot))?;
-            Some(state.charge(now, bounds))
-        });
-        match charged.max() {
+        let (mut remaining, mut charged) = (None, Vec::new());
+        for slot in open {
+            if let Some(state) = self.slots.get_mut(&(attempt.phone, slot)) {
+                remaining = remaining.max(Some(state.charge(now, bounds)));
+                charged.extend(state.owed());
+            }
+        }
+        let verdict = match remaining {
             Some(attempts_remaining) if attempts_remaining > 0 => Verdict::Wrong { attempts_remaining },
             Some(_) => Verdict::Exceeded,
             None if exhausted => Verdict::Exceeded,
@@ -118,19 +140,46 @@ impl State {
                 wait: micros(longest_lock * 1000),
             },
             None => Verdict::Expired,
-        }
+        };
+        (verdict, charged)
     }
 
     /// Forgets what no longer matters, whenever the store has doubled; at its bound, once a second.
-    fn sweep(&mut self, now: i64, bounds: &Bounds) {
-        let crowded = self.slots.len() >= MAX_PHONES && now >= self.swept_at + 1000;
-        if self.slots.len() + self.free_at.len() < self.sweep_at.max(1024) && !crowded {
+    fn sweep(&mut self, now: i64, ttl: i64, bounds: &Bounds) {
+        let crowded = self.is_full() && now >= self.swept_at + 1000;
+        if self.size() < self.sweep_at.max(1024) && !crowded {
             return;
         }
         self.swept_at = now;
         self.slots.retain(|_, slot| !slot.is_idle(now, bounds));
-        self.free_at.retain(|_, until| *until > now);
-        self.sweep_at = 2 * (self.slots.len() + self.free_at.len());
+        self.cooldowns.retain(|_, cooldown| cooldown.wait(now) > 0);
+        self.statuses.retain(|_, status| !status.is_over(now, ttl));
+        self.sweep_at = 2 * self.size();
+    }
+
+    fn size(&self) -> usize {
+        self.slots.len() + self.cooldowns.len() + self.statuses.len()
+    }
+
+    fn is_full(&self) -> bool {
+        self.slots.len().max(self.statuses.len()) >= MAX_PHONES
+    }
+
+    fn cooldown_wait(&self, phone: PhoneDigest, now: i64) -> i64 {
+        self.cooldowns
+            .get(&phone)
+            .map_or(0, |cooldown| cooldown.wait(now))
+    }
+
+    /// Ends the cooldown that would have lasted until then.
+    pub(super) fn end_cooldown(&mut self, phone: PhoneDigest, ends: i64) {
+        if self
+            .cooldowns
+            .get(&phone)
+            .is_some_and(|cooldown| cooldown.ends == ends)
+        {
+            self.cooldowns.remove(&phone);
+        }
     }
 
     /// The challenge that an entry would deliver, if it is still the one in force.
@@ -149,8 +198,8 @@ impl ChallengeStore for MemoryChallenges {
     async fn issue(&self, issue: &Issue<'_>) -> Result<Issued, Unavailable> {
         let (now, bounds) = (self.clock.now_ms(), self.bounds());
         let mut state = self.lock();
-        state.sweep(now, &bounds);
-        if state.slots.len() >= MAX_PHONES && !state.slots.contains_key(&(issue.phone, issue.slot)) {
+        state.sweep(now, millis(self.rules.ttl), &bounds);
+        if state.is_full() {
             return Err(Unavailable::full(Part::Redis));
         }
         let refuse = |outcome| {
@@ -169,10 +218,10 @@ impl ChallengeStore for MemoryChallenges {
                 wait: micros(locked * 1000),
             });
         }
-        let free_at = state.free_at.get(&issue.phone).copied().unwrap_or_default();
-        if free_at > now {
+        let cooling = state.cooldown_wait(issue.phone, now);
+        if cooling > 0 {
             return refuse(IssueOutcome::Cooldown {
-                wait: micros((free_at - now) * 1000),
+                wait: micros(cooling * 1000),
             });
         }
         let riders = self.counters.check_now(issue.riders)?;
@@ -183,16 +232,22 @@ impl ChallengeStore for MemoryChallenges {
             });
         }
         let expires = now + millis(self.rules.ttl);
-        state
-            .free_at
-            .insert(issue.phone, now + millis(self.rules.resend_cooldown));
-        state.slots.entry(key).or_default().issue(
-            issue.challenge_id,
-            issue.digest,
-            issue.subject,
+        let cooldown = Cooldown {
+            ends: now + millis(self.rules.resend_cooldown),
+            fails_at: issue.course.fails_after().map(|after| now + after),
+        };
+        state.cooldowns.insert(issue.phone, cooldown);
+        state.statuses.insert(issue.challenge_id, Status::of(issue, now));
+        let avoid = state.slots.entry(key).or_default().issue(Challenge {
+            id: issue.challenge_id,
+            digest: issue.digest,
+            subject: issue.subject,
             expires,
-            issue.shadowed.and(issue.riders, &riders),
-        );
+            attempts: 0,
+            used: false,
+            owed: issue.deliver.is_some(),
+            shadowed: issue.shadowed.and(issue.riders, &riders),
+        });
         let entry = issue.deliver.map(|delivery| OutboxEntry {
             challenge_id: issue.challenge_id,
             user_id: delivery.user_id,
@@ -201,7 +256,7 @@ impl ChallengeStore for MemoryChallenges {
             key_id: delivery.key_id.to_owned(),
             country: delivery.country,
             language: delivery.language.clone(),
-            avoid: None,
+            avoid,
             expires_at_ms: expires,
         });
         if let (Some(entry), Some(delivery)) = (&entry, issue.deliver) {
@@ -223,10 +278,15 @@ impl ChallengeStore for MemoryChallenges {
             return Ok(Judged {
                 verdict: Verdict::Limited,
                 riders,
+                charged: Vec::new(),
             });
         }
-        let verdict = state.judge(attempt, now, &bounds);
-        Ok(Judged { verdict, riders })
+        let (verdict, charged) = state.judge(attempt, now, &bounds);
+        Ok(Judged {
+            verdict,
+            riders,
+            charged,
+        })
     }
 
     async fn reinstate(&self, proof: &Proof) -> Result<(), Unavailable> {
@@ -239,11 +299,11 @@ impl ChallengeStore for MemoryChallenges {
 
     async fn waits(&self, phone: PhoneDigest, slot: Slot) -> Result<Waits, Unavailable> {
         let (now, bounds, state) = (self.clock.now_ms(), self.bounds(), self.lock());
-        let free_at = state.free_at.get(&phone).copied().unwrap_or_default();
+        let cooldown = state.cooldown_wait(phone, now);
         let slot = state.slots.get(&(phone, slot));
         let (failures, forgotten_in) = slot.map_or((0, 0), |slot| slot.failures(now, &bounds));
         Ok(Waits {
-            cooldown: micros((free_at - now).max(0) * 1000),
+            cooldown: micros(cooldown * 1000),
             failures,
             forgotten_in: micros(forgotten_in * 1000),
         })
@@ -306,7 +366,7 @@ impl Outbox for MemoryChallenges {
     }
 }
 
-fn millis(duration: Duration) -> i64 {
+pub(super) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 

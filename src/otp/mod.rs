@@ -1,20 +1,29 @@
 //! One-time passwords: issued, judged and used up in one atomic step each, by the store that holds them.
 //!
 //! `service.rs` is the way of a code; `store.rs` the contract of what keeps challenges, with two adapters, `redis.rs`
-//! (and its scripts) and `memory.rs`; `challenge.rs` the rules of the latter; `code.rs` the code itself.
+//! (and its scripts) and `memory.rs`; `challenge.rs` the rules of the latter; `code.rs` the code itself; `status/` what is
+//! told of its SMS.
 
 mod challenge;
 mod code;
 mod explain;
 mod memory;
+mod progress;
+mod recipients;
 mod redis;
 mod service;
+mod status;
 mod store;
 
 pub use code::{CodeDigest, OtpCode};
 pub use memory::MemoryChallenges;
+pub use progress::Progress;
+pub use recipients::Recipients;
 pub use redis::RedisChallenges;
-pub use service::{Caller, Otp, OtpError, Recipients, Sent};
+pub use service::{Caller, Otp, OtpError, Sent};
+pub use status::{
+    Course, Courses, End, News, SmsStatus, Stage, StatusReports, Statuses, Whereabouts, challenge_id,
+};
 pub use store::{
     Attempt, ChallengeStore, Delivery, Issue, IssueOutcome, Issued, Judged, OtpRules, Proof, Slot, Verdict,
     Waits,

@@ -1,7 +1,7 @@
 //! Challenges and outbox in Redis, for any number of instances: one script a step, one slot of a Cluster a script.
 //!
 //! Keys, all under the phone's partition: `o:<phone digest>:<slot>` a slot (hash), `c:<phone digest>` the cooldown
-//! (string), `x` the outbox of the partition (sorted set, scored by the end of the lease), and the riders' counters.
+//! (string), `s:<challenge id>` its status (`status/redis.rs`), `x` the outbox of the partition (sorted set, scored by the end of the lease), and the riders' counters.
 
 use std::{
     sync::{
@@ -14,9 +14,12 @@ use std::{
 use ::redis::{FromRedisValue, ParsingError, Script, ScriptInvocation, Value};
 use async_trait::async_trait;
 
-use super::store::{
-    Attempt, ChallengeStore, Issue, IssueOutcome, Issued, Judged, OtpRules, Proof, Slot, Verdict, Waits,
-    decode_id, encode_id,
+use super::{
+    status::NewRecord,
+    store::{
+        Attempt, ChallengeStore, Issue, IssueOutcome, Issued, Judged, OtpRules, Proof, Slot, Verdict, Waits,
+        decode_id, encode_id,
+    },
 };
 use crate::{
     limits::{self, Counter, RuleTag, Shadowed},
@@ -26,17 +29,19 @@ use crate::{
     unavailable::{Part, Unavailable},
 };
 
+/// A script of this room, with what all of them share before it.
 macro_rules! script {
     ($file:literal) => {
         LazyLock::new(|| {
             Script::new(concat!(
-                include_str!("../limits/gcra.lua"),
-                include_str!("slot.lua"),
-                include_str!($file)
+                include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/limits/gcra.lua")),
+                include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/otp/slot.lua")),
+                include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/otp/", $file))
             ))
         })
     };
 }
+pub(super) use script;
 
 static ISSUE: LazyLock<Script> = script!("issue.lua");
 static JUDGE: LazyLock<Script> = script!("judge.lua");
@@ -47,8 +52,8 @@ static TAKE_OVER: LazyLock<Script> = script!("take_over.lua");
 
 /// The store.
 pub struct RedisChallenges {
-    link: Arc<RedisLink>,
-    rules: OtpRules,
+    pub(super) link: Arc<RedisLink>,
+    pub(super) rules: OtpRules,
     lease: Duration,
     /// Milliseconds by which a test moves Redis's clock; 0 in life.
     clock_offset: Arc<AtomicI64>,
@@ -69,15 +74,20 @@ impl RedisChallenges {
         }
     }
 
-    fn offset(&self) -> i64 {
+    pub(super) fn offset(&self) -> i64 {
         self.clock_offset.load(Ordering::Relaxed)
     }
 
-    fn slot_key(&self, phone: PhoneDigest, slot: &str) -> String {
+    pub(super) fn slot_key(&self, phone: PhoneDigest, slot: &str) -> String {
         self.link.key(
             phone.partition(PARTITIONS),
             &format!("o:{}:{slot}", phone.encode()),
         )
+    }
+
+    pub(super) fn cooldown_key(&self, phone: PhoneDigest) -> String {
+        self.link
+            .key(phone.partition(PARTITIONS), &format!("c:{}", phone.encode()))
     }
 
     fn outbox_key(&self, partition: u8) -> String {
@@ -103,7 +113,7 @@ impl ChallengeStore for RedisChallenges {
         let member = issue.deliver.map(|delivery| {
             let (challenge, user) = (encode_id(issue.challenge_id), encode_id(delivery.user_id));
             format!(
-                "{challenge}|{user}|{}|{slot}|{}|{}|{}||",
+                "{challenge}|{user}|{}|{slot}|{}|{}|{}|",
                 issue.phone.encode(),
                 delivery.key_id,
                 delivery.country,
@@ -111,13 +121,15 @@ impl ChallengeStore for RedisChallenges {
             )
         });
         let lease = issue.deliver.map_or(Duration::ZERO, |delivery| delivery.lease);
-        let (outcome, number, riders): (String, i64, Riders) = self
+        let record = NewRecord::of(issue);
+        let (outcome, number, riders, avoid): (String, i64, Riders, String) = self
             .link
             .eval(&ISSUE, |script| {
                 script
                     .key(self.slot_key(issue.phone, &slot))
-                    .key(self.link.key(partition, &format!("c:{}", issue.phone.encode())))
+                    .key(self.cooldown_key(issue.phone))
                     .key(self.outbox_key(partition))
+                    .key(self.status_key(issue.challenge_id))
                     .arg(self.offset())
                     .arg(encode_id(issue.challenge_id))
                     .arg(issue.digest.as_bytes())
@@ -128,7 +140,10 @@ impl ChallengeStore for RedisChallenges {
                     .arg(issue.subject.map(encode_id).unwrap_or_default())
                     .arg(member.as_deref().unwrap_or_default())
                     .arg(millis(lease))
-                    .arg(issue.shadowed.as_str());
+                    .arg(issue.shadowed.as_str())
+                    .arg(&record.course[..])
+                    .arg(record.place)
+                    .arg(record.fails_after);
                 self.ride(script, issue.phone, issue.riders);
             })
             .await?;
@@ -142,7 +157,7 @@ impl ChallengeStore for RedisChallenges {
                     key_id: delivery.key_id.to_owned(),
                     country: delivery.country,
                     language: delivery.language.clone(),
-                    avoid: None,
+                    avoid: Some(avoid).filter(|name| !name.is_empty()),
                     expires_at_ms: number,
                 });
                 IssueOutcome::Written { entry }
@@ -163,11 +178,12 @@ impl ChallengeStore for RedisChallenges {
     }
 
     async fn judge(&self, attempt: &Attempt<'_>) -> Result<Judged, Unavailable> {
-        let (verdict, number, riders, (index, challenge, subject, shadowed)): (
+        let (verdict, number, riders, (index, challenge, subject, shadowed), charged): (
             String,
             i64,
             Riders,
             (usize, String, String, String),
+            Vec<(String, u8)>,
         ) = self
             .link
             .eval(&JUDGE, |script| {
@@ -212,9 +228,13 @@ impl ChallengeStore for RedisChallenges {
             "limited" => Verdict::Limited,
             _ => return Err(unknown_answer()),
         };
+        let charged = charged
+            .iter()
+            .filter_map(|(id, attempts)| Some((decode_id(id)?, *attempts)));
         Ok(Judged {
             verdict,
             riders: riders.0,
+            charged: charged.collect(),
         })
     }
 
@@ -230,15 +250,12 @@ impl ChallengeStore for RedisChallenges {
     }
 
     async fn waits(&self, phone: PhoneDigest, slot: Slot) -> Result<Waits, Unavailable> {
-        let cooldown = self
-            .link
-            .key(phone.partition(PARTITIONS), &format!("c:{}", phone.encode()));
         let (cooldown, failures, forgotten_in) = self
             .link
             .eval(&WAITS, |script| {
                 script
                     .key(self.slot_key(phone, &slot.encode()))
-                    .key(cooldown)
+                    .key(self.cooldown_key(phone))
                     .arg(self.offset())
                     .arg(millis(self.rules.failure_window));
             })
@@ -370,7 +387,7 @@ fn parse_member(member: &str) -> Option<OutboxEntry> {
     })
 }
 
-fn millis(duration: Duration) -> i64 {
+pub(super) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
@@ -378,6 +395,6 @@ fn from_millis(millis: i64) -> Duration {
     Duration::from_millis(u64::try_from(millis).unwrap_or_default())
 }
 
-fn unknown_answer() -> Unavailable {
+pub(super) fn unknown_answer() -> Unavailable {
     Unavailable::new(Part::Redis, "an answer that no script of ours gives")
 }

@@ -2,12 +2,12 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use async_trait::async_trait;
 use thiserror::Error;
 use uuid::Uuid;
 
 use super::{
     code::{CodeDigest, OtpCode},
+    status::{Course, Courses, Statuses, challenge_id},
     store::{Attempt, ChallengeStore, Delivery, Issue, IssueOutcome, OtpRules, Proof, Slot, Verdict},
 };
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     limits::{Admission, Counter, Denied, Limiter, Operation, Refusal, Scope, Subject},
     phone::{PhoneDigest, PhoneNumber},
     secrets::{Keyring, SecretKeys},
-    sms::{CodeBook, Language, OutboxEntry, Recipient, SmsCode, SmsJob, SmsQueue},
+    sms::{Language, Recipient, SmsCode, SmsJob, SmsQueue},
     unavailable::{Part, Unavailable},
 };
 
@@ -49,6 +49,8 @@ pub enum OtpError {
     AttemptsExceeded,
     #[error("no live code")]
     Expired,
+    #[error("no live challenge has this id")]
+    UnknownChallenge,
     #[error("several accounts claim the phone")]
     AmbiguousClaim,
     #[error("the phone is verified on another account")]
@@ -77,6 +79,8 @@ impl From<Denied> for OtpError {
 pub struct Otp {
     pub rules: OtpRules,
     pub challenges: Arc<dyn ChallengeStore>,
+    pub statuses: Arc<dyn Statuses>,
+    pub courses: Arc<Courses>,
     pub accounts: Arc<dyn AccountStore>,
     pub keyring: Arc<Keyring>,
     pub limiter: Limiter,
@@ -107,7 +111,7 @@ impl Otp {
         let claims = self.accounts.claims(phone).await?;
         let recipient = recipient(caller, phone, &claims);
 
-        let challenge_id = self.entropy.uuid();
+        let challenge_id = challenge_id(digest, self.entropy.as_ref());
         let code = OtpCode::derive(&keys.code, challenge_id, self.rules.length);
         let riders = counters(&admission);
         let issued = self
@@ -131,6 +135,10 @@ impl Otp {
                     language: &caller.language,
                     lease: self.lease,
                 }),
+                course: match recipient {
+                    Some(_) => Course::default(),
+                    None => self.courses.pretend(self.clock.now_ms(), self.entropy.as_ref()),
+                },
                 riders: &riders,
                 shadowed: &admission.shadowed,
             })
@@ -157,6 +165,7 @@ impl Otp {
             .increment(1);
         match entry {
             Some(entry) => {
+                self.courses.owed(self.clock.now_ms());
                 let (phone, code) = (phone.clone(), SmsCode::new(code.expose()));
                 let recipient = Recipient { phone, code };
                 self.queue.submit(place, SmsJob { entry, recipient });
@@ -314,37 +323,6 @@ fn own_rule(rule: &str, retry_after: Duration, quota: u32, per: Duration) -> Ref
     }
 }
 
-/// The dispatcher's way back from an outbox entry, which holds neither phone nor code, to what is sent.
-pub struct Recipients {
-    pub accounts: Arc<dyn AccountStore>,
-    pub keyring: Arc<Keyring>,
-    pub code_length: u8,
-}
-
-#[async_trait]
-impl CodeBook for Recipients {
-    async fn recipient(&self, entry: &OutboxEntry) -> Result<Option<Recipient>, Unavailable> {
-        let Some(keys) = self.keyring.find(&entry.key_id) else {
-            // In a rotation, an instance that knows the secret takes it over.
-            return Err(Unavailable::new(
-                Part::SmsQueue,
-                "the code's secret is not known here",
-            ));
-        };
-        let Some(phone) = self.accounts.phone_of(entry.user_id).await? else {
-            return Ok(None);
-        };
-        if PhoneDigest::of(&phone, &keys.phone) != entry.phone_digest {
-            return Ok(None);
-        }
-        let code = OtpCode::derive(&keys.code, entry.challenge_id, self.code_length);
-        Ok(Some(Recipient {
-            phone,
-            code: SmsCode::new(code.expose()),
-        }))
-    }
-}
-
 /// To whose account the code goes, if to any.
 fn recipient(caller: &Caller, phone: &PhoneNumber, claims: &Claims) -> Option<Uuid> {
     if claims.verified_by.is_some() {
@@ -383,7 +361,7 @@ fn verdict_label(outcome: &Result<(), OtpError>) -> &'static str {
         Ok(()) => "right",
         Err(OtpError::Wrong { .. }) => "wrong",
         Err(OtpError::AttemptsExceeded) => "exceeded",
-        Err(OtpError::Expired) => "expired",
+        Err(OtpError::Expired | OtpError::UnknownChallenge) => "expired",
         Err(OtpError::AmbiguousClaim) => "ambiguous",
         Err(OtpError::PhoneTaken) => "taken",
         Err(OtpError::ChallengeIdRequired) => "no_challenge_id",

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use uuid::Uuid;
 
-use super::code::CodeDigest;
+use super::{code::CodeDigest, status::Course};
 use crate::{
     limits::{self, Counter, Shadowed},
     phone::{Country, PhoneDigest},
@@ -77,12 +77,15 @@ pub(super) fn decode_id(text: &str) -> Option<Uuid> {
 pub struct Issue<'a> {
     pub phone: PhoneDigest,
     pub slot: Slot,
+    /// From [`challenge_id`](super::challenge_id), so that its status is found.
     pub challenge_id: Uuid,
     pub digest: CodeDigest,
     /// The user that a public challenge was meant for, if exactly one claimed the phone.
     pub subject: Option<Uuid>,
     /// To whose account the SMS goes and which secret derives its code; `None` for a decoy, which gets no SMS.
     pub deliver: Option<Delivery<'a>>,
+    /// How the SMS of a decoy shall seem to fare; none of it has happened yet to one that goes out.
+    pub course: Course,
     /// Cluster rules on the phone, counted in the same step.
     pub riders: &'a [Counter],
     /// The shadow rules that would have refused this; those of the riders are added, and all kept with the challenge.
@@ -141,6 +144,8 @@ pub struct Judged {
     pub verdict: Verdict,
     /// As in [`Issued`].
     pub riders: Vec<limits::Verdict>,
+    /// The challenges that a wrong code was charged to, and the attempts that each has spent; decoys are left out.
+    pub charged: Vec<(Uuid, u8)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -187,8 +192,9 @@ pub struct Waits {
 pub trait ChallengeStore: Send + Sync {
     /// MUST, in one step: answer `Locked` while the slot is, `Cooldown` while the phone's runs, `Limited` if an
     /// enforced rider refuses (spending nothing of any rider in these three cases); else spend the riders, start the
-    /// cooldown, replace the slot's challenge by one with all attempts, keep the slot's failures, and, with a
-    /// delivery, put a leased entry into the outbox.
+    /// cooldown (which ends early for a decoy that seems to fail), replace the slot's challenge by one with all
+    /// attempts, keep the slot's failures, begin its status, and, with a delivery, put a leased entry into the outbox
+    /// that avoids the provider whose SMS to this slot failed last.
     ///
     /// # Errors
     /// [`Unavailable`] when the store is away or full; whether it was written is unknown then.

@@ -17,7 +17,7 @@ use crate::{
     clock::Clock,
     entropy::Entropy,
     limits::{self, ClusterCounters, FileError, MemoryCounters, RedisCounters, RuleSet},
-    otp::{ChallengeStore, MemoryChallenges, OtpRules, RedisChallenges},
+    otp::{ChallengeStore, MemoryChallenges, OtpRules, RedisChallenges, Statuses},
     redis::{RedisLink, RedisOptions},
     secrets::Keyring,
     settings::{ProviderName, Settings, TwilioSettings},
@@ -32,6 +32,7 @@ const MIGRATION_PATIENCE: Duration = Duration::from_secs(15);
 pub(super) struct Stores {
     pub(super) counters: Arc<dyn ClusterCounters>,
     pub(super) challenges: Arc<dyn ChallengeStore>,
+    pub(super) statuses: Arc<dyn Statuses>,
     pub(super) outbox: Arc<dyn Outbox>,
 }
 
@@ -57,6 +58,7 @@ pub(super) fn connect_stores(
         return Ok(Stores {
             counters,
             challenges: Arc::clone(&store) as _,
+            statuses: Arc::clone(&store) as _,
             outbox: store,
         });
     };
@@ -77,6 +79,7 @@ pub(super) fn connect_stores(
     Ok(Stores {
         counters: Arc::new(RedisCounters::with_offset(link, Arc::clone(offset))),
         challenges: Arc::clone(&store) as _,
+        statuses: Arc::clone(&store) as _,
         outbox: store,
     })
 }

@@ -26,7 +26,7 @@ use crate::{
     entropy::{Entropy, SystemEntropy},
     http::{Api, Listening, serve_api, serve_ops},
     limits::{FileError, Limiter, LimiterOptions, LimitsWatch},
-    otp::{Otp, OtpRules, Recipients},
+    otp::{Courses, Otp, OtpRules, Recipients, StatusReports},
     phone::{PhoneCheck, PhoneNumber},
     readiness::Readiness,
     redis::RedisUrlError,
@@ -168,6 +168,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
     let Stores {
         counters,
         challenges,
+        statuses,
         outbox,
     } = adapters::connect_stores(settings, &rules, &world)?;
     let limiter = Limiter::start(
@@ -195,6 +196,8 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
         keyring: Arc::clone(&keyring),
         code_length: rules.length,
     };
+    let courses = Arc::new(Courses::new(None));
+    let reports = StatusReports::start(Arc::clone(&statuses), Arc::clone(&courses), settings.sms.queue);
     let queue = SmsQueue::start(
         &supervision,
         DispatcherOptions {
@@ -210,7 +213,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
             routes,
             outbox,
             code_book: Arc::new(recipients),
-            reports: Arc::new(()),
+            reports: Arc::new(reports),
             clock: Arc::clone(clock),
             entropy: Arc::clone(entropy),
         },
@@ -256,6 +259,8 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
         otp: Otp {
             rules,
             challenges: Arc::clone(&challenges),
+            statuses,
+            courses,
             accounts: Arc::clone(&accounts),
             keyring,
             limiter,

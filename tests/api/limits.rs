@@ -5,11 +5,12 @@ use serde_json::json;
 use crate::support::{Account, Answer, Backends, TestApp, eventually, on_both, registration};
 
 /// Every operation there is, by its name in a rule.
-const OPERATIONS: [&str; 6] = [
+const OPERATIONS: [&str; 7] = [
     "register",
     "login",
     "otp.send",
     "otp.verify",
+    "otp.status",
     "me",
     "token.refresh",
 ];
@@ -32,6 +33,10 @@ async fn act(app: &TestApp, operation: &str, account: &Account, nonce: usize) ->
             app.send(phone, None).await
         }
         "otp.verify" => app.verify(phone, "000000", None).await,
+        "otp.status" => {
+            app.get("/api/users/otp-status/00000000-0000-4000-8000-000000000000/")
+                .await
+        }
         "token.refresh" => {
             let body = json!({ "refresh": account.refresh });
             app.post("/api/users/token/refresh/", body).await
@@ -46,6 +51,7 @@ fn admitted(operation: &str) -> u16 {
     match operation {
         "register" => 201,
         "otp.verify" => 400,
+        "otp.status" => 404,
         _ => 200,
     }
 }
@@ -97,7 +103,7 @@ on_both! {
     async fn a_rule_on_any_counts_all_operations_together(app) {
         for scope in ["instance", "cluster"] {
             let (account, id) = (app.register("+14152000001").await, format!("any-{scope}"));
-            app.limit(&rule(&id, "any", "ip", 6, scope, "enforce")).await;
+            app.limit(&rule(&id, "any", "ip", 7, scope, "enforce")).await;
             for (nonce, operation) in OPERATIONS.iter().enumerate() {
                 let answer = act(&app, operation, &account, nonce + 10 * scope.len()).await;
                 assert_eq!(answer.status, admitted(operation), "{id} {operation}: {answer:?}");

@@ -18,5 +18,6 @@ mod pages;
 mod races;
 mod secrecy;
 mod sessions;
+mod statuses;
 mod support;
 mod tokens;

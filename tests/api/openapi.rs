@@ -11,7 +11,7 @@ const BODY: &str =
 const BEARER: &str = "not_authenticated token_invalid token_expired token_revoked";
 
 /// What each operation may refuse, but for a fault of ours.
-const REFUSALS: [(&str, &[&str]); 12] = [
+const REFUSALS: [(&str, &[&str]); 13] = [
     (
         "/api/users/register/",
         &[BODY, "email_taken rate_limited unavailable"],
@@ -31,6 +31,10 @@ const REFUSALS: [(&str, &[&str]); 12] = [
             BEARER,
             "otp_invalid otp_attempts_exceeded otp_expired ambiguous_claim phone_taken rate_limited unavailable",
         ],
+    ),
+    (
+        "/api/users/otp-status/{challenge_id}/",
+        &["not_found rate_limited unavailable"],
     ),
     ("/api/users/me/", &[BEARER, "rate_limited unavailable"]),
     (

@@ -97,8 +97,8 @@ fn each_fault_is_named_with_its_place_and_what_is_allowed() {
         (
             "\"otp.send\"",
             "\"otp.sned\"",
-            "4:9: unknown on \"otp.sned\"; allowed: register, login, otp.send, otp.verify, token.refresh, \
-             password.reset, me, any",
+            "4:9: unknown on \"otp.sned\"; allowed: register, login, otp.send, otp.verify, otp.status, \
+             token.refresh, password.reset, me, any",
         ),
         (
             "\"phone\"",
@@ -243,6 +243,8 @@ fn a_rule_that_could_never_apply_is_refused() {
         ("token.refresh", "phone"),
         ("me", "country"),
         ("me", "prefix"),
+        ("otp.status", "phone"),
+        ("otp.status", "user"),
     ] {
         let text = with("\"otp.send\"", &format!("{on:?}")).replace("\"phone\"", &format!("{by:?}"));
         let faults = faults(&text);

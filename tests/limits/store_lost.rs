@@ -91,7 +91,7 @@ async fn what_cannot_be_counted_is_refused_where_it_matters() {
             operation.name()
         );
     }
-    for operation in [Operation::Me, Operation::TokenRefresh, Operation::Me] {
+    for operation in [Operation::Me, Operation::TokenRefresh, Operation::OtpStatus] {
         assert!(
             limiter.admit(operation, &client()).await.is_ok(),
             "{}",

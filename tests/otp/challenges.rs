@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ringback::{
     limits::{self, Counter, RuleTag, Shadowed},
-    otp::{CodeDigest, Issue, IssueOutcome, Proof, Slot, Verdict, Waits},
+    otp::{CodeDigest, Course, Issue, IssueOutcome, Proof, Slot, Verdict, Waits, challenge_id},
 };
 use uuid::Uuid;
 
@@ -217,10 +217,11 @@ on_every_store! {
         let issue = Issue {
             phone: world.phone,
             slot: Slot::Public,
-            challenge_id: entropy().uuid(),
+            challenge_id: challenge_id(world.phone, entropy()),
             digest: CodeDigest::unmatchable(WRONG),
             subject: None,
             deliver: None,
+            course: Course::default(),
             riders: &riders,
             shadowed: &Shadowed::default(),
         };

@@ -2,5 +2,6 @@
 
 mod challenges;
 mod outbox;
+mod statuses;
 mod support;
 mod world;

@@ -15,8 +15,8 @@ use ringback::{
     entropy::{Entropy, SystemEntropy},
     limits::{Counter, MemoryCounters, Shadowed},
     otp::{
-        Attempt, ChallengeStore, CodeDigest, Delivery, Issue, IssueOutcome, MemoryChallenges, OtpRules,
-        RedisChallenges, Slot, Verdict,
+        Attempt, ChallengeStore, CodeDigest, Course, Delivery, Issue, IssueOutcome, MemoryChallenges,
+        OtpRules, RedisChallenges, Slot, Statuses, Verdict, challenge_id,
     },
     phone::{Country, PhoneDigest},
     redis::{RedisLink, RedisOptions},
@@ -40,8 +40,8 @@ pub struct World {
     pub phone: PhoneDigest,
 }
 
-pub trait Store: ChallengeStore + Outbox {}
-impl<T: ChallengeStore + Outbox> Store for T {}
+pub trait Store: ChallengeStore + Outbox + Statuses {}
+impl<T: ChallengeStore + Outbox + Statuses> Store for T {}
 
 pub fn entropy() -> &'static dyn Entropy {
     &SystemEntropy
@@ -127,7 +127,7 @@ impl World {
     }
 
     pub async fn issue_all(&self, slot: Slot, riders: &[Counter], code: [u8; 16]) -> (Uuid, IssueOutcome) {
-        let challenge_id = entropy().uuid();
+        let challenge_id = challenge_id(self.phone, entropy());
         let user_id = Uuid::from_u128(7);
         let issue = Issue {
             phone: self.phone,
@@ -142,7 +142,25 @@ impl World {
                 language: &Language::default(),
                 lease: LEASE,
             }),
+            course: Course::default(),
             riders,
+            shadowed: &Shadowed::default(),
+        };
+        (challenge_id, self.store.issue(&issue).await.unwrap().outcome)
+    }
+
+    /// A challenge without an SMS, which seems to fare like this.
+    pub async fn issue_decoy(&self, course: Course) -> (Uuid, IssueOutcome) {
+        let challenge_id = challenge_id(self.phone, entropy());
+        let issue = Issue {
+            phone: self.phone,
+            slot: Slot::Public,
+            challenge_id,
+            digest: CodeDigest::unmatchable(entropy().bytes()),
+            subject: None,
+            deliver: None,
+            course,
+            riders: &[],
             shadowed: &Shadowed::default(),
         };
         (challenge_id, self.store.issue(&issue).await.unwrap().outcome)
@@ -165,6 +183,19 @@ impl World {
             riders: &[],
         };
         self.store.judge(&attempt).await.unwrap().verdict
+    }
+
+    /// The verdict, and what was charged for it.
+    pub async fn charged(&self, slots: &[Slot], digest: [u8; 16]) -> (Verdict, Vec<(Uuid, u8)>) {
+        let attempt = Attempt {
+            phone: self.phone,
+            slots,
+            challenge_id: None,
+            digest: CodeDigest::unmatchable(digest),
+            riders: &[],
+        };
+        let judged = self.store.judge(&attempt).await.unwrap();
+        (judged.verdict, judged.charged)
     }
 
     pub async fn judge(&self, digest: [u8; 16]) -> Verdict {

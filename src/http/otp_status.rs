@@ -1,0 +1,81 @@
+//! How the SMS of a code fares.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{
+    Api,
+    client::client_address,
+    problem::{ApiError, whole_seconds_or_none},
+    refusals::{self, MINUTE, refusals},
+};
+use crate::otp::{OtpError, Progress, SmsStatus};
+
+/// How the SMS of a challenge fares; of one that has none, how it would.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = OtpStatus)]
+pub struct StatusView {
+    challenge_id: Uuid,
+    /// `queued`: it is about to go out. `sent`: a provider has it. `delivered`: it is on the phone. `undelivered`: the
+    /// networks gave it up. `failed`: the provider refused it. Without delivery receipts it stays `sent`.
+    #[schema(example = "delivered")]
+    status: &'static str,
+    /// Seconds until another code may be sent to this phone; 0: now. An SMS that did not arrive ends the wait.
+    #[schema(example = 42)]
+    resend_after: u64,
+}
+
+refusals! {
+    StatusRefusals =
+        [OtpError::UnknownChallenge.into()],
+        refusals::limited("otp-status-per-ip", 6000, MINUTE),
+        refusals::away(),
+}
+
+/// Ask how the SMS of a challenge fares, for as long as its code lives.
+///
+/// The answer doesn't tell whether an account has the phone.
+#[utoipa::path(
+    get,
+    path = "/api/users/otp-status/{challenge_id}/",
+    operation_id = "otp_status",
+    tag = "Phones",
+    params(("challenge_id" = Uuid, Path, description = "What `send-phone-otp` answered.")),
+    responses(
+        (status = 200, description = "How it fares.", body = StatusView, example = json!(StatusView::example())),
+        StatusRefusals,
+    ),
+)]
+pub async fn status(
+    api: web::Data<Api>,
+    request: HttpRequest,
+    id: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let id = Uuid::parse_str(&id).map_err(|_| OtpError::UnknownChallenge)?;
+    let progress = api.otp.status(client_address(&request), id).await?;
+    Ok(HttpResponse::Ok().json(StatusView::of(id, &progress)))
+}
+
+impl StatusView {
+    fn of(challenge_id: Uuid, progress: &Progress) -> Self {
+        Self {
+            challenge_id,
+            status: progress.status.name(),
+            resend_after: whole_seconds_or_none(progress.resend_after),
+        }
+    }
+
+    /// As the documents show it.
+    fn example() -> Self {
+        let progress = Progress {
+            status: SmsStatus::Delivered,
+            resend_after: MINUTE * 7 / 10,
+        };
+        Self::of(
+            Uuid::from_u128(0x3f2b_8c4d_1e6a_4f70_8b9c_0d1e_2f3a_4b5c),
+            &progress,
+        )
+    }
+}

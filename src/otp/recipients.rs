@@ -1,0 +1,45 @@
+//! Whom an owed SMS goes to, found again where it is taken over.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::code::OtpCode;
+use crate::{
+    accounts::AccountStore,
+    phone::PhoneDigest,
+    secrets::Keyring,
+    sms::{CodeBook, OutboxEntry, Recipient, SmsCode},
+    unavailable::{Part, Unavailable},
+};
+
+/// The dispatcher's way back from an outbox entry, which holds neither phone nor code, to what is sent.
+pub struct Recipients {
+    pub accounts: Arc<dyn AccountStore>,
+    pub keyring: Arc<Keyring>,
+    pub code_length: u8,
+}
+
+#[async_trait]
+impl CodeBook for Recipients {
+    async fn recipient(&self, entry: &OutboxEntry) -> Result<Option<Recipient>, Unavailable> {
+        let Some(keys) = self.keyring.find(&entry.key_id) else {
+            // In a rotation, an instance that knows the secret takes it over.
+            return Err(Unavailable::new(
+                Part::SmsQueue,
+                "the code's secret is not known here",
+            ));
+        };
+        let Some(phone) = self.accounts.phone_of(entry.user_id).await? else {
+            return Ok(None);
+        };
+        if PhoneDigest::of(&phone, &keys.phone) != entry.phone_digest {
+            return Ok(None);
+        }
+        let code = OtpCode::derive(&keys.code, entry.challenge_id, self.code_length);
+        Ok(Some(Recipient {
+            phone,
+            code: SmsCode::new(code.expose()),
+        }))
+    }
+}

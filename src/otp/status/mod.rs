@@ -1,0 +1,255 @@
+//! How the SMS of a challenge fares, for whoever waits for it: queued, sent, delivered or not.
+//!
+//! A small record stands beside each challenge, written by the step that issues it. It holds a [`Course`]: for an SMS
+//! that goes out what has happened so far, told by the dispatcher (`reports.rs`) and by the provider's receipts; for a
+//! decoy, which has none, what shall seem to happen (`courses.rs`). Both are read alike, by the store's clock, so that
+//! neither the answer nor the store tells the two apart.
+
+mod courses;
+mod memory;
+mod redis;
+mod reports;
+#[cfg(test)]
+mod tests;
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+pub(super) use memory::Status;
+pub(super) use redis::NewRecord;
+
+pub use courses::Courses;
+pub use reports::StatusReports;
+
+use super::store::Slot;
+use crate::{entropy::Entropy, phone::PhoneDigest, redis::PARTITIONS, unavailable::Unavailable};
+
+/// Where an SMS is, as far as anybody told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SmsStatus {
+    /// Owed: no provider has taken it yet.
+    Queued,
+    /// A provider took it.
+    Sent,
+    /// It is on the phone.
+    Delivered,
+    /// The networks gave it up.
+    Undelivered,
+    /// The provider refused it for good.
+    Failed,
+}
+
+impl SmsStatus {
+    /// Its name in answers and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Sent => "sent",
+            Self::Delivered => "delivered",
+            Self::Undelivered => "undelivered",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// How an SMS ended. What comes later changes it no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    Delivered,
+    Undelivered,
+    Failed,
+}
+
+impl End {
+    const fn code(self) -> u8 {
+        match self {
+            Self::Delivered => b'd',
+            Self::Undelivered => b'u',
+            Self::Failed => b'f',
+        }
+    }
+
+    const fn status(self) -> SmsStatus {
+        match self {
+            Self::Delivered => SmsStatus::Delivered,
+            Self::Undelivered => SmsStatus::Undelivered,
+            Self::Failed => SmsStatus::Failed,
+        }
+    }
+}
+
+/// What is told of an SMS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    Sent,
+    Ended(End),
+}
+
+/// Milliseconds: since the Unix epoch, or since the challenge was issued.
+type Millis = i64;
+
+/// When an SMS came how far, in milliseconds after its challenge was issued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Course {
+    pub sent: Option<Millis>,
+    pub end: Option<(End, Millis)>,
+}
+
+/// A time that never comes, in the three bytes that a record has for one.
+const NEVER: Millis = 0xFF_FFFF;
+
+impl Course {
+    const BYTES: usize = 7;
+
+    /// Where it is after this time.
+    pub fn at(&self, elapsed: Millis) -> SmsStatus {
+        match *self {
+            Self {
+                end: Some((end, after)),
+                ..
+            } if after <= elapsed => end.status(),
+            Self {
+                sent: Some(after), ..
+            } if after <= elapsed => SmsStatus::Sent,
+            _ => SmsStatus::Queued,
+        }
+    }
+
+    /// Notes a stage; whether that was news. What ended stays as it ended, so reports may come twice and in any order.
+    fn advance(&mut self, stage: Stage, elapsed: Millis) -> bool {
+        if self.end.is_some() || (stage == Stage::Sent && self.sent.is_some()) {
+            return false;
+        }
+        let elapsed = elapsed.clamp(0, NEVER - 1);
+        match stage {
+            Stage::Sent => self.sent = Some(elapsed),
+            Stage::Ended(end) => self.end = Some((end, elapsed)),
+        }
+        true
+    }
+
+    /// When it fails, if it does: from then on the phone may have another code.
+    pub(super) fn fails_after(&self) -> Option<Millis> {
+        self.end
+            .filter(|(end, _)| *end != End::Delivered)
+            .map(|(_, after)| after)
+    }
+
+    /// As a record begins: the letter of its end, and both times in three bytes.
+    fn encode(&self) -> [u8; Self::BYTES] {
+        let time = |after: Option<Millis>| {
+            let after = after.map_or(NEVER, |after| after.clamp(0, NEVER - 1));
+            let [.., high, middle, low] = after.to_be_bytes();
+            [high, middle, low]
+        };
+        let [a, b, c] = time(self.sent);
+        let [d, e, f] = time(self.end.map(|(_, after)| after));
+        [self.end.map_or(b'-', |(end, _)| end.code()), a, b, c, d, e, f]
+    }
+
+    fn decode(bytes: &[u8; Self::BYTES]) -> Option<Self> {
+        let [end, a, b, c, d, e, f] = *bytes;
+        let time = |[high, middle, low]: [u8; 3]| Millis::from(u32::from_be_bytes([0, high, middle, low]));
+        let end = match end {
+            b'd' => Some(End::Delivered),
+            b'u' => Some(End::Undelivered),
+            b'f' => Some(End::Failed),
+            b'-' => None,
+            _ => return None,
+        };
+        Some(Self {
+            sent: Some(time([a, b, c])).filter(|&after| after != NEVER),
+            end: end.map(|end| (end, time([d, e, f]))),
+        })
+    }
+}
+
+/// What is kept beside a challenge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Record {
+    course: Course,
+    issued: Millis,
+    phone: PhoneDigest,
+    slot: Slot,
+}
+
+impl Record {
+    /// Course, time of issue in six bytes, phone, and the user if the slot is a user's.
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (course, rest) = bytes.split_first_chunk()?;
+        let (issued, rest) = rest.split_first_chunk::<6>()?;
+        let (phone, user) = rest.split_first_chunk()?;
+        let [a, b, c, d, e, f] = *issued;
+        Some(Self {
+            course: Course::decode(course)?,
+            issued: i64::from_be_bytes([0, 0, a, b, c, d, e, f]),
+            phone: PhoneDigest::from_bytes(*phone),
+            slot: match user {
+                [] => Slot::Public,
+                user => Slot::User(Uuid::from_slice(user).ok()?),
+            },
+        })
+    }
+
+    /// What follows the time of issue, which the store knows.
+    fn encode_place(phone: PhoneDigest, slot: Slot) -> Vec<u8> {
+        let mut place = phone.as_bytes().to_vec();
+        if let Slot::User(user) = slot {
+            place.extend_from_slice(user.as_bytes());
+        }
+        place
+    }
+
+    fn whereabouts(&self, now: Millis) -> Whereabouts {
+        Whereabouts {
+            status: self.course.at(now - self.issued),
+            phone: self.phone,
+            slot: self.slot,
+        }
+    }
+}
+
+/// Where the SMS of a challenge is, and whose it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Whereabouts {
+    pub status: SmsStatus,
+    pub phone: PhoneDigest,
+    pub slot: Slot,
+}
+
+/// What became of an SMS, by whom.
+#[derive(Debug, Clone, Copy)]
+pub struct News<'a> {
+    pub stage: Stage,
+    /// Who carried it.
+    pub provider: &'a str,
+    /// The phone and slot of the challenge, if the teller knows them: spares the store a look.
+    pub place: Option<(PhoneDigest, Slot)>,
+}
+
+/// Keeps the statuses, beside the challenges.
+#[async_trait]
+pub trait Statuses: Send + Sync {
+    /// Where a challenge's SMS is by the store's clock. MUST answer `None` for an id that was never issued, or whose
+    /// code's life is over.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the store is away.
+    async fn recall(&self, challenge_id: Uuid) -> Result<Option<Whereabouts>, Unavailable>;
+
+    /// MUST, in one step, note the news unless the SMS has come further already. News that it failed MUST also end the
+    /// cooldown that began with this very challenge and, while that is still the slot's own, have the slot's next
+    /// challenge avoid the provider. Answers the course if this was news to it. Not to be asked of a decoy.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the store is away; whether it was noted is unknown then, and may be told again.
+    async fn advance(&self, challenge_id: Uuid, news: &News<'_>) -> Result<Option<Course>, Unavailable>;
+}
+
+/// An id for a challenge of `phone`: random, but that its first byte says in which partition all of the phone is kept,
+/// so that a store finds the challenge's status by its id.
+pub fn challenge_id(phone: PhoneDigest, entropy: &dyn Entropy) -> Uuid {
+    let mut bytes = entropy.bytes::<16>();
+    bytes[0] = bytes[0] / PARTITIONS * PARTITIONS + phone.partition(PARTITIONS);
+    uuid::Builder::from_random_bytes(bytes).into_uuid()
+}

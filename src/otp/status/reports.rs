@@ -1,0 +1,74 @@
+//! The way of the dispatcher's reports into the statuses: off everybody's way, bounded.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::{StreamExt, stream};
+use metrics::{counter, gauge};
+use tokio::{sync::mpsc, time::sleep};
+
+use super::{Courses, End, News, Stage, Statuses};
+use crate::{
+    otp::Slot,
+    sms::{SmsReport, SmsReports, SmsState},
+};
+
+/// Reports that are noted at a time.
+const ABREAST: usize = 16;
+/// How often a report is tried to be noted while the store is away, and how long after each failure.
+const TRIES: u32 = 4;
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Takes reports, and notes them in the store a moment later.
+pub struct StatusReports {
+    sender: mpsc::Sender<SmsReport>,
+    courses: Arc<Courses>,
+}
+
+impl StatusReports {
+    /// Starts the task that notes them; at most `queue` reports wait for it.
+    pub fn start(statuses: Arc<dyn Statuses>, courses: Arc<Courses>, queue: usize) -> Self {
+        let (sender, mut reports) = mpsc::channel(queue);
+        let learning = Arc::clone(&courses);
+        let noting = async move {
+            stream::poll_fn(|context| reports.poll_recv(context))
+                .for_each_concurrent(ABREAST, |report| note(statuses.as_ref(), &learning, report))
+                .await;
+        };
+        tokio::spawn(noting);
+        Self { sender, courses }
+    }
+}
+
+impl SmsReports for StatusReports {
+    fn report(&self, report: SmsReport) {
+        self.courses.answered();
+        if self.sender.try_send(report).is_err() {
+            counter!("ringback_sms_reports_dropped_total").increment(1);
+        }
+        let waiting = self.sender.max_capacity() - self.sender.capacity();
+        gauge!("ringback_sms_reports_depth").set(waiting as f64);
+    }
+}
+
+async fn note(statuses: &dyn Statuses, courses: &Courses, report: SmsReport) {
+    let stage = match report.state {
+        SmsState::Sent { .. } => Stage::Sent,
+        SmsState::Failed { .. } => Stage::Ended(End::Failed),
+    };
+    let news = News {
+        stage,
+        provider: report.provider,
+        place: Slot::decode(&report.slot).map(|slot| (report.phone_digest, slot)),
+    };
+    for tries_left in (0..TRIES).rev() {
+        match statuses.advance(report.challenge_id, &news).await {
+            Ok(course) => {
+                return course
+                    .into_iter()
+                    .for_each(|course| courses.learn(report.provider, course));
+            }
+            Err(error) if tries_left == 0 => tracing::warn!(%error, "an SMS keeps the status it had"),
+            Err(_) => sleep(PAUSE).await,
+        }
+    }
+}

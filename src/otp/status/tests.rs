@@ -1,0 +1,128 @@
+use super::*;
+use crate::entropy::SystemEntropy;
+
+const SENT: Stage = Stage::Sent;
+
+fn ended(end: End) -> Stage {
+    Stage::Ended(end)
+}
+
+#[test]
+fn a_course_is_read_by_the_time() {
+    let course = Course {
+        sent: Some(300),
+        end: Some((End::Undelivered, 4_000)),
+    };
+    let seen = [0, 299, 300, 3_999, 4_000, 600_000].map(|elapsed| course.at(elapsed));
+    use SmsStatus::{Queued, Sent, Undelivered};
+    assert_eq!(seen, [Queued, Queued, Sent, Sent, Undelivered, Undelivered]);
+    assert_eq!(Course::default().at(600_000), Queued);
+}
+
+#[test]
+fn reports_may_come_twice_and_in_any_order() {
+    let stages = [SENT, ended(End::Delivered), ended(End::Undelivered), SENT];
+    for first in stages {
+        for second in stages {
+            let mut course = Course::default();
+            assert!(course.advance(first, 5));
+            let reached = course.at(9);
+            let news = course.advance(second, 7);
+            assert_eq!(news, first == SENT && second != SENT);
+            assert!(news || course.at(9) == reached, "{course:?}");
+        }
+    }
+}
+
+#[test]
+fn a_record_is_small_and_read_as_it_was_written() {
+    let phone = PhoneDigest::from_bytes([7; 16]);
+    for slot in [Slot::Public, Slot::User(Uuid::from_u128(9))] {
+        for course in [
+            Course::default(),
+            Course {
+                sent: Some(0),
+                end: None,
+            },
+            Course {
+                sent: None,
+                end: Some((End::Failed, 1)),
+            },
+            Course {
+                sent: Some(65_536),
+                end: Some((End::Delivered, 3_600_000)),
+            },
+        ] {
+            let issued: Millis = 1_800_000_000_123;
+            let mut bytes = course.encode().to_vec();
+            bytes.extend_from_slice(&issued.to_be_bytes()[2..]);
+            bytes.extend(Record::encode_place(phone, slot));
+            // Redis keeps a string of 44 bytes with its header in one piece.
+            assert!(bytes.len() <= if slot == Slot::Public { 29 } else { 45 });
+            let expected = Record {
+                course,
+                issued,
+                phone,
+                slot,
+            };
+            assert_eq!(Record::decode(&bytes), Some(expected));
+        }
+    }
+    assert_eq!(Record::decode(b"nothing of ours"), None);
+}
+
+#[test]
+fn an_id_names_the_partition_of_its_phone_and_nothing_else() {
+    let mut seen = std::collections::HashSet::new();
+    for first in 0..=255 {
+        let phone = PhoneDigest::from_bytes([first; 16]);
+        let id = challenge_id(phone, &SystemEntropy);
+        assert_eq!(id.as_bytes()[0] % PARTITIONS, phone.partition(PARTITIONS));
+        assert_eq!(id.get_version_num(), 4);
+        seen.insert(id.as_bytes()[1..].to_vec());
+    }
+    assert_eq!(seen.len(), 256);
+}
+
+#[test]
+fn decoys_fare_as_real_sms_lately_did() {
+    let courses = Courses::new(Some("twilio"));
+    let entropy = &SystemEntropy;
+    let first = courses.pretend(0, entropy);
+    assert!(
+        matches!(first.end, Some((End::Delivered, _))),
+        "plausible: {first:?}"
+    );
+    let lost = Course {
+        sent: Some(200),
+        end: Some((End::Undelivered, 9_000)),
+    };
+    let sent = Course {
+        sent: Some(200),
+        end: None,
+    };
+    courses.learn("twilio", sent);
+    assert_ne!(courses.pretend(0, entropy), sent, "its receipt is still to come");
+    courses.learn("twilio", lost);
+    assert_eq!(courses.pretend(0, entropy), lost);
+    for _ in 0..64 {
+        courses.learn("webhook", sent);
+    }
+    assert_eq!(courses.pretend(0, entropy), sent, "what is old is forgotten");
+    assert_eq!(
+        Courses::new(None).pretend(0, entropy).end,
+        None,
+        "no receipts, no end"
+    );
+}
+
+#[test]
+fn decoys_wait_where_real_sms_wait() {
+    let (courses, entropy) = (Courses::new(None), &SystemEntropy);
+    courses.owed(1_000);
+    courses.owed(9_000);
+    assert_ne!(courses.pretend(10_999, entropy), Course::default());
+    assert_eq!(courses.pretend(11_000, entropy), Course::default());
+    courses.answered();
+    assert_ne!(courses.pretend(12_000, entropy), Course::default());
+}

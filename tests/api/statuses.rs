@@ -1,0 +1,86 @@
+//! How an SMS fares, for the page that waits for it: alike for a phone that has an account and for one that has none.
+
+use serde_json::json;
+
+use crate::support::{Answer, TestApp, eventually, on_both};
+
+const PHONE: &str = "+14152000001";
+const NOBODYS: &str = "+14152000002";
+
+impl TestApp {
+    /// Asks for the status of the challenge that a send answered.
+    async fn status_of(&self, sent: &Answer) -> Answer {
+        let id = sent.text("challenge_id");
+        let answer = self.get(&format!("/api/users/otp-status/{id}/")).await;
+        if answer.status == 200 {
+            assert_eq!(answer.text("challenge_id"), id);
+        }
+        answer
+    }
+
+    /// Waits until the SMS has come so far; every status on the way is one that comes before it.
+    async fn reaches(&self, sent: &Answer, status: &str, before: &[&str]) -> Answer {
+        eventually(status, async || {
+            let answer = self.status_of(sent).await;
+            assert_eq!(answer.status, 200, "{answer:?}");
+            let reached = answer.text("status") == status;
+            assert!(reached || before.contains(&answer.text("status")), "{answer:?}");
+            reached.then_some(answer)
+        })
+        .await
+    }
+}
+
+on_both! {
+    async fn a_status_is_the_same_with_and_without_an_account(app) {
+        app.register(PHONE).await;
+        for phone in [PHONE, NOBODYS] {
+            let sent = app.send(phone, None).await;
+            let answer = app.reaches(&sent, "sent", &["queued"]).await;
+            let seconds = answer.body["resend_after"].as_u64().unwrap();
+            assert!((40..=60).contains(&seconds), "{answer:?}");
+            app.pass(60);
+            let id = sent.text("challenge_id");
+            let expected = json!({ "challenge_id": id, "status": "sent", "resend_after": 0 });
+            assert_eq!(app.status_of(&sent).await.body, expected);
+            app.pass(540);
+            app.status_of(&sent).await.is(404, "not_found");
+        }
+    }
+
+    async fn every_instance_knows_a_status(app) {
+        if app.provider.is_none() {
+            return; // one process is all there is
+        }
+        let sibling = app.sibling().await;
+        app.register(PHONE).await;
+        for phone in [PHONE, NOBODYS] {
+            let sent = app.send(phone, None).await;
+            sibling.reaches(&sent, "sent", &["queued"]).await;
+        }
+    }
+
+    async fn a_locked_phone_waits_for_the_end_of_its_lock(app) {
+        app.register(PHONE).await;
+        let mut sent = app.send(PHONE, None).await;
+        for round in 0..4 {
+            for _ in 0..3 {
+                app.verify(PHONE, "000000", None).await;
+            }
+            if round < 3 {
+                app.pass(60);
+                sent = app.send(PHONE, None).await;
+            }
+        }
+        let seconds = app.status_of(&sent).await.body["resend_after"].as_u64().unwrap();
+        assert!((3_500..=3_600).contains(&seconds), "{seconds}");
+    }
+
+    async fn what_was_never_sent_has_no_status(app) {
+        for id in ["00000000-0000-0000-0000-000000000000", "f47ac10b-58cc-4372-a567-0e02b2c3d479", "1", "%00", "x".repeat(300).as_str()] {
+            app.get(&format!("/api/users/otp-status/{id}/")).await.is(404, "not_found");
+        }
+        let answer = app.post("/api/users/otp-status/f47ac10b-58cc-4372-a567-0e02b2c3d479/", json!({})).await;
+        answer.is(405, "method_not_allowed");
+    }
+}

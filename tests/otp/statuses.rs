@@ -1,0 +1,146 @@
+//! What the status of a challenge promises, whatever keeps it.
+
+use std::time::Duration;
+
+use ringback::otp::{Course, End, IssueOutcome, News, Slot, SmsStatus, Stage};
+use uuid::Uuid;
+
+use crate::{
+    support::on_every_store,
+    world::{RIGHT, WRONG, World, wrong},
+};
+
+const DELIVERED: Stage = Stage::Ended(End::Delivered);
+const UNDELIVERED: Stage = Stage::Ended(End::Undelivered);
+
+impl World {
+    async fn status(&self, id: Uuid) -> Option<SmsStatus> {
+        let found = self.store.recall(id).await.unwrap()?;
+        assert_eq!(found.phone, self.phone);
+        Some(found.status)
+    }
+
+    /// Tells news as the dispatcher does, who knows the place, or as a receipt does.
+    async fn tell(&self, id: Uuid, stage: Stage, place: Option<Slot>) -> Option<Course> {
+        let news = News {
+            stage,
+            provider: "twilio",
+            place: place.map(|slot| (self.phone, slot)),
+        };
+        self.store.advance(id, &news).await.unwrap()
+    }
+
+    async fn cooldown(&self) -> Duration {
+        self.store.waits(self.phone, Slot::Public).await.unwrap().cooldown
+    }
+}
+
+on_every_store! {
+    async fn a_status_goes_forward_and_never_back(world) {
+        let (id, _) = world.issue(Slot::Public).await;
+        assert_eq!(world.status(id).await, Some(SmsStatus::Queued));
+        world.pass(2);
+        let course = world.tell(id, Stage::Sent, Some(Slot::Public)).await.unwrap();
+        assert!(course.sent.is_some_and(|after| (2_000..60_000).contains(&after)), "{course:?}");
+        assert_eq!(world.status(id).await, Some(SmsStatus::Sent));
+        assert_eq!(world.tell(id, Stage::Sent, None).await, None, "repeated");
+        world.pass(3);
+        let course = world.tell(id, DELIVERED, None).await.unwrap();
+        assert!(matches!(course.end, Some((End::Delivered, 5_000..60_000))), "{course:?}");
+        for late in [Stage::Sent, UNDELIVERED, Stage::Ended(End::Failed), DELIVERED] {
+            assert_eq!(world.tell(id, late, None).await, None);
+            assert_eq!(world.status(id).await, Some(SmsStatus::Delivered));
+        }
+    }
+
+    async fn a_status_lives_as_long_as_its_code(world) {
+        let user = Slot::User(Uuid::from_u128(1));
+        let (id, _) = world.issue(user).await;
+        assert_eq!(world.store.recall(id).await.unwrap().unwrap().slot, user);
+        world.pass(599);
+        assert_eq!(world.status(id).await, Some(SmsStatus::Queued));
+        world.pass(1);
+        assert_eq!(world.status(id).await, None);
+        for place in [None, Some(user)] {
+            assert_eq!(world.tell(id, DELIVERED, place).await, None);
+            assert_eq!(world.tell(Uuid::from_u128(3), DELIVERED, place).await, None);
+        }
+        assert_eq!(world.status(Uuid::from_u128(3)).await, None);
+    }
+
+    async fn a_replaced_challenge_keeps_its_own_status(world) {
+        let (first, _) = world.issue(Slot::Public).await;
+        world.tell(first, Stage::Sent, None).await.unwrap();
+        world.pass(60);
+        let (second, _) = world.issue(Slot::Public).await;
+        assert_eq!(world.status(first).await, Some(SmsStatus::Sent));
+        assert_eq!(world.status(second).await, Some(SmsStatus::Queued));
+        // Its failure comes late: the cooldown is the second one's, whose provider is another matter.
+        world.tell(first, UNDELIVERED, None).await.unwrap();
+        assert!(world.cooldown().await > Duration::from_secs(50));
+        world.pass(60);
+        assert_eq!(world.issue(Slot::Public).await.1.avoid, None);
+    }
+
+    async fn what_was_not_delivered_may_be_sent_again_at_once_and_by_another(world) {
+        let (id, entry) = world.issue(Slot::Public).await;
+        assert_eq!(entry.avoid, None);
+        world.tell(id, Stage::Sent, None).await.unwrap();
+        assert!(world.cooldown().await > Duration::from_secs(50));
+        world.tell(id, UNDELIVERED, None).await.unwrap();
+        assert_eq!(world.cooldown().await, Duration::ZERO);
+        world.store.acknowledge(&entry).await.unwrap();
+        let (again, entry) = world.issue(Slot::Public).await;
+        assert_eq!(entry.avoid.as_deref(), Some("twilio"));
+        world.pass(31);
+        assert_eq!(world.store.take_over(10).await.unwrap(), std::slice::from_ref(&entry), "whoever takes it over knows it too");
+        world.store.acknowledge(&entry).await.unwrap();
+        world.pass(31);
+        assert_eq!(world.store.take_over(10).await.unwrap(), []);
+        world.tell(again, DELIVERED, None).await.unwrap();
+        assert_eq!(world.issue(Slot::Public).await.1.avoid, None, "it is said once");
+    }
+
+    async fn a_delivered_sms_leaves_the_cooldown(world) {
+        let (id, _) = world.issue(Slot::Public).await;
+        world.tell(id, DELIVERED, None).await.unwrap();
+        assert!(world.cooldown().await > Duration::from_secs(50));
+        assert!(matches!(world.issue_to(Slot::Public, &[]).await.1, IssueOutcome::Cooldown { .. }));
+    }
+
+    async fn a_decoys_course_comes_true_by_the_stores_clock(world) {
+        let course = Course { sent: Some(20_000), end: Some((End::Delivered, 40_000)) };
+        let (id, _) = world.issue_decoy(course).await;
+        for expected in [SmsStatus::Queued, SmsStatus::Sent, SmsStatus::Delivered, SmsStatus::Delivered] {
+            assert_eq!(world.status(id).await, Some(expected));
+            world.pass(20);
+        }
+    }
+
+    async fn a_decoy_that_seems_lost_allows_the_next_one_at_its_time(world) {
+        let course = Course { sent: Some(1_000), end: Some((End::Undelivered, 30_000)) };
+        world.issue_decoy(course).await;
+        let outcome = world.issue_decoy(course).await.1;
+        let IssueOutcome::Cooldown { wait } = outcome else { panic!("{outcome:?}") };
+        assert!(wait > Duration::from_secs(50), "as if nothing were known yet: {wait:?}");
+        world.pass(30);
+        assert_eq!(world.cooldown().await, Duration::ZERO);
+        let (_, outcome) = world.issue_decoy(Course::default()).await;
+        assert!(matches!(outcome, IssueOutcome::Written { entry: None }), "{outcome:?}");
+        assert!(world.cooldown().await > Duration::from_secs(50));
+    }
+
+    async fn wrong_codes_are_charged_to_challenges_by_name_but_for_decoys(world) {
+        let (mine, user) = (Slot::User(Uuid::from_u128(1)), Uuid::from_u128(1));
+        let (first, _) = world.issue(mine).await;
+        assert_eq!(world.charged(&[mine, Slot::Public], WRONG).await, (wrong(2), vec![(first, 1)]));
+        world.pass(60);
+        let (second, _) = world.issue(Slot::Public).await;
+        let charged = world.charged(&[Slot::User(user), Slot::Public], WRONG).await;
+        assert_eq!(charged, (wrong(2), vec![(first, 2), (second, 1)]));
+        world.pass(60);
+        world.issue_decoy(Course::default()).await;
+        assert_eq!(world.charged(&[Slot::Public], WRONG).await, (wrong(2), vec![]));
+        assert_eq!(world.charged(&[mine], RIGHT).await.1, vec![]);
+    }
+}

@@ -5,7 +5,12 @@ use super::value::{Value, quoted};
 const MASK: &str = "***";
 
 /// Keys whose value is never shown.
-const SECRETS: [&str; 2] = ["secret.keys", "twilio.auth_token"];
+const SECRETS: [&str; 4] = [
+    "secret.keys",
+    "twilio.auth_token",
+    "vonage.api_secret",
+    "webhook.secret",
+];
 /// Keys whose value is a URL, or several, that may hold a password.
 const URLS: [&str; 2] = ["database.url", "redis.url"];
 
@@ -138,7 +143,7 @@ mod tests {
         let hush = Value::Text("hush".to_owned());
         let list = Value::List(vec![hush.clone()]);
         for value in [&hush, &list] {
-            for key in ["secret.keys", "twilio.auth_token", "database.url", "redis.url"] {
+            for key in SECRETS.into_iter().chain(URLS) {
                 assert_eq!(shown(key, value), "\"***\"", "{key}");
             }
             assert_eq!(shown_unknown(Some("twilio.auth_token"), value), "\"***\"");

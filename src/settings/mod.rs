@@ -9,13 +9,17 @@ mod fault;
 mod layers;
 mod mask;
 mod otp;
+mod provider_section;
 mod providers;
 mod reader;
 mod server;
 mod sms;
 mod stores;
+mod twilio;
 mod unknown;
 mod value;
+mod vonage;
+mod webhook;
 
 use std::{
     fmt::Write,
@@ -28,13 +32,15 @@ pub use fault::{Fault, Faults, Source};
 pub use otp::{OtpSettings, PhoneSettings};
 pub use providers::{ProviderName, RouteSettings};
 pub use server::{InboxSettings, LimitsSettings, LogFormat, ServerSettings, TelemetrySettings};
-pub use sms::{SmsSettings, TwilioSettings};
+pub use sms::SmsSettings;
 pub use stores::{DataSettings, DatabaseSettings, RedisSettings, SecretSettings};
+pub use twilio::TwilioSettings;
 pub use value::{parse_duration, show_duration};
+pub use vonage::VonageSettings;
+pub use webhook::WebhookSettings;
 
 use layers::Layers;
 use reader::{Effective, Reader};
-use sms::TwilioReading;
 use value::escaped;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -75,8 +81,12 @@ pub struct Settings {
     pub passwords: PasswordsSettings,
     pub tokens: TokensSettings,
     pub sms: SmsSettings,
-    /// None where no account is set: SMS go to the development inbox.
+    /// None where no account is set. Without any provider SMS go to the development inbox.
     pub twilio: Option<TwilioSettings>,
+    /// Likewise.
+    pub vonage: Option<VonageSettings>,
+    /// Likewise.
+    pub webhook: Option<WebhookSettings>,
     pub limits: LimitsSettings,
     pub inbox: InboxSettings,
     pub telemetry: TelemetrySettings,
@@ -165,18 +175,26 @@ impl Settings {
         let tokens = TokensSettings::read(r);
         let mut sms = SmsSettings::read(r, otp.ttl);
         let twilio = TwilioSettings::read(r, sms.lease);
+        let vonage = VonageSettings::read(r, sms.lease);
+        let webhook = WebhookSettings::read(r, env, sms.lease);
         let limits = LimitsSettings::read(r, &config_dir);
         let inbox = InboxSettings::read(r);
         let telemetry = TelemetrySettings::read(r, env);
 
         if let Demand::Complete = demand {
-            let configured = [(ProviderName::Twilio, !twilio.is_absent())];
-            let configured = configured.into_iter().filter(|(_, is_set)| *is_set);
+            twilio.demand_whole(r);
+            vonage.demand_whole(r);
+            webhook.demand_whole(r);
+            let accounts = [
+                (ProviderName::Twilio, !twilio.is_absent()),
+                (ProviderName::Vonage, !vonage.is_absent()),
+                (ProviderName::Webhook, !webhook.is_absent()),
+            ];
+            let configured = accounts.into_iter().filter(|(_, is_set)| *is_set);
             let configured: Vec<_> = configured.map(|(name, _)| name).collect();
             sms.providers = RouteSettings::in_force(sms.providers, &configured, r);
-            demand_whole_account(r, &twilio);
             if environment == Some(Environment::Production) {
-                demand_all(r, &database, &redis, &secret, &twilio);
+                demand_all(r, &database, &redis, &secret, configured.is_empty());
             }
         }
         if database.url.is_none() {
@@ -200,6 +218,8 @@ impl Settings {
                 tokens,
                 sms,
                 twilio: twilio.settings,
+                vonage: vonage.settings,
+                webhook: webhook.settings,
                 limits,
                 inbox,
                 telemetry,
@@ -218,26 +238,13 @@ enum Demand {
     Soundness,
 }
 
-/// A part of an account sends nothing: it is more likely forgotten than meant.
-fn demand_whole_account(reader: &mut Reader, twilio: &TwilioReading) {
-    if !twilio.missing.is_empty() && !twilio.is_absent() {
-        let names = twilio.missing.join(", ");
-        reader.push(Fault::new(
-            Source::Environment(names),
-            None,
-            "not set, though the rest of the Twilio account is: must all be set, or none of them",
-        ));
-    }
-}
-
 fn demand_all(
     reader: &mut Reader,
     database: &DatabaseSettings,
     redis: &RedisSettings,
     secret: &SecretSettings,
-    twilio: &TwilioReading,
+    nobody_sends: bool,
 ) {
-    let twilio_names = twilio.missing.join(", ");
     let demanded = [
         (
             "secret.keys",
@@ -259,9 +266,9 @@ fn demand_all(
         ),
         (
             "twilio",
-            &twilio_names,
-            twilio.is_absent(),
-            "the account and the sender of a Twilio account",
+            "TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, TWILIO_PHONE_NUMBER",
+            nobody_sends,
+            "the account and the sender of a Twilio account, or another provider of SMS: the section vonage or webhook",
         ),
     ];
     for (key, variable, missing, allowed) in demanded {

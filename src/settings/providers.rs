@@ -9,15 +9,19 @@ const KEY: &str = "sms.providers";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProviderName {
     Twilio,
+    Vonage,
+    Webhook,
 }
 
 impl ProviderName {
-    const ALL: [Self; 1] = [Self::Twilio];
+    const ALL: [Self; 3] = [Self::Twilio, Self::Vonage, Self::Webhook];
 
     /// Its name here, in logs and in metrics.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Twilio => "twilio",
+            Self::Vonage => "vonage",
+            Self::Webhook => "webhook",
         }
     }
 }

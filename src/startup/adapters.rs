@@ -11,7 +11,7 @@ use std::{
 use base64::{Engine, prelude::BASE64_STANDARD};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{StartError, World};
+use super::{StartError, World, providers::Providers};
 use crate::{
     accounts::{AccountStore, MigrateError, PoolOptions, PostgresAccounts, SqliteAccounts},
     clock::Clock,
@@ -20,8 +20,8 @@ use crate::{
     otp::{ChallengeStore, MemoryChallenges, OtpRules, RedisChallenges, Statuses},
     redis::{RedisLink, RedisOptions},
     secrets::Keyring,
-    settings::{ProviderName, Settings, TwilioSettings},
-    sms::{Countries, DevInbox, Outbox, ProviderError, Route, SmsProvider, Twilio, TwilioOptions},
+    settings::Settings,
+    sms::{Countries, DevInbox, Outbox, ProviderError, Route},
 };
 
 /// The rules that the program carries: in force where no limits file is at hand.
@@ -133,11 +133,9 @@ pub(super) fn sms_routes(
     settings: &Settings,
     clock: &Arc<dyn Clock>,
 ) -> Result<(Vec<Route>, Option<DevInbox>), ProviderError> {
-    let twilio = settings.twilio.as_ref().map(twilio).transpose()?;
+    let providers = Providers::new(settings, clock)?;
     let routes = settings.sms.providers.iter().filter_map(|entry| {
-        let (provider, max_per_second) = match entry.provider {
-            ProviderName::Twilio => twilio.clone()?,
-        };
+        let (provider, max_per_second) = providers.get(entry.provider)?;
         Some(Route {
             provider,
             countries: entry.countries.clone(),
@@ -155,21 +153,6 @@ pub(super) fn sms_routes(
         max_per_second: 0,
     };
     Ok((vec![route], Some(inbox)))
-}
-
-/// A provider and its pace.
-type Paced = (Arc<dyn SmsProvider>, u32);
-
-fn twilio(settings: &TwilioSettings) -> Result<Paced, ProviderError> {
-    let twilio = Twilio::new(TwilioOptions {
-        account_sid: settings.account_sid.clone(),
-        auth_token: settings.auth_token.clone(),
-        sender: settings.phone_number.clone(),
-        base_url: settings.base_url.to_string(),
-        connect_timeout: settings.connect_timeout,
-        timeout: settings.timeout,
-    })?;
-    Ok((Arc::new(twilio), settings.max_per_second))
 }
 
 /// The configured secrets; in development, one that is made once and kept in the data folder.

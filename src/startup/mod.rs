@@ -1,6 +1,7 @@
 //! Settings in, running service out: the one place that knows which adapter stands behind which trait.
 
 mod adapters;
+mod providers;
 mod run;
 
 use std::{

@@ -117,7 +117,7 @@ fn announce(settings: &Settings, running: &Running) {
         "Ringback {} (development)\n  API      http://{address}/api/users/\n  Docs     http://{address}/docs/\n",
         env!("CARGO_PKG_VERSION")
     );
-    if settings.twilio.is_none() {
+    if settings.sms.providers.is_empty() {
         lines += &format!("  Inbox    http://{address}/dev/inbox/\n");
     }
     if let Some(ops) = ops_address {

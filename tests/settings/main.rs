@@ -5,5 +5,6 @@
 mod faults;
 mod layers;
 mod place;
+mod providers;
 mod rules;
 mod values;

@@ -13,6 +13,9 @@ pub const DEFAULT: &str = include_str!("../../config/default.toml");
 /// 32 bytes.
 pub const SECRET: &str = "aHVzaGh1c2hodXNoaHVzaGh1c2hodXNoaHVzaGh1c2g=";
 
+/// 32 bytes.
+pub const WEBHOOK_SECRET: &str = "whsec_aHVzaGh1c2hodXNoaHVzaGh1c2hodXNoaHVzaGh1c2g=";
+
 /// A folder and an environment of a test's own.
 pub struct Place {
     pub dir: PathBuf,
@@ -56,6 +59,15 @@ impl Place {
             .var("TWILIO_ACCOUNT_SID", "AC0123")
             .var("TWILIO_AUTH_TOKEN", "hush-token")
             .var("TWILIO_PHONE_NUMBER", "+1 (234) 567-890")
+    }
+
+    /// With an account at each of the other providers too.
+    pub fn every_provider(self) -> Self {
+        self.var("RINGBACK__VONAGE__API_KEY", "abcd1234")
+            .var("RINGBACK__VONAGE__API_SECRET", "hush-secret")
+            .var("RINGBACK__VONAGE__SENDER", "Ringback")
+            .var("RINGBACK__WEBHOOK__URL", "https://sms.example.com/out")
+            .var("RINGBACK__WEBHOOK__SECRET", WEBHOOK_SECRET)
     }
 
     pub fn load(&self) -> Result<Settings, Faults> {

@@ -3,11 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use proptest::prelude::*;
-use ringback::{
-    phone::Country,
-    settings::{RouteSettings, Settings, Source},
-    sms::Countries,
-};
+use ringback::settings::{Settings, Source};
 
 use crate::place::{Place, SECRET, flat};
 
@@ -44,91 +40,6 @@ fn production_falls_back_on_nothing() {
         .without("RINGBACK_SECRET")
         .file("production.toml", file)
         .good();
-}
-
-#[test]
-fn a_part_of_a_twilio_account_is_a_fault_that_names_the_rest() {
-    let names = ["TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_PHONE_NUMBER"];
-    for env in ["development", "production"] {
-        for name in names {
-            let faults = Place::new()
-                .production()
-                .var("RINGBACK_ENV", env)
-                .without(name)
-                .faults();
-            assert_eq!(faults.len(), 1, "{faults:?}");
-            assert!(
-                faults[0].starts_with(&format!("environment: {name}: not set")),
-                "{faults:?}"
-            );
-        }
-    }
-    let faults = Place::new().var("TWILIO_AUTH_TOKEN", "hush").faults();
-    assert!(
-        faults[0].contains("TWILIO_ACCOUNT_SID, TWILIO_PHONE_NUMBER: not set"),
-        "{faults:?}"
-    );
-    for (name, value) in [
-        ("TWILIO_ACCOUNT_SID", "AC/../x"),
-        ("TWILIO_AUTH_TOKEN", "hush hush"),
-        ("TWILIO_PHONE_NUMBER", "4152000001"),
-        ("TWILIO_PHONE_NUMBER", "MG/x"),
-    ] {
-        let faults = Place::new().production().var(name, value).faults();
-        assert!(faults.len() == 1 && faults[0].contains(name), "{faults:?}");
-        assert!(!faults[0].contains("hush"), "{faults:?}");
-    }
-    let service = "MG0123456789abcdef0123456789abcdef";
-    let settings = Place::new()
-        .production()
-        .var("TWILIO_PHONE_NUMBER", service)
-        .good();
-    assert_eq!(settings.twilio.unwrap().phone_number, service);
-}
-
-#[test]
-fn routes_are_the_listed_ones_or_to_every_provider_with_an_account() {
-    let routes = |list: &str| {
-        let place = Place::new().production().var("RINGBACK__SMS__PROVIDERS", list);
-        let routes = place.good().sms.providers;
-        let route = |route: &RouteSettings| (route.provider.name(), route.countries.clone());
-        routes.iter().map(route).collect::<Vec<_>>()
-    };
-    let country = |code| Country::parse(code).unwrap();
-    assert_eq!(routes(""), [("twilio", Countries::All)]);
-    assert_eq!(
-        routes("twilio:US+CA, twilio:!IN"),
-        [
-            ("twilio", Countries::Only(vec![country("US"), country("CA")])),
-            ("twilio", Countries::Except(vec![country("IN")])),
-        ]
-    );
-    let shown = Place::new().production().good().show();
-    let line = "providers = [] # built in; in force: twilio";
-    assert!(shown.contains(line), "{shown}");
-    assert!(
-        Place::new().good().sms.providers.is_empty(),
-        "the inbox carries them"
-    );
-}
-
-#[test]
-fn a_faulty_route_is_told_by_its_part() {
-    for (list, why) in [
-        ("twilio, pigeon", "\"pigeon\": must be providers"),
-        ("pigeon", "there is no provider of this name, but twilio"),
-        (
-            "twilio:US+USA",
-            "\"USA\" is not the two capital letters of a country",
-        ),
-    ] {
-        let place = Place::new().production().var("RINGBACK__SMS__PROVIDERS", list);
-        let faults = place.faults();
-        assert!(faults.len() == 1 && faults[0].contains(why), "{faults:?}");
-    }
-    let faults = Place::new().var("RINGBACK__SMS__PROVIDERS", "twilio").faults();
-    let why = "must name configured providers, and twilio has no account";
-    assert!(faults.len() == 1 && faults[0].ends_with(why), "{faults:?}");
 }
 
 #[test]
@@ -250,10 +161,12 @@ fn a_file_can_be_checked_before_it_is_rolled_out() {
 
 #[test]
 fn no_secret_leaves_by_any_door() {
-    let settings = Place::new().production().good();
+    let settings = Place::new().production().every_provider().good();
     let shown = settings.show();
     for text in [&shown, &format!("{settings:?}"), &format!("{settings:#?}")] {
         assert!(!text.contains("hush") && !text.contains(SECRET), "{text}");
+        // The webhook's, in base64.
+        assert!(!text.contains("aHVza"), "{text}");
     }
     assert!(
         shown.contains("url = \"postgres://u:***@db/ringback\" # environment: DATABASE_URL"),
@@ -268,7 +181,7 @@ fn no_secret_leaves_by_any_door() {
         .file(
             "production.toml",
             "secret = \"hush\"\nauth_token = \"hush\"\n[twilio]\nauth_tokn = \"hush\"\nauth_token = [\"hush\"]\n\
-             [databse]\nurl = \"postgres://u:hush@h/d\"\n",
+             [webhook]\nsecret = \"hush\"\n[vonage]\napi_secret = 7\napi_secrt = \"hush\"\n[databse]\nurl = \"postgres://u:hush@h/d\"\n",
         )
         .var("RINGBACK_ENV", "production")
         .var("RINGBACK_SECRT", "hush")
@@ -295,6 +208,9 @@ proptest! {
             ("RINGBACK__SERVER__PUBLIC_URL", format!("https://user:{password}@host:{port}")),
             ("RINGBACK_SECRET", password.clone()),
             ("TWILIO_AUTH_TOKEN", password.clone()),
+            ("RINGBACK__VONAGE__API_SECRET", password.clone()),
+            ("RINGBACK__WEBHOOK__SECRET", password.clone()),
+            ("RINGBACK__WEBHOOK__URL", format!("https://user:{password}@host:{port}/path")),
         ] {
             let text = match Place::new().var(name, &value).load() {
                 Ok(settings) => format!("{settings:?}{}", settings.show()),

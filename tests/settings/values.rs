@@ -141,6 +141,17 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ("twilio.connect_timeout", "30s", &["49ms", "31s"]),
     ("twilio.timeout", "1m", &["49ms", "61s"]),
     ("twilio.max_per_second", "10000", &["-1", "10001", "1.5"]),
+    (
+        "vonage.base_url",
+        "http://127.0.0.1:1/prefix",
+        &["", "rest.nexmo.com", "https://u:hush@x", "https://x/?q"],
+    ),
+    ("vonage.connect_timeout", "30s", &["49ms", "31s"]),
+    ("vonage.timeout", "1m", &["49ms", "61s"]),
+    ("vonage.max_per_second", "10000", &["-1", "10001", "1.5"]),
+    ("webhook.connect_timeout", "30s", &["49ms", "31s"]),
+    ("webhook.timeout", "1m", &["49ms", "61s"]),
+    ("webhook.max_per_second", "10000", &["-1", "10001", "1.5"]),
     ("limits.file", "Cargo.toml", &["", "nowhere.toml", "src"]),
     ("limits.shards", "256", &["257"]),
     ("limits.queue", "1", &["0", "1000001"]),
@@ -169,11 +180,20 @@ fn each_key_has_its_bounds() {
             assert!(!faults[0].contains("hush"), "{faults:?}");
         }
     }
-    let account = ["twilio.account_sid", "twilio.auth_token", "twilio.phone_number"];
+    let accounts = [
+        "twilio.account_sid",
+        "twilio.auth_token",
+        "twilio.phone_number",
+        "vonage.api_key",
+        "vonage.api_secret",
+        "vonage.sender",
+        "webhook.url",
+        "webhook.secret",
+    ];
     let tested: BTreeSet<_> = VALUES
         .iter()
         .map(|(key, ..)| *key)
-        .chain(account)
+        .chain(accounts)
         .map(str::to_owned)
         .collect();
     assert_eq!(
@@ -193,6 +213,7 @@ fn a_wrong_type_is_a_fault_for_every_key() {
             let text = format!("[{section}]\n{name} = {wrong}\n");
             let faults = Place::new()
                 .production()
+                .every_provider()
                 .var("RINGBACK_ENV", "development")
                 .file("development.toml", text)
                 .faults();

@@ -1,0 +1,74 @@
+//! The providers of SMS that have an account.
+
+use std::sync::Arc;
+
+use crate::{
+    clock::Clock,
+    settings::{ProviderName, Settings, TwilioSettings, VonageSettings, WebhookSettings},
+    sms::{
+        ProviderError, SmsProvider, Twilio, TwilioOptions, Vonage, VonageOptions, Webhook, WebhookOptions,
+    },
+};
+
+/// A provider and its pace.
+pub(super) type Paced = (Arc<dyn SmsProvider>, u32);
+
+/// One client for each.
+pub(super) struct Providers {
+    twilio: Option<Paced>,
+    vonage: Option<Paced>,
+    webhook: Option<Paced>,
+}
+
+impl Providers {
+    pub(super) fn new(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Self, ProviderError> {
+        let webhook = |settings| webhook(settings, Arc::clone(clock));
+        Ok(Self {
+            twilio: settings.twilio.as_ref().map(twilio).transpose()?,
+            vonage: settings.vonage.as_ref().map(vonage).transpose()?,
+            webhook: settings.webhook.as_ref().map(webhook).transpose()?,
+        })
+    }
+
+    pub(super) fn get(&self, name: ProviderName) -> Option<Paced> {
+        match name {
+            ProviderName::Twilio => self.twilio.clone(),
+            ProviderName::Vonage => self.vonage.clone(),
+            ProviderName::Webhook => self.webhook.clone(),
+        }
+    }
+}
+
+fn twilio(settings: &TwilioSettings) -> Result<Paced, ProviderError> {
+    let twilio = Twilio::new(TwilioOptions {
+        account_sid: settings.account_sid.clone(),
+        auth_token: settings.auth_token.clone(),
+        sender: settings.phone_number.clone(),
+        base_url: settings.base_url.to_string(),
+        connect_timeout: settings.connect_timeout,
+        timeout: settings.timeout,
+    })?;
+    Ok((Arc::new(twilio), settings.max_per_second))
+}
+
+fn vonage(settings: &VonageSettings) -> Result<Paced, ProviderError> {
+    let vonage = Vonage::new(VonageOptions {
+        api_key: settings.api_key.clone(),
+        api_secret: settings.api_secret.clone(),
+        sender: settings.sender.clone(),
+        base_url: settings.base_url.to_string(),
+        connect_timeout: settings.connect_timeout,
+        timeout: settings.timeout,
+    })?;
+    Ok((Arc::new(vonage), settings.max_per_second))
+}
+
+fn webhook(settings: &WebhookSettings, clock: Arc<dyn Clock>) -> Result<Paced, ProviderError> {
+    let options = WebhookOptions {
+        url: settings.url.to_string(),
+        keys: settings.keys.clone(),
+        connect_timeout: settings.connect_timeout,
+        timeout: settings.timeout,
+    };
+    Ok((Arc::new(Webhook::new(options, clock)?), settings.max_per_second))
+}

@@ -7,6 +7,7 @@
 //! | `store.rs` | the store's contract: the trait, what goes in, what comes out |
 //! | `sessions.rs` | the rules of refresh-token rotation, without a database |
 //! | `coalesce.rs` | lookups that travel together |
+//! | `verification/` | right codes that are marked together |
 //! | `connection/` | how a database is reached, and within which bounds |
 //! | `postgres.rs`, `sqlite.rs` | the two stores; `tests/accounts/` holds both to the contract |
 
@@ -23,6 +24,7 @@ mod service;
 mod sessions;
 mod sqlite;
 mod store;
+mod verification;
 
 use std::fmt;
 

@@ -1,6 +1,6 @@
 //! The account store on PostgreSQL: for any number of instances at once.
 //!
-//! One statement decides each change; a rotation that misses is explained, and if need be punished, under the row's
+//! One statement decides each change, and verifications that come at once share one; a rotation that misses is explained, and if need be punished, under the row's
 //! lock.
 
 use async_trait::async_trait;
@@ -15,7 +15,8 @@ use super::{
     SessionView, User, Verification,
     connection::postgres::PostgresLink,
     sessions::StoredSession,
-    store::{Miss, VERIFY_ATTEMPTS, lookup_bounds, to_micros},
+    store::{lookup_bounds, to_micros},
+    verification::{Ask, postgres::verify},
 };
 use crate::{
     phone::PhoneNumber,
@@ -36,6 +37,7 @@ pub struct PostgresAccounts {
     link: PostgresLink,
     sessions: Coalescer<Uuid, SessionView>,
     claims: Coalescer<PhoneNumber, Claims>,
+    verifications: Coalescer<Ask, Verification>,
 }
 
 impl PostgresAccounts {
@@ -46,13 +48,15 @@ impl PostgresAccounts {
     pub fn connect(url: &SecretString, options: PoolOptions) -> Result<Self, DatabaseUrlError> {
         let link = PostgresLink::open(url, options)?;
         let bounds = lookup_bounds(options.max_connections);
-        let (one, two) = (link.clone(), link.clone());
+        let (one, two, three) = (link.clone(), link.clone(), link.clone());
         let sessions = move |ids| sessions_of(one.clone(), ids);
         let claims = move |phones| claims_of(two.clone(), phones);
+        let verifications = move |asks| verify(three.clone(), asks);
         Ok(Self {
             link,
             sessions: Coalescer::new("session", Part::Database, bounds, sessions),
             claims: Coalescer::new("claims", Part::Database, bounds, claims),
+            verifications: Coalescer::new("verification", Part::Database, bounds, verifications),
         })
     }
 }
@@ -128,17 +132,9 @@ impl AccountStore for PostgresAccounts {
         claimant: &Claimant,
         now: DateTime<Utc>,
     ) -> Result<Verification, Unavailable> {
-        let attempts = async {
-            for _ in 0..VERIFY_ATTEMPTS {
-                let outcome = self.try_verify(phone, claimant, now).await?;
-                if outcome.is_some() {
-                    return Ok(outcome);
-                }
-            }
-            Ok(None)
-        };
+        let ask = Ask::new(phone.clone(), *claimant, now);
         self.link
-            .bounded(attempts)
+            .in_time(self.verifications.get(ask))
             .await?
             .ok_or_else(|| Unavailable::new(Part::Database, "claims change without end"))
     }
@@ -232,57 +228,6 @@ impl PostgresAccounts {
             .link
             .bounded(async { query.execute(&mut *self.link.lend().await?).await });
         Ok(done.await?.rows_affected())
-    }
-
-    /// The one UPDATE that verifies, and why it missed. `None` if nothing explains that.
-    async fn try_verify(
-        &self,
-        phone: &PhoneNumber,
-        claimant: &Claimant,
-        now: DateTime<Utc>,
-    ) -> Result<Option<Verification>, sqlx::Error> {
-        // The unique index decides who has a phone. That callers for one phone come one after the other is for the
-        // server's log: the error of a lost race would be written there, phone and all.
-        const ONE_BY_ONE: &str = "SELECT pg_advisory_xact_lock(1382641255, hashtext($1))";
-        const MINE: &str = "UPDATE users SET phone_verified = true, updated_at = $2 \
-             WHERE phone = $1 AND NOT phone_verified AND id = $3 \
-               AND NOT EXISTS (SELECT FROM users o WHERE o.phone = $1 AND o.phone_verified) RETURNING id";
-        const SOLE: &str = "UPDATE users SET phone_verified = true, updated_at = $2 \
-             WHERE phone = $1 AND NOT phone_verified \
-               AND NOT EXISTS (SELECT FROM users o WHERE o.phone = $1 AND o.phone_verified) \
-               AND 1 = (SELECT count(*) FROM (SELECT FROM users c WHERE c.phone = $1 AND NOT c.phone_verified LIMIT 2) c) \
-             RETURNING id";
-        const MISS: &str = "SELECT (SELECT id FROM users WHERE phone = $1 AND phone_verified), \
-             (SELECT count(*) FROM (SELECT FROM users WHERE phone = $1 AND NOT phone_verified LIMIT 2) c), \
-             EXISTS (SELECT FROM users WHERE id = $2 AND phone = $1)";
-        let (phone, now) = (phone.expose(), to_micros(now));
-        let (update, me) = match claimant {
-            Claimant::User(user) => (
-                sqlx::query_scalar(MINE).bind(phone).bind(now).bind(user),
-                Some(user),
-            ),
-            Claimant::Anyone => (sqlx::query_scalar(SOLE).bind(phone).bind(now), None),
-        };
-        let mut lent = self.link.lend().await?;
-        let mut transaction = lent.begin().await?;
-        let turn = sqlx::query(ONE_BY_ONE).bind(phone);
-        turn.execute(&mut *transaction).await?;
-        let verified: Option<Uuid> = update.fetch_optional(&mut *transaction).await?;
-        let outcome = match verified {
-            Some(user) => Some(Verification::Verified(user)),
-            None => {
-                let read = sqlx::query_as(MISS).bind(phone).bind(me);
-                let (verified_by, unverified, mine) = read.fetch_one(&mut *transaction).await?;
-                let miss = Miss {
-                    verified_by,
-                    unverified,
-                    mine,
-                };
-                miss.explain(claimant)
-            }
-        };
-        transaction.commit().await?;
-        Ok(outcome)
     }
 
     /// The one UPDATE that rotates. `None` if it missed.

@@ -150,7 +150,7 @@ impl Claims {
 }
 
 /// On whose behalf a phone is verified.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Claimant {
     /// Nobody was signed in.
     Anyone,

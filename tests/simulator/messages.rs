@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::DateTime;
 use ringback::{
     phone::{PhoneCheck, PhoneNumber},
-    sms::{MessageBody, Outcome, SmsMessage, SmsProvider, Twilio, TwilioOptions},
+    sms::{MessageBody, Outcome, Sighting, SmsMessage, SmsProvider, Twilio, TwilioOptions},
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -221,11 +221,8 @@ async fn what_was_sent_is_shown_and_forgotten() {
     assert!(sim.taken().await.is_empty());
 }
 
-/// The service's own client sees a Twilio.
-#[tokio::test]
-async fn ringbacks_own_client_sends_by_it() {
-    let sim = Simulator::start(&[]);
-    let twilio = Twilio::new(TwilioOptions {
+fn client(sim: &Simulator) -> Twilio {
+    Twilio::new(TwilioOptions {
         account_sid: ACCOUNT.to_owned(),
         auth_token: TOKEN.into(),
         sender: "+15005550006".to_owned(),
@@ -233,13 +230,23 @@ async fn ringbacks_own_client_sends_by_it() {
         connect_timeout: Duration::from_secs(5),
         timeout: Duration::from_secs(20),
     })
-    .unwrap();
-    let message = SmsMessage {
+    .unwrap()
+}
+
+fn message(code: &str) -> SmsMessage {
+    SmsMessage {
         reference: Uuid::nil(),
         to: PhoneNumber::parse(TO, PhoneCheck::E164).unwrap(),
-        body: MessageBody::new("Ringback code: 123456.".to_owned()),
+        body: MessageBody::new(format!("Ringback code: {code}.")),
         valid_for: Duration::from_secs(600),
-    };
+    }
+}
+
+/// The service's own client sees a Twilio.
+#[tokio::test]
+async fn ringbacks_own_client_sends_by_it() {
+    let sim = Simulator::start(&[]);
+    let (twilio, message) = (client(&sim), message("123456"));
     let Outcome::Accepted { provider_id } = twilio.send(&message).await else {
         panic!("not accepted");
     };
@@ -271,4 +278,35 @@ async fn ringbacks_own_client_sends_by_it() {
         .await;
     assert!(matches!(twilio.send(&message).await, Outcome::Accepted { .. }));
     assert_eq!(sim.stats().await["accepted"], 2);
+}
+
+/// And finds what it took, though nobody heard of it.
+#[tokio::test]
+async fn ringbacks_own_client_finds_a_message_whose_answer_was_lost() {
+    let sim = Simulator::start(&[]);
+    let twilio = client(&sim);
+    let first = sim.text(TO, "Ringback code: 000000.").await;
+    let since = DateTime::parse_from_rfc2822(first["date_created"].as_str().unwrap()).unwrap();
+    let sighting = async |code| twilio.look_up(&message(code), since.to_utc()).await;
+    assert_eq!(sighting("123456").await, Sighting::NotTaken);
+
+    sim.faults(&json!({ "fault": [{ "what": "cut", "taken": true, "on": "send" }] }))
+        .await;
+    assert!(matches!(
+        twilio.send(&message("123456")).await,
+        Outcome::Retryable { .. }
+    ));
+    assert!(matches!(sighting("123456").await, Sighting::Taken { .. }));
+    assert_eq!(sighting("654321").await, Sighting::NotTaken);
+
+    // On the third page; what is on the fourth is beyond the bound.
+    sim.faults(&json!({})).await;
+    for sent in 1..=60 {
+        sim.text(TO, "Ringback code: 999999.").await;
+        match sent {
+            58 => assert!(matches!(sighting("123456").await, Sighting::Taken { .. })),
+            60 => assert_eq!(sighting("000000").await, Sighting::Unknown),
+            _ => {}
+        }
+    }
 }

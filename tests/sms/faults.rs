@@ -1,17 +1,13 @@
 //! The dispatcher when its neighbours fail, or itself.
 
-use std::{
-    io,
-    sync::{Arc, Mutex, atomic::Ordering},
-    time::Duration,
-};
+use std::{sync::atomic::Ordering, time::Duration};
 
 use metrics_exporter_prometheus::PrometheusBuilder;
 use ringback::sms::DispatcherOptions;
-use tracing_subscriber::fmt::MakeWriter;
 
 use crate::{
     eventually,
+    log::Log,
     stage::{Play, Stage, accepted, bounds, busy, misconfigured, refused},
 };
 
@@ -145,36 +141,9 @@ async fn outcomes_are_counted() {
     }
 }
 
-/// What was logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Log {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
-}
-
 #[actix::test]
 async fn no_number_and_no_code_is_logged() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_writer(log.clone())
-        .with_max_level(tracing::Level::TRACE)
-        .finish();
-    let _logging = tracing::subscriber::set_default(subscriber);
+    let (log, _logging) = Log::of_this_thread();
     let script = [accepted(), refused(), misconfigured(), busy(None), Play::Panic];
     let stage = Stage::set(bounds(), &script, accepted());
     (1..=6).for_each(|number| stage.send(number));
@@ -182,7 +151,7 @@ async fn no_number_and_no_code_is_logged() {
         stage.outbox.len() == 1 && stage.is_at_rest()
     })
     .await;
-    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let text = log.text();
     assert!(text.contains("NO SMS GOES OUT"), "{text}");
     for secret in ["4152000", "65431", "65432"] {
         assert!(!text.contains(secret), "{secret} is in:\n{text}");

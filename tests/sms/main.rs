@@ -8,6 +8,7 @@ mod dispatcher;
 mod drain;
 mod fake_provider;
 mod faults;
+mod log;
 mod self_signed;
 mod stage;
 mod twilio;

@@ -3,12 +3,15 @@
 
 use std::{sync::atomic::Ordering, time::Duration, time::Instant};
 
+use base64::{Engine, prelude::BASE64_STANDARD};
+use chrono::{TimeZone, Utc};
 use ringback::sms::{FailureKind, Outcome};
 
 use crate::{
-    clients::{TIMEOUT, TOKEN, WEBHOOK_SECRET, all, message, name, twilio, vonage, webhook},
+    clients::{NOW, SID, TIMEOUT, TOKEN, WEBHOOK_SECRET, all, message, name, twilio, vonage, webhook},
     eventually,
     fake_provider::{Act, FakeProvider},
+    log::Log,
     self_signed, within,
 };
 
@@ -215,6 +218,26 @@ async fn a_body_that_drips_is_waited_for_no_longer_than_for_an_answer() {
     let began = Instant::now();
     all_say(Act::Drip(head.into()), "retryable").await;
     assert!(began.elapsed() < Duration::from_secs(15));
+}
+
+#[tokio::test]
+async fn no_number_code_or_secret_is_logged_on_the_way() {
+    let (log, _logging) = Log::of_this_thread();
+    for act in [Act::answer(200, &[], ""), Act::answer(400, &[], ""), Act::Reset] {
+        let server = FakeProvider::start(act).await;
+        for provider in all(&server.url()) {
+            provider.send(&message(LIFE)).await;
+            provider
+                .look_up(&message(LIFE), Utc.timestamp_opt(NOW, 0).unwrap())
+                .await;
+        }
+    }
+    let text = log.text();
+    assert!(!text.is_empty(), "nothing was logged at all");
+    let basic = BASE64_STANDARD.encode(format!("{SID}:{TOKEN}"));
+    for secret in [TOKEN, &basic, "4152000001", "123456", &WEBHOOK_SECRET[6..]] {
+        assert!(!text.contains(secret), "{secret} is in:\n{text}");
+    }
 }
 
 #[test]

@@ -182,10 +182,20 @@ class Stage:
                 "TWILIO_AUTH_TOKEN": "not-a-secret",
                 "TWILIO_PHONE_NUMBER": "+14155550100",
                 **environment,
+                # What the caller wants to be tried.
+                **{key: value for key, value in os.environ.items() if key.startswith("RINGBACK__")},
             },
             log=log,
         )
         process.url, process.ops = url, f"http://127.0.0.1:{ops}"
+        return process
+
+    def start_simulator(self, binaries):
+        """Twilio's part, played by the project's own binary."""
+        address = f"127.0.0.1:{free_port()}"
+        url = f"http://{address}"
+        process = self.start("twilio-sim", [binaries / "twilio-sim", "--bind", address], url + "/stats.json")
+        process.url = url
         return process
 
     def end(self, process):

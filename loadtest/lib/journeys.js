@@ -1,0 +1,43 @@
+// What users do, step by step, every answer checked.
+import {
+  arrivals, codeFor, expect, fresh, freshEmail, login, made, madeEmail, me, other, register, send, unique, USERS, verify,
+} from './service.js';
+import http from 'k6/http';
+import { check } from 'k6';
+
+export function signUp() {
+  const phone = fresh();
+  const registered = register(freshEmail(), phone);
+  if (!expect(registered, 'registered', 201)) return;
+  if (!expect(send(phone), 'sent', 200)) return;
+  if (!expect(verify(phone, codeFor(phone)), 'verified', 200)) return;
+  const answer = me(registered.json('tokens.access'));
+  check(answer, { 'me: the phone is verified': (given) => given.status === 200 && given.json('phone_verified') === true });
+}
+
+// The phone of an account that was made beforehand, a different one each time; without such, one that nobody has.
+export const somePhone = () => (USERS ? made(unique() % USERS) : fresh());
+
+export const sendCode = () => expect(send(somePhone()), 'sent', 200);
+
+// Types a code wrong, then right; for the last accounts, since the first are sent codes to.
+export function verifyCode() {
+  const phone = made(USERS - 1 - (unique() % USERS));
+  if (!expect(send(phone), 'sent', 200)) return;
+  const code = codeFor(phone);
+  const wrong = verify(phone, other(code), { responseCallback: http.expectedStatuses(400) });
+  check(wrong, { 'wrong: two attempts left': (answer) => answer.status === 400 && answer.json('attempts_remaining') === 2 });
+  expect(verify(phone, code), 'right', 200);
+}
+
+export const signIn = () => expect(login(madeEmail(unique() % USERS)), 'signed in', 200);
+
+export const lookAt = (tokens) => expect(me(tokens[unique() % tokens.length]), 'me', 200);
+
+// The scenarios of a frontend's mix, `perSecond` requests in all: signing up makes five of them, typing a code four.
+export const mix = (perSecond, time) => Object.fromEntries(
+  Object.entries({ lookAt: 0.8, sendCode: 0.1, verifyCode: 0.01, signIn: 0.03, signUp: 0.006 }).map(([exec, share]) => {
+    const perMinute = Math.max(1, Math.round(perSecond * 60 * share));
+    return [exec, arrivals(perMinute, time, { exec, timeUnit: '1m', preAllocatedVUs: 50 })];
+  }),
+);

@@ -1,0 +1,108 @@
+"""What each scenario meets; what it does is in scenarios/NAME.js (or .py)."""
+
+import http.client
+import json
+import os
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Callable, Optional
+from urllib.parse import urlsplit
+
+from stage import PASSWORD, say
+
+FREE = {"RINGBACK__OTP__RESEND_COOLDOWN": "0s"}
+# Source addresses of this machine, for whoever rotates them.
+ADDRESSES = ["--local-ips", "127.0.1.1-127.0.1.200"]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    what: str
+    roomy: bool = True  # the shipped rules with the quotas of a load test; else with their own
+    instances: int = 1
+    users: int = 0  # accounts that are made beforehand, none of them verified
+    settings: dict = field(default_factory=dict)
+    options: list = field(default_factory=list)  # of k6
+    promises: bool = False  # each SMS that was promised has to reach the simulator
+    needs_stage: bool = False
+    memory: Optional[Callable] = None  # of the MB before and in each second: what is wrong with them
+    measure: Optional[Callable] = None  # what the script has to know of the service, as environment
+
+
+def steady(_before, seconds):
+    fifth = len(seconds) // 5
+    early, late = max(seconds[fifth : 2 * fifth] or seconds), max(seconds[-fifth:] or seconds)
+    return f"memory grew from {early:.0f} to {late:.0f} MB" if late > 1.25 * early else None
+
+
+def bounded(before, seconds):
+    """Each core hashes in 19 MiB; the rest is what connections and queues may take."""
+    most = before + (os.cpu_count() or 1) * 20 + 64
+    return f"{max(seconds):.0f} MB are more than {most:.0f} MB" if max(seconds) > most else None
+
+
+def peak_of_logins(url):
+    """How many logins a second a closed loop of 16 gets, for 8 s."""
+    done, until, place = [], time.monotonic() + 8, urlsplit(url)
+
+    def sign_in(number):
+        connection = http.client.HTTPConnection(place.hostname, place.port, timeout=10)
+        body = json.dumps({"email": f"user{number}@example.com", "password": PASSWORD})
+        while time.monotonic() < until:
+            connection.request("POST", "/api/users/login/", body, {"content-type": "application/json"})
+            answer = connection.getresponse()
+            answer.read()
+            if answer.status == 200:
+                done.append(1)
+
+    threads = [threading.Thread(target=sign_in, args=(number,)) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    say(f"at best {len(done) / 8:.0f} logins a second")
+    return {"PEAK": str(max(1, len(done) // 8))}
+
+
+JOURNEYS = {
+    "smoke": Scenario("the main job, every answer checked", promises=True),
+    "signup": Scenario("new users arrive, each through the whole way", promises=True),
+    "send": Scenario("codes are asked for at a steady rate", users=20_000, settings=FREE, promises=True),
+    "verify": Scenario("codes are typed, wrong and right", users=20_000, settings=FREE, promises=True),
+    "me": Scenario("signed-in users look at their account", users=20_000),
+    "login": Scenario("users sign in", users=20_000),
+    "mixed": Scenario("a frontend's mix at an arrival rate", users=20_000, settings=FREE, promises=True),
+    "spike": Scenario("ten times the traffic within 5 s", users=20_000, settings=FREE),
+}
+ATTACKS = {
+    "attack-guessing": Scenario("parallel guesses at one code", roomy=False, instances=3, options=ADDRESSES),
+    "attack-resend": Scenario("resends that should give guesses back", settings=FREE),
+    "attack-phone": Scenario(
+        "one phone asked for from 200 addresses", roomy=False, instances=3, options=ADDRESSES, needs_stage=True
+    ),
+    "attack-addresses": Scenario("forged addresses", roomy=False, instances=2, needs_stage=True),
+    "attack-ipv6": Scenario(
+        "10,000 addresses of one /64",
+        roomy=False,
+        settings={"RINGBACK__SERVER__TRUSTED_PROXIES": "127.0.0.0/8"},
+        needs_stage=True,
+    ),
+    "attack-pumping": Scenario(
+        "codes for sequential numbers", roomy=False, instances=2, users=5_000, options=ADDRESSES, needs_stage=True
+    ),
+    "attack-stuffing": Scenario("stolen passwords tried at many accounts", roomy=False, users=5_000, needs_stage=True),
+    "attack-account": Scenario(
+        "one account guessed from 200 addresses", roomy=False, users=5_000, options=ADDRESSES, needs_stage=True
+    ),
+    "attack-slow": Scenario("heads and bodies that never end", roomy=False, memory=bounded),
+    "attack-megabyte": Scenario("passwords of a megabyte", roomy=False, memory=bounded),
+}
+SCENARIOS = {
+    **JOURNEYS,
+    **ATTACKS,
+    "overload": Scenario(
+        "ten times the logins that it carries", users=20_000, needs_stage=True, memory=bounded, measure=peak_of_logins
+    ),
+    "soak": Scenario("the mix for 10 minutes or more", users=20_000, settings=FREE, promises=True, memory=steady),
+}

@@ -1,0 +1,24 @@
+// SMS pumping: codes for a block of numbers in sequence, whose owner earns from each SMS, from 200 addresses. The rule by
+// prefix stops it; what counts is how many SMS the simulator was paid for.
+import { check } from 'k6';
+import { Gauge } from 'k6/metrics';
+import { made, refused, send, smsTaken, unique, vus } from '../lib/service.js';
+import { sleep } from 'k6';
+
+const paid = new Gauge('sms_paid_for');
+
+export const options = {
+  scenarios: { pump: { executor: 'shared-iterations', vus: vus(200), iterations: 3000 } },
+  // otp-send-per-prefix: 200 at once, and 600 an hour.
+  thresholds: { checks: ['rate==1'], sms_paid_for: ['value>0', 'value<=210'] },
+};
+
+export default function () {
+  const answer = send(made(unique()));
+  check(answer, { 'sent, or refused with Retry-After': (given) => given.status === 200 || refused(given) });
+}
+
+export function teardown() {
+  sleep(3);
+  paid.add(smsTaken());
+}

@@ -2,7 +2,7 @@
 //!
 //!     scripts/servers run cargo bench --bench limits -- exact    1,000,000 requests over 3 instances, one cluster rule
 //!     scripts/servers run cargo bench --bench limits -- memory   bytes for each of 1,000,000 addresses
-//!     scripts/servers run cargo bench --bench limits -- cost     CPU of `send` with ten rules beside none
+//!     scripts/servers run cargo bench --bench limits -- cost     CPU of `send` with several sets of rules
 
 use std::{
     fs,
@@ -31,7 +31,7 @@ const REQUESTS: usize = 1_000_000;
 const INSTANCES: usize = 3;
 const QUOTA: usize = 1000;
 const ADDRESSES: u32 = 1_000_000;
-const ROUNDS: u32 = 5;
+const ROUNDS: u32 = 9;
 const SENDS: u32 = 6000;
 const CLIENTS: u32 = 64;
 
@@ -63,10 +63,8 @@ fn server(name: &str) -> String {
     })
 }
 
-async fn limiter(rules: &str, counters: Arc<dyn ClusterCounters>) -> Limiter {
+fn limiter(rules: &str, counters: Arc<dyn ClusterCounters>) -> Limiter {
     let options = LimiterOptions {
-        shards: 1,
-        queue: 100_000,
         max_keys: 2_000_000,
         instances: 1,
     };
@@ -78,7 +76,6 @@ async fn limiter(rules: &str, counters: Arc<dyn ClusterCounters>) -> Limiter {
         counters,
         Arc::new(SystemClock),
     )
-    .await
 }
 
 /// One rule with a thousandth of the room that is asked for, and one with room for all.
@@ -98,7 +95,7 @@ async fn exact() {
             timeout: Duration::from_secs(30),
         };
         let counters = Arc::new(RedisCounters::new(Arc::new(RedisLink::open(&options).unwrap())));
-        let limiter = limiter(&rules, counters).await;
+        let limiter = limiter(&rules, counters);
         let share = REQUESTS / INSTANCES + usize::from(instance < REQUESTS % INSTANCES);
         threads.push(tokio::task::spawn_blocking(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
@@ -144,7 +141,7 @@ async fn memory() {
         let counters = Arc::new(MemoryCounters::new(Arc::new(SystemClock), 2_000_000));
         let rule =
             format!("[[rule]]\nid='per-address'\non='login'\nby='ip'\nquota=5\nper='1d'\nscope='{scope}'");
-        let limiter = limiter(&rule, counters).await;
+        let limiter = limiter(&rule, counters);
         let _ = limiter
             .admit(Operation::Login, &Subject::new(Ipv4Addr::LOCALHOST.into()))
             .await;
@@ -171,7 +168,7 @@ async fn redis_memory() {
     };
     let link = Arc::new(RedisLink::open(&options).unwrap());
     let rule = "[[rule]]\nid='login-per-address'\non='login'\nby='ip'\nquota=5\nper='1d'";
-    let limiter = limiter(rule, Arc::new(RedisCounters::new(Arc::clone(&link)))).await;
+    let limiter = limiter(rule, Arc::new(RedisCounters::new(Arc::clone(&link))));
     let _ = limiter
         .admit(
             Operation::Login,
@@ -201,31 +198,30 @@ fn resident_bytes() -> u64 {
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
 }
 
-/// Ten rules for `send`, none of which refuses: riders, other cluster rules, instance rules.
-fn ten_rules() -> String {
-    let rules = [
-        ("'phone'", "cluster", 3),
-        ("'ip'", "cluster", 1),
-        ("'prefix'", "cluster", 1),
-        ("'country'", "cluster", 1),
-        ("'global'", "cluster", 1),
-        ("'ip'", "instance", 1),
-        ("'prefix:4'", "instance", 1),
-        ("['ip', 'country']", "instance", 1),
-    ];
-    let copies = rules
-        .iter()
-        .flat_map(|&(by, scope, copies)| (0..copies).map(move |_| (by, scope)));
-    let rule = |(n, (by, scope))| {
+/// Rules for `send` of which none refuses, as a limits file: what they count by, and where.
+fn rules_for_send(rules: &[(&str, &str)]) -> String {
+    let rule = |(n, (by, scope)): (usize, &(&str, &str))| {
         format!("[[rule]]\nid='r{n}'\non='otp.send'\nby={by}\nquota=1000000\nper='1h'\nscope='{scope}'\n")
     };
-    copies.enumerate().map(rule).collect()
+    rules.iter().enumerate().map(rule).collect()
 }
 
-/// The same service twice, on PostgreSQL and Redis, asked in turns: what a send costs each in CPU.
+/// The same service with several sets of rules, on PostgreSQL and Redis, asked in turns: what a send costs each in CPU.
 fn cost() {
-    let services = [Service::start(""), Service::start(&ten_rules())];
-    let mut micros = [Vec::new(), Vec::new()];
+    let phones = [("'phone'", "cluster"); 3];
+    let others = ["'ip'", "'prefix'", "'country'", "'global'"].map(|by| (by, "cluster"));
+    let near = ["'ip'", "'prefix:4'", "['ip', 'country']"].map(|by| (by, "instance"));
+    let sets = [
+        ("no rule", Vec::new()),
+        ("three by phone", phones.to_vec()),
+        ("four other cluster rules", others.to_vec()),
+        ("three instance rules", near.to_vec()),
+        ("all ten", [phones.as_slice(), &others, &near].concat()),
+    ];
+    let services = sets
+        .each_ref()
+        .map(|(_, rules)| Service::start(&rules_for_send(rules)));
+    let mut micros = sets.each_ref().map(|_| Vec::new());
     for round in 0..=ROUNDS {
         for (service, micros) in services.iter().zip(&mut micros) {
             let before = service.cpu_seconds();
@@ -236,15 +232,23 @@ fn cost() {
             }
         }
     }
-    let [none, ten] = micros.map(|mut values| {
-        values.sort_by(f64::total_cmp);
-        println!("cost: rounds {values:.0?} us");
-        values[values.len() / 2]
-    });
-    println!(
-        "cost: CPU of the service for a send: {none:.0} us without rules, {ten:.0} us with ten ({:+.1} %)",
-        (ten / none - 1.0) * 100.0
-    );
+    let base = micros[0].clone();
+    for ((name, _), micros) in sets.iter().zip(micros) {
+        let more = micros
+            .iter()
+            .zip(&base)
+            .map(|(with, without)| with / without - 1.0);
+        println!(
+            "cost: CPU of the service for a send, {name}: {:.1} us, {:+.1} % in the median round of {micros:.0?}",
+            median(micros.clone()),
+            median(more.collect()) * 100.0
+        );
+    }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 struct Service {

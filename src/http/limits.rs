@@ -85,7 +85,7 @@ pub async fn explain(
         _ => None,
     };
     let told = api.otp.explain(on, &subject(&api, on, ip, phone, user), id).await;
-    Ok(HttpResponse::Ok().json(told.map_err(OtpError::from)?))
+    Ok(HttpResponse::Ok().json(told))
 }
 
 /// Gives a customer the quota of a rule back.

@@ -1,9 +1,6 @@
--- KEYS[1] a counter; ARGV: the offset of the time in ms, the cost in µs, the burst.
--- Answers {1, requests that may follow at once} and has counted, or {0, µs to wait} and has not.
-local now_us, emission_us = gcra_now(tonumber(ARGV[1])), tonumber(ARGV[2])
-local allowed, tat, rest = gcra(KEYS[1], now_us, emission_us, tonumber(ARGV[3]))
-if allowed then
-  gcra_write(KEYS[1], now_us, emission_us, tat)
-  return {1, rest}
-end
-return {0, rest}
+-- Counters alone, without work of their own.
+--
+-- KEYS the counters; ARGV  1 the offset of the time in ms  2.. a triple for each, as gcra_all has them
+-- gives {for each 1 and the requests that may follow at once, or 0 and the µs to wait}
+local _, verdicts = gcra_all(1, 2, gcra_now(tonumber(ARGV[1])))
+return verdicts

@@ -4,7 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use thiserror::Error;
 
-use super::{By, Counter, Rule, Scope, in_force::Tally, shadow::Shadowed, shard::Ask};
+use super::{
+    By, Counter, Operation, Rule, Scope,
+    in_force::{Applying, InForce},
+    shadow::Shadowed,
+};
 use crate::unavailable::Unavailable;
 
 /// Why a request isn't admitted.
@@ -57,38 +61,45 @@ pub(super) fn longest(one: Option<Refusal>, other: Option<Refusal>) -> Option<Re
         .max_by_key(|refusal| refusal.retry_after)
 }
 
-/// A cluster rule of the phone's own, to be counted by the script that issues or judges a code.
-#[derive(Debug, Clone)]
-pub struct Rider {
-    pub rule: Arc<Rule>,
-    /// In the phone's partition.
-    pub counter: Counter,
-    pub(super) tally: Arc<Tally>,
-}
-
 /// An admitted request: what it has spent, and what is still to be counted.
 #[must_use]
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Admission {
     /// To be counted in one step with the code: all of them, and spent only if no enforced one refuses.
-    pub riders: Vec<Rider>,
+    pub riders: Vec<Counter>,
     /// The shadow rules that would have refused it; riders are not asked yet.
     pub shadowed: Shadowed,
-    /// By shard.
-    pub(super) instance: Vec<(usize, Arc<[Ask]>)>,
-    pub(super) cluster: Vec<(Arc<Rule>, Counter)>,
+    pub(super) operation: Operation,
+    /// What it was decided by. The numbers below are places in what applies to the operation there.
+    pub(super) in_force: Arc<InForce>,
+    pub(super) riding: Vec<usize>,
+    pub(super) instance: Vec<(usize, String)>,
+    pub(super) cluster: Vec<(usize, Counter)>,
 }
 
 impl Admission {
+    pub(super) fn new(operation: Operation, in_force: Arc<InForce>) -> Self {
+        Self {
+            riders: Vec::new(),
+            shadowed: Shadowed::default(),
+            operation,
+            in_force,
+            riding: Vec::new(),
+            instance: Vec::new(),
+            cluster: Vec::new(),
+        }
+    }
+
     /// What it spent in the rules that count by `by`, alone or with something else. The rest stays spent.
     pub fn only(mut self, by: By) -> Self {
-        let counts = |rule: &Rule| rule.by.parts().any(|part| part == by);
-        for (_, asks) in &mut self.instance {
-            if !asks.iter().all(|ask| counts(&ask.rule)) {
-                *asks = asks.iter().filter(|ask| counts(&ask.rule)).cloned().collect();
-            }
-        }
-        self.cluster.retain(|(rule, _)| counts(rule));
+        let applying = self.in_force.on(self.operation);
+        let counts = |at: usize| applying[at].rule.by.parts().any(|part| part == by);
+        self.instance.retain(|(at, _)| counts(*at));
+        self.cluster.retain(|(at, _)| counts(*at));
         self
+    }
+
+    pub(super) fn applying(&self, at: usize) -> &Applying {
+        &self.in_force.on(self.operation)[at]
     }
 }

@@ -1,6 +1,6 @@
 //! What operators ask the limiter: how a request would fare, with nothing spent, and a customer's quota back.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{net::IpAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -10,7 +10,6 @@ use super::{
     By, CountedBy, IfStoreLost, Limiter, Mode, Operation, Refusal, Rule, Scope, Subject,
     gcra::Standing,
     in_force::Applying,
-    limiter::ask,
     rule::per_text,
     subject::{key_of_login, prefix_key},
 };
@@ -18,7 +17,7 @@ use crate::{
     accounts::{EmailAddress, Login},
     phone::{PhoneCheck, PhoneDigest, PhoneError, PhoneNumber},
     secrets::SecretKeys,
-    unavailable::{Part, Unavailable},
+    unavailable::Unavailable,
 };
 
 /// How one request would fare now.
@@ -102,10 +101,7 @@ pub enum Outlook {
 
 impl Limiter {
     /// How a request would fare. Nothing is spent.
-    ///
-    /// # Errors
-    /// [`Unavailable`] when a limiter actor is busy.
-    pub async fn explain(&self, operation: Operation, subject: &Subject) -> Result<Explanation, Unavailable> {
+    pub async fn explain(&self, operation: Operation, subject: &Subject) -> Explanation {
         let in_force = self.in_force();
         let key = |applying: &Applying| applying.rule.key(subject);
         let keyed = |applying| Some((applying, key(applying)?));
@@ -124,21 +120,21 @@ impl Limiter {
         for (applying, key) in applying {
             let rule = &applying.rule;
             rules.push(match (rule.scope, &mut in_cluster, &applying.share) {
-                (Scope::Instance, ..) => standing(rule, Some(self.look(rule, key).await?)),
+                (Scope::Instance, ..) => standing(rule, Some(self.0.shards.look(rule, &key))),
                 (Scope::Cluster, Some(standings), _) => standing(rule, standings.next()),
-                (Scope::Cluster, None, Some(share)) if local_alone(rule, operation) => {
-                    standing(share, Some(self.look(share, key).await?))
+                (Scope::Cluster, None, Some(share)) if local_alone(applying, operation) => {
+                    standing(share, Some(self.0.shards.look(share, &key)))
                 }
                 (Scope::Cluster, None, _) => standing(rule, None),
             });
         }
-        Ok(Explanation::of(rules))
+        Explanation::of(rules)
     }
 
     /// Gives a key the whole quota of a rule back: in the cluster, and in this process.
     ///
     /// # Errors
-    /// [`Unavailable`] when a counter can't be reached; others may have been reset then.
+    /// [`Unavailable`] when the cluster's counter can't be reached.
     pub async fn reset(&self, rule: &Rule, key: &str) -> Result<(), Unavailable> {
         if rule.scope == Scope::Cluster {
             let phone = (rule.by == By::Phone.into())
@@ -146,22 +142,13 @@ impl Limiter {
                 .flatten();
             self.0.counters.reset(&rule.counter_of(key, phone)).await?;
         }
-        let reset = self.0.shards.reset(&rule.id, key).await;
-        reset.map_err(|error| Unavailable::new(Part::RateLimiter, error))
-    }
-
-    async fn look(&self, rule: &Arc<Rule>, key: String) -> Result<Standing, Unavailable> {
-        let ask = ask(rule, key);
-        let looked = self.0.shards.look(self.shard_of(&ask), vec![ask]).await;
-        let standing = looked.map(|standings| standings.first().copied());
-        standing
-            .map_err(|error| Unavailable::new(Part::RateLimiter, error))?
-            .ok_or_else(|| Unavailable::new(Part::RateLimiter, "no standing"))
+        self.0.shards.reset(rule, key);
+        Ok(())
     }
 }
 
-fn local_alone(rule: &Rule, operation: Operation) -> bool {
-    rule.if_store_lost(operation) == IfStoreLost::Local && !rule.rides(operation)
+fn local_alone(applying: &Applying, operation: Operation) -> bool {
+    applying.rule.if_store_lost(operation) == IfStoreLost::Local && !applying.rides
 }
 
 fn standing(rule: &Rule, standing: Option<Standing>) -> RuleStanding {

@@ -1,6 +1,6 @@
--- The generic cell rate algorithm, as in gcra.rs. A counter is "tat:cost": when its bucket is empty, and what a request
--- cost when that was reckoned; all in microseconds. This chunk is put in front of scripts; it defines functions and
--- does nothing. Microseconds since the epoch have 16 digits: exact in a double, but only '%.0f' writes them all.
+-- The generic cell rate algorithm, as in gcra.rs. A counter is two doubles: when its bucket is empty, and what a request
+-- cost when that was reckoned; both in microseconds, which since the epoch have 16 digits: exact in a double, but only
+-- '%.0f' writes them all. This chunk is put in front of scripts; it defines functions and does nothing.
 
 -- Redis's own time, moved by offset_ms (0 but in tests).
 local function gcra_now(offset_ms)
@@ -14,8 +14,7 @@ local function gcra_read(key, now_us, emission_us)
   if not stored then
     return nil
   end
-  local tat, cost = string.match(stored, '^(%d+):(%d+)$')
-  tat, cost = tonumber(tat), tonumber(cost)
+  local tat, cost = struct.unpack('<dd', stored)
   if cost == emission_us or tat <= now_us then
     return tat
   end
@@ -38,7 +37,33 @@ end
 -- Writes what gcra() allowed; the key goes by itself when its bucket is empty.
 local function gcra_write(key, now_us, emission_us, tat)
   local lives_ms = math.ceil((tat - now_us) / 1000)
-  redis.call('SET', key, string.format('%.0f:%.0f', tat, emission_us), 'PX', string.format('%.0f', lives_ms))
+  redis.call('SET', key, struct.pack('<dd', tat, emission_us), 'PX', string.format('%.0f', lives_ms))
+end
+
+-- Spends one request of each counter KEYS[first_key..], or of none of them if an enforced one refuses. ARGV[first_arg..]
+-- has a triple for each: its cost in microseconds, its burst, and '' if it is enforced; for a shadow rule its tag.
+-- Gives whether one refused; for each counter 1 and what is left, or 0 and the wait in microseconds; and the tags of
+-- the shadow rules that would have refused.
+local function gcra_all(first_key, first_arg, now_us)
+  local verdicts, tats, refused, shadowed = {}, {}, false, ''
+  for index = first_key, #KEYS do
+    local at = first_arg + (index - first_key) * 3
+    local allowed, tat, rest = gcra(KEYS[index], now_us, tonumber(ARGV[at]), tonumber(ARGV[at + 1]))
+    if allowed then
+      tats[index] = tat
+    elseif ARGV[at + 2] == '' then
+      refused = true
+    else
+      shadowed = shadowed .. ARGV[at + 2]
+    end
+    verdicts[#verdicts + 1], verdicts[#verdicts + 2] = allowed and 1 or 0, rest
+  end
+  if not refused then
+    for index, tat in pairs(tats) do
+      gcra_write(KEYS[index], now_us, tonumber(ARGV[first_arg + (index - first_key) * 3]), tat)
+    end
+  end
+  return refused, verdicts, shadowed
 end
 
 -- Gives one request back.

@@ -1,6 +1,6 @@
 //! The rules in force, sorted by what they are looked at for, each with its metrics.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use super::{Mode, Operation, Refusal, Rule, RuleSet, Scope, Verdict, shadow::RuleTag};
 
@@ -11,6 +11,8 @@ pub(super) struct Applying {
     pub tally: Arc<Tally>,
     /// What a cluster rule becomes while the cluster's counters are away.
     pub share: Option<Arc<Rule>>,
+    /// Whether the script that does the work of the operation counts it in the same step.
+    pub rides: bool,
 }
 
 /// All rules that are in force.
@@ -22,17 +24,23 @@ pub(super) struct InForce {
 }
 
 impl InForce {
-    /// `instances` share the quotas of cluster rules while their counters are away.
-    pub fn new(rules: RuleSet, instances: u32) -> Self {
+    /// `instances` share the quotas of cluster rules while their counters are away; `together` says whether all of these
+    /// lie in one place otherwise.
+    pub fn new(rules: RuleSet, instances: u32, together: bool) -> Self {
         let applying = |rule: &Arc<Rule>| Applying {
             rule: Arc::clone(rule),
             tally: Arc::new(Tally::new(rule)),
             share: (rule.scope == Scope::Cluster).then(|| Arc::new(rule.share_of(instances))),
+            rides: false,
         };
         let all: Vec<_> = rules.rules().iter().map(applying).collect();
         let by_operation = Operation::ALL.map(|operation| {
             let applying = all.iter().filter(|applying| applying.rule.applies_to(operation));
-            applying.cloned().collect()
+            let rides = |applying: &Applying| Applying {
+                rides: applying.rule.rides(operation, together),
+                ..applying.clone()
+            };
+            applying.map(rides).collect()
         });
         Self {
             rules,
@@ -64,6 +72,12 @@ impl InForce {
             .iter()
             .filter(move |applying| is_named(RuleTag::of(&applying.rule.id)));
         named.map(|applying| applying.tally.as_ref())
+    }
+}
+
+impl fmt::Debug for InForce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "InForce({} rules)", self.all.len())
     }
 }
 

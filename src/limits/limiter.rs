@@ -1,24 +1,16 @@
 //! What everyone calls: admits a request, or says which rule refuses it and for how long.
 
 use std::{
-    collections::BTreeMap,
-    hash::{BuildHasher, RandomState},
     sync::{Arc, Mutex, PoisonError, RwLock},
     time::Duration,
 };
 
-use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use super::{
-    Admission, ClusterCounters, Counter, Denied, Mode, Operation, Refusal, Rider, Rule, RuleSet, Scope,
-    Shadowed, Subject, Verdict,
-    actor::Shards,
-    decision::longest,
-    in_force::{Applying, InForce},
-    rule::IfStoreLost,
-    shadow::RuleTag,
-    shard::Ask,
+    Admission, ClusterCounters, Counter, Denied, Mode, Operation, Refusal, Rule, RuleSet, Scope, Shadowed,
+    Subject, Verdict, actor::Housekeeper, decision::longest, in_force::InForce, rule::IfStoreLost,
+    shadow::RuleTag, shards::Shards,
 };
 use crate::{
     clock::Clock,
@@ -33,11 +25,7 @@ const STORE_PAUSE: Duration = Duration::from_secs(1);
 /// How large the limiter may grow.
 #[derive(Debug, Clone, Copy)]
 pub struct LimiterOptions {
-    /// Actors that share the instance rules' counters; each has a thread of its own if there are several.
-    pub shards: usize,
-    /// Requests that may wait for one shard.
-    pub queue: usize,
-    /// Keys of instance rules that are held at most, over all shards.
+    /// Keys of instance rules that are held at most.
     pub max_keys: usize,
     /// Instances of the service: they share a cluster rule's quota while its counters are away.
     pub instances: u32,
@@ -48,40 +36,42 @@ pub struct LimiterOptions {
 pub struct Limiter(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
-    pub shards: Shards,
+    pub shards: Arc<Shards>,
+    housekeeper: Housekeeper,
     pub counters: Arc<dyn ClusterCounters>,
     instances: u32,
     rules: RwLock<Arc<InForce>>,
-    hasher: RandomState,
     /// When the cluster's counters are asked again by rules that can do without.
     store_lost_until: Mutex<Option<Instant>>,
 }
 
 impl Limiter {
-    /// Starts the limiter's actors.
-    pub async fn start(
+    /// Starts the limiter, with the actor that keeps house for it.
+    pub fn start(
         supervision: &Supervision,
         options: LimiterOptions,
         rules: RuleSet,
         counters: Arc<dyn ClusterCounters>,
         clock: Arc<dyn Clock>,
     ) -> Self {
+        let shards = Arc::new(Shards::new(options.max_keys, clock));
+        let in_force = InForce::new(rules, options.instances, counters.lie_together());
         Self(Arc::new(Inner {
-            shards: Shards::start(supervision, options, clock).await,
+            housekeeper: Housekeeper::start(supervision, Arc::clone(&shards)),
+            shards,
             counters,
             instances: options.instances,
-            rules: RwLock::new(Arc::new(InForce::new(rules, options.instances))),
-            hasher: RandomState::new(),
+            rules: RwLock::new(Arc::new(in_force)),
             store_lost_until: Mutex::default(),
         }))
     }
 
     /// Puts other rules in force. Counters of rules that keep their id and what they count by are kept.
     pub fn replace(&self, rules: RuleSet) {
-        let in_force = Arc::new(InForce::new(rules, self.0.instances));
+        let in_force = InForce::new(rules, self.0.instances, self.0.counters.lie_together());
         let in_process = in_force.in_process();
-        *self.0.rules.write().unwrap_or_else(PoisonError::into_inner) = in_force;
-        self.0.shards.keep(&in_process);
+        *self.0.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(in_force);
+        self.0.housekeeper.keep(in_process);
     }
 
     /// The rules in force.
@@ -97,37 +87,30 @@ impl Limiter {
     ///
     /// # Errors
     /// [`Denied::Refused`] when a rule that is enforced refuses: nothing is spent then. [`Denied::Unavailable`] when a
-    /// limiter actor is busy, or a rule that is enforced can't be counted and says `refuse` to that
-    /// ([`Rule::if_store_lost`]).
+    /// rule that is enforced can't be counted: there is no room for its key, or its store is lost and it says `refuse`
+    /// to that ([`Rule::if_store_lost`]).
     pub async fn admit(&self, operation: Operation, subject: &Subject) -> Result<Admission, Denied> {
         let in_force = self.in_force();
-        let mut admission = Admission::default();
+        let mut admission = Admission::new(operation, Arc::clone(&in_force));
         let (mut asks, mut counted) = (Vec::new(), Vec::new());
-        for applying in in_force.on(operation) {
+        for (at, applying) in in_force.on(operation).iter().enumerate() {
             let rule = &applying.rule;
             if rule.scope == Scope::Instance {
-                asks.extend(rule.key(subject).map(|key| (ask(rule, key), applying)));
+                asks.extend(rule.key(subject).map(|key| (at, key)));
             } else if let Some(counter) = rule.counter(subject) {
-                if rule.rides(operation) {
-                    admission.riders.push(Rider {
-                        rule: Arc::clone(rule),
-                        counter,
-                        tally: Arc::clone(&applying.tally),
-                    });
+                if applying.rides {
+                    admission.riders.push(counter);
+                    admission.riding.push(at);
                 } else {
-                    counted.push((counter, applying));
+                    counted.push((at, counter));
                 }
             }
         }
-        if !asks.is_empty() {
-            self.ask_shards(operation, asks, &mut admission).await?;
-        }
+        self.ask_instance(asks, &mut admission)?;
         if !counted.is_empty()
-            && let Err(denied) = self
-                .ask_cluster(operation, subject, counted, &mut admission)
-                .await
+            && let Err(denied) = self.ask_cluster(subject, counted, &mut admission).await
         {
-            self.give_back_instance(&admission.instance);
+            self.give_back_instance(&admission, 0);
             return Err(denied);
         }
         Ok(admission)
@@ -137,7 +120,8 @@ impl Limiter {
     /// enforced one refused, the request is refused, and what the admission had spent is given back.
     pub async fn settle(&self, admission: Admission, verdicts: &[Verdict]) -> Option<Refusal> {
         let mut refusal = None;
-        for (rider, &verdict) in admission.riders.iter().zip(verdicts) {
+        for (&at, &verdict) in admission.riding.iter().zip(verdicts) {
+            let rider = admission.applying(at);
             refusal = longest(refusal, rider.tally.count(&rider.rule, verdict));
         }
         if refusal.is_some() {
@@ -148,7 +132,7 @@ impl Limiter {
 
     /// Gives back what an admission spent. If Redis is away it stays spent, and drains.
     pub async fn give_back(&self, admission: Admission) {
-        self.give_back_instance(&admission.instance);
+        self.give_back_instance(&admission, 0);
         if admission.cluster.is_empty() {
             return;
         }
@@ -193,81 +177,60 @@ impl Limiter {
         .await;
     }
 
-    fn give_back_instance(&self, spent: &[(usize, Arc<[Ask]>)]) {
-        for (shard, asks) in spent.iter().filter(|(_, asks)| !asks.is_empty()) {
-            self.0.shards.give_back(*shard, Arc::clone(asks));
+    /// Gives back what was spent in this process, but for the first so many rules.
+    fn give_back_instance(&self, admission: &Admission, but: usize) {
+        for (at, key) in admission.instance.iter().skip(but) {
+            self.0.shards.give_back(&admission.applying(*at).rule, key);
         }
     }
 
-    /// Asks the shards, each once, and notes in the admission what was spent where.
-    async fn ask_shards(
-        &self,
-        operation: Operation,
-        asked: Vec<(Ask, &Applying)>,
-        admission: &mut Admission,
-    ) -> Result<(), Denied> {
-        let mut by_shard: BTreeMap<usize, (Vec<Ask>, Vec<&Applying>)> = BTreeMap::new();
-        for (ask, applying) in asked {
-            let (asks, rules) = by_shard.entry(self.shard_of(&ask)).or_default();
-            asks.push(ask);
-            rules.push(applying);
-        }
-        let questions = by_shard.into_iter().map(|(shard, (asks, rules))| async move {
-            let asks: Arc<[Ask]> = asks.into();
-            let answer = self
-                .0
-                .shards
-                .check(shard, Arc::clone(&asks), operation.is_strict())
-                .await;
-            (shard, asks, rules, answer)
-        });
-        let (mut spent, mut refusal, mut failure) = (Vec::new(), None, None);
-        for (shard, asks, rules, answer) in join_all(questions).await {
-            let verdicts = match answer {
-                Ok(Ok(verdicts)) => verdicts,
-                Ok(Err(full)) => {
-                    failure = Some(Unavailable::new(Part::RateLimiter, full));
-                    continue;
-                }
-                Err(error) => {
-                    failure = Some(Unavailable::new(Part::RateLimiter, error));
-                    continue;
-                }
-            };
-            let mut here = None;
-            for ((ask, applying), &verdict) in asks.iter().zip(rules).zip(&verdicts) {
-                here = longest(here, applying.tally.count(&ask.rule, verdict));
-                note_shadow(&ask.rule, verdict, admission);
-            }
-            if here.is_none() {
-                spent.push((shard, only_admitted(asks, &verdicts)));
-            }
-            refusal = longest(refusal, here); // a shard that refuses has spent nothing itself
-        }
-        let refused = refusal.map(Denied::Refused).or(failure.map(Denied::Unavailable));
-        let Some(denied) = refused else {
-            admission.instance.extend(spent);
+    /// Asks this process's counters, and notes in the admission what was spent. Rules of the cluster are asked for its
+    /// share.
+    fn ask_instance(&self, asks: Vec<(usize, String)>, admission: &mut Admission) -> Result<(), Denied> {
+        if asks.is_empty() {
             return Ok(());
-        };
-        self.give_back_instance(&spent);
-        Err(denied)
+        }
+        let (now_us, in_force) = (self.0.shards.now_us(), Arc::clone(&admission.in_force));
+        let spent_before = admission.instance.len();
+        let (mut refusal, mut failure) = (None, None);
+        for (at, key) in asks {
+            let applying = &in_force.on(admission.operation)[at];
+            let rule = applying.share.as_ref().unwrap_or(&applying.rule);
+            match self.0.shards.check(rule, &key, now_us) {
+                Ok(verdict) => {
+                    refusal = longest(refusal, applying.tally.count(rule, verdict));
+                    note_shadow(rule, verdict, admission);
+                    if !verdict.is_refused() {
+                        admission.instance.push((at, key));
+                    }
+                }
+                Err(full) if admission.operation.is_strict() => failure = Some(full),
+                Err(_) => applying.tally.uncounted.increment(1),
+            }
+        }
+        let failure = failure.map(|full| Unavailable::new(Part::RateLimiter, full));
+        let refused = refusal.map(Denied::Refused).or(failure.map(Denied::Unavailable));
+        refused.map_or(Ok(()), |denied| {
+            self.give_back_instance(admission, spent_before);
+            Err(denied)
+        })
     }
 
     /// Asks the cluster's counters, or while they are away this instance for its share, and notes in the admission
     /// what was spent.
     async fn ask_cluster(
         &self,
-        operation: Operation,
         subject: &Subject,
-        asked: Vec<(Counter, &Applying)>,
+        asked: Vec<(usize, Counter)>,
         admission: &mut Admission,
     ) -> Result<(), Denied> {
-        let needs_store = |applying: &Applying| {
-            applying.rule.mode == Mode::Enforce
-                && applying.rule.if_store_lost(operation) == IfStoreLost::Refuse
+        let operation = admission.operation;
+        let needs_store = |at: usize| {
+            let rule = &admission.applying(at).rule;
+            rule.mode == Mode::Enforce && rule.if_store_lost(operation) == IfStoreLost::Refuse
         };
-        let needed = asked.iter().any(|(_, applying)| needs_store(applying));
-        let counters: Vec<_> = asked.iter().map(|(counter, _)| counter.clone()).collect();
+        let needed = asked.iter().any(|(at, _)| needs_store(*at));
+        let (places, counters): (Vec<_>, Vec<_>) = asked.into_iter().unzip();
         let answer = match needed || !self.store_is_lost() {
             true => Some(self.0.counters.check(&counters).await),
             false => None,
@@ -279,45 +242,40 @@ impl Limiter {
                 if lost.is_some() {
                     *self.store_lost_until() = Some(Instant::now() + STORE_PAUSE);
                 }
-                let rules = asked.into_iter().map(|(_, applying)| applying);
-                return self.ask_shares(operation, subject, rules, admission).await;
+                return self.ask_shares(subject, places, admission);
             }
         };
-        let mut refusal = None;
-        for ((counter, applying), &verdict) in asked.iter().zip(&verdicts) {
+        let (mut refusal, in_force) = (None, Arc::clone(&admission.in_force));
+        for ((at, counter), &verdict) in places.into_iter().zip(counters).zip(&verdicts) {
+            let applying = &in_force.on(operation)[at];
             refusal = longest(refusal, applying.tally.count(&applying.rule, verdict));
             note_shadow(&applying.rule, verdict, admission);
             if !verdict.is_refused() {
-                admission
-                    .cluster
-                    .push((Arc::clone(&applying.rule), counter.clone()));
+                admission.cluster.push((at, counter));
             }
         }
         refusal.map_or(Ok(()), |refusal| Err(Denied::Refused(refusal)))
     }
 
     /// Counts cluster rules in this process, against its share of their quotas.
-    async fn ask_shares(
+    fn ask_shares(
         &self,
-        operation: Operation,
         subject: &Subject,
-        rules: impl Iterator<Item = &Applying>,
+        places: Vec<usize>,
         admission: &mut Admission,
     ) -> Result<(), Denied> {
         let mut asks = Vec::new();
-        for applying in rules {
-            let share = applying
-                .share
-                .as_ref()
-                .filter(|share| share.if_store_lost(operation) == IfStoreLost::Local);
-            if let (Some(share), Some(key)) = (share, applying.rule.key(subject)) {
-                applying.tally.local.increment(1);
-                asks.push((ask(share, key), applying));
+        for at in places {
+            let (rule, tally) = (&admission.applying(at).rule, &admission.applying(at).tally);
+            let is_local = rule.if_store_lost(admission.operation) == IfStoreLost::Local;
+            if let (true, Some(key)) = (is_local, rule.key(subject)) {
+                tally.local.increment(1);
+                asks.push((at, key));
             } else {
-                applying.tally.uncounted.increment(1);
+                tally.uncounted.increment(1);
             }
         }
-        self.ask_shards(operation, asks, admission).await
+        self.ask_instance(asks, admission)
     }
 
     fn store_is_lost(&self) -> bool {
@@ -334,36 +292,10 @@ impl Limiter {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
-
-    pub(super) fn shard_of(&self, ask: &Ask) -> usize {
-        match self.0.shards.count() {
-            1 => 0,
-            count => (self.0.hasher.hash_one((&ask.rule.id, &ask.key)) % count as u64) as usize,
-        }
-    }
-}
-
-pub(super) fn ask(rule: &Arc<Rule>, key: String) -> Ask {
-    Ask {
-        rule: Arc::clone(rule),
-        key: key.into_boxed_str(),
-    }
 }
 
 fn note_shadow(rule: &Rule, verdict: Verdict, admission: &mut Admission) {
     if rule.mode == Mode::Shadow && verdict.is_refused() {
         admission.shadowed.push(RuleTag::of(&rule.id));
     }
-}
-
-/// What was spent: a shadow rule that would have refused has taken nothing.
-fn only_admitted(asks: Arc<[Ask]>, verdicts: &[Verdict]) -> Arc<[Ask]> {
-    if !verdicts.iter().any(|verdict| verdict.is_refused()) {
-        return asks;
-    }
-    let admitted = asks
-        .iter()
-        .zip(verdicts)
-        .filter(|(_, verdict)| !verdict.is_refused());
-    admitted.map(|(ask, _)| ask.clone()).collect()
 }

@@ -111,6 +111,10 @@ impl MemoryCounters {
 
 #[async_trait]
 impl ClusterCounters for MemoryCounters {
+    fn lie_together(&self) -> bool {
+        true
+    }
+
     async fn check(&self, counters: &[Counter]) -> Result<Vec<Verdict>, Unavailable> {
         self.check_now(counters)
     }

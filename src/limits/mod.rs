@@ -5,14 +5,15 @@
 //! - [`mod@file`]: the limits file, read into rules, or every fault in it with its place; [`changes()`]: what another
 //!   file would change.
 //! - [`gcra`]: the algorithm; `gcra.lua` is the same where Redis counts.
-//! - [`Limiter`]: what everyone calls. It asks the instance's rules first (`RateLimiter` actors, each a `shard` of the
-//!   counters), so that a flood is shed before any I/O, and then the cluster's ([`ClusterCounters`]: `redis` or
+//! - [`Limiter`]: what everyone calls. It asks the instance's rules first (`shards`, which the actor `RateLimiter`
+//!   keeps house for), so that a flood is shed before any I/O, and then the cluster's ([`ClusterCounters`]: `redis` or
 //!   `memory`) in one round trip. `explain` is what operators ask it.
 //! - [`LimitsWatch`]: the handle of `ConfigWatcher`, which puts a changed file in force.
 //!
-//! Every rule that applies is asked, and a refused request spends nothing from the others. The phone's own cluster
-//! rules of `otp.send` and `otp.verify` are *riders*: [`Limiter::admit`] hands them out, the script that issues or
-//! judges the code counts them in one step with the challenge, and [`Limiter::settle`] takes its verdicts back.
+//! Every rule that applies is asked, and a refused request spends nothing from the others. The cluster rules of
+//! `otp.send` and `otp.verify` are *riders*: [`Limiter::admit`] hands them out, the script that issues or judges the code
+//! counts them in one step with the challenge, and [`Limiter::settle`] takes its verdicts back. On a Redis Cluster a
+//! script touches one partition, so there the phone's own rules ride, and the others are asked before.
 //!
 //! A request that can't be counted since Redis is away is refused or counted in this process, as the rule says:
 //! [`Rule::if_store_lost`]. One for whose key there is no room is refused where guessing or sending costs someone
@@ -30,23 +31,26 @@ pub mod gcra;
 mod in_force;
 mod limiter;
 mod memory;
+mod operation;
 mod redis;
 mod rule;
 mod shadow;
 mod shard;
+mod shards;
 mod store;
 mod subject;
 mod watch;
 
 pub use by::{By, CountedBy};
 pub use changes::changes;
-pub use decision::{Admission, Denied, Refusal, Rider};
+pub use decision::{Admission, Denied, Refusal};
 pub use explain::{Account, Explanation, KeyError, Outlook, RuleStanding, account, key_of};
 pub use file::{Fault, FileError};
 pub use limiter::{Limiter, LimiterOptions};
 pub use memory::MemoryCounters;
-pub use redis::{GCRA_LUA, RedisCounters};
-pub use rule::{IfStoreLost, Mode, Operation, Rule, RuleSet, Scope, per_text};
+pub use operation::Operation;
+pub use redis::{GCRA_LUA, RedisCounters, Verdicts, add_counters};
+pub use rule::{IfStoreLost, Mode, Rule, RuleSet, Scope, per_text};
 pub use shadow::{RuleTag, Shadowed};
 pub use store::{ClusterCounters, Counter, Verdict, refuses};
 pub use subject::{LoginDigest, Subject};

@@ -5,14 +5,18 @@ use std::sync::{
     atomic::{AtomicI64, Ordering},
 };
 
-use ::redis::Script;
+use ::redis::{FromRedisValue, ParsingError, Script, Value};
 use async_trait::async_trait;
 
 use super::{
     gcra::Standing,
+    shadow::RuleTag,
     store::{ClusterCounters, Counter, Verdict, refuses},
 };
-use crate::{redis::RedisLink, unavailable::Unavailable};
+use crate::{
+    redis::{Invocation, RedisLink},
+    unavailable::Unavailable,
+};
 
 /// The algorithm as a Lua chunk of local functions, for scripts that count riders themselves.
 pub const GCRA_LUA: &str = include_str!("gcra.lua");
@@ -41,14 +45,39 @@ impl RedisCounters {
         Self { link, offset_ms }
     }
 
+    fn offset(&self) -> i64 {
+        self.offset_ms.load(Ordering::SeqCst)
+    }
+
     fn calls<'a>(&self, counters: impl Iterator<Item = &'a Counter>) -> Vec<(String, [i64; 3])> {
-        let offset = self.offset_ms.load(Ordering::SeqCst);
+        let offset = self.offset();
         counters
             .map(|counter| {
                 let key = self.link.key(counter.partition, &counter.key);
                 (key, [offset, counter.emission_us, i64::from(counter.burst)])
             })
             .collect()
+    }
+
+    /// Counters that lie apart: each is asked by itself, and given back when another refuses.
+    async fn check_apart(&self, counters: &[Counter]) -> Result<Vec<Verdict>, Unavailable> {
+        // As a shadow rule's: each would decide for all.
+        const UNENFORCED: i64 = 1;
+        let calls = self.calls(counters.iter()).into_iter();
+        let calls: Vec<_> = calls
+            .map(|(key, [offset, cost, burst])| (key, [offset, cost, burst, UNENFORCED]))
+            .collect();
+        let answers: Vec<Verdicts> = self.link.eval_each(&CHECK, &calls).await?;
+        let verdicts: Vec<_> = answers.into_iter().flat_map(|Verdicts(one)| one).collect();
+        if refuses(counters, &verdicts) {
+            let spent = counters.iter().zip(&verdicts);
+            let spent = spent.filter(|(_, verdict)| !verdict.is_refused());
+            // The refusal stands whether or not this arrives; what stays spent drains by itself.
+            if let Err(error) = self.refund(spent.map(|(counter, _)| counter)).await {
+                tracing::warn!(%error, "a refused request stays counted by the rules that admitted it");
+            }
+        }
+        Ok(verdicts)
     }
 
     async fn refund(&self, counters: impl Iterator<Item = &Counter>) -> Result<(), Unavailable> {
@@ -62,18 +91,19 @@ impl RedisCounters {
 
 #[async_trait]
 impl ClusterCounters for RedisCounters {
+    fn lie_together(&self) -> bool {
+        !self.link.is_cluster()
+    }
+
     async fn check(&self, counters: &[Counter]) -> Result<Vec<Verdict>, Unavailable> {
-        let calls = self.calls(counters.iter());
-        let answers: Vec<(i64, i64)> = self.link.eval_each(&CHECK, &calls).await?;
-        let verdicts: Vec<_> = answers.into_iter().map(verdict).collect();
-        if refuses(counters, &verdicts) {
-            let spent = counters.iter().zip(&verdicts);
-            let spent = spent.filter(|(_, verdict)| !verdict.is_refused());
-            // The refusal stands whether or not this arrives; what stays spent drains by itself.
-            if let Err(error) = self.refund(spent.map(|(counter, _)| counter)).await {
-                tracing::warn!(%error, "a refused request stays counted by the rules that admitted it");
-            }
+        if !self.lie_together() {
+            return self.check_apart(counters).await;
         }
+        let ask_all = |script: &mut Invocation| {
+            script.arg(self.offset());
+            add_counters(script, &self.link, counters);
+        };
+        let Verdicts(verdicts) = self.link.eval(&CHECK, ask_all).await?;
         Ok(verdicts)
     }
 
@@ -101,12 +131,30 @@ impl ClusterCounters for RedisCounters {
     }
 }
 
-fn verdict((allowed, rest): (i64, i64)) -> Verdict {
-    if allowed == 1 {
-        Verdict::Admitted {
-            remaining: u32::try_from(rest).unwrap_or(u32::MAX),
-        }
-    } else {
-        Verdict::Refused { retry_after_us: rest }
+/// Adds counters to a script that spends them (`gcra_all`): their keys, and a triple of arguments for each.
+pub fn add_counters(script: &mut Invocation, link: &RedisLink, counters: &[Counter]) {
+    for counter in counters {
+        script.key(link.key(counter.partition, &counter.key));
+        script.arg(counter.emission_us).arg(counter.burst);
+        script.arg(counter.shadow_tag().as_ref().map_or("", RuleTag::as_str));
+    }
+}
+
+/// What they said: two numbers each on the wire.
+pub struct Verdicts(pub Vec<Verdict>);
+
+impl FromRedisValue for Verdicts {
+    fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
+        let numbers = Vec::<i64>::from_redis_value(value)?;
+        let verdict = |pair: &[i64]| match pair {
+            [1, remaining] => Verdict::Admitted {
+                remaining: u32::try_from(*remaining).unwrap_or(u32::MAX),
+            },
+            [_, retry_after_us] => Verdict::Refused {
+                retry_after_us: *retry_after_us,
+            },
+            _ => Verdict::Refused { retry_after_us: 0 },
+        };
+        Ok(Self(numbers.chunks(2).map(verdict).collect()))
     }
 }

@@ -3,74 +3,12 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
+    Operation,
     by::{By, CountedBy},
     store::Counter,
     subject::Subject,
 };
 use crate::{phone::PhoneDigest, redis::PARTITIONS};
-
-/// What a client asks for: the value of `on` in a rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Operation {
-    Register,
-    Login,
-    OtpSend,
-    OtpVerify,
-    OtpStatus,
-    TokenRefresh,
-    PasswordReset,
-    Me,
-}
-
-impl Operation {
-    /// Every operation, in the order of the contract.
-    pub const ALL: [Self; 8] = [
-        Self::Register,
-        Self::Login,
-        Self::OtpSend,
-        Self::OtpVerify,
-        Self::OtpStatus,
-        Self::TokenRefresh,
-        Self::PasswordReset,
-        Self::Me,
-    ];
-
-    /// Its name in rules, logs and metrics.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Register => "register",
-            Self::Login => "login",
-            Self::OtpSend => "otp.send",
-            Self::OtpVerify => "otp.verify",
-            Self::OtpStatus => "otp.status",
-            Self::TokenRefresh => "token.refresh",
-            Self::PasswordReset => "password.reset",
-            Self::Me => "me",
-        }
-    }
-
-    /// Whether a request that can't be counted is refused: so it is wherever guessing or sending costs someone
-    /// something. `me` and `token.refresh` prove themselves by a token, and go on when Redis is away (promise 6);
-    /// `otp.status` changes nothing.
-    pub const fn is_strict(self) -> bool {
-        !matches!(self, Self::OtpStatus | Self::TokenRefresh | Self::Me)
-    }
-
-    /// Whether requests of this kind can ever carry what `by` counts; those that are strict name a phone.
-    pub const fn can_be_counted(self, by: By) -> bool {
-        match by {
-            By::Ip | By::Global => true,
-            By::Phone | By::Country | By::Prefix(_) => self.is_strict(),
-            // A refresh token is opaque until the store has read it, so its user isn't known in time.
-            By::User => matches!(self, Self::Login | Self::OtpSend | Self::OtpVerify | Self::Me),
-        }
-    }
-
-    /// Whether the phone's own cluster rules are counted by the script that does the work itself.
-    const fn carries_riders(self) -> bool {
-        matches!(self, Self::OtpSend | Self::OtpVerify)
-    }
-}
 
 /// Where a rule is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -167,9 +105,11 @@ impl Rule {
         self.mode != Mode::Off && self.on.is_none_or(|on| on == operation)
     }
 
-    /// Whether the script that issues or judges a code counts it, in one step with the challenge.
-    pub fn rides(&self, operation: Operation) -> bool {
-        self.scope == Scope::Cluster && self.by == By::Phone.into() && operation.carries_riders()
+    /// Whether the script that issues or judges a code counts it, in one step with the challenge: every cluster rule
+    /// where all counters lie `together`, and elsewhere the phone's own.
+    pub fn rides(&self, operation: Operation, together: bool) -> bool {
+        let is_near = together || self.by == By::Phone.into();
+        self.scope == Scope::Cluster && is_near && operation.carries_riders()
     }
 
     /// What becomes of a request of this kind while it can't be counted; unless the rule says otherwise, strict
@@ -343,27 +283,19 @@ mod tests {
     }
 
     #[test]
-    fn an_operation_is_the_index_of_its_rules() {
-        assert!(
-            Operation::ALL
-                .iter()
-                .enumerate()
-                .all(|(index, &operation)| operation as usize == index)
-        );
-    }
-
-    #[test]
-    fn only_the_phones_cluster_rules_ride_with_a_code() {
-        let riding = |operation| rule(By::Phone).rides(operation);
-        assert!(riding(Operation::OtpSend) && riding(Operation::OtpVerify));
-        assert!(!riding(Operation::Login) && !rule(By::Ip).rides(Operation::OtpSend));
-        let pair = rule(CountedBy::pair(By::Ip, By::Phone).unwrap());
-        assert!(!pair.rides(Operation::OtpSend), "its counter may lie elsewhere");
+    fn cluster_rules_that_lie_with_a_code_ride_with_it() {
+        let riding = |operation| rule(By::Phone).rides(operation, false);
+        assert!(riding(Operation::OtpSend) && riding(Operation::OtpVerify) && !riding(Operation::Login));
+        let pair = CountedBy::pair(By::Ip, By::Phone).unwrap();
+        for elsewhere in [rule(By::Ip), rule(pair)] {
+            assert!(!elsewhere.rides(Operation::OtpSend, false) && elsewhere.rides(Operation::OtpSend, true));
+            assert!(!elsewhere.rides(Operation::Login, true));
+        }
         let instance = Rule {
             scope: Scope::Instance,
             ..rule(By::Phone)
         };
-        assert!(!instance.rides(Operation::OtpSend));
+        assert!(!instance.rides(Operation::OtpSend, true));
     }
 
     #[test]

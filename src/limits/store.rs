@@ -58,6 +58,9 @@ pub fn refuses(counters: &[Counter], verdicts: &[Verdict]) -> bool {
 /// Counts once for all instances, by the clock of whoever holds the counters.
 #[async_trait]
 pub trait ClusterCounters: Send + Sync + 'static {
+    /// Whether all counters lie together, with the challenges of all phones: then one step may touch any of them.
+    fn lie_together(&self) -> bool;
+
     /// Asks every counter for one request, in one round trip. The verdicts come in the order of the counters.
     ///
     /// MUST decide each counter and write it in one step, so that parallel requests never exceed its quota. MUST

@@ -3,37 +3,28 @@
 use uuid::Uuid;
 
 use super::{service::Otp, store::Slot};
-use crate::{
-    limits::{Explanation, Operation, RuleStanding, Subject},
-    unavailable::Unavailable,
-};
+use crate::limits::{Explanation, Operation, RuleStanding, Subject};
 
 impl Otp {
     /// How a request would fare. Nothing is spent, nothing sent, no code judged.
     ///
-    /// # Errors
-    /// [`Unavailable`] when a limiter actor is busy. With Redis away, the OTP rules' own waits are left out: the
-    /// explanation says that the request would be answered 503.
-    pub async fn explain(
-        &self,
-        operation: Operation,
-        subject: &Subject,
-        user: Option<Uuid>,
-    ) -> Result<Explanation, Unavailable> {
-        let told = self.limiter.explain(operation, subject).await?;
+    /// With Redis away, the OTP rules' own waits are left out: the explanation says that the request would be answered
+    /// 503.
+    pub async fn explain(&self, operation: Operation, subject: &Subject, user: Option<Uuid>) -> Explanation {
+        let told = self.limiter.explain(operation, subject).await;
         let phone = match operation {
             Operation::OtpSend | Operation::OtpVerify => subject.phone_digest(),
             _ => None,
         };
         let Some(phone) = phone else {
-            return Ok(told);
+            return told;
         };
         let Ok(waits) = self
             .challenges
             .waits(phone, user.map_or(Slot::Public, Slot::User))
             .await
         else {
-            return Ok(told.without_store());
+            return told.without_store();
         };
         let left = self.rules.max_failures.saturating_sub(waits.failures);
         let failures = self.locked(waits.forgotten_in);
@@ -46,6 +37,6 @@ impl Otp {
                 waits.cooldown,
             ));
         }
-        Ok(told.and(own))
+        told.and(own)
     }
 }

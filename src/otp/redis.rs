@@ -1,7 +1,8 @@
 //! Challenges and outbox in Redis, for any number of instances: one script a step, one slot of a Cluster a script.
 //!
 //! Keys, all under the phone's partition: `o:<phone digest>:<slot>` a slot (hash), `c:<phone digest>` the cooldown
-//! (string), `s:<challenge id>` its status (`status/redis.rs`), `x` the outbox of the partition (sorted set, scored by the end of the lease), and the riders' counters.
+//! (string), `s:<challenge id>` its status (`status/redis.rs`), `x` the outbox of the partition (sorted set, scored by
+//! the end of the lease). The riders' counters lie where the limiter says.
 
 use std::{
     sync::{
@@ -11,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use ::redis::{FromRedisValue, ParsingError, Script, ScriptInvocation, Value};
+use ::redis::Script;
 use async_trait::async_trait;
 
 use super::{
@@ -22,7 +23,7 @@ use super::{
     },
 };
 use crate::{
-    limits::{self, Counter, RuleTag, Shadowed},
+    limits::{Shadowed, Verdicts, add_counters},
     phone::{Country, PhoneDigest},
     redis::{PARTITIONS, RedisLink},
     sms::{Language, Lease, Outbox, OutboxEntry},
@@ -93,16 +94,6 @@ impl RedisChallenges {
     fn outbox_key(&self, partition: u8) -> String {
         self.link.key(partition, "x")
     }
-
-    fn ride(&self, invocation: &mut ScriptInvocation<'_>, phone: PhoneDigest, riders: &[Counter]) {
-        for rider in riders {
-            invocation.key(self.link.key(phone.partition(PARTITIONS), &rider.key));
-            invocation
-                .arg(rider.emission_us)
-                .arg(rider.burst)
-                .arg(rider.shadow_tag().as_ref().map_or("", RuleTag::as_str));
-        }
-    }
 }
 
 #[async_trait]
@@ -122,7 +113,7 @@ impl ChallengeStore for RedisChallenges {
         });
         let lease = issue.deliver.map_or(Duration::ZERO, |delivery| delivery.lease);
         let record = NewRecord::of(issue);
-        let (outcome, number, riders, avoid): (String, i64, Riders, String) = self
+        let (outcome, number, riders, avoid): (String, i64, Verdicts, String) = self
             .link
             .eval(&ISSUE, |script| {
                 script
@@ -144,7 +135,7 @@ impl ChallengeStore for RedisChallenges {
                     .arg(&record.course[..])
                     .arg(record.place)
                     .arg(record.fails_after);
-                self.ride(script, issue.phone, issue.riders);
+                add_counters(script, &self.link, issue.riders);
             })
             .await?;
         let outcome = match outcome.as_str() {
@@ -181,7 +172,7 @@ impl ChallengeStore for RedisChallenges {
         let (verdict, number, riders, (index, challenge, subject, shadowed), charged): (
             String,
             i64,
-            Riders,
+            Verdicts,
             (usize, String, String, String),
             Vec<(String, u8)>,
         ) = self
@@ -198,7 +189,7 @@ impl ChallengeStore for RedisChallenges {
                     .arg(self.rules.max_failures)
                     .arg(millis(self.rules.failure_window))
                     .arg(attempt.slots.len());
-                self.ride(script, attempt.phone, attempt.riders);
+                add_counters(script, &self.link, attempt.riders);
             })
             .await?;
         let verdict = match verdict.as_str() {
@@ -332,25 +323,6 @@ impl Outbox for RedisChallenges {
             left -= asked;
         }
         Ok(taken)
-    }
-}
-
-/// What the riders said: two numbers each on the wire.
-struct Riders(Vec<limits::Verdict>);
-
-impl FromRedisValue for Riders {
-    fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
-        let numbers = Vec::<i64>::from_redis_value(value)?;
-        let verdict = |pair: &[i64]| match pair {
-            [1, remaining] => limits::Verdict::Admitted {
-                remaining: u32::try_from(*remaining).unwrap_or(u32::MAX),
-            },
-            [_, retry_after_us] => limits::Verdict::Refused {
-                retry_after_us: *retry_after_us,
-            },
-            _ => limits::Verdict::Refused { retry_after_us: 0 },
-        };
-        Ok(Self(numbers.chunks(2).map(verdict).collect()))
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
     accounts::{AccountStore, Claimant, Claims, User, Verification},
     clock::Clock,
     entropy::Entropy,
-    limits::{Admission, Counter, Denied, Limiter, Operation, Refusal, Scope, Subject},
+    limits::{Admission, Denied, Limiter, Operation, Refusal, Scope, Subject},
     phone::{PhoneDigest, PhoneNumber},
     secrets::{Keyring, SecretKeys},
     sms::{Language, Recipient, SmsCode, SmsJob, SmsQueue},
@@ -113,7 +113,6 @@ impl Otp {
 
         let challenge_id = challenge_id(digest, self.entropy.as_ref());
         let code = OtpCode::derive(&keys.code, challenge_id, self.rules.length);
-        let riders = counters(&admission);
         let issued = self
             .challenges
             .issue(&Issue {
@@ -139,11 +138,11 @@ impl Otp {
                     Some(_) => Course::default(),
                     None => self.courses.pretend(self.clock.now_ms(), self.entropy.as_ref()),
                 },
-                riders: &riders,
+                riders: &admission.riders,
                 shadowed: &admission.shadowed,
             })
             .await?;
-        let shadowed = admission.shadowed.and(&riders, &issued.riders);
+        let shadowed = admission.shadowed.and(&admission.riders, &issued.riders);
         let entry = match issued.outcome {
             IssueOutcome::Written { entry } => entry,
             // No SMS: what the other rules had counted for one is given back.
@@ -247,7 +246,6 @@ impl Otp {
             Some(user) if user.phone != *phone || id_is_missing => &[Slot::User(user.id)],
             Some(user) => &[Slot::User(user.id), Slot::Public],
         };
-        let counters = counters(&admission);
         let mut admission = Some(admission);
         for keys in self.keyring.all() {
             let attempt = Attempt {
@@ -256,7 +254,7 @@ impl Otp {
                 challenge_id,
                 digest: CodeDigest::of(keys, phone, code),
                 // Counted once, under the current secret.
-                riders: if admission.is_some() { &counters } else { &[] },
+                riders: admission.as_ref().map_or(&[], |admission| &admission.riders),
             };
             let judged = self.challenges.judge(&attempt).await?;
             if let Some(admission) = admission.take()
@@ -338,14 +336,6 @@ fn subject(caller: &Caller, phone: &PhoneNumber, keys: &SecretKeys) -> Subject {
     Subject::new(caller.ip)
         .with_phone(phone.clone(), &keys.phone)
         .with_user(caller.user.as_ref().map(|user| user.id))
-}
-
-fn counters(admission: &Admission) -> Vec<Counter> {
-    admission
-        .riders
-        .iter()
-        .map(|rider| rider.counter.clone())
-        .collect()
 }
 
 /// The store refused for a rider; which one, the limiter told.

@@ -26,23 +26,3 @@ local function fail(slot, now, window, expires)
   redis.call('HSET', slot, 'f', failures + 1, 'l', now)
   redis.call('PEXPIRE', slot, math.max(window, expires - now))
 end
-
--- Spends the riders, whose counters are KEYS[first_key..] and numbers ARGV[first_arg..], or none of them if an enforced
--- one refuses. Gives whether one did, for each rider 1 and what is left or 0 and the wait in microseconds, and the tags
--- of the shadow rules that would have refused.
-local function ride(first_key, first_arg, now_us)
-  local verdicts, counters, refused, shadowed = {}, {}, false, ''
-  for index = 1, #KEYS - first_key + 1 do
-    local key, at = KEYS[first_key + index - 1], first_arg + (index - 1) * 3
-    local emission_us = tonumber(ARGV[at])
-    local allowed, tat, rest = gcra(key, now_us, emission_us, tonumber(ARGV[at + 1]))
-    if allowed then counters[key] = { tat, emission_us } end
-    refused = refused or (not allowed and ARGV[at + 2] == '')
-    if not allowed then shadowed = shadowed .. ARGV[at + 2] end
-    verdicts[#verdicts + 1], verdicts[#verdicts + 2] = allowed and 1 or 0, rest
-  end
-  if not refused then
-    for key, counter in pairs(counters) do gcra_write(key, now_us, counter[2], counter[1]) end
-  end
-  return refused, verdicts, shadowed
-end

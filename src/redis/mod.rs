@@ -4,6 +4,7 @@
 //! that arrive together share a write and a read. deadpool-redis makes the connections, bounds and replaces them; it
 //! is not asked for one at each request (`docs/performance.md` has what that costs).
 
+mod invocation;
 mod pool;
 mod topology;
 
@@ -13,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use ::redis::{Cmd, FromRedisValue, Pipeline, RedisError, Script, ScriptInvocation, Value};
+use ::redis::{Cmd, FromRedisValue, Pipeline, RedisError, Script, Value};
 use deadpool_redis::PoolError;
 use thiserror::Error;
 use tokio::{sync::Mutex, time::Instant};
@@ -23,6 +24,7 @@ use topology::Topology;
 
 use crate::unavailable::{Part, Unavailable};
 
+pub use invocation::Invocation;
 pub use topology::RedisUrlError;
 
 /// How many hash tags keys are spread over: the unit by which a Redis Cluster shares the load. A constant, since every
@@ -65,7 +67,8 @@ pub struct RedisLink {
     /// Connections of an earlier generation are not trusted: what broke one has broken them all, more likely than not.
     generation: AtomicU64,
     opened: Instant,
-    prefix: String,
+    /// How keys of each partition begin.
+    heads: Vec<String>,
     timeout: Duration,
 }
 
@@ -89,14 +92,22 @@ impl RedisLink {
             lanes: (0..lanes).map(|_| Lane::default()).collect(),
             generation: AtomicU64::new(0),
             opened: Instant::now(),
-            prefix: options.prefix.clone(),
+            heads: (0..PARTITIONS)
+                .map(|partition| format!("{}:{{{partition}}}:", options.prefix))
+                .collect(),
             timeout: options.timeout,
         })
     }
 
     /// A key whose slot is `partition`'s: `prefix:{17}:rest`. Keys of one partition can meet in one script.
     pub fn key(&self, partition: u8, rest: &str) -> String {
-        format!("{}:{{{partition}}}:{rest}", self.prefix)
+        let head = &self.heads[usize::from(partition % PARTITIONS)];
+        [head, rest].concat()
+    }
+
+    /// Whether keys of different partitions may lie on different servers, where no script can touch them together.
+    pub fn is_cluster(&self) -> bool {
+        matches!(self.pool, Pool::Cluster(_))
     }
 
     /// Runs a script by its digest, loading it where the server doesn't know it yet.
@@ -107,11 +118,12 @@ impl RedisLink {
     pub async fn eval<T: FromRedisValue>(
         &self,
         script: &Script,
-        fill: impl FnOnce(&mut ScriptInvocation<'_>),
+        fill: impl FnOnce(&mut Invocation),
     ) -> Result<T, Unavailable> {
-        let mut invocation = script.prepare_invoke();
+        let mut invocation = Invocation::default();
         fill(&mut invocation);
-        self.request(Request::Script(&invocation)).await
+        self.request(Request::Script(script, &invocation.command(script)))
+            .await
     }
 
     /// Sends several commands in one write; on a Cluster their keys must share a partition.
@@ -164,7 +176,11 @@ impl RedisLink {
             let (mut connection, of_generation) = self.connect(lane).await?;
             generation = Some(of_generation);
             match request {
-                Request::Script(script) => script.invoke_async(&mut connection).await.map_err(Failure::Redis),
+                Request::Script(script, command) => connection
+                    .run(script, command)
+                    .await
+                    .and_then(|answer| Ok(::redis::from_redis_value(answer)?))
+                    .map_err(Failure::Redis),
                 Request::Pipeline(commands) => commands
                     .query_async(&mut connection)
                     .await
@@ -273,9 +289,9 @@ impl RedisLink {
 }
 
 enum Request<'a> {
-    Script(&'a ScriptInvocation<'a>),
-    Pipeline(&'a Pipeline),
     /// The script is loaded where a server doesn't know it.
+    Script(&'a Script, &'a Cmd),
+    Pipeline(&'a Pipeline),
     Each(&'a Script, &'a [Cmd]),
     Possible(&'a Script, &'a [Cmd]),
     Command(&'a Cmd),

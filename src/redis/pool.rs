@@ -117,6 +117,17 @@ pub(super) enum Connection {
 }
 
 impl Connection {
+    /// Runs one call of a script, which is loaded if the server doesn't know it.
+    pub(super) async fn run(&mut self, script: &Script, call: &Cmd) -> Result<Value, RedisError> {
+        match call.query_async(self).await {
+            Err(error) if is_unknown(&error) => {
+                script.load_async(self).await?;
+                call.query_async(self).await
+            }
+            answer => answer,
+        }
+    }
+
     /// Runs calls of one script; those that met a server without it are repeated after it is loaded, and only those.
     pub(super) async fn each(&mut self, script: &Script, calls: &[Cmd]) -> Result<Vec<Value>, RedisError> {
         self.each_for_itself(script, calls).await?.into_iter().collect()
@@ -130,7 +141,7 @@ impl Connection {
     ) -> Result<Vec<Result<Value, RedisError>>, RedisError> {
         let mut answers = self.together(calls.iter()).await?;
         let unknown: Vec<usize> = (0..answers.len())
-            .filter(|&at| matches!(&answers[at], Err(error) if error.code() == Some("NOSCRIPT")))
+            .filter(|&at| matches!(&answers[at], Err(error) if is_unknown(error)))
             .collect();
         if !unknown.is_empty() {
             script.load_async(self).await?;
@@ -165,6 +176,11 @@ impl Connection {
             }
         }
     }
+}
+
+/// Whether the server didn't know a script.
+fn is_unknown(error: &RedisError) -> bool {
+    error.code() == Some("NOSCRIPT")
 }
 
 impl ConnectionLike for Connection {

@@ -79,7 +79,7 @@ impl Reader {
         })
     }
 
-    /// A number of threads or shards, where 0 stands for the number of cores.
+    /// A number of threads, where 0 stands for the number of cores.
     pub(super) fn cores(&mut self, key: &'static str, most: usize) -> usize {
         match self.integer(key, 0..=most) {
             0 => {

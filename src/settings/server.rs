@@ -116,10 +116,6 @@ fn origin(text: &str) -> Result<String, Refused> {
 pub struct LimitsSettings {
     /// The file with the rules, which exists; none means the rules that the program carries.
     pub file: Option<PathBuf>,
-    /// Actors that count for this process, at least 1: the number of cores, where the key says 0.
-    pub shards: usize,
-    /// Requests that wait for one of them.
-    pub queue: usize,
     /// Addresses, phones and users that one instance remembers.
     pub max_keys: usize,
     /// Instances of the service, which share the quotas of cluster rules while Redis is away.
@@ -130,8 +126,6 @@ impl LimitsSettings {
     pub(super) fn read(reader: &mut Reader, config_dir: &Path) -> Self {
         Self {
             file: limits_file(reader, config_dir),
-            shards: reader.cores("limits.shards", 256),
-            queue: reader.integer("limits.queue", 1..=1_000_000),
             max_keys: reader.integer("limits.max_keys", 1..=100_000_000),
             instances: reader.integer("limits.instances", 1..=10_000),
         }

@@ -175,16 +175,13 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
     let limiter = Limiter::start(
         &supervision,
         LimiterOptions {
-            shards: settings.limits.shards,
-            queue: settings.limits.queue,
             max_keys: settings.limits.max_keys,
             instances: settings.limits.instances,
         },
         adapters::limit_rules(settings)?,
         counters,
         Arc::clone(clock),
-    )
-    .await;
+    );
     let watch = settings
         .limits
         .file

@@ -324,16 +324,13 @@ async fn the_shipped_limits_leave_ordinary_use_alone() {
     let limiter = Limiter::start(
         &Supervision::default(),
         LimiterOptions {
-            shards: 1,
-            queue: 16,
             max_keys: 1000,
             instances: 1,
         },
         shipped,
         Arc::new(MemoryCounters::new(Arc::new(clock.clone()), 1000)),
         Arc::new(clock.clone()),
-    )
-    .await;
+    );
     let keyring = keyring();
     let jane = LoginDigest::of("email", "jane@example.com", &keyring.current().login);
     let laptop = Subject::new("127.0.0.1".parse().unwrap());

@@ -22,13 +22,12 @@ use super::{
 };
 
 #[actix::test]
-async fn instance_rules_admit_exactly_their_quota_over_all_shards() {
+async fn instance_rules_admit_exactly_their_quota_over_all_threads() {
     let rules = rules(
         "[[rule]]\nid='a'\non='me'\nby='ip'\nquota=211\nper='30d'\nscope='instance'\n
          [[rule]]\nid='b'\non='me'\nby='global'\nquota=600\nper='30d'\nscope='instance'",
     );
-    let options = LimiterOptions { shards: 4, ..OPTIONS };
-    let limiter = limiter(options, rules.clone(), &clock()).await;
+    let limiter = limiter(OPTIONS, rules.clone(), &clock());
     assert_eq!(
         admitted_in_parallel(std::slice::from_ref(&limiter), Operation::Me).await,
         211
@@ -53,7 +52,13 @@ async fn cluster_rules_admit_exactly_their_quota_over_three_instances() {
             let counters = Arc::new(RedisCounters::new(Arc::new(redis_with_prefix(variable, &prefix))));
             let clock = Arc::new(SystemClock);
             let rules = rules.clone();
-            limiters.push(Limiter::start(&Supervision::default(), OPTIONS, rules, counters, clock).await);
+            limiters.push(Limiter::start(
+                &Supervision::default(),
+                OPTIONS,
+                rules,
+                counters,
+                clock,
+            ));
         }
         assert_eq!(
             admitted_in_parallel(&limiters, Operation::Login).await,
@@ -65,53 +70,53 @@ async fn cluster_rules_admit_exactly_their_quota_over_three_instances() {
 
 #[actix::test]
 async fn a_refused_request_spends_nothing_whoever_refuses() {
-    let wide = "[[rule]]\nid='near'\non='otp.send'\nby='ip'\nquota=9\nper='1h'\nscope='instance'\n
-                [[rule]]\nid='far'\non='otp.send'\nby='ip'\nquota=8\nper='1h'\n";
+    let wide = "[[rule]]\nid='near'\non='login'\nby='ip'\nquota=9\nper='1h'\nscope='instance'\n
+                [[rule]]\nid='far'\non='login'\nby='ip'\nquota=8\nper='1h'\n";
     for tight in [
-        "[[rule]]\nid='tight'\non='otp.send'\nby='global'\nquota=2\nper='1h'\nscope='instance'",
-        "[[rule]]\nid='tight'\non='otp.send'\nby='global'\nquota=2\nper='1h'\nscope='cluster'",
+        "[[rule]]\nid='tight'\non='login'\nby='global'\nquota=2\nper='1h'\nscope='instance'",
+        "[[rule]]\nid='tight'\non='login'\nby='global'\nquota=2\nper='1h'\nscope='cluster'",
     ] {
-        let limiter = limiter(OPTIONS, rules(&format!("{wide}{tight}")), &clock()).await;
-        assert_eq!(admitted(&limiter, Operation::OtpSend, &client()).await, 2);
+        let limiter = limiter(OPTIONS, rules(&format!("{wide}{tight}")), &clock());
+        assert_eq!(admitted(&limiter, Operation::Login, &client()).await, 2);
         limiter.replace(rules(wide));
         assert_eq!(
-            admitted(&limiter, Operation::OtpSend, &client()).await,
+            admitted(&limiter, Operation::Login, &client()).await,
             6,
             "8 less the 2 that passed: {tight}"
         );
     }
 }
 
+const WITH_RIDERS: &str = "
+    [[rule]]\nid='near'\non='otp.send'\nby='ip'\nquota=9\nper='1h'\nscope='instance'\n
+    [[rule]]\nid='far'\non='otp.send'\nby='country'\nquota=3\nper='1h'\n
+    [[rule]]\nid='hour'\non='otp.send'\nby='phone'\nquota=5\nper='1h'\n
+    [[rule]]\nid='day'\non='any'\nby='phone'\nquota=10\nper='1d'\nmode='shadow'\n
+    [[rule]]\nid='not-here'\non='login'\nby='phone'\nquota=1\nper='1d'";
+
 #[actix::test]
-async fn riders_are_handed_out_and_their_refusal_gives_everything_back() {
-    let rules = rules(
-        "[[rule]]\nid='near'\non='otp.send'\nby='ip'\nquota=9\nper='1h'\nscope='instance'\n
-         [[rule]]\nid='far'\non='otp.send'\nby='country'\nquota=3\nper='1h'\n
-         [[rule]]\nid='hour'\non='otp.send'\nby='phone'\nquota=5\nper='1h'\n
-         [[rule]]\nid='day'\non='any'\nby='phone'\nquota=10\nper='1d'\nmode='shadow'\n
-         [[rule]]\nid='not-here'\non='login'\nby='phone'\nquota=1\nper='1d'",
-    );
-    let limiter = limiter(OPTIONS, rules, &clock()).await;
+async fn where_all_counters_lie_together_every_cluster_rule_rides() {
+    let limiter = limiter(OPTIONS, rules(WITH_RIDERS), &clock());
     let subject = client_with_phone();
     let digest = subject.phone_digest().unwrap();
     for _ in 0..20 {
         let admission = limiter.admit(Operation::OtpSend, &subject).await.unwrap();
-        let riders: Vec<_> = admission
-            .riders
-            .iter()
-            .map(|r| (r.counter.key.clone(), r.counter.enforce))
-            .collect();
+        let riders = admission.riders.iter();
+        let riders: Vec<_> = riders.map(|r| (r.key.clone(), r.enforce)).collect();
         let key = |rule| format!("l:{rule}:{}", digest.encode());
-        assert_eq!(riders, [(key("hour"), true), (key("day"), false)]);
-        assert_eq!(admission.riders[0].counter.partition, digest.partition(64));
-        assert_eq!(admission.riders[0].counter.emission_us, 720_000_000);
-        // The script would say: the hour's quota is spent.
-        let said = [
-            Verdict::Refused {
-                retry_after_us: 1_500_001,
-            },
-            Verdict::Admitted { remaining: 3 },
-        ];
+        assert_eq!(
+            riders,
+            [
+                ("l:far:US".to_owned(), true),
+                (key("hour"), true),
+                (key("day"), false)
+            ]
+        );
+        assert_eq!(admission.riders[1].partition, digest.partition(64));
+        assert_eq!(admission.riders[1].emission_us, 720_000_000);
+        // The script would say: two quotas are spent. What `near` has counted is given back, or it would refuse.
+        let refused = |retry_after_us| Verdict::Refused { retry_after_us };
+        let said = [refused(7), refused(1_500_001), Verdict::Admitted { remaining: 3 }];
         let refusal = limiter.settle(admission, &said).await.unwrap();
         assert_eq!(
             (&*refusal.rule, refusal.scope, refusal.retry_after_seconds()),
@@ -119,14 +124,32 @@ async fn riders_are_handed_out_and_their_refusal_gives_everything_back() {
         );
         assert_eq!((refusal.quota, refusal.per), (5, Duration::from_secs(3600)));
     }
+}
+
+#[actix::test]
+async fn where_counters_lie_apart_a_riders_refusal_gives_the_others_back() {
+    let clock = Arc::new(SystemClock);
+    let link = redis_with_prefix("RINGBACK_TEST_REDIS_CLUSTER_URL", &unique());
+    let counters = Arc::new(RedisCounters::new(Arc::new(link)));
+    let limiter = Limiter::start(
+        &Supervision::default(),
+        OPTIONS,
+        rules(WITH_RIDERS),
+        counters,
+        clock,
+    );
+    let subject = client_with_phone();
+    let refused = Verdict::Refused { retry_after_us: 7 };
+    let admitted = Verdict::Admitted { remaining: 3 };
+    for _ in 0..20 {
+        let admission = limiter.admit(Operation::OtpSend, &subject).await.unwrap();
+        assert_eq!(admission.riders.len(), 2);
+        assert!(limiter.settle(admission, &[refused, admitted]).await.is_some());
+    }
     // A shadow rider refuses nothing, so the three of `far` are spent now and no more.
     for _ in 0..3 {
         let admission = limiter.admit(Operation::OtpSend, &subject).await.unwrap();
-        let said = [
-            Verdict::Admitted { remaining: 1 },
-            Verdict::Refused { retry_after_us: 7 },
-        ];
-        assert_eq!(limiter.settle(admission, &said).await, None);
+        assert_eq!(limiter.settle(admission, &[admitted, refused]).await, None);
     }
     assert_eq!(
         &*refusal(limiter.admit(Operation::OtpSend, &subject).await).rule,
@@ -141,7 +164,7 @@ async fn of_several_refusals_the_longest_wait_is_told() {
          [[rule]]\nid='long'\non='login'\nby='ip'\nquota=1\nper='1h'\n
          [[rule]]\nid='middle'\non='login'\nby='ip'\nquota=1\nper='10m'",
     );
-    let limiter = limiter(OPTIONS, rules, &clock()).await;
+    let limiter = limiter(OPTIONS, rules, &clock());
     let _ = limiter.admit(Operation::Login, &client()).await.unwrap();
     let refusal = refusal(limiter.admit(Operation::Login, &client()).await);
     assert_eq!((&*refusal.rule, refusal.retry_after_seconds()), ("long", 3600));
@@ -158,7 +181,7 @@ async fn a_shadow_rule_is_counted_and_never_refuses() {
          [[rule]]\nid='bites'\non='me'\nby='ip'\nquota=30\nper='1h'\n
          [[rule]]\nid='idle'\non='me'\nby='ip'\nquota=1\nper='1h'\nmode='off'",
     );
-    let limiter = limiter(OPTIONS, rules, &clock()).await;
+    let limiter = limiter(OPTIONS, rules, &clock());
     assert_eq!(admitted(&limiter, Operation::Me, &client()).await, 30);
     let shown = shown.render();
     for (rule, outcome, times) in [
@@ -185,7 +208,7 @@ async fn other_rules_keep_the_counters_of_those_that_stay() {
             format!("[[rule]]\nid='{id}'\non='me'\nby='{by}'\nquota={quota}\nper='1h'\nscope='{scope}'\n")
         };
         let subject = client().with_user(Some(Uuid::from_u128(7)));
-        let limiter = limiter(OPTIONS, rules(&rule("r", "ip", 10)), &clock()).await;
+        let limiter = limiter(OPTIONS, rules(&rule("r", "ip", 10)), &clock());
         assert_eq!(admitted(&limiter, Operation::Me, &subject).await, 10);
         limiter.replace(rules(&(rule("r", "ip", 10) + &rule("new", "ip", 30))));
         assert_eq!(
@@ -225,8 +248,7 @@ async fn when_no_key_fits_any_more_strict_operations_wait_and_others_go_on() {
         },
         rules,
         &clock,
-    )
-    .await;
+    );
     let client = |n: u32| Subject::new(std::net::Ipv4Addr::from_bits(n).into());
     for n in 0..10 {
         assert!(limiter.admit(Operation::Login, &client(n)).await.is_ok());
@@ -244,19 +266,6 @@ async fn when_no_key_fits_any_more_strict_operations_wait_and_others_go_on() {
 }
 
 #[actix::test]
-async fn a_busy_actor_is_unavailable_and_is_not_asked_without_need() {
-    let limits = "[[rule]]\nid='near'\non='me'\nby='ip'\nquota=9\nper='1h'\nscope='instance'\n
-                  [[rule]]\nid='far'\non='login'\nby='ip'\nquota=9\nper='1h'";
-    let limiter = limiter(LimiterOptions { queue: 0, ..OPTIONS }, rules(limits), &clock()).await;
-    assert_eq!(
-        unavailable(limiter.admit(Operation::Me, &client()).await),
-        Part::RateLimiter
-    );
-    assert!(limiter.admit(Operation::Login, &client()).await.is_ok());
-    assert!(limiter.admit(Operation::Register, &client()).await.is_ok());
-}
-
-#[actix::test]
 async fn ten_thousand_addresses_of_one_network_are_one_client() {
     let rules = rules(
         "[[rule]]\nid='near'\non='login'\nby='ip'\nquota=30\nper='30d'\nscope='instance'\n
@@ -264,14 +273,12 @@ async fn ten_thousand_addresses_of_one_network_are_one_client() {
     );
     let limiter = limiter(
         LimiterOptions {
-            shards: 2,
             max_keys: 2,
             ..OPTIONS
         },
         rules,
         &clock(),
-    )
-    .await;
+    );
     let network = u128::from("2001:db8:1:2::".parse::<std::net::Ipv6Addr>().unwrap());
     for operation in [Operation::Login, Operation::Me] {
         let mut admitted = 0;

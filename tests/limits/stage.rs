@@ -21,13 +21,11 @@ use ringback::{
 use super::redis_at;
 
 pub const OPTIONS: LimiterOptions = LimiterOptions {
-    shards: 1,
-    queue: 1000,
     max_keys: 1000,
     instances: 1,
 };
 
-pub async fn limiter(options: LimiterOptions, rules: RuleSet, clock: &ManualClock) -> Limiter {
+pub fn limiter(options: LimiterOptions, rules: RuleSet, clock: &ManualClock) -> Limiter {
     let counters = Arc::new(MemoryCounters::new(Arc::new(clock.clone()), 1000));
     Limiter::start(
         &Supervision::default(),
@@ -36,7 +34,6 @@ pub async fn limiter(options: LimiterOptions, rules: RuleSet, clock: &ManualCloc
         counters,
         Arc::new(clock.clone()),
     )
-    .await
 }
 
 pub fn clock() -> ManualClock {

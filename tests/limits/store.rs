@@ -304,7 +304,8 @@ fn lua_and_rust_decide_alike() {
           said = allowed and 1 or 0
         end
         redis.call('PERSIST', KEYS[1])
-        return {said, rest, redis.call('GET', KEYS[1]) or ''}";
+        local stored = redis.call('GET', KEYS[1])
+        return {said, rest, stored and string.format('%.0f:%.0f', struct.unpack('<dd', stored)) or ''}";
     let script = redis::Script::new(&format!("{GCRA_LUA}{STEP_LUA}"));
     let link = redis("RINGBACK_TEST_REDIS_URL");
     let runtime = tokio::runtime::Builder::new_current_thread()

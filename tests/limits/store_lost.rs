@@ -46,6 +46,10 @@ impl Fickle {
 
 #[async_trait]
 impl ClusterCounters for Fickle {
+    fn lie_together(&self) -> bool {
+        false
+    }
+
     async fn check(&self, counters: &[Counter]) -> Result<Vec<Verdict>, Unavailable> {
         self.here()?.check(counters).await
     }
@@ -63,7 +67,7 @@ impl ClusterCounters for Fickle {
     }
 }
 
-async fn limiter(instances: u32, rules: RuleSet, counters: Arc<dyn ClusterCounters>) -> Limiter {
+fn limiter(instances: u32, rules: RuleSet, counters: Arc<dyn ClusterCounters>) -> Limiter {
     let options = LimiterOptions { instances, ..OPTIONS };
     Limiter::start(
         &Supervision::default(),
@@ -72,17 +76,17 @@ async fn limiter(instances: u32, rules: RuleSet, counters: Arc<dyn ClusterCounte
         counters,
         Arc::new(clock()),
     )
-    .await
 }
 
 #[actix::test]
 async fn what_cannot_be_counted_is_refused_where_it_matters() {
     let limits = "[[rule]]\nid='near'\non='any'\nby='ip'\nquota=5\nper='1h'\nscope='instance'\n
                   [[rule]]\nid='far'\non='any'\nby='ip'\nquota=3\nper='1h'";
-    let limiter = limiter(1, rules(limits), lost_store()).await;
+    let limiter = limiter(1, rules(limits), lost_store());
     let strict = Operation::ALL
         .into_iter()
-        .filter(|operation| operation.is_strict());
+        .filter(|operation| operation.is_strict())
+        .filter(|operation| !matches!(operation, Operation::OtpSend | Operation::OtpVerify));
     for operation in strict.flat_map(|operation| [operation; 4]) {
         assert_eq!(
             unavailable(limiter.admit(operation, &client()).await),
@@ -90,6 +94,11 @@ async fn what_cannot_be_counted_is_refused_where_it_matters() {
             "{}",
             operation.name()
         );
+    }
+    for operation in [Operation::OtpSend, Operation::OtpVerify] {
+        let admission = limiter.admit(operation, &client()).await.unwrap();
+        assert_eq!(admission.riders.len(), 1, "counted with the code, or not at all");
+        limiter.give_back(admission).await;
     }
     for operation in [Operation::Me, Operation::TokenRefresh, Operation::OtpStatus] {
         assert!(
@@ -117,7 +126,7 @@ async fn a_rule_may_say_itself_what_becomes_of_it() {
         rule("a", "login", "local"),
         rule("b", "me", "refuse")
     ));
-    let limiter = limiter(3, limits, counters.clone()).await;
+    let limiter = limiter(3, limits, counters.clone());
     counters.away.store(true, Ordering::SeqCst);
     assert_eq!(
         admitted(&limiter, Operation::Login, &client()).await,
@@ -146,7 +155,7 @@ async fn a_rule_may_say_itself_what_becomes_of_it() {
 #[actix::test]
 async fn a_shadow_refuses_nothing_though_it_cannot_be_counted() {
     let limits = "[[rule]]\nid='tried'\non='login'\nby='ip'\nquota=1\nper='1h'\nmode='shadow'";
-    let limiter = limiter(1, rules(limits), lost_store()).await;
+    let limiter = limiter(1, rules(limits), lost_store());
     assert_eq!(admitted(&limiter, Operation::Login, &client()).await, 40);
 }
 
@@ -155,20 +164,17 @@ async fn shares_survive_a_reload_and_are_explained() {
     let limits = "[[rule]]\nid='far'\non='me'\nby='ip'\nquota=10\nper='1h'\n
                   [[rule]]\nid='own'\non='otp.send'\nby='phone'\nquota=10\nper='1h'\nif_store_lost='local'\n
                   [[rule]]\nid='sure'\non='otp.send'\nby='ip'\nquota=10\nper='1h'";
-    let limiter = limiter(2, rules(limits), lost_store()).await;
+    let limiter = limiter(2, rules(limits), lost_store());
     assert_eq!(admitted(&limiter, Operation::Me, &client()).await, 5);
     limiter.replace(rules(limits));
-    let told = limiter.explain(Operation::Me, &client()).await.unwrap();
+    let told = limiter.explain(Operation::Me, &client()).await;
     let far = &told.rules[0];
     assert_eq!(
         (far.remaining, far.quota, far.scope.as_str()),
         (Some(0), 5, "instance")
     );
     assert_eq!(told.refused_by.as_deref(), Some("far"));
-    let told = limiter
-        .explain(Operation::OtpSend, &client_with_phone())
-        .await
-        .unwrap();
+    let told = limiter.explain(Operation::OtpSend, &client_with_phone()).await;
     let verdicts: Vec<_> = told.rules.iter().map(|rule| rule.verdict).collect();
     assert_eq!(
         verdicts,

@@ -46,14 +46,12 @@ struct Watched {
 async fn watched(path: &Path) -> Watched {
     let (supervision, clock) = (Supervision::default(), Arc::new(SystemClock));
     let options = LimiterOptions {
-        shards: 1,
-        queue: 100,
         max_keys: 100,
         instances: 1,
     };
     let counters = Arc::new(MemoryCounters::new(clock.clone(), 100));
     let rules = file::load(path).unwrap();
-    let limiter = Limiter::start(&supervision, options, rules, counters, clock.clone()).await;
+    let limiter = Limiter::start(&supervision, options, rules, counters, clock.clone());
     let watch = LimitsWatch::start(&supervision, path, limiter.clone(), clock);
     Watched { limiter, watch }
 }

@@ -59,7 +59,7 @@ fn a_fresh_checkout_needs_no_setting() {
     assert_eq!(settings.otp.resend_cooldown, Duration::from_secs(60));
     assert_eq!(settings.phone.check, PhoneCheck::E164);
     assert_eq!(settings.telemetry.format, LogFormat::Pretty);
-    assert!(settings.server.workers > 0 && settings.limits.shards > 0 && settings.passwords.threads > 0);
+    assert!(settings.server.workers > 0 && settings.passwords.threads > 0);
 }
 
 #[test]

@@ -153,8 +153,6 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ("webhook.timeout", "1m", &["49ms", "61s"]),
     ("webhook.max_per_second", "10000", &["-1", "10001", "1.5"]),
     ("limits.file", "Cargo.toml", &["", "nowhere.toml", "src"]),
-    ("limits.shards", "256", &["257"]),
-    ("limits.queue", "1", &["0", "1000001"]),
     ("limits.max_keys", "1", &["0", "100000001"]),
     ("limits.instances", "10000", &["0", "10001"]),
     ("inbox.size", "1", &["0", "10001"]),

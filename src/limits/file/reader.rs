@@ -9,8 +9,9 @@ use toml::{
 
 use super::{
     super::{
+        Operation,
         by::{By, CountedBy},
-        rule::{IfStoreLost, Mode, Operation, Rule, RuleSet, Scope},
+        rule::{IfStoreLost, Mode, Rule, RuleSet, Scope},
     },
     Fault, MAX_BYTES,
 };

@@ -145,7 +145,6 @@ impl TestApp {
             ("RINGBACK__SERVER__BIND", "127.0.0.1:0".to_owned()),
             ("RINGBACK__SERVER__OPS_BIND", "127.0.0.1:0".to_owned()),
             ("RINGBACK__SERVER__WORKERS", "2".to_owned()),
-            ("RINGBACK__LIMITS__SHARDS", "1".to_owned()),
             ("RINGBACK__PASSWORDS__MEMORY_KIB", "64".to_owned()),
             ("RINGBACK__PASSWORDS__QUEUE", "1000".to_owned()),
         ]

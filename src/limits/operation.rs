@@ -1,0 +1,81 @@
+//! What clients ask for.
+
+use super::By;
+
+/// What a client asks for: the value of `on` in a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Operation {
+    Register,
+    Login,
+    OtpSend,
+    OtpVerify,
+    OtpStatus,
+    TokenRefresh,
+    PasswordReset,
+    Me,
+}
+
+impl Operation {
+    /// Every operation, in the order of the contract.
+    pub const ALL: [Self; 8] = [
+        Self::Register,
+        Self::Login,
+        Self::OtpSend,
+        Self::OtpVerify,
+        Self::OtpStatus,
+        Self::TokenRefresh,
+        Self::PasswordReset,
+        Self::Me,
+    ];
+
+    /// Its name in rules, logs and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Register => "register",
+            Self::Login => "login",
+            Self::OtpSend => "otp.send",
+            Self::OtpVerify => "otp.verify",
+            Self::OtpStatus => "otp.status",
+            Self::TokenRefresh => "token.refresh",
+            Self::PasswordReset => "password.reset",
+            Self::Me => "me",
+        }
+    }
+
+    /// Whether a request that can't be counted is refused: so it is wherever guessing or sending costs someone
+    /// something. `me` and `token.refresh` prove themselves by a token, and go on when Redis is away (promise 6);
+    /// `otp.status` changes nothing.
+    pub const fn is_strict(self) -> bool {
+        !matches!(self, Self::OtpStatus | Self::TokenRefresh | Self::Me)
+    }
+
+    /// Whether requests of this kind can ever carry what `by` counts; those that are strict name a phone.
+    pub const fn can_be_counted(self, by: By) -> bool {
+        match by {
+            By::Ip | By::Global => true,
+            By::Phone | By::Country | By::Prefix(_) => self.is_strict(),
+            // A refresh token is opaque until the store has read it, so its user isn't known in time.
+            By::User => matches!(self, Self::Login | Self::OtpSend | Self::OtpVerify | Self::Me),
+        }
+    }
+
+    /// Whether cluster rules can be counted by the script that does the work itself.
+    pub(super) const fn carries_riders(self) -> bool {
+        matches!(self, Self::OtpSend | Self::OtpVerify)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operation_is_the_index_of_its_rules() {
+        assert!(
+            Operation::ALL
+                .iter()
+                .enumerate()
+                .all(|(index, &operation)| operation as usize == index)
+        );
+    }
+}

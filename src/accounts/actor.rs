@@ -3,9 +3,9 @@
 //! It holds no state that a restart could lose. Why an actor: it is the queue before a bounded number of threads, with
 //! the vital signs (depth, restarts) that every other queue of the service shows too.
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use actix::{Actor, Context, Handler, Message, ResponseFuture, Supervised};
+use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture, Supervised};
 use tokio::{
     sync::{Semaphore, oneshot},
     time::Instant,
@@ -17,6 +17,10 @@ use crate::{
     unavailable::{Part, Unavailable},
 };
 
+/// After so long without a hash, the memory that is kept for the next one is freed: to map it anew costs a tenth of a
+/// hash.
+const IDLE: Duration = Duration::from_secs(5);
+
 /// The way to the hasher. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct PasswordHasher(Mailbox<HasherActor>);
@@ -25,10 +29,7 @@ impl PasswordHasher {
     /// Starts the actor on this thread. At most `threads` hashes run at once, on threads of the blocking pool, and at
     /// most `queue` more wait for them.
     pub fn start(supervision: &Supervision, pool: Argon2Pool, threads: usize, queue: usize) -> Self {
-        let actor = HasherActor {
-            pool: Arc::new(pool),
-            threads: Arc::new(Semaphore::new(threads.max(1))),
-        };
+        let actor = HasherActor::new(pool, threads);
         Self(supervision.start("password_hasher", threads.max(1) + queue, |_| actor))
     }
 
@@ -89,10 +90,49 @@ fn failed() -> Unavailable {
 struct HasherActor {
     pool: Arc<Argon2Pool>,
     threads: Arc<Semaphore>,
+    /// Jobs that were taken since the last look.
+    jobs: u64,
+    /// Whether there will be a next look.
+    watched: bool,
 }
 
 impl Actor for HasherActor {
     type Context = Context<Self>;
+
+    /// Called at each restart, too, which has cancelled the next look.
+    fn started(&mut self, context: &mut Self::Context) {
+        self.watch(context);
+    }
+}
+
+impl HasherActor {
+    fn new(pool: Argon2Pool, threads: usize) -> Self {
+        Self {
+            pool: Arc::new(pool),
+            threads: Arc::new(Semaphore::new(threads.max(1))),
+            jobs: 0,
+            watched: false,
+        }
+    }
+
+    fn watch(&mut self, context: &mut Context<Self>) {
+        self.watched = true;
+        context.run_later(IDLE, |this, context| {
+            this.watched = false;
+            if this.is_in_use() {
+                this.watch(context);
+            }
+        });
+    }
+
+    /// Whether there was a job since the last look. If there was none, memory is let go.
+    fn is_in_use(&mut self) -> bool {
+        let in_use = std::mem::take(&mut self.jobs) > 0;
+        if !in_use {
+            self.pool.let_go();
+        }
+        in_use
+    }
 }
 
 impl Supervised for HasherActor {}
@@ -110,7 +150,11 @@ struct Job {
 impl Handler<Job> for HasherActor {
     type Result = ResponseFuture<()>;
 
-    fn handle(&mut self, job: Job, _: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, job: Job, context: &mut Context<Self>) -> Self::Result {
+        self.jobs += 1;
+        if !self.watched {
+            self.watch(context);
+        }
         let (pool, threads) = (Arc::clone(&self.pool), Arc::clone(&self.threads));
         Box::pin(async move {
             // The semaphore is never closed, and fair: first come, first served.
@@ -139,12 +183,9 @@ impl Handler<Job> for HasherActor {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        sync::{
-            Barrier,
-            atomic::{AtomicUsize, Ordering},
-        },
-        time::Duration,
+    use std::sync::{
+        Barrier,
+        atomic::{AtomicUsize, Ordering},
     };
 
     use futures_util::{FutureExt, future::join_all};
@@ -201,6 +242,23 @@ mod tests {
         let wrong = Password::presented("wrong");
         assert!(!hasher.verify(wrong, Some(hash)).await.unwrap().matches);
         assert!(!hasher.verify(password(), None).await.unwrap().matches);
+    }
+
+    #[test]
+    fn memory_is_kept_between_hashes_and_let_go_when_there_are_none() {
+        let cost = Argon2Cost {
+            memory_kib: 64,
+            passes: 1,
+            lanes: 1,
+        };
+        let mut actor = HasherActor::new(Argon2Pool::new(cost, 2, Arc::new(SystemEntropy)).unwrap(), 2);
+        assert_eq!(actor.pool.kept(), 0);
+        actor.pool.hash(&password()).unwrap();
+        actor.jobs = 1;
+        assert!(actor.is_in_use());
+        assert_eq!(actor.pool.kept(), 1);
+        assert!(!actor.is_in_use());
+        assert_eq!(actor.pool.kept(), 0);
     }
 
     #[actix::test]

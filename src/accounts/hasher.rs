@@ -127,6 +127,7 @@ impl Argon2Pool {
             salt: salt.to_vec(),
             output: output.to_vec(),
         };
+        pool.let_go();
         Ok(pool)
     }
 
@@ -200,6 +201,16 @@ impl Argon2Pool {
     }
 
     /// Keeps memory for the next hash. That of another cost than today's isn't what the next one needs.
+    /// Frees what is kept for the next hash.
+    pub fn let_go(&self) {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    #[cfg(test)]
+    pub fn kept(&self) -> usize {
+        self.free.lock().unwrap().len()
+    }
+
     fn give_back(&self, memory: Box<[Block]>) {
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
         if free.len() < self.keep && memory.len() == self.argon2.params().block_count() {

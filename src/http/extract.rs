@@ -34,6 +34,9 @@ impl<T: DeserializeOwned + 'static> FromRequest for JsonBody<T> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
+            if !declares_json(&request) {
+                return Err(ApiError::UnsupportedMediaType);
+            }
             let body = read(&request, payload).await?;
             // The whole of it: serde_json doesn't look into texts that are ignored.
             let text = str::from_utf8(&body).map_err(|_| ApiError::MalformedJson)?;
@@ -47,10 +50,23 @@ impl<T: DeserializeOwned + 'static> FromRequest for JsonBody<T> {
     }
 }
 
-async fn read(request: &HttpRequest, mut payload: Payload) -> Result<BytesMut, ApiError> {
-    if !declares_json(request) {
-        return Err(ApiError::UnsupportedMediaType);
+/// The fields of a form, in their order. What is no form has none.
+pub struct FormBody(pub Vec<(String, String)>);
+
+impl FromRequest for FormBody {
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let body = read(&request, payload).await?;
+            Ok(Self(url::form_urlencoded::parse(&body).into_owned().collect()))
+        })
     }
+}
+
+async fn read(request: &HttpRequest, mut payload: Payload) -> Result<BytesMut, ApiError> {
     let declared = request
         .headers()
         .get(header::CONTENT_LENGTH)

@@ -14,6 +14,7 @@ mod otp;
 mod otp_status;
 mod page;
 mod problem;
+mod receipts;
 mod refusals;
 mod server;
 mod sessions;
@@ -25,7 +26,12 @@ use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Respo
 use ipnet::IpNet;
 
 use crate::{
-    accounts::Accounts, otp::Otp, phone::PhoneCheck, readiness::Readiness, sms::DevInbox, telemetry::Metrics,
+    accounts::Accounts,
+    otp::Otp,
+    phone::PhoneCheck,
+    readiness::Readiness,
+    sms::{DevInbox, TwilioReceipts},
+    telemetry::Metrics,
 };
 
 pub use page::Page;
@@ -37,6 +43,8 @@ pub struct Api {
     pub accounts: Accounts,
     pub otp: Otp,
     pub readiness: Readiness,
+    /// Present where Twilio is asked for receipts.
+    pub receipts: Option<TwilioReceipts>,
     /// Present in development without a provider.
     pub inbox: Option<DevInbox>,
     pub metrics: Metrics,
@@ -57,6 +65,7 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(post("/api/users/send-phone-otp", otp::send))
         .service(post("/api/users/verify-phone-otp", otp::verify))
         .service(get("/api/users/otp-status/{challenge_id}", otp_status::status))
+        .service(post("/api/sms/receipts/twilio/{challenge_id}", receipts::twilio))
         .service(get("/api/users/me", users::me))
         .service(post("/api/users/token/refresh", sessions::refresh))
         .service(post("/api/users/logout", sessions::logout))

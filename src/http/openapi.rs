@@ -12,7 +12,7 @@ use utoipa::{
     },
 };
 
-use super::{docs, health, inbox, otp, otp_status, problem::Problem, sessions, users};
+use super::{docs, health, inbox, otp, otp_status, problem::Problem, receipts, sessions, users};
 
 /// What request ids look like, in examples.
 pub const REQUEST_ID: &str = "0b5b1d5c9f1e4b7f8a86c27a2f3a1d77";
@@ -30,6 +30,7 @@ pub const REQUEST_ID: &str = "0b5b1d5c9f1e4b7f8a86c27a2f3a1d77";
         (name = "Accounts", description = "Making an account, looking at one's own."),
         (name = "Phones", description = "Proving a phone by a code that comes by SMS."),
         (name = "Sessions", description = "Signing in, renewing tokens, signing out; the keys to check tokens with."),
+        (name = "Receipts", description = "For providers of SMS, which report here; not for frontends."),
         (name = "Operations", description = "For load balancers and monitoring. `/metrics` is on another port."),
         (name = "Documents", description = "This document, and the page that shows it."),
         (name = "Development", description = "Only in development, while no SMS provider is set; else 404."),
@@ -40,6 +41,7 @@ pub const REQUEST_ID: &str = "0b5b1d5c9f1e4b7f8a86c27a2f3a1d77";
         otp::send,
         otp::verify,
         otp_status::status,
+        receipts::twilio,
         sessions::login,
         sessions::refresh,
         sessions::logout,

@@ -11,7 +11,7 @@ use super::{
     problem::{ApiError, whole_seconds_or_none},
     refusals::{self, MINUTE, refusals},
 };
-use crate::otp::{OtpError, Progress, SmsStatus};
+use crate::otp::{DeliveryStatus, OtpError, Progress};
 
 /// How the SMS of a challenge fares; of one that has none, how it would.
 #[derive(Debug, Serialize, ToSchema)]
@@ -70,7 +70,7 @@ impl StatusView {
     /// As the documents show it.
     fn example() -> Self {
         let progress = Progress {
-            status: SmsStatus::Delivered,
+            status: DeliveryStatus::Delivered,
             resend_after: MINUTE * 7 / 10,
         };
         Self::of(

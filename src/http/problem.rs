@@ -11,7 +11,7 @@ use thiserror::Error;
 use utoipa::ToSchema;
 
 use super::observe::request_id;
-use crate::{accounts::AccountError, limits::Refusal, otp::OtpError, unavailable::Unavailable};
+use crate::{accounts::AccountError, limits::Refusal, otp::OtpError, sms::Forged, unavailable::Unavailable};
 
 /// What was wrong with each field.
 pub type FieldErrors = BTreeMap<&'static str, Vec<Cow<'static, str>>>;
@@ -35,6 +35,8 @@ pub enum ApiError {
     MethodNotAllowed { allow: &'static str },
     #[error("no token came along")]
     NotAuthenticated,
+    #[error(transparent)]
+    Forged(#[from] Forged),
     #[error(transparent)]
     Account(#[from] AccountError),
     #[error(transparent)]
@@ -146,6 +148,11 @@ impl ApiError {
                 S::UNAUTHORIZED,
                 "not_authenticated",
                 "Send an access token as a bearer token.",
+            ),
+            Self::Forged(_) => (
+                S::FORBIDDEN,
+                "signature_invalid",
+                "The signature is missing or wrong.",
             ),
             Self::Internal => (
                 S::INTERNAL_SERVER_ERROR,
@@ -305,4 +312,11 @@ fn whole_seconds(duration: Duration) -> u64 {
 /// The same, but that no time at all is 0.
 pub fn whole_seconds_or_none(duration: Duration) -> u64 {
     duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+}
+
+/// Where a part is needed that may be away, and nothing else is refused.
+impl From<Unavailable> for ApiError {
+    fn from(unavailable: Unavailable) -> Self {
+        Self::Otp(unavailable.into())
+    }
 }

@@ -22,7 +22,7 @@ pub use recipients::Recipients;
 pub use redis::RedisChallenges;
 pub use service::{Caller, Otp, OtpError, Sent};
 pub use status::{
-    Course, Courses, End, News, SmsStatus, Stage, StatusReports, Statuses, Whereabouts, challenge_id,
+    Course, Courses, DeliveryStatus, End, News, Stage, StatusReports, Statuses, Whereabouts, challenge_id,
 };
 pub use store::{
     Attempt, ChallengeStore, Delivery, Issue, IssueOutcome, Issued, Judged, OtpRules, Proof, Slot, Verdict,

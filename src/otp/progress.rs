@@ -6,14 +6,18 @@ use uuid::Uuid;
 
 use super::{
     service::{Otp, OtpError},
-    status::SmsStatus,
+    status::{DeliveryStatus, End, News, Stage},
 };
-use crate::limits::{Operation, Subject};
+use crate::{
+    limits::{Operation, Subject},
+    sms::{Arrival, Receipt},
+    unavailable::Unavailable,
+};
 
 /// How an SMS fares that was asked for, or seemed to be.
 #[derive(Debug, Clone, Copy)]
 pub struct Progress {
-    pub status: SmsStatus,
+    pub status: DeliveryStatus,
     /// Until the phone may have another code; zero if now.
     pub resend_after: Duration,
 }
@@ -40,5 +44,35 @@ impl Otp {
             status: found.status,
             resend_after: waits.cooldown.max(locked),
         })
+    }
+
+    /// Takes a provider's receipt. Repeated, late and disordered ones are harmless, and so is one for a challenge that
+    /// nobody knows.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the store is away: the provider may send it again.
+    pub async fn receive(
+        &self,
+        challenge_id: Uuid,
+        provider: &'static str,
+        receipt: &Receipt,
+    ) -> Result<(), Unavailable> {
+        let stage = match receipt.arrival {
+            Arrival::Taken => Stage::Sent,
+            Arrival::Delivered => Stage::Ended(End::Delivered),
+            Arrival::Undelivered => Stage::Ended(End::Undelivered),
+            Arrival::Failed => Stage::Ended(End::Failed),
+        };
+        metrics::counter!("ringback_sms_receipts_total", "provider" => provider, "status" => receipt.arrival.name())
+            .increment(1);
+        let news = News {
+            stage,
+            provider,
+            place: None,
+        };
+        if let Some(course) = self.statuses.advance(challenge_id, &news).await? {
+            self.courses.learn(provider, course);
+        }
+        Ok(())
     }
 }

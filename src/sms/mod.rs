@@ -16,7 +16,7 @@
 //! | `actor.rs`, `queue.rs` | the actor around both, and its handle |
 //! | `wire.rs`, `remedy.rs` | the way to a provider over HTTP, and what to do about its errors |
 //! | `twilio.rs`, `twilio_errors.rs`, `twilio_list.rs` | the provider Twilio, what its error codes mean, and whether it has a message |
-//! | `twilio_signature.rs` | how Twilio signs what it sends |
+//! | `twilio_signature.rs`, `receipts.rs` | how Twilio signs what it sends, and what it tells of messages later |
 //! | `vonage.rs`, `vonage_errors.rs` | the provider Vonage, and what its error codes mean |
 //! | `webhook.rs`, `webhook_keys.rs` | a gateway of the operator's own, called by a signed webhook, and its signature |
 //! | `inbox.rs` | the provider that delivers to a page of this service, for development |
@@ -29,6 +29,7 @@ mod job;
 mod outbox;
 mod provider;
 mod queue;
+mod receipts;
 mod remedy;
 mod reports;
 mod route;
@@ -49,6 +50,7 @@ pub use inbox::{DevInbox, InboxMessage};
 pub use outbox::{CodeBook, Lease, Outbox, OutboxEntry, Recipient, SmsCode};
 pub use provider::{FailureKind, FailureReason, Outcome, Sighting, SmsProvider};
 pub use queue::{DispatcherOptions, DispatcherParts, QueueSlot, SmsJob, SmsQueue, SmsStatus};
+pub use receipts::{Arrival, Forged, Price, Receipt, TwilioReceipts};
 pub use reports::{SmsReport, SmsReports, SmsState};
 pub use route::{Countries, Route};
 pub use text::{Brand, BrandError, Language, SEGMENT_SEPTETS, compose, septets};

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::{
-    Outcome, ProviderError, Sighting, SmsMessage, SmsProvider, twilio_errors,
+    Outcome, ProviderError, Sighting, SmsMessage, SmsProvider, receipts, twilio_errors,
     twilio_list::{self, Page},
     wire::{self, Answer, Wire},
 };
@@ -31,6 +31,9 @@ pub struct TwilioOptions {
     pub sender: String,
     /// Where the API is: `https://api.twilio.com` but in tests.
     pub base_url: String,
+    /// Where the world reaches this service, without a slash at the end: receipts come there. Without, none are asked
+    /// for.
+    pub receipts_to: Option<String>,
     /// For the connection alone.
     pub connect_timeout: Duration,
     /// For the whole call, connecting and reading included.
@@ -44,6 +47,7 @@ pub struct Twilio {
     account_sid: String,
     auth_token: SecretString,
     sender: String,
+    receipts_to: Option<String>,
     timeout: Duration,
 }
 
@@ -66,6 +70,7 @@ impl Twilio {
             account_sid: options.account_sid,
             auth_token: options.auth_token,
             sender: options.sender,
+            receipts_to: options.receipts_to,
             timeout: options.timeout,
         })
     }
@@ -81,12 +86,17 @@ impl Twilio {
             .as_secs()
             .clamp(*VALIDITY.start(), *VALIDITY.end())
             .to_string();
-        let form = [
+        let callback = self
+            .receipts_to
+            .as_ref()
+            .map(|origin| receipts::callback(origin, message.reference));
+        let mut form = vec![
             ("To", message.to.expose()),
             (sender, &self.sender),
             ("Body", message.body.expose()),
             ("ValidityPeriod", &validity),
         ];
+        form.extend(callback.as_deref().map(|url| ("StatusCallback", url)));
         let request = self
             .wire
             .post(self.messages.clone())

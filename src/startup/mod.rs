@@ -194,7 +194,8 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
         keyring: Arc::clone(&keyring),
         code_length: rules.length,
     };
-    let courses = Arc::new(Courses::new(None));
+    let receipts = providers::twilio_receipts(settings);
+    let courses = Arc::new(Courses::new(receipts.is_some().then_some("twilio")));
     let reports = StatusReports::start(Arc::clone(&statuses), Arc::clone(&courses), settings.sms.queue);
     let queue = SmsQueue::start(
         &supervision,
@@ -229,10 +230,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
         settings.passwords.threads,
         settings.passwords.queue,
     );
-    let issuer = match &settings.server.public_url {
-        Some(url) => url.as_str().trim_end_matches('/').to_owned(),
-        None => DEFAULT_ISSUER.to_owned(),
-    };
+    let issuer = providers::origin(settings).unwrap_or_else(|| DEFAULT_ISSUER.to_owned());
     let access = AccessTokens::new(
         &keyring,
         issuer,
@@ -276,6 +274,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
             draining: Arc::clone(&draining),
             last: Arc::default(),
         },
+        receipts,
         inbox,
         metrics,
         phone_check: settings.phone.check,

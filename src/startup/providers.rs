@@ -6,7 +6,8 @@ use crate::{
     clock::Clock,
     settings::{ProviderName, Settings, TwilioSettings, VonageSettings, WebhookSettings},
     sms::{
-        ProviderError, SmsProvider, Twilio, TwilioOptions, Vonage, VonageOptions, Webhook, WebhookOptions,
+        ProviderError, SmsProvider, Twilio, TwilioOptions, TwilioReceipts, Vonage, VonageOptions, Webhook,
+        WebhookOptions,
     },
 };
 
@@ -22,6 +23,7 @@ pub(super) struct Providers {
 
 impl Providers {
     pub(super) fn new(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Self, ProviderError> {
+        let twilio = |account| twilio(account, origin(settings));
         let webhook = |settings| webhook(settings, Arc::clone(clock));
         Ok(Self {
             twilio: settings.twilio.as_ref().map(twilio).transpose()?,
@@ -39,12 +41,25 @@ impl Providers {
     }
 }
 
-fn twilio(settings: &TwilioSettings) -> Result<Paced, ProviderError> {
+/// Where the world reaches the service, without a slash at the end.
+pub(super) fn origin(settings: &Settings) -> Option<String> {
+    let url = settings.server.public_url.as_ref()?;
+    Some(url.as_str().trim_end_matches('/').to_owned())
+}
+
+/// Who reads Twilio's receipts, where they are asked for.
+pub(super) fn twilio_receipts(settings: &Settings) -> Option<TwilioReceipts> {
+    let (twilio, url) = (settings.twilio.as_ref()?, settings.server.public_url.as_ref()?);
+    Some(TwilioReceipts::new(url, twilio.auth_token.clone()))
+}
+
+fn twilio(settings: &TwilioSettings, receipts_to: Option<String>) -> Result<Paced, ProviderError> {
     let twilio = Twilio::new(TwilioOptions {
         account_sid: settings.account_sid.clone(),
         auth_token: settings.auth_token.clone(),
         sender: settings.phone_number.clone(),
         base_url: settings.base_url.to_string(),
+        receipts_to,
         connect_timeout: settings.connect_timeout,
         timeout: settings.timeout,
     })?;

@@ -7,13 +7,14 @@ use serde_json::json;
 use crate::support::{Account, Answer, Backends, TestApp, exchange, on_both, registration};
 
 /// Every route: method, path without its slash, status when it is asked as `ask` asks.
-const ROUTES: [(&str, &str, u16); 16] = [
+const ROUTES: [(&str, &str, u16); 17] = [
     ("POST", "/api/users/register", 201),
     ("POST", "/api/users/login", 200),
     ("POST", "/api/users/send-phone-otp", 200),
     ("POST", "/api/users/verify-phone-otp", 400),
     ("POST", "/api/users/token/refresh", 200),
     ("GET", "/api/users/otp-status/0", 404),
+    ("POST", "/api/sms/receipts/twilio/0", 404),
     ("GET", "/api/users/me", 200),
     ("GET", "/.well-known/jwks.json", 200),
     ("GET", "/healthz", 200),

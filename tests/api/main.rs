@@ -16,6 +16,7 @@ mod outage;
 mod ownership;
 mod pages;
 mod races;
+mod receipts;
 mod secrecy;
 mod sessions;
 mod statuses;

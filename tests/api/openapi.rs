@@ -11,7 +11,7 @@ const BODY: &str =
 const BEARER: &str = "not_authenticated token_invalid token_expired token_revoked";
 
 /// What each operation may refuse, but for a fault of ours.
-const REFUSALS: [(&str, &[&str]); 13] = [
+const REFUSALS: [(&str, &[&str]); 14] = [
     (
         "/api/users/register/",
         &[BODY, "email_taken rate_limited unavailable"],
@@ -35,6 +35,10 @@ const REFUSALS: [(&str, &[&str]); 13] = [
     (
         "/api/users/otp-status/{challenge_id}/",
         &["not_found rate_limited unavailable"],
+    ),
+    (
+        "/api/sms/receipts/twilio/{challenge_id}/",
+        &["signature_invalid not_found request_timeout payload_too_large unavailable"],
     ),
     ("/api/users/me/", &[BEARER, "rate_limited unavailable"]),
     (

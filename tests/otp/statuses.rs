@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ringback::otp::{Course, End, IssueOutcome, News, Slot, SmsStatus, Stage};
+use ringback::otp::{Course, DeliveryStatus, End, IssueOutcome, News, Slot, Stage};
 use uuid::Uuid;
 
 use crate::{
@@ -14,7 +14,7 @@ const DELIVERED: Stage = Stage::Ended(End::Delivered);
 const UNDELIVERED: Stage = Stage::Ended(End::Undelivered);
 
 impl World {
-    async fn status(&self, id: Uuid) -> Option<SmsStatus> {
+    async fn status(&self, id: Uuid) -> Option<DeliveryStatus> {
         let found = self.store.recall(id).await.unwrap()?;
         assert_eq!(found.phone, self.phone);
         Some(found.status)
@@ -38,18 +38,18 @@ impl World {
 on_every_store! {
     async fn a_status_goes_forward_and_never_back(world) {
         let (id, _) = world.issue(Slot::Public).await;
-        assert_eq!(world.status(id).await, Some(SmsStatus::Queued));
+        assert_eq!(world.status(id).await, Some(DeliveryStatus::Queued));
         world.pass(2);
         let course = world.tell(id, Stage::Sent, Some(Slot::Public)).await.unwrap();
         assert!(course.sent.is_some_and(|after| (2_000..60_000).contains(&after)), "{course:?}");
-        assert_eq!(world.status(id).await, Some(SmsStatus::Sent));
+        assert_eq!(world.status(id).await, Some(DeliveryStatus::Sent));
         assert_eq!(world.tell(id, Stage::Sent, None).await, None, "repeated");
         world.pass(3);
         let course = world.tell(id, DELIVERED, None).await.unwrap();
         assert!(matches!(course.end, Some((End::Delivered, 5_000..60_000))), "{course:?}");
         for late in [Stage::Sent, UNDELIVERED, Stage::Ended(End::Failed), DELIVERED] {
             assert_eq!(world.tell(id, late, None).await, None);
-            assert_eq!(world.status(id).await, Some(SmsStatus::Delivered));
+            assert_eq!(world.status(id).await, Some(DeliveryStatus::Delivered));
         }
     }
 
@@ -58,7 +58,7 @@ on_every_store! {
         let (id, _) = world.issue(user).await;
         assert_eq!(world.store.recall(id).await.unwrap().unwrap().slot, user);
         world.pass(599);
-        assert_eq!(world.status(id).await, Some(SmsStatus::Queued));
+        assert_eq!(world.status(id).await, Some(DeliveryStatus::Queued));
         world.pass(1);
         assert_eq!(world.status(id).await, None);
         for place in [None, Some(user)] {
@@ -73,8 +73,8 @@ on_every_store! {
         world.tell(first, Stage::Sent, None).await.unwrap();
         world.pass(60);
         let (second, _) = world.issue(Slot::Public).await;
-        assert_eq!(world.status(first).await, Some(SmsStatus::Sent));
-        assert_eq!(world.status(second).await, Some(SmsStatus::Queued));
+        assert_eq!(world.status(first).await, Some(DeliveryStatus::Sent));
+        assert_eq!(world.status(second).await, Some(DeliveryStatus::Queued));
         // Its failure comes late: the cooldown is the second one's, whose provider is another matter.
         world.tell(first, UNDELIVERED, None).await.unwrap();
         assert!(world.cooldown().await > Duration::from_secs(50));
@@ -111,7 +111,7 @@ on_every_store! {
     async fn a_decoys_course_comes_true_by_the_stores_clock(world) {
         let course = Course { sent: Some(20_000), end: Some((End::Delivered, 40_000)) };
         let (id, _) = world.issue_decoy(course).await;
-        for expected in [SmsStatus::Queued, SmsStatus::Sent, SmsStatus::Delivered, SmsStatus::Delivered] {
+        for expected in [DeliveryStatus::Queued, DeliveryStatus::Sent, DeliveryStatus::Delivered, DeliveryStatus::Delivered] {
             assert_eq!(world.status(id).await, Some(expected));
             world.pass(20);
         }

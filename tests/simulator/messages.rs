@@ -227,6 +227,7 @@ fn client(sim: &Simulator) -> Twilio {
         auth_token: TOKEN.into(),
         sender: "+15005550006".to_owned(),
         base_url: sim.url.clone(),
+        receipts_to: None,
         connect_timeout: Duration::from_secs(5),
         timeout: Duration::from_secs(20),
     })

@@ -41,6 +41,7 @@ pub fn twilio(base_url: String, sender: &str) -> Twilio {
         auth_token: TOKEN.to_owned().into(),
         sender: sender.to_owned(),
         base_url,
+        receipts_to: None,
         connect_timeout: TIMEOUT,
         timeout: TIMEOUT,
     })

@@ -26,7 +26,7 @@ use crate::{entropy::Entropy, phone::PhoneDigest, redis::PARTITIONS, unavailable
 
 /// Where an SMS is, as far as anybody told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SmsStatus {
+pub enum DeliveryStatus {
     /// Owed: no provider has taken it yet.
     Queued,
     /// A provider took it.
@@ -39,7 +39,7 @@ pub enum SmsStatus {
     Failed,
 }
 
-impl SmsStatus {
+impl DeliveryStatus {
     /// Its name in answers and metrics.
     pub const fn name(self) -> &'static str {
         match self {
@@ -69,11 +69,11 @@ impl End {
         }
     }
 
-    const fn status(self) -> SmsStatus {
+    const fn status(self) -> DeliveryStatus {
         match self {
-            Self::Delivered => SmsStatus::Delivered,
-            Self::Undelivered => SmsStatus::Undelivered,
-            Self::Failed => SmsStatus::Failed,
+            Self::Delivered => DeliveryStatus::Delivered,
+            Self::Undelivered => DeliveryStatus::Undelivered,
+            Self::Failed => DeliveryStatus::Failed,
         }
     }
 }
@@ -102,7 +102,7 @@ impl Course {
     const BYTES: usize = 7;
 
     /// Where it is after this time.
-    pub fn at(&self, elapsed: Millis) -> SmsStatus {
+    pub fn at(&self, elapsed: Millis) -> DeliveryStatus {
         match *self {
             Self {
                 end: Some((end, after)),
@@ -110,8 +110,8 @@ impl Course {
             } if after <= elapsed => end.status(),
             Self {
                 sent: Some(after), ..
-            } if after <= elapsed => SmsStatus::Sent,
-            _ => SmsStatus::Queued,
+            } if after <= elapsed => DeliveryStatus::Sent,
+            _ => DeliveryStatus::Queued,
         }
     }
 
@@ -212,7 +212,7 @@ impl Record {
 /// Where the SMS of a challenge is, and whose it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Whereabouts {
-    pub status: SmsStatus,
+    pub status: DeliveryStatus,
     pub phone: PhoneDigest,
     pub slot: Slot,
 }

@@ -14,7 +14,7 @@ fn a_course_is_read_by_the_time() {
         end: Some((End::Undelivered, 4_000)),
     };
     let seen = [0, 299, 300, 3_999, 4_000, 600_000].map(|elapsed| course.at(elapsed));
-    use SmsStatus::{Queued, Sent, Undelivered};
+    use DeliveryStatus::{Queued, Sent, Undelivered};
     assert_eq!(seen, [Queued, Queued, Sent, Sent, Undelivered, Undelivered]);
     assert_eq!(Course::default().at(600_000), Queued);
 }

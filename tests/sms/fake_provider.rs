@@ -19,6 +19,8 @@ use tokio::{
 pub enum Act {
     /// Writes these bytes and closes.
     Say(Vec<u8>),
+    /// Writes these bytes after a while, and closes.
+    SayLate(Duration, Vec<u8>),
     /// Writes these bytes, then filler without end.
     Flood(Vec<u8>),
     /// Writes these bytes, then a chunk of one byte now and then, without end.
@@ -129,6 +131,11 @@ impl FakeProvider {
         };
         self.requests.lock().unwrap().push(request);
         match act {
+            Act::SayLate(pause, bytes) => {
+                tokio::time::sleep(pause).await;
+                let _ = stream.write_all(&bytes).await;
+                let _ = stream.shutdown().await;
+            }
             Act::Say(bytes) => {
                 let _ = stream.write_all(&bytes).await;
                 let _ = stream.shutdown().await;

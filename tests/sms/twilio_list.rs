@@ -7,7 +7,7 @@ use ringback::sms::{Sighting, SmsProvider};
 use serde_json::{Value, json};
 
 use crate::{
-    clients::{SID, message, twilio as client},
+    clients::{SID, TIMEOUT, message, twilio as client},
     fake_provider::{Act, FakeProvider},
     within,
 };
@@ -92,6 +92,21 @@ async fn a_next_page_is_asked_for_at_the_same_place_and_so_are_few() {
         0,
         "somebody followed"
     );
+}
+
+/// Each page in time, and all of them not.
+#[tokio::test]
+async fn slow_pages_have_one_bound_together() {
+    let Act::Say(bytes) = page(
+        json!([listed("Ringback code: 654321.")]),
+        Some("/x?Page=1&PageToken=PASM1"),
+    ) else {
+        panic!("no answer");
+    };
+    let server = FakeProvider::start(Act::SayLate(TIMEOUT * 7 / 10, bytes)).await;
+    assert_eq!(look_up(&server).await, Sighting::Unknown);
+    let asked = server.requests.lock().unwrap().len();
+    assert!(asked < 3, "{asked} pages in a time that is enough for one");
 }
 
 #[tokio::test]

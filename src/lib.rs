@@ -14,9 +14,10 @@
 pub mod cli;
 pub mod startup;
 
-// What the service is for: who someone is; codes, issued and judged in one step each; getting them to a phone; what a
+// What the service is for: who someone is; what became of his codes; codes, issued and judged in one step each; getting them to a phone; what a
 // signed-in client shows; how often whom may ask for what.
 pub mod accounts;
+pub mod ledger;
 pub mod limits;
 pub mod otp;
 pub mod sms;

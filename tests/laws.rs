@@ -35,9 +35,11 @@ const TECHNOLOGIES: [(&str, &[&str]); 18] = [
 ];
 
 /// What stands behind a trait, and the rooms that may know it; `startup` may, always.
-const ADAPTERS: [(&str, &[&str]); 10] = [
+const ADAPTERS: [(&str, &[&str]); 12] = [
     ("PostgresAccounts", &["src/accounts/"]),
     ("SqliteAccounts", &["src/accounts/"]),
+    ("PostgresLedger", &["src/ledger/"]),
+    ("SqliteLedger", &["src/ledger/"]),
     ("RedisChallenges", &["src/otp/"]),
     ("MemoryChallenges", &["src/otp/"]),
     ("RedisCounters", &["src/limits/"]),

@@ -35,7 +35,9 @@ use crate::phone::PhoneNumber;
 
 pub use actor::PasswordHasher;
 pub use coalesce::{Bounds, Coalescer};
-pub use connection::{DatabaseUrlError, MigrateError, PoolOptions, PoolStatus};
+pub use connection::{
+    DatabaseUrlError, MigrateError, PoolOptions, PoolStatus, postgres::PostgresLink, sqlite::SqliteLink,
+};
 pub use email::{EmailAddress, EmailError};
 pub use hasher::{Argon2Cost, Argon2Pool, CostError, PasswordHash, Verdict};
 pub use housekeeping::purge_sessions;
@@ -45,6 +47,7 @@ pub use postgres::PostgresAccounts;
 pub use service::{AccountError, Accounts, Registration, SignedIn, Tokens};
 pub use sessions::{NewSession, Rotated, Rotation, SessionView};
 pub use sqlite::SqliteAccounts;
+pub(crate) use store::to_micros;
 pub use store::{AccountStore, Claimant, Claims, Credentials, Login, RegisterError, Verification};
 
 /// An account, without what proves it.

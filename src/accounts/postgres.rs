@@ -59,6 +59,11 @@ impl PostgresAccounts {
             verifications: Coalescer::new("verification", Part::Database, bounds, verifications),
         })
     }
+
+    /// The connections, for what else is kept in this database.
+    pub fn link(&self) -> PostgresLink {
+        self.link.clone()
+    }
 }
 
 #[async_trait]

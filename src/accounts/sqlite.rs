@@ -14,7 +14,7 @@ use super::{
     AccountStore, Claimant, Claims, Coalescer, Credentials, DatabaseUrlError, Login, MigrateError,
     NewSession, NewUser, PasswordHash, PoolOptions, PoolStatus, RegisterError, Rotated, Rotation,
     SessionView, User, Verification,
-    connection::sqlite::SqliteLink,
+    connection::sqlite::{SqliteLink, json},
     sessions::StoredSession,
     store::{Miss, VERIFY_ATTEMPTS, lookup_bounds, to_micros},
 };
@@ -55,6 +55,11 @@ impl SqliteAccounts {
             sessions: Coalescer::new("session", Part::Database, bounds, sessions),
             claims: Coalescer::new("claims", Part::Database, bounds, claims),
         })
+    }
+
+    /// The connections, for what else is kept in this database.
+    pub fn link(&self) -> SqliteLink {
+        self.link.clone()
     }
 }
 
@@ -391,9 +396,4 @@ async fn claims_of(
         )
     };
     Ok(rows.into_iter().map(claims).collect())
-}
-
-/// SQLite has no arrays to bind: a JSON array that it unfolds.
-fn json(values: impl Iterator<Item = String>) -> String {
-    serde_json::Value::from_iter(values).to_string()
 }

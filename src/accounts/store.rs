@@ -188,7 +188,7 @@ pub(super) fn lookup_bounds(max_connections: u32) -> Bounds {
 }
 
 /// The time as both databases keep it.
-pub(super) fn to_micros(time: DateTime<Utc>) -> DateTime<Utc> {
+pub(crate) fn to_micros(time: DateTime<Utc>) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(time.timestamp_micros()).unwrap_or(time)
 }
 

@@ -9,6 +9,7 @@ use super::{
     status::{DeliveryStatus, End, News, Stage},
 };
 use crate::{
+    ledger::{Event, State, What},
     limits::{Operation, Subject},
     sms::{Arrival, Receipt},
     unavailable::Unavailable,
@@ -57,14 +58,24 @@ impl Otp {
         provider: &'static str,
         receipt: &Receipt,
     ) -> Result<(), Unavailable> {
-        let stage = match receipt.arrival {
-            Arrival::Taken => Stage::Sent,
-            Arrival::Delivered => Stage::Ended(End::Delivered),
-            Arrival::Undelivered => Stage::Ended(End::Undelivered),
-            Arrival::Failed => Stage::Ended(End::Failed),
-        };
         metrics::counter!("ringback_sms_receipts_total", "provider" => provider, "status" => receipt.arrival.name())
             .increment(1);
+        let (state, stage) = match receipt.arrival {
+            Arrival::Taken => (State::Sent, Stage::Sent),
+            Arrival::Delivered => (State::Delivered, Stage::Ended(End::Delivered)),
+            Arrival::Undelivered => (State::Undelivered, Stage::Ended(End::Undelivered)),
+            Arrival::Failed => (State::Failed, Stage::Ended(End::Failed)),
+        };
+        self.tell(
+            challenge_id,
+            What::Carried {
+                state,
+                provider,
+                message_id: receipt.message_id.clone(),
+                code: receipt.code,
+                price: receipt.price.clone(),
+            },
+        );
         let news = News {
             stage,
             provider,
@@ -74,5 +85,15 @@ impl Otp {
             self.courses.learn(provider, course);
         }
         Ok(())
+    }
+
+    /// Tells the ledger.
+    pub(super) fn tell(&self, challenge_id: Uuid, what: What) {
+        let at = self.clock.now();
+        self.ledger.note(Event {
+            challenge_id,
+            at,
+            what,
+        });
     }
 }

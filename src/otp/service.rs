@@ -14,6 +14,7 @@ use crate::{
     accounts::{AccountStore, Claimant, Claims, User, Verification},
     clock::Clock,
     entropy::Entropy,
+    ledger::{Ledger, What},
     limits::{Admission, Denied, Limiter, Operation, Refusal, Scope, Subject},
     phone::{PhoneDigest, PhoneNumber},
     secrets::{Keyring, SecretKeys},
@@ -81,6 +82,7 @@ pub struct Otp {
     pub challenges: Arc<dyn ChallengeStore>,
     pub statuses: Arc<dyn Statuses>,
     pub courses: Arc<Courses>,
+    pub ledger: Ledger,
     pub accounts: Arc<dyn AccountStore>,
     pub keyring: Arc<Keyring>,
     pub limiter: Limiter,
@@ -165,6 +167,13 @@ impl Otp {
         match entry {
             Some(entry) => {
                 self.courses.owed(self.clock.now_ms());
+                self.tell(
+                    challenge_id,
+                    What::Issued {
+                        user_id: entry.user_id,
+                        country: entry.country,
+                    },
+                );
                 let (phone, code) = (phone.clone(), SmsCode::new(code.expose()));
                 let recipient = Recipient { phone, code };
                 self.queue.submit(place, SmsJob { entry, recipient });
@@ -226,6 +235,7 @@ impl Otp {
             .as_ref()
             .map_or(Claimant::Anyone, |user| Claimant::User(user.id));
         self.mark(phone, &claimant, &proof).await?;
+        self.tell(proof.challenge_id, What::Verified);
         self.limiter.shadowed_verified(&proof.shadowed);
         Ok(())
     }
@@ -257,6 +267,9 @@ impl Otp {
                 riders: admission.as_ref().map_or(&[], |admission| &admission.riders),
             };
             let judged = self.challenges.judge(&attempt).await?;
+            for &(challenge_id, attempts) in &judged.charged {
+                self.tell(challenge_id, What::Wrong { attempts });
+            }
             if let Some(admission) = admission.take()
                 && let Some(refusal) = self.limiter.settle(admission, &judged.riders).await
             {

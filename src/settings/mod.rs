@@ -33,7 +33,7 @@ pub use otp::{OtpSettings, PhoneSettings};
 pub use providers::{ProviderName, RouteSettings};
 pub use server::{InboxSettings, LimitsSettings, LogFormat, ServerSettings, TelemetrySettings};
 pub use sms::SmsSettings;
-pub use stores::{DataSettings, DatabaseSettings, RedisSettings, SecretSettings};
+pub use stores::{DataSettings, DatabaseSettings, LedgerSettings, RedisSettings, SecretSettings};
 pub use twilio::TwilioSettings;
 pub use value::{parse_duration, show_duration};
 pub use vonage::VonageSettings;
@@ -74,6 +74,7 @@ pub struct Settings {
     pub server: ServerSettings,
     pub database: DatabaseSettings,
     pub redis: RedisSettings,
+    pub ledger: LedgerSettings,
     pub data: DataSettings,
     pub secret: SecretSettings,
     pub otp: OtpSettings,
@@ -167,6 +168,7 @@ impl Settings {
         let server = ServerSettings::read(r);
         let database = DatabaseSettings::read(r);
         let redis = RedisSettings::read(r);
+        let ledger = LedgerSettings::read(r);
         let data = DataSettings::read(r);
         let secret = SecretSettings::read(r);
         let otp = OtpSettings::read(r);
@@ -210,6 +212,7 @@ impl Settings {
                 server,
                 database,
                 redis,
+                ledger,
                 data,
                 secret,
                 otp,

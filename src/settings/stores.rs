@@ -1,4 +1,4 @@
-//! The sections about what is kept, and where: `database`, `redis`, `data`, `secret`.
+//! The sections about what is kept, and where: `database`, `redis`, `ledger`, `data`, `secret`.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -38,6 +38,25 @@ impl DatabaseSettings {
             max_connections: reader.integer("database.max_connections", 1..=1000),
             timeout: reader.duration("database.timeout", SECOND / 20..=10 * SECOND),
             migrate: reader.flag("database.migrate"),
+        }
+    }
+}
+
+/// What is kept of each SMS and its code.
+#[derive(Debug, Clone)]
+pub struct LedgerSettings {
+    /// For how long; zero keeps nothing.
+    pub retention: Duration,
+    /// Events that wait to be written.
+    pub queue: usize,
+}
+
+impl LedgerSettings {
+    pub(super) fn read(reader: &mut Reader) -> Self {
+        const DAY: Duration = Duration::from_secs(24 * 3600);
+        Self {
+            retention: reader.duration("ledger.retention", Duration::ZERO..=3650 * DAY),
+            queue: reader.integer("ledger.queue", 1..=1_000_000),
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     accounts::{AccountStore, MigrateError, PoolOptions, PostgresAccounts, SqliteAccounts},
     clock::Clock,
     entropy::Entropy,
+    ledger::{LedgerStore, PostgresLedger, SqliteLedger},
     limits::{self, ClusterCounters, FileError, MemoryCounters, RedisCounters, RuleSet},
     otp::{ChallengeStore, MemoryChallenges, OtpRules, RedisChallenges, Statuses},
     redis::{RedisLink, RedisOptions},
@@ -84,7 +85,13 @@ pub(super) fn connect_stores(
     })
 }
 
-pub(super) fn connect_accounts(settings: &Settings) -> Result<Arc<dyn AccountStore>, StartError> {
+/// The two that share the connections to one database.
+pub(super) struct Databases {
+    pub(super) accounts: Arc<dyn AccountStore>,
+    pub(super) ledger: Arc<dyn LedgerStore>,
+}
+
+pub(super) fn connect_database(settings: &Settings) -> Result<Databases, StartError> {
     let options = PoolOptions {
         max_connections: settings.database.max_connections,
         timeout: settings.database.timeout,
@@ -97,9 +104,15 @@ pub(super) fn connect_accounts(settings: &Settings) -> Result<Arc<dyn AccountSto
     };
     let url = settings.database.url.clone().unwrap_or_else(embedded);
     Ok(if url.expose_secret().starts_with("sqlite:") {
-        Arc::new(SqliteAccounts::connect(&url, options)?)
+        let accounts = SqliteAccounts::connect(&url, options)?;
+        let ledger = Arc::new(SqliteLedger::new(accounts.link()));
+        let accounts = Arc::new(accounts);
+        Databases { accounts, ledger }
     } else {
-        Arc::new(PostgresAccounts::connect(&url, options)?)
+        let accounts = PostgresAccounts::connect(&url, options)?;
+        let ledger = Arc::new(PostgresLedger::new(accounts.link()));
+        let accounts = Arc::new(accounts);
+        Databases { accounts, ledger }
     })
 }
 

@@ -26,6 +26,7 @@ use crate::{
     clock::{Clock, SystemClock},
     entropy::{Entropy, SystemEntropy},
     http::{Api, Listening, serve_api, serve_ops},
+    ledger::{Ledger, purge_ledger},
     limits::{FileError, Limiter, LimiterOptions, LimitsWatch},
     otp::{Courses, Otp, OtpRules, Recipients, StatusReports},
     phone::{PhoneCheck, PhoneNumber},
@@ -39,13 +40,15 @@ use crate::{
     tokens::{AccessTokens, RefreshTokens},
 };
 
-use adapters::Stores;
 pub use adapters::limit_rules;
+use adapters::{Databases, Stores};
 pub use run::{check, check_limits_file, is_limits_file, migrate, serve};
 
 /// Who issues tokens where no public URL says it. Not the address: instances on other ports of a machine would refuse
 /// each other's.
 const DEFAULT_ISSUER: &str = "ringback";
+/// How long the end of the service waits for the ledger to be written.
+const LEDGER_FLUSH: Duration = Duration::from_secs(3);
 
 /// Why the service did not start.
 #[derive(Debug, Error)]
@@ -110,6 +113,7 @@ pub struct Running {
     queue: SmsQueue,
     watch: Option<LimitsWatch>,
     accounts: Arc<dyn AccountStore>,
+    ledger: Ledger,
     draining: Arc<AtomicBool>,
 }
 
@@ -131,6 +135,7 @@ impl Running {
             .saturating_sub(began.elapsed())
             .max(Duration::from_secs(1));
         let handed_back = self.queue.drain(left).await;
+        self.ledger.flush(LEDGER_FLUSH).await;
         self.accounts.close().await;
         tracing::info!(sms.handed_back = handed_back, "stopped");
     }
@@ -161,7 +166,10 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
 
     let supervision = Supervision::default();
     let keyring = Arc::new(adapters::keyring(settings, entropy.as_ref())?);
-    let accounts = adapters::connect_accounts(settings)?;
+    let Databases {
+        accounts,
+        ledger: ledger_store,
+    } = adapters::connect_database(settings)?;
     if settings.database.migrate {
         adapters::migrate_patiently(accounts.as_ref()).await?;
     }
@@ -196,7 +204,17 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
     };
     let receipts = providers::twilio_receipts(settings);
     let courses = Arc::new(Courses::new(receipts.is_some().then_some("twilio")));
-    let reports = StatusReports::start(Arc::clone(&statuses), Arc::clone(&courses), settings.sms.queue);
+    let ledger = match settings.ledger.retention.is_zero() {
+        true => Ledger::off(),
+        false => Ledger::start(Arc::clone(&ledger_store), settings.ledger.queue),
+    };
+    let reports = StatusReports::start(
+        Arc::clone(&statuses),
+        Arc::clone(&courses),
+        ledger.clone(),
+        Arc::clone(clock),
+        settings.sms.queue,
+    );
     let queue = SmsQueue::start(
         &supervision,
         DispatcherOptions {
@@ -257,6 +275,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
             challenges: Arc::clone(&challenges),
             statuses,
             courses,
+            ledger: ledger.clone(),
             accounts: Arc::clone(&accounts),
             keyring,
             limiter,
@@ -285,6 +304,11 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
 
     actix::spawn(api.metrics.clone().keep_up());
     actix::spawn(purge_sessions(Arc::clone(&accounts), Arc::clone(clock)));
+    actix::spawn(purge_ledger(
+        ledger_store,
+        settings.ledger.retention,
+        Arc::clone(clock),
+    ));
     let mut servers = vec![serve_api(&settings.server, listener, Arc::clone(&api))?];
     if let Some(listener) = ops_listener {
         servers.push(serve_ops(listener, api)?);
@@ -298,6 +322,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
         queue,
         watch,
         accounts,
+        ledger,
         draining,
     })
 }

@@ -54,7 +54,7 @@ pub fn serve(settings: Settings, logs: Logs) -> ExitCode {
 /// Brings the tables to this version's form, and ends.
 pub fn migrate(settings: &Settings) -> ExitCode {
     let done = actix::System::new().block_on(async {
-        let accounts = adapters::connect_accounts(settings)?;
+        let accounts = adapters::connect_database(settings)?.accounts;
         adapters::migrate_patiently(accounts.as_ref()).await?;
         accounts.close().await;
         Ok::<_, StartError>(())

@@ -18,6 +18,7 @@ use ringback::{
         PostgresAccounts, SqliteAccounts, User,
     },
     entropy::{Entropy, SystemEntropy},
+    ledger::{LedgerStore, PostgresLedger, SqliteLedger},
     phone::{PhoneCheck, PhoneNumber},
 };
 use secrecy::SecretString;
@@ -34,14 +35,21 @@ pub const OPTIONS: PoolOptions = PoolOptions {
 pub struct Stores {
     pub one: Arc<dyn AccountStore>,
     pub two: Arc<dyn AccountStore>,
+    /// On the connections of the first.
+    pub ledger: Arc<dyn LedgerStore>,
     url: String,
 }
 
 impl Stores {
     pub async fn open(url: String) -> Self {
-        let (one, two) = (open(&url), open(&url));
+        let ((one, ledger), (two, _)) = (open(&url), open(&url));
         one.migrate().await.unwrap();
-        Self { one, two, url }
+        Self {
+            one,
+            two,
+            ledger,
+            url,
+        }
     }
 
     /// One store or the other.
@@ -61,6 +69,28 @@ impl Stores {
         }
     }
 
+    pub fn is_sqlite(&self) -> bool {
+        self.url.starts_with("sqlite")
+    }
+
+    /// The one text that a query answers.
+    pub async fn text(&self, query: String) -> String {
+        let query = AssertSqlSafe(query);
+        if self.is_sqlite() {
+            let mut connection = SqliteConnection::connect(&self.url).await.unwrap();
+            sqlx::query_scalar(query)
+                .fetch_one(&mut connection)
+                .await
+                .unwrap()
+        } else {
+            let mut connection = PgConnection::connect(&self.url).await.unwrap();
+            sqlx::query_scalar(query)
+                .fetch_one(&mut connection)
+                .await
+                .unwrap()
+        }
+    }
+
     pub async fn count(&self, table: &str) -> i64 {
         let query = format!("SELECT count(*) FROM {table}");
         let query = sqlx::query_scalar(AssertSqlSafe(query));
@@ -76,12 +106,16 @@ impl Stores {
     }
 }
 
-fn open(url: &str) -> Arc<dyn AccountStore> {
+fn open(url: &str) -> (Arc<dyn AccountStore>, Arc<dyn LedgerStore>) {
     let secret = SecretString::from(url);
     if url.starts_with("sqlite") {
-        Arc::new(SqliteAccounts::connect(&secret, OPTIONS).unwrap())
+        let accounts = SqliteAccounts::connect(&secret, OPTIONS).unwrap();
+        let ledger = SqliteLedger::new(accounts.link());
+        (Arc::new(accounts), Arc::new(ledger))
     } else {
-        Arc::new(PostgresAccounts::connect(&secret, OPTIONS).unwrap())
+        let accounts = PostgresAccounts::connect(&secret, OPTIONS).unwrap();
+        let ledger = PostgresLedger::new(accounts.link());
+        (Arc::new(accounts), Arc::new(ledger))
     }
 }
 

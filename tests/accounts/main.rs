@@ -7,12 +7,14 @@
 //! | `races.rs` | what many callers at once see, on two stores over one database |
 //! | `faults.rs` | what is answered while PostgreSQL is away, and how soon it is over |
 //! | `files.rs` | what SQLite leaves on the disk, and how tables come to be |
+//! | `ledger.rs` | the contract of the ledger (`LedgerStore`), which shares the database |
 //! | `harness.rs` | a fresh database for each test |
 
 mod accounts;
 mod faults;
 mod files;
 mod harness;
+mod ledger;
 mod races;
 mod sessions;
 
@@ -51,6 +53,11 @@ on_both_databases! {
         what_is_over_does_not_rotate
         a_lock_ends_open_sessions
         what_has_ended_is_purged_so_many_at_a_time;
+    ledger:
+        a_life_adds_up_whatever_the_order_and_however_often
+        what_is_known_of_a_challenge_at_first_is_kept
+        writers_of_the_same_challenges_add_up
+        what_is_old_is_purged_so_many_at_a_time;
     races:
         two_accounts_race_for_one_phone
         a_sole_claim_is_verified_once

@@ -85,6 +85,8 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ("redis.timeout", "1s", &["49ms", "1001ms"]),
     ("data.dir", "/var/lib/ringback", &[""]),
     ("secret.keys", SECRET, &["hush", "aHVzaA==", "hush,hush"]),
+    ("ledger.retention", "0s", &["3651d", "90", "for ever"]),
+    ("ledger.queue", "1000000", &["0", "1000001"]),
     ("otp.ttl", "1h", &["999ms", "61m", "0s"]),
     ("otp.max_attempts", "10", &["0", "11", "256"]),
     ("otp.length", "10", &["5", "11"]),

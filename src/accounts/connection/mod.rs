@@ -1,6 +1,7 @@
 //! The way to a database: how many connections, how long a call may take, what is said when it fails.
 //!
-//! What is asked of a database is in `accounts/postgres.rs` and `accounts/sqlite.rs`; here is how it is reached.
+//! What is asked of a database is in `accounts/postgres.rs` and `accounts/sqlite.rs`, and beside them in `ledger/`; here is
+//! how it is reached.
 
 pub(super) mod postgres;
 pub(super) mod sqlite;

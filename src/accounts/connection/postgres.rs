@@ -26,7 +26,7 @@ const GIVE_BACK: Duration = Duration::from_secs(1);
 
 /// The pool, and the bound on everything that is asked of it. Cheap to clone.
 #[derive(Clone)]
-pub(in crate::accounts) struct PostgresLink {
+pub struct PostgresLink {
     pool: PgPool,
     /// Without the pool's `statement_timeout`: a migration may take long.
     connect: PgConnectOptions,
@@ -35,7 +35,7 @@ pub(in crate::accounts) struct PostgresLink {
 
 impl PostgresLink {
     /// Prepares the way; connects at the first call.
-    pub fn open(url: &SecretString, options: PoolOptions) -> Result<Self, DatabaseUrlError> {
+    pub(crate) fn open(url: &SecretString, options: PoolOptions) -> Result<Self, DatabaseUrlError> {
         let url = url.expose_secret();
         if !["postgres://", "postgresql://"]
             .iter()
@@ -71,12 +71,12 @@ impl PostgresLink {
     }
 
     /// A connection for one call.
-    pub async fn lend(&self) -> Result<Lent, sqlx::Error> {
+    pub(crate) async fn lend(&self) -> Result<Lent, sqlx::Error> {
         Ok(Lent(self.pool.acquire().await?.into()))
     }
 
     /// Runs one call within the time-out.
-    pub async fn bounded<T>(
+    pub(crate) async fn bounded<T>(
         &self,
         work: impl Future<Output = Result<T, sqlx::Error>>,
     ) -> Result<T, Unavailable> {
@@ -88,7 +88,7 @@ impl PostgresLink {
     }
 
     /// The same for a lookup that waits its turn to travel with others.
-    pub async fn in_time<T>(
+    pub(crate) async fn in_time<T>(
         &self,
         lookup: impl Future<Output = Result<T, Unavailable>>,
     ) -> Result<T, Unavailable> {
@@ -98,7 +98,7 @@ impl PostgresLink {
 
     /// Runs what has not run yet, on a connection of its own and with its own bound. PostgreSQL's advisory lock lets one
     /// instance at a time do it.
-    pub async fn migrate(&self, mut migrations: Migrator) -> Result<(), MigrateError> {
+    pub(crate) async fn migrate(&self, mut migrations: Migrator) -> Result<(), MigrateError> {
         // A newer version may have migrated already; expand and contract lets this one run on beside it.
         migrations.set_ignore_missing(true);
         let pool = PgPoolOptions::new()
@@ -113,7 +113,7 @@ impl PostgresLink {
         outcome
     }
 
-    pub fn status(&self) -> PoolStatus {
+    pub(crate) fn status(&self) -> PoolStatus {
         PoolStatus {
             size: self.pool.size() as usize,
             idle: self.pool.num_idle(),
@@ -121,7 +121,7 @@ impl PostgresLink {
     }
 
     /// Waits for connections on loan, within the time-out.
-    pub async fn close(&self) {
+    pub(crate) async fn close(&self) {
         drop(timeout(self.timeout, self.pool.close()).await);
     }
 }
@@ -137,7 +137,7 @@ impl fmt::Debug for PostgresLink {
 ///
 /// sqlx gives a connection back by asking it whether it lives, for as long as it takes. One whose server vanished
 /// without a word would keep its place in the pool for a quarter of an hour; here it loses it after [`GIVE_BACK`].
-pub(in crate::accounts) struct Lent(Option<PoolConnection<Postgres>>);
+pub struct Lent(Option<PoolConnection<Postgres>>);
 
 impl Deref for Lent {
     type Target = PgConnection;

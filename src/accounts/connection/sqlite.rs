@@ -28,15 +28,15 @@ const MIGRATION_PAUSE: Duration = Duration::from_millis(50);
 
 /// The two pools, and the bound on everything that is asked of them. Cheap to clone.
 #[derive(Clone)]
-pub(in crate::accounts) struct SqliteLink {
-    pub writer: SqlitePool,
-    pub readers: SqlitePool,
+pub struct SqliteLink {
+    pub(crate) writer: SqlitePool,
+    pub(crate) readers: SqlitePool,
     timeout: Duration,
 }
 
 impl SqliteLink {
     /// Makes the folder and the file where there is none, for this user's eyes alone.
-    pub fn open(url: &SecretString, options: PoolOptions) -> Result<Self, DatabaseUrlError> {
+    pub(crate) fn open(url: &SecretString, options: PoolOptions) -> Result<Self, DatabaseUrlError> {
         let url = url.expose_secret();
         let connect = SqliteConnectOptions::from_str(url).map_err(|_| DatabaseUrlError::Sqlite)?;
         // Each connection to a database in memory would see one of its own, and a restart none.
@@ -67,7 +67,7 @@ impl SqliteLink {
     }
 
     /// Runs one call within the time-out.
-    pub async fn bounded<T>(
+    pub(crate) async fn bounded<T>(
         &self,
         work: impl Future<Output = Result<T, sqlx::Error>>,
     ) -> Result<T, Unavailable> {
@@ -79,7 +79,7 @@ impl SqliteLink {
     }
 
     /// The same for a lookup that waits its turn to travel with others.
-    pub async fn in_time<T>(
+    pub(crate) async fn in_time<T>(
         &self,
         lookup: impl Future<Output = Result<T, Unavailable>>,
     ) -> Result<T, Unavailable> {
@@ -88,7 +88,7 @@ impl SqliteLink {
     }
 
     /// Runs what has not run yet.
-    pub async fn migrate(&self, mut migrations: Migrator) -> Result<(), MigrateError> {
+    pub(crate) async fn migrate(&self, mut migrations: Migrator) -> Result<(), MigrateError> {
         // A newer version may have migrated already; expand and contract lets this one run on.
         migrations.set_ignore_missing(true);
         let attempts = async {
@@ -108,7 +108,7 @@ impl SqliteLink {
         }
     }
 
-    pub fn status(&self) -> PoolStatus {
+    pub(crate) fn status(&self) -> PoolStatus {
         PoolStatus {
             size: (self.writer.size() + self.readers.size()) as usize,
             idle: self.writer.num_idle() + self.readers.num_idle(),
@@ -116,7 +116,7 @@ impl SqliteLink {
     }
 
     /// Waits for connections on loan, within the time-out. The last one writes the WAL back into the file.
-    pub async fn close(&self) {
+    pub(crate) async fn close(&self) {
         let close = async {
             self.readers.close().await;
             self.writer.close().await;
@@ -129,6 +129,11 @@ impl Debug for SqliteLink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SqliteLink({:?})", self.status())
     }
+}
+
+/// SQLite has no arrays to bind: a JSON array that it unfolds.
+pub(in crate::accounts) fn json(values: impl Iterator<Item = String>) -> String {
+    serde_json::Value::from_iter(values).to_string()
 }
 
 /// SQLite gives its `-wal` and `-shm` files the mode of the database.

@@ -1,4 +1,4 @@
-//! The way of the dispatcher's reports into the statuses: off everybody's way, bounded.
+//! The way of the dispatcher's reports into the statuses and the ledger: off everybody's way, bounded.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,6 +8,8 @@ use tokio::{sync::mpsc, time::sleep};
 
 use super::{Courses, End, News, Stage, Statuses};
 use crate::{
+    clock::Clock,
+    ledger::{Event, Ledger, State, What},
     otp::Slot,
     sms::{SmsReport, SmsReports, SmsState},
 };
@@ -22,11 +24,19 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub struct StatusReports {
     sender: mpsc::Sender<SmsReport>,
     courses: Arc<Courses>,
+    ledger: Ledger,
+    clock: Arc<dyn Clock>,
 }
 
 impl StatusReports {
     /// Starts the task that notes them; at most `queue` reports wait for it.
-    pub fn start(statuses: Arc<dyn Statuses>, courses: Arc<Courses>, queue: usize) -> Self {
+    pub fn start(
+        statuses: Arc<dyn Statuses>,
+        courses: Arc<Courses>,
+        ledger: Ledger,
+        clock: Arc<dyn Clock>,
+        queue: usize,
+    ) -> Self {
         let (sender, mut reports) = mpsc::channel(queue);
         let learning = Arc::clone(&courses);
         let noting = async move {
@@ -35,18 +45,42 @@ impl StatusReports {
                 .await;
         };
         tokio::spawn(noting);
-        Self { sender, courses }
+        Self {
+            sender,
+            courses,
+            ledger,
+            clock,
+        }
     }
 }
 
 impl SmsReports for StatusReports {
     fn report(&self, report: SmsReport) {
         self.courses.answered();
+        self.ledger.note(Event {
+            challenge_id: report.challenge_id,
+            at: self.clock.now(),
+            what: what(&report),
+        });
         if self.sender.try_send(report).is_err() {
             counter!("ringback_sms_reports_dropped_total").increment(1);
         }
         let waiting = self.sender.max_capacity() - self.sender.capacity();
         gauge!("ringback_sms_reports_depth").set(waiting as f64);
+    }
+}
+
+fn what(report: &SmsReport) -> What {
+    let (state, message_id, code) = match &report.state {
+        SmsState::Sent { provider_id } => (State::Sent, provider_id.clone(), None),
+        SmsState::Failed { code } => (State::Failed, String::new(), *code),
+    };
+    What::Carried {
+        state,
+        provider: report.provider,
+        message_id,
+        code,
+        price: None,
     }
 }
 

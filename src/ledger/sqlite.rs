@@ -1,0 +1,85 @@
+//! The ledger in SQLite: a transaction for a whole batch.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::{LedgerStore, Row, store::PURPOSE};
+use crate::{accounts::SqliteLink, unavailable::Unavailable};
+
+/// The table, by the accounts' connections.
+#[derive(Debug)]
+pub struct SqliteLedger(SqliteLink);
+
+impl SqliteLedger {
+    /// A ledger that shares these connections.
+    pub fn new(link: SqliteLink) -> Self {
+        Self(link)
+    }
+}
+
+#[async_trait]
+impl LedgerStore for SqliteLedger {
+    async fn write(&self, rows: &[Row]) -> Result<(), Unavailable> {
+        // `min` of two is NULL if one is: then whichever there is.
+        const SQL: &str = "INSERT INTO phone_verifications AS p (challenge_id, user_id, purpose, country, provider, \
+               message_id, state, attempts, error_code, price_micros, currency, created_at, sent_at, delivered_at, \
+               verified_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) \
+             ON CONFLICT (challenge_id) DO UPDATE SET \
+               user_id = coalesce(excluded.user_id, p.user_id), \
+               country = coalesce(excluded.country, p.country), \
+               provider = coalesce(excluded.provider, p.provider), \
+               message_id = coalesce(excluded.message_id, p.message_id), \
+               state = CASE WHEN \
+                 instr('|issued|sent|failed|undelivered|delivered|verified|', '|' || excluded.state || '|') > \
+                 instr('|issued|sent|failed|undelivered|delivered|verified|', '|' || p.state || '|') \
+                 THEN excluded.state ELSE p.state END, \
+               attempts = max(excluded.attempts, p.attempts), \
+               error_code = coalesce(excluded.error_code, p.error_code), \
+               price_micros = coalesce(excluded.price_micros, p.price_micros), \
+               currency = coalesce(excluded.currency, p.currency), \
+               created_at = min(excluded.created_at, p.created_at), \
+               sent_at = coalesce(min(excluded.sent_at, p.sent_at), excluded.sent_at, p.sent_at), \
+               delivered_at = coalesce(min(excluded.delivered_at, p.delivered_at), excluded.delivered_at, \
+                 p.delivered_at), \
+               verified_at = coalesce(min(excluded.verified_at, p.verified_at), excluded.verified_at, p.verified_at)";
+        let micros = |time: Option<DateTime<Utc>>| time.map(|time| time.timestamp_micros());
+        let write = async {
+            let mut transaction = self.0.writer.begin_with("BEGIN IMMEDIATE").await?;
+            for row in rows {
+                sqlx::query(SQL)
+                    .bind(row.challenge_id.hyphenated())
+                    .bind(row.user_id.map(Uuid::hyphenated))
+                    .bind(PURPOSE)
+                    .bind(row.country.map(|country| country.as_str().to_owned()))
+                    .bind(row.provider)
+                    .bind(row.message_id.clone())
+                    .bind(row.state.name())
+                    .bind(row.attempts)
+                    .bind(row.error_code)
+                    .bind(row.price.as_ref().map(|price| price.micros))
+                    .bind(row.price.as_ref().map(|price| price.currency.clone()))
+                    .bind(row.created_at.timestamp_micros())
+                    .bind(micros(row.sent_at))
+                    .bind(micros(row.delivered_at))
+                    .bind(micros(row.verified_at))
+                    .execute(&mut *transaction)
+                    .await?;
+            }
+            transaction.commit().await
+        };
+        self.0.bounded(write).await
+    }
+
+    async fn purge(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, Unavailable> {
+        const SQL: &str = "DELETE FROM phone_verifications WHERE challenge_id IN \
+             (SELECT challenge_id FROM phone_verifications WHERE created_at < ?1 LIMIT ?2)";
+        let query = sqlx::query(SQL).bind(before.timestamp_micros()).bind(limit);
+        Ok(self
+            .0
+            .bounded(query.execute(&self.0.writer))
+            .await?
+            .rows_affected())
+    }
+}

@@ -22,7 +22,8 @@ pub struct StatusView {
     /// networks gave it up. `failed`: the provider refused it. Without delivery receipts it stays `sent`.
     #[schema(example = "delivered")]
     status: &'static str,
-    /// Seconds until another code may be sent to this phone; 0: now. An SMS that did not arrive ends the wait.
+    /// Seconds until another code may be sent to this phone, as far as rate limits allow; 0: now. An SMS that did not
+    /// arrive ends the wait.
     #[schema(example = 42)]
     resend_after: u64,
 }

@@ -38,10 +38,16 @@ impl StatusReports {
         queue: usize,
     ) -> Self {
         let (sender, mut reports) = mpsc::channel(queue);
+        gauge!("ringback_sms_reports_capacity").set(queue as f64);
         let learning = Arc::clone(&courses);
+        let depth = gauge!("ringback_sms_reports_depth");
         let noting = async move {
-            stream::poll_fn(|context| reports.poll_recv(context))
-                .for_each_concurrent(ABREAST, |report| note(statuses.as_ref(), &learning, report))
+            let next = stream::poll_fn(|context| {
+                let report = reports.poll_recv(context);
+                depth.set(reports.len() as f64);
+                report
+            });
+            next.for_each_concurrent(ABREAST, |report| note(statuses.as_ref(), &learning, report))
                 .await;
         };
         tokio::spawn(noting);
@@ -65,8 +71,6 @@ impl SmsReports for StatusReports {
         if self.sender.try_send(report).is_err() {
             counter!("ringback_sms_reports_dropped_total").increment(1);
         }
-        let waiting = self.sender.max_capacity() - self.sender.capacity();
-        gauge!("ringback_sms_reports_depth").set(waiting as f64);
     }
 }
 

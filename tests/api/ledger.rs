@@ -27,7 +27,7 @@ impl TestApp {
     }
 }
 
-const LIFE: &str = "state || ' ' || attempts || ' ' || purpose || ' ' || country || ' ' || \
+const LIFE: &str = "state || ' ' || attempts || ' ' || purpose || ' ' || coalesce(country, '?') || ' ' || \
     CAST(sent_at IS NOT NULL AS text) || ' ' || CAST(verified_at IS NOT NULL AS text)";
 
 fn flags(app: &TestApp, line: &str) -> String {
@@ -54,7 +54,7 @@ on_both! {
         assert_eq!(app.verify(PHONE, &second, Some(&account.access)).await.status, 200);
         let expected = flags(&app, "sent 2 verify_phone US + -;verified 0 verify_phone US + +");
         app.ledger_says(LIFE, &expected).await;
-        app.ledger_says("CAST(user_id AS text)", &format!("{0};{0}", account.id)).await;
+        app.ledger_says("coalesce(CAST(user_id AS text), '?')", &format!("{0};{0}", account.id)).await;
         let provider = if app.provider.is_some() { "twilio" } else { "dev_inbox" };
         app.ledger_says("provider", &format!("{provider};{provider}")).await;
         assert_eq!(app.metric("ringback_ledger_dropped_total", &[]).await, 0.0);

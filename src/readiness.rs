@@ -13,8 +13,12 @@ use tokio::{sync::Mutex, time::Instant};
 use utoipa::ToSchema;
 
 use crate::{
-    accounts::AccountStore, limits::LimitsWatch, otp::ChallengeStore, sms::SmsQueue,
-    supervision::Supervision, unavailable::Unavailable,
+    accounts::AccountStore,
+    limits::LimitsWatch,
+    otp::ChallengeStore,
+    sms::{Health, SmsQueue},
+    supervision::Supervision,
+    unavailable::Unavailable,
 };
 
 /// How long a part may take to say that it is there.
@@ -82,8 +86,14 @@ impl Readiness {
             down.push("draining".to_owned());
         }
         let mut warnings = Vec::new();
-        if self.queue.status().misconfigured {
-            warnings.push("sms provider: refuses everything until its configuration changes".to_owned());
+        for (provider, health) in self.queue.status().providers {
+            let what = match health {
+                Health::Working => continue,
+                Health::Failing => "failing, it is tried again soon",
+                Health::Stopped => "stopped, it refuses everything until an operator acts",
+                Health::Probing => "tried again just now",
+            };
+            warnings.push(format!("sms provider {provider}: {what}"));
         }
         // What is wrong with it stands in the log: the world need not know.
         if self

@@ -10,6 +10,7 @@ pub enum Part {
     Database,
     Redis,
     SmsQueue,
+    SmsProvider,
     PasswordHasher,
     RateLimiter,
 }
@@ -21,6 +22,7 @@ impl Part {
             Self::Database => "database",
             Self::Redis => "redis",
             Self::SmsQueue => "sms_queue",
+            Self::SmsProvider => "sms_provider",
             Self::PasswordHasher => "password_hasher",
             Self::RateLimiter => "rate_limiter",
         }

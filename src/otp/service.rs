@@ -103,7 +103,8 @@ impl Otp {
     /// `Cooldown` and `Limited`: nothing is sent. `Unavailable`: nothing is sent, unless Redis did its part and was too
     /// late to say so.
     pub async fn send(&self, caller: &Caller, phone: &PhoneNumber) -> Result<Sent, OtpError> {
-        let place = self.queue.reserve()?;
+        let country = phone.country();
+        let place = self.queue.reserve(country)?;
         let keys = self.keyring.current();
         let digest = PhoneDigest::of(phone, &keys.phone);
         let admission = self
@@ -132,7 +133,7 @@ impl Otp {
                 deliver: recipient.map(|user_id| Delivery {
                     user_id,
                     key_id: &keys.id,
-                    country: phone.country(),
+                    country,
                     language: &caller.language,
                     lease: self.lease,
                 }),

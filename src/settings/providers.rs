@@ -79,10 +79,7 @@ impl RouteSettings {
             if is_listed && !configured.contains(&provider) {
                 reader.refuse(
                     KEY,
-                    format!(
-                        "must name configured providers, and {} has no account",
-                        provider.name()
-                    ),
+                    format!("must name configured providers, and {} is not", provider.name()),
                 );
             }
         }

@@ -17,10 +17,12 @@ use tokio::{
 };
 
 use super::{
-    courier::Courier,
-    dispatcher::{Dispatcher, Effect, Event, Moment},
-    job::{Errand, Fate, Ticket, Verdict},
+    Health,
+    courier::{Courier, count_fate},
+    dispatcher::Dispatcher,
+    job::{Errand, Fate, Finding, Ticket, Verdict},
     queue::{Inner, Signs},
+    steps::{Effect, Event, Moment},
 };
 use crate::supervision::Slot;
 
@@ -80,6 +82,9 @@ impl Actor for SmsDispatcher {
     fn started(&mut self, context: &mut Self::Context) {
         Self::tick_later(context);
         self.begin_due(context);
+        for (provider, health) in self.signs.gate.health() {
+            show_health(provider, health);
+        }
     }
 }
 
@@ -137,35 +142,53 @@ impl SmsDispatcher {
         }
         let (queued, in_flight) = (self.dispatcher.queued(), self.dispatcher.in_flight());
         self.signs.queued.store(queued, Ordering::Relaxed);
-        self.signs.in_flight.store(in_flight, Ordering::Relaxed);
+        let all: usize = in_flight.iter().sum();
+        self.signs.in_flight.store(all, Ordering::Relaxed);
         gauge!("ringback_sms_queue_depth").set(queued as f64);
-        gauge!("ringback_sms_in_flight").set(in_flight as f64);
+        for (line, calls) in in_flight.into_iter().enumerate() {
+            let provider = self.courier.name(Some(line));
+            gauge!("ringback_sms_in_flight", "provider" => provider).set(calls as f64);
+        }
     }
 
     fn perform(&mut self, effect: Effect, now: Instant, context: &Context<Self>) {
         let courier = Arc::clone(&self.courier);
-        let provider = courier.name();
         let report = |unless: Event| Report {
             to: context.address(),
             event: Some(unless),
         };
         match effect {
-            Effect::Attempt { errand, renew, retry } => {
+            Effect::Attempt {
+                errand,
+                line,
+                renew,
+                retry,
+            } => {
                 if retry {
+                    let provider = courier.name(Some(line));
                     counter!("ringback_sms_retries_total", "provider" => provider).increment(1);
                 }
                 let id = errand.id();
                 let attempted = move |verdict| Event::Attempted { id, verdict };
                 let report = report(attempted(Verdict::Lost));
-                tokio::spawn(async move { report.send(attempted(courier.attempt(&errand, renew).await)) });
+                tokio::spawn(async move {
+                    let verdict = courier.attempt(&errand, line, renew).await;
+                    report.send(attempted(verdict));
+                });
             }
-            Effect::Settle { errand, fate } => {
-                if fate == Fate::Accepted {
-                    self.signs.misconfigured.store(false, Ordering::Relaxed);
-                }
+            Effect::LookUp { errand, line, renew } => {
+                let id = errand.id();
+                let looked_up = move |finding| Event::LookedUp { id, finding };
+                let report = report(looked_up(Finding::Unknown));
+                tokio::spawn(async move {
+                    let finding = courier.look_up(&errand, line, renew).await;
+                    report.send(looked_up(finding));
+                });
+            }
+            Effect::Settle { errand, line, fate } => {
                 let report = report(Event::Settled { id: errand.id() });
                 tokio::spawn(async move {
-                    courier.settle(&errand.entry, fate).await;
+                    courier.settle(&errand.entry, line, fate).await;
                     drop(report);
                 });
             }
@@ -210,17 +233,14 @@ impl SmsDispatcher {
                     drop(report);
                 });
             }
-            Effect::Superseded(count) => {
-                let outcome = Fate::Superseded.name();
-                counter!("ringback_sms_total", "provider" => provider, "outcome" => outcome)
-                    .increment(count as u64);
-            }
-            Effect::LeftToLease(fate) => {
-                if fate == Fate::Misconfigured {
-                    self.signs.misconfigured.store(true, Ordering::Relaxed);
-                }
-                counter!("ringback_sms_total", "provider" => provider, "outcome" => fate.name()).increment(1);
+            Effect::Superseded(count) => count_fate(courier.name(None), Fate::Superseded, count),
+            Effect::LeftToLease => {
+                count_fate(courier.name(None), Fate::Left, 1);
                 tracing::warn!("an SMS is left to the outbox until its lease runs out");
+            }
+            Effect::Turned { line, health, opens } => {
+                self.signs.gate.tell(line, health, opens);
+                tell_turn(courier.name(Some(line)), health);
             }
             Effect::Drained { handed_back } => {
                 for drained in self.drained.drain(..) {
@@ -236,5 +256,27 @@ impl SmsDispatcher {
         let queue = self.queue.upgrade();
         let places = (0..limit).map_while(|_| queue.as_ref()?.mailbox.reserve().ok());
         places.collect()
+    }
+}
+
+fn show_health(provider: &'static str, health: Health) {
+    gauge!("ringback_sms_breaker_state", "provider" => provider).set(f64::from(health.number()));
+}
+
+/// Says that a provider does better, or worse.
+fn tell_turn(provider: &'static str, health: Health) {
+    show_health(provider, health);
+    counter!("ringback_sms_breaker_turns_total", "provider" => provider, "to" => health.name()).increment(1);
+    match health {
+        Health::Working => tracing::info!(sms.provider = provider, "the provider takes SMS again"),
+        Health::Probing => tracing::debug!(sms.provider = provider, "one SMS is tried with the provider"),
+        Health::Failing => tracing::warn!(
+            sms.provider = provider,
+            "the provider fails: it is left alone for a while"
+        ),
+        Health::Stopped => tracing::error!(
+            sms.provider = provider,
+            "STOPPED: the provider takes nothing until an operator acts; codes that no other could carry are refused"
+        ),
     }
 }

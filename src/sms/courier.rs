@@ -6,15 +6,17 @@ use std::{
     time::Duration,
 };
 
+use chrono::{DateTime, TimeDelta};
 use futures_util::{StreamExt, stream};
 use metrics::{counter, histogram};
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
 use super::{
-    Brand, CodeBook, FailureKind, Lease, Outbox, OutboxEntry, Outcome, Recipient, Route, SmsMessage,
+    Brand, CodeBook, FailureKind, FailureReason, Lease, Outbox, OutboxEntry, Outcome, Sighting, SmsMessage,
     SmsProvider, SmsReport, SmsReports, SmsState,
-    job::{Errand, Fate, Verdict},
+    job::{Errand, Fate, Finding, Verdict},
+    switchboard::LineId,
     text,
 };
 use crate::{
@@ -35,9 +37,13 @@ const ABREAST: usize = 16;
 /// What is left of an attempt, or an acknowledgement, beside the provider's call, rounded up.
 pub(super) const OTHER_LIMIT: Duration = Duration::from_secs(12);
 
+/// A look-up is cut off after this, so that it holds no SMS up for long: it saves a duplicate, no more.
+const LOOK_UP_LIMIT: Duration = Duration::from_secs(5);
+
 /// Everything that an errand needs.
 pub(super) struct Courier {
-    pub routes: Vec<Route>,
+    /// By the numbers of their lines.
+    pub providers: Vec<Arc<dyn SmsProvider>>,
     pub outbox: Arc<dyn Outbox>,
     pub code_book: Arc<dyn CodeBook>,
     pub reports: Arc<dyn SmsReports>,
@@ -46,15 +52,27 @@ pub(super) struct Courier {
     pub brand: Brand,
     /// How long a code lives; an entry that claims more is not believed.
     pub ttl: Duration,
-    /// How long the provider may take, whatever its own bound is.
+    /// How long a provider may take, whatever its own bound is.
     pub call_limit: Duration,
 }
 
+/// What comes of looking whether an SMS is still to be sent.
+enum Prepared {
+    Ready(SmsMessage),
+    Moot(Fate),
+}
+
 impl Courier {
+    /// What metrics call the provider of a line, or that none was asked.
+    pub fn name(&self, line: Option<LineId>) -> &'static str {
+        line.map_or("none", |line| self.providers[line].name())
+    }
+
     /// Tries once to send: if the code is alive, still in force, and has somebody to go to.
-    pub async fn attempt(&self, errand: &Errand, renew: bool) -> Verdict {
-        match self.try_to_send(errand, renew).await {
-            Ok(verdict) => verdict,
+    pub async fn attempt(&self, errand: &Errand, line: LineId, renew: bool) -> Verdict {
+        match self.prepare(errand, renew).await {
+            Ok(Prepared::Ready(message)) => self.call(&errand.entry, line, &message).await,
+            Ok(Prepared::Moot(fate)) => Verdict::Moot(fate),
             Err(error) => {
                 tracing::warn!(error = %error, "an SMS is held back");
                 Verdict::Postponed
@@ -62,105 +80,125 @@ impl Courier {
         }
     }
 
-    async fn try_to_send(&self, errand: &Errand, renew: bool) -> Result<Verdict, Unavailable> {
+    /// Asks a provider whether it has an SMS already: if it would still be sent otherwise.
+    pub async fn look_up(&self, errand: &Errand, line: LineId, renew: bool) -> Finding {
+        match self.prepare(errand, renew).await {
+            Ok(Prepared::Ready(message)) => self.search(&errand.entry, line, &message).await,
+            Ok(Prepared::Moot(fate)) => Finding::Moot(fate),
+            Err(error) => {
+                tracing::warn!(error = %error, "an SMS is held back");
+                Finding::Postponed
+            }
+        }
+    }
+
+    async fn prepare(&self, errand: &Errand, renew: bool) -> Result<Prepared, Unavailable> {
         let entry = &errand.entry;
         if self.life(entry).is_none() {
-            return Ok(Verdict::Done(Fate::Expired));
+            return Ok(Prepared::Moot(Fate::Expired));
         }
         if renew && bounded(Part::Redis, self.outbox.renew(entry)).await? == Lease::Gone {
-            return Ok(Verdict::Done(Fate::Superseded));
+            return Ok(Prepared::Moot(Fate::Superseded));
         }
         let looked_up = match &errand.recipient {
             Some(_) => None,
             None => bounded(Part::Database, self.code_book.recipient(entry)).await?,
         };
         let Some(recipient) = errand.recipient.as_ref().or(looked_up.as_ref()) else {
-            return Ok(Verdict::Done(Fate::Superseded));
+            return Ok(Prepared::Moot(Fate::Superseded));
         };
         // Asked again: the answers above may have taken a while.
-        let Some(life) = self.life(entry) else {
-            return Ok(Verdict::Done(Fate::Expired));
-        };
-        let fits = |route: &&Route| route.countries.fits(entry.country);
-        let Some(route) = self.routes.iter().find(fits) else {
-            tracing::error!(phone.country = %entry.country, "no provider is configured for this country");
-            return Ok(Verdict::Misconfigured);
-        };
-        Ok(self.call(route.provider.as_ref(), entry, recipient, life).await)
+        Ok(match self.life(entry) {
+            Some(life) => Prepared::Ready(SmsMessage {
+                reference: entry.challenge_id,
+                to: recipient.phone.clone(),
+                body: text::compose(&self.brand, &recipient.code, life),
+                valid_for: life,
+            }),
+            None => Prepared::Moot(Fate::Expired),
+        })
     }
 
-    async fn call(
-        &self,
-        provider: &dyn SmsProvider,
-        entry: &OutboxEntry,
-        recipient: &Recipient,
-        life: Duration,
-    ) -> Verdict {
-        let message = SmsMessage {
-            reference: entry.challenge_id,
-            to: recipient.phone.clone(),
-            body: text::compose(&self.brand, &recipient.code, life),
-            valid_for: life,
-        };
-        let name = provider.name();
+    async fn call(&self, entry: &OutboxEntry, line: LineId, message: &SmsMessage) -> Verdict {
+        let (provider, name) = (&self.providers[line], self.name(Some(line)));
         let began = Instant::now();
-        let outcome = timeout(self.call_limit, provider.send(&message)).await;
+        let outcome = timeout(self.call_limit, provider.send(message)).await;
         histogram!("ringback_sms_provider_seconds", "provider" => name).record(began.elapsed().as_secs_f64());
         let user = entry.user_id;
-        match outcome {
+        let (verdict, result) = match outcome {
             Ok(Outcome::Accepted { provider_id }) => {
                 tracing::info!(sms.provider = name, sms.id = %provider_id, user.id = %user, "an SMS was accepted");
-                self.report(name, entry, SmsState::Sent { provider_id });
-                Verdict::Done(Fate::Accepted)
+                self.report(entry, line, SmsState::Sent { provider_id });
+                (Verdict::Answered(Fate::Accepted), "accepted")
+            }
+            Ok(Outcome::Retryable { reason, .. }) if may_be_taken(reason) => {
+                tracing::warn!(sms.provider = name, user.id = %user, %reason, "an SMS may have been taken, or not");
+                (Verdict::Unanswered, "unanswered")
             }
             Ok(Outcome::Retryable { after, reason }) => {
                 tracing::warn!(sms.provider = name, user.id = %user, %reason, "an SMS was not taken, may be later");
-                match reason.kind {
-                    FailureKind::Timeout => Verdict::Unanswered,
-                    _ => Verdict::Retry(after),
-                }
+                (Verdict::Retry(after), "failed")
             }
             Ok(Outcome::Permanent { reason }) => {
                 tracing::warn!(sms.provider = name, user.id = %user, %reason, "an SMS was refused for good");
-                self.report(name, entry, SmsState::Failed { code: reason.code });
-                Verdict::Done(Fate::Failed)
+                self.report(entry, line, SmsState::Failed { code: reason.code });
+                (Verdict::Answered(Fate::Failed), "refused")
             }
             Ok(Outcome::Misconfigured { reason }) => {
                 tracing::error!(
                     sms.provider = name, user.id = %user, %reason,
-                    "NO SMS GOES OUT: the provider refuses this account, its sender or its credentials"
+                    "NO SMS GOES OUT by this provider: it refuses this account, its sender or its credentials"
                 );
-                Verdict::Misconfigured
+                (Verdict::Misconfigured, "misconfigured")
             }
             Err(_) => {
                 tracing::warn!(sms.provider = name, user.id = %user, "the provider gave no answer in time");
-                Verdict::Unanswered
+                (Verdict::Unanswered, "unanswered")
             }
-        }
+        };
+        counter!("ringback_sms_calls_total", "provider" => name, "result" => result).increment(1);
+        verdict
     }
 
-    fn report(&self, provider: &'static str, entry: &OutboxEntry, state: SmsState) {
+    async fn search(&self, entry: &OutboxEntry, line: LineId, message: &SmsMessage) -> Finding {
+        let (provider, name) = (&self.providers[line], self.name(Some(line)));
+        // Since its code was issued: nobody can have sent it before.
+        let ttl = TimeDelta::from_std(self.ttl).unwrap_or_default();
+        let issued = DateTime::from_timestamp_millis(entry.expires_at_ms).unwrap_or_default() - ttl;
+        let limit = self.call_limit.min(LOOK_UP_LIMIT);
+        let sighting = timeout(limit, provider.look_up(message, issued)).await;
+        let (finding, result) = match sighting.unwrap_or(Sighting::Unknown) {
+            Sighting::Taken { provider_id } => {
+                tracing::info!(
+                    sms.provider = name, sms.id = %provider_id, user.id = %entry.user_id,
+                    "an SMS had been accepted already"
+                );
+                self.report(entry, line, SmsState::Sent { provider_id });
+                (Finding::Taken, "taken")
+            }
+            Sighting::NotTaken => (Finding::NotTaken, "not_taken"),
+            Sighting::Unknown => (Finding::Unknown, "unknown"),
+        };
+        counter!("ringback_sms_lookups_total", "provider" => name, "finding" => result).increment(1);
+        finding
+    }
+
+    fn report(&self, entry: &OutboxEntry, line: LineId, state: SmsState) {
         self.reports.report(SmsReport {
             challenge_id: entry.challenge_id,
             user_id: entry.user_id,
             phone_digest: entry.phone_digest,
             slot: entry.slot.clone(),
             country: entry.country,
-            provider,
+            provider: self.name(Some(line)),
             state,
         });
     }
 
-    /// What metrics call who carries SMS.
-    pub fn name(&self) -> &'static str {
-        self.routes.first().map_or("none", |route| route.provider.name())
-    }
-
     /// Tells the outbox that the entry is done with. If the outbox stays away, the lease runs out and another instance
-    /// sends again: a duplicate is the price of never losing one.
-    pub async fn settle(&self, entry: &OutboxEntry, fate: Fate) {
-        let provider = self.name();
-        counter!("ringback_sms_total", "provider" => provider, "outcome" => fate.name()).increment(1);
+    /// looks it up or sends again: a duplicate is the price of never losing one.
+    pub async fn settle(&self, entry: &OutboxEntry, line: Option<LineId>, fate: Fate) {
+        count_fate(self.name(line), fate, 1);
         let mut bound = ACKNOWLEDGE_PAUSE;
         for tries_left in (0..ACKNOWLEDGE_TRIES).rev() {
             let Err(error) = bounded(Part::Redis, self.outbox.acknowledge(entry)).await else {
@@ -221,7 +259,6 @@ impl Courier {
 
     /// Ends leases, and says how many. The rest run out by themselves.
     pub async fn hand_back(&self, errands: Vec<Arc<Errand>>) -> usize {
-        let provider = self.name();
         let mut done = 0;
         let all = stream::iter(errands)
             .map(async |errand| bounded(Part::Redis, self.outbox.hand_back(&errand.entry)).await)
@@ -232,8 +269,7 @@ impl Courier {
             });
         // Those that took too long are left to their leases, like those that failed.
         timeout(ROUND_LIMIT, all).await.unwrap_or_default();
-        let outcome = Fate::HandedBack.name();
-        counter!("ringback_sms_total", "provider" => provider, "outcome" => outcome).increment(done as u64);
+        count_fate(self.name(None), Fate::HandedBack, done);
         done
     }
 
@@ -247,6 +283,16 @@ impl Courier {
         let bound = u64::try_from(bound.as_millis()).unwrap_or(u64::MAX);
         Duration::from_millis(self.entropy.up_to(bound))
     }
+}
+
+/// Whether the answer was lost rather than given: the provider, or what stands before it, may have gone on without us.
+fn may_be_taken(reason: FailureReason) -> bool {
+    matches!(reason.kind, FailureKind::Timeout | FailureKind::Connection) || reason.status == Some(504)
+}
+
+/// Counts what SMS ended as.
+pub(super) fn count_fate(provider: &'static str, fate: Fate, count: usize) {
+    counter!("ringback_sms_total", "provider" => provider, "outcome" => fate.name()).increment(count as u64);
 }
 
 async fn bounded<T>(

@@ -1,19 +1,36 @@
 //! What happens in the life of a job, as a state machine without I/O: events in, effects out, time as a value.
 //!
 //! ```text
-//!   submitted ─┐                       ┌─ may work later ── paused ─┐ (back to the end of waiting)
-//!              ├─▶ waiting ─▶ in flight┤                            │
-//!  taken over ─┘      ▲                └─ answered for good ─▶ settling ─▶ done
-//!                     └─────────────────────────────────────────────┘
-//!   draining: waiting, paused, and what may work later ─▶ handing back ─▶ done
+//!  submitted ──┐                               ┌─ answered for good ─────────────────▶ settling ─▶ done
+//!              ▼         a line is free        │                                          ▲
+//!  ┌──▶ waiting to be sent ─────────────▶ sending ─ refuses this account: another line ─┐ │
+//!  │        ▲  ▲                               │                                        │ │
+//!  │        │  └───────────────────────────────┼────────────────────────────────────────┘ │
+//!  │        └──── not taken ──────┐            │                                          │
+//!  │                           paused ◀────────┴─ may work later                          │
+//!  │           ┌── may be taken ──┘                                                       │
+//!  │           ▼         a line is free                                                   │
+//!  │    waiting to be looked up ────────▶ looking up ─ this provider has it ──────────────┘
+//!  │           ▲                               │
+//!  │           ├─────────── another may ───────┤
+//!  │        taken over                         │
+//!  └─────────────────────── nobody has it ─────┘
+//!
+//!  draining: what waits, what is paused, and what would wait ─▶ handing back ─▶ done
 //! ```
-//! A job is in exactly one of these collections, so nothing that is counted can leak: the calls in flight are the
-//! size of `in_flight`. It leaves all of them when the provider has answered and the outbox knows (`settling`), when
-//! another instance shall have it (`handing_back`), or when the outbox says that it is superseded. What waits here is
-//! kept leased, so that no other instance sends it as well.
+//! A job is in exactly one of these collections, so nothing that is counted can leak: the calls in flight on a line are
+//! the size of its map. It leaves all of them when a provider has answered and the outbox knows (`settling`), when
+//! another instance shall have it (`handing_back`), when the outbox says that it is superseded, or when it is left to
+//! its lease. What waits here is kept leased, so that no other instance sends it as well.
+//!
+//! A line is a provider. Which one a job takes, and when, is the switchboard's to say; whether a provider is called at
+//! all, its breaker's. Before an SMS is sent that may be sent already, because an answer was lost or because
+//! whoever had it is gone, the provider is asked for it: taken, it is not sent again; not taken, it is. Where it cannot
+//! tell, it is sent, for one too many is better than none: twice in a row at most where answers are lost, then it
+//! rests for a lease.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -21,112 +38,54 @@ use std::{
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::job::{Errand, Fate, Job, Ticket, Verdict};
+use super::{
+    Health,
+    job::{Fate, Finding, Job, Verdict},
+    steps::{Effect, Event, Moment, Rules},
+    switchboard::{Choice, LineId, Switchboard, Want},
+};
 use crate::entropy::Entropy;
 
 /// The first retry waits up to this long, each later one up to twice as long as the one before.
 const RETRY_BASE: Duration = Duration::from_millis(500);
 /// No retry waits longer, unless the provider asks for it.
 const RETRY_CAP: Duration = Duration::from_secs(15);
-/// Calls without an answer, after which a job rests for a lease: each may have been an SMS.
+/// A provider needs a moment until it can tell what it took.
+const LOOK_UP_AFTER: Duration = Duration::from_secs(1);
+/// Calls whose answer was lost for good, after which a job rests for a lease: each may have been an SMS.
 const MAX_UNANSWERED: u32 = 2;
-/// Entries that one sweep takes over at most, and jobs whose leases one round renews.
-const SWEEP: usize = 256;
-const RENEWALS: usize = 1024;
 
-/// What the machine is told.
-#[derive(Debug)]
-pub(super) enum Event {
-    Submitted(Ticket),
-    /// The end of a sweep; `since` is when its leases began.
-    TakenOver {
-        tickets: Vec<Ticket>,
-        since: Instant,
-    },
-    Attempted {
-        id: Uuid,
-        verdict: Verdict,
-    },
-    Settled {
-        id: Uuid,
-    },
-    Renewed {
-        since: Instant,
-        held: Vec<Uuid>,
-        gone: Vec<Uuid>,
-    },
-    HandedBack {
-        ids: Vec<Uuid>,
-        done: usize,
-    },
-    /// About once a second: look after leases, and after what nobody holds.
-    Tick,
-    /// A pause has ended.
-    Wake,
-    /// Start nothing more, and hand back what has not begun.
-    Drain,
-    /// Hand back what is in flight, too.
-    Abandon,
+/// A call to a provider that is under way.
+struct Call {
+    since: Instant,
+    kind: Kind,
+    job: Job,
 }
 
-/// What the machine asks for.
-#[derive(Debug)]
-pub(super) enum Effect {
-    /// Try to send; answer with `Attempted`. `renew` asks for a fresh lease first.
-    Attempt {
-        errand: Arc<Errand>,
-        renew: bool,
-        retry: bool,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// The probe of a breaker, or a call like others.
+    Send {
+        is_probe: bool,
     },
-    /// Acknowledge to the outbox; answer with `Settled`.
-    Settle { errand: Arc<Errand>, fate: Fate },
-    /// Answer with `Renewed`.
-    Renew(Vec<Arc<Errand>>),
-    /// Answer with `TakenOver`.
-    TakeOver { limit: usize },
-    /// Answer with `HandedBack`.
-    HandBack(Vec<Arc<Errand>>),
-    /// Answer with `Wake` then.
-    WakeAt(Instant),
-    /// The outbox dropped this many superseded entries by itself.
-    Superseded(usize),
-    /// It could not be sent, or nobody could be asked about it: the job is forgotten here, and comes back when its
-    /// lease runs out, here or at another instance.
-    LeftToLease(Fate),
-    /// Nothing is under way any more.
-    Drained { handed_back: usize },
-}
-
-/// The bounds that the machine keeps.
-#[derive(Debug, Clone)]
-pub(super) struct Rules {
-    /// Jobs here at most; whoever submits holds a place, so this only bounds what is taken over.
-    pub queue: usize,
-    /// Attempts at a time.
-    pub in_flight: usize,
-    pub lease: Duration,
-    pub max_tries: u32,
-    /// From the first attempt to the last.
-    pub retry_for: Duration,
-    /// An attempt or acknowledgement that has not reported after so long has lost its task.
-    pub stuck_after: Duration,
-}
-
-/// What time it is: on the clock that only goes forward, and in milliseconds since the Unix epoch.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Moment {
-    pub at: Instant,
-    pub wall_ms: i64,
+    LookUp,
 }
 
 pub(super) struct Dispatcher {
     rules: Rules,
     entropy: Arc<dyn Entropy>,
-    waiting: VecDeque<Job>,
+    switchboard: Switchboard,
+    /// By what they wait for; no queue is empty.
+    waiting: BTreeMap<Want, VecDeque<Job>>,
     paused: Vec<(Instant, Job)>,
-    in_flight: HashMap<Uuid, (Instant, Job)>,
+    /// Of each line.
+    calls: Vec<HashMap<Uuid, Call>>,
     settling: HashMap<Uuid, (Instant, Job)>,
     handing_back: HashMap<Uuid, Job>,
+    /// Jobs that ever began to wait.
+    turns: u64,
+    /// When a line was last said to open.
+    wakes: Option<Instant>,
     /// When the sweep, or the round of renewals, that is under way began.
     sweeping: Option<Instant>,
     renewing: Option<Instant>,
@@ -136,15 +95,18 @@ pub(super) struct Dispatcher {
 }
 
 impl Dispatcher {
-    pub fn new(rules: Rules, entropy: Arc<dyn Entropy>) -> Self {
+    pub fn new(rules: Rules, switchboard: Switchboard, entropy: Arc<dyn Entropy>) -> Self {
         Self {
             rules,
             entropy,
-            waiting: VecDeque::new(),
+            waiting: BTreeMap::new(),
             paused: Vec::new(),
-            in_flight: HashMap::new(),
+            calls: (0..switchboard.lines()).map(|_| HashMap::new()).collect(),
+            switchboard,
             settling: HashMap::new(),
             handing_back: HashMap::new(),
+            turns: 0,
+            wakes: None,
             sweeping: None,
             renewing: None,
             draining: false,
@@ -153,28 +115,36 @@ impl Dispatcher {
         }
     }
 
-    /// Jobs that wait for an attempt, or for the next one.
+    /// Jobs that wait for a call, or for the next one.
     pub fn queued(&self) -> usize {
-        self.waiting.len() + self.paused.len()
+        self.waiting.values().map(VecDeque::len).sum::<usize>() + self.paused.len()
     }
 
-    /// Attempts under way.
-    pub fn in_flight(&self) -> usize {
-        self.in_flight.len()
+    /// Calls under way, by line.
+    pub fn in_flight(&self) -> Vec<usize> {
+        self.calls.iter().map(HashMap::len).collect()
     }
 
     /// Takes one step.
     pub fn on(&mut self, event: Event, now: Moment) -> Vec<Effect> {
         let mut effects = Vec::new();
+        let before = self.health();
         match event {
-            Event::Submitted(ticket) => self.waiting.push_back(Job::new(ticket, now.at)),
+            Event::Submitted(ticket) => self.wait(Job::new(ticket, now.at), &mut effects),
             Event::TakenOver { tickets, since } => {
                 self.sweeping = None;
-                tickets.into_iter().for_each(|ticket| self.adopt(ticket, since));
+                for ticket in tickets {
+                    self.adopt(ticket, since, &mut effects);
+                }
             }
             Event::Attempted { id, verdict } => {
-                if let Some((_, job)) = self.in_flight.remove(&id) {
-                    self.judge(job, verdict, now, &mut effects);
+                if let Some((line, is_probe, job)) = self.end_of_attempt(id) {
+                    self.judge(line, is_probe, job, verdict, now, &mut effects);
+                }
+            }
+            Event::LookedUp { id, finding } => {
+                if let Some((line, job)) = self.end_of_look_up(id) {
+                    self.looked_up(line, job, finding, now, &mut effects);
                 }
             }
             Event::Settled { id } => drop(self.settling.remove(&id)),
@@ -186,84 +156,206 @@ impl Dispatcher {
             Event::Tick => self.tick(now, &mut effects),
             Event::Wake => {}
             Event::Drain => self.draining = true,
-            Event::Abandon => {
-                self.abandoned = true;
-                let unfinished = self.in_flight.drain().map(|(_, (_, job))| job).collect();
-                self.hand_back(unfinished, &mut effects);
-            }
+            Event::Abandon => self.abandon(&mut effects),
         }
         self.advance(now, &mut effects);
+        for (line, (before, health)) in before.into_iter().zip(self.health()).enumerate() {
+            if health != before {
+                let opens = self.switchboard.admits_from(line, now.at);
+                effects.push(Effect::Turned { line, health, opens });
+            }
+        }
         effects
+    }
+
+    fn health(&self) -> Vec<Health> {
+        let lines = 0..self.switchboard.lines();
+        lines.map(|line| self.switchboard.health(line)).collect()
+    }
+
+    /// Queues a job for what comes next: to be looked up where somebody may have it, else to be sent.
+    fn wait(&mut self, mut job: Job, effects: &mut Vec<Effect>) {
+        let want = match job.doubts.front() {
+            Some(&line) => Some(Want::LookUp(line)),
+            None => self.switchboard.wanted_by(&job.ticket.errand.entry),
+        };
+        match want {
+            Some(want) => {
+                self.turns += 1;
+                job.turn = self.turns;
+                self.waiting.entry(want).or_default().push_back(job);
+            }
+            // No route leads to its country any more; another instance may know better.
+            None => effects.push(Effect::LeftToLease),
+        }
     }
 
     /// Starts what may start; hands back what may not any more.
     fn advance(&mut self, now: Moment, effects: &mut Vec<Effect>) {
         let due = self.paused.extract_if(.., |(until, _)| *until <= now.at);
-        self.waiting.extend(due.map(|(_, job)| job));
+        let due: Vec<_> = due.map(|(_, job)| job).collect();
+        due.into_iter().for_each(|job| self.wait(job, effects));
         if self.draining {
             return self.wind_up(effects);
         }
-        while self.in_flight.len() < self.rules.in_flight {
-            let Some(mut job) = self.waiting.pop_front() else {
-                break;
-            };
-            job.began.get_or_insert(now.at);
-            let retry = job.tries + job.setbacks > 0;
-            effects.push(Effect::Attempt {
-                errand: job.errand(),
-                renew: retry || self.is_stale(&job, now),
-                retry: job.tries > 0,
-            });
-            self.in_flight.insert(job.id(), (now.at, job));
+        while let Some((line, want)) = self.next_call(now, effects) {
+            self.call(line, &want, now, effects);
         }
     }
 
-    /// Gets rid of everything, and says so when it is done.
-    fn wind_up(&mut self, effects: &mut Vec<Effect>) {
-        // A renewal that is under way would lease again what is handed back now.
-        if self.renewing.is_none() || self.abandoned {
-            let paused = self.paused.drain(..).map(|(_, job)| job);
-            let unstarted = self.waiting.drain(..).chain(paused).collect();
-            self.hand_back(unstarted, effects);
-        }
-        let settled = self.settling.is_empty() && self.sweeping.is_none() && self.renewing.is_none();
-        if (settled || self.abandoned) && self.in_flight.is_empty() && self.handing_back.is_empty() {
-            effects.push(Effect::Drained {
-                handed_back: self.handed_back,
-            });
-        }
-    }
-
-    /// Decides what follows an attempt.
-    fn judge(&mut self, mut job: Job, verdict: Verdict, now: Moment, effects: &mut Vec<Effect>) {
-        let (strikes, asked) = match verdict {
-            Verdict::Done(fate) => return self.settle(job, fate, now, effects),
-            Verdict::Misconfigured => return effects.push(Effect::LeftToLease(Fate::Misconfigured)),
-            Verdict::Retry(asked) => (&mut job.tries, asked),
-            Verdict::Lost => (&mut job.tries, None),
-            Verdict::Unanswered => {
-                job.unanswered += 1;
-                (&mut job.tries, None)
+    /// Whose turn it is among those whose line is free. Where nobody's is, asks to be woken when the next line opens.
+    fn next_call(&mut self, now: Moment, effects: &mut Vec<Effect>) -> Option<(LineId, Want)> {
+        let load = self.in_flight();
+        let (mut next, mut opens): (Option<(u64, LineId, &Want)>, Option<Instant>) = (None, None);
+        for (want, jobs) in &self.waiting {
+            let turn = jobs.front().map_or(u64::MAX, |job| job.turn);
+            match self.switchboard.choose(want, &load, now.at) {
+                Choice::Line(line) if next.is_none_or(|(first, ..)| turn < first) => {
+                    next = Some((turn, line, want));
+                }
+                Choice::NotBefore(at) => opens = Some(opens.map_or(at, |soonest| soonest.min(at))),
+                Choice::Line(_) | Choice::Later => {}
             }
-            Verdict::Postponed => (&mut job.setbacks, None),
+        }
+        if let (None, Some(at)) = (&next, opens)
+            && self.wakes.is_none_or(|wakes| wakes <= now.at || at < wakes)
+        {
+            self.wakes = Some(at);
+            effects.push(Effect::WakeAt(at));
+        }
+        next.map(|(_, line, want)| (line, want.clone()))
+    }
+
+    /// Begins a call for the first job that wants it.
+    fn call(&mut self, line: LineId, want: &Want, now: Moment, effects: &mut Vec<Effect>) {
+        let Some(jobs) = self.waiting.get_mut(want) else {
+            return;
         };
-        *strikes += 1;
-        let strikes = *strikes;
-        let pause = self.pause(strikes).max(asked.unwrap_or_default());
+        let first = jobs.pop_front();
+        if jobs.is_empty() {
+            self.waiting.remove(want);
+        }
+        let Some(mut job) = first else { return };
+        let (errand, retry) = (job.errand(), job.tries > 0);
+        let renew = job.began.is_some() || self.is_stale(&job, now);
+        let kind = match want {
+            Want::LookUp(_) => {
+                self.switchboard.begin_look_up(line, now.at);
+                effects.push(Effect::LookUp { errand, line, renew });
+                Kind::LookUp
+            }
+            Want::Send { .. } => {
+                let is_probe = self.switchboard.begin_send(line, now.at);
+                effects.push(Effect::Attempt {
+                    errand,
+                    line,
+                    renew,
+                    retry,
+                });
+                Kind::Send { is_probe }
+            }
+        };
+        job.began.get_or_insert(now.at);
+        let since = now.at;
+        self.calls[line].insert(job.id(), Call { since, kind, job });
+    }
+
+    fn end_of_attempt(&mut self, id: Uuid) -> Option<(LineId, bool, Job)> {
+        let (line, call) = self.end_of_call(id, |kind| kind != Kind::LookUp)?;
+        Some((line, call.kind == Kind::Send { is_probe: true }, call.job))
+    }
+
+    fn end_of_look_up(&mut self, id: Uuid) -> Option<(LineId, Job)> {
+        let (line, call) = self.end_of_call(id, |kind| kind == Kind::LookUp)?;
+        Some((line, call.job))
+    }
+
+    /// Ends the call for a job, if there is one of this kind: a report may come too late.
+    fn end_of_call(&mut self, id: Uuid, is_meant: impl Fn(Kind) -> bool) -> Option<(LineId, Call)> {
+        let mut calls = self.calls.iter_mut().enumerate();
+        calls.find_map(|(line, calls)| {
+            let is_here = calls.get(&id).is_some_and(|call| is_meant(call.kind));
+            is_here.then(|| calls.remove(&id).map(|call| (line, call)))?
+        })
+    }
+
+    /// Decides what follows an attempt to send.
+    fn judge(
+        &mut self,
+        line: LineId,
+        is_probe: bool,
+        mut job: Job,
+        verdict: Verdict,
+        now: Moment,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.switchboard.report(line, is_probe, verdict.report(), now.at);
+        match verdict {
+            Verdict::Answered(fate) => self.settle(job, Some(line), fate, now, effects),
+            Verdict::Moot(fate) => self.settle(job, None, fate, now, effects),
+            // The line is shut now: another has it at once, or the first that opens.
+            Verdict::Misconfigured => self.wait(job, effects),
+            Verdict::Postponed => {
+                job.setbacks += 1;
+                self.pause_after(job.setbacks, Duration::ZERO, job, now, effects);
+            }
+            Verdict::Retry(asked) => {
+                job.tries += 1;
+                self.pause_after(job.tries, asked.unwrap_or_default(), job, now, effects);
+            }
+            Verdict::Unanswered | Verdict::Lost => {
+                job.tries += 1;
+                job.unanswered += u32::from(verdict == Verdict::Unanswered);
+                job.doubts.push_back(line);
+                self.pause_after(job.tries, LOOK_UP_AFTER, job, now, effects);
+            }
+        }
+    }
+
+    /// Decides what follows a look-up.
+    fn looked_up(
+        &mut self,
+        line: LineId,
+        mut job: Job,
+        finding: Finding,
+        now: Moment,
+        effects: &mut Vec<Effect>,
+    ) {
+        match finding {
+            Finding::Taken => return self.settle(job, Some(line), Fate::Accepted, now, effects),
+            Finding::Moot(fate) => return self.settle(job, None, fate, now, effects),
+            Finding::Postponed => {
+                job.setbacks += 1;
+                return self.pause_after(job.setbacks, Duration::ZERO, job, now, effects);
+            }
+            Finding::NotTaken => job.unanswered = job.unanswered.saturating_sub(1),
+            Finding::Unknown if job.unanswered >= MAX_UNANSWERED => return effects.push(Effect::LeftToLease),
+            Finding::Unknown => {}
+        }
+        job.doubts.pop_front();
+        self.wait(job, effects);
+    }
+
+    /// Lets a job rest before its next call, if there is still sense in one.
+    fn pause_after(
+        &mut self,
+        strikes: u32,
+        least: Duration,
+        job: Job,
+        now: Moment,
+        effects: &mut Vec<Effect>,
+    ) {
+        let pause = self.pause(strikes).max(least);
         let spent = job.began.map_or(Duration::ZERO, |began| now.at - began);
         let life = job.ticket.errand.entry.expires_at_ms.saturating_sub(now.wall_ms);
         let life = Duration::from_millis(u64::try_from(life).unwrap_or_default());
-        let worth_it = strikes < self.rules.max_tries
-            && job.unanswered < MAX_UNANSWERED
-            && spent + pause < self.rules.retry_for
-            && pause < life;
-        if worth_it {
+        if strikes < self.rules.max_tries && spent + pause < self.rules.retry_for && pause < life {
             let until = now.at + pause;
             effects.push(Effect::WakeAt(until));
             self.paused.push((until, job));
         } else {
             // Not acknowledged: nobody took it, so it stays owed, and comes back for as long as its code lives.
-            effects.push(Effect::LeftToLease(Fate::Left));
+            effects.push(Effect::LeftToLease);
         }
     }
 
@@ -274,93 +366,14 @@ impl Dispatcher {
         Duration::from_millis(self.entropy.up_to(bound))
     }
 
-    fn settle(&mut self, job: Job, fate: Fate, now: Moment, effects: &mut Vec<Effect>) {
-        effects.push(Effect::Settle {
-            errand: job.errand(),
-            fate,
-        });
+    fn settle(&mut self, job: Job, line: Option<LineId>, fate: Fate, now: Moment, effects: &mut Vec<Effect>) {
+        let errand = job.errand();
+        effects.push(Effect::Settle { errand, line, fate });
         self.settling.insert(job.id(), (now.at, job));
     }
-
-    fn hand_back(&mut self, jobs: Vec<Job>, effects: &mut Vec<Effect>) {
-        if !jobs.is_empty() {
-            effects.push(Effect::HandBack(jobs.iter().map(Job::errand).collect()));
-            self.handing_back
-                .extend(jobs.into_iter().map(|job| (job.id(), job)));
-        }
-    }
-
-    /// Takes a job of another instance in; or one of our own whose lease ran out, which is leased anew by that.
-    fn adopt(&mut self, ticket: Ticket, since: Instant) {
-        let id = ticket.errand.id();
-        let running = self.in_flight.contains_key(&id) || self.settling.contains_key(&id);
-        if let Some(job) = self.queued_jobs().find(|job| job.id() == id) {
-            job.leased_at = since;
-        } else if !running {
-            self.waiting.push_back(Job::new(ticket, since));
-        }
-    }
-
-    fn renewed(&mut self, since: Instant, held: &[Uuid], gone: &[Uuid], effects: &mut Vec<Effect>) {
-        self.renewing = None;
-        let (held, gone): (HashSet<_>, HashSet<_>) = (held.iter().collect(), gone.iter().collect());
-        if !gone.is_empty() {
-            let before = self.queued();
-            self.waiting.retain(|job| !gone.contains(&job.id()));
-            self.paused.retain(|(_, job)| !gone.contains(&job.id()));
-            effects.push(Effect::Superseded(before - self.queued()));
-        }
-        for job in self.queued_jobs().filter(|job| held.contains(&job.id())) {
-            job.leased_at = since;
-        }
-    }
-
-    fn tick(&mut self, now: Moment, effects: &mut Vec<Effect>) {
-        let is_stuck = |since: Instant| now.at - since > self.rules.stuck_after;
-        // A panic between a report and its handling is the one way to lose one. Rare, and so the bounds hold again.
-        let lost = self.in_flight.extract_if(|_, (since, _)| is_stuck(*since));
-        let lost: Vec<_> = lost.map(|(_, (_, job))| job).collect();
-        self.settling.retain(|_, (since, _)| !is_stuck(*since));
-        self.sweeping = self.sweeping.filter(|&since| !is_stuck(since));
-        self.renewing = self.renewing.filter(|&since| !is_stuck(since));
-        for job in lost {
-            self.judge(job, Verdict::Lost, now, effects);
-        }
-        if self.draining {
-            return;
-        }
-        if self.renewing.is_none() {
-            let queued = self.waiting.iter().chain(self.paused.iter().map(|(_, job)| job));
-            let stale = queued.filter(|job| self.is_stale(job, now)).take(RENEWALS);
-            let stale: Vec<_> = stale.map(Job::errand).collect();
-            if !stale.is_empty() {
-                self.renewing = Some(now.at);
-                effects.push(Effect::Renew(stale));
-            }
-        }
-        // Half of the room is left to those who ask for a code now.
-        let room = self
-            .rules
-            .queue
-            .saturating_sub(self.queued() + self.in_flight.len() + self.settling.len());
-        let limit = room.div_ceil(2).min(SWEEP);
-        if self.sweeping.is_none() && limit > 0 {
-            self.sweeping = Some(now.at);
-            effects.push(Effect::TakeOver { limit });
-        }
-    }
-
-    /// Whether so much of its lease is gone that it must not be sent without asking.
-    fn is_stale(&self, job: &Job, now: Moment) -> bool {
-        now.at - job.leased_at >= self.rules.lease / 3
-    }
-
-    fn queued_jobs(&mut self) -> impl Iterator<Item = &mut Job> {
-        self.waiting
-            .iter_mut()
-            .chain(self.paused.iter_mut().map(|(_, job)| job))
-    }
 }
+
+mod upkeep;
 
 #[cfg(test)]
 mod tests;

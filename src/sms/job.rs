@@ -1,11 +1,11 @@
 //! What the dispatcher and the courier speak of: errands, and how they end.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{OutboxEntry, Recipient};
+use super::{OutboxEntry, Recipient, breaker::Report, switchboard::LineId};
 use crate::supervision::Slot;
 
 /// What an SMS ended as; the `outcome` of `ringback_sms_total`.
@@ -13,7 +13,6 @@ use crate::supervision::Slot;
 pub(super) enum Fate {
     Accepted,
     Failed,
-    Misconfigured,
     Superseded,
     Expired,
     HandedBack,
@@ -26,7 +25,6 @@ impl Fate {
         match self {
             Self::Accepted => "accepted",
             Self::Failed => "failed",
-            Self::Misconfigured => "misconfigured",
             Self::Superseded => "superseded",
             Self::Expired => "expired",
             Self::HandedBack => "handed_back",
@@ -57,34 +55,67 @@ pub(super) struct Ticket {
     pub place: Option<Slot>,
 }
 
-/// How one attempt ended.
+/// How one attempt to send ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// There is nothing more to do but to tell the outbox.
-    Done(Fate),
+    /// The provider answered for good; there is nothing more to do but to tell the outbox.
+    Answered(Fate),
     /// The provider did not take it, but may later, and not before the given pause.
     Retry(Option<Duration>),
     /// The provider gave no answer: it may have taken it.
     Unanswered,
     /// The provider takes nothing until an operator acts.
     Misconfigured,
+    /// It is not to be sent any more; no provider was asked.
+    Moot(Fate),
     /// The outbox or the code book is away, so that nobody knows whether it is still to be sent.
     Postponed,
     /// The attempt panicked: it counts as a try.
     Lost,
 }
 
+impl Verdict {
+    /// What it tells of the provider.
+    pub const fn report(self) -> Report {
+        match self {
+            Self::Answered(_) => Report::Answered,
+            Self::Retry(_) | Self::Unanswered | Self::Lost => Report::Failed,
+            Self::Misconfigured => Report::Refused,
+            Self::Moot(_) | Self::Postponed => Report::NotCalled,
+        }
+    }
+}
+
+/// How one look-up ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Finding {
+    /// The provider has it.
+    Taken,
+    /// It never got it.
+    NotTaken,
+    /// It cannot tell.
+    Unknown,
+    /// As in [`Verdict`].
+    Moot(Fate),
+    Postponed,
+}
+
 /// An errand on its way through the dispatcher.
+#[derive(Debug)]
 pub(super) struct Job {
     pub ticket: Ticket,
     pub leased_at: Instant,
-    /// When its first attempt began.
+    /// When its first call began.
     pub began: Option<Instant>,
+    /// The lines that may have it already, each asked before it is sent again.
+    pub doubts: VecDeque<LineId>,
     pub tries: u32,
-    /// Of these, the calls that got no answer: each may have been an SMS.
+    /// Of these, the calls whose answer was lost and that no look-up has cleared: each may have been an SMS.
     pub unanswered: u32,
     /// Times that the outbox or the code book was away.
     pub setbacks: u32,
+    /// Its place among all that wait.
+    pub turn: u64,
 }
 
 impl Job {
@@ -93,9 +124,11 @@ impl Job {
             ticket,
             leased_at,
             began: None,
+            doubts: VecDeque::new(),
             tries: 0,
             unanswered: 0,
             setbacks: 0,
+            turn: 0,
         }
     }
 

@@ -11,9 +11,10 @@
 //! | `text.rs` | what the SMS says, in one segment |
 //! | `reports.rs` | who is told what became of each SMS |
 //! | `job.rs` | an errand, and how it may end |
-//! | `dispatcher.rs` | the state machine: what happens in a job's life, with no I/O |
+//! | `dispatcher.rs` | the state machine: what happens in a job's life, with no I/O; `steps.rs` has its words |
+//! | `switchboard.rs` | which provider carries which SMS, by `route.rs`, `pace.rs` and `breaker.rs` |
 //! | `courier.rs` | the I/O that the state machine asks for |
-//! | `actor.rs`, `queue.rs` | the actor around both, and its handle |
+//! | `actor.rs`, `queue.rs`, `gate.rs` | the actor around both, its handle, and what that knows of the providers |
 //! | `wire.rs`, `remedy.rs` | the way to a provider over HTTP, and what to do about its errors |
 //! | `twilio.rs`, `twilio_errors.rs`, `twilio_list.rs` | the provider Twilio, what its error codes mean, and whether it has a message |
 //! | `twilio_signature.rs`, `receipts.rs` | how Twilio signs what it sends, and what it tells of messages later |
@@ -22,17 +23,22 @@
 //! | `inbox.rs` | the provider that delivers to a page of this service, for development |
 
 mod actor;
+mod breaker;
 mod courier;
 mod dispatcher;
+mod gate;
 mod inbox;
 mod job;
 mod outbox;
+mod pace;
 mod provider;
 mod queue;
 mod receipts;
 mod remedy;
 mod reports;
 mod route;
+mod steps;
+mod switchboard;
 mod text;
 mod twilio;
 mod twilio_errors;
@@ -46,6 +52,7 @@ mod wire;
 
 use std::{fmt, time::Duration};
 
+pub use breaker::Health;
 pub use inbox::{DevInbox, InboxMessage};
 pub use outbox::{CodeBook, Lease, Outbox, OutboxEntry, Recipient, SmsCode};
 pub use provider::{FailureKind, FailureReason, Outcome, Sighting, SmsProvider};

@@ -2,7 +2,8 @@
 //!
 //! The script that issues a code writes the entry in the same step, leased to the instance that issues. Whoever holds
 //! the lease sends; when it runs out, because its holder is dead or cut off, any instance may take the entry over. So a
-//! kill at any moment loses nothing, and costs one duplicate at most: the SMS that was sent but not acknowledged yet.
+//! kill at any moment loses nothing, and costs one duplicate at most: the SMS that was sent but not acknowledged yet, where
+//! its provider cannot tell that it has it.
 
 use std::fmt;
 

@@ -11,19 +11,24 @@ use std::{
 
 use tokio::{
     sync::oneshot,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use super::{
-    Brand, CodeBook, Outbox, OutboxEntry, Recipient, Route, SmsReports,
+    Brand, CodeBook, Health, Outbox, OutboxEntry, Recipient, Route, SmsReports,
     actor::{HANDOVER, Mail, SWEEP_EVERY, SmsDispatcher},
+    breaker::Pauses,
     courier::{Courier, OTHER_LIMIT, ROUND_LIMIT},
-    dispatcher::{Dispatcher, Event, Rules},
+    dispatcher::Dispatcher,
+    gate::Gate,
     job::{Errand, Ticket},
+    steps::{Event, Rules},
+    switchboard::Switchboard,
 };
 use crate::{
     clock::Clock,
     entropy::Entropy,
+    phone::Country,
     supervision::{Mailbox, Slot, Supervision},
     unavailable::{Part, Unavailable},
 };
@@ -33,7 +38,7 @@ use crate::{
 pub struct DispatcherOptions {
     /// SMS that wait or are under way, at most; beyond that, `reserve` says so.
     pub queue: usize,
-    /// Calls to the provider at a time.
+    /// Calls to one provider at a time.
     pub in_flight: usize,
     /// How long an entry is ours before another instance may take it over. A call to the provider is cut off after
     /// half of it, so let it be more than twice the provider's own time-out.
@@ -42,6 +47,10 @@ pub struct DispatcherOptions {
     pub max_tries: u32,
     /// From the first call for an SMS to the last.
     pub retry_for: Duration,
+    /// How long a provider that fails, or refuses everything, is left alone before one SMS is tried with it; twice as long
+    /// after each that failed too, up to `probe_every`.
+    pub probe_after: Duration,
+    pub probe_every: Duration,
     /// Whom the SMS is from, in its text.
     pub brand: Brand,
     /// How long a code lives.
@@ -71,7 +80,7 @@ pub struct SmsJob {
 pub struct QueueSlot(Slot);
 
 /// How the dispatcher does: for `/readyz`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SmsStatus {
     /// SMS that may be here at a time.
     pub capacity: usize,
@@ -81,8 +90,8 @@ pub struct SmsStatus {
     pub in_flight: usize,
     /// Whether the service is ending, and takes no more.
     pub draining: bool,
-    /// Whether the provider's last final answer was that nothing will go out until an operator acts.
-    pub misconfigured: bool,
+    /// How each provider does, by its name.
+    pub providers: Vec<(&'static str, Health)>,
 }
 
 /// The way to the dispatcher. Clones are handles to the same one, which ends with the last of them.
@@ -96,12 +105,11 @@ pub(super) struct Inner {
 }
 
 /// What the actor tells about itself without being asked.
-#[derive(Default)]
 pub(super) struct Signs {
     pub(super) queued: AtomicUsize,
     pub(super) in_flight: AtomicUsize,
     pub(super) draining: AtomicBool,
-    pub(super) misconfigured: AtomicBool,
+    pub(super) gate: Gate,
 }
 
 impl SmsQueue {
@@ -118,14 +126,18 @@ impl SmsQueue {
         let call_limit = options.lease / 2;
         let rules = Rules {
             queue: options.queue,
-            in_flight: options.in_flight,
             lease: options.lease,
             max_tries: options.max_tries,
             retry_for: options.retry_for,
             stuck_after: call_limit + OTHER_LIMIT,
         };
+        let pauses = Pauses {
+            first: options.probe_after,
+            longest: options.probe_every,
+        };
+        let switchboard = Switchboard::new(&routes, options.in_flight, pauses);
         let courier = Courier {
-            routes,
+            providers: switchboard.providers(&routes),
             outbox,
             code_book,
             reports,
@@ -135,10 +147,15 @@ impl SmsQueue {
             ttl: options.ttl,
             call_limit,
         };
-        let signs = Arc::<Signs>::default();
+        let signs = Arc::new(Signs {
+            queued: AtomicUsize::default(),
+            in_flight: AtomicUsize::default(),
+            draining: AtomicBool::default(),
+            gate: Gate::of(&switchboard, Instant::now()),
+        });
         let inner = Arc::new_cyclic(|queue| {
             let dispatcher = SmsDispatcher {
-                dispatcher: Dispatcher::new(rules, entropy),
+                dispatcher: Dispatcher::new(rules, switchboard, entropy),
                 courier: Arc::new(courier),
                 queue: Weak::clone(queue),
                 signs: Arc::clone(&signs),
@@ -154,14 +171,18 @@ impl SmsQueue {
         Self(inner)
     }
 
-    /// Takes a place: before a code is issued, so that nothing is issued that could not be sent.
+    /// Takes a place for an SMS to a phone of this country: before a code is issued, so that nothing is issued that could
+    /// not be sent.
     ///
     /// # Errors
-    /// [`Unavailable`] at once when there is no place, or when the service is ending.
-    pub fn reserve(&self) -> Result<QueueSlot, Unavailable> {
+    /// [`Unavailable`] at once when there is no place, when nobody will take it until an operator acts, or when the
+    /// service is ending.
+    pub fn reserve(&self, country: Country) -> Result<QueueSlot, Unavailable> {
         if self.0.signs.draining.load(Ordering::Relaxed) {
             return Err(Unavailable::new(Part::SmsQueue, "ending"));
         }
+        let admitted = self.0.signs.gate.admits(country, Instant::now());
+        admitted.map_err(|why| Unavailable::new(Part::SmsProvider, why))?;
         let place = self.0.mailbox.reserve();
         place
             .map(QueueSlot)
@@ -208,7 +229,7 @@ impl SmsQueue {
             queued: signs.queued.load(Ordering::Relaxed),
             in_flight: signs.in_flight.load(Ordering::Relaxed),
             draining: signs.draining.load(Ordering::Relaxed),
-            misconfigured: signs.misconfigured.load(Ordering::Relaxed),
+            providers: signs.gate.health(),
         }
     }
 

@@ -223,6 +223,8 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
             lease: settings.sms.lease,
             max_tries: settings.sms.max_tries,
             retry_for: settings.sms.retry_for,
+            probe_after: settings.sms.probe_after,
+            probe_every: settings.sms.probe_every,
             brand: Brand::parse(&settings.sms.brand)?,
             ttl: rules.ttl,
         },

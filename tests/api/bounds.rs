@@ -107,14 +107,51 @@ async fn a_provider_that_refuses_the_account_shows_in_readyz() {
     eventually("a warning", async || {
         let ready = app.get("/readyz").await;
         assert_eq!(ready.status, 200, "{ready:?}");
-        ready.body["warnings"][0].as_str().map(|_| ())
+        let warning = ready.body["warnings"][0].as_str().map(str::to_owned);
+        warning.filter(|warning| warning.starts_with("sms provider twilio: stopped"))
     })
     .await;
     provider.fail(None);
-    app.numbers().await;
     eventually("no warning", async || {
         let ready = app.get("/readyz").await;
         (ready.body["warnings"] == json!([])).then_some(())
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn a_code_that_nobody_would_carry_is_refused_before_anything_is_spent() {
+    let slow = [
+        ("RINGBACK__SMS__PROBE_AFTER", "2s"),
+        ("RINGBACK__SMS__PROBE_EVERY", "2s"),
+    ];
+    let app = TestApp::start_with(Backends::Servers, &slow).await;
+    let provider = app.provider.clone().unwrap();
+    app.register(PHONE).await;
+    app.register(&phone(2)).await;
+    provider.fail(Some((429, 63038)));
+    assert_eq!(app.send(PHONE, None).await.status, 200);
+    eventually("a refusal", async || (provider.refused() > 0).then_some(())).await;
+    // A phone of an account, and one of nobody's.
+    for number in [2, 3] {
+        eventually("a stop", async || {
+            let answer = app.send(&phone(number), None).await;
+            (answer.status == 503).then(|| assert_unavailable(&answer))
+        })
+        .await;
+    }
+    assert_eq!(app.get("/readyz").await.status, 200, "logins go on");
+    let kept = app.dump_redis().await.len();
+    assert_unavailable(&app.send(&phone(4), None).await);
+    assert_eq!(app.dump_redis().await.len(), kept, "no cooldown, no challenge");
+    provider.fail(None);
+    // What it owes is the probe, and then codes are issued again.
+    eventually("its SMS", async || {
+        provider.messages().into_iter().find(|(to, _)| to == PHONE)
+    })
+    .await;
+    eventually("an end of it", async || {
+        (app.send(&phone(5), None).await.status == 200).then_some(())
     })
     .await;
 }

@@ -209,6 +209,6 @@ fn a_faulty_route_is_told_by_its_part() {
         assert!(faults.len() == 1 && faults[0].contains(why), "{faults:?}");
     }
     let faults = Place::new().var("RINGBACK__SMS__PROVIDERS", "twilio").faults();
-    let why = "must name configured providers, and twilio has no account";
+    let why = "must name configured providers, and twilio is not";
     assert!(faults.len() == 1 && faults[0].ends_with(why), "{faults:?}");
 }

@@ -135,6 +135,8 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ("sms.lease", "1s", &["0s", "11m"]),
     ("sms.max_tries", "20", &["0", "21"]),
     ("sms.retry_for", "1h", &["0s", "61m"]),
+    ("sms.probe_after", "10m", &["99ms", "11m"]),
+    ("sms.probe_every", "1h", &["99ms", "61m"]),
     (
         "twilio.base_url",
         "http://127.0.0.1:1/prefix",

@@ -2,11 +2,15 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use ringback::sms::DispatcherOptions;
+use ringback::{
+    phone::Country,
+    sms::{DispatcherOptions, Health},
+};
 
 use crate::{
     eventually,
-    stage::{Play, Stage, accepted, bounds, busy, misconfigured, refused},
+    scripted::{Play, accepted, busy, refused},
+    stage::{Stage, bounds},
 };
 
 #[actix::test]
@@ -68,7 +72,7 @@ async fn a_full_queue_says_so_at_once_though_500_calls_hang() {
     (1..=600).for_each(|number| stage.send(number));
     eventually("500 calls hang", || stage.calls() == 500).await;
     assert_eq!(stage.queue.status().queued, 100);
-    let refusal = stage.queue.reserve().unwrap_err();
+    let refusal = stage.queue.reserve(Country::UNKNOWN).unwrap_err();
     assert_eq!(refusal.to_string(), "sms_queue is unavailable: full");
 }
 
@@ -76,10 +80,10 @@ async fn a_full_queue_says_so_at_once_though_500_calls_hang() {
 async fn a_place_that_is_not_used_is_given_back() {
     let options = DispatcherOptions { queue: 1, ..bounds() };
     let stage = Stage::set(options, &[], accepted());
-    let slot = stage.queue.reserve().unwrap();
-    assert!(stage.queue.reserve().is_err());
+    let slot = stage.queue.reserve(Country::UNKNOWN).unwrap();
+    assert!(stage.queue.reserve(Country::UNKNOWN).is_err());
     drop(slot);
-    assert!(stage.queue.reserve().is_ok());
+    assert!(stage.queue.reserve(Country::UNKNOWN).is_ok());
 }
 
 #[actix::test]
@@ -122,18 +126,7 @@ async fn a_refusal_for_good_is_one_call() {
     })
     .await;
     assert_eq!(stage.calls(), 1);
-    assert!(!stage.queue.status().misconfigured);
-}
-
-#[actix::test]
-async fn a_misconfiguration_shows_until_something_is_accepted_and_loses_nothing() {
-    let stage = Stage::set(bounds(), &[misconfigured()], accepted());
-    stage.send(1);
-    eventually("it shows", || stage.queue.status().misconfigured).await;
-    eventually("it rests", || stage.is_at_rest()).await;
-    assert_eq!((stage.calls(), stage.outbox.len()), (1, 1), "it is still owed");
-    stage.send(2);
-    eventually("it is over", || !stage.queue.status().misconfigured).await;
+    assert_eq!(stage.health(), Health::Working);
 }
 
 #[actix::test]
@@ -163,7 +156,7 @@ async fn what_waited_long_is_asked_after_and_dropped_if_superseded() {
 #[actix::test]
 async fn an_expired_code_is_not_sent() {
     let stage = Stage::set(bounds(), &[], accepted());
-    let slot = stage.queue.reserve().unwrap();
+    let slot = stage.queue.reserve(Country::UNKNOWN).unwrap();
     let entry = stage.owe(1, true);
     stage.clock.clock.advance(chrono::Duration::minutes(10));
     let recipient = crate::stage::recipient(1);
@@ -177,7 +170,7 @@ async fn an_expired_code_is_not_sent() {
 #[actix::test]
 async fn a_late_sms_says_what_is_left_of_its_codes_life() {
     let stage = Stage::set(bounds(), &[], accepted());
-    let slot = stage.queue.reserve().unwrap();
+    let slot = stage.queue.reserve(Country::UNKNOWN).unwrap();
     let entry = stage.owe(1, true);
     stage.clock.clock.advance(chrono::Duration::seconds(8 * 60 + 1));
     let recipient = crate::stage::recipient(1);
@@ -226,5 +219,5 @@ async fn taking_over_leaves_room_for_those_who_ask_now() {
     (1..=50).for_each(|number| drop(stage.owe(number, false)));
     eventually("some are taken over", || stage.calls() == 4).await;
     assert_eq!(stage.outbox.unleased(), 45);
-    assert!(stage.queue.reserve().is_ok());
+    assert!(stage.queue.reserve(Country::UNKNOWN).is_ok());
 }

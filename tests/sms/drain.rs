@@ -2,11 +2,15 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use ringback::sms::{DispatcherOptions, SmsJob};
+use ringback::{
+    phone::Country,
+    sms::{DispatcherOptions, SmsJob},
+};
 
 use crate::{
     eventually,
-    stage::{Play, Stage, accepted, bounds, busy, recipient},
+    scripted::{Play, accepted, busy},
+    stage::{Stage, bounds, recipient},
     within,
 };
 
@@ -59,10 +63,10 @@ async fn what_would_be_tried_again_is_handed_back() {
 #[actix::test]
 async fn nothing_new_begins_after_it() {
     let stage = Stage::set(bounds(), &[], accepted());
-    let slot = stage.queue.reserve().unwrap();
+    let slot = stage.queue.reserve(Country::UNKNOWN).unwrap();
     assert_eq!(within(SOON, stage.queue.drain(SOON)).await, 0);
     assert!(stage.queue.status().draining);
-    assert!(stage.queue.reserve().is_err());
+    assert!(stage.queue.reserve(Country::UNKNOWN).is_err());
     // A request that had its place before hands over what the next start will send.
     let entry = stage.owe(1, true);
     let recipient = recipient(1);

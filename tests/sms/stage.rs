@@ -1,7 +1,7 @@
 //! A dispatcher among scripted neighbours.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -16,15 +16,15 @@ use ringback::{
     entropy::Entropy,
     phone::{Country, PhoneDigest, PhoneNumber},
     sms::{
-        Brand, CodeBook, Countries, DispatcherOptions, DispatcherParts, FailureKind, FailureReason, Language,
-        Lease, Outbox, OutboxEntry, Outcome, Recipient, Route, SmsCode, SmsJob, SmsMessage, SmsProvider,
-        SmsQueue,
+        Brand, CodeBook, DispatcherOptions, DispatcherParts, Health, Language, Lease, Outbox, OutboxEntry,
+        Recipient, Route, SmsCode, SmsJob, SmsQueue, SmsReport, SmsReports,
     },
     supervision::Supervision,
     unavailable::{Part, Unavailable},
 };
-use tokio::sync::Semaphore;
 use uuid::Uuid;
+
+use crate::scripted::{Play, Scripted};
 
 /// No randomness: all pauses with jitter are nothing.
 struct Zeros;
@@ -48,81 +48,6 @@ impl Clock for TestClock {
             "the clock was told to fail"
         );
         self.clock.now()
-    }
-}
-
-/// What the provider does with a call.
-#[derive(Debug, Clone)]
-pub enum Play {
-    Answer(Outcome),
-    Hang,
-    Panic,
-    /// Accepts when the gate lets it.
-    Wait,
-}
-
-pub fn accepted() -> Play {
-    Play::Answer(Outcome::Accepted {
-        provider_id: "SM1".to_owned(),
-    })
-}
-
-pub fn busy(after: Option<Duration>) -> Play {
-    let reason = FailureReason::of(FailureKind::RateLimited);
-    Play::Answer(Outcome::Retryable { after, reason })
-}
-
-pub fn refused() -> Play {
-    let reason = FailureReason::of(FailureKind::Refused);
-    Play::Answer(Outcome::Permanent { reason })
-}
-
-pub fn misconfigured() -> Play {
-    let reason = FailureReason::of(FailureKind::Refused);
-    Play::Answer(Outcome::Misconfigured { reason })
-}
-
-/// A provider that follows a script, and accepts when the script has ended.
-pub struct Scripted {
-    script: Mutex<VecDeque<Play>>,
-    afterwards: Play,
-    pub gate: Semaphore,
-    pub sent: Mutex<Vec<SmsMessage>>,
-    running: AtomicUsize,
-    pub peak: AtomicUsize,
-}
-
-struct Running<'a>(&'a AtomicUsize);
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-#[async_trait]
-impl SmsProvider for Scripted {
-    fn name(&self) -> &'static str {
-        "scripted"
-    }
-
-    async fn send(&self, message: &SmsMessage) -> Outcome {
-        let running = self.running.fetch_add(1, Ordering::SeqCst) + 1;
-        let _running = Running(&self.running);
-        self.peak.fetch_max(running, Ordering::SeqCst);
-        self.sent.lock().unwrap().push(message.clone());
-        let play = self.script.lock().unwrap().pop_front();
-        match play.unwrap_or_else(|| self.afterwards.clone()) {
-            Play::Answer(outcome) => outcome,
-            Play::Hang => std::future::pending().await,
-            Play::Panic => panic!("the provider was told to fail"),
-            Play::Wait => {
-                self.gate.acquire().await.unwrap().forget();
-                Outcome::Accepted {
-                    provider_id: String::new(),
-                }
-            }
-        }
     }
 }
 
@@ -243,12 +168,23 @@ pub fn recipient(number: u128) -> Recipient {
     }
 }
 
+/// What was told of SMS.
+#[derive(Default)]
+pub struct Told(pub Mutex<Vec<SmsReport>>);
+
+impl SmsReports for Told {
+    fn report(&self, report: SmsReport) {
+        self.0.lock().unwrap().push(report);
+    }
+}
+
 pub struct Stage {
     pub supervision: Supervision,
     pub queue: SmsQueue,
     pub provider: Arc<Scripted>,
     pub outbox: Arc<FakeOutbox>,
     pub code_book: Arc<FakeCodeBook>,
+    pub reports: Arc<Told>,
     pub clock: Arc<TestClock>,
 }
 
@@ -260,24 +196,26 @@ pub fn bounds() -> DispatcherOptions {
         lease: Duration::from_secs(60),
         max_tries: 5,
         retry_for: Duration::from_secs(60),
+        probe_after: Duration::from_millis(100),
+        probe_every: Duration::from_secs(60),
         brand: Brand::parse("Ringback").unwrap(),
         ttl: Duration::from_secs(600),
     }
 }
 
 impl Stage {
+    /// With one provider.
     pub fn set(options: DispatcherOptions, script: &[Play], afterwards: Play) -> Self {
+        let provider = Scripted::new("scripted", script, afterwards);
+        Self::routed(options, &[provider.route()], provider)
+    }
+
+    /// With these routes; `provider` is the one that the tests ask first.
+    pub fn routed(options: DispatcherOptions, routes: &[Route], provider: Arc<Scripted>) -> Self {
         let supervision = Supervision::default();
-        let provider = Arc::new(Scripted {
-            script: Mutex::new(script.iter().cloned().collect()),
-            afterwards,
-            gate: Semaphore::new(0),
-            sent: Mutex::default(),
-            running: AtomicUsize::new(0),
-            peak: AtomicUsize::new(0),
-        });
         let outbox = Arc::<FakeOutbox>::default();
         let code_book = Arc::<FakeCodeBook>::default();
+        let reports = Arc::<Told>::default();
         let clock = Arc::new(TestClock {
             clock: ManualClock::new(Utc.timestamp_opt(1_700_000_000, 0).unwrap()),
             panics: AtomicBool::new(false),
@@ -286,14 +224,10 @@ impl Stage {
             &supervision,
             options,
             DispatcherParts {
-                routes: vec![Route {
-                    provider: provider.clone(),
-                    countries: Countries::All,
-                    max_per_second: 0,
-                }],
+                routes: routes.to_vec(),
                 outbox: outbox.clone(),
                 code_book: code_book.clone(),
-                reports: Arc::new(()),
+                reports: reports.clone(),
                 clock: clock.clone(),
                 entropy: Arc::new(Zeros),
             },
@@ -304,6 +238,7 @@ impl Stage {
             provider,
             outbox,
             code_book,
+            reports,
             clock,
         }
     }
@@ -332,14 +267,19 @@ impl Stage {
 
     /// Does what the HTTP side does: a place first, then the code, then the job.
     pub fn send(&self, number: u128) {
-        let slot = self.queue.reserve().unwrap();
+        let slot = self.queue.reserve(Country::UNKNOWN).unwrap();
         let entry = self.owe(number, true);
         let recipient = recipient(number);
         self.queue.submit(slot, SmsJob { entry, recipient });
     }
 
     pub fn calls(&self) -> usize {
-        self.provider.sent.lock().unwrap().len()
+        self.provider.calls()
+    }
+
+    /// How the first provider does.
+    pub fn health(&self) -> Health {
+        self.queue.status().providers[0].1
     }
 
     /// Numbers whose code was replaced by a newer one.
@@ -354,7 +294,7 @@ impl Stage {
     pub fn is_at_rest(&self) -> bool {
         let status = self.queue.status();
         let places: Vec<_> = (0..status.capacity)
-            .map_while(|_| self.queue.reserve().ok())
+            .map_while(|_| self.queue.reserve(Country::UNKNOWN).ok())
             .collect();
         places.len() == status.capacity && status.queued == 0 && status.in_flight == 0
     }

@@ -79,6 +79,8 @@ async fn readiness(folder: &std::path::Path, supervision: &Supervision) -> Readi
             lease,
             max_tries: 5,
             retry_for: Duration::from_secs(60),
+            probe_after: Duration::from_secs(5),
+            probe_every: Duration::from_secs(60),
             brand: Brand::parse("Ringback").unwrap(),
             ttl: Duration::from_secs(600),
         },

@@ -1,0 +1,247 @@
+//! Which provider a job takes, and what becomes of it where one refuses, fails, or does not answer.
+
+use super::*;
+
+/// Fails calls until the breaker of `a` is open, each with a job of its own that is not tried again.
+fn break_a(bench: &mut Bench) {
+    bench.machine.rules.max_tries = 1;
+    for number in 101..=108 {
+        assert_eq!(words(&bench.submit(number)), [format!("attempt {number}")]);
+        bench.attempted(number, Verdict::Retry(None));
+    }
+    assert_eq!(bench.machine.switchboard.health(0), Health::Failing);
+    bench.machine.rules.max_tries = 5;
+}
+
+#[test]
+fn a_provider_that_refuses_the_account_is_left_at_once_and_the_next_takes_over() {
+    let mut bench = Bench::with(&[route("a"), route("b")], 2);
+    assert_eq!(words(&bench.submit(1)), ["attempt 1"]);
+    let effects = bench.attempted(1, Verdict::Misconfigured);
+    assert_eq!(words(&effects), ["attempt 1 by b renewed", "a stopped"]);
+    assert_eq!(words(&bench.submit(2)), ["attempt 2 by b"]);
+    let effects = bench.attempted(1, Verdict::Answered(Fate::Accepted));
+    assert_eq!(words(&effects), ["settle 1 accepted"]);
+}
+
+#[test]
+fn what_a_provider_says_of_a_number_is_for_good() {
+    let mut bench = Bench::with(&[route("a"), route("b")], 2);
+    bench.submit(1);
+    let effects = bench.attempted(1, Verdict::Answered(Fate::Failed));
+    assert_eq!(words(&effects), ["settle 1 failed"]);
+}
+
+#[test]
+fn where_all_have_stopped_jobs_wait_and_one_at_a_time_probes() {
+    let mut bench = Bench::new(4);
+    bench.submit(1);
+    let effects = bench.attempted(1, Verdict::Misconfigured);
+    assert_eq!(words(&effects), ["wake", "a stopped"]);
+    let opens = effects.iter().find_map(|effect| match effect {
+        Effect::Turned { opens, .. } => *opens,
+        _ => None,
+    });
+    assert_eq!(opens, Some(bench.now.at + 5 * SECOND));
+    assert_eq!(words(&bench.submit(2)), [""; 0]);
+    bench.pass(5 * SECOND);
+    assert_eq!(words(&bench.on(Event::Wake)), ["attempt 1 renewed", "a probing"]);
+    assert_eq!(words(&bench.submit(3)), [""; 0]);
+    // It goes to the end: were it to blame itself, the next would clear the provider.
+    let effects = bench.attempted(1, Verdict::Misconfigured);
+    assert_eq!(words(&effects), ["wake", "a stopped"]);
+    bench.pass(9 * SECOND);
+    assert_eq!(words(&bench.on(Event::Wake)), [""; 0], "twice as long");
+    bench.pass(SECOND);
+    assert_eq!(words(&bench.on(Event::Wake)), ["attempt 2 renewed", "a probing"]);
+    let effects = bench.attempted(2, Verdict::Answered(Fate::Accepted));
+    let all = [
+        "settle 2 accepted",
+        "attempt 3 renewed",
+        "attempt 1 renewed",
+        "a working",
+    ];
+    assert_eq!(words(&effects), all);
+}
+
+#[test]
+fn a_provider_that_fails_is_left_alone_and_the_next_takes_over() {
+    let mut bench = Bench::with(&[route("a"), route("b")], 4);
+    break_a(&mut bench);
+    assert_eq!(words(&bench.submit(1)), ["attempt 1 by b"]);
+    bench.pass(5 * SECOND);
+    assert_eq!(words(&bench.submit(2)), ["attempt 2", "a probing"]);
+    assert_eq!(words(&bench.submit(3)), ["attempt 3 by b"], "one probe at a time");
+    let effects = bench.attempted(2, Verdict::Retry(None));
+    assert_eq!(
+        words(&effects),
+        ["wake", "attempt 2 by b renewed again", "a failing"]
+    );
+    bench.pass(10 * SECOND);
+    assert_eq!(words(&bench.submit(4)), ["attempt 4", "a probing"]);
+    let effects = bench.attempted(4, Verdict::Answered(Fate::Failed));
+    assert_eq!(
+        words(&effects),
+        ["settle 4 failed", "a working"],
+        "it did its work"
+    );
+}
+
+#[test]
+fn a_probe_that_asks_nobody_leaves_it_to_the_next() {
+    let mut bench = Bench::new(4);
+    break_a(&mut bench);
+    bench.submit(1);
+    bench.submit(2);
+    bench.pass(5 * SECOND);
+    assert_eq!(words(&bench.on(Event::Wake)), ["attempt 1", "a probing"]);
+    let effects = bench.attempted(1, Verdict::Moot(Fate::Superseded));
+    assert_eq!(words(&effects), ["settle 1 superseded", "attempt 2"]);
+}
+
+#[test]
+fn what_is_out_of_pace_goes_on_to_the_next_or_waits() {
+    let paced = |name| Route {
+        max_per_second: 1,
+        ..route(name)
+    };
+    let mut bench = Bench::with(&[paced("a"), paced("b")], 4);
+    assert_eq!(words(&bench.submit(1)), ["attempt 1"]);
+    assert_eq!(words(&bench.submit(2)), ["attempt 2 by b"]);
+    assert_eq!(words(&bench.submit(3)), ["wake"]);
+    assert_eq!(words(&bench.submit(4)), [""; 0], "it is to wake already");
+    bench.pass(SECOND);
+    let effects = bench.on(Event::Wake);
+    assert_eq!(words(&effects), ["attempt 3", "attempt 4 by b"]);
+}
+
+#[test]
+fn whose_sms_did_not_arrive_is_avoided() {
+    let mut bench = Bench::with(&[route("a"), route("b")], 4);
+    let ticket = bench.ticket_avoiding(1, Some("a"));
+    assert_eq!(words(&bench.on(Event::Submitted(ticket))), ["attempt 1 by b"]);
+}
+
+#[test]
+fn jobs_for_one_provider_do_not_wait_behind_those_for_another() {
+    let nowhere = Country::UNKNOWN;
+    let only = |name, countries| Route {
+        countries,
+        ..route(name)
+    };
+    let abroad = Countries::Except(vec![nowhere]);
+    let routes = [only("a", Countries::Only(vec![nowhere])), only("b", abroad)];
+    let mut bench = Bench::with(&routes, 1);
+    assert_eq!(words(&bench.submit(1)), ["attempt 1"]);
+    assert_eq!(words(&bench.submit(2)), [""; 0]);
+    let mut ticket = bench.ticket(3);
+    Arc::get_mut(&mut ticket.errand).unwrap().entry.country = Country::parse("FR").unwrap();
+    assert_eq!(words(&bench.on(Event::Submitted(ticket))), ["attempt 3 by b"]);
+}
+
+#[test]
+fn where_no_route_leads_a_job_is_left_to_those_who_may_have_one() {
+    let route = Route {
+        countries: Countries::Except(vec![Country::UNKNOWN]),
+        ..route("a")
+    };
+    let mut bench = Bench::with(&[route], 1);
+    assert_eq!(words(&bench.submit(1)), ["left"]);
+    assert_eq!(words(&bench.take_over(2)), ["left"]);
+}
+
+#[test]
+fn what_may_have_been_taken_is_looked_up_first() {
+    let mut bench = Bench::new(1);
+    bench.submit(1);
+    assert_eq!(words(&bench.attempted(1, Verdict::Unanswered)), ["wake"]);
+    bench.pass(SECOND);
+    assert_eq!(words(&bench.on(Event::Wake)), ["look up 1 renewed"]);
+    let effects = bench.looked_up(1, Finding::Taken);
+    assert_eq!(words(&effects), ["settle 1 accepted"]);
+}
+
+#[test]
+fn what_was_not_taken_is_sent_again_as_often_as_any_other() {
+    let mut bench = Bench::new(1);
+    bench.submit(1);
+    for _ in 1..5 {
+        bench.attempted(1, Verdict::Unanswered);
+        bench.pass(SECOND);
+        bench.on(Event::Wake);
+        let effects = bench.looked_up(1, Finding::NotTaken);
+        assert_eq!(words(&effects), ["attempt 1 renewed again"]);
+    }
+    assert_eq!(words(&bench.attempted(1, Verdict::Unanswered)), ["left"]);
+}
+
+#[test]
+fn what_nobody_can_tell_is_sent_once_more_and_then_rests() {
+    let mut bench = Bench::with(&[route("a"), route("b")], 1);
+    bench.submit(1);
+    bench.attempted(1, Verdict::Unanswered);
+    bench.pass(SECOND);
+    assert_eq!(words(&bench.on(Event::Wake)), ["look up 1 renewed"]);
+    let effects = bench.looked_up(1, Finding::Unknown);
+    assert_eq!(words(&effects), ["attempt 1 renewed again"]);
+    bench.attempted(1, Verdict::Unanswered);
+    bench.pass(SECOND);
+    assert_eq!(words(&bench.on(Event::Wake)), ["look up 1 renewed"]);
+    assert_eq!(words(&bench.looked_up(1, Finding::Unknown)), ["left"]);
+    assert_eq!((bench.in_flight(), bench.machine.queued()), (0, 0));
+}
+
+#[test]
+fn what_is_taken_over_is_looked_up_at_everybody_who_may_have_it() {
+    let mut bench = Bench::with(&[route("a"), route("b")], 1);
+    assert_eq!(words(&bench.take_over(1)), ["look up 1"]);
+    let effects = bench.looked_up(1, Finding::NotTaken);
+    assert_eq!(words(&effects), ["look up 1 by b renewed"]);
+    let effects = bench.looked_up(1, Finding::Unknown);
+    assert_eq!(words(&effects), ["attempt 1 renewed"], "never lost");
+
+    assert_eq!(words(&bench.take_over(2)), [""; 0], "a is busy");
+    bench.attempted(1, Verdict::Answered(Fate::Accepted));
+    bench.looked_up(2, Finding::NotTaken);
+    let effects = bench.looked_up(2, Finding::Taken);
+    assert_eq!(words(&effects), ["settle 2 accepted"], "b has it");
+}
+
+#[test]
+fn a_look_up_that_is_held_back_comes_again() {
+    let mut bench = Bench::new(1);
+    bench.take_over(1);
+    let effects = bench.looked_up(1, Finding::Postponed);
+    assert_eq!(words(&effects), ["wake", "look up 1 renewed"]);
+    let effects = bench.looked_up(1, Finding::Moot(Fate::Expired));
+    assert_eq!(words(&effects), ["settle 1 expired"]);
+}
+
+#[test]
+fn a_look_up_that_never_reports_is_one_that_cannot_tell() {
+    let mut bench = Bench::new(2);
+    bench.take_over(1);
+    bench.pass(26 * SECOND);
+    let effects = bench.on(Event::Tick);
+    assert_eq!(words(&effects), ["renew 1", "take over 50", "attempt 1 renewed"]);
+}
+
+#[test]
+fn look_ups_are_waited_for_and_what_would_be_sent_then_is_handed_back() {
+    let mut bench = Bench::new(2);
+    bench.take_over(1);
+    bench.take_over(2);
+    assert_eq!(words(&bench.on(Event::Drain)), [""; 0]);
+    let effects = bench.looked_up(1, Finding::NotTaken);
+    assert_eq!(words(&effects), ["hand back 1"]);
+    assert_eq!(words(&bench.on(Event::Abandon)), ["hand back 2"]);
+}
+
+#[test]
+fn a_report_that_comes_too_late_is_of_no_effect() {
+    let mut bench = Bench::new(1);
+    bench.take_over(1);
+    let effects = bench.attempted(1, Verdict::Answered(Fate::Accepted));
+    assert_eq!(words(&effects), [""; 0], "it is being looked up");
+    assert_eq!(words(&bench.looked_up(7, Finding::Taken)), [""; 0]);
+}

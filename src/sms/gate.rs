@@ -1,0 +1,70 @@
+//! What the handles of the dispatcher know of its providers without asking it.
+
+use std::sync::{PoisonError, RwLock};
+
+use tokio::time::Instant;
+
+use super::{
+    Countries, Health,
+    switchboard::{LineId, Switchboard},
+};
+use crate::phone::Country;
+
+#[derive(Debug)]
+struct Sign {
+    name: &'static str,
+    health: Health,
+    /// From when on it is worth to issue codes for it; none while a probe decides.
+    opens: Option<Instant>,
+}
+
+/// Lets codes be issued for as long as somebody may take their SMS. Written only when a provider's health turns.
+#[derive(Debug)]
+pub(super) struct Gate {
+    routes: Vec<(LineId, Countries)>,
+    signs: RwLock<Vec<Sign>>,
+}
+
+impl Gate {
+    pub fn of(switchboard: &Switchboard, now: Instant) -> Self {
+        let sign = |line| Sign {
+            name: switchboard.name(line),
+            health: switchboard.health(line),
+            opens: switchboard.admits_from(line, now),
+        };
+        Self {
+            routes: switchboard.routes().to_vec(),
+            signs: RwLock::new((0..switchboard.lines()).map(sign).collect()),
+        }
+    }
+
+    /// Takes a turn of a provider in.
+    pub fn tell(&self, line: LineId, health: Health, opens: Option<Instant>) {
+        let mut signs = self.signs.write().unwrap_or_else(PoisonError::into_inner);
+        signs[line].health = health;
+        signs[line].opens = opens;
+    }
+
+    /// Whether a code may be issued for a phone of this country; else, why not.
+    pub fn admits(&self, country: Country, now: Instant) -> Result<(), &'static str> {
+        let signs = self.signs.read().unwrap_or_else(PoisonError::into_inner);
+        let mut why = "no route leads to this country";
+        for (line, _) in self
+            .routes
+            .iter()
+            .filter(|(_, countries)| countries.fits(country))
+        {
+            if signs[*line].opens.is_some_and(|opens| opens <= now) {
+                return Ok(());
+            }
+            why = "stopped, until its provider takes SMS again";
+        }
+        Err(why)
+    }
+
+    /// How each provider does.
+    pub fn health(&self) -> Vec<(&'static str, Health)> {
+        let signs = self.signs.read().unwrap_or_else(PoisonError::into_inner);
+        signs.iter().map(|sign| (sign.name, sign.health)).collect()
+    }
+}

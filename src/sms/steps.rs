@@ -1,0 +1,118 @@
+//! The words between the dispatcher's state machine and the world: what it is told, and what it asks for.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::{
+    Health,
+    job::{Errand, Fate, Finding, Ticket, Verdict},
+    switchboard::LineId,
+};
+
+/// What the machine is told.
+#[derive(Debug)]
+pub(super) enum Event {
+    Submitted(Ticket),
+    /// The end of a sweep; `since` is when its leases began.
+    TakenOver {
+        tickets: Vec<Ticket>,
+        since: Instant,
+    },
+    /// The end of an attempt.
+    Attempted {
+        id: Uuid,
+        verdict: Verdict,
+    },
+    /// The end of a look-up.
+    LookedUp {
+        id: Uuid,
+        finding: Finding,
+    },
+    Settled {
+        id: Uuid,
+    },
+    Renewed {
+        since: Instant,
+        held: Vec<Uuid>,
+        gone: Vec<Uuid>,
+    },
+    HandedBack {
+        ids: Vec<Uuid>,
+        done: usize,
+    },
+    /// About once a second: look after leases, and after what nobody holds.
+    Tick,
+    /// A pause has ended.
+    Wake,
+    /// Start nothing more, and hand back what has not begun.
+    Drain,
+    /// Hand back what is in flight, too.
+    Abandon,
+}
+
+/// What the machine asks for.
+#[derive(Debug)]
+pub(super) enum Effect {
+    /// Try to send by this line; answer with `Attempted`. `renew` asks for a fresh lease first.
+    Attempt {
+        errand: Arc<Errand>,
+        line: LineId,
+        renew: bool,
+        retry: bool,
+    },
+    /// Ask this line whether it has the SMS already; answer with `LookedUp`.
+    LookUp {
+        errand: Arc<Errand>,
+        line: LineId,
+        renew: bool,
+    },
+    /// Acknowledge to the outbox; answer with `Settled`. `line` told the fate, if a provider was asked.
+    Settle {
+        errand: Arc<Errand>,
+        line: Option<LineId>,
+        fate: Fate,
+    },
+    /// Answer with `Renewed`.
+    Renew(Vec<Arc<Errand>>),
+    /// Answer with `TakenOver`.
+    TakeOver { limit: usize },
+    /// Answer with `HandedBack`.
+    HandBack(Vec<Arc<Errand>>),
+    /// Answer with `Wake` then.
+    WakeAt(Instant),
+    /// The outbox dropped this many superseded entries by itself.
+    Superseded(usize),
+    /// It could not be sent, or nobody could be asked about it: the job is forgotten here, and comes back when its
+    /// lease runs out, here or at another instance.
+    LeftToLease,
+    /// A provider does better, or worse; codes that it alone could carry may be issued when it `opens`.
+    Turned {
+        line: LineId,
+        health: Health,
+        opens: Option<Instant>,
+    },
+    /// Nothing is under way any more.
+    Drained { handed_back: usize },
+}
+
+/// The bounds that the machine keeps.
+#[derive(Debug, Clone)]
+pub(super) struct Rules {
+    /// Jobs here at most; whoever submits holds a place, so this only bounds what is taken over.
+    pub queue: usize,
+    pub lease: Duration,
+    pub max_tries: u32,
+    /// From the first attempt to the last.
+    pub retry_for: Duration,
+    /// A call or acknowledgement that has not reported after so long has lost its task.
+    pub stuck_after: Duration,
+}
+
+/// What time it is: on the clock that only goes forward, and in milliseconds since the Unix epoch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    pub at: Instant,
+    pub wall_ms: i64,
+}

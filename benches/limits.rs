@@ -7,7 +7,7 @@
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
-    net::{Ipv4Addr, TcpStream},
+    net::{IpAddr, Ipv4Addr, TcpStream},
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::Arc,
@@ -118,7 +118,7 @@ async fn exact() {
 
 /// So many requests of one client, 256 at a time; how many pass.
 async fn ask(limiter: &Limiter, requests: usize) -> usize {
-    let client = Subject::new(Ipv4Addr::LOCALHOST.into());
+    let client = Subject::new(IpAddr::from(Ipv4Addr::LOCALHOST));
     let lanes = (0..256).map(|lane| {
         let client = &client;
         async move {
@@ -143,11 +143,11 @@ async fn memory() {
             format!("[[rule]]\nid='per-address'\non='login'\nby='ip'\nquota=5\nper='1d'\nscope='{scope}'");
         let limiter = limiter(&rule, counters);
         let _ = limiter
-            .admit(Operation::Login, &Subject::new(Ipv4Addr::LOCALHOST.into()))
+            .admit(Operation::Login, &Subject::new(IpAddr::from(Ipv4Addr::LOCALHOST)))
             .await;
         let before = resident_bytes();
         for address in 0..ADDRESSES {
-            let client = Subject::new(Ipv4Addr::from_bits(0x0A00_0000 + address).into());
+            let client = Subject::new(IpAddr::from(Ipv4Addr::from_bits(0x0A00_0000 + address)));
             assert!(limiter.admit(Operation::Login, &client).await.is_ok());
         }
         let each = resident_bytes().saturating_sub(before) / u64::from(ADDRESSES);
@@ -172,7 +172,7 @@ async fn redis_memory() {
     let _ = limiter
         .admit(
             Operation::Login,
-            &Subject::new("2001:db8:1:2::1".parse().unwrap()),
+            &Subject::new("2001:db8:1:2::1".parse::<IpAddr>().unwrap()),
         )
         .await
         .unwrap();
@@ -319,11 +319,15 @@ impl Service {
         threads.into_iter().for_each(|thread| thread.join().unwrap());
     }
 
-    /// User and system time of the service (proc(5), in clock ticks of 10 ms).
+    /// What the service's threads have spent on a CPU (the first field of their `schedstat`, in nanoseconds).
     fn cpu_seconds(&self) -> f64 {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
-        let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-        (fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()) / 100.0
+        let threads = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let spent = |thread: PathBuf| {
+            let stat = fs::read_to_string(thread.join("schedstat")).unwrap_or_default();
+            stat.split(' ').next().and_then(|nanos| nanos.parse::<f64>().ok())
+        };
+        let nanos: f64 = threads.flatten().filter_map(|thread| spent(thread.path())).sum();
+        nanos / 1e9
     }
 }
 

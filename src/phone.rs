@@ -171,6 +171,11 @@ impl PhoneDigest {
         BASE64_URL_SAFE_NO_PAD.encode(self.0)
     }
 
+    /// Adds its text form.
+    pub fn encode_to(&self, text: &mut String) {
+        BASE64_URL_SAFE_NO_PAD.encode_string(self.0, text);
+    }
+
     /// Takes back a digest from its bytes.
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)

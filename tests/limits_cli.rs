@@ -171,7 +171,24 @@ fn explain_reset_and_check_ask_the_running_service_and_are_audited() {
     ];
     assert!(printed(&service.limits(&login)).contains("login-guess"));
     let reset = printed(&service.limits(&["reset", "--rule", "send-hour", "--key", "+14152000001"]));
-    assert_eq!(reset, "send-hour: the quota is whole again.\n");
+    assert_eq!(reset, "send-hour: the quota is whole again, in all instances.\n");
+    let near = &[
+        "reset",
+        "--rule",
+        "login-guess",
+        "--key",
+        "203.0.113.7,jane@example.com",
+        "--ops",
+        "http://127.0.0.1:1",
+    ];
+    let partly = service.limits(near);
+    assert_eq!(partly.status.code(), Some(1), "one of the two is away");
+    let done = format!(
+        "login-guess: the quota is whole again in the instance at {}, and in no other.\n",
+        service.ops
+    );
+    assert_eq!(text(&partly.stdout), done);
+    assert!(text(&partly.stderr).contains("http://127.0.0.1:1:"), "{partly:?}");
     printed(&service.limits(&[
         "reset",
         "--rule",

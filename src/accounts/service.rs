@@ -1,6 +1,6 @@
 //! Signing up, in and out: what the HTTP side asks for in one call each.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
 use thiserror::Error;
@@ -13,7 +13,7 @@ use super::{
 use crate::{
     clock::Clock,
     entropy::Entropy,
-    limits::{By, Denied, Limiter, Operation, Refusal, Subject},
+    limits::{By, ClientNetwork, Denied, Limiter, Operation, Refusal, Subject},
     phone::PhoneNumber,
     secrets::Keyring,
     tokens::{AccessTokens, RefreshTokens, TokenError},
@@ -106,11 +106,11 @@ impl Accounts {
     /// `EmailTaken`, `Limited`, `Unavailable`.
     pub async fn register(
         &self,
-        ip: IpAddr,
+        client: ClientNetwork,
         registration: Registration,
     ) -> Result<(User, Tokens), AccountError> {
         let keys = self.keyring.current();
-        let subject = Subject::new(ip).with_phone(registration.phone.clone(), &keys.phone);
+        let subject = Subject::new(client).with_phone(registration.phone.clone(), &keys.phone);
         let _spent = self.limiter.admit(Operation::Register, &subject).await?;
         let password = self.hasher.hash(registration.password).await?;
         let now = self.clock.now();
@@ -139,12 +139,12 @@ impl Accounts {
     /// `InvalidCredentials`, `Limited`, `Unavailable`.
     pub async fn login(
         &self,
-        ip: IpAddr,
+        client: ClientNetwork,
         login: Login,
         password: Password,
     ) -> Result<(User, Tokens), AccountError> {
         let keys = self.keyring.current();
-        let mut subject = Subject::new(ip).with_login(login.digest(&keys.login));
+        let mut subject = Subject::new(client).with_login(login.digest(&keys.login));
         if let Login::Phone(phone) = &login {
             subject = subject.with_phone(phone.clone(), &keys.phone);
         }
@@ -174,10 +174,10 @@ impl Accounts {
     ///
     /// # Errors
     /// `TokenInvalid`, `TokenExpired`, `TokenRevoked`, `Limited`, `Unavailable`.
-    pub async fn refresh(&self, ip: IpAddr, refresh: &str) -> Result<Tokens, AccountError> {
+    pub async fn refresh(&self, client: ClientNetwork, refresh: &str) -> Result<Tokens, AccountError> {
         let _spent = self
             .limiter
-            .admit(Operation::TokenRefresh, &Subject::new(ip))
+            .admit(Operation::TokenRefresh, &Subject::new(client))
             .await?;
         let token = self.refresh.read(refresh).ok_or(AccountError::TokenInvalid)?;
         let next = self
@@ -243,10 +243,10 @@ impl Accounts {
     ///
     /// # Errors
     /// `Limited`, `Unavailable`.
-    pub async fn admit_me(&self, ip: IpAddr, user: &User) -> Result<(), AccountError> {
+    pub async fn admit_me(&self, client: ClientNetwork, user: &User) -> Result<(), AccountError> {
         let _spent = self
             .limiter
-            .admit(Operation::Me, &Subject::new(ip).with_user(Some(user.id)))
+            .admit(Operation::Me, &Subject::new(client).with_user(Some(user.id)))
             .await?;
         Ok(())
     }

@@ -15,7 +15,7 @@ use super::{
     refuse,
 };
 use crate::{
-    limits::{self, Explanation, Operation, Outlook, RuleSet, RuleStanding, file},
+    limits::{self, Explanation, Operation, Outlook, RuleSet, RuleStanding, Scope, file},
     phone::{PhoneCheck, PhoneNumber},
     settings::Settings,
     startup,
@@ -60,8 +60,10 @@ pub enum LimitsCommand {
         /// prefix, * for a global rule, two of them with a comma between.
         #[arg(long)]
         key: String,
-        #[command(flatten)]
-        ops: Ops,
+        /// The services' ops addresses, with commas between or each with an option of its own; by default that of the
+        /// configuration. A cluster rule needs one, an instance rule each instance.
+        #[arg(long = "ops", value_name = "URL", value_delimiter = ',')]
+        urls: Vec<String>,
     },
 }
 
@@ -89,12 +91,7 @@ pub fn run(command: LimitsCommand) -> ExitCode {
             let body = json!({ "on": on, "ip": ip, "phone": phone, "user": user });
             ask::<Explanation>(&ops, "/limits/explain", &body, |told| print!("{}", table(&told)))
         }
-        LimitsCommand::Reset { rule, key, ops } => {
-            let body = json!({ "rule": rule, "key": key });
-            ask::<Value>(&ops, "/limits/reset", &body, |_| {
-                println!("{rule}: the quota is whole again.")
-            })
-        }
+        LimitsCommand::Reset { rule, key, urls } => reset(&rule, &key, urls),
         LimitsCommand::Check { file, ops } => check(&file, &ops),
     }
 }
@@ -133,6 +130,29 @@ fn ask<T: serde::de::DeserializeOwned>(
         }
         Err(error) => complain(&error),
     }
+}
+
+/// Asks each service, whatever the others answer.
+fn reset(rule: &str, key: &str, urls: Vec<String>) -> ExitCode {
+    let urls = match urls.is_empty() {
+        true => match address(&Ops { url: None }) {
+            Ok(url) => vec![url],
+            Err(code) => return code,
+        },
+        false => urls,
+    };
+    let body = json!({ "rule": rule, "key": key });
+    let mut code = ExitCode::SUCCESS;
+    for url in urls {
+        match blocking(async { OpsClient::new(&url)?.post::<Value>("/limits/reset", &body).await }) {
+            Ok(told) if told["scope"] == Scope::Cluster.name() => {
+                println!("{rule}: the quota is whole again, in all instances.");
+            }
+            Ok(_) => println!("{rule}: the quota is whole again in the instance at {url}, and in no other."),
+            Err(error) => code = complain(&error),
+        }
+    }
+    code
 }
 
 fn complain(error: &OpsError) -> ExitCode {

@@ -2,21 +2,24 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use actix_web::{HttpRequest, http::header, web};
+use actix_web::{HttpRequest, http::header};
 use ipnet::IpNet;
 
 use super::Api;
+use crate::limits::ClientNetwork;
 
 /// The client's address, by `server.trusted_proxies`: from `X-Forwarded-For`, or from `Forwarded` (RFC 7239) where that
 /// header is missing. Never from both: most proxies write the former and pass on what the client wrote in the latter.
-pub fn client_address(request: &HttpRequest) -> IpAddr {
+/// Of IPv6, the network by `server.ipv6_prefix`.
+pub fn client_network(api: &Api, request: &HttpRequest) -> ClientNetwork {
+    ClientNetwork::of(client_address(api, request), api.ipv6_prefix)
+}
+
+fn client_address(api: &Api, request: &HttpRequest) -> IpAddr {
     let peer = request
         .peer_addr()
         .map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip());
-    let trusted = request
-        .app_data::<web::Data<Api>>()
-        .map(|api| api.trusted_proxies.as_slice())
-        .unwrap_or_default();
+    let trusted = api.trusted_proxies.as_slice();
     if trusted.is_empty() {
         return peer.to_canonical();
     }

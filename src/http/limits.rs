@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     accounts::Login,
-    limits::{self, Account, KeyError, Operation, Subject},
+    limits::{self, Account, ClientNetwork, KeyError, Operation, Subject},
     otp::OtpError,
     phone::PhoneNumber,
 };
@@ -101,7 +101,7 @@ pub async fn reset(
         rules.find(id).ok_or("no rule in force has this id")
     });
     let key = faults.required("key", body.0.key, |text| match rule {
-        Some(rule) => limits::key_of(rule.by, text, keys).map(Some),
+        Some(rule) => limits::key_of(rule.by, text, keys, api.ipv6_prefix).map(Some),
         None => Ok(None),
     });
     let (Some(rule), Some(Some(key))) = (rule, key) else {
@@ -128,7 +128,7 @@ fn subject(
     user: Option<Account>,
 ) -> Subject {
     let keys = api.otp.keyring.current();
-    let mut subject = Subject::new(ip);
+    let mut subject = Subject::new(ClientNetwork::of(ip, api.ipv6_prefix));
     let login = match user {
         Some(Account::User(id)) => {
             subject = subject.with_user(Some(id));

@@ -51,6 +51,8 @@ pub struct Api {
     pub phone_check: PhoneCheck,
     /// Peers whose word on the client's address is taken.
     pub trusted_proxies: Vec<IpNet>,
+    /// The length of the IPv6 network that one client is.
+    pub ipv6_prefix: u8,
     /// Origins whose pages may read answers, or `*` alone.
     pub cors_origins: Vec<String>,
     /// How long a client may take to send its body.

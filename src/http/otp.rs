@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{
     Api,
     auth::MaybeBearer,
-    client::client_address,
+    client::client_network,
     extract::{Faults, Field, JsonBody},
     problem::ApiError,
     refusals::{self, HOUR, MINUTE, refusals},
@@ -119,7 +119,7 @@ pub async fn send(
         PhoneNumber::parse(text, api.phone_check)
     });
     let phone = phone.ok_or_else(|| faults.into_error())?;
-    let sent = api.otp.send(&caller(&request, bearer), &phone).await?;
+    let sent = api.otp.send(&caller(&api, &request, bearer), &phone).await?;
     Ok(HttpResponse::Ok().json(SentView::of(phone.expose().to_owned(), &sent)))
 }
 
@@ -176,7 +176,7 @@ pub async fn verify(
         return Err(faults.into_error());
     };
     api.otp
-        .verify(&caller(&request, bearer), &phone, &code, challenge)
+        .verify(&caller(&api, &request, bearer), &phone, &code, challenge)
         .await?;
     Ok(HttpResponse::Ok().json(VerifiedView::of(phone.expose().to_owned())))
 }
@@ -218,9 +218,9 @@ impl VerifiedView {
     }
 }
 
-fn caller(request: &HttpRequest, bearer: MaybeBearer) -> Caller {
+fn caller(api: &Api, request: &HttpRequest, bearer: MaybeBearer) -> Caller {
     Caller {
-        ip: client_address(request),
+        client: client_network(api, request),
         user: bearer.0.map(|signed_in| signed_in.user),
         language: Language::default(),
     }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     Api,
-    client::client_address,
+    client::client_network,
     problem::{ApiError, whole_seconds_or_none},
     refusals::{self, MINUTE, refusals},
 };
@@ -55,7 +55,7 @@ pub async fn status(
     id: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let id = Uuid::parse_str(&id).map_err(|_| OtpError::UnknownChallenge)?;
-    let progress = api.otp.status(client_address(&request), id).await?;
+    let progress = api.otp.status(client_network(&api, &request), id).await?;
     Ok(HttpResponse::Ok().json(StatusView::of(id, &progress)))
 }
 

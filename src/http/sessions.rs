@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::{
     Api,
     auth::Bearer,
-    client::client_address,
+    client::client_network,
     extract::{Faults, Field, JsonBody},
     problem::ApiError,
     refusals::{self, HOUR, MINUTE, refusals},
@@ -128,7 +128,7 @@ pub async fn login(
     let (login, password) = credentials(&api, body.0)?;
     let (user, tokens) = api
         .accounts
-        .login(client_address(&request), login, password)
+        .login(client_network(&api, &request), login, password)
         .await?;
     Ok(HttpResponse::Ok().json(SignedInView {
         user: user.into(),
@@ -168,7 +168,10 @@ pub async fn refresh(
         Ok::<_, AccountError>(text.to_owned())
     });
     let token = token.ok_or_else(|| faults.into_error())?;
-    let tokens = api.accounts.refresh(client_address(&request), &token).await?;
+    let tokens = api
+        .accounts
+        .refresh(client_network(&api, &request), &token)
+        .await?;
     Ok(HttpResponse::Ok().json(RefreshedView {
         tokens: tokens.into(),
     }))

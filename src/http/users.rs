@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{
     Api,
     auth::Bearer,
-    client::client_address,
+    client::client_network,
     extract::{Faults, Field, JsonBody},
     problem::ApiError,
     refusals::{self, HOUR, MINUTE, refusals},
@@ -107,7 +107,7 @@ pub async fn register(
     let registration = registration(&api, body.0)?;
     let (user, tokens) = api
         .accounts
-        .register(client_address(&request), registration)
+        .register(client_network(&api, &request), registration)
         .await?;
     Ok(HttpResponse::Created().json(SignedInView {
         user: user.into(),
@@ -134,7 +134,9 @@ refusals!(
 )]
 pub async fn me(api: web::Data<Api>, request: HttpRequest, bearer: Bearer) -> Result<HttpResponse, ApiError> {
     let user = bearer.0.user;
-    api.accounts.admit_me(client_address(&request), &user).await?;
+    api.accounts
+        .admit_me(client_network(&api, &request), &user)
+        .await?;
     Ok(HttpResponse::Ok().json(UserView::from(user)))
 }
 

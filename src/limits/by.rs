@@ -8,7 +8,7 @@ const MAX_PREFIX: u8 = 15;
 /// One thing that requests are told apart by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum By {
-    /// The client's address; IPv6 by /64.
+    /// The client's address; of IPv6 his network.
     Ip,
     /// The phone number, as its keyed digest.
     Phone,

@@ -1,13 +1,13 @@
 //! What operators ask the limiter: how a request would fare, with nothing spent, and a customer's quota back.
 
-use std::{net::IpAddr, time::Duration};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use uuid::Uuid;
 
 use super::{
-    By, CountedBy, IfStoreLost, Limiter, Mode, Operation, Refusal, Rule, Scope, Subject,
+    By, ClientNetwork, CountedBy, IfStoreLost, Limiter, Mode, Operation, Refusal, Rule, Scope, Subject,
     gcra::Standing,
     in_force::Applying,
     rule::per_text,
@@ -218,28 +218,29 @@ pub enum KeyError {
 }
 
 /// The name of a rule's counter, from what operators call the customer: an address, a phone number, a user's id or
-/// login, a country, a prefix, or two of them with a comma between.
+/// login, a country, a prefix, or two of them with a comma between. `ipv6_prefix` is as for [`ClientNetwork::of`].
 ///
 /// # Errors
 /// What is wrong with the text.
-pub fn key_of(by: CountedBy, text: &str, keys: &SecretKeys) -> Result<String, KeyError> {
+pub fn key_of(by: CountedBy, text: &str, keys: &SecretKeys, ipv6_prefix: u8) -> Result<String, KeyError> {
     let texts: Vec<_> = text.split(',').map(str::trim).collect();
     let wanted = by.parts().count();
     if texts.len() != wanted {
         return Err(KeyError::Parts { by, wanted });
     }
-    let parts = by.parts().zip(texts).map(|(by, text)| part_of(by, text, keys));
+    let parts = by
+        .parts()
+        .zip(texts)
+        .map(|(by, text)| part_of(by, text, keys, ipv6_prefix));
     Ok(parts.collect::<Result<Vec<_>, _>>()?.join(","))
 }
 
-fn part_of(by: By, text: &str, keys: &SecretKeys) -> Result<String, KeyError> {
+fn part_of(by: By, text: &str, keys: &SecretKeys, ipv6_prefix: u8) -> Result<String, KeyError> {
     let phone = || PhoneNumber::parse(text, PhoneCheck::E164);
     match by {
-        By::Ip => {
-            // An IPv6 network may be given as answers and logs show it.
-            let address: IpAddr = text.trim_end_matches("/64").parse().map_err(|_| KeyError::Ip)?;
-            Subject::new(address).key(by.into()).ok_or(KeyError::Ip)
-        }
+        By::Ip => ClientNetwork::parse(text, ipv6_prefix)
+            .map(|client| client.to_string())
+            .ok_or(KeyError::Ip),
         By::Phone => Ok(PhoneDigest::of(&phone()?, &keys.phone).encode()),
         By::User => match account(text) {
             Some(Account::User(id)) => Ok(id.to_string()),

@@ -24,6 +24,7 @@ mod actor;
 mod buckets;
 mod by;
 mod changes;
+mod client;
 mod decision;
 mod explain;
 pub mod file;
@@ -43,6 +44,7 @@ mod watch;
 
 pub use by::{By, CountedBy};
 pub use changes::changes;
+pub use client::ClientNetwork;
 pub use decision::{Admission, Denied, Refusal};
 pub use explain::{Account, Explanation, KeyError, Outlook, RuleStanding, account, key_of};
 pub use file::{Fault, FileError};

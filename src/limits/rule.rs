@@ -142,12 +142,23 @@ impl Rule {
     pub fn counter(&self, subject: &Subject) -> Option<Counter> {
         // With everything else about the phone, so that its counters can meet in one script.
         let phone = subject.phone_digest().filter(|_| self.by == By::Phone.into());
-        Some(self.counter_of(&self.key(subject)?, phone))
+        let mut key = self.head_of_key();
+        let applies = subject.write_key(self.by, &mut key);
+        applies.then(|| self.counter_named(key, phone))
     }
 
-    /// The cluster's counter with this name; `phone` is given where the rule counts by the phone alone.
+    /// The cluster's counter of a key; `phone` is given where the rule counts by the phone alone.
     pub(super) fn counter_of(&self, key: &str, phone: Option<PhoneDigest>) -> Counter {
-        let key = format!("l:{}:{key}", self.id);
+        self.counter_named(self.head_of_key() + key, phone)
+    }
+
+    fn head_of_key(&self) -> String {
+        let mut key = String::with_capacity(self.id.len() + 48);
+        key.extend(["l:", &self.id, ":"]);
+        key
+    }
+
+    fn counter_named(&self, key: String, phone: Option<PhoneDigest>) -> Counter {
         Counter {
             partition: phone.map_or_else(|| partition_of(&key), |digest| digest.partition(PARTITIONS)),
             key,
@@ -264,7 +275,8 @@ mod tests {
     fn with_phone(text: &str) -> Subject {
         let keyring = Keyring::parse("AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=").unwrap();
         let number = PhoneNumber::parse(text, PhoneCheck::E164).unwrap();
-        Subject::new("203.0.113.7".parse().unwrap()).with_phone(number, &keyring.current().phone)
+        Subject::new("203.0.113.7".parse::<std::net::IpAddr>().unwrap())
+            .with_phone(number, &keyring.current().phone)
     }
 
     #[test]

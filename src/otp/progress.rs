@@ -1,6 +1,6 @@
 //! What whoever waits for an SMS may ask.
 
-use std::{net::IpAddr, time::Duration};
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     ledger::{Event, State, What},
-    limits::{Operation, Subject},
+    limits::{ClientNetwork, Operation, Subject},
     sms::{Arrival, Receipt},
     unavailable::Unavailable,
 };
@@ -28,10 +28,10 @@ impl Otp {
     ///
     /// # Errors
     /// `UnknownChallenge`, `Limited`, `Unavailable`.
-    pub async fn status(&self, ip: IpAddr, challenge_id: Uuid) -> Result<Progress, OtpError> {
+    pub async fn status(&self, client: ClientNetwork, challenge_id: Uuid) -> Result<Progress, OtpError> {
         drop(
             self.limiter
-                .admit(Operation::OtpStatus, &Subject::new(ip))
+                .admit(Operation::OtpStatus, &Subject::new(client))
                 .await?,
         );
         let found = self.statuses.recall(challenge_id).await?;

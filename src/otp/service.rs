@@ -1,6 +1,6 @@
 //! The way of a code, from the request to the SMS and from the typed digits to the verified phone.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use thiserror::Error;
 use uuid::Uuid;
@@ -15,8 +15,8 @@ use crate::{
     clock::Clock,
     entropy::Entropy,
     ledger::{Ledger, What},
-    limits::{Admission, Denied, Limiter, Operation, Refusal, Scope, Subject},
-    phone::{PhoneDigest, PhoneNumber},
+    limits::{Admission, ClientNetwork, Denied, Limiter, Operation, Refusal, Scope, Subject},
+    phone::{Country, PhoneDigest, PhoneNumber},
     secrets::{Keyring, SecretKeys},
     sms::{Language, Recipient, SmsCode, SmsJob, SmsQueue},
     unavailable::{Part, Unavailable},
@@ -25,8 +25,7 @@ use crate::{
 /// Who asks.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// The client's address.
-    pub ip: IpAddr,
+    pub client: ClientNetwork,
     /// The user whose token came along, if one did.
     pub user: Option<User>,
     /// What an SMS to the caller is written in.
@@ -103,14 +102,12 @@ impl Otp {
     /// `Cooldown` and `Limited`: nothing is sent. `Unavailable`: nothing is sent, unless Redis did its part and was too
     /// late to say so.
     pub async fn send(&self, caller: &Caller, phone: &PhoneNumber) -> Result<Sent, OtpError> {
-        let country = phone.country();
-        let place = self.queue.reserve(country)?;
         let keys = self.keyring.current();
+        let subject = subject(caller, phone, keys);
+        let country = subject.country().unwrap_or(Country::UNKNOWN);
+        let place = self.queue.reserve(country)?;
         let digest = PhoneDigest::of(phone, &keys.phone);
-        let admission = self
-            .limiter
-            .admit(Operation::OtpSend, &subject(caller, phone, keys))
-            .await?;
+        let admission = self.limiter.admit(Operation::OtpSend, &subject).await?;
         let claims = self.accounts.claims(phone).await?;
         let recipient = recipient(caller, phone, &claims);
 
@@ -347,7 +344,7 @@ fn recipient(caller: &Caller, phone: &PhoneNumber, claims: &Claims) -> Option<Uu
 }
 
 fn subject(caller: &Caller, phone: &PhoneNumber, keys: &SecretKeys) -> Subject {
-    Subject::new(caller.ip)
+    Subject::new(caller.client)
         .with_phone(phone.clone(), &keys.phone)
         .with_user(caller.user.as_ref().map(|user| user.id))
 }

@@ -29,6 +29,8 @@ pub struct ServerSettings {
     pub workers: usize,
     /// Proxies whose word on the client's address is taken; a plain address is a network of one.
     pub trusted_proxies: Vec<IpNet>,
+    /// The length of the IPv6 network that counts as one client.
+    pub ipv6_prefix: u8,
     /// How long what is in flight may take at a shutdown.
     pub shutdown_timeout: Duration,
     /// How long a client may take to send a head or a body.
@@ -61,6 +63,7 @@ impl ServerSettings {
                     network.or_else(address).ok_or_else(Refused::default)
                 },
             ),
+            ipv6_prefix: reader.integer("server.ipv6_prefix", 32..=128),
             shutdown_timeout: reader.duration("server.shutdown_timeout", SECOND..=5 * MINUTE),
             request_timeout: reader.duration("server.request_timeout", SECOND / 10..=5 * MINUTE),
             cors_origins: reader.list(

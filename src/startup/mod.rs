@@ -300,6 +300,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
         metrics,
         phone_check: settings.phone.check,
         trusted_proxies: settings.server.trusted_proxies.clone(),
+        ipv6_prefix: settings.server.ipv6_prefix,
         cors_origins: settings.server.cors_origins.clone(),
         body_timeout: settings.server.request_timeout,
     });

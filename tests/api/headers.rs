@@ -178,8 +178,27 @@ async fn a_client_can_not_choose_his_address() {
     ] {
         assert!(!passes(&app, &[(name, "198.51.100.1")]).await, "{name}");
     }
+    for n in 0..1000_u32 {
+        let forged = std::net::Ipv4Addr::from_bits(0x0B00_0000 + n * 4099).to_string();
+        assert!(!passes(&app, &[("x-forwarded-for", &forged)]).await, "{forged}");
+    }
     assert!(!passes(&app, &[("forwarded", "for=198.51.100.1")]).await);
     assert!(!passes(&app, &[("x-forwarded-for", "198.51.100.1, 127.0.0.1")]).await);
+}
+
+#[actix_web::test]
+async fn an_operator_says_how_large_a_clients_network_is() {
+    let set = [
+        ("RINGBACK__SERVER__TRUSTED_PROXIES", "127.0.0.1"),
+        ("RINGBACK__SERVER__IPV6_PREFIX", "48"),
+    ];
+    let app = TestApp::start_with(Backends::Embedded, &set).await;
+    app.limit(ONE_PER_ADDRESS).await;
+    assert!(passes(&app, &[("x-forwarded-for", "2001:db8:1:2::1")]).await);
+    assert!(!passes(&app, &[("x-forwarded-for", "2001:db8:1:3::1")]).await);
+    assert!(passes(&app, &[("x-forwarded-for", "2001:db8:2:2::1")]).await);
+    assert!(passes(&app, &[("x-forwarded-for", "198.51.100.1")]).await);
+    assert!(passes(&app, &[("x-forwarded-for", "198.51.100.2")]).await);
 }
 
 #[actix_web::test]

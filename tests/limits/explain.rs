@@ -1,5 +1,7 @@
 //! What operators ask.
 
+use std::net::IpAddr;
+
 use chrono::TimeDelta;
 use ringback::limits::{By, CountedBy, KeyError, Operation, Outlook, Subject, key_of};
 
@@ -90,7 +92,7 @@ async fn a_reset_gives_one_customer_all_of_it_back_whatever_counts_him() {
             counters,
             Arc::new(SystemClock),
         );
-        let another = Subject::new("203.0.113.8".parse().unwrap());
+        let another = Subject::new("203.0.113.8".parse::<IpAddr>().unwrap());
         for (rule, operation, key) in [
             ("near", Operation::Login, "203.0.113.7"),
             ("far", Operation::Register, "203.0.113.7, +1 415 200 0001"),
@@ -104,7 +106,7 @@ async fn a_reset_gives_one_customer_all_of_it_back_whatever_counts_him() {
             let _ = admitted(&limiter, operation, &another).await;
             let rules = limiter.rules();
             let rule = rules.find(rule).unwrap();
-            let name = key_of(rule.by, key, keyring.current()).unwrap();
+            let name = key_of(rule.by, key, keyring.current(), 64).unwrap();
             limiter.reset(rule, &name).await.unwrap();
             assert_eq!(
                 admitted(&limiter, operation, &client_with_phone()).await,
@@ -124,7 +126,7 @@ async fn a_reset_gives_one_customer_all_of_it_back_whatever_counts_him() {
 #[test]
 fn customers_are_named_as_operators_know_them() {
     let keyring = keyring();
-    let key = |by: CountedBy, text: &str| key_of(by, text, keyring.current());
+    let key = |by: CountedBy, text: &str| key_of(by, text, keyring.current(), 64);
     let ip = CountedBy::from(By::Ip);
     assert_eq!(key(ip, "::ffff:203.0.113.7").unwrap(), "203.0.113.7");
     assert_eq!(key(ip, "2001:db8:1:2::/64"), key(ip, "2001:db8:1:2:3::1"));

@@ -1,6 +1,6 @@
 //! The format of the limits file, and what is said of each fault.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use ringback::{
     clock::ManualClock,
@@ -333,7 +333,7 @@ async fn the_shipped_limits_leave_ordinary_use_alone() {
     );
     let keyring = keyring();
     let jane = LoginDigest::of("email", "jane@example.com", &keyring.current().login);
-    let laptop = Subject::new("127.0.0.1".parse().unwrap());
+    let laptop = Subject::new("127.0.0.1".parse::<IpAddr>().unwrap());
     let signing_in = laptop.clone().with_login(jane);
     let laptop = laptop.with_user(Some(Uuid::from_u128(7)));
     for _ in 0..50 {

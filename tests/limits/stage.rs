@@ -1,5 +1,7 @@
 //! What the tests of the limiter share.
 
+use std::net::IpAddr;
+
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
@@ -41,7 +43,7 @@ pub fn clock() -> ManualClock {
 }
 
 pub fn client() -> Subject {
-    Subject::new("203.0.113.7".parse().unwrap())
+    Subject::new("203.0.113.7".parse::<IpAddr>().unwrap())
 }
 
 pub fn keyring() -> Keyring {

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    net::IpAddr,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -59,7 +60,7 @@ async fn watched(path: &Path) -> Watched {
 impl Watched {
     /// Which quota is in force. Each rule here has its quota as id, and refuses at the second request.
     async fn in_force(&self) -> String {
-        let client = Subject::new("203.0.113.7".parse().unwrap());
+        let client = Subject::new("203.0.113.7".parse::<IpAddr>().unwrap());
         for _ in 0..2 {
             if let Err(ringback::limits::Denied::Refused(refusal)) =
                 self.limiter.admit(Operation::Me, &client).await
@@ -233,7 +234,7 @@ async fn a_reload_is_answered_when_it_is_done_and_counters_stay() {
     let before = watched.watch.status().loaded_at;
     let status = watched.watch.reload().await.unwrap();
     assert!(status.faults.is_empty() && status.loaded_at >= before);
-    let client = Subject::new("203.0.113.7".parse().unwrap());
+    let client = Subject::new("203.0.113.7".parse::<IpAddr>().unwrap());
     assert!(
         watched.limiter.admit(Operation::Me, &client).await.is_err(),
         "the counter is kept"

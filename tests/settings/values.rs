@@ -35,6 +35,7 @@ const VALUES: &[(&str, &str, &[&str])] = &[
         "::1",
         &["10.0.0.0/33", "proxy", "10.0.0.0/8,,"],
     ),
+    ("server.ipv6_prefix", "48", &["31", "129", "/64"]),
     ("server.shutdown_timeout", "1s", &["0s", "301s", "30"]),
     ("server.request_timeout", "5m", &["99ms", "6m"]),
     (

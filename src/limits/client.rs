@@ -1,0 +1,91 @@
+//! Who a client is, by the address that he comes from.
+
+use std::{
+    fmt,
+    net::{IpAddr, Ipv6Addr},
+};
+
+/// A client by his address: IPv4 whole, and of IPv6 the network that one customer is given, so that 10,000 addresses of
+/// one network are one client. IPv4 written as IPv6 is IPv4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ClientNetwork {
+    address: IpAddr,
+    prefix: u8,
+}
+
+impl ClientNetwork {
+    /// What a customer is usually given (RFC 6177).
+    const USUAL_PREFIX: u8 = 64;
+
+    /// The client at `address`; `ipv6_prefix` is the length of a customer's IPv6 network.
+    pub fn of(address: IpAddr, ipv6_prefix: u8) -> Self {
+        let prefix = ipv6_prefix.min(128);
+        let mask = u128::MAX.checked_shl(128 - u32::from(prefix)).unwrap_or_default();
+        let address = match address.to_canonical() {
+            IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & mask)),
+            v4 @ IpAddr::V4(_) => v4,
+        };
+        Self { address, prefix }
+    }
+
+    /// Reads an address, or an IPv6 network as [`fmt::Display`] shows it.
+    pub fn parse(text: &str, ipv6_prefix: u8) -> Option<Self> {
+        let network = format!("/{ipv6_prefix}");
+        let address = text.strip_suffix(&network).unwrap_or(text).parse().ok()?;
+        Some(Self::of(address, ipv6_prefix))
+    }
+}
+
+impl From<IpAddr> for ClientNetwork {
+    fn from(address: IpAddr) -> Self {
+        Self::of(address, Self::USUAL_PREFIX)
+    }
+}
+
+impl fmt::Display for ClientNetwork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.address {
+            IpAddr::V4(v4) => v4.fmt(f),
+            IpAddr::V6(network) => write!(f, "{network}/{}", self.prefix),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_is_his_address_however_it_is_written() {
+        for (ip, text) in [
+            ("203.0.113.7", "203.0.113.7"),
+            ("::ffff:203.0.113.7", "203.0.113.7"),
+            ("2001:db8:1:2:aaaa::1", "2001:db8:1:2::/64"),
+            ("2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:db8:1:2::/64"),
+            ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
+        ] {
+            let client = ClientNetwork::from(ip.parse::<IpAddr>().unwrap());
+            assert_eq!(client.to_string(), text, "{ip}");
+            assert_eq!(ClientNetwork::parse(text, 64), Some(client));
+        }
+    }
+
+    #[test]
+    fn a_network_may_be_larger_or_smaller() {
+        let of = |prefix| ClientNetwork::of("2001:db8:12:3456::9".parse().unwrap(), prefix).to_string();
+        assert_eq!(
+            [32, 48, 56, 128].map(of),
+            [
+                "2001:db8::/32",
+                "2001:db8:12::/48",
+                "2001:db8:12:3400::/56",
+                "2001:db8:12:3456::9/128"
+            ]
+        );
+        let v4 = ClientNetwork::of("203.0.113.7".parse().unwrap(), 32);
+        assert_eq!(v4.to_string(), "203.0.113.7");
+        for nonsense in ["", "2001:db8::/48", "203.0.113.7/24", "host"] {
+            assert_eq!(ClientNetwork::parse(nonsense, 64), None, "{nonsense}");
+        }
+    }
+}

@@ -125,15 +125,17 @@ impl Query {
         Ok(query)
     }
 
-    fn wants(&self, account: &str, message: &Message) -> bool {
-        // What isn't sent yet counts by the time that it was taken.
-        let time = message.at + message.fate.sent.min(message.fate.done);
+    fn wants(&self, account: &str, message: &Message, now: DateTime<Utc>) -> bool {
+        // As at Twilio, a filter by the date hides what isn't sent yet.
+        let sent = message.standing(now).sent_at;
         message.account == account
             && (self.from.is_none() || self.from == message.from)
             && self
                 .since
-                .is_none_or(|since| time >= since || message.at >= since)
-            && self.until.is_none_or(|until| message.at < until)
+                .is_none_or(|since| sent.is_some_and(|sent| sent >= since))
+            && self
+                .until
+                .is_none_or(|until| sent.is_some_and(|sent| sent < until))
     }
 
     fn page(&self, sim: &Sim, account: &str) -> Vec<u8> {
@@ -142,7 +144,7 @@ impl Query {
         let mut found = sim
             .book
             .list(self.to.as_deref(), self.after, self.size + 1, |message| {
-                self.wants(account, message)
+                self.wants(account, message, now)
             });
         let more = found.len() > self.size;
         found.truncate(self.size);

@@ -10,7 +10,7 @@ use std::{
 };
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Supervised};
-use metrics::{counter, gauge};
+use metrics::{Gauge, counter, gauge};
 use tokio::{
     sync::oneshot,
     time::{Instant, sleep_until},
@@ -63,6 +63,25 @@ impl Drop for Report {
     }
 }
 
+/// What each step shows, found once.
+pub(super) struct Gauges {
+    queue_depth: Gauge,
+    /// Of each line.
+    in_flight: Vec<Gauge>,
+}
+
+impl Gauges {
+    pub(super) fn of(courier: &Courier) -> Self {
+        let names = courier.providers.iter().map(|provider| provider.name());
+        Self {
+            queue_depth: gauge!("ringback_sms_queue_depth"),
+            in_flight: names
+                .map(|name| gauge!("ringback_sms_in_flight", "provider" => name))
+                .collect(),
+        }
+    }
+}
+
 /// The actor. All that it holds outlives a restart.
 pub(super) struct SmsDispatcher {
     pub(super) dispatcher: Dispatcher,
@@ -70,6 +89,7 @@ pub(super) struct SmsDispatcher {
     /// Weak, or the actor would keep itself alive.
     pub(super) queue: Weak<Inner>,
     pub(super) signs: Arc<Signs>,
+    pub(super) gauges: Gauges,
     pub(super) drained: Vec<oneshot::Sender<usize>>,
     /// What is to be begun, and when: in order, so that one timer serves all.
     pub(super) handed_over: VecDeque<(Instant, Option<Ticket>)>,
@@ -144,10 +164,9 @@ impl SmsDispatcher {
         self.signs.queued.store(queued, Ordering::Relaxed);
         let all: usize = in_flight.iter().sum();
         self.signs.in_flight.store(all, Ordering::Relaxed);
-        gauge!("ringback_sms_queue_depth").set(queued as f64);
-        for (line, calls) in in_flight.into_iter().enumerate() {
-            let provider = self.courier.name(Some(line));
-            gauge!("ringback_sms_in_flight", "provider" => provider).set(calls as f64);
+        self.gauges.queue_depth.set(queued as f64);
+        for (gauge, calls) in self.gauges.in_flight.iter().zip(in_flight) {
+            gauge.set(calls as f64);
         }
     }
 

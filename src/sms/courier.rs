@@ -137,7 +137,10 @@ impl Courier {
             }
             Ok(Outcome::Retryable { after, reason }) => {
                 tracing::warn!(sms.provider = name, user.id = %user, %reason, "an SMS was not taken, may be later");
-                (Verdict::Retry(after), "failed")
+                match reason.kind {
+                    FailureKind::ServerError => (Verdict::Unsure(after), "failed"),
+                    _ => (Verdict::Retry(after), "failed"),
+                }
             }
             Ok(Outcome::Permanent { reason }) => {
                 tracing::warn!(sms.provider = name, user.id = %user, %reason, "an SMS was refused for good");

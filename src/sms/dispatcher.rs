@@ -24,8 +24,8 @@
 //! its lease. What waits here is kept leased, so that no other instance sends it as well.
 //!
 //! A line is a provider. Which one a job takes, and when, is the switchboard's to say; whether a provider is called at
-//! all, its breaker's. Before an SMS is sent that may be sent already, because an answer was lost or because
-//! whoever had it is gone, the provider is asked for it: taken, it is not sent again; not taken, it is. Where it cannot
+//! all, its breaker's. Before an SMS is sent that may be sent already, because its answer was lost or no good, or
+//! because whoever had it is gone, the provider is asked for it: taken, it is not sent again; not taken, it is. Where it cannot
 //! tell, it is sent, for one too many is better than none: twice in a row at most where answers are lost, then it
 //! rests for a lease.
 
@@ -297,17 +297,21 @@ impl Dispatcher {
             Verdict::Misconfigured => self.wait(job, effects),
             Verdict::Postponed => {
                 job.setbacks += 1;
-                self.pause_after(job.setbacks, Duration::ZERO, job, now, effects);
+                self.pause_after(job.setbacks, None, job, now, effects);
             }
             Verdict::Retry(asked) => {
                 job.tries += 1;
-                self.pause_after(job.tries, asked.unwrap_or_default(), job, now, effects);
+                self.pause_after(job.tries, asked, job, now, effects);
             }
-            Verdict::Unanswered | Verdict::Lost => {
+            Verdict::Unsure(_) | Verdict::Unanswered | Verdict::Lost => {
                 job.tries += 1;
                 job.unanswered += u32::from(verdict == Verdict::Unanswered);
                 job.doubts.push_back(line);
-                self.pause_after(job.tries, LOOK_UP_AFTER, job, now, effects);
+                let asked = match verdict {
+                    Verdict::Unsure(asked) => asked,
+                    _ => None,
+                };
+                self.pause_after(job.tries, asked.max(Some(LOOK_UP_AFTER)), job, now, effects);
             }
         }
     }
@@ -326,7 +330,7 @@ impl Dispatcher {
             Finding::Moot(fate) => return self.settle(job, None, fate, now, effects),
             Finding::Postponed => {
                 job.setbacks += 1;
-                return self.pause_after(job.setbacks, Duration::ZERO, job, now, effects);
+                return self.pause_after(job.setbacks, None, job, now, effects);
             }
             Finding::NotTaken => job.unanswered = job.unanswered.saturating_sub(1),
             Finding::Unknown if job.unanswered >= MAX_UNANSWERED => return effects.push(Effect::LeftToLease),
@@ -340,12 +344,12 @@ impl Dispatcher {
     fn pause_after(
         &mut self,
         strikes: u32,
-        least: Duration,
+        least: Option<Duration>,
         job: Job,
         now: Moment,
         effects: &mut Vec<Effect>,
     ) {
-        let pause = self.pause(strikes).max(least);
+        let pause = least.unwrap_or_default() + self.pause(strikes);
         let spent = job.began.map_or(Duration::ZERO, |began| now.at - began);
         let life = job.ticket.errand.entry.expires_at_ms.saturating_sub(now.wall_ms);
         let life = Duration::from_millis(u64::try_from(life).unwrap_or_default());

@@ -62,6 +62,8 @@ pub(super) enum Verdict {
     Answered(Fate),
     /// The provider did not take it, but may later, and not before the given pause.
     Retry(Option<Duration>),
+    /// The provider failed over it, and may do better later: it may have taken it all the same.
+    Unsure(Option<Duration>),
     /// The provider gave no answer: it may have taken it.
     Unanswered,
     /// The provider takes nothing until an operator acts.
@@ -79,7 +81,7 @@ impl Verdict {
     pub const fn report(self) -> Report {
         match self {
             Self::Answered(_) => Report::Answered,
-            Self::Retry(_) | Self::Unanswered | Self::Lost => Report::Failed,
+            Self::Retry(_) | Self::Unsure(_) | Self::Unanswered | Self::Lost => Report::Failed,
             Self::Misconfigured => Report::Refused,
             Self::Moot(_) | Self::Postponed => Report::NotCalled,
         }

@@ -16,7 +16,7 @@ use tokio::{
 
 use super::{
     Brand, CodeBook, Health, Outbox, OutboxEntry, Recipient, Route, SmsReports,
-    actor::{HANDOVER, Mail, SWEEP_EVERY, SmsDispatcher},
+    actor::{Gauges, HANDOVER, Mail, SWEEP_EVERY, SmsDispatcher},
     breaker::Pauses,
     courier::{Courier, OTHER_LIMIT, ROUND_LIMIT},
     dispatcher::Dispatcher,
@@ -156,6 +156,7 @@ impl SmsQueue {
         let inner = Arc::new_cyclic(|queue| {
             let dispatcher = SmsDispatcher {
                 dispatcher: Dispatcher::new(rules, switchboard, entropy),
+                gauges: Gauges::of(&courier),
                 courier: Arc::new(courier),
                 queue: Weak::clone(queue),
                 signs: Arc::clone(&signs),

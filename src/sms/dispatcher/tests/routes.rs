@@ -176,6 +176,33 @@ fn what_was_not_taken_is_sent_again_as_often_as_any_other() {
 }
 
 #[test]
+fn what_a_provider_failed_over_is_looked_up_and_tried_as_often_as_any_other() {
+    let mut bench = Bench::new(1);
+    bench.submit(1);
+    for _ in 1..5 {
+        bench.attempted(1, Verdict::Unsure(Some(2 * SECOND)));
+        bench.pass(2 * SECOND);
+        assert_eq!(words(&bench.on(Event::Wake)), ["look up 1 renewed"]);
+        let effects = bench.looked_up(1, Finding::Unknown);
+        assert_eq!(words(&effects), ["attempt 1 renewed again"]);
+    }
+    assert_eq!(words(&bench.attempted(1, Verdict::Unsure(None))), ["left"]);
+}
+
+#[test]
+fn a_call_that_a_look_up_cleared_counts_no_more_among_those_without_an_answer() {
+    let mut bench = Bench::new(1);
+    bench.submit(1);
+    for finding in [Finding::NotTaken, Finding::Unknown] {
+        bench.attempted(1, Verdict::Unanswered);
+        bench.pass(SECOND);
+        bench.on(Event::Wake);
+        let effects = bench.looked_up(1, finding);
+        assert_eq!(words(&effects), ["attempt 1 renewed again"]);
+    }
+}
+
+#[test]
 fn what_nobody_can_tell_is_sent_once_more_and_then_rests() {
     let mut bench = Bench::with(&[route("a"), route("b")], 1);
     bench.submit(1);

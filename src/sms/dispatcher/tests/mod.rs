@@ -14,6 +14,7 @@ use crate::{
     },
 };
 
+mod chance;
 mod life;
 mod routes;
 

@@ -31,8 +31,8 @@ const REQUESTS: usize = 1_000_000;
 const INSTANCES: usize = 3;
 const QUOTA: usize = 1000;
 const ADDRESSES: u32 = 1_000_000;
-const ROUNDS: u32 = 9;
-const SENDS: u32 = 6000;
+const ROUNDS: u32 = 21;
+const SENDS: u32 = 3000;
 const CLIENTS: u32 = 64;
 
 fn main() {

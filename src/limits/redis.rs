@@ -10,7 +10,6 @@ use async_trait::async_trait;
 
 use super::{
     gcra::Standing,
-    shadow::RuleTag,
     store::{ClusterCounters, Counter, Verdict, refuses},
 };
 use crate::{
@@ -61,12 +60,15 @@ impl RedisCounters {
 
     /// Counters that lie apart: each is asked by itself, and given back when another refuses.
     async fn check_apart(&self, counters: &[Counter]) -> Result<Vec<Verdict>, Unavailable> {
-        // As a shadow rule's: each would decide for all.
-        const UNENFORCED: i64 = 1;
-        let calls = self.calls(counters.iter()).into_iter();
-        let calls: Vec<_> = calls
-            .map(|(key, [offset, cost, burst])| (key, [offset, cost, burst, UNENFORCED]))
-            .collect();
+        let call = |counter: &Counter| {
+            let mut rule = Vec::with_capacity(RULE_BYTES);
+            pack(counter, false, &mut rule); // each would decide for all
+            (
+                self.link.key(counter.partition, &counter.key),
+                (self.offset(), rule),
+            )
+        };
+        let calls: Vec<_> = counters.iter().map(call).collect();
         let answers: Vec<Verdicts> = self.link.eval_each(&CHECK, &calls).await?;
         let verdicts: Vec<_> = answers.into_iter().flat_map(|Verdicts(one)| one).collect();
         if refuses(counters, &verdicts) {
@@ -83,7 +85,7 @@ impl RedisCounters {
     async fn refund(&self, counters: impl Iterator<Item = &Counter>) -> Result<(), Unavailable> {
         let calls = self.calls(counters);
         if !calls.is_empty() {
-            self.link.eval_each::<i64, 3>(&REFUND, &calls).await?;
+            self.link.eval_each::<i64, _>(&REFUND, &calls).await?;
         }
         Ok(())
     }
@@ -131,30 +133,49 @@ impl ClusterCounters for RedisCounters {
     }
 }
 
-/// Adds counters to a script that spends them (`gcra_all`): their keys, and a triple of arguments for each.
+/// Adds counters to a script that spends them (`gcra_all`): their keys, and one argument with their rules.
 pub fn add_counters(script: &mut Invocation, link: &RedisLink, counters: &[Counter]) {
+    let (mut key, mut rules) = (String::new(), Vec::with_capacity(RULE_BYTES * counters.len()));
     for counter in counters {
-        script.key(link.key(counter.partition, &counter.key));
-        script.arg(counter.emission_us).arg(counter.burst);
-        script.arg(counter.shadow_tag().as_ref().map_or("", RuleTag::as_str));
+        key.clear();
+        key.extend([link.head(counter.partition), &counter.key]);
+        script.key(&key);
+        pack(counter, counter.enforce, &mut rules);
+    }
+    script.arg(rules);
+}
+
+/// What a rule takes in the argument of `gcra_all`.
+const RULE_BYTES: usize = 14;
+/// What a verdict takes in its answer.
+const VERDICT_BYTES: usize = 7;
+
+fn pack(counter: &Counter, enforce: bool, rules: &mut Vec<u8>) {
+    rules.extend_from_slice(&counter.emission_us.to_be_bytes()[2..]);
+    rules.extend_from_slice(&counter.burst.to_be_bytes());
+    match counter.shadow_tag() {
+        Some(tag) => rules.extend_from_slice(tag.as_str().as_bytes()),
+        None if enforce => rules.extend_from_slice(&[0; 4]),
+        None => rules.extend_from_slice(b"----"),
     }
 }
 
-/// What they said: two numbers each on the wire.
+/// What the counters said.
 pub struct Verdicts(pub Vec<Verdict>);
 
 impl FromRedisValue for Verdicts {
     fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
-        let numbers = Vec::<i64>::from_redis_value(value)?;
-        let verdict = |pair: &[i64]| match pair {
-            [1, remaining] => Verdict::Admitted {
-                remaining: u32::try_from(*remaining).unwrap_or(u32::MAX),
-            },
-            [_, retry_after_us] => Verdict::Refused {
-                retry_after_us: *retry_after_us,
-            },
-            _ => Verdict::Refused { retry_after_us: 0 },
+        let bytes = Vec::<u8>::from_redis_value(value)?;
+        let verdict = |verdict: &[u8]| {
+            let (allowed, rest) = verdict.split_first().unwrap_or((&0, &[]));
+            let rest = rest.iter().fold(0, |rest, &byte| rest << 8 | i64::from(byte));
+            match allowed {
+                1 => Verdict::Admitted {
+                    remaining: u32::try_from(rest).unwrap_or(u32::MAX),
+                },
+                _ => Verdict::Refused { retry_after_us: rest },
+            }
         };
-        Ok(Self(numbers.chunks(2).map(verdict).collect()))
+        Ok(Self(bytes.chunks(VERDICT_BYTES).map(verdict).collect()))
     }
 }

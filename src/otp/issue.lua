@@ -4,20 +4,20 @@
 -- ARGV  1 clock offset ms  2 challenge id  3 code digest  4 ttl ms  5 cooldown ms  6 max failures
 --       7 failure window ms  8 subject  9 outbox member up to whom to avoid, '' for a decoy  10 lease ms
 --       11 tags of the shadow rules that would refuse  12 course  13 place of the status  14 ms after which a decoy
---       seems to fail, 0 if it doesn't  15.. a triple for each rider, as gcra_all has them
--- gives {outcome, number, {verdicts of the riders}, provider to avoid}
+--       seems to fail, 0 if it doesn't  15 the riders' rules, as gcra_all has them
+-- gives {outcome, number, verdicts of the riders, provider to avoid}
 local slot, cooldown_key, outbox = KEYS[1], KEYS[2], KEYS[3]
 local now_us = gcra_now(tonumber(ARGV[1]))
 local now = math.floor(now_us / 1000)
 local window = tonumber(ARGV[7])
 
 local locked = lock_wait(slot, now, tonumber(ARGV[6]), window)
-if locked > 0 then return {'locked', locked, {}, ''} end
+if locked > 0 then return {'locked', locked, '', ''} end
 
 local cooling = cooldown_wait(cooldown_key, now)
-if cooling > 0 then return {'cooldown', cooling, {}, ''} end
+if cooling > 0 then return {'cooldown', cooling, '', ''} end
 
-local refused, riders, shadowed = gcra_all(5, 15, now_us)
+local refused, riders, shadowed = gcra_all(5, ARGV[15], now_us)
 if refused then return {'limited', 0, riders, ''} end
 
 local ttl, cooldown = tonumber(ARGV[4]), tonumber(ARGV[5])

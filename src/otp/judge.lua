@@ -5,8 +5,8 @@
 --
 -- KEYS  1..n the slots  n+1.. counters of the riders
 -- ARGV  1 clock offset ms  2 code digest  3 challenge id, '' for any  4 max attempts  5 max failures
---       6 failure window ms  7 n  8.. a triple for each rider, as gcra_all has them
--- gives {verdict, number, {verdicts of the riders}, {index of the slot, challenge id, subject, shadow rules},
+--       6 failure window ms  7 n  8 the riders' rules, as gcra_all has them
+-- gives {verdict, number, verdicts of the riders, {index of the slot, challenge id, subject, shadow rules},
 --        {{challenge id, attempts spent} of each that was charged and had an SMS}}
 local nothing = {0, '', '', ''}
 local now_us = gcra_now(tonumber(ARGV[1]))
@@ -14,7 +14,7 @@ local now = math.floor(now_us / 1000)
 local max_attempts, max_failures, window = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local slots = tonumber(ARGV[7])
 
-local refused, riders = gcra_all(slots + 1, 8, now_us)
+local refused, riders = gcra_all(slots + 1, ARGV[8], now_us)
 if refused then return {'limited', 0, riders, nothing, {}} end
 
 local open, exhausted, longest_lock = {}, false, 0

@@ -1,18 +1,28 @@
 //! A script's keys and arguments.
 
-use ::redis::{Arg, Cmd, Script, ToRedisArgs, cmd};
+use ::redis::{Arg, Cmd, Script, ToRedisArgs};
+
+/// Bytes for the command's name, the digest and the number of keys.
+const ROOM_FOR_HEAD: usize = 64;
 
 /// A call of a script that is being put together: keys and arguments, each in their order.
 ///
 /// Each list is one buffer. redis-rs's own `ScriptInvocation` keeps every key and argument in an allocation of its own,
 /// which shows where a script has forty.
-#[derive(Default)]
 pub struct Invocation {
     keys: Cmd,
     arguments: Cmd,
 }
 
 impl Invocation {
+    pub(super) fn new() -> Self {
+        // Room for what most calls have.
+        Self {
+            keys: Cmd::with_capacity(16, 1024),
+            arguments: Cmd::with_capacity(16, 512),
+        }
+    }
+
     /// Adds to `KEYS`.
     pub fn key(&mut self, key: impl ToRedisArgs) -> &mut Self {
         self.keys.arg(key);
@@ -27,12 +37,19 @@ impl Invocation {
 
     /// The call by the script's digest.
     pub(super) fn command(&self, script: &Script) -> Cmd {
-        let mut command = cmd("EVALSHA");
-        command.arg(script.get_hash()).arg(self.keys.args_iter().count());
-        for argument in self.keys.args_iter().chain(self.arguments.args_iter()) {
-            if let Arg::Simple(bytes) = argument {
-                command.arg(bytes);
-            }
+        let all = || {
+            let arguments = self.keys.args_iter().chain(self.arguments.args_iter());
+            arguments.filter_map(|argument| match argument {
+                Arg::Simple(bytes) => Some(bytes),
+                _ => None,
+            })
+        };
+        let bytes: usize = all().map(<[u8]>::len).sum();
+        let mut command = Cmd::with_capacity(all().count() + 3, bytes + ROOM_FOR_HEAD);
+        command.arg("EVALSHA").arg(script.get_hash());
+        command.arg(self.keys.args_iter().count());
+        for argument in all() {
+            command.arg(argument);
         }
         command
     }

@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use ::redis::{Cmd, FromRedisValue, Pipeline, RedisError, Script, Value};
+use ::redis::{Cmd, FromRedisValue, Pipeline, RedisError, Script, ToRedisArgs, Value};
 use deadpool_redis::PoolError;
 use thiserror::Error;
 use tokio::{sync::Mutex, time::Instant};
@@ -101,8 +101,12 @@ impl RedisLink {
 
     /// A key whose slot is `partition`'s: `prefix:{17}:rest`. Keys of one partition can meet in one script.
     pub fn key(&self, partition: u8, rest: &str) -> String {
-        let head = &self.heads[usize::from(partition % PARTITIONS)];
-        [head, rest].concat()
+        [self.head(partition), rest].concat()
+    }
+
+    /// How keys of `partition` begin.
+    pub fn head(&self, partition: u8) -> &str {
+        &self.heads[usize::from(partition % PARTITIONS)]
     }
 
     /// Whether keys of different partitions may lie on different servers, where no script can touch them together.
@@ -120,7 +124,7 @@ impl RedisLink {
         script: &Script,
         fill: impl FnOnce(&mut Invocation),
     ) -> Result<T, Unavailable> {
-        let mut invocation = Invocation::default();
+        let mut invocation = Invocation::new();
         fill(&mut invocation);
         self.request(Request::Script(script, &invocation.command(script)))
             .await
@@ -139,11 +143,14 @@ impl RedisLink {
     ///
     /// # Errors
     /// As for [`RedisLink::eval`], for all calls together: some may have run.
-    pub async fn eval_each<T: FromRedisValue, const N: usize>(
+    pub async fn eval_each<T: FromRedisValue, A>(
         &self,
         script: &Script,
-        calls: &[(String, [i64; N])],
-    ) -> Result<Vec<T>, Unavailable> {
+        calls: &[(String, A)],
+    ) -> Result<Vec<T>, Unavailable>
+    where
+        for<'a> &'a A: ToRedisArgs,
+    {
         let commands = evalsha(script, calls);
         self.request(Request::Each(script, &commands)).await
     }
@@ -152,11 +159,14 @@ impl RedisLink {
     ///
     /// # Errors
     /// As for [`RedisLink::eval`], when no server could be asked.
-    pub async fn eval_where_possible<T: FromRedisValue, const N: usize>(
+    pub async fn eval_where_possible<T: FromRedisValue, A>(
         &self,
         script: &Script,
-        calls: &[(String, [i64; N])],
-    ) -> Result<Vec<T>, Unavailable> {
+        calls: &[(String, A)],
+    ) -> Result<Vec<T>, Unavailable>
+    where
+        for<'a> &'a A: ToRedisArgs,
+    {
         let commands = evalsha(script, calls);
         self.request(Request::Possible(script, &commands)).await
     }
@@ -333,8 +343,11 @@ impl From<PoolError> for Failure {
     }
 }
 
-fn evalsha<const N: usize>(script: &Script, calls: &[(String, [i64; N])]) -> Vec<Cmd> {
-    let command = |(key, arguments): &(String, [i64; N])| {
+fn evalsha<A>(script: &Script, calls: &[(String, A)]) -> Vec<Cmd>
+where
+    for<'a> &'a A: ToRedisArgs,
+{
+    let command = |(key, arguments): &(String, A)| {
         let mut command = ::redis::cmd("EVALSHA");
         command.arg(script.get_hash()).arg(1).arg(key).arg(arguments);
         command

@@ -299,7 +299,7 @@ fn lua_and_rust_decide_alike() {
           gcra_give_back(KEYS[1], now, cost)
         else
           local allowed, tat
-          allowed, tat, rest = gcra(KEYS[1], now, cost, burst)
+          allowed, tat, rest = gcra(redis.call('GET', KEYS[1]), now, cost, burst)
           if allowed then gcra_write(KEYS[1], now, cost, tat) end
           said = allowed and 1 or 0
         end

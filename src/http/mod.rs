@@ -7,6 +7,7 @@ mod docs;
 mod extract;
 mod health;
 mod inbox;
+mod language;
 mod limits;
 mod observe;
 mod openapi;
@@ -20,7 +21,7 @@ mod server;
 mod sessions;
 mod users;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, web};
 use ipnet::IpNet;
@@ -30,7 +31,7 @@ use crate::{
     otp::Otp,
     phone::PhoneCheck,
     readiness::Readiness,
-    sms::{DevInbox, TwilioReceipts},
+    sms::{DevInbox, Texts, TwilioReceipts},
     telemetry::Metrics,
 };
 
@@ -48,6 +49,8 @@ pub struct Api {
     /// Present in development without a provider.
     pub inbox: Option<DevInbox>,
     pub metrics: Metrics,
+    /// What SMS say, for the language that suits a client best.
+    pub texts: Arc<Texts>,
     pub phone_check: PhoneCheck,
     /// Peers whose word on the client's address is taken.
     pub trusted_proxies: Vec<IpNet>,

@@ -11,6 +11,7 @@ use super::{
     auth::MaybeBearer,
     client::client_network,
     extract::{Faults, Field, JsonBody},
+    language::accepted,
     problem::ApiError,
     refusals::{self, HOUR, MINUTE, refusals},
 };
@@ -95,11 +96,17 @@ refusals! {
 ///
 /// The answer is the same for every phone; an SMS goes out if an account claims it and none has it verified. A new code
 /// replaces the one before. With a bearer token the challenge is that user's alone: only that user can answer it.
+///
+/// The SMS is in the first language of `Accept-Language` that the service has a text in; else in its own.
 #[utoipa::path(
     post,
     path = "/api/users/send-phone-otp/",
     operation_id = "send_phone_otp",
     tag = "Phones",
+    params(
+        ("Accept-Language" = Option<String>, Header, description = "What the SMS is to be written in (RFC 9110).",
+            example = "pt-BR, pt;q=0.9, en;q=0.5"),
+    ),
     request_body = SendRequest,
     responses(
         (status = 200, description = "A code is on its way, if the phone may have one.", body = SentView,
@@ -119,7 +126,13 @@ pub async fn send(
         PhoneNumber::parse(text, api.phone_check)
     });
     let phone = phone.ok_or_else(|| faults.into_error())?;
-    let sent = api.otp.send(&caller(&api, &request, bearer), &phone).await?;
+    let caller = Caller {
+        language: api
+            .texts
+            .best_for(accepted(request.headers()).iter().map(String::as_str)),
+        ..caller(&api, &request, bearer)
+    };
+    let sent = api.otp.send(&caller, &phone).await?;
     Ok(HttpResponse::Ok().json(SentView::of(phone.expose().to_owned(), &sent)))
 }
 

@@ -15,6 +15,7 @@ mod reader;
 mod server;
 mod sms;
 mod stores;
+mod texts;
 mod twilio;
 mod unknown;
 mod value;
@@ -34,6 +35,7 @@ pub use providers::{ProviderName, RouteSettings};
 pub use server::{InboxSettings, LimitsSettings, LogFormat, ServerSettings, TelemetrySettings};
 pub use sms::SmsSettings;
 pub use stores::{DataSettings, DatabaseSettings, LedgerSettings, RedisSettings, SecretSettings};
+pub use texts::TextSettings;
 pub use twilio::TwilioSettings;
 pub use value::{parse_duration, show_duration};
 pub use vonage::VonageSettings;
@@ -81,6 +83,7 @@ pub struct Settings {
     pub phone: PhoneSettings,
     pub passwords: PasswordsSettings,
     pub tokens: TokensSettings,
+    pub texts: TextSettings,
     pub sms: SmsSettings,
     /// None where no account is set. Without any provider SMS go to the development inbox.
     pub twilio: Option<TwilioSettings>,
@@ -175,6 +178,7 @@ impl Settings {
         let phone = PhoneSettings::read(r);
         let passwords = PasswordsSettings::read(r);
         let tokens = TokensSettings::read(r);
+        let texts = TextSettings::read(r, &config_dir, &otp);
         let mut sms = SmsSettings::read(r, otp.ttl);
         let twilio = TwilioSettings::read(r, sms.lease);
         let vonage = VonageSettings::read(r, sms.lease);
@@ -219,6 +223,7 @@ impl Settings {
                 phone,
                 passwords,
                 tokens,
+                texts,
                 sms,
                 twilio: twilio.settings,
                 vonage: vonage.settings,

@@ -2,18 +2,11 @@
 
 use std::time::Duration;
 
-use super::{
-    MINUTE, SECOND,
-    providers::RouteSettings,
-    reader::{Reader, Refused},
-};
-use crate::sms::Brand;
+use super::{MINUTE, SECOND, providers::RouteSettings, reader::Reader};
 
-/// What an SMS says, and how hard it is tried.
+/// How hard an SMS is tried.
 #[derive(Debug, Clone)]
 pub struct SmsSettings {
-    /// The name in the text of the SMS.
-    pub brand: String,
     /// Who carries them, in order; empty where no provider is configured: SMS go to the development inbox.
     pub providers: Vec<RouteSettings>,
     /// Messages that wait to be sent.
@@ -37,11 +30,6 @@ impl SmsSettings {
         const PROBE_AFTER: &str = "sms.probe_after";
         const PROBE_EVERY: &str = "sms.probe_every";
         let settings = Self {
-            brand: reader.text(
-                "sms.brand",
-                "1 to 30 characters of the GSM 7-bit alphabet, without a space at either end",
-                brand,
-            ),
             providers: RouteSettings::read(reader),
             queue: reader.integer("sms.queue", 1..=1_000_000),
             in_flight: reader.integer("sms.in_flight", 1..=10_000),
@@ -57,12 +45,5 @@ impl SmsSettings {
             retry_for: reader.at_most(RETRY_FOR, settings.retry_for, "otp.ttl", code_ttl),
             ..settings
         }
-    }
-}
-
-fn brand(text: &str) -> Result<String, Refused> {
-    match Brand::parse(text) {
-        Ok(_) if text.trim() == text => Ok(text.to_owned()),
-        _ => Err(Refused::default()),
     }
 }

@@ -13,11 +13,10 @@ use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
 use super::{
-    Brand, CodeBook, FailureKind, FailureReason, Lease, Outbox, OutboxEntry, Outcome, Sighting, SmsMessage,
-    SmsProvider, SmsReport, SmsReports, SmsState,
+    CodeBook, FailureKind, FailureReason, Lease, Outbox, OutboxEntry, Outcome, Sighting, SmsMessage,
+    SmsProvider, SmsReport, SmsReports, SmsState, Texts,
     job::{Errand, Fate, Finding, Verdict},
     switchboard::LineId,
-    text,
 };
 use crate::{
     clock::Clock,
@@ -49,7 +48,7 @@ pub(super) struct Courier {
     pub reports: Arc<dyn SmsReports>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
-    pub brand: Brand,
+    pub texts: Arc<Texts>,
     /// How long a code lives; an entry that claims more is not believed.
     pub ttl: Duration,
     /// How long a provider may take, whatever its own bound is.
@@ -112,7 +111,7 @@ impl Courier {
             Some(life) => Prepared::Ready(SmsMessage {
                 reference: entry.challenge_id,
                 to: recipient.phone.clone(),
-                body: text::compose(&self.brand, &recipient.code, life),
+                body: self.texts.compose(&entry.language, &recipient.code, life),
                 valid_for: life,
             }),
             None => Prepared::Moot(Fate::Expired),

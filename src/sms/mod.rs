@@ -8,7 +8,7 @@
 //! | `provider.rs` | what a provider is asked, and what it may answer |
 //! | `route.rs` | which provider may carry SMS to which countries |
 //! | `outbox.rs` | what is owed: kept by the store of the codes, leased to one instance at a time |
-//! | `text.rs` | what the SMS says, in one segment |
+//! | `text/` | what the SMS says: languages, templates, segments |
 //! | `reports.rs` | who is told what became of each SMS |
 //! | `job.rs` | an errand, and how it may end |
 //! | `dispatcher.rs` | the state machine: what happens in a job's life, with no I/O; `steps.rs` has its words |
@@ -60,7 +60,7 @@ pub use queue::{DispatcherOptions, DispatcherParts, QueueSlot, SmsJob, SmsQueue,
 pub use receipts::{Arrival, Forged, Price, Receipt, TwilioReceipts};
 pub use reports::{SmsReport, SmsReports, SmsState};
 pub use route::{Countries, Route};
-pub use text::{Brand, BrandError, Language, SEGMENT_SEPTETS, compose, septets};
+pub use text::{Brand, BrandError, Language, TextFault, TextOptions, Texts, segments, septets};
 pub use twilio::{Twilio, TwilioOptions};
 pub use twilio_signature::twilio_signature;
 pub use vonage::{Vonage, VonageOptions};

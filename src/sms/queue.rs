@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use super::{
-    Brand, CodeBook, Health, Outbox, OutboxEntry, Recipient, Route, SmsReports,
+    CodeBook, Health, Outbox, OutboxEntry, Recipient, Route, SmsReports, Texts,
     actor::{Gauges, HANDOVER, Mail, SWEEP_EVERY, SmsDispatcher},
     breaker::Pauses,
     courier::{Courier, OTHER_LIMIT, ROUND_LIMIT},
@@ -51,8 +51,8 @@ pub struct DispatcherOptions {
     /// after each that failed too, up to `probe_every`.
     pub probe_after: Duration,
     pub probe_every: Duration,
-    /// Whom the SMS is from, in its text.
-    pub brand: Brand,
+    /// What the SMS says.
+    pub texts: Arc<Texts>,
     /// How long a code lives.
     pub ttl: Duration,
 }
@@ -143,7 +143,7 @@ impl SmsQueue {
             reports,
             clock,
             entropy: Arc::clone(&entropy),
-            brand: options.brand,
+            texts: options.texts,
             ttl: options.ttl,
             call_limit,
         };

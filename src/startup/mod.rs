@@ -34,7 +34,7 @@ use crate::{
     redis::RedisUrlError,
     secrets::SecretError,
     settings::{Environment, Settings},
-    sms::{Brand, BrandError, DispatcherOptions, DispatcherParts, ProviderError, SmsQueue},
+    sms::{DispatcherOptions, DispatcherParts, ProviderError, SmsQueue, Texts},
     supervision::Supervision,
     telemetry::Metrics,
     tokens::{AccessTokens, RefreshTokens},
@@ -71,8 +71,6 @@ pub enum StartError {
     RedisUrl(#[from] RedisUrlError),
     #[error("passwords: {0}")]
     PasswordCost(#[from] CostError),
-    #[error("sms.brand: {0}")]
-    Brand(#[from] BrandError),
     #[error("SMS provider {0}")]
     Provider(#[from] ProviderError),
     #[error(transparent)]
@@ -174,6 +172,8 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
         adapters::migrate_patiently(accounts.as_ref()).await?;
     }
     let rules = otp_rules(settings);
+    let texts = &settings.texts.texts;
+    warn_of_long_texts(texts);
     let Stores {
         counters,
         challenges,
@@ -225,7 +225,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
             retry_for: settings.sms.retry_for,
             probe_after: settings.sms.probe_after,
             probe_every: settings.sms.probe_every,
-            brand: Brand::parse(&settings.sms.brand)?,
+            texts: Arc::clone(texts),
             ttl: rules.ttl,
         },
         DispatcherParts {
@@ -298,6 +298,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
         receipts,
         inbox,
         metrics,
+        texts: Arc::clone(texts),
         phone_check: settings.phone.check,
         trusted_proxies: settings.server.trusted_proxies.clone(),
         ipv6_prefix: settings.server.ipv6_prefix,
@@ -332,6 +333,17 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
 
 fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).map_err(|source| StartError::Bind { key, address, source })
+}
+
+/// Says which SMS cost more than one.
+fn warn_of_long_texts(texts: &Texts) {
+    for (language, segments) in texts.long() {
+        tracing::warn!(
+            sms.language = language.as_str(),
+            sms.segments = segments,
+            "each SMS in this language is paid for more than once"
+        );
+    }
 }
 
 fn otp_rules(settings: &Settings) -> OtpRules {

@@ -79,6 +79,12 @@ pub fn check(settings: &Settings) -> ExitCode {
     match adapters::limit_rules(settings) {
         Ok(_) => {
             println!("The configuration is sound.");
+            for (language, segments) in settings.texts.texts.long() {
+                println!(
+                    "Each SMS in {:?} takes {segments} segments, and is paid for as often.",
+                    language.as_str()
+                );
+            }
             ExitCode::SUCCESS
         }
         Err(error) => refuse(&error.into()),

@@ -8,6 +8,7 @@ mod delivery;
 mod flow;
 mod handover;
 mod headers;
+mod languages;
 mod ledger;
 mod limits;
 mod openapi;

@@ -345,7 +345,7 @@ on_both_with! { [
         let sent = app.send(PHONE, None).await;
         assert_eq!((&sent.body["expires_in"], &sent.body["resend_after"]), (&json!(120), &json!(5)));
         let (_, body) = eventually("an SMS", async || app.messages().await.pop()).await;
-        assert!(body.contains("Acme") && body.contains("2 minutes"), "{body}");
+        assert!(body.contains("Acme") && body.contains("2 min."), "{body}");
         let code = crate::support::digits(&body);
         assert_eq!(code.len(), 8);
         app.verify(PHONE, &code[..6], None).await.is(400, "validation_failed");

@@ -40,6 +40,10 @@ fn the_files_that_are_shipped_are_sound() {
             .file("development.toml", include_str!("../../config/development.toml"))
             .file("production.toml", include_str!("../../config/production.toml"))
             .file("limits.toml", "")
+            .file(
+                "messages/verify.en.txt",
+                include_str!("../../config/messages/verify.en.txt"),
+            )
     };
     shipped(Place::new()).good();
     let settings = shipped(Place::new()).production().good();

@@ -7,4 +7,5 @@ mod layers;
 mod place;
 mod providers;
 mod rules;
+mod texts;
 mod values;

@@ -36,8 +36,11 @@ impl Place {
         .var("RINGBACK_CONFIG_DIR", &folder)
     }
 
+    /// A file, by its path in the folder.
     pub fn file(self, name: &str, text: impl AsRef<[u8]>) -> Self {
-        fs::write(self.dir.join(name), text).unwrap();
+        let path = self.dir.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
         self
     }
 

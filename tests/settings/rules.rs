@@ -126,9 +126,10 @@ fn what_is_shown_is_what_was_read_where_and_reads_back_the_same() {
     let again = Place::new()
         .file("development.toml", &shown)
         .file("limits.toml", "")
+        .file("messages/verify.en.txt", "{code}")
         .good();
     assert_eq!(flat(&again.show()), flat(&shown));
-    assert_eq!(again.sms.brand, "A \"B\" \\ C");
+    assert_eq!(again.texts.brand.as_str(), "A \"B\" \\ C");
 }
 
 #[test]

@@ -26,7 +26,7 @@ async fn an_accepted_sms_is_sent_once_and_acknowledged() {
     assert_eq!(sent[0].to.expose(), "+14152000001");
     assert_eq!(
         sent[0].body.expose(),
-        "Ringback code: 654320. It expires in 10 minutes. Don't share it."
+        "Ringback code: 654320. It expires in 10 min. Don't share it."
     );
     assert_eq!(sent[0].valid_for, Duration::from_secs(600));
     assert_eq!(
@@ -179,7 +179,7 @@ async fn a_late_sms_says_what_is_left_of_its_codes_life() {
         .submit(slot, ringback::sms::SmsJob { entry, recipient });
     eventually("it is sent", || stage.calls() == 1).await;
     let sent = stage.provider.sent.lock().unwrap();
-    assert!(sent[0].body.expose().contains("expires in 2 minutes"));
+    assert!(sent[0].body.expose().contains("expires in 2 min."));
     assert_eq!(sent[0].valid_for, Duration::from_secs(119));
 }
 

@@ -16,8 +16,8 @@ use ringback::{
     entropy::Entropy,
     phone::{Country, PhoneDigest, PhoneNumber},
     sms::{
-        Brand, CodeBook, DispatcherOptions, DispatcherParts, Health, Language, Lease, Outbox, OutboxEntry,
-        Recipient, Route, SmsCode, SmsJob, SmsQueue, SmsReport, SmsReports,
+        CodeBook, DispatcherOptions, DispatcherParts, Health, Language, Lease, Outbox, OutboxEntry,
+        Recipient, Route, SmsCode, SmsJob, SmsQueue, SmsReport, SmsReports, TextOptions, Texts,
     },
     supervision::Supervision,
     unavailable::{Part, Unavailable},
@@ -198,7 +198,7 @@ pub fn bounds() -> DispatcherOptions {
         retry_for: Duration::from_secs(60),
         probe_after: Duration::from_millis(100),
         probe_every: Duration::from_secs(60),
-        brand: Brand::parse("Ringback").unwrap(),
+        texts: Arc::new(Texts::load(&TextOptions::default(), None).unwrap()),
         ttl: Duration::from_secs(600),
     }
 }

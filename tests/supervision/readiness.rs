@@ -12,8 +12,8 @@ use ringback::{
     otp::{MemoryChallenges, OtpRules},
     readiness::Readiness,
     sms::{
-        Brand, CodeBook, Countries, DevInbox, DispatcherOptions, DispatcherParts, OutboxEntry, Recipient,
-        Route, SmsQueue,
+        CodeBook, Countries, DevInbox, DispatcherOptions, DispatcherParts, OutboxEntry, Recipient, Route,
+        SmsQueue, TextOptions, Texts,
     },
     supervision::Supervision,
     unavailable::Unavailable,
@@ -81,7 +81,7 @@ async fn readiness(folder: &std::path::Path, supervision: &Supervision) -> Readi
             retry_for: Duration::from_secs(60),
             probe_after: Duration::from_secs(5),
             probe_every: Duration::from_secs(60),
-            brand: Brand::parse("Ringback").unwrap(),
+            texts: Arc::new(Texts::load(&TextOptions::default(), None).unwrap()),
             ttl: Duration::from_secs(600),
         },
         DispatcherParts {

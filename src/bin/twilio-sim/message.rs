@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use ringback::sms::septets;
+use ringback::sms::segments;
 
 /// What one segment costs.
 const PRICE: f64 = 0.0083;
@@ -119,14 +119,9 @@ impl Message {
         receipts
     }
 
-    /// How many SMS it is on the networks: 160 signs of the GSM alphabet, or 70 others; a little less where several
-    /// have to be put together.
+    /// How many SMS it is on the networks.
     pub fn segments(&self) -> usize {
-        let (length, whole, part) = match septets(&self.body) {
-            Some(length) => (length, 160, 153),
-            None => (self.body.encode_utf16().count(), 70, 67),
-        };
-        if length <= whole { 1 } else { length.div_ceil(part) }
+        segments(&self.body)
     }
 
     /// What it costs, once it is sent.

@@ -1,0 +1,140 @@
+//! What of the section `sms` says what an SMS reads like.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::{
+    OtpSettings,
+    fault::{Fault, Source},
+    reader::{Reader, Refused},
+};
+use crate::sms::{Brand, Language, TextFault, TextOptions, Texts};
+
+/// What SMS say, and where that was read.
+#[derive(Debug, Clone)]
+pub struct TextSettings {
+    /// Who they are from, in their text.
+    pub brand: Brand,
+    /// The folder of the operator's texts; none means those that the program carries.
+    pub messages: Option<PathBuf>,
+    /// Every text, seen to be sound.
+    pub texts: Arc<Texts>,
+}
+
+impl TextSettings {
+    pub(super) fn read(reader: &mut Reader, config_dir: &Path, otp: &OtpSettings) -> Self {
+        let brand = reader.text(
+            "sms.brand",
+            "1 to 30 characters in one line, without a space at either end",
+            |text| match Brand::parse(text) {
+                Ok(brand) if text.trim() == text => Ok(brand),
+                _ => Err(Refused::default()),
+            },
+        );
+        let language = reader.text(
+            "sms.language",
+            "a language's tag such as \"en\" or \"pt-br\"",
+            |tag| Language::parse(tag).ok_or_else(Refused::default),
+        );
+        let messages = messages(reader, config_dir);
+        let options = TextOptions {
+            brand,
+            language,
+            webotp_domain: reader.optional(
+                "sms.webotp_domain",
+                "a site's name such as \"example.com\", in lower case, without https:// and without a port",
+                domain,
+            ),
+            android_hash: reader.optional(
+                "sms.android_hash",
+                "the 11 characters of base64 that Android computes for an app",
+                android_hash,
+            ),
+            code_length: otp.length,
+            ttl: otp.ttl,
+        };
+        let texts = Texts::load(&options, messages.as_deref()).unwrap_or_else(|faults| {
+            faults.into_iter().for_each(|fault| tell(reader, fault));
+            // With faults nothing comes of the settings.
+            Texts::default()
+        });
+        Self {
+            brand: options.brand,
+            messages,
+            texts: Arc::new(texts),
+        }
+    }
+}
+
+/// A relative path is looked for beside the other files first, then from where the service was started.
+fn messages(reader: &mut Reader, config_dir: &Path) -> Option<PathBuf> {
+    const KEY: &str = "sms.messages";
+    let named = reader.text(KEY, "the path of a folder", |text| match text {
+        "" => Err(Refused::default()),
+        path => Ok(PathBuf::from(path)),
+    });
+    // Joining an absolute path gives that path itself.
+    let found = [config_dir.join(&named), named]
+        .into_iter()
+        .find(|path| path.is_dir());
+    match &found {
+        Some(path) => reader.note(KEY, format!("in force: {}", path.display())),
+        None if reader.source(KEY) == Source::BuiltIn => {
+            reader.note(KEY, "in force: the built-in texts, there is no such folder".to_owned());
+        }
+        None => reader.refuse(
+            KEY,
+            "no such folder: must be a path from the config folder, from the working directory, or an absolute one",
+        ),
+    }
+    found
+}
+
+fn tell(reader: &mut Reader, fault: TextFault) {
+    match fault {
+        TextFault::File {
+            path,
+            line,
+            column,
+            why,
+        } => {
+            let mut fault = Fault::new(Source::File { path, line }, None, why);
+            fault.column = column;
+            reader.push(fault);
+        }
+        TextFault::NoSuchLanguage { languages } => {
+            reader.refuse(
+                "sms.language",
+                format!("no text is in it: must be one of {languages}"),
+            );
+        }
+    }
+}
+
+/// What browsers compare with a site's host: a name as DNS has it, with no final dot.
+fn domain(text: &str) -> Result<String, Refused> {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label
+                .bytes()
+                .all(|sign| sign.is_ascii_lowercase() || sign.is_ascii_digit() || sign == b'-')
+    };
+    if text.len() <= 253 && text.split('.').all(is_label) {
+        Ok(text.to_owned())
+    } else {
+        Err(Refused::default())
+    }
+}
+
+fn android_hash(text: &str) -> Result<String, Refused> {
+    let is_base64 = |sign: u8| sign.is_ascii_alphanumeric() || matches!(sign, b'+' | b'/');
+    if text.len() == 11 && text.bytes().all(is_base64) {
+        Ok(text.to_owned())
+    } else {
+        Err(Refused::default())
+    }
+}

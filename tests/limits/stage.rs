@@ -86,8 +86,11 @@ pub async fn admitted(limiter: &Limiter, operation: Operation, subject: &Subject
 /// Asks from eight threads at once, 100 times each, and counts what passes.
 pub async fn admitted_in_parallel(limiters: &[Limiter], operation: Operation) -> usize {
     let passed = Arc::new(AtomicUsize::new(0));
+    // A thread keeps its runtime going until all are done: others may use a connection that it drives.
+    let all_done = Arc::new(tokio::sync::Barrier::new(8));
     let threads = (0..8).map(|n| {
         let (limiter, passed) = (limiters[n % limiters.len()].clone(), Arc::clone(&passed));
+        let all_done = Arc::clone(&all_done);
         tokio::task::spawn_blocking(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -103,6 +106,7 @@ pub async fn admitted_in_parallel(limiters: &[Limiter], operation: Operation) ->
                         Err(Denied::Unavailable(error)) => panic!("{error}"),
                     }
                 }
+                all_done.wait().await;
             });
         })
     });

@@ -228,9 +228,12 @@ fn parallel_requests_over_three_instances_admit_exactly_the_quota() {
                 ..counter("beside", 5)
             },
         ];
+        // A thread keeps its runtime going until all are done: others may use a connection that it drives.
+        let all_done = Arc::new(tokio::sync::Barrier::new(8));
         let threads: Vec<_> = (0..8)
             .map(|n| {
                 let (counters, asked) = (Arc::clone(&adapter.instances[n % 3]), asked.clone());
+                let all_done = Arc::clone(&all_done);
                 std::thread::spawn(move || {
                     let runtime = tokio::runtime::Builder::new_current_thread()
                         .enable_all()
@@ -239,6 +242,7 @@ fn parallel_requests_over_three_instances_admit_exactly_the_quota() {
                     runtime.block_on(async {
                         let requests = (0..100).map(|_| counters.check(&asked));
                         let answers = futures_util::future::join_all(requests).await;
+                        all_done.wait().await;
                         let passed = |verdicts: &[Verdict]| !refuses(&asked, verdicts);
                         answers
                             .into_iter()

@@ -40,6 +40,8 @@ async fn survives(time: Duration, lease: &str) {
     let report = audit(&fleet, &log).await;
     println!("20 % faults     for {time:?}, lease {lease}\n{report}");
     assert_eq!(report.lost, [] as [String; 0], "{report}");
+    // 5 % of all calls are taken without an answer: whoever asks before sending again sends next to none twice.
+    assert!(report.duplicates * 100 <= report.owed, "{report}");
     assert!(report.came_after.is_some(), "{report}");
 }
 
@@ -53,6 +55,6 @@ async fn no_accepted_sms_is_lost_to_a_failing_provider() {
 #[ignore = "takes minutes"]
 async fn no_accepted_sms_is_lost_to_minutes_of_faults() {
     let seconds = setting("RINGBACK_CHAOS_SECONDS", 180);
-    let lease: String = setting("RINGBACK_CHAOS_LEASE", "30s".to_owned());
+    let lease: String = setting("RINGBACK_CHAOS_LEASE", "25s".to_owned());
     survives(Duration::from_secs(seconds), &lease).await;
 }

@@ -36,7 +36,7 @@ const FLUSH: Duration = Duration::from_millis(100);
 /// Starts logging to standard output, for the whole process. A second call does nothing.
 ///
 /// In JSON, lines are written in blocks: a system call for each would cost more than to make it. A warning or an error is
-/// written at once with all that came before it; the rest within [`FLUSH`] while [`Logs::keep_up`] runs, and when this is
+/// written at once with all that came before it; the rest within 100 ms while [`Logs::keep_up`] runs, and when this is
 /// dropped.
 pub fn init_logs(settings: &TelemetrySettings) -> Logs {
     let logs = Logs(Arc::default());

@@ -86,6 +86,7 @@ enum FieldError {
 refusals! {
     SendRefusals =
         refusals::body(&["phone"]),
+        [OtpError::PhoneNotSupported.into()],
         refusals::bearer(),
         refusals::limited("otp-send-per-phone-hour", 5, HOUR),
         [OtpError::Cooldown(refusals::refusal("otp-resend-cooldown", 1, MINUTE)).into()],

@@ -199,6 +199,11 @@ impl ApiError {
                     "phone_taken",
                     "The phone is verified on another account.",
                 ),
+                OtpError::PhoneNotSupported => (
+                    S::BAD_REQUEST,
+                    "phone_not_supported",
+                    "No codes are sent to phones of this country.",
+                ),
                 OtpError::ChallengeIdRequired => (
                     S::BAD_REQUEST,
                     "validation_failed",
@@ -233,6 +238,10 @@ impl ApiError {
                 Self::Otp(OtpError::ChallengeIdRequired) => Some(FieldErrors::from([(
                     "challenge_id",
                     vec![Cow::Borrowed("This field is required.")],
+                )])),
+                Self::Otp(OtpError::PhoneNotSupported) => Some(FieldErrors::from([(
+                    "phone",
+                    vec![Cow::Borrowed("Phones of this country can't be verified here.")],
                 )])),
                 _ => None,
             },

@@ -6,6 +6,7 @@
 
 mod challenge;
 mod code;
+mod error;
 mod explain;
 mod memory;
 mod progress;
@@ -16,11 +17,12 @@ mod status;
 mod store;
 
 pub use code::{CodeDigest, OtpCode};
+pub use error::OtpError;
 pub use memory::MemoryChallenges;
 pub use progress::Progress;
 pub use recipients::Recipients;
 pub use redis::RedisChallenges;
-pub use service::{Caller, Otp, OtpError, Sent};
+pub use service::{Caller, Otp, Sent};
 pub use status::{
     Course, Courses, DeliveryStatus, End, News, Stage, StatusReports, Statuses, Whereabouts, challenge_id,
 };

@@ -5,7 +5,8 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::{
-    service::{Otp, OtpError},
+    error::OtpError,
+    service::Otp,
     status::{DeliveryStatus, End, News, Stage},
 };
 use crate::{

@@ -2,11 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use thiserror::Error;
 use uuid::Uuid;
 
 use super::{
     code::{CodeDigest, OtpCode},
+    error::OtpError,
     status::{Course, Courses, Statuses, challenge_id},
     store::{Attempt, ChallengeStore, Delivery, Issue, IssueOutcome, OtpRules, Proof, Slot, Verdict},
 };
@@ -15,10 +15,10 @@ use crate::{
     clock::Clock,
     entropy::Entropy,
     ledger::{Ledger, What},
-    limits::{Admission, ClientNetwork, Denied, Limiter, Operation, Refusal, Scope, Subject},
+    limits::{Admission, ClientNetwork, Limiter, Operation, Refusal, Scope, Subject},
     phone::{Country, PhoneDigest, PhoneNumber},
     secrets::{Keyring, SecretKeys},
-    sms::{Language, Recipient, SmsCode, SmsJob, SmsQueue},
+    sms::{Countries, Language, Recipient, SmsCode, SmsJob, SmsQueue},
     unavailable::{Part, Unavailable},
 };
 
@@ -40,44 +40,12 @@ pub struct Sent {
     pub resend_after: Duration,
 }
 
-/// Why no code was sent, or a code was not taken.
-#[derive(Debug, Error)]
-pub enum OtpError {
-    #[error("the code is wrong")]
-    Wrong { attempts_remaining: u8 },
-    #[error("too many wrong codes for this challenge")]
-    AttemptsExceeded,
-    #[error("no live code")]
-    Expired,
-    #[error("no live challenge has this id")]
-    UnknownChallenge,
-    #[error("several accounts claim the phone")]
-    AmbiguousClaim,
-    #[error("the phone is verified on another account")]
-    PhoneTaken,
-    #[error("a public challenge is judged with its id alone")]
-    ChallengeIdRequired,
-    #[error("a code was sent to the phone moments ago")]
-    Cooldown(Refusal),
-    #[error("refused by a rate limit")]
-    Limited(Refusal),
-    #[error(transparent)]
-    Unavailable(#[from] Unavailable),
-}
-
-impl From<Denied> for OtpError {
-    fn from(denied: Denied) -> Self {
-        match denied {
-            Denied::Refused(refusal) => Self::Limited(refusal),
-            Denied::Unavailable(unavailable) => Self::Unavailable(unavailable),
-        }
-    }
-}
-
 /// What the service needs of the other rooms.
 #[derive(Clone)]
 pub struct Otp {
     pub rules: OtpRules,
+    /// Where SMS go.
+    pub countries: Arc<Countries>,
     pub challenges: Arc<dyn ChallengeStore>,
     pub statuses: Arc<dyn Statuses>,
     pub courses: Arc<Courses>,
@@ -99,12 +67,18 @@ impl Otp {
     /// challenge like any other whose code nobody has.
     ///
     /// # Errors
-    /// `Cooldown` and `Limited`: nothing is sent. `Unavailable`: nothing is sent, unless Redis did its part and was too
+    /// `PhoneNotSupported`: for the number's country, before anything is asked or counted, so that it is the same with
+    /// and without an account. `Cooldown` and `Limited`: nothing is sent. `Unavailable`: nothing is sent, unless Redis did its part and was too
     /// late to say so.
     pub async fn send(&self, caller: &Caller, phone: &PhoneNumber) -> Result<Sent, OtpError> {
         let keys = self.keyring.current();
         let subject = subject(caller, phone, keys);
         let country = subject.country().unwrap_or(Country::UNKNOWN);
+        if !self.countries.fits(country) {
+            metrics::counter!("ringback_otp_not_supported_total", "country" => country.to_string())
+                .increment(1);
+            return Err(OtpError::PhoneNotSupported);
+        }
         let place = self.queue.reserve(country)?;
         let digest = PhoneDigest::of(phone, &keys.phone);
         let admission = self.limiter.admit(Operation::OtpSend, &subject).await?;
@@ -207,7 +181,7 @@ impl Otp {
             Ok(outcome) => outcome,
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),
         };
-        metrics::counter!("ringback_otp_verdicts_total", "verdict" => verdict_label(&outcome)).increment(1);
+        metrics::counter!("ringback_otp_verdicts_total", "verdict" => outcome.as_ref().map_or_else(OtpError::label, |()| "right")).increment(1);
         outcome
     }
 
@@ -354,19 +328,5 @@ fn refused_by(refusal: Option<Refusal>) -> OtpError {
     match refusal {
         Some(refusal) => OtpError::Limited(refusal),
         None => OtpError::Unavailable(Unavailable::new(Part::RateLimiter, "refused by no rule in force")),
-    }
-}
-
-fn verdict_label(outcome: &Result<(), OtpError>) -> &'static str {
-    match outcome {
-        Ok(()) => "right",
-        Err(OtpError::Wrong { .. }) => "wrong",
-        Err(OtpError::AttemptsExceeded) => "exceeded",
-        Err(OtpError::Expired | OtpError::UnknownChallenge) => "expired",
-        Err(OtpError::AmbiguousClaim) => "ambiguous",
-        Err(OtpError::PhoneTaken) => "taken",
-        Err(OtpError::ChallengeIdRequired) => "no_challenge_id",
-        Err(OtpError::Cooldown(_) | OtpError::Limited(_)) => "limited",
-        Err(OtpError::Unavailable(_)) => "unavailable",
     }
 }

@@ -5,6 +5,7 @@
 //! or a wrong type is a fault, also where a later layer overrides it: it would come to light at the worst time.
 
 mod accounts;
+mod countries;
 mod fault;
 mod layers;
 mod mask;
@@ -45,6 +46,8 @@ use layers::Layers;
 use reader::{Effective, Reader};
 use value::escaped;
 
+use crate::sms::Countries;
+
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -84,6 +87,8 @@ pub struct Settings {
     pub passwords: PasswordsSettings,
     pub tokens: TokensSettings,
     pub texts: TextSettings,
+    /// Where SMS go.
+    pub countries: Countries,
     pub sms: SmsSettings,
     /// None where no account is set. Without any provider SMS go to the development inbox.
     pub twilio: Option<TwilioSettings>,
@@ -179,6 +184,7 @@ impl Settings {
         let passwords = PasswordsSettings::read(r);
         let tokens = TokensSettings::read(r);
         let texts = TextSettings::read(r, &config_dir, &otp);
+        let countries = countries::read(r);
         let mut sms = SmsSettings::read(r, otp.ttl);
         let twilio = TwilioSettings::read(r, sms.lease);
         let vonage = VonageSettings::read(r, sms.lease);
@@ -224,6 +230,7 @@ impl Settings {
                 passwords,
                 tokens,
                 texts,
+                countries,
                 sms,
                 twilio: twilio.settings,
                 vonage: vonage.settings,

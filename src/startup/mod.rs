@@ -274,6 +274,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
         },
         otp: Otp {
             rules,
+            countries: Arc::new(settings.countries.clone()),
             challenges: Arc::clone(&challenges),
             statuses,
             courses,

@@ -4,6 +4,7 @@ mod accounts;
 mod bad_input;
 mod bounds;
 mod cors;
+mod countries;
 mod delivery;
 mod flow;
 mod handover;

@@ -3,7 +3,11 @@
 use std::{path::PathBuf, time::Duration};
 
 use proptest::prelude::*;
-use ringback::settings::{Settings, Source};
+use ringback::{
+    phone::Country,
+    settings::{Settings, Source},
+    sms::Countries,
+};
 
 use crate::place::{Place, SECRET, flat};
 
@@ -130,6 +134,25 @@ fn what_is_shown_is_what_was_read_where_and_reads_back_the_same() {
         .good();
     assert_eq!(flat(&again.show()), flat(&shown));
     assert_eq!(again.texts.brand.as_str(), "A \"B\" \\ C");
+}
+
+#[test]
+fn countries_are_allowed_or_denied_but_not_both() {
+    let [us, india] = ["US", "IN"].map(|code| Country::parse(code).unwrap());
+    assert_eq!(Place::new().good().countries, Countries::All);
+    let allowed = Place::new().var("RINGBACK__SMS__COUNTRIES_ALLOW", "US").good();
+    assert_eq!(allowed.countries, Countries::Only(vec![us]));
+    let file = "[sms]\ncountries_deny = [\"IN\"]\n";
+    let denied = Place::new().file("development.toml", file);
+    assert_eq!(denied.good().countries, Countries::Except(vec![india]));
+    let both = denied.var("RINGBACK__SMS__COUNTRIES_ALLOW", "US");
+    assert_eq!(
+        both.faults(),
+        [
+            "development.toml:2: sms.countries_deny = [\"IN\"]: must be empty where sms.countries_allow is set: what is \
+             not allowed is denied"
+        ]
+    );
 }
 
 #[test]

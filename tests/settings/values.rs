@@ -136,6 +136,12 @@ const VALUES: &[(&str, &str, &[&str])] = &[
         "pt-BR",
         &["", "en_US", "tlh", "a-very-long-language"],
     ),
+    (
+        "sms.countries_allow",
+        "US,CA, ZZ",
+        &["us", "USA", "XX", "US,,CA", "US+CA", "United States"],
+    ),
+    ("sms.countries_deny", "KP", &["kp", "US;CA"]),
     ("sms.messages", "config/messages", &["", "nowhere", "Cargo.toml"]),
     (
         "sms.webotp_domain",

@@ -15,7 +15,7 @@ KINDS = {
 def nice(most):
     """The next round number above."""
     for power in range(-2, 9):
-        for step in (1, 2, 5):
+        for step in (1, 1.5, 2, 3, 5, 7):
             if step * 10**power >= most:
                 return step * 10**power
     return most
@@ -85,7 +85,7 @@ def draw(outcome):
     return f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="system-ui, sans-serif">
 <style>.title,.key{{font-size:13px}}.tick{{font-size:11px;fill:#888}}.grid{{stroke:#8884}}.title{{fill:#666;font-weight:600}}</style>
 <rect width="100%" height="100%" fill="#fff"/>
-<text x="{LEFT}" y="24" font-size="16" font-weight="600" fill="#333">{escape(outcome["scenario"])}: {verdict}, {outcome["instances"]} instances, limits {escape(outcome["limits"])}</text>
+<text x="{LEFT}" y="24" font-size="16" font-weight="600" fill="#333">{escape(outcome["scenario"])}: {verdict}, {outcome["instances"]} instance{"" if outcome["instances"] == 1 else "s"}, limits {escape(outcome["limits"])}</text>
 {body}
 </svg>
 """

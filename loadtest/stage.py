@@ -209,12 +209,12 @@ class Stage:
         if process in self.running:
             self.running.remove(process)
 
-    def roomy_limits(self):
+    def roomy_limits(self, quota=5_000_000, per="1m"):
         """The shipped rules, each with the quota of a load test: they are asked and counted, and refuse nobody."""
         text = (ROOT / "config/limits.toml").read_text()
-        text = re.sub(r"(?m)^quota\s*=.*$", "quota = 5000000", text)
-        text = re.sub(r"(?m)^per\s*=.*$", 'per = "1m"', text)
-        text = re.sub(r"(?m)^burst\s*=.*$", "burst = 5000000", text)
+        text = re.sub(r"(?m)^quota\s*=.*$", f"quota = {quota}", text)
+        text = re.sub(r"(?m)^per\s*=.*$", f'per = "{per}"', text)
+        text = re.sub(r"(?m)^burst\s*=.*$", f"burst = {quota}", text)
         path = self.dir / "limits.toml"
         path.write_text(text)
         return path
@@ -227,6 +227,10 @@ class Stage:
         if done.returncode:
             raise Failed(f"{Path(str(command[0])).name} ended with {done.returncode}")
         return done.stdout
+
+    def discard(self, command):
+        """Runs a command whose output nobody wants."""
+        subprocess.run([str(part) for part in command], env=self.environment, stdout=subprocess.DEVNULL, check=True)
 
     def sql(self, text, **variables):
         """Runs SQL in the service's database, with psql's `:name` for variables; answers rows of `|`-parted columns."""

@@ -33,6 +33,8 @@ pub struct Report {
     pub empty_after: Option<Duration>,
     /// How long after its 200 a message came: the median, the 99th percentile, the longest.
     pub delays: [Duration; 3],
+    /// How many came more than a second later: by another instance, or a later call.
+    pub rescued: usize,
     /// What the simulator counted.
     pub outcomes: Value,
     pub lookups: Value,
@@ -57,7 +59,8 @@ impl fmt::Display for Report {
         let [median, p99, longest] = self.delays;
         writeln!(
             f,
-            "200 to SMS      median {median:.1?}, p99 {p99:.1?}, longest {longest:.1?}"
+            "200 to SMS      median {median:.1?}, p99 {p99:.1?}, longest {longest:.1?}; {} after more than a second",
+            self.rescued
         )?;
         writeln!(f, "simulator       {} look-ups {}", self.outcomes, self.lookups)
     }
@@ -111,6 +114,7 @@ pub async fn audit(fleet: &Fleet, log: &Log) -> Report {
     }
     delays.sort_unstable();
     report.came = delays.len();
+    report.rescued = delays.iter().filter(|delay| delay.as_secs() >= 1).count();
     if let Some(last) = delays.len().checked_sub(1) {
         report.delays = [delays[last / 2], delays[last * 99 / 100], delays[last]];
     }

@@ -15,6 +15,7 @@ mod redis;
 mod service;
 mod status;
 mod store;
+mod test_numbers;
 
 pub use code::{CodeDigest, OtpCode};
 pub use error::OtpError;
@@ -30,3 +31,4 @@ pub use store::{
     Attempt, ChallengeStore, Delivery, Issue, IssueOutcome, Issued, Judged, OtpRules, Proof, Slot, Verdict,
     Waits,
 };
+pub use test_numbers::TestNumbers;

@@ -9,6 +9,7 @@ use super::{
     error::OtpError,
     status::{Course, Courses, Statuses, challenge_id},
     store::{Attempt, ChallengeStore, Delivery, Issue, IssueOutcome, OtpRules, Proof, Slot, Verdict},
+    test_numbers::TestNumbers,
 };
 use crate::{
     accounts::{AccountStore, Claimant, Claims, User, Verification},
@@ -46,6 +47,7 @@ pub struct Otp {
     pub rules: OtpRules,
     /// Where SMS go.
     pub countries: Arc<Countries>,
+    pub test_numbers: Arc<TestNumbers>,
     pub challenges: Arc<dyn ChallengeStore>,
     pub statuses: Arc<dyn Statuses>,
     pub courses: Arc<Courses>,
@@ -64,7 +66,7 @@ impl Otp {
     /// Issues a code for a phone and hands its SMS to the dispatcher; waits for no provider.
     ///
     /// A phone that no account claims, that is verified already, or that is not the signed-in user's gets a decoy: a
-    /// challenge like any other whose code nobody has.
+    /// challenge like any other whose code nobody has. A test number's challenge has the code that is known, and no SMS.
     ///
     /// # Errors
     /// `PhoneNotSupported`: for the number's country, before anything is asked or counted, so that it is the same with
@@ -84,9 +86,13 @@ impl Otp {
         let admission = self.limiter.admit(Operation::OtpSend, &subject).await?;
         let claims = self.accounts.claims(phone).await?;
         let recipient = recipient(caller, phone, &claims);
+        // A phone whose code is known beforehand gets no SMS.
+        let test_code = self.test_numbers.code(phone, self.clock.now());
+        let addressee = recipient.filter(|_| test_code.is_none());
 
         let challenge_id = challenge_id(digest, self.entropy.as_ref());
-        let code = OtpCode::derive(&keys.code, challenge_id, self.rules.length);
+        let derive = || OtpCode::derive(&keys.code, challenge_id, self.rules.length);
+        let code = test_code.cloned().unwrap_or_else(derive);
         let issued = self
             .challenges
             .issue(&Issue {
@@ -101,16 +107,17 @@ impl Otp {
                     None => CodeDigest::unmatchable(self.entropy.bytes()),
                 },
                 subject: claims.sole_claimant,
-                deliver: recipient.map(|user_id| Delivery {
+                deliver: addressee.map(|user_id| Delivery {
                     user_id,
                     key_id: &keys.id,
                     country,
                     language: &caller.language,
                     lease: self.lease,
                 }),
-                course: match recipient {
-                    Some(_) => Course::default(),
-                    None => self.courses.pretend(self.clock.now_ms(), self.entropy.as_ref()),
+                course: match (test_code, addressee) {
+                    (Some(_), _) => Course::DELIVERED,
+                    (None, Some(_)) => Course::default(),
+                    (None, None) => self.courses.pretend(self.clock.now_ms(), self.entropy.as_ref()),
                 },
                 riders: &admission.riders,
                 shadowed: &admission.shadowed,
@@ -134,18 +141,18 @@ impl Otp {
         };
         self.limiter.settle(admission, &issued.riders).await;
         self.limiter.shadowed_issued(&shadowed);
-        metrics::counter!("ringback_otp_issued_total", "kind" => if entry.is_some() { "sms" } else { "decoy" })
-            .increment(1);
+        let kind = match (recipient, test_code) {
+            (None, _) => "decoy",
+            (Some(_), Some(_)) => "test",
+            (Some(_), None) => "sms",
+        };
+        metrics::counter!("ringback_otp_issued_total", "kind" => kind).increment(1);
+        if let Some(user_id) = recipient {
+            self.tell(challenge_id, What::Issued { user_id, country });
+        }
         match entry {
             Some(entry) => {
                 self.courses.owed(self.clock.now_ms());
-                self.tell(
-                    challenge_id,
-                    What::Issued {
-                        user_id: entry.user_id,
-                        country: entry.country,
-                    },
-                );
                 let (phone, code) = (phone.clone(), SmsCode::new(code.expose()));
                 let recipient = Recipient { phone, code };
                 self.queue.submit(place, SmsJob { entry, recipient });

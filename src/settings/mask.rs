@@ -5,8 +5,9 @@ use super::value::{Value, quoted};
 const MASK: &str = "***";
 
 /// Keys whose value is never shown.
-const SECRETS: [&str; 4] = [
+const SECRETS: [&str; 5] = [
     "secret.keys",
+    "test_numbers.codes",
     "twilio.auth_token",
     "vonage.api_secret",
     "webhook.secret",
@@ -18,6 +19,7 @@ const URLS: [&str; 2] = ["database.url", "redis.url"];
 pub(super) fn shown(key: &str, value: &Value) -> String {
     match value.as_text() {
         Some("") => quoted(""),
+        None if *value == Value::List(Vec::new()) => value.to_string(),
         _ if SECRETS.contains(&key) => quoted(MASK),
         Some(text) if URLS.contains(&key) => {
             // Text without a scheme may be a password that was put into the wrong variable.

@@ -16,6 +16,7 @@ mod reader;
 mod server;
 mod sms;
 mod stores;
+mod test_numbers;
 mod texts;
 mod twilio;
 mod unknown;
@@ -46,7 +47,7 @@ use layers::Layers;
 use reader::{Effective, Reader};
 use value::escaped;
 
-use crate::sms::Countries;
+use crate::{otp::TestNumbers, sms::Countries};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -84,6 +85,7 @@ pub struct Settings {
     pub secret: SecretSettings,
     pub otp: OtpSettings,
     pub phone: PhoneSettings,
+    pub test_numbers: TestNumbers,
     pub passwords: PasswordsSettings,
     pub tokens: TokensSettings,
     pub texts: TextSettings,
@@ -181,6 +183,7 @@ impl Settings {
         let secret = SecretSettings::read(r);
         let otp = OtpSettings::read(r);
         let phone = PhoneSettings::read(r);
+        let test_numbers = test_numbers::read(r, env, &otp, &phone);
         let passwords = PasswordsSettings::read(r);
         let tokens = TokensSettings::read(r);
         let texts = TextSettings::read(r, &config_dir, &otp);
@@ -227,6 +230,7 @@ impl Settings {
                 secret,
                 otp,
                 phone,
+                test_numbers,
                 passwords,
                 tokens,
                 texts,

@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use thiserror::Error;
 
 use crate::{
@@ -28,7 +28,7 @@ use crate::{
     http::{Api, Listening, serve_api, serve_ops},
     ledger::{Ledger, purge_ledger},
     limits::{FileError, Limiter, LimiterOptions, LimitsWatch},
-    otp::{Courses, Otp, OtpRules, Recipients, StatusReports},
+    otp::{Courses, Otp, OtpRules, Recipients, StatusReports, TestNumbers},
     phone::{PhoneCheck, PhoneNumber},
     readiness::Readiness,
     redis::RedisUrlError,
@@ -174,6 +174,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
     let rules = otp_rules(settings);
     let texts = &settings.texts.texts;
     warn_of_long_texts(texts);
+    warn_of_test_numbers(&settings.test_numbers, clock.now());
     let Stores {
         counters,
         challenges,
@@ -275,6 +276,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
         otp: Otp {
             rules,
             countries: Arc::new(settings.countries.clone()),
+            test_numbers: Arc::new(settings.test_numbers.clone()),
             challenges: Arc::clone(&challenges),
             statuses,
             courses,
@@ -334,6 +336,21 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
 
 fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).map_err(|source| StartError::Bind { key, address, source })
+}
+
+/// Says that there are phones that anyone can verify, or that there were.
+fn warn_of_test_numbers(numbers: &TestNumbers, now: DateTime<Utc>) {
+    let count = numbers.count();
+    if count == 0 {
+        return;
+    }
+    match numbers.is_in_force(now) {
+        true => tracing::warn!(test_numbers.count = count, "anyone can verify the test numbers"),
+        false => tracing::warn!(
+            test_numbers.count = count,
+            "the test numbers are over: test_numbers.until is past"
+        ),
+    }
 }
 
 /// Says which SMS cost more than one.

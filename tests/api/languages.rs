@@ -103,3 +103,17 @@ async fn an_operators_folder_is_in_force_from_the_start() {
     assert!(message(&app, &["tlh-Latn"]).await.starts_with("ngoq: "));
     assert!(message(&app, &["de"]).await.contains("weitergeben"));
 }
+
+#[actix_web::test]
+async fn the_start_says_which_texts_cost_more_than_one_sms() {
+    let variables = [("RINGBACK__SMS__BRAND", "Кольцо без конца")];
+    let prepared = TestApp::prepare(Backends::Embedded, &variables).await;
+    let (process, _app) = prepared.spawn().await;
+    let output = process.output();
+    let told = |language: &str| {
+        let mut lines = output.lines();
+        let about = format!("sms.language=\"{language}\" sms.segments=2");
+        lines.any(|line| line.contains("paid for more than once") && line.contains(&about))
+    };
+    assert!(told("fr") && !told("ja"), "{output}");
+}

@@ -24,4 +24,5 @@ mod secrecy;
 mod sessions;
 mod statuses;
 mod support;
+mod test_numbers;
 mod tokens;

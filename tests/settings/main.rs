@@ -7,5 +7,6 @@ mod layers;
 mod place;
 mod providers;
 mod rules;
+mod test_numbers;
 mod texts;
 mod values;

@@ -134,6 +134,23 @@ fn a_sound_configuration_is_said_to_be_sound() {
 }
 
 #[test]
+fn a_text_that_cannot_be_sent_is_refused_with_its_place() {
+    let folder = Folder::new();
+    let text = "config/messages/verify.ru.txt";
+    folder.write(text, "{brand}\nкод {cod}\n");
+    for command in [&["serve"][..], &["config", "check"]] {
+        let (code, out, err) = folder.run(command, &[]);
+        assert_eq!((code, out.as_str()), (78, ""), "{command:?}");
+        each_line_has(&err, &["config/messages/verify.ru.txt:2:5: no such name, {cod}"]);
+    }
+    // What is only dear is told.
+    folder.write(text, &"код {code} ".repeat(10));
+    let (code, out, _) = folder.run(&["config", "check"], &[]);
+    assert_eq!(code, 0);
+    each_line_has(&out, &["is sound", "\"ru\" takes 2 segments"]);
+}
+
+#[test]
 fn a_file_is_checked_before_it_is_rolled_out() {
     let folder = Folder::new();
     let good = folder.write("next.toml", "[otp]\nttl = \"5m\"\n");

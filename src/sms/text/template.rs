@@ -15,6 +15,9 @@ enum Part {
 /// The names that a text may use.
 const NAMES: &str = "{brand}, {code} and {minutes}";
 
+/// Whoever reads, and whoever compares two texts, has to see where the code begins and ends.
+const TOUCHED: &str = "{code} touches a digit or another name: put a space or a sign between them";
+
 /// A text, read once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Template(Vec<Part>);
@@ -50,7 +53,12 @@ impl Template {
                 sign if sign.is_control() && sign != '\n' => {
                     reading.flaw(format!("{sign:?} has no place in an SMS"));
                 }
-                sign => reading.words.push(sign),
+                sign => {
+                    if sign.is_ascii_digit() && reading.ends_in_code() {
+                        reading.flaw(TOUCHED.to_owned());
+                    }
+                    reading.words.push(sign);
+                }
             }
         }
         reading.finish()
@@ -133,8 +141,18 @@ impl<'a> Reading<'a> {
             "minutes" => Part::Minutes,
             name => return self.flaw_at(place, format!("no such name, {{{name}}}: there are {NAMES}")),
         };
+        let follows_digits = self.words.ends_with(|sign: char| sign.is_ascii_digit())
+            || (self.words.is_empty() && !self.parts.is_empty());
+        if self.ends_in_code() || (part == Part::Code && follows_digits) {
+            self.flaw_at(place, TOUCHED.to_owned());
+        }
         self.end_words();
         self.parts.push(part);
+    }
+
+    /// Whether the code was the last that was read.
+    fn ends_in_code(&self) -> bool {
+        self.words.is_empty() && self.parts.last() == Some(&Part::Code)
     }
 
     fn end_words(&mut self) {
@@ -187,7 +205,7 @@ mod tests {
         for (text, said) in [
             ("{code}", "123456"),
             ("{brand}: {code}, {minutes} min", "Ringback: 123456, 10 min"),
-            ("{code}{code}\n{minutes}", "123456123456\n10"),
+            ("{code} {code}\n{minutes}", "123456 123456\n10"),
             ("{{{code}}} {{brand}}", "{123456} {brand}"),
             ("\u{FEFF}a\r\n{code}\r\n\r\n", "a\n123456"),
             ("رمز {brand}: {code}", "رمز Ringback: 123456"),
@@ -216,6 +234,14 @@ mod tests {
         assert_eq!(places("a {b {code}"), [(1, 3)]);
         assert_eq!(places("{code}\u{7}"), [(1, 7)]);
         assert_eq!(places("a\tb{code}"), [(1, 2)]);
+        for (touched, column) in [
+            ("{code}{minutes}", 7),
+            ("{brand}{code}", 8),
+            ("{code}1", 7),
+            ("1 0{code}", 4),
+        ] {
+            assert_eq!(places(touched), [(1, column)], "{touched}");
+        }
         for empty in ["", "\n", "no code", "{{code}}"] {
             assert_eq!(places(empty), [(1, 1)], "{empty}");
         }

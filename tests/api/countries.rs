@@ -74,7 +74,7 @@ async fn phones_of_denied_countries_have_none_and_all_others_do() {
 }
 
 #[actix_web::test]
-async fn a_country_is_refused_while_every_store_is_away() {
+async fn a_country_is_refused_while_redis_is_away() {
     let app = app(Backends::Servers, "RINGBACK__SMS__COUNTRIES_ALLOW", "US").await;
     let sibling = app.sibling_with(&[("REDIS_URL", "redis://127.0.0.1:1")]).await;
     sibling.send(BRITISH, None).await.is(400, "phone_not_supported");

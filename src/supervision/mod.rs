@@ -10,7 +10,7 @@ mod restart;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use actix::{Actor, ArbiterHandle, Context, Supervised};
+use actix::{Actor, Context, Supervised};
 
 pub use mailbox::{AskError, Mailbox, Slot};
 use restart::Restarting;
@@ -42,31 +42,6 @@ impl Supervision {
         let mailbox = Mailbox::new(running.address(), Arc::clone(&vitals));
         actix::spawn(Restarting::new(running, vitals));
         mailbox
-    }
-
-    /// The same on another thread: for state that is hot enough to be split over arbiters.
-    ///
-    /// # Panics
-    /// If the arbiter has ended.
-    pub async fn start_in<A>(
-        &self,
-        arbiter: &ArbiterHandle,
-        name: impl Into<String> + Send + 'static,
-        capacity: usize,
-        make: impl FnOnce(&mut Context<A>) -> A + Send + 'static,
-    ) -> Mailbox<A>
-    where
-        A: Supervised + Actor<Context = Context<A>>,
-    {
-        let (there, here) = tokio::sync::oneshot::channel();
-        let supervision = self.clone();
-        arbiter.spawn_fn(move || {
-            let _ = there.send(supervision.start(name, capacity, make));
-        });
-        match here.await {
-            Ok(mailbox) => mailbox,
-            Err(_) => panic!("the arbiter ended before its actor started"),
-        }
     }
 
     /// The actors that restart without end.

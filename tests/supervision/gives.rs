@@ -9,8 +9,8 @@ use std::{
 };
 
 use actix::{
-    Actor, ActorContext, ActorFutureExt, Arbiter, AsyncContext, Context, Handler, Message, ResponseFuture,
-    Supervised, WrapFuture,
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture, Supervised,
+    WrapFuture,
 };
 use futures_util::{future::join_all, poll};
 use ringback::supervision::{AskError, Mailbox, Supervision, Vitals};
@@ -313,36 +313,4 @@ async fn it_ends_while_it_pauses_when_nobody_can_reach_it_any_more() {
     assert_eq!(clerk.ask(Ask::Panic).await, Err(AskError::Failed));
     drop(clerk);
     eventually("its end", || signs.dropped.load(Ordering::SeqCst)).await;
-}
-
-#[actix::test]
-async fn it_is_the_same_on_another_thread() {
-    let arbiter = Arbiter::new();
-    let (supervision, signs) = (Supervision::default(), Arc::<Signs>::default());
-    let seen = Arc::clone(&signs);
-    let make = move |_: &mut Context<Clerk>| Clerk {
-        durable: 0,
-        passing: 0,
-        signs: seen,
-    };
-    let clerk = supervision
-        .start_in(&arbiter.handle(), "elsewhere", 3, make)
-        .await;
-    let asks = [Ask::Count, Ask::Panic, Ask::Count].map(|ask| clerk.ask(ask));
-    let answers = join_all(asks).await;
-    assert_eq!(answers, [Ok((1, 1)), Err(AskError::Failed), Ok((3, 1))]);
-    assert_eq!(supervision.all()[0].name(), "elsewhere");
-    assert_eq!(supervision.all()[0].restarts(), 1);
-    let mut waits: Vec<_> = (0..3)
-        .map(|_| Box::pin(clerk.ask(Wait { panic: false })))
-        .collect();
-    for wait in &mut waits {
-        assert!(poll!(wait).is_pending());
-    }
-    assert_eq!(clerk.ask(Ask::Count).await, Err(AskError::Busy));
-    signs.gate.0.add_permits(3);
-    assert_eq!(join_all(waits).await, [Ok(()); 3]);
-    drop(clerk);
-    eventually("its end", || signs.dropped.load(Ordering::SeqCst)).await;
-    arbiter.stop();
 }

@@ -70,7 +70,7 @@ async fn no_accepted_sms_is_lost_to_a_kill() {
 
 /// `scripts/chaos kills`.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes minutes"]
+#[ignore = "takes minutes: `scripts/chaos` runs it"]
 async fn no_accepted_sms_is_lost_to_a_hundred_kills() {
     let lease: String = setting("RINGBACK_CHAOS_LEASE", "25s".to_owned());
     survives(setting("RINGBACK_CHAOS_KILLS", 100), &lease).await;

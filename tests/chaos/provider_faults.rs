@@ -52,7 +52,7 @@ async fn no_accepted_sms_is_lost_to_a_failing_provider() {
 
 /// `scripts/chaos faults`.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes minutes"]
+#[ignore = "takes minutes: `scripts/chaos` runs it"]
 async fn no_accepted_sms_is_lost_to_minutes_of_faults() {
     let seconds = setting("RINGBACK_CHAOS_SECONDS", 180);
     let lease: String = setting("RINGBACK_CHAOS_LEASE", "25s".to_owned());

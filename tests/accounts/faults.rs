@@ -14,7 +14,7 @@ use secrecy::SecretString;
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
-    sync::watch,
+    sync::{RwLock, watch},
 };
 use url::Url;
 
@@ -39,6 +39,8 @@ enum Way {
 /// A proxy before the database, and a store that goes through it.
 struct Behind {
     way: watch::Sender<Way>,
+    /// Whoever lets bytes pass holds it for reading.
+    passing: Arc<RwLock<()>>,
     store: Arc<PostgresAccounts>,
 }
 
@@ -50,9 +52,11 @@ impl Behind {
         url.set_host(Some("127.0.0.1")).unwrap();
         url.set_port(Some(listener.local_addr().unwrap().port())).unwrap();
         let (way, watched) = watch::channel(Way::Open);
+        let passing = Arc::default();
+        let passes = Arc::clone(&passing);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(pass(client, server.clone(), watched.clone()));
+                tokio::spawn(pass(client, server.clone(), watched.clone(), Arc::clone(&passes)));
             }
         });
         let options = PoolOptions {
@@ -62,8 +66,19 @@ impl Behind {
         let store = PostgresAccounts::connect(&SecretString::from(url.as_str()), options).unwrap();
         Self {
             way,
+            passing,
             store: Arc::new(store),
         }
+    }
+
+    /// Blocks the way; nothing passes any more when this returns.
+    async fn block(&self, way: Way) {
+        self.way.send_replace(way);
+        drop(self.passing.write().await);
+    }
+
+    fn open(&self) {
+        self.way.send_replace(Way::Open);
     }
 
     /// Uses every connection that the store may have.
@@ -116,19 +131,24 @@ impl Behind {
     }
 }
 
-async fn pass(mut client: TcpStream, server: String, mut way: watch::Receiver<Way>) {
+async fn pass(
+    mut client: TcpStream,
+    server: String,
+    mut way: watch::Receiver<Way>,
+    passing: Arc<RwLock<()>>,
+) {
     let blocked = |way: &Way| *way != Way::Open;
+    let passes = passing.read().await;
     if *way.borrow() == Way::Open {
         let mut server = TcpStream::connect(server).await.unwrap();
         tokio::select! {
             _ = copy_bidirectional(&mut client, &mut server) => return,
             _ = way.wait_for(blocked) => {}
         }
-        // Frozen: the client's socket stays open and silent, until the way is cut or for ever.
-        let _ = way.wait_for(|way| *way == Way::Cut).await;
-    } else {
-        let _ = way.wait_for(|way| *way == Way::Cut).await;
     }
+    drop(passes);
+    // Frozen: the client's socket stays open and silent, until the way is cut or for ever.
+    let _ = way.wait_for(|way| *way == Way::Cut).await;
 }
 
 /// One of each call.
@@ -159,10 +179,10 @@ fn a_server_that_hangs_is_unavailable_in_time_and_forgotten_when_it_is_back() {
         behind.store.migrate().await.unwrap();
         register(&*behind.store, "jane@example.com", PHONE).await;
         behind.warm_up().await;
-        behind.way.send_replace(Way::Frozen);
+        behind.block(Way::Frozen).await;
         behind.every_call_is_unavailable().await;
         // The frozen connections stay so for ever: nothing but giving them up helps.
-        behind.way.send_replace(Way::Open);
+        behind.open();
         behind.is_back_within(Duration::from_secs(5)).await;
     });
 }
@@ -173,9 +193,9 @@ fn a_server_that_went_away_is_unavailable_and_forgotten_when_it_is_back() {
         let behind = Behind::proxy(&url).await;
         behind.store.migrate().await.unwrap();
         behind.warm_up().await;
-        behind.way.send_replace(Way::Cut);
+        behind.block(Way::Cut).await;
         behind.every_call_is_unavailable().await;
-        behind.way.send_replace(Way::Open);
+        behind.open();
         behind.is_back_within(Duration::from_secs(5)).await;
     });
 }
@@ -184,10 +204,10 @@ fn a_server_that_went_away_is_unavailable_and_forgotten_when_it_is_back() {
 fn a_server_that_is_away_at_the_start_is_found_when_it_comes() {
     with_postgres_url(|url| async move {
         let behind = Behind::proxy(&url).await;
-        behind.way.send_replace(Way::Cut);
+        behind.block(Way::Cut).await;
         behind.every_call_is_unavailable().await;
         assert!(behind.store.migrate().await.is_err());
-        behind.way.send_replace(Way::Open);
+        behind.open();
         behind.store.migrate().await.unwrap();
         behind.is_back_within(Duration::from_secs(5)).await;
     });

@@ -109,7 +109,7 @@ impl Behind {
             let (n, outcome, took) = call.await.unwrap();
             let failure = outcome.expect_err("nothing can be answered");
             assert_eq!(failure.part, Part::Database);
-            assert!(took < TIMEOUT * 2, "call {n} took {took:?}");
+            assert!(took < TIMEOUT * 4, "call {n} took {took:?}");
             let said = failure.to_string();
             assert!(!said.contains(PHONE) && !said.contains("jane"), "{said}");
         }

@@ -35,7 +35,7 @@ async fn without_a_provider(fail: fn(&Proxy)) {
     for number in [1, 2] {
         assert_eq!(app.send(&phone(number), None).await.status, 200);
     }
-    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
     assert_eq!(app.get("/readyz").await.status, 200);
     tokio::time::sleep(Duration::from_millis(1500)).await;
     assert!(app.messages().await.is_empty());

@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 const MAX_LINES: usize = 400;
 
 /// A technology, and where its name may stand: files of this name, folders that end in `/`, or whole paths.
-const TECHNOLOGIES: [(&str, &[&str]); 18] = [
+const TECHNOLOGIES: [(&str, &[&str]); 19] = [
     ("sqlx", &["postgres.rs", "sqlite.rs"]),
     ("redis", &["redis.rs", "src/redis/"]),
     ("deadpool_redis", &["src/redis/"]),
@@ -22,6 +22,7 @@ const TECHNOLOGIES: [(&str, &[&str]); 18] = [
     ("actix", &["actor.rs", "src/supervision/", "src/startup/"]),
     ("governor", &["src/limits/buckets.rs"]),
     ("argon2", &["src/accounts/hasher.rs"]),
+    ("rustix", &["src/accounts/threads.rs"]),
     ("jsonwebtoken", &["src/tokens/"]),
     ("aws_lc_rs", &["src/tokens/"]),
     ("hmac", &["src/secrets.rs"]),

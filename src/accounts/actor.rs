@@ -3,15 +3,12 @@
 //! It holds no state that a restart could lose. Why an actor: it is the queue before a bounded number of threads, with
 //! the vital signs (depth, restarts) that every other queue of the service shows too.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture, Supervised};
-use tokio::{
-    sync::{Semaphore, oneshot},
-    time::Instant,
-};
+use tokio::{sync::oneshot, time::Instant};
 
-use super::{Argon2Pool, Password, PasswordHash, Verdict};
+use super::{Argon2Pool, Password, PasswordHash, Verdict, threads::HashingThreads};
 use crate::{
     supervision::{Mailbox, Slot, Supervision},
     unavailable::{Part, Unavailable},
@@ -26,18 +23,54 @@ const IDLE: Duration = Duration::from_secs(5);
 pub struct PasswordHasher(Mailbox<HasherActor>);
 
 impl PasswordHasher {
-    /// Starts the actor on this thread. At most `threads` hashes run at once, on threads of the blocking pool, and at
-    /// most `queue` more wait for them.
-    pub fn start(supervision: &Supervision, pool: Argon2Pool, threads: usize, queue: usize) -> Self {
-        let actor = HasherActor::new(pool, threads);
-        Self(supervision.start("password_hasher", threads.max(1) + queue, |_| actor))
+    /// Starts the actor on this thread, and `threads` more that hash. At most `queue` hashes wait for them.
+    ///
+    /// # Errors
+    /// When the system has no more threads.
+    pub fn start(
+        supervision: &Supervision,
+        pool: Argon2Pool,
+        threads: usize,
+        queue: usize,
+    ) -> io::Result<Self> {
+        let actor = HasherActor::new(pool, threads)?;
+        Ok(Self(supervision.start(
+            "password_hasher",
+            threads.max(1) + queue,
+            |_| actor,
+        )))
     }
 
+    /// Takes a place in the queue. Whoever will need a hash does it before anything else: a request that finds the
+    /// queue full has asked no limit and no database.
+    ///
+    /// # Errors
+    /// [`Unavailable`] at once when the queue is full.
+    pub fn reserve(&self) -> Result<Turn, Unavailable> {
+        let slot = self.0.reserve().map_err(|_| {
+            metrics::counter!("ringback_password_hasher_refused_total").increment(1);
+            Unavailable::full(Part::PasswordHasher)
+        })?;
+        Ok(Turn {
+            hasher: self.0.clone(),
+            slot,
+        })
+    }
+}
+
+/// A place among the hashes that wait or run: good for one of them, and free again when it is dropped.
+#[derive(Debug)]
+pub struct Turn {
+    hasher: Mailbox<HasherActor>,
+    slot: Slot,
+}
+
+impl Turn {
     /// Hashes a password under a fresh salt.
     ///
     /// # Errors
-    /// [`Unavailable`] at once when the queue is full; also when the hashing failed.
-    pub async fn hash(&self, password: Password) -> Result<PasswordHash, Unavailable> {
+    /// [`Unavailable`] when the hashing failed.
+    pub async fn hash(self, password: Password) -> Result<PasswordHash, Unavailable> {
         self.run("hash", move |pool| pool.hash(&password))
             .await?
             .ok_or_else(failed)
@@ -46,9 +79,9 @@ impl PasswordHasher {
     /// Compares a password with the stored hash; with none it takes the same time and answers no.
     ///
     /// # Errors
-    /// As for [`PasswordHasher::hash`].
+    /// As for [`Turn::hash`].
     pub async fn verify(
-        &self,
+        self,
         password: Password,
         stored: Option<PasswordHash>,
     ) -> Result<Verdict, Unavailable> {
@@ -56,27 +89,21 @@ impl PasswordHasher {
             .await
     }
 
+    /// A caller that goes away before its turn has come leaves its place, and costs no hash.
     async fn run<T: Send + 'static>(
-        &self,
+        self,
         operation: &'static str,
         work: impl FnOnce(&Argon2Pool) -> T + Send + 'static,
     ) -> Result<T, Unavailable> {
-        let slot = self.0.reserve().map_err(|_| {
-            metrics::counter!("ringback_password_hasher_refused_total").increment(1);
-            Unavailable::full(Part::PasswordHasher)
-        })?;
         let (there, here) = oneshot::channel();
-        self.0.tell(Job {
+        let (caller, _stays) = oneshot::channel();
+        self.hasher.tell(Job {
             operation,
             asked: Instant::now(),
-            work: Box::new(move |pool| {
-                // A caller that went away while it waited gets no hash: its 15 ms belong to someone who is still there.
-                if there.is_closed() {
-                    return;
-                }
-                let _ = there.send(work(pool));
-            }),
-            slot,
+            caller,
+            // A panic drops this end of the answer, which tells the caller.
+            work: Box::new(move |pool| drop(there.send(work(pool)))),
+            slot: self.slot,
         });
         here.await.map_err(|_| failed())
     }
@@ -89,7 +116,7 @@ fn failed() -> Unavailable {
 #[derive(Debug)]
 struct HasherActor {
     pool: Arc<Argon2Pool>,
-    threads: Arc<Semaphore>,
+    threads: Arc<HashingThreads>,
     /// Jobs that were taken since the last look.
     jobs: u64,
     /// Whether there will be a next look.
@@ -106,13 +133,13 @@ impl Actor for HasherActor {
 }
 
 impl HasherActor {
-    fn new(pool: Argon2Pool, threads: usize) -> Self {
-        Self {
+    fn new(pool: Argon2Pool, threads: usize) -> io::Result<Self> {
+        Ok(Self {
             pool: Arc::new(pool),
-            threads: Arc::new(Semaphore::new(threads.max(1))),
+            threads: Arc::new(HashingThreads::start(threads)?),
             jobs: 0,
             watched: false,
-        }
+        })
     }
 
     fn watch(&mut self, context: &mut Context<Self>) {
@@ -137,12 +164,14 @@ impl HasherActor {
 
 impl Supervised for HasherActor {}
 
-/// One piece of work. Its slot stays taken until it is done, whether or not its caller still waits.
+/// One piece of work. Its slot stays taken until it is done, or its caller has left before it began.
 #[derive(Message)]
 #[rtype(result = "()")]
 struct Job {
     operation: &'static str,
     asked: Instant,
+    /// Closed once the caller has left.
+    caller: oneshot::Sender<()>,
     work: Box<dyn FnOnce(&Argon2Pool) + Send>,
     slot: Slot,
 }
@@ -157,23 +186,21 @@ impl Handler<Job> for HasherActor {
         }
         let (pool, threads) = (Arc::clone(&self.pool), Arc::clone(&self.threads));
         Box::pin(async move {
-            // The semaphore is never closed, and fair: first come, first served.
-            let Ok(_thread) = threads.acquire().await else {
-                return;
-            };
             let Job {
                 operation,
                 asked,
+                mut caller,
                 work,
                 slot,
             } = job;
+            let thread = tokio::select! {
+                biased;
+                () = caller.closed() => return,
+                thread = threads.wait() => thread,
+            };
             metrics::histogram!("ringback_password_hasher_wait_seconds", "operation" => operation)
                 .record(asked.elapsed());
-            let hashing = tokio::task::spawn_blocking(move || {
-                // A panic drops the caller's end of the answer, which tells it; nobody else notices.
-                std::panic::catch_unwind(AssertUnwindSafe(|| work(&pool))).is_err()
-            });
-            if hashing.await.unwrap_or(true) {
+            if thread.run(move || work(&pool)).await.is_err() {
                 tracing::error!(operation, "a password hash panicked");
             }
             drop(slot);
@@ -189,6 +216,7 @@ mod tests {
     };
 
     use futures_util::{FutureExt, future::join_all};
+    use tokio::sync::Semaphore;
 
     use super::*;
     use crate::{accounts::Argon2Cost, entropy::SystemEntropy};
@@ -202,9 +230,13 @@ mod tests {
         let pool = Argon2Pool::new(cost, threads, Arc::new(SystemEntropy)).unwrap();
         let supervision = Supervision::default();
         (
-            PasswordHasher::start(&supervision, pool, threads, queue),
+            PasswordHasher::start(&supervision, pool, threads, queue).unwrap(),
             supervision,
         )
+    }
+
+    fn turn(hasher: &PasswordHasher) -> Turn {
+        hasher.reserve().unwrap()
     }
 
     fn password() -> Password {
@@ -222,7 +254,7 @@ mod tests {
                     entered.add_permits(1);
                     leave.wait();
                 };
-                hasher.run("test", work).await
+                turn(&hasher).run("test", work).await
             });
         }
         entered
@@ -236,12 +268,15 @@ mod tests {
     #[actix::test]
     async fn passwords_are_hashed_and_compared() {
         let (hasher, _) = start(2, 8);
-        let hash = hasher.hash(password()).await.unwrap();
-        let right = hasher.verify(password(), Some(hash.clone())).await.unwrap();
+        let hash = turn(&hasher).hash(password()).await.unwrap();
+        let right = turn(&hasher)
+            .verify(password(), Some(hash.clone()))
+            .await
+            .unwrap();
         assert!(right.matches);
         let wrong = Password::presented("wrong");
-        assert!(!hasher.verify(wrong, Some(hash)).await.unwrap().matches);
-        assert!(!hasher.verify(password(), None).await.unwrap().matches);
+        assert!(!turn(&hasher).verify(wrong, Some(hash)).await.unwrap().matches);
+        assert!(!turn(&hasher).verify(password(), None).await.unwrap().matches);
     }
 
     #[test]
@@ -251,7 +286,8 @@ mod tests {
             passes: 1,
             lanes: 1,
         };
-        let mut actor = HasherActor::new(Argon2Pool::new(cost, 2, Arc::new(SystemEntropy)).unwrap(), 2);
+        let mut actor =
+            HasherActor::new(Argon2Pool::new(cost, 2, Arc::new(SystemEntropy)).unwrap(), 2).unwrap();
         assert_eq!(actor.pool.kept(), 0);
         actor.pool.hash(&password()).unwrap();
         actor.jobs = 1;
@@ -268,7 +304,7 @@ mod tests {
         let trio = Arc::new(Barrier::new(3)); // that three do run at once: none goes on alone
         let jobs = (0..60).map(|_| {
             let (running, most, trio) = (Arc::clone(&running), Arc::clone(&most), Arc::clone(&trio));
-            hasher.run("test", move |_| {
+            turn(&hasher).run("test", move |_| {
                 most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                 trio.wait();
                 running.fetch_sub(1, Ordering::SeqCst);
@@ -284,32 +320,50 @@ mod tests {
     async fn a_full_queue_refuses_at_once_and_is_free_again_afterwards() {
         let (hasher, supervision) = start(2, 3);
         let leave = occupy(&hasher, 2).await;
-        let mut waiting: Vec<_> = (0..3).map(|_| Box::pin(hasher.hash(password()))).collect();
+        let mut waiting: Vec<_> = (0..3).map(|_| Box::pin(turn(&hasher).hash(password()))).collect();
         for job in &mut waiting {
             assert!(job.as_mut().now_or_never().is_none());
         }
-        let refused = hasher.verify(password(), None).await.unwrap_err();
+        let refused = hasher.reserve().unwrap_err();
         assert_eq!(refused.part, Part::PasswordHasher);
         assert_eq!(supervision.all()[0].depth(), 5);
         leave.wait();
         for hash in join_all(waiting).await {
             hash.unwrap();
         }
-        assert!(hasher.verify(password(), None).await.is_ok());
+        assert!(turn(&hasher).verify(password(), None).await.is_ok());
     }
 
     #[actix::test]
-    async fn a_caller_that_left_keeps_its_place_but_costs_no_hash() {
+    async fn a_place_that_is_not_used_is_free_again() {
+        let (hasher, _) = start(1, 1);
+        let held = [turn(&hasher), turn(&hasher)];
+        assert!(hasher.reserve().is_err());
+        drop(held);
+        assert!(hasher.reserve().is_ok());
+    }
+
+    #[actix::test]
+    async fn a_caller_that_left_gives_up_its_place_and_costs_no_hash() {
         let (hasher, supervision) = start(1, 1);
         let leave = occupy(&hasher, 1).await;
         let hashed = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&hashed);
         {
             let work = move |_: &Argon2Pool| counted.fetch_add(1, Ordering::SeqCst);
-            let mut abandoned = Box::pin(hasher.run("test", work));
+            let mut abandoned = Box::pin(turn(&hasher).run("test", work));
             assert!(abandoned.as_mut().now_or_never().is_none());
+            assert!(hasher.reserve().is_err());
         }
-        assert!(hasher.hash(password()).await.is_err(), "its place is still taken");
+        // Its place is free while the thread is still occupied.
+        let place = async {
+            while hasher.reserve().is_err() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), place)
+            .await
+            .unwrap();
         leave.wait();
         let idle = async {
             while supervision.all()[0].depth() > 0 {
@@ -323,11 +377,11 @@ mod tests {
     #[actix::test]
     async fn a_panic_fails_its_own_caller_alone() {
         let (hasher, supervision) = start(1, 8);
-        let panics = hasher.run("test", |_| -> () { panic!("as the test wants it") });
-        let (panicked, hashed) = tokio::join!(panics, hasher.hash(password()));
+        let panics = turn(&hasher).run("test", |_| -> () { panic!("as the test wants it") });
+        let (panicked, hashed) = tokio::join!(panics, turn(&hasher).hash(password()));
         assert_eq!(panicked.unwrap_err().part, Part::PasswordHasher);
         assert!(hashed.is_ok());
         assert_eq!(supervision.all()[0].restarts(), 0);
-        assert!(hasher.verify(password(), None).await.is_ok());
+        assert!(turn(&hasher).verify(password(), None).await.is_ok());
     }
 }

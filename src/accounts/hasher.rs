@@ -87,12 +87,16 @@ impl Verdict {
     };
 }
 
+/// glibc maps what is larger than this (`DEFAULT_MMAP_THRESHOLD_MAX`, mallopt(3)) by itself, and gives it back to the
+/// system when it is freed. What is smaller goes back to an arena of the thread that asked, and stays there.
+const LARGEST_IN_ARENA: usize = 32 * 1024 * 1024;
+
 /// Hashes passwords, in memory that is used again: fresh pages for 19 MiB cost a tenth of the hash itself.
 ///
 /// The memory isn't wiped between hashes, for the same reason; the next hash overwrites it.
 pub struct Argon2Pool {
     argon2: Argon2<'static>,
-    free: Mutex<Vec<Box<[Block]>>>,
+    free: Mutex<Vec<Vec<Block>>>,
     keep: usize,
     entropy: Arc<dyn Entropy>,
     dummy: Stored,
@@ -194,14 +198,21 @@ impl Argon2Pool {
         done.ok().map(|()| output)
     }
 
-    fn take(&self, blocks: usize) -> Box<[Block]> {
+    fn take(&self, blocks: usize) -> Vec<Block> {
         let kept = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
         kept.filter(|memory| memory.len() >= blocks)
-            .unwrap_or_else(|| vec![Block::new(); blocks].into_boxed_slice())
+            .unwrap_or_else(|| fresh(blocks))
     }
 
     /// Keeps memory for the next hash. That of another cost than today's isn't what the next one needs.
-    /// Frees what is kept for the next hash.
+    fn give_back(&self, memory: Vec<Block>) {
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        if free.len() < self.keep && memory.len() == self.argon2.params().block_count() {
+            free.push(memory);
+        }
+    }
+
+    /// Gives what is kept for the next hash back to the system.
     pub fn let_go(&self) {
         self.free.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
@@ -210,13 +221,14 @@ impl Argon2Pool {
     pub fn kept(&self) -> usize {
         self.free.lock().unwrap().len()
     }
+}
 
-    fn give_back(&self, memory: Box<[Block]>) {
-        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        if free.len() < self.keep && memory.len() == self.argon2.params().block_count() {
-            free.push(memory);
-        }
-    }
+/// Memory that the system has back as soon as it is freed. Only what is asked for is ever touched: the rest of its
+/// addresses takes no memory.
+fn fresh(blocks: usize) -> Vec<Block> {
+    let mut memory = Vec::with_capacity(blocks.max(LARGEST_IN_ARENA / size_of::<Block>() + 1));
+    memory.resize(blocks, Block::new());
+    memory
 }
 
 impl fmt::Debug for Argon2Pool {
@@ -251,121 +263,5 @@ impl FromStr for Stored {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::entropy::SystemEntropy;
-
-    /// Cheap, and none of the defaults.
-    const CHEAP: Argon2Cost = Argon2Cost {
-        memory_kib: 64,
-        passes: 1,
-        lanes: 1,
-    };
-
-    fn pool(cost: Argon2Cost) -> Argon2Pool {
-        Argon2Pool::new(cost, 2, Arc::new(SystemEntropy)).unwrap()
-    }
-
-    fn password(text: &str) -> Password {
-        Password::presented(text)
-    }
-
-    #[test]
-    fn a_hash_says_its_parameters_and_no_two_are_alike() {
-        let pool = pool(Argon2Cost::default());
-        let [one, two] = [(); 2].map(|()| pool.hash(&password("geheim78")).unwrap());
-        assert!(
-            one.expose().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
-            "{}",
-            one.expose()
-        );
-        assert_ne!(one, two);
-    }
-
-    #[test]
-    fn the_right_password_matches_and_no_other() {
-        let pool = pool(CHEAP);
-        let hash = pool.hash(&password("geheim78")).unwrap();
-        let verdict = pool.verify(&password("geheim78"), Some(&hash));
-        assert!(verdict.matches && !verdict.needs_rehash);
-        for wrong in ["geheim79", "Geheim78", "geheim78 ", ""] {
-            assert_eq!(pool.verify(&password(wrong), Some(&hash)), Verdict::NO, "{wrong}");
-        }
-    }
-
-    #[test]
-    fn what_other_libraries_made_is_read() {
-        // From test.c of the reference implementation in C (phc-winner-argon2).
-        let reference =
-            "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
-        let verdict = pool(CHEAP).verify(
-            &password("password"),
-            Some(&PasswordHash::from_stored(reference.to_owned())),
-        );
-        assert!(verdict.matches && verdict.needs_rehash);
-    }
-
-    #[test]
-    fn a_hash_of_another_cost_matches_and_asks_to_be_made_anew() {
-        let before = pool(CHEAP);
-        let hash = before.hash(&password("geheim78")).unwrap();
-        for memory_kib in [32, 128] {
-            let after = pool(Argon2Cost { memory_kib, ..CHEAP });
-            let verdict = after.verify(&password("geheim78"), Some(&hash));
-            assert!(verdict.matches && verdict.needs_rehash);
-            assert_eq!(after.verify(&password("wrong"), Some(&hash)), Verdict::NO);
-        }
-    }
-
-    #[test]
-    fn without_a_readable_hash_the_answer_is_no() {
-        let pool = pool(CHEAP);
-        assert_eq!(pool.verify(&password("geheim78"), None), Verdict::NO);
-        for unreadable in [
-            "",
-            "geheim78",
-            "$argon2i$v=19$m=64,t=1,p=1$c29tZXNhbHQ$wWKIMhR9lyDFvRz9YTZweQ",
-            "$argon2id$v=19$m=64,t=1,p=1",
-            "$argon2id$v=19$m=4194304,t=1,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
-        ] {
-            let hash = PasswordHash::from_stored(unreadable.to_owned());
-            assert_eq!(
-                pool.verify(&password("geheim78"), Some(&hash)),
-                Verdict::NO,
-                "{unreadable}"
-            );
-        }
-    }
-
-    #[test]
-    fn memory_is_used_again_and_no_more_of_it_kept_than_allowed() {
-        let pool = pool(CHEAP);
-        let (blocks, kept) = (64, || pool.free.lock().unwrap().len());
-        let memories: Vec<_> = (0..5).map(|_| pool.take(blocks)).collect();
-        memories.into_iter().for_each(|memory| pool.give_back(memory));
-        assert_eq!(kept(), 2);
-        pool.give_back(pool.take(2 * blocks));
-        assert_eq!(
-            kept(),
-            1,
-            "what was too small is gone, and another size isn't kept"
-        );
-
-        let last = || pool.free.lock().unwrap().last().unwrap().as_ptr();
-        let before = last();
-        pool.hash(&password("geheim78"));
-        assert_eq!(last(), before);
-    }
-
-    #[test]
-    fn a_cost_that_argon2_does_not_take_is_refused() {
-        let cost = Argon2Cost { passes: 0, ..CHEAP };
-        assert!(Argon2Pool::new(cost, 1, Arc::new(SystemEntropy)).is_err());
-    }
-
-    #[test]
-    fn debug_shows_neither_salt_nor_hash() {
-        let hash = pool(CHEAP).hash(&password("geheim78")).unwrap();
-        assert_eq!(format!("{hash:?}"), "PasswordHash(argon2id v=19 m=64,t=1,p=1)");
-    }
-}
+#[path = "hasher_tests.rs"]
+mod tests;

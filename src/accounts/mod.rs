@@ -3,7 +3,7 @@
 //! | file | what it is about |
 //! |---|---|
 //! | `email.rs`, `name.rs`, `password.rs` | what a user may type, parsed once |
-//! | `hasher.rs`, `actor.rs` | argon2id, and the bounded way to it |
+//! | `hasher.rs`, `actor.rs`, `threads.rs` | argon2id, the bounded way to it, and where it runs |
 //! | `store.rs` | the store's contract: the trait, what goes in, what comes out |
 //! | `sessions.rs` | the rules of refresh-token rotation, without a database |
 //! | `coalesce.rs` | lookups that travel together |
@@ -24,6 +24,7 @@ mod service;
 mod sessions;
 mod sqlite;
 mod store;
+mod threads;
 mod verification;
 
 use std::fmt;

@@ -103,16 +103,18 @@ impl Accounts {
     /// Makes an account and opens its first session. The phone is a claim, no more.
     ///
     /// # Errors
-    /// `EmailTaken`, `Limited`, `Unavailable`.
+    /// `EmailTaken`, `Limited`, `Unavailable`; at once, and with nothing asked or spent, when too many passwords wait
+    /// to be hashed.
     pub async fn register(
         &self,
         client: ClientNetwork,
         registration: Registration,
     ) -> Result<(User, Tokens), AccountError> {
+        let turn = self.hasher.reserve()?;
         let keys = self.keyring.current();
         let subject = Subject::new(client).with_phone(registration.phone.clone(), &keys.phone);
         let _spent = self.limiter.admit(Operation::Register, &subject).await?;
-        let password = self.hasher.hash(registration.password).await?;
+        let password = turn.hash(registration.password).await?;
         let now = self.clock.now();
         let id = self.entropy.row_id(now);
         let (session, tokens) = self.new_session(id);
@@ -136,13 +138,14 @@ impl Accounts {
     /// the same time and say the same.
     ///
     /// # Errors
-    /// `InvalidCredentials`, `Limited`, `Unavailable`.
+    /// `InvalidCredentials`, `Limited`, `Unavailable`, which is told as at [`Accounts::register`].
     pub async fn login(
         &self,
         client: ClientNetwork,
         login: Login,
         password: Password,
     ) -> Result<(User, Tokens), AccountError> {
+        let turn = self.hasher.reserve()?;
         let keys = self.keyring.current();
         let mut subject = Subject::new(client).with_login(login.digest(&keys.login));
         if let Login::Phone(phone) = &login {
@@ -153,7 +156,7 @@ impl Accounts {
         let hash = credentials
             .as_ref()
             .map(|credentials| credentials.password.clone());
-        let verdict = self.hasher.verify(password.clone(), hash).await?;
+        let verdict = turn.verify(password.clone(), hash).await?;
         let credentials = match credentials {
             Some(credentials) if verdict.matches && !credentials.locked => credentials,
             _ => return Err(AccountError::InvalidCredentials),
@@ -286,10 +289,11 @@ impl Accounts {
 
     /// Brings an old hash up to today's parameters; a login doesn't fail over it.
     async fn rehash(&self, user: Uuid, password: Password, old: &super::PasswordHash) {
-        let outcome = match self.hasher.hash(password).await {
-            Ok(new) => self.store.set_password_hash(user, old, &new).await,
-            Err(unavailable) => Err(unavailable),
+        let outcome = async {
+            let new = self.hasher.reserve()?.hash(password).await?;
+            self.store.set_password_hash(user, old, &new).await
         };
+        let outcome = outcome.await;
         if let Err(error) = outcome {
             tracing::warn!(%error, "a password keeps its old hash until the next login");
         }

@@ -250,7 +250,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
         pool,
         settings.passwords.threads,
         settings.passwords.queue,
-    );
+    )?;
     let issuer = providers::origin(settings).unwrap_or_else(|| DEFAULT_ISSUER.to_owned());
     let access = AccessTokens::new(
         &keyring,

@@ -1,0 +1,162 @@
+//! Tests of `hasher.rs`.
+
+use super::*;
+use crate::entropy::SystemEntropy;
+
+/// Cheap, and none of the defaults.
+const CHEAP: Argon2Cost = Argon2Cost {
+    memory_kib: 64,
+    passes: 1,
+    lanes: 1,
+};
+
+fn pool(cost: Argon2Cost) -> Argon2Pool {
+    Argon2Pool::new(cost, 2, Arc::new(SystemEntropy)).unwrap()
+}
+
+fn password(text: &str) -> Password {
+    Password::presented(text)
+}
+
+#[test]
+fn a_hash_says_its_parameters_and_no_two_are_alike() {
+    let pool = pool(Argon2Cost::default());
+    let [one, two] = [(); 2].map(|()| pool.hash(&password("geheim78")).unwrap());
+    assert!(
+        one.expose().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+        "{}",
+        one.expose()
+    );
+    assert_ne!(one, two);
+}
+
+#[test]
+fn the_right_password_matches_and_no_other() {
+    let pool = pool(CHEAP);
+    let hash = pool.hash(&password("geheim78")).unwrap();
+    let verdict = pool.verify(&password("geheim78"), Some(&hash));
+    assert!(verdict.matches && !verdict.needs_rehash);
+    for wrong in ["geheim79", "Geheim78", "geheim78 ", ""] {
+        assert_eq!(pool.verify(&password(wrong), Some(&hash)), Verdict::NO, "{wrong}");
+    }
+}
+
+#[test]
+fn what_other_libraries_made_is_read() {
+    // From test.c of the reference implementation in C (phc-winner-argon2).
+    let reference = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+    let verdict = pool(CHEAP).verify(
+        &password("password"),
+        Some(&PasswordHash::from_stored(reference.to_owned())),
+    );
+    assert!(verdict.matches && verdict.needs_rehash);
+}
+
+#[test]
+fn a_hash_of_another_cost_matches_and_asks_to_be_made_anew() {
+    let before = pool(CHEAP);
+    let hash = before.hash(&password("geheim78")).unwrap();
+    for memory_kib in [32, 128] {
+        let after = pool(Argon2Cost { memory_kib, ..CHEAP });
+        let verdict = after.verify(&password("geheim78"), Some(&hash));
+        assert!(verdict.matches && verdict.needs_rehash);
+        assert_eq!(after.verify(&password("wrong"), Some(&hash)), Verdict::NO);
+    }
+}
+
+#[test]
+fn without_a_readable_hash_the_answer_is_no() {
+    let pool = pool(CHEAP);
+    assert_eq!(pool.verify(&password("geheim78"), None), Verdict::NO);
+    for unreadable in [
+        "",
+        "geheim78",
+        "$argon2i$v=19$m=64,t=1,p=1$c29tZXNhbHQ$wWKIMhR9lyDFvRz9YTZweQ",
+        "$argon2id$v=19$m=64,t=1,p=1",
+        "$argon2id$v=19$m=4194304,t=1,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+    ] {
+        let hash = PasswordHash::from_stored(unreadable.to_owned());
+        assert_eq!(
+            pool.verify(&password("geheim78"), Some(&hash)),
+            Verdict::NO,
+            "{unreadable}"
+        );
+    }
+}
+
+#[test]
+fn memory_is_used_again_and_no_more_of_it_kept_than_allowed() {
+    let pool = pool(CHEAP);
+    let (blocks, kept) = (64, || pool.free.lock().unwrap().len());
+    let memories: Vec<_> = (0..5).map(|_| pool.take(blocks)).collect();
+    memories.into_iter().for_each(|memory| pool.give_back(memory));
+    assert_eq!(kept(), 2);
+    pool.give_back(pool.take(2 * blocks));
+    assert_eq!(
+        kept(),
+        1,
+        "what was too small is gone, and another size isn't kept"
+    );
+
+    let last = || pool.free.lock().unwrap().last().unwrap().as_ptr();
+    let before = last();
+    pool.hash(&password("geheim78"));
+    assert_eq!(last(), before);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn memory_that_is_let_go_is_the_systems_again() {
+    let resident = || {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .unwrap();
+        let kib: usize = line.trim().trim_end_matches(" kB").parse().unwrap();
+        kib / 1024
+    };
+    const THREADS: usize = 10;
+    let pool = Argon2Pool::new(
+        Argon2Cost {
+            passes: 1,
+            ..Argon2Cost::default()
+        },
+        THREADS,
+        Arc::new(SystemEntropy),
+    );
+    let (pool, before) = (pool.unwrap(), resident());
+    // The second round is when glibc would serve from arenas what it mapped in the first.
+    for _ in 0..2 {
+        let all = std::sync::Barrier::new(THREADS);
+        std::thread::scope(|scope| {
+            for _ in 0..THREADS {
+                scope.spawn(|| {
+                    let memory = pool.take(19_456);
+                    all.wait();
+                    pool.give_back(memory);
+                });
+            }
+        });
+        assert_eq!(pool.kept(), THREADS);
+        pool.let_go();
+    }
+    // Other tests hash meanwhile, each in 19 MiB.
+    assert!(
+        resident() < before + 100,
+        "{before} MB before, {} after",
+        resident()
+    );
+}
+
+#[test]
+fn a_cost_that_argon2_does_not_take_is_refused() {
+    let cost = Argon2Cost { passes: 0, ..CHEAP };
+    assert!(Argon2Pool::new(cost, 1, Arc::new(SystemEntropy)).is_err());
+}
+
+#[test]
+fn debug_shows_neither_salt_nor_hash() {
+    let hash = pool(CHEAP).hash(&password("geheim78")).unwrap();
+    assert_eq!(format!("{hash:?}"), "PasswordHash(argon2id v=19 m=64,t=1,p=1)");
+}

@@ -42,6 +42,8 @@ impl fmt::Display for Part {
 #[error("{part} is unavailable: {cause}")]
 pub struct Unavailable {
     pub part: Part,
+    /// It is at its bound, as it should be when too much comes: no fault, and not worth a warning for each request.
+    pub is_full: bool,
     pub cause: Box<dyn StdError + Send + Sync>,
 }
 
@@ -49,6 +51,7 @@ impl Unavailable {
     pub fn new(part: Part, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self {
             part,
+            is_full: false,
             cause: cause.into(),
         }
     }
@@ -60,6 +63,9 @@ impl Unavailable {
 
     /// It is at its bound.
     pub fn full(part: Part) -> Self {
-        Self::new(part, "full")
+        Self {
+            is_full: true,
+            ..Self::new(part, "full")
+        }
     }
 }

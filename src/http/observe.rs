@@ -156,6 +156,10 @@ fn record(
     let status = status.as_u16();
     let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
     match cause {
+        Some(cause) if cause.is_full => tracing::info!(
+            request.id = id, http.method = method, http.route = route, http.status = status, duration_us = micros,
+            part = cause.part.name(), cause = %cause.cause, "request"
+        ),
         Some(cause) => tracing::warn!(
             request.id = id, http.method = method, http.route = route, http.status = status, duration_us = micros,
             part = cause.part.name(), cause = %cause.cause, "request"

@@ -57,6 +57,8 @@ pub fn serve_api(settings: &ServerSettings, listener: TcpListener, api: Arc<Api>
     .workers(settings.workers)
     .max_connections(settings.max_connections)
     .client_request_timeout(settings.request_timeout)
+    // Whoever ends his side of the connection has hung up: nothing more is done for him.
+    .h1_allow_half_closed(false)
     .shutdown_timeout(settings.shutdown_timeout.as_secs())
     .disable_signals()
     .listen(listener)?;

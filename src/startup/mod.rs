@@ -17,6 +17,7 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 use thiserror::Error;
+use tokio::net::TcpSocket;
 
 use crate::{
     accounts::{
@@ -47,6 +48,9 @@ pub use run::{check, check_limits_file, is_limits_file, migrate, serve};
 /// Who issues tokens where no public URL says it. Not the address: instances on other ports of a machine would refuse
 /// each other's.
 const DEFAULT_ISSUER: &str = "ringback";
+/// Connections that may wait to be accepted; the system may allow less (`net.core.somaxconn`). The standard library's 128
+/// are full when 500 clients come at one moment, and who finds no room tries again after a second.
+const BACKLOG: u32 = 4096;
 /// How long the end of the service waits for the ledger to be written.
 const LEDGER_FLUSH: Duration = Duration::from_secs(3);
 
@@ -335,7 +339,16 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
 }
 
 fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).map_err(|source| StartError::Bind { key, address, source })
+    let listening = || {
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        socket.set_reuseaddr(true)?; // as the standard library does
+        socket.bind(address)?;
+        socket.listen(BACKLOG)?.into_std()
+    };
+    listening().map_err(|source| StartError::Bind { key, address, source })
 }
 
 /// Says that there are phones that anyone can verify, or that there were.

@@ -15,7 +15,9 @@ mod limits;
 mod openapi;
 mod operators;
 mod otp;
+
 mod outage;
+mod overload;
 mod ownership;
 mod pages;
 mod races;

@@ -75,9 +75,14 @@ def family_seconds(pid):
     return total
 
 
-def resident_mb(pid):
+def resident_mb(pid, field="VmRSS"):
     status = Path(f"/proc/{pid}/status").read_text()
-    return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
+    return int(re.search(rf"{field}:\s+(\d+)", status)[1]) / 1024
+
+
+def peak_mb(pid):
+    """The most that it had since it was started."""
+    return resident_mb(pid, "VmHWM")
 
 
 def build(*targets):
@@ -92,6 +97,14 @@ def build(*targets):
             raise Failed("the build failed")
     target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
     return target / ("debug" if profile == "dev" else profile)
+
+
+def roomy_limits(quota=5_000_000, per="1m"):
+    """The shipped rules, each with the quota of a load test: they are asked and counted, and refuse nobody."""
+    text = (ROOT / "config/limits.toml").read_text()
+    text = re.sub(r"(?m)^quota\s*=.*$", f"quota = {quota}", text)
+    text = re.sub(r"(?m)^per\s*=.*$", f'per = "{per}"', text)
+    return re.sub(r"(?m)^burst\s*=.*$", f"burst = {quota}", text)
 
 
 class Stage:
@@ -209,14 +222,9 @@ class Stage:
         if process in self.running:
             self.running.remove(process)
 
-    def roomy_limits(self, quota=5_000_000, per="1m"):
-        """The shipped rules, each with the quota of a load test: they are asked and counted, and refuse nobody."""
-        text = (ROOT / "config/limits.toml").read_text()
-        text = re.sub(r"(?m)^quota\s*=.*$", f"quota = {quota}", text)
-        text = re.sub(r"(?m)^per\s*=.*$", f'per = "{per}"', text)
-        text = re.sub(r"(?m)^burst\s*=.*$", f"burst = {quota}", text)
+    def roomy_limits(self, *quota):
         path = self.dir / "limits.toml"
-        path.write_text(text)
+        path.write_text(roomy_limits(*quota))
         return path
 
     def output(self, command, **options):

@@ -1,28 +1,35 @@
-//! What live challenges weigh in Redis, outbox included: all together as Redis's `used_memory` grows, and each kind of
-//! key as `MEMORY USAGE` reckons it.
+//! What live challenges cost Redis: memory, as `used_memory` grows by them and split by kind of key as `MEMORY USAGE`
+//! reckons it; and CPU, with the calls that a script makes.
 //!
 //! `scripts/servers run cargo bench --bench challenges`
 
 use std::{
     collections::BTreeMap,
+    future::Future,
     sync::{Arc, atomic::AtomicI64},
     time::Duration,
 };
 
+use futures_util::{StreamExt, stream};
 use redis::{AsyncCommands, aio::MultiplexedConnection};
 use ringback::{
     entropy::{Entropy, SystemEntropy},
     limits::Shadowed,
     otp::{
-        ChallengeStore, CodeDigest, Course, Delivery, Issue, IssueOutcome, OtpRules, RedisChallenges, Slot,
-        challenge_id,
+        Attempt, ChallengeStore, CodeDigest, Course, Delivery, End, Issue, IssueOutcome, News, OtpRules,
+        RedisChallenges, Slot, SlotAddress, Stage, Statuses, challenge_id,
     },
     phone::{Country, PhoneDigest},
-    redis::{RedisLink, RedisOptions},
-    sms::Language,
+    redis::{PARTITIONS, RedisLink, RedisOptions},
+    secrets::Keyring,
+    sms::{Language, Outbox, OutboxEntry},
 };
 
 const CHALLENGES: usize = 10_000;
+const CALLS: usize = 100_000;
+/// Requests in flight.
+const ABREAST: usize = 64;
+const CODE: [u8; 16] = [1; 16];
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
@@ -31,90 +38,239 @@ async fn main() {
         std::process::exit(2)
     };
     let client = redis::Client::open(url.as_str()).unwrap();
-    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-    let store = store(url);
-    issue(&store).await; // makes the tables, loads the script
-    let _: () = redis::cmd("FLUSHDB").query_async(&mut connection).await.unwrap();
-    issue(&store).await;
-    let before = used_memory(&mut connection).await;
-    for _ in 0..CHALLENGES {
-        issue(&store).await;
+    let mut redis = client.get_multiplexed_async_connection().await.unwrap();
+    let bench = Bench::new(url);
+    for kind in [Kind::Owed, Kind::Delivered, Kind::Users, Kind::Decoy] {
+        bench.memory(&mut redis, kind).await;
     }
-    let each = (used_memory(&mut connection).await - before) / CHALLENGES as u64;
-    println!("challenges: {CHALLENGES} live ones, each with its SMS in the outbox: {each} bytes each");
-    let mut kinds = BTreeMap::new();
-    let keys: Vec<String> = connection.keys("*").await.unwrap();
-    for key in keys {
-        let mut usage = redis::cmd("MEMORY");
-        usage.arg("USAGE").arg(&key).arg("SAMPLES").arg(0);
-        let bytes: u64 = usage.query_async(&mut connection).await.unwrap();
-        let kind = key.split(':').nth(2).unwrap_or_default().to_owned();
-        let (count, sum) = kinds.entry(kind).or_insert((0, 0));
-        (*count, *sum) = (*count + 1, *sum + bytes);
+    for _ in 0..2 {
+        bench.cpu(&mut redis).await;
     }
-    for (kind, (count, sum)) in kinds {
-        println!(
-            "challenges: {count} keys of kind {kind}: {} bytes a challenge",
-            sum / (CHALLENGES as u64 + 1)
-        );
+    flush(&mut redis).await;
+}
+
+/// How a challenge stands when it is weighed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Owed,
+    Delivered,
+    Users,
+    Decoy,
+}
+
+impl Kind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Owed => "public, its SMS owed",
+            Self::Delivered => "public, its SMS delivered",
+            Self::Users => "a user's, its SMS owed, the phone in its cooldown",
+            Self::Decoy => "a decoy",
+        }
     }
 }
 
-fn store(url: String) -> RedisChallenges {
-    let options = RedisOptions {
-        url,
-        prefix: "ringback".to_owned(),
-        lanes: 1,
-        timeout: Duration::from_secs(5),
-    };
-    let rules = OtpRules {
-        ttl: Duration::from_secs(600),
-        max_attempts: 3,
-        length: 6,
-        resend_cooldown: Duration::from_secs(600), // or it would be gone before all are there
-        max_failures: 10,
-        failure_window: Duration::from_secs(3600),
-        require_challenge_id: false,
-    };
-    let link = Arc::new(RedisLink::open(&options).unwrap());
-    RedisChallenges::new(link, rules, Duration::from_secs(30), Arc::new(AtomicI64::new(0)))
+struct Bench {
+    store: RedisChallenges,
+    keyring: Keyring,
+    language: Language,
 }
 
-/// A public challenge of a phone that one account claims.
-async fn issue(store: &RedisChallenges) {
-    let entropy: &dyn Entropy = &SystemEntropy;
-    let phone = PhoneDigest::from_bytes(entropy.bytes());
-    let user_id = entropy.uuid();
-    let issue = Issue {
-        phone,
-        slot: Slot::Public,
-        challenge_id: challenge_id(phone, entropy),
-        digest: CodeDigest::unmatchable(entropy.bytes()),
-        subject: Some(user_id),
-        deliver: Some(Delivery {
-            user_id,
-            key_id: "4fQx81Zd",
-            country: Country::UNKNOWN,
-            language: &Language::default(),
-            lease: Duration::from_secs(600),
-        }),
-        course: Course::default(),
-        riders: &[],
-        shadowed: &Shadowed::default(),
-    };
-    let issued = store.issue(&issue).await.unwrap();
-    assert!(matches!(issued.outcome, IssueOutcome::Written { .. }));
+impl Bench {
+    fn new(url: String) -> Self {
+        let options = RedisOptions {
+            url,
+            prefix: "ringback".to_owned(),
+            lanes: 1,
+            timeout: Duration::from_secs(5),
+        };
+        let rules = OtpRules {
+            ttl: Duration::from_secs(600),
+            max_attempts: 3,
+            length: 6,
+            resend_cooldown: Duration::from_secs(600), // or it would be gone before all are there
+            max_failures: 10,
+            failure_window: Duration::from_secs(3600),
+            require_challenge_id: false,
+        };
+        let link = Arc::new(RedisLink::open(&options).unwrap());
+        let offset = Arc::new(AtomicI64::new(0));
+        Self {
+            store: RedisChallenges::new(link, rules, Duration::from_secs(30), offset),
+            keyring: Keyring::parse("AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=").unwrap(),
+            language: Language::default(),
+        }
+    }
+
+    async fn memory(&self, redis: &mut MultiplexedConnection, kind: Kind) {
+        self.weighed(random_phone(), kind).await; // makes the tables, loads the scripts
+        flush(redis).await;
+        self.weighed(random_phone(), kind).await;
+        let before = used_memory(redis).await;
+        for _ in 0..CHALLENGES {
+            self.weighed(random_phone(), kind).await;
+        }
+        let each = (used_memory(redis).await - before) / CHALLENGES as u64;
+        println!("challenges: {}: {each} bytes each", kind.name());
+        let mut kinds = BTreeMap::new();
+        let keys: Vec<Vec<u8>> = redis.keys("*").await.unwrap();
+        for key in keys {
+            let mut usage = redis::cmd("MEMORY");
+            usage.arg("USAGE").arg(&key).arg("SAMPLES").arg(0);
+            let bytes: u64 = usage.query_async(redis).await.unwrap();
+            let kind = String::from_utf8_lossy(&key)
+                .split(':')
+                .nth(2)
+                .unwrap_or_default()[..1]
+                .to_owned();
+            let (count, sum) = kinds.entry(kind).or_insert((0, 0));
+            (*count, *sum) = (*count + 1, *sum + bytes);
+        }
+        for (kind, (count, sum)) in kinds {
+            let each = sum / (CHALLENGES as u64 + 1);
+            println!("challenges:   {count} keys of kind {kind}: {each} bytes a challenge");
+        }
+    }
+
+    /// A challenge as it is to be weighed.
+    async fn weighed(&self, phone: PhoneDigest, kind: Kind) {
+        let slot = match kind {
+            Kind::Users => Slot::User(entropy().uuid()),
+            _ => Slot::Public,
+        };
+        let entry = self.issue(phone, slot, kind != Kind::Decoy).await;
+        if kind == Kind::Delivered {
+            let entry = entry.unwrap();
+            self.store.acknowledge(&entry).await.unwrap();
+            for stage in [Stage::Sent, Stage::Ended(End::Delivered)] {
+                let (address, provider) = (entry.address, "twilio");
+                let news = News { stage, provider };
+                let course = self
+                    .store
+                    .advance(address, entry.challenge_id, &news)
+                    .await
+                    .unwrap();
+                assert!(course.is_some());
+            }
+        }
+    }
+
+    /// A challenge of a phone that one account claims.
+    async fn issue(&self, phone: PhoneDigest, slot: Slot, sms: bool) -> Option<OutboxEntry> {
+        let user_id = match slot {
+            Slot::User(id) => id,
+            Slot::Public => entropy().uuid(),
+        };
+        let address = SlotAddress::of(phone, slot);
+        let issue = Issue {
+            phone,
+            slot,
+            challenge_id: challenge_id(self.keyring.current(), address, entropy()),
+            digest: CodeDigest::unmatchable(entropy().bytes()),
+            subject: Some(user_id),
+            deliver: sms.then_some(Delivery {
+                user_id,
+                country: Country::UNKNOWN,
+                language: &self.language,
+                lease: Duration::from_secs(600),
+            }),
+            course: Course::default(),
+            riders: &[],
+            shadowed: &Shadowed::default(),
+        };
+        match self.store.issue(&issue).await.unwrap().outcome {
+            IssueOutcome::Written { entry } => entry,
+            outcome => panic!("{outcome:?}"),
+        }
+    }
+
+    async fn judge_wrong(&self, phone: PhoneDigest) {
+        let attempt = Attempt {
+            phone,
+            slots: &[Slot::Public],
+            challenge_id: None,
+            digest: CodeDigest::unmatchable(CODE),
+            riders: &[],
+        };
+        self.store.judge(&attempt).await.unwrap();
+    }
+
+    async fn cpu(&self, redis: &mut MultiplexedConnection) {
+        flush(redis).await;
+        let sweeps = async {
+            for _ in 0..CALLS / usize::from(PARTITIONS) {
+                self.store.take_over(1000).await.unwrap();
+            }
+        };
+        spent(redis, "partitions swept for nothing", sweeps).await;
+        let phones: Vec<_> = (0..CALLS).map(|_| random_phone()).collect();
+        let phones = || stream::iter(phones.iter().copied());
+        let issued = phones().for_each_concurrent(ABREAST, async |phone| {
+            let entry = self.issue(phone, Slot::Public, true).await.unwrap();
+            self.store.acknowledge(&entry).await.unwrap();
+        });
+        spent(redis, "codes issued, their SMS acknowledged", issued).await;
+        let judged = phones().for_each_concurrent(ABREAST, async |phone| self.judge_wrong(phone).await);
+        spent(redis, "wrong codes judged", judged).await;
+    }
 }
 
-async fn used_memory(connection: &mut MultiplexedConnection) -> u64 {
-    let info: String = redis::cmd("INFO")
-        .arg("memory")
-        .query_async(connection)
+fn entropy() -> &'static dyn Entropy {
+    &SystemEntropy
+}
+
+fn random_phone() -> PhoneDigest {
+    PhoneDigest::from_bytes(entropy().bytes())
+}
+
+async fn flush(redis: &mut MultiplexedConnection) {
+    redis::cmd("FLUSHDB").query_async(redis).await.unwrap()
+}
+
+/// Says what Redis spends on `CALLS` calls of a kind, as it reckons itself.
+async fn spent(redis: &mut MultiplexedConnection, what: &str, work: impl Future<Output = ()>) {
+    let _: () = redis::cmd("CONFIG")
+        .arg("RESETSTAT")
+        .query_async(redis)
         .await
         .unwrap();
-    let line = info
-        .lines()
-        .find(|line| line.starts_with("used_memory:"))
-        .unwrap();
-    line.split(':').nth(1).unwrap().trim().parse().unwrap()
+    let before = cpu_seconds(redis).await;
+    work.await;
+    let all = (cpu_seconds(redis).await - before) * 1e6 / CALLS as f64;
+    let stats = info(redis, "commandstats").await;
+    let (mut script, mut inner) = (0.0, 0.0);
+    for line in stats.lines().filter_map(|line| line.strip_prefix("cmdstat_")) {
+        let (name, fields) = line.split_once(':').unwrap();
+        let field = |wanted: &str| {
+            let mut fields = fields.split(',').filter_map(|field| field.split_once('='));
+            let (_, value) = fields.find(|(name, _)| *name == wanted).unwrap();
+            value.parse::<f64>().unwrap()
+        };
+        match name {
+            "evalsha" => script = field("usec_per_call"),
+            "info" | "config|resetstat" => {}
+            _ => inner += field("calls") / CALLS as f64,
+        }
+    }
+    println!(
+        "challenges: {CALLS} {what}: {all:.1} µs of Redis's CPU each; {script:.1} µs in the script, which makes {inner:.1} calls"
+    );
+}
+
+async fn cpu_seconds(redis: &mut MultiplexedConnection) -> f64 {
+    let info = info(redis, "cpu").await;
+    let field = |name: &str| number::<f64>(&info, name);
+    field("used_cpu_user:") + field("used_cpu_sys:")
+}
+
+async fn used_memory(redis: &mut MultiplexedConnection) -> u64 {
+    number(&info(redis, "memory").await, "used_memory:")
+}
+
+async fn info(redis: &mut MultiplexedConnection, section: &str) -> String {
+    redis::cmd("INFO").arg(section).query_async(redis).await.unwrap()
+}
+
+fn number<T: std::str::FromStr>(info: &str, name: &str) -> T {
+    let value = info.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    value.trim().parse().unwrap_or_else(|_| panic!("{name}{value}"))
 }

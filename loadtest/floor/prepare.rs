@@ -12,7 +12,8 @@ use ringback::{
     entropy::SystemEntropy,
     limits::Shadowed,
     otp::{
-        ChallengeStore, CodeDigest, Course, Issue, OtpCode, OtpRules, RedisChallenges, Slot, challenge_id,
+        ChallengeStore, CodeDigest, Course, Issue, OtpCode, OtpRules, RedisChallenges, Slot, SlotAddress,
+        challenge_id,
     },
     phone::{PhoneDigest, PhoneNumber},
     redis::{RedisLink, RedisOptions},
@@ -96,7 +97,8 @@ impl Issuer {
         let keys = self.keyring.current();
         let phone = PhoneNumber::from_stored(phone_of(number));
         let digest = PhoneDigest::of(&phone, &keys.phone);
-        let challenge_id = challenge_id(digest, &SystemEntropy);
+        let address = SlotAddress::of(digest, Slot::Public);
+        let challenge_id = challenge_id(keys, address, &SystemEntropy);
         let code = OtpCode::derive(&keys.code, challenge_id, 6);
         let shadowed = Shadowed::default();
         let issue = Issue {

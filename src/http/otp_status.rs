@@ -35,7 +35,7 @@ refusals! {
         refusals::away(),
 }
 
-/// Ask how the SMS of a challenge fares, for as long as its code lives.
+/// Ask how the SMS of a challenge fares, for as long as its code lives and no newer one has replaced it.
 ///
 /// The answer doesn't tell whether an account has the phone.
 #[utoipa::path(

@@ -1,38 +1,79 @@
-//! The rules of a slot as plain arithmetic: what `issue.lua` and `judge.lua` do, for the in-process store.
+//! The rules of a slot as plain arithmetic: what the scripts do, for the in-process store; and what both stores tell of
+//! a slot that was read.
 //!
 //! `tests/otp` holds both to the same answers.
 
+use std::time::Duration;
+
 use uuid::Uuid;
 
-use super::code::CodeDigest;
-use crate::limits::Shadowed;
-
-/// Milliseconds since the Unix epoch, by the store's clock.
-type Millis = i64;
+use super::{
+    address::SlotAddress,
+    code::CodeDigest,
+    status::{Course, Stage},
+    store::{Issue, Millis, OtpRules, Slot, Waits},
+};
+use crate::{
+    limits::Shadowed,
+    phone::Country,
+    sms::{Language, OutboxEntry},
+};
 
 /// One slot of one phone.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct SlotState {
-    challenge: Option<Challenge>,
-    failures: u32,
-    last_failure: Millis,
-    /// The provider whose SMS did not arrive.
-    avoid: Option<String>,
+    pub challenge: Option<Challenge>,
+    pub failures: u32,
+    pub last_failure: Millis,
+    /// The phone's; only its public slot keeps it.
+    pub cooldown: Cooldown,
 }
 
 /// A challenge as the store keeps it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Challenge {
     pub id: Uuid,
     pub digest: CodeDigest,
     pub subject: Option<Uuid>,
-    pub expires: Millis,
+    pub issued: Millis,
+    /// How long its code lives.
+    pub ttl: Millis,
     pub attempts: u8,
     pub used: bool,
-    /// Whether an SMS goes out for it.
-    pub owed: bool,
+    /// How its SMS fares, or seems to.
+    pub course: Course,
+    /// The SMS that goes out for it, if one does.
+    pub sms: Option<Sms>,
+    /// The provider that its SMS is not to go by; once its SMS failed, the one by which the next is not to.
+    pub avoid: Option<String>,
+    /// In a user's slot, where the phone's public one is.
+    pub public: Option<SlotAddress>,
     /// The shadow rules that would have refused it.
     pub shadowed: Shadowed,
+}
+
+/// What is to be known of an SMS to send it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sms {
+    pub user_id: Uuid,
+    pub country: Country,
+    pub language: Language,
+}
+
+/// When a phone may get its next code; earlier, when the SMS of a decoy seems to fail.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cooldown {
+    pub ends: Millis,
+    pub fails_at: Option<Millis>,
+}
+
+impl Cooldown {
+    pub fn wait(&self, now: Millis) -> Millis {
+        match self.fails_at {
+            Some(fails_at) if fails_at <= now => 0,
+            _ => (self.ends - now).max(0),
+        }
+    }
 }
 
 /// The bounds that a slot is judged by.
@@ -40,8 +81,17 @@ pub struct Challenge {
 pub struct Bounds {
     pub max_attempts: u8,
     pub max_failures: u32,
-    /// Milliseconds.
     pub failure_window: Millis,
+}
+
+impl Bounds {
+    pub fn of(rules: &OtpRules) -> Self {
+        Self {
+            max_attempts: rules.max_attempts,
+            max_failures: rules.max_failures,
+            failure_window: millis(rules.failure_window),
+        }
+    }
 }
 
 /// How a slot stands towards a code, before the code is looked at.
@@ -55,6 +105,50 @@ pub enum Standing {
     Silent,
 }
 
+impl Challenge {
+    /// A new one.
+    pub fn new(issue: &Issue<'_>, shadowed: Shadowed, now: Millis, ttl: Millis) -> Self {
+        let public = SlotAddress::of(issue.phone, Slot::Public);
+        Self {
+            id: issue.challenge_id,
+            digest: issue.digest,
+            subject: issue.subject,
+            issued: now,
+            ttl,
+            attempts: 0,
+            used: false,
+            course: issue.course,
+            sms: issue.deliver.map(|delivery| Sms {
+                user_id: delivery.user_id,
+                country: delivery.country,
+                language: delivery.language.clone(),
+            }),
+            avoid: None,
+            public: (issue.slot != Slot::Public).then_some(public),
+            shadowed,
+        }
+    }
+
+    /// From then on its code is good no more.
+    pub fn expires(&self) -> Millis {
+        self.issued + self.ttl
+    }
+
+    /// What the outbox owes for it, if an SMS goes out: nothing once it is used or has expired.
+    pub fn owed(&self, address: SlotAddress, now: Millis) -> Option<OutboxEntry> {
+        let sms = self.sms.clone().filter(|_| !self.used && self.expires() > now)?;
+        Some(OutboxEntry {
+            challenge_id: self.id,
+            user_id: sms.user_id,
+            address,
+            country: sms.country,
+            language: sms.language,
+            avoid: self.avoid.clone(),
+            expires_at_ms: self.expires(),
+        })
+    }
+}
+
 impl SlotState {
     /// How long the slot stays locked for its failures; 0 if it is not.
     pub fn lock_wait(&self, now: Millis, bounds: &Bounds) -> Millis {
@@ -64,42 +158,58 @@ impl SlotState {
         (self.last_failure + bounds.failure_window - now).max(0)
     }
 
-    /// Replaces the challenge, and keeps the failures. Tells, once, which provider to avoid.
-    pub fn issue(&mut self, challenge: Challenge) -> Option<String> {
+    /// Replaces the challenge, and keeps the failures. An SMS that goes out avoids whoever failed with the last.
+    pub fn issue(&mut self, mut challenge: Challenge) {
+        let last = self.challenge.take();
+        challenge.avoid = last
+            .filter(|last| challenge.sms.is_some() && last.course.fails_after().is_some())
+            .and_then(|last| last.avoid);
         self.challenge = Some(challenge);
-        self.avoid.take()
     }
 
-    /// The SMS of a challenge failed: the next one avoids its provider.
-    pub fn avoid(&mut self, id: Uuid, provider: &str) {
-        if self
-            .challenge
-            .as_ref()
-            .is_some_and(|challenge| challenge.id == id)
-        {
-            self.avoid = Some(provider.to_owned());
+    /// Notes news of an SMS; the challenge, if it was news.
+    pub fn advance(&mut self, id: Uuid, stage: Stage, provider: &str, now: Millis) -> Option<&Challenge> {
+        let known = self.challenge.as_mut();
+        let challenge = known.filter(|challenge| challenge.id == id && challenge.expires() > now)?;
+        if !challenge.course.advance(stage, now - challenge.issued) {
+            return None;
+        }
+        if challenge.course.fails_after().is_some() {
+            challenge.avoid = Some(provider.to_owned());
+        }
+        Some(challenge)
+    }
+
+    /// The challenge of this id, used or not, for as long as its code lives.
+    pub fn known(&self, id: Uuid, now: Millis) -> Option<&Challenge> {
+        let known = self.challenge.as_ref();
+        known.filter(|challenge| challenge.id == id && challenge.expires() > now)
+    }
+
+    /// What keeps the slot from its next code, by its failures and the phone's cooldown.
+    pub fn waits(&self, cooldown: Cooldown, now: Millis, bounds: &Bounds) -> Waits {
+        let forgotten_in = match self.failures {
+            0 => 0,
+            _ => (self.last_failure + bounds.failure_window - now).max(0),
+        };
+        Waits {
+            cooldown: from_millis(cooldown.wait(now)),
+            failures: if forgotten_in > 0 { self.failures } else { 0 },
+            forgotten_in: from_millis(forgotten_in),
         }
     }
 
     /// The challenge in force and the attempts it has spent, if it has an SMS.
-    pub fn owed(&self) -> Option<(Uuid, u8)> {
-        let challenge = self.challenge.as_ref().filter(|challenge| challenge.owed)?;
+    pub fn charged(&self) -> Option<(Uuid, u8)> {
+        let known = self.challenge.as_ref();
+        let challenge = known.filter(|challenge| challenge.sms.is_some())?;
         Some((challenge.id, challenge.attempts))
-    }
-
-    /// The failures that are remembered, and for how long.
-    pub fn failures(&self, now: Millis, bounds: &Bounds) -> (u32, Millis) {
-        let forgotten_in = (self.last_failure + bounds.failure_window - now).max(0);
-        match self.failures {
-            failures if failures > 0 && forgotten_in > 0 => (failures, forgotten_in),
-            _ => (0, 0),
-        }
     }
 
     /// The challenge in force, if it is `id`'s or any will do.
     pub fn live(&self, id: Option<Uuid>, now: Millis) -> Option<&Challenge> {
         self.challenge.as_ref().filter(|challenge| {
-            !challenge.used && challenge.expires > now && id.is_none_or(|id| id == challenge.id)
+            !challenge.used && challenge.expires() > now && id.is_none_or(|id| id == challenge.id)
         })
     }
 
@@ -139,7 +249,7 @@ impl SlotState {
     pub fn reinstate(&mut self, id: Uuid, now: Millis) {
         if let Some(challenge) = &mut self.challenge
             && challenge.id == id
-            && challenge.expires > now
+            && challenge.expires() > now
         {
             challenge.used = false;
         }
@@ -150,7 +260,16 @@ impl SlotState {
         let over = self
             .challenge
             .as_ref()
-            .is_none_or(|challenge| challenge.expires <= now);
-        over && (self.failures == 0 || self.last_failure + bounds.failure_window <= now)
+            .is_none_or(|challenge| challenge.expires() <= now);
+        let forgotten = self.failures == 0 || self.last_failure + bounds.failure_window <= now;
+        over && forgotten && self.cooldown.wait(now) == 0
     }
+}
+
+pub fn millis(duration: Duration) -> Millis {
+    Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX)
+}
+
+pub fn from_millis(millis: Millis) -> Duration {
+    Duration::from_millis(u64::try_from(millis).unwrap_or_default())
 }

@@ -74,6 +74,10 @@ impl CodeDigest {
         Self(random)
     }
 
+    pub(super) fn from_stored(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
     pub(super) fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }

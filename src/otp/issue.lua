@@ -1,43 +1,49 @@
 -- Issues a challenge: lock, cooldown, the riding cluster rules, challenge, status and outbox entry in one step.
 --
--- KEYS  1 slot  2 cooldown  3 outbox  4 status  5.. counters of the riders
--- ARGV  1 clock offset ms  2 challenge id  3 code digest  4 ttl ms  5 cooldown ms  6 max failures
---       7 failure window ms  8 subject  9 outbox member up to whom to avoid, '' for a decoy  10 lease ms
---       11 tags of the shadow rules that would refuse  12 course  13 place of the status  14 ms after which a decoy
---       seems to fail, 0 if it doesn't  15 the riders' rules, as gcra_all has them
--- gives {outcome, number, verdicts of the riders, provider to avoid}
-local slot, cooldown_key, outbox = KEYS[1], KEYS[2], KEYS[3]
-local now_us = gcra_now(tonumber(ARGV[1]))
+-- KEYS  1 slot  n the phone's public slot (the same where n is 1)  n+1 outbox  n+2.. counters of the riders
+-- ARGV  1 packed: clock offset ms (8), ttl ms (4), cooldown ms (4), max failures (4), failure window ms (4), lease ms (4),
+--         ms after which a decoy seems to fail, 0 if it doesn't (4), n (1), flags (1), course (7), the slot's address (7),
+--         the public slot's (7), challenge id (16), code digest (16)
+--       2 what of the record is passed on unread, up to the tags  3 tags of the shadow rules that would refuse
+--       4 the riders' rules, as gcra_all has them
+-- gives {packed: a letter for the outcome (1), its number (6), the provider to avoid; verdicts of the riders}
+local offset, ttl, cooldown, max_failures, window, lease, fails_after, n, flags, course, address, place_of_public, id,
+  digest = struct.unpack('>i8I4I4I4I4I4I4BBc7c7c7c16c16', ARGV[1])
+local sms = has(flags, SMS)
+local now_us = gcra_now(offset)
 local now = math.floor(now_us / 1000)
-local window = tonumber(ARGV[7])
+local stored = redis.call('MGET', unpack(KEYS, 1, n))
+local slot, public = slot_of(stored[1]), slot_of(stored[n])
 
-local locked = lock_wait(slot, now, tonumber(ARGV[6]), window)
-if locked > 0 then return {'locked', locked, '', ''} end
+local failures, last = struct.unpack('>I2I6', slot, 4)
+local locked = lock_wait(failures, last, now, max_failures, window)
+if locked > 0 then return {struct.pack('>c1I6', 'l', locked), ''} end
 
-local cooling = cooldown_wait(cooldown_key, now)
-if cooling > 0 then return {'cooldown', cooling, '', ''} end
+local ends, early = struct.unpack('>I6I3', public, 12)
+if ends > now and (early == 0 or ends - early > now) then return {struct.pack('>c1I6', 'c', ends - now), ''} end
 
-local refused, riders, shadowed = gcra_all(5, ARGV[15], now_us)
-if refused then return {'limited', 0, riders, ''} end
+local refused, riders, shadowed = gcra_all(n + 2, ARGV[4], now_us)
+if refused then return {struct.pack('>c1I6', 'm', 0), riders} end
 
-local ttl, cooldown = tonumber(ARGV[4]), tonumber(ARGV[5])
-local expires = now + ttl
-local fails_after = tonumber(ARGV[14])
+-- What the last challenge leaves behind: whom to avoid, if its SMS failed; or its place in the outbox.
+local avoid, outbox = '', KEYS[n + 1]
+if #slot > HEAD then
+  local end_of_last, sent = struct.unpack('>c1I3', slot, 62)
+  if end_of_last == 'u' or end_of_last == 'f' then
+    if sms then avoid = string.sub(slot, 70, 69 + string.byte(slot, 69)) end
+  elseif has(string.byte(slot, 2), SMS) and end_of_last == '-' and sent == 0xFFFFFF then
+    redis.call('ZREM', outbox, address .. string.sub(slot, 21, 28))
+  end
+end
+
+local cooling = string.rep('\0', 9)
 if cooldown > 0 then
-  local ends = tostring(now + cooldown)
-  if fails_after > 0 and fails_after < cooldown then ends = ends .. ':' .. now + fails_after end
-  redis.call('SET', cooldown_key, ends, 'PX', cooldown)
+  cooling = struct.pack('>I6I3', now + cooldown, fails_after > 0 and math.max(0, cooldown - fails_after) or 0)
+  if n > 1 then keep(KEYS[n], string.sub(public, 1, 11) .. cooling .. string.sub(public, 21), now, window) end
 end
-redis.call('SET', KEYS[4], ARGV[12] .. struct.pack('>I6', now) .. ARGV[13], 'PX', ttl)
-local avoid = redis.call('HGET', slot, 'v') or ''
-if avoid ~= '' then redis.call('HDEL', slot, 'v') end
-redis.call('HSET', slot, 'i', ARGV[2], 'd', ARGV[3], 'e', expires, 'a', 0, 'u', 0, 's', ARGV[8],
-  'r', string.sub(ARGV[11] .. shadowed, 1, 64))
-redis.call('PEXPIRE', slot, math.max(ttl, redis.call('HEXISTS', slot, 'f') == 1 and window or 0))
-if ARGV[9] ~= '' then
-  redis.call('HSET', slot, 'w', 1)
-  redis.call('ZADD', outbox, now + tonumber(ARGV[10]), ARGV[9] .. avoid .. '|' .. expires)
-else
-  redis.call('HDEL', slot, 'w')
-end
-return {'written', expires, riders, avoid}
+local place = n > 1 and place_of_public .. '\0\0' or cooling
+local head = struct.pack('>BBBc8c9c16c16I6I3c7B', 1, flags, 0, string.sub(slot, 4, 11), place, id, digest, now, ttl,
+  course, #avoid)
+keep(KEYS[1], head .. avoid .. ARGV[2] .. string.sub(ARGV[3] .. shadowed, 1, 64), now, window)
+if sms then redis.call('ZADD', outbox, now + lease, address .. string.sub(id, 1, 8)) end
+return {struct.pack('>c1I6', 'w', now + ttl) .. avoid, riders}

@@ -4,47 +4,52 @@
 -- each of them an attempt. So a user may type the code that came last, whichever way it was asked for.
 --
 -- KEYS  1..n the slots  n+1.. counters of the riders
--- ARGV  1 clock offset ms  2 code digest  3 challenge id, '' for any  4 max attempts  5 max failures
---       6 failure window ms  7 n  8 the riders' rules, as gcra_all has them
--- gives {verdict, number, verdicts of the riders, {index of the slot, challenge id, subject, shadow rules},
---        {{challenge id, attempts spent} of each that was charged and had an SMS}}
-local nothing = {0, '', '', ''}
-local now_us = gcra_now(tonumber(ARGV[1]))
+-- ARGV  1 packed: clock offset ms (8), n (1), max attempts (1), max failures (4), failure window ms (4), code digest (16),
+--         the id of the only challenge that may judge (16) if one is given
+--       2 the riders' rules, as gcra_all has them
+-- gives {packed: a letter for the verdict (1), its number (6), then the record that a right code used up (its number is
+--        the slot's), or the id (16) and the spent attempts (1) of each challenge that was charged and had an SMS;
+--        verdicts of the riders}
+local offset, n, max_attempts, max_failures, window, digest, at = struct.unpack('>i8BBI4I4c16', ARGV[1])
+local wanted = string.sub(ARGV[1], at)
+local now_us = gcra_now(offset)
 local now = math.floor(now_us / 1000)
-local max_attempts, max_failures, window = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-local slots = tonumber(ARGV[7])
+local slots = redis.call('MGET', unpack(KEYS, 1, n))
+for index = 1, n do slots[index] = slot_of(slots[index]) end
 
-local refused, riders = gcra_all(slots + 1, ARGV[8], now_us)
-if refused then return {'limited', 0, riders, nothing, {}} end
+local refused, riders = gcra_all(n + 1, ARGV[2], now_us)
+if refused then return {struct.pack('>c1I6', 'm', 0), riders} end
 
 local open, exhausted, longest_lock = {}, false, 0
-for index = 1, slots do
-  local slot = KEYS[index]
-  local id, digest, expires, attempts, used, subject, shadowed, owed =
-    unpack(redis.call('HMGET', slot, 'i', 'd', 'e', 'a', 'u', 's', 'r', 'w'))
-  local live = id and used == '0' and tonumber(expires) > now and (ARGV[3] == '' or ARGV[3] == id)
-  local locked = lock_wait(slot, now, max_failures, window)
+for index, slot in ipairs(slots) do
+  local flags, attempts, failures, last = struct.unpack('>BBI2I6', slot, 2)
+  local locked = lock_wait(failures, last, now, max_failures, window)
   longest_lock = math.max(longest_lock, locked)
-  if live and locked == 0 then
-    if tonumber(attempts) >= max_attempts then
-      exhausted = true
-    elseif digest == ARGV[2] then
-      redis.call('HSET', slot, 'u', 1)
-      return {'right', 0, riders, {index, id, subject, shadowed or ''}, {}}
-    else
-      open[#open + 1] = { slot, tonumber(expires), owed and id }
+  if is_open(flags) and locked == 0 then
+    local id, code, issued, ttl = struct.unpack('>c16c16I6I3', slot, 21)
+    if issued + ttl > now and (wanted == '' or wanted == id) then
+      if attempts >= max_attempts then
+        exhausted = true
+      elseif code == digest then
+        redis.call('SET', KEYS[index], struct.pack('BB', 1, flags + USED) .. string.sub(slot, 3), 'KEEPTTL')
+        return {struct.pack('>c1I6', 'r', index) .. slot, riders}
+      else
+        if last + window <= now then failures = 0 end
+        open[#open + 1] = { index, flags, attempts + 1, math.min(failures + 1, 0xFFFF), id }
+      end
     end
   end
 end
 
-local remaining, charged = 0, {}
+local remaining, charged = 0, ''
 for _, judged in ipairs(open) do
-  local attempts = redis.call('HINCRBY', judged[1], 'a', 1)
-  fail(judged[1], now, window, judged[2])
+  local index, flags, attempts, failures, id = unpack(judged)
+  local head = struct.pack('>BBBI2I6', 1, flags, attempts, failures, now)
+  keep(KEYS[index], head .. string.sub(slots[index], 12), now, window)
   remaining = math.max(remaining, max_attempts - attempts)
-  if judged[3] then charged[#charged + 1] = { judged[3], attempts } end
+  if has(flags, SMS) then charged = charged .. id .. string.char(attempts) end
 end
-if remaining > 0 then return {'wrong', remaining, riders, nothing, charged} end
-if #open > 0 or exhausted then return {'exceeded', 0, riders, nothing, charged} end
-if longest_lock > 0 then return {'locked', longest_lock, riders, nothing, charged} end
-return {'expired', 0, riders, nothing, charged}
+if remaining > 0 then return {struct.pack('>c1I6', 'w', remaining) .. charged, riders} end
+if #open > 0 or exhausted then return {struct.pack('>c1I6', 'x', 0) .. charged, riders} end
+if longest_lock > 0 then return {struct.pack('>c1I6', 'l', longest_lock), riders} end
+return {struct.pack('>c1I6', 'e', 0), riders}

@@ -5,6 +5,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::{
+    challenge_id::places,
     error::OtpError,
     service::Otp,
     status::{DeliveryStatus, End, News, Stage},
@@ -35,17 +36,20 @@ impl Otp {
                 .admit(Operation::OtpStatus, &Subject::new(client))
                 .await?,
         );
-        let found = self.statuses.recall(challenge_id).await?;
-        let found = found.ok_or(OtpError::UnknownChallenge)?;
-        let waits = self.challenges.waits(found.phone, found.slot).await?;
-        let locked = match waits.failures >= self.rules.max_failures {
-            true => waits.forgotten_in,
-            false => Duration::ZERO,
-        };
-        Ok(Progress {
-            status: found.status,
-            resend_after: waits.cooldown.max(locked),
-        })
+        for address in places(&self.keyring, challenge_id) {
+            let Some(found) = self.statuses.recall(address, challenge_id).await? else {
+                continue;
+            };
+            let locked = match found.waits.failures >= self.rules.max_failures {
+                true => found.waits.forgotten_in,
+                false => Duration::ZERO,
+            };
+            return Ok(Progress {
+                status: found.status,
+                resend_after: found.waits.cooldown.max(locked),
+            });
+        }
+        Err(OtpError::UnknownChallenge)
     }
 
     /// Takes a provider's receipt. Repeated, late and disordered ones are harmless, and so is one for a challenge that
@@ -77,13 +81,11 @@ impl Otp {
                 price: receipt.price.clone(),
             },
         );
-        let news = News {
-            stage,
-            provider,
-            place: None,
-        };
-        if let Some(course) = self.statuses.advance(challenge_id, &news).await? {
-            self.courses.learn(provider, course);
+        let news = News { stage, provider };
+        for address in places(&self.keyring, challenge_id) {
+            if let Some(course) = self.statuses.advance(address, challenge_id, &news).await? {
+                self.courses.learn(provider, course);
+            }
         }
         Ok(())
     }

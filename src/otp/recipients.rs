@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::code::OtpCode;
+use super::{address::SlotAddress, challenge_id::secret_of, code::OtpCode, store::Slot};
 use crate::{
     accounts::AccountStore,
     phone::PhoneDigest,
@@ -23,7 +23,7 @@ pub struct Recipients {
 #[async_trait]
 impl CodeBook for Recipients {
     async fn recipient(&self, entry: &OutboxEntry) -> Result<Option<Recipient>, Unavailable> {
-        let Some(keys) = self.keyring.find(&entry.key_id) else {
+        let Some(keys) = secret_of(&self.keyring, entry.address, entry.challenge_id) else {
             // In a rotation, an instance that knows the secret takes it over.
             return Err(Unavailable::new(
                 Part::SmsQueue,
@@ -33,7 +33,12 @@ impl CodeBook for Recipients {
         let Some(phone) = self.accounts.phone_of(entry.user_id).await? else {
             return Ok(None);
         };
-        if PhoneDigest::of(&phone, &keys.phone) != entry.phone_digest {
+        let digest = PhoneDigest::of(&phone, &keys.phone);
+        let slots = [Slot::Public, Slot::User(entry.user_id)];
+        if !slots
+            .map(|slot| SlotAddress::of(digest, slot))
+            .contains(&entry.address)
+        {
             return Ok(None);
         }
         let code = OtpCode::derive(&keys.code, entry.challenge_id, self.code_length);

@@ -1,32 +1,35 @@
-//! Challenges and outbox in Redis, for any number of instances: one script a step, one slot of a Cluster a script.
+//! Challenges in Redis, for any number of instances: one script a step, one slot of a Cluster a script.
 //!
-//! Keys, all under the phone's partition: `o:<phone digest>:<slot>` a slot (hash), `c:<phone digest>` the cooldown
-//! (string), `s:<challenge id>` its status (`status/redis.rs`), `x` the outbox of the partition (sorted set, scored by
-//! the end of the lease). The riders' counters lie where the limiter says.
+//! A slot of a phone is one string, `o:<address>` under the phone's partition (`record.rs` says what is in it): its
+//! challenge, the status of that, failures, and in the phone's public slot the cooldown. What is owed stands in the
+//! outbox (`outbox/redis.rs`) as well. The riders' counters lie where the limiter says.
 
 use std::{
     sync::{
         Arc, LazyLock,
-        atomic::{AtomicI64, AtomicU8, Ordering},
+        atomic::{AtomicI64, AtomicU16, Ordering},
     },
     time::Duration,
 };
 
 use ::redis::Script;
 use async_trait::async_trait;
+use uuid::Uuid;
 
 use super::{
-    status::NewRecord,
+    address::SlotAddress,
+    challenge::{Bounds, SlotState, from_millis, millis},
+    outbox::outbox_key,
+    record,
     store::{
-        Attempt, ChallengeStore, Issue, IssueOutcome, Issued, Judged, OtpRules, Proof, Slot, Verdict, Waits,
-        decode_id, encode_id,
+        Attempt, ChallengeStore, Issue, IssueOutcome, Issued, Judged, Millis, OtpRules, Proof, Slot, Verdict,
+        Waits,
     },
 };
 use crate::{
-    limits::{Shadowed, Verdicts, add_counters},
-    phone::{Country, PhoneDigest},
-    redis::{PARTITIONS, RedisLink},
-    sms::{Language, Lease, Outbox, OutboxEntry},
+    limits::{Verdicts, add_counters},
+    phone::PhoneDigest,
+    redis::RedisLink,
     unavailable::{Part, Unavailable},
 };
 
@@ -47,19 +50,17 @@ pub(super) use script;
 static ISSUE: LazyLock<Script> = script!("issue.lua");
 static JUDGE: LazyLock<Script> = script!("judge.lua");
 static REINSTATE: LazyLock<Script> = script!("reinstate.lua");
-static WAITS: LazyLock<Script> = script!("waits.lua");
-static RENEW: LazyLock<Script> = script!("renew.lua");
-static TAKE_OVER: LazyLock<Script> = script!("take_over.lua");
+static LOOK: LazyLock<Script> = script!("look.lua");
 
 /// The store.
 pub struct RedisChallenges {
     pub(super) link: Arc<RedisLink>,
     pub(super) rules: OtpRules,
-    lease: Duration,
+    pub(super) lease: Duration,
     /// Milliseconds by which a test moves Redis's clock; 0 in life.
     clock_offset: Arc<AtomicI64>,
     /// Where the next sweep for overdue deliveries begins.
-    next_partition: AtomicU8,
+    pub(super) next_partition: AtomicU16,
 }
 
 impl RedisChallenges {
@@ -71,7 +72,7 @@ impl RedisChallenges {
             rules,
             lease,
             clock_offset,
-            next_partition: AtomicU8::new(0),
+            next_partition: AtomicU16::new(0),
         }
     }
 
@@ -79,87 +80,89 @@ impl RedisChallenges {
         self.clock_offset.load(Ordering::Relaxed)
     }
 
-    pub(super) fn slot_key(&self, phone: PhoneDigest, slot: &str) -> String {
-        self.link.key(
-            phone.partition(PARTITIONS),
-            &format!("o:{}:{slot}", phone.encode()),
-        )
-    }
-
-    pub(super) fn cooldown_key(&self, phone: PhoneDigest) -> String {
+    /// The key of the slot at `address`.
+    pub(super) fn slot_key(&self, address: SlotAddress) -> String {
         self.link
-            .key(phone.partition(PARTITIONS), &format!("c:{}", phone.encode()))
+            .key(address.partition(), &format!("o:{}", address.encode()))
     }
 
-    fn outbox_key(&self, partition: u8) -> String {
-        self.link.key(partition, "x")
+    /// Slots of one partition as they are, and the store's time.
+    pub(super) async fn look<const N: usize>(
+        &self,
+        slots: [SlotAddress; N],
+    ) -> Result<(Millis, [SlotState; N]), Unavailable> {
+        let (now, records): (Millis, Vec<Option<Vec<u8>>>) = self
+            .link
+            .eval(&LOOK, |script| {
+                for slot in slots {
+                    script.key(self.slot_key(slot));
+                }
+                script.arg(self.offset());
+            })
+            .await?;
+        let mut states = slots.map(|_| SlotState::default());
+        for ((state, record), address) in states.iter_mut().zip(records).zip(slots) {
+            if let Some(record) = record {
+                *state = record::decode(&record, address).ok_or_else(unknown_answer)?;
+            }
+        }
+        Ok((now, states))
     }
 }
 
 #[async_trait]
 impl ChallengeStore for RedisChallenges {
     async fn issue(&self, issue: &Issue<'_>) -> Result<Issued, Unavailable> {
-        let partition = issue.phone.partition(PARTITIONS);
-        let slot = issue.slot.encode();
-        let member = issue.deliver.map(|delivery| {
-            let (challenge, user) = (encode_id(issue.challenge_id), encode_id(delivery.user_id));
-            format!(
-                "{challenge}|{user}|{}|{slot}|{}|{}|{}|",
-                issue.phone.encode(),
-                delivery.key_id,
-                delivery.country,
-                delivery.language.as_str()
-            )
-        });
+        let address = SlotAddress::of(issue.phone, issue.slot);
+        let public = SlotAddress::of(issue.phone, Slot::Public);
+        let slots: &[_] = if address == public {
+            &[public]
+        } else {
+            &[address, public]
+        };
         let lease = issue.deliver.map_or(Duration::ZERO, |delivery| delivery.lease);
-        let record = NewRecord::of(issue);
-        let (outcome, number, riders, avoid): (String, i64, Verdicts, String) = self
+        let facts = Packed::at(self.offset())
+            .number(millis(self.rules.ttl), 4)
+            .number(millis(self.rules.resend_cooldown), 4)
+            .number(self.rules.max_failures.into(), 4)
+            .number(millis(self.rules.failure_window), 4)
+            .number(millis(lease), 4)
+            .number(issue.course.fails_after().map_or(0, |after| after.max(1)), 4)
+            .bytes(&[slots.len() as u8, record::flags(issue)])
+            .bytes(&issue.course.encode())
+            .bytes(&address.local())
+            .bytes(&public.local())
+            .bytes(issue.challenge_id.as_bytes())
+            .bytes(issue.digest.as_bytes());
+        let (answer, riders): (Vec<u8>, Verdicts) = self
             .link
             .eval(&ISSUE, |script| {
+                for &slot in slots {
+                    script.key(self.slot_key(slot));
+                }
                 script
-                    .key(self.slot_key(issue.phone, &slot))
-                    .key(self.cooldown_key(issue.phone))
-                    .key(self.outbox_key(partition))
-                    .key(self.status_key(issue.challenge_id))
-                    .arg(self.offset())
-                    .arg(encode_id(issue.challenge_id))
-                    .arg(issue.digest.as_bytes())
-                    .arg(millis(self.rules.ttl))
-                    .arg(millis(self.rules.resend_cooldown))
-                    .arg(self.rules.max_failures)
-                    .arg(millis(self.rules.failure_window))
-                    .arg(issue.subject.map(encode_id).unwrap_or_default())
-                    .arg(member.as_deref().unwrap_or_default())
-                    .arg(millis(lease))
-                    .arg(issue.shadowed.as_str())
-                    .arg(&record.course[..])
-                    .arg(record.place)
-                    .arg(record.fails_after);
+                    .key(outbox_key(&self.link, address))
+                    .arg(facts.0)
+                    .arg(record::encode_rest(issue))
+                    .arg(issue.shadowed.as_str());
                 add_counters(script, &self.link, issue.riders);
             })
             .await?;
-        let outcome = match outcome.as_str() {
-            "written" => {
-                let entry = issue.deliver.map(|delivery| OutboxEntry {
-                    challenge_id: issue.challenge_id,
-                    user_id: delivery.user_id,
-                    phone_digest: issue.phone,
-                    slot,
-                    key_id: delivery.key_id.to_owned(),
-                    country: delivery.country,
-                    language: delivery.language.clone(),
-                    avoid: Some(avoid).filter(|name| !name.is_empty()),
-                    expires_at_ms: number,
-                });
+        let Answer { letter, number, rest } = Answer::read(&answer)?;
+        let outcome = match letter {
+            b'w' => {
+                let avoid = std::str::from_utf8(rest).map_err(|_| unknown_answer())?;
+                let avoid = Some(avoid.to_owned()).filter(|name| !name.is_empty());
+                let entry = issue.entry(avoid, number);
                 IssueOutcome::Written { entry }
             }
-            "cooldown" => IssueOutcome::Cooldown {
+            b'c' => IssueOutcome::Cooldown {
                 wait: from_millis(number),
             },
-            "locked" => IssueOutcome::Locked {
+            b'l' => IssueOutcome::Locked {
                 wait: from_millis(number),
             },
-            "limited" => IssueOutcome::Limited,
+            b'm' => IssueOutcome::Limited,
             _ => return Err(unknown_answer()),
         };
         Ok(Issued {
@@ -169,93 +172,64 @@ impl ChallengeStore for RedisChallenges {
     }
 
     async fn judge(&self, attempt: &Attempt<'_>) -> Result<Judged, Unavailable> {
-        let (verdict, number, riders, (index, challenge, subject, shadowed), charged): (
-            String,
-            i64,
-            Verdicts,
-            (usize, String, String, String),
-            Vec<(String, u8)>,
-        ) = self
+        let facts = Packed::at(self.offset())
+            .bytes(&[attempt.slots.len() as u8, self.rules.max_attempts])
+            .number(self.rules.max_failures.into(), 4)
+            .number(millis(self.rules.failure_window), 4)
+            .bytes(attempt.digest.as_bytes())
+            .bytes(attempt.challenge_id.as_ref().map_or(&[], |id| id.as_bytes()));
+        let (answer, riders): (Vec<u8>, Verdicts) = self
             .link
             .eval(&JUDGE, |script| {
-                for slot in attempt.slots {
-                    script.key(self.slot_key(attempt.phone, &slot.encode()));
+                for &slot in attempt.slots {
+                    script.key(self.slot_key(SlotAddress::of(attempt.phone, slot)));
                 }
-                script
-                    .arg(self.offset())
-                    .arg(attempt.digest.as_bytes())
-                    .arg(attempt.challenge_id.map(encode_id).unwrap_or_default())
-                    .arg(self.rules.max_attempts)
-                    .arg(self.rules.max_failures)
-                    .arg(millis(self.rules.failure_window))
-                    .arg(attempt.slots.len());
+                script.arg(facts.0);
                 add_counters(script, &self.link, attempt.riders);
             })
             .await?;
-        let verdict = match verdict.as_str() {
-            "right" => {
-                let slot = index
-                    .checked_sub(1)
-                    .and_then(|index| attempt.slots.get(index).copied());
-                let (Some(slot), Some(challenge_id)) = (slot, decode_id(&challenge)) else {
-                    return Err(unknown_answer());
-                };
-                Verdict::Right(Proof {
-                    phone: attempt.phone,
-                    slot,
-                    challenge_id,
-                    subject: decode_id(&subject),
-                    shadowed: Shadowed::from_stored(shadowed),
-                })
+        let Answer { letter, number, rest } = Answer::read(&answer)?;
+        let mut charged = Vec::new();
+        let verdict = match letter {
+            b'r' => Verdict::Right(proof(attempt, number, rest).ok_or_else(unknown_answer)?),
+            b'w' | b'x' => {
+                for of_one in rest.chunks(CHARGED) {
+                    charged.push(decode_charged(of_one).ok_or_else(unknown_answer)?);
+                }
+                match u8::try_from(number).unwrap_or_default() {
+                    0 => Verdict::Exceeded,
+                    attempts_remaining => Verdict::Wrong { attempts_remaining },
+                }
             }
-            "wrong" => Verdict::Wrong {
-                attempts_remaining: u8::try_from(number).unwrap_or_default(),
-            },
-            "exceeded" => Verdict::Exceeded,
-            "expired" => Verdict::Expired,
-            "locked" => Verdict::Locked {
+            b'l' => Verdict::Locked {
                 wait: from_millis(number),
             },
-            "limited" => Verdict::Limited,
+            b'e' => Verdict::Expired,
+            b'm' => Verdict::Limited,
             _ => return Err(unknown_answer()),
         };
-        let charged = charged
-            .iter()
-            .filter_map(|(id, attempts)| Some((decode_id(id)?, *attempts)));
         Ok(Judged {
             verdict,
             riders: riders.0,
-            charged: charged.collect(),
+            charged,
         })
     }
 
     async fn reinstate(&self, proof: &Proof) -> Result<(), Unavailable> {
+        let facts = Packed::at(self.offset()).bytes(proof.challenge_id.as_bytes());
         self.link
             .eval(&REINSTATE, |script| {
                 script
-                    .key(self.slot_key(proof.phone, &proof.slot.encode()))
-                    .arg(self.offset())
-                    .arg(encode_id(proof.challenge_id));
+                    .key(self.slot_key(SlotAddress::of(proof.phone, proof.slot)))
+                    .arg(facts.0);
             })
             .await
     }
 
     async fn waits(&self, phone: PhoneDigest, slot: Slot) -> Result<Waits, Unavailable> {
-        let (cooldown, failures, forgotten_in) = self
-            .link
-            .eval(&WAITS, |script| {
-                script
-                    .key(self.slot_key(phone, &slot.encode()))
-                    .key(self.cooldown_key(phone))
-                    .arg(self.offset())
-                    .arg(millis(self.rules.failure_window));
-            })
-            .await?;
-        Ok(Waits {
-            cooldown: from_millis(cooldown),
-            failures,
-            forgotten_in: from_millis(forgotten_in),
-        })
+        let places = [slot, Slot::Public].map(|slot| SlotAddress::of(phone, slot));
+        let (now, [slot, public]) = self.look(places).await?;
+        Ok(slot.waits(public.cooldown, now, &Bounds::of(&self.rules)))
     }
 
     async fn ping(&self) -> Result<(), Unavailable> {
@@ -263,108 +237,71 @@ impl ChallengeStore for RedisChallenges {
     }
 }
 
-#[async_trait]
-impl Outbox for RedisChallenges {
-    async fn renew(&self, entry: &OutboxEntry) -> Result<Lease, Unavailable> {
-        let held: bool = self
-            .link
-            .eval(&RENEW, |script| {
-                script
-                    .key(self.outbox_key(entry.phone_digest.partition(PARTITIONS)))
-                    .key(self.slot_key(entry.phone_digest, &entry.slot))
-                    .arg(self.offset())
-                    .arg(member(entry))
-                    .arg(encode_id(entry.challenge_id))
-                    .arg(millis(self.lease));
-            })
-            .await?;
-        Ok(if held { Lease::Held } else { Lease::Gone })
+/// What a script is told in one argument: numbers with their highest byte first, and bytes as they are.
+pub(super) struct Packed(pub Vec<u8>);
+
+impl Packed {
+    /// Begins with the offset of the store's clock.
+    pub fn at(offset: Millis) -> Self {
+        let mut bytes = Vec::with_capacity(96);
+        bytes.extend_from_slice(&offset.to_be_bytes());
+        Self(bytes)
     }
 
-    async fn acknowledge(&self, entry: &OutboxEntry) -> Result<(), Unavailable> {
-        let mut pipeline = ::redis::pipe();
-        let outbox = self.outbox_key(entry.phone_digest.partition(PARTITIONS));
-        pipeline.zrem(outbox, member(entry)).ignore();
-        self.link.pipeline(&pipeline).await
+    /// Adds a number in so many bytes; the nearest that has room there.
+    #[must_use]
+    pub fn number(mut self, number: Millis, bytes: usize) -> Self {
+        let number = number.clamp(0, (1 << (8 * bytes)) - 1).to_be_bytes();
+        self.0.extend_from_slice(&number[number.len() - bytes..]);
+        self
     }
 
-    async fn hand_back(&self, entry: &OutboxEntry) -> Result<(), Unavailable> {
-        let mut pipeline = ::redis::pipe();
-        let outbox = self.outbox_key(entry.phone_digest.partition(PARTITIONS));
-        pipeline
-            .cmd("ZADD")
-            .arg(outbox)
-            .arg("XX")
-            .arg(0)
-            .arg(member(entry))
-            .ignore();
-        self.link.pipeline(&pipeline).await
-    }
-
-    /// Asks each partition once, as many at a time as entries are wanted, beginning where the last sweep ended so that
-    /// none starves. A partition whose server is away is left out: the others' entries are leased by then.
-    async fn take_over(&self, limit: usize) -> Result<Vec<OutboxEntry>, Unavailable> {
-        let (mut taken, mut left) = (Vec::new(), usize::from(PARTITIONS));
-        while left > 0 && taken.len() < limit {
-            let wanted = limit - taken.len();
-            let asked = wanted.min(left);
-            let share = i64::try_from(wanted / asked).unwrap_or(i64::MAX);
-            let arguments = [self.offset(), millis(self.lease), share];
-            let calls: Vec<_> = (0..asked)
-                .map(|_| self.next_partition.fetch_add(1, Ordering::Relaxed) % PARTITIONS)
-                .map(|partition| (self.outbox_key(partition), arguments))
-                .collect();
-            let members: Vec<Vec<String>> = match self.link.eval_where_possible(&TAKE_OVER, &calls).await {
-                Ok(members) => members,
-                Err(error) if taken.is_empty() => return Err(error),
-                Err(_) => break,
-            };
-            taken.extend(members.iter().flatten().filter_map(|member| parse_member(member)));
-            left -= asked;
-        }
-        Ok(taken)
+    #[must_use]
+    pub fn bytes(mut self, bytes: &[u8]) -> Self {
+        self.0.extend_from_slice(bytes);
+        self
     }
 }
 
-fn member(entry: &OutboxEntry) -> String {
-    let (challenge, user) = (encode_id(entry.challenge_id), encode_id(entry.user_id));
-    let OutboxEntry {
+/// What `issue.lua` and `judge.lua` answer.
+struct Answer<'a> {
+    letter: u8,
+    number: Millis,
+    rest: &'a [u8],
+}
+
+impl<'a> Answer<'a> {
+    fn read(answer: &'a [u8]) -> Result<Self, Unavailable> {
+        let (&letter, answer) = answer.split_first().ok_or_else(unknown_answer)?;
+        let (number, rest) = answer.split_at_checked(6).ok_or_else(unknown_answer)?;
+        let number = number
+            .iter()
+            .fold(0, |number, &byte| number << 8 | Millis::from(byte));
+        Ok(Self { letter, number, rest })
+    }
+}
+
+/// Bytes that tell of a challenge that was charged: its id, its attempts.
+const CHARGED: usize = 17;
+
+fn decode_charged(charged: &[u8]) -> Option<(Uuid, u8)> {
+    let (id, rest) = charged.split_first_chunk()?;
+    Some((Uuid::from_bytes(*id), *rest.first()?))
+}
+
+/// What the record of a used challenge proves; it is that of slot `number`, from 1.
+fn proof(attempt: &Attempt<'_>, number: Millis, record: &[u8]) -> Option<Proof> {
+    let index = usize::try_from(number).ok()?.checked_sub(1)?;
+    let slot = *attempt.slots.get(index)?;
+    let state = record::decode(record, SlotAddress::of(attempt.phone, slot))?;
+    let challenge = state.challenge?;
+    Some(Proof {
+        phone: attempt.phone,
         slot,
-        key_id,
-        country,
-        expires_at_ms,
-        ..
-    } = entry;
-    format!(
-        "{challenge}|{user}|{}|{slot}|{key_id}|{country}|{}|{}|{expires_at_ms}",
-        entry.phone_digest.encode(),
-        entry.language.as_str(),
-        entry.avoid.as_deref().unwrap_or_default()
-    )
-}
-
-fn parse_member(member: &str) -> Option<OutboxEntry> {
-    let mut parts = member.split('|');
-    let mut next = || parts.next();
-    Some(OutboxEntry {
-        challenge_id: decode_id(next()?)?,
-        user_id: decode_id(next()?)?,
-        phone_digest: PhoneDigest::decode(next()?)?,
-        slot: next()?.to_owned(),
-        key_id: next()?.to_owned(),
-        country: Country::parse(next()?)?,
-        language: Language::parse(next()?)?,
-        avoid: next().map(str::to_owned).filter(|name| !name.is_empty()),
-        expires_at_ms: next()?.parse().ok()?,
+        challenge_id: challenge.id,
+        subject: challenge.subject,
+        shadowed: challenge.shadowed,
     })
-}
-
-pub(super) fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
-
-fn from_millis(millis: i64) -> Duration {
-    Duration::from_millis(u64::try_from(millis).unwrap_or_default())
 }
 
 pub(super) fn unknown_answer() -> Unavailable {

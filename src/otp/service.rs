@@ -5,9 +5,11 @@ use std::{sync::Arc, time::Duration};
 use uuid::Uuid;
 
 use super::{
+    address::SlotAddress,
+    challenge_id::challenge_id,
     code::{CodeDigest, OtpCode},
     error::OtpError,
-    status::{Course, Courses, Statuses, challenge_id},
+    status::{Course, Courses, Statuses},
     store::{Attempt, ChallengeStore, Delivery, Issue, IssueOutcome, OtpRules, Proof, Slot, Verdict},
     test_numbers::TestNumbers,
 };
@@ -90,17 +92,16 @@ impl Otp {
         let test_code = self.test_numbers.code(phone, self.clock.now());
         let addressee = recipient.filter(|_| test_code.is_none());
 
-        let challenge_id = challenge_id(digest, self.entropy.as_ref());
+        let user = caller.user.as_ref();
+        let slot = user.map_or(Slot::Public, |user| Slot::User(user.id));
+        let challenge_id = challenge_id(keys, SlotAddress::of(digest, slot), self.entropy.as_ref());
         let derive = || OtpCode::derive(&keys.code, challenge_id, self.rules.length);
         let code = test_code.cloned().unwrap_or_else(derive);
         let issued = self
             .challenges
             .issue(&Issue {
                 phone: digest,
-                slot: caller
-                    .user
-                    .as_ref()
-                    .map_or(Slot::Public, |user| Slot::User(user.id)),
+                slot,
                 challenge_id,
                 digest: match recipient {
                     Some(_) => CodeDigest::of(keys, phone, &code),
@@ -109,7 +110,6 @@ impl Otp {
                 subject: claims.sole_claimant,
                 deliver: addressee.map(|user_id| Delivery {
                     user_id,
-                    key_id: &keys.id,
                     country,
                     language: &caller.language,
                     lease: self.lease,

@@ -1,28 +1,41 @@
--- What the scripts on slots share; limits/gcra.lua stands before it. A slot is a hash:
---   i challenge id  d code digest  e expires (ms)  a attempts  u used  s subject  f failures  l time of the last one (ms)
---   r tags of the shadow rules that would have refused the challenge  w 1 if an SMS goes out for it
---   v provider whose SMS did not arrive
+-- What the scripts on slots share; limits/gcra.lua stands before it. A slot is one string, as record.rs has it. Places of
+-- what the scripts read in it, from 1:
+--   1 format  2 flags  3 attempts  4 failures  6 last failure  12 end of the cooldown  18 how much earlier it may end
+--   21 id  37 digest  53 issued  59 ttl  62 course  69 provider to avoid  then what they pass on unread
+local HEAD = 20
+local CHALLENGE, USED, SMS, USERS = 1, 2, 4, 8
 
--- How long (ms) the slot stays locked for its failures, 0 if it is not.
-local function lock_wait(slot, now, max_failures, window)
-  local failures, last = unpack(redis.call('HMGET', slot, 'f', 'l'))
-  if not failures or tonumber(failures) < max_failures then return 0 end
-  return math.max(0, tonumber(last) + window - now)
+-- A record that was read; a blank one where there is none.
+local function slot_of(stored)
+  if not stored then return '\1' .. string.rep('\0', HEAD - 1) end
+  if string.byte(stored) ~= 1 then error('a slot of another format') end
+  return stored
 end
 
--- How long (ms) the phone stays in its cooldown, 0 if it is not. Behind its end may stand an earlier one, when the SMS of
--- a decoy seems to fail.
-local function cooldown_wait(key, now)
-  local ends, fails_at = string.match(redis.call('GET', key) or '0', '^(%d+):?(%d*)$')
-  if fails_at ~= '' and tonumber(fails_at) <= now then return 0 end
-  return math.max(0, tonumber(ends) - now)
+-- Whether a flag is set; quicker than the bit library.
+local function has(flags, flag)
+  return flags % (2 * flag) >= flag
 end
 
--- Counts a wrong code; a run of them ends when none came for a whole window.
-local function fail(slot, now, window, expires)
-  local last = tonumber(redis.call('HGET', slot, 'l') or '0')
-  local failures = tonumber(redis.call('HGET', slot, 'f') or '0')
-  if last + window <= now then failures = 0 end
-  redis.call('HSET', slot, 'f', failures + 1, 'l', now)
-  redis.call('PEXPIRE', slot, math.max(window, expires - now))
+-- Whether it has a challenge that is not used.
+local function is_open(flags)
+  return flags % 4 == CHALLENGE
+end
+
+-- How long (ms) it stays locked for its failures, 0 if it is not.
+local function lock_wait(failures, last, now, max_failures, window)
+  if failures < max_failures then return 0 end
+  return math.max(0, last + window - now)
+end
+
+-- Writes a record for as long as anything in it matters.
+local function keep(key, slot, now, window)
+  local flags, _, failures, last, ends = struct.unpack('>BBI2I6I6', slot, 2)
+  if has(flags, USERS) then ends = 0 end
+  if failures > 0 then ends = math.max(ends, last + window) end
+  if #slot > HEAD then
+    local issued, ttl = struct.unpack('>I6I3', slot, 53)
+    ends = math.max(ends, issued + ttl)
+  end
+  if ends > now then redis.call('SET', key, slot, 'PX', ends - now) else redis.call('DEL', key) end
 end

@@ -3,16 +3,18 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use uuid::Uuid;
 
-use super::{code::CodeDigest, status::Course};
+use super::{address::SlotAddress, code::CodeDigest, status::Course};
 use crate::{
     limits::{self, Counter, Shadowed},
     phone::{Country, PhoneDigest},
     sms::{Language, OutboxEntry},
     unavailable::Unavailable,
 };
+
+/// Milliseconds: since the Unix epoch by the store's clock, or between two times.
+pub(super) type Millis = i64;
 
 /// What a code costs and how long it lives (`[otp]` in the configuration).
 #[derive(Debug, Clone)]
@@ -44,45 +46,17 @@ pub enum Slot {
     User(Uuid),
 }
 
-impl Slot {
-    /// Its name in keys and outbox entries: `p`, or the user's identifier.
-    pub fn encode(self) -> String {
-        match self {
-            Self::Public => "p".to_owned(),
-            Self::User(id) => encode_id(id),
-        }
-    }
-
-    /// Takes back a name that [`Slot::encode`] gave.
-    pub fn decode(name: &str) -> Option<Self> {
-        if name == "p" {
-            Some(Self::Public)
-        } else {
-            decode_id(name).map(Self::User)
-        }
-    }
-}
-
-/// An identifier in 22 characters of base64url.
-pub(super) fn encode_id(id: Uuid) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(id.as_bytes())
-}
-
-pub(super) fn decode_id(text: &str) -> Option<Uuid> {
-    Uuid::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(text).ok()?).ok()
-}
-
 /// A challenge to be written.
 #[derive(Debug, Clone)]
 pub struct Issue<'a> {
     pub phone: PhoneDigest,
     pub slot: Slot,
-    /// From [`challenge_id`](super::challenge_id), so that its status is found.
+    /// From [`challenge_id`](super::challenge_id()) for the slot's address, so that the challenge is found by it.
     pub challenge_id: Uuid,
     pub digest: CodeDigest,
     /// The user that a public challenge was meant for, if exactly one claimed the phone.
     pub subject: Option<Uuid>,
-    /// To whose account the SMS goes and which secret derives its code; `None` for a decoy, which gets no SMS.
+    /// To whose account the SMS goes; `None` for a decoy, which gets no SMS.
     pub deliver: Option<Delivery<'a>>,
     /// How the SMS of a decoy shall seem to fare; none of it has happened yet to one that goes out.
     pub course: Course,
@@ -92,11 +66,26 @@ pub struct Issue<'a> {
     pub shadowed: &'a Shadowed,
 }
 
+impl Issue<'_> {
+    /// What the outbox owes once this is written.
+    pub(super) fn entry(&self, avoid: Option<String>, expires_at_ms: Millis) -> Option<OutboxEntry> {
+        self.deliver.map(|delivery| OutboxEntry {
+            challenge_id: self.challenge_id,
+            user_id: delivery.user_id,
+            address: SlotAddress::of(self.phone, self.slot),
+            country: delivery.country,
+            language: delivery.language.clone(),
+            avoid,
+            expires_at_ms,
+        })
+    }
+}
+
 /// What the outbox needs to know beside the challenge.
 #[derive(Debug, Clone, Copy)]
 pub struct Delivery<'a> {
+    /// The phone's owner, as far as anybody says; of a user's slot, that user.
     pub user_id: Uuid,
-    pub key_id: &'a str,
     /// Where the phone belongs.
     pub country: Country,
     /// What the SMS is to be written in.
@@ -193,8 +182,8 @@ pub trait ChallengeStore: Send + Sync {
     /// MUST, in one step: answer `Locked` while the slot is, `Cooldown` while the phone's runs, `Limited` if an
     /// enforced rider refuses (spending nothing of any rider in these three cases); else spend the riders, start the
     /// cooldown (which ends early for a decoy that seems to fail), replace the slot's challenge by one with all
-    /// attempts, keep the slot's failures, begin its status, and, with a delivery, put a leased entry into the outbox
-    /// that avoids the provider whose SMS to this slot failed last.
+    /// attempts, its status among it, keep the slot's failures, and, with a delivery, put a leased entry into the outbox
+    /// that avoids the provider with whom the SMS of the replaced one failed.
     ///
     /// # Errors
     /// [`Unavailable`] when the store is away or full; whether it was written is unknown then.

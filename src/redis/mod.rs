@@ -155,14 +155,15 @@ impl RedisLink {
         self.request(Request::Each(script, &commands)).await
     }
 
-    /// The same where one server's being away must not hide the others' answers: calls that failed are left out.
+    /// The same where one server's being away must not hide the others' answers: calls that failed are left out. A call
+    /// may have several keys, of one partition.
     ///
     /// # Errors
     /// As for [`RedisLink::eval`], when no server could be asked.
-    pub async fn eval_where_possible<T: FromRedisValue, A>(
+    pub async fn eval_where_possible<T: FromRedisValue, K: ToRedisArgs, A>(
         &self,
         script: &Script,
-        calls: &[(String, A)],
+        calls: &[(K, A)],
     ) -> Result<Vec<T>, Unavailable>
     where
         for<'a> &'a A: ToRedisArgs,
@@ -343,13 +344,14 @@ impl From<PoolError> for Failure {
     }
 }
 
-fn evalsha<A>(script: &Script, calls: &[(String, A)]) -> Vec<Cmd>
+fn evalsha<K: ToRedisArgs, A>(script: &Script, calls: &[(K, A)]) -> Vec<Cmd>
 where
     for<'a> &'a A: ToRedisArgs,
 {
-    let command = |(key, arguments): &(String, A)| {
+    let command = |(keys, arguments): &(K, A)| {
         let mut command = ::redis::cmd("EVALSHA");
-        command.arg(script.get_hash()).arg(1).arg(key).arg(arguments);
+        command.arg(script.get_hash());
+        command.arg(keys.num_of_args()).arg(keys).arg(arguments);
         command
     };
     calls.iter().map(command).collect()

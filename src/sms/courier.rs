@@ -189,8 +189,7 @@ impl Courier {
         self.reports.report(SmsReport {
             challenge_id: entry.challenge_id,
             user_id: entry.user_id,
-            phone_digest: entry.phone_digest,
-            slot: entry.slot.clone(),
+            address: entry.address,
             country: entry.country,
             provider: self.name(Some(line)),
             state,

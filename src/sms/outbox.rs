@@ -12,7 +12,8 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::{
-    phone::{Country, PhoneDigest, PhoneNumber},
+    otp::SlotAddress,
+    phone::{Country, PhoneNumber},
     sms::Language,
     unavailable::Unavailable,
 };
@@ -23,11 +24,8 @@ pub struct OutboxEntry {
     pub challenge_id: Uuid,
     /// Whose phone it goes to.
     pub user_id: Uuid,
-    pub phone_digest: PhoneDigest,
-    /// Which challenge of the phone, as the store names it.
-    pub slot: String,
-    /// Which secret derives the code.
-    pub key_id: String,
+    /// Where its challenge is kept.
+    pub address: SlotAddress,
     /// Where the phone belongs: decides who may carry the SMS.
     pub country: Country,
     /// What the SMS is written in.

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::phone::{Country, PhoneDigest};
+use crate::{otp::SlotAddress, phone::Country};
 
 /// Takes reports, off the way of every request. MUST NOT block, and answers nothing: a report that has no place is
 /// dropped and counted.
@@ -20,9 +20,8 @@ impl SmsReports for () {
 pub struct SmsReport {
     pub challenge_id: Uuid,
     pub user_id: Uuid,
-    pub phone_digest: PhoneDigest,
-    /// Which challenge of the phone, as the store names it.
-    pub slot: String,
+    /// Where its challenge is kept.
+    pub address: SlotAddress,
     pub country: Country,
     /// Who carried it, or refused to.
     pub provider: &'static str,

@@ -39,7 +39,7 @@ async fn hands_over(kill: bool) {
     assert!(app.is_verified(&account).await);
     eventually("an empty outbox", async || {
         let kept = app.dump_redis().await;
-        kept.iter().all(|kept| !kept.key.ends_with(":x")).then_some(())
+        kept.iter().all(|kept| !kept.is_outbox()).then_some(())
     })
     .await;
     assert_eq!(provider.messages().len(), 1);

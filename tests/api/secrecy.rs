@@ -192,7 +192,7 @@ async fn nothing_that_real_servers_keep_tells_a_secret() {
         eventually("a refusal", async || (provider.refused() > before).then_some(())).await;
     }
     let owed = session.app.dump_redis().await;
-    assert!(owed.iter().any(|kept| kept.key.ends_with(":x")), "{owed:?}");
+    assert!(owed.iter().any(|kept| kept.is_outbox()), "{owed:?}");
     assert_redis_tells_nothing(&session.secrets, &owed);
     let before = provider.messages().len();
     provider.fail(None);
@@ -200,7 +200,7 @@ async fn nothing_that_real_servers_keep_tells_a_secret() {
     session.secrets.add_code(&digits(&body));
     eventually("an empty outbox", async || {
         let kept = session.app.dump_redis().await;
-        kept.iter().all(|kept| !kept.key.ends_with(":x")).then_some(())
+        kept.iter().all(|kept| !kept.is_outbox()).then_some(())
     })
     .await;
 
@@ -267,14 +267,11 @@ async fn whatever_is_kept_in_redis_goes_by_itself() {
     }
     eventually("an empty outbox", async || {
         let kept = app.dump_redis().await;
-        kept.iter().all(|kept| !kept.key.ends_with(":x")).then_some(())
+        kept.iter().all(|kept| !kept.is_outbox()).then_some(())
     })
     .await;
     let kept = app.dump_redis().await;
-    assert!(
-        kept.len() > 12,
-        "two slots, a cooldown, two counters a rule: {kept:?}"
-    );
+    assert!(kept.len() > 12, "two slots, two counters a rule: {kept:?}");
     for kept in kept {
         let day = 24 * 3600;
         assert!(kept.expires_in.is_some_and(|left| left <= day), "{kept:?}");
@@ -285,7 +282,7 @@ async fn whatever_is_kept_in_redis_goes_by_itself() {
 fn assert_redis_tells_nothing(secrets: &Secrets, kept: &[crate::support::Kept]) {
     for kept in kept {
         assert!(
-            kept.expires_in.is_some() || kept.key.ends_with(":x"),
+            kept.expires_in.is_some() || kept.is_outbox(),
             "stays for ever: {kept:?}"
         );
         secrets.assert_absent("Redis", &kept.key, true);

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use ringback::{
     limits::{self, Counter, RuleTag, Shadowed},
-    otp::{CodeDigest, Course, Issue, IssueOutcome, Proof, Slot, Verdict, Waits, challenge_id},
+    otp::{CodeDigest, Course, Issue, IssueOutcome, Proof, Slot, Verdict, Waits},
 };
 use uuid::Uuid;
 
 use crate::{
     support::on_every_store,
-    world::{OTHER, RIGHT, WRONG, World, count, entropy, wrong},
+    world::{OTHER, RIGHT, WRONG, World, count, wrong},
 };
 
 on_every_store! {
@@ -116,6 +116,34 @@ on_every_store! {
         assert_eq!(waits().await, none);
     }
 
+    async fn failures_outlive_the_challenges_that_they_came_from(world) {
+        let mine = Slot::User(Uuid::from_u128(1));
+        world.issue(Slot::Public).await;
+        world.judge(WRONG).await;
+        world.pass(601);
+        world.issue(mine).await;
+        world.judge_in(&[mine], None, WRONG).await;
+        world.pass(61);
+        let failures = async |slot| world.store.waits(world.phone, slot).await.unwrap().failures;
+        assert_eq!([failures(Slot::Public).await, failures(mine).await], [1, 1]);
+        world.issue(Slot::Public).await;
+        world.judge(WRONG).await;
+        assert_eq!([failures(Slot::Public).await, failures(mine).await], [2, 1]);
+    }
+
+    async fn a_users_challenge_leaves_the_public_one_as_it_was(world) {
+        let mine = Slot::User(Uuid::from_u128(1));
+        let (id, _) = world.issue(Slot::Public).await;
+        world.judge(WRONG).await;
+        world.pass(60);
+        world.issue_with(mine, OTHER).await;
+        assert_eq!(world.judge_in(&[Slot::Public], Some(id), WRONG).await, wrong(1));
+        let Verdict::Right(proof) = world.judge(RIGHT).await else { panic!("refused") };
+        assert_eq!((proof.challenge_id, proof.subject), (id, Some(Uuid::from_u128(7))));
+        let waits = world.store.waits(world.phone, Slot::Public).await.unwrap();
+        assert!(waits.failures == 2 && waits.cooldown > Duration::from_secs(50), "{waits:?}");
+    }
+
     async fn a_users_challenge_is_his_alone(world) {
         let (mine, his) = (Slot::User(Uuid::from_u128(1)), Slot::User(Uuid::from_u128(2)));
         let (id, _) = world.issue(mine).await;
@@ -179,7 +207,9 @@ on_every_store! {
     async fn a_challenge_id_names_the_only_challenge_that_may_judge(world) {
         let (id, _) = world.issue(Slot::Public).await;
         for _ in 0..10 {
-            assert_eq!(world.judge_in(&[Slot::Public], Some(Uuid::from_u128(9)), WRONG).await, Verdict::Expired);
+            for other in [Uuid::from_u128(9), Uuid::nil(), world.name(Slot::Public)] {
+                assert_eq!(world.judge_in(&[Slot::Public], Some(other), WRONG).await, Verdict::Expired);
+            }
         }
         assert!(matches!(world.judge_in(&[Slot::Public], Some(id), RIGHT).await, Verdict::Right(_)));
     }
@@ -217,7 +247,7 @@ on_every_store! {
         let issue = Issue {
             phone: world.phone,
             slot: Slot::Public,
-            challenge_id: challenge_id(world.phone, entropy()),
+            challenge_id: world.name(Slot::Public),
             digest: CodeDigest::unmatchable(WRONG),
             subject: None,
             deliver: None,

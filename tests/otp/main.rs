@@ -1,6 +1,7 @@
 //! The contract of `ChallengeStore` and `Outbox`, kept by every adapter: one Redis, a Cluster, Sentinel, this process.
 
 mod challenges;
+mod format;
 mod outbox;
 mod statuses;
 mod support;

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use ringback::{
-    otp::{Slot, Verdict},
+    otp::{Course, Slot, Verdict},
     sms::Lease,
 };
+use uuid::Uuid;
 
 use crate::{
     support::on_every_store,
@@ -52,5 +53,61 @@ on_every_store! {
         world.pass(600);
         assert_eq!(world.store.renew(&expired).await.unwrap(), Lease::Gone);
         assert_eq!(world.store.take_over(10).await.unwrap(), []);
+    }
+
+    async fn whoever_is_done_with_a_replaced_sms_leaves_the_new_one(world) {
+        let (_, old) = world.issue(Slot::Public).await;
+        world.pass(60);
+        let (_, new) = world.issue(Slot::Public).await;
+        assert_eq!(world.store.renew(&old).await.unwrap(), Lease::Gone);
+        world.store.acknowledge(&old).await.unwrap();
+        world.store.hand_back(&old).await.unwrap();
+        assert_eq!(world.store.take_over(10).await.unwrap(), [], "the new one is leased still");
+        assert_eq!(world.store.renew(&new).await.unwrap(), Lease::Held);
+        world.pass(31);
+        assert_eq!(world.store.take_over(10).await.unwrap(), [new]);
+    }
+
+    async fn a_code_without_an_sms_leaves_nothing_owed(world) {
+        world.issue(Slot::Public).await;
+        world.pass(60);
+        world.issue_decoy(Course::default()).await;
+        assert_eq!(world.store.take_over(10).await.unwrap(), []);
+    }
+
+    async fn each_slot_of_a_phone_has_its_own_entry(world) {
+        let mut owed = Vec::new();
+        for slot in [Slot::Public, Slot::User(Uuid::from_u128(1)), Slot::User(Uuid::from_u128(2))] {
+            owed.push(world.issue(slot).await.1);
+            world.pass(60);
+        }
+        let mut taken = Vec::new();
+        for _ in 0..3 {
+            taken.extend(world.store.take_over(1).await.unwrap());
+        }
+        assert_eq!(world.store.take_over(10).await.unwrap(), []);
+        for entries in [&mut owed, &mut taken] {
+            entries.sort_by_key(|entry| entry.challenge_id);
+        }
+        assert_eq!(taken, owed);
+    }
+
+    async fn a_resend_while_others_take_over_is_owed_once(world) {
+        for _ in 0..20 {
+            world.issue(Slot::Public).await;
+            world.pass(60);
+            let (store, taker) = (Arc::clone(&world.store), tokio::spawn({
+                let store = Arc::clone(&world.store);
+                async move { store.take_over(10).await.unwrap() }
+            }));
+            let (_, new) = world.issue(Slot::Public).await;
+            let taken = taker.await.unwrap();
+            assert!(taken.iter().all(|entry| *entry != new), "leased to whoever issued it");
+            for old in taken {
+                store.acknowledge(&old).await.unwrap();
+            }
+            assert_eq!(store.renew(&new).await.unwrap(), Lease::Held);
+            world.pass(60);
+        }
     }
 }

@@ -16,10 +16,11 @@ use ringback::{
     limits::{Counter, MemoryCounters, Shadowed},
     otp::{
         Attempt, ChallengeStore, CodeDigest, Course, Delivery, Issue, IssueOutcome, MemoryChallenges,
-        OtpRules, RedisChallenges, Slot, Statuses, Verdict, challenge_id,
+        OtpRules, RedisChallenges, Slot, SlotAddress, Statuses, Verdict, challenge_id,
     },
     phone::{Country, PhoneDigest},
     redis::{RedisLink, RedisOptions},
+    secrets::Keyring,
     sms::{Language, Outbox, OutboxEntry},
 };
 use uuid::Uuid;
@@ -45,6 +46,11 @@ impl<T: ChallengeStore + Outbox + Statuses> Store for T {}
 
 pub fn entropy() -> &'static dyn Entropy {
     &SystemEntropy
+}
+
+/// What challenges are named by.
+pub fn keyring() -> Keyring {
+    Keyring::parse("AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=").unwrap()
 }
 
 fn rules() -> OtpRules {
@@ -92,10 +98,19 @@ pub async fn sentinel() -> World {
     on_redis(&variable("RINGBACK_TEST_REDIS_SENTINEL_URL"))
 }
 
+/// One Redis, its keys under a prefix that is known.
+pub fn redis_under(prefix: String) -> World {
+    on_redis_under(&variable("RINGBACK_TEST_REDIS_URL"), prefix)
+}
+
 fn on_redis(url: &str) -> World {
+    on_redis_under(url, format!("test-{}", entropy().uuid().simple()))
+}
+
+fn on_redis_under(url: &str, prefix: String) -> World {
     let options = RedisOptions {
         url: url.to_owned(),
-        prefix: format!("test-{}", entropy().uuid().simple()),
+        prefix,
         lanes: 2,
         timeout: Duration::from_secs(5),
     };
@@ -113,6 +128,11 @@ fn on_redis(url: &str) -> World {
 }
 
 impl World {
+    /// A name for a challenge of a slot of the phone.
+    pub fn name(&self, slot: Slot) -> Uuid {
+        challenge_id(keyring().current(), SlotAddress::of(self.phone, slot), entropy())
+    }
+
     pub fn pass(&self, seconds: u64) {
         (self.advance)(Duration::from_secs(seconds));
     }
@@ -127,17 +147,19 @@ impl World {
     }
 
     pub async fn issue_all(&self, slot: Slot, riders: &[Counter], code: [u8; 16]) -> (Uuid, IssueOutcome) {
-        let challenge_id = challenge_id(self.phone, entropy());
-        let user_id = Uuid::from_u128(7);
+        let challenge_id = self.name(slot);
+        let user_id = match slot {
+            Slot::Public => Uuid::from_u128(7),
+            Slot::User(id) => id,
+        };
         let issue = Issue {
             phone: self.phone,
             slot,
             challenge_id,
             digest: CodeDigest::unmatchable(code),
-            subject: Some(user_id),
+            subject: Some(Uuid::from_u128(7)),
             deliver: Some(Delivery {
                 user_id,
-                key_id: "key",
                 country: Country::UNKNOWN,
                 language: &Language::default(),
                 lease: LEASE,
@@ -151,10 +173,14 @@ impl World {
 
     /// A challenge without an SMS, which seems to fare like this.
     pub async fn issue_decoy(&self, course: Course) -> (Uuid, IssueOutcome) {
-        let challenge_id = challenge_id(self.phone, entropy());
+        self.issue_decoy_in(Slot::Public, course).await
+    }
+
+    pub async fn issue_decoy_in(&self, slot: Slot, course: Course) -> (Uuid, IssueOutcome) {
+        let challenge_id = self.name(slot);
         let issue = Issue {
             phone: self.phone,
-            slot: Slot::Public,
+            slot,
             challenge_id,
             digest: CodeDigest::unmatchable(entropy().bytes()),
             subject: None,

@@ -14,6 +14,7 @@ use chrono::{DateTime, TimeZone, Utc};
 use ringback::{
     clock::{Clock, ManualClock},
     entropy::Entropy,
+    otp::{Slot, SlotAddress},
     phone::{Country, PhoneDigest, PhoneNumber},
     sms::{
         CodeBook, DispatcherOptions, DispatcherParts, Health, Language, Lease, Outbox, OutboxEntry,
@@ -248,9 +249,7 @@ impl Stage {
         let entry = OutboxEntry {
             challenge_id: Uuid::from_u128(number),
             user_id: Uuid::from_u128(number + 1_000),
-            phone_digest: PhoneDigest::decode("AAAAAAAAAAAAAAAAAAAAAA").unwrap(),
-            slot: "p".to_owned(),
-            key_id: "k".to_owned(),
+            address: SlotAddress::of(PhoneDigest::from_bytes([0; 16]), Slot::Public),
             country: Country::UNKNOWN,
             language: Language::default(),
             avoid: None,

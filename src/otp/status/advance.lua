@@ -2,23 +2,34 @@
 --
 -- A failure ends the cooldown that began with this very challenge, and has the slot's next one avoid the provider.
 --
--- KEYS  1 record  2 cooldown  3 slot
--- ARGV  1 clock offset ms  2 's' for sent, or the letter of the end  3 ttl ms  4 cooldown ms  5 challenge id  6 provider
--- gives the record if this was news, else ''
-local record = redis.call('GET', KEYS[1])
-if not record then return '' end
-local now = math.floor(gcra_now(tonumber(ARGV[1])) / 1000)
-local ended, sent, ended_at, issued = struct.unpack('>c1I3I3I6', record)
-local never, stage = 0xFFFFFF, ARGV[2]
-if ended ~= '-' or (stage == 's' and sent ~= never) or issued + tonumber(ARGV[3]) <= now then return '' end
+-- KEYS  1 slot  2 the phone's public slot, if 1 is a user's and the SMS failed
+-- ARGV  1 packed: clock offset ms (8), 's' for sent or the letter of the end (1), cooldown ms (4), challenge id (16)
+--       2 provider
+-- gives the course if this was news, else ''
+local offset, stage, cooldown, wanted = struct.unpack('>i8c1I4c16', ARGV[1])
+local slot = slot_of(redis.call('GET', KEYS[1]))
+if #slot <= HEAD then return '' end
+local now = math.floor(gcra_now(offset) / 1000)
+local id, _, issued, ttl, ended, sent, ended_at = struct.unpack('>c16c16I6I3c1I3I3', slot, 21)
+local never = 0xFFFFFF
+if id ~= wanted or issued + ttl <= now or ended ~= '-' or (stage == 's' and sent ~= never) then return '' end
 
 local elapsed = math.min(math.max(0, now - issued), never - 1)
 if stage == 's' then sent = elapsed else ended, ended_at = stage, elapsed end
-record = struct.pack('>c1I3I3', ended, sent, ended_at) .. string.sub(record, 8)
-redis.call('SET', KEYS[1], record, 'KEEPTTL')
+local course = struct.pack('>c1I3I3', ended, sent, ended_at)
+local cooling, rest = string.sub(slot, 12, 20), string.sub(slot, 69)
 if ended == 'u' or ended == 'f' then
-  local free_at = string.match(redis.call('GET', KEYS[2]) or '', '^%d+')
-  if free_at and tonumber(free_at) == issued + tonumber(ARGV[4]) then redis.call('DEL', KEYS[2]) end
-  if redis.call('HGET', KEYS[3], 'i') == ARGV[5] then redis.call('HSET', KEYS[3], 'v', ARGV[6]) end
+  rest = string.char(#ARGV[2]) .. ARGV[2] .. string.sub(rest, 2 + string.byte(rest))
+  local public = slot
+  if KEYS[2] then public = slot_of(redis.call('GET', KEYS[2])) end
+  if struct.unpack('>I6', public, 12) == issued + cooldown then
+    local none = string.rep('\0', 9)
+    if KEYS[2] then
+      redis.call('SET', KEYS[2], string.sub(public, 1, 11) .. none .. string.sub(public, 21), 'KEEPTTL')
+    else
+      cooling = none
+    end
+  end
 end
-return record
+redis.call('SET', KEYS[1], string.sub(slot, 1, 11) .. cooling .. string.sub(slot, 21, 61) .. course .. rest, 'KEEPTTL')
+return course

@@ -3,60 +3,61 @@
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::{Course, Millis, News, Record, Statuses, Whereabouts};
+use super::{Course, News, Statuses, Whereabouts};
 use crate::{
     otp::{
-        memory::{MemoryChallenges, millis},
-        store::Issue,
+        address::SlotAddress,
+        challenge::{Cooldown, millis},
+        memory::MemoryChallenges,
     },
     unavailable::Unavailable,
 };
 
-/// One challenge's status.
-pub(in crate::otp) struct Status(Record);
-
-impl Status {
-    pub fn of(issue: &Issue<'_>, now: Millis) -> Self {
-        Self(Record {
-            course: issue.course,
-            issued: now,
-            phone: issue.phone,
-            slot: issue.slot,
-        })
-    }
-
-    pub fn is_over(&self, now: Millis, ttl: Millis) -> bool {
-        self.0.issued + ttl <= now
-    }
-}
-
 #[async_trait]
 impl Statuses for MemoryChallenges {
-    async fn recall(&self, challenge_id: Uuid) -> Result<Option<Whereabouts>, Unavailable> {
-        let (now, ttl, state) = (self.clock.now_ms(), millis(self.rules.ttl), self.lock());
-        let status = state.statuses.get(&challenge_id);
-        let live = status.filter(|status| !status.is_over(now, ttl));
-        Ok(live.map(|status| status.0.whereabouts(now)))
-    }
-
-    async fn advance(&self, challenge_id: Uuid, news: &News<'_>) -> Result<Option<Course>, Unavailable> {
-        let (now, ttl) = (self.clock.now_ms(), millis(self.rules.ttl));
-        let mut state = self.lock();
-        let Some(status) = state.statuses.get_mut(&challenge_id) else {
+    async fn recall(
+        &self,
+        address: SlotAddress,
+        challenge_id: Uuid,
+    ) -> Result<Option<Whereabouts>, Unavailable> {
+        let (now, state) = (self.clock.now_ms(), self.lock());
+        let Some(slot) = state.slots.get(&address) else {
             return Ok(None);
         };
-        let record = &mut status.0;
-        if record.issued + ttl <= now || !record.course.advance(news.stage, now - record.issued) {
-            return Ok(None);
-        }
-        let record = *record;
-        if record.course.fails_after().is_some() {
-            let free_at = record.issued + millis(self.rules.resend_cooldown);
-            state.end_cooldown(record.phone, free_at);
-            if let Some(slot) = state.slots.get_mut(&(record.phone, record.slot)) {
-                slot.avoid(challenge_id, news.provider);
+        Ok(slot.known(challenge_id, now).map(|challenge| {
+            let cooldown = state.cooldown(challenge.public.unwrap_or(address));
+            Whereabouts {
+                status: challenge.course.at(now - challenge.issued),
+                waits: slot.waits(cooldown, now, &self.bounds()),
             }
+        }))
+    }
+
+    async fn advance(
+        &self,
+        address: SlotAddress,
+        challenge_id: Uuid,
+        news: &News<'_>,
+    ) -> Result<Option<Course>, Unavailable> {
+        let now = self.clock.now_ms();
+        let mut state = self.lock();
+        let Some(slot) = state.slots.get_mut(&address) else {
+            return Ok(None);
+        };
+        let Some(challenge) = slot.advance(challenge_id, news.stage, news.provider, now) else {
+            return Ok(None);
+        };
+        let (course, ends) = (
+            challenge.course,
+            challenge.issued + millis(self.rules.resend_cooldown),
+        );
+        let public = challenge.public.unwrap_or(address);
+        if course.fails_after().is_some()
+            && let Some(public) = state.slots.get_mut(&public)
+            && public.cooldown.ends == ends
+        {
+            public.cooldown = Cooldown::default();
         }
-        Ok(Some(record.course))
+        Ok(Some(course))
     }
 }

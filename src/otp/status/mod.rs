@@ -1,9 +1,8 @@
 //! How the SMS of a challenge fares, for whoever waits for it: queued, sent, delivered or not.
 //!
-//! A small record stands beside each challenge, written by the step that issues it. It holds a [`Course`]: for an SMS
-//! that goes out what has happened so far, told by the dispatcher (`reports.rs`) and by the provider's receipts; for a
-//! decoy, which has none, what shall seem to happen (`courses.rs`). Both are read alike, by the store's clock, so that
-//! neither the answer nor the store tells the two apart.
+//! A challenge's record holds a [`Course`]: for an SMS that goes out what has happened so far, told by the dispatcher
+//! (`reports.rs`) and by the provider's receipts; for a decoy, which has none, what shall seem to happen
+//! (`courses.rs`). Both are read alike, by the store's clock, so that the answer doesn't tell the two apart.
 
 mod courses;
 mod memory;
@@ -15,14 +14,14 @@ mod tests;
 use async_trait::async_trait;
 use uuid::Uuid;
 
-pub(super) use memory::Status;
-pub(super) use redis::NewRecord;
-
 pub use courses::Courses;
 pub use reports::StatusReports;
 
-use super::store::Slot;
-use crate::{entropy::Entropy, phone::PhoneDigest, redis::PARTITIONS, unavailable::Unavailable};
+use super::{
+    address::SlotAddress,
+    store::{Millis, Waits},
+};
+use crate::unavailable::Unavailable;
 
 /// Where an SMS is, as far as anybody told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,9 +84,6 @@ pub enum Stage {
     Ended(End),
 }
 
-/// Milliseconds: since the Unix epoch, or since the challenge was issued.
-type Millis = i64;
-
 /// When an SMS came how far, in milliseconds after its challenge was issued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Course {
@@ -99,7 +95,8 @@ pub struct Course {
 const NEVER: Millis = 0xFF_FFFF;
 
 impl Course {
-    const BYTES: usize = 7;
+    /// Of a course in a record.
+    pub(super) const BYTES: usize = 7;
 
     /// Of a phone that needs no SMS.
     pub(super) const DELIVERED: Self = Self {
@@ -122,7 +119,7 @@ impl Course {
     }
 
     /// Notes a stage; whether that was news. What ended stays as it ended, so reports may come twice and in any order.
-    fn advance(&mut self, stage: Stage, elapsed: Millis) -> bool {
+    pub(super) fn advance(&mut self, stage: Stage, elapsed: Millis) -> bool {
         if self.end.is_some() || (stage == Stage::Sent && self.sent.is_some()) {
             return false;
         }
@@ -141,8 +138,8 @@ impl Course {
             .map(|(_, after)| after)
     }
 
-    /// As a record begins: the letter of its end, and both times in three bytes.
-    fn encode(&self) -> [u8; Self::BYTES] {
+    /// As in a record: the letter of its end, and both times in three bytes.
+    pub(super) fn encode(&self) -> [u8; Self::BYTES] {
         let time = |after: Option<Millis>| {
             let after = after.map_or(NEVER, |after| after.clamp(0, NEVER - 1));
             let [.., high, middle, low] = after.to_be_bytes();
@@ -153,7 +150,8 @@ impl Course {
         [self.end.map_or(b'-', |(end, _)| end.code()), a, b, c, d, e, f]
     }
 
-    fn decode(bytes: &[u8; Self::BYTES]) -> Option<Self> {
+    /// Takes back what [`Course::encode`] gave.
+    pub(super) fn decode(bytes: &[u8; Self::BYTES]) -> Option<Self> {
         let [end, a, b, c, d, e, f] = *bytes;
         let time = |[high, middle, low]: [u8; 3]| Millis::from(u32::from_be_bytes([0, high, middle, low]));
         let end = match end {
@@ -170,57 +168,11 @@ impl Course {
     }
 }
 
-/// What is kept beside a challenge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Record {
-    course: Course,
-    issued: Millis,
-    phone: PhoneDigest,
-    slot: Slot,
-}
-
-impl Record {
-    /// Course, time of issue in six bytes, phone, and the user if the slot is a user's.
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        let (course, rest) = bytes.split_first_chunk()?;
-        let (issued, rest) = rest.split_first_chunk::<6>()?;
-        let (phone, user) = rest.split_first_chunk()?;
-        let [a, b, c, d, e, f] = *issued;
-        Some(Self {
-            course: Course::decode(course)?,
-            issued: i64::from_be_bytes([0, 0, a, b, c, d, e, f]),
-            phone: PhoneDigest::from_bytes(*phone),
-            slot: match user {
-                [] => Slot::Public,
-                user => Slot::User(Uuid::from_slice(user).ok()?),
-            },
-        })
-    }
-
-    /// What follows the time of issue, which the store knows.
-    fn encode_place(phone: PhoneDigest, slot: Slot) -> Vec<u8> {
-        let mut place = phone.as_bytes().to_vec();
-        if let Slot::User(user) = slot {
-            place.extend_from_slice(user.as_bytes());
-        }
-        place
-    }
-
-    fn whereabouts(&self, now: Millis) -> Whereabouts {
-        Whereabouts {
-            status: self.course.at(now - self.issued),
-            phone: self.phone,
-            slot: self.slot,
-        }
-    }
-}
-
-/// Where the SMS of a challenge is, and whose it is.
+/// Where the SMS of a challenge is, and when the phone may have another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Whereabouts {
     pub status: DeliveryStatus,
-    pub phone: PhoneDigest,
-    pub slot: Slot,
+    pub waits: Waits,
 }
 
 /// What became of an SMS, by whom.
@@ -229,33 +181,33 @@ pub struct News<'a> {
     pub stage: Stage,
     /// Who carried it.
     pub provider: &'a str,
-    /// The phone and slot of the challenge, if the teller knows them: spares the store a look.
-    pub place: Option<(PhoneDigest, Slot)>,
 }
 
-/// Keeps the statuses, beside the challenges.
+/// Keeps the statuses, with the challenges: `address` is where the challenge's id says that it may be
+/// ([`places`](super::places)).
 #[async_trait]
 pub trait Statuses: Send + Sync {
-    /// Where a challenge's SMS is by the store's clock. MUST answer `None` for an id that was never issued, or whose
-    /// code's life is over.
+    /// Where a challenge's SMS is by the store's clock. MUST answer `None` for an id that was never issued, that a newer
+    /// challenge of its slot has replaced, or whose code's life is over.
     ///
     /// # Errors
     /// [`Unavailable`] when the store is away.
-    async fn recall(&self, challenge_id: Uuid) -> Result<Option<Whereabouts>, Unavailable>;
+    async fn recall(
+        &self,
+        address: SlotAddress,
+        challenge_id: Uuid,
+    ) -> Result<Option<Whereabouts>, Unavailable>;
 
-    /// MUST, in one step, note the news unless the SMS has come further already. News that it failed MUST also end the
-    /// cooldown that began with this very challenge and, while that is still the slot's own, have the slot's next
+    /// MUST, in one step, note the news unless the SMS has come further already, or `recall` would answer `None`. News
+    /// that it failed MUST also end the cooldown that began with this very challenge, and have the slot's next
     /// challenge avoid the provider. Answers the course if this was news to it. Not to be asked of a decoy.
     ///
     /// # Errors
     /// [`Unavailable`] when the store is away; whether it was noted is unknown then, and may be told again.
-    async fn advance(&self, challenge_id: Uuid, news: &News<'_>) -> Result<Option<Course>, Unavailable>;
-}
-
-/// An id for a challenge of `phone`: random, but that its first byte says in which partition all of the phone is kept,
-/// so that a store finds the challenge's status by its id.
-pub fn challenge_id(phone: PhoneDigest, entropy: &dyn Entropy) -> Uuid {
-    let mut bytes = entropy.bytes::<16>();
-    bytes[0] = bytes[0] / PARTITIONS * PARTITIONS + phone.partition(PARTITIONS);
-    uuid::Builder::from_random_bytes(bytes).into_uuid()
+    async fn advance(
+        &self,
+        address: SlotAddress,
+        challenge_id: Uuid,
+        news: &News<'_>,
+    ) -> Result<Option<Course>, Unavailable>;
 }

@@ -1,4 +1,4 @@
-//! Statuses in Redis: `s:<challenge id>`, a short string under the phone's partition, which the id's first byte names.
+//! Statuses in Redis: a part of the challenge's record.
 
 use std::sync::LazyLock;
 
@@ -6,105 +6,78 @@ use ::redis::Script;
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::{Course, Millis, News, Record, Stage, Statuses, Whereabouts};
+use super::{Course, End, News, Stage, Statuses, Whereabouts};
 use crate::{
     otp::{
-        redis::{RedisChallenges, millis, script, unknown_answer},
-        store::{Issue, encode_id},
+        address::SlotAddress,
+        challenge::{Bounds, millis},
+        redis::{Packed, RedisChallenges, script, unknown_answer},
     },
-    redis::PARTITIONS,
     unavailable::Unavailable,
 };
 
-static RECALL: LazyLock<Script> = script!("status/recall.lua");
 static ADVANCE: LazyLock<Script> = script!("status/advance.lua");
-
-/// What `issue.lua` makes a record of, but for the time.
-pub(in crate::otp) struct NewRecord {
-    pub course: [u8; Course::BYTES],
-    pub place: Vec<u8>,
-    /// Milliseconds after which a decoy seems to fail; 0 if it doesn't.
-    pub fails_after: Millis,
-}
-
-impl NewRecord {
-    pub fn of(issue: &Issue<'_>) -> Self {
-        Self {
-            course: issue.course.encode(),
-            place: Record::encode_place(issue.phone, issue.slot),
-            fails_after: issue.course.fails_after().unwrap_or_default(),
-        }
-    }
-}
-
-impl RedisChallenges {
-    /// The key of a challenge's status.
-    pub(in crate::otp) fn status_key(&self, challenge_id: Uuid) -> String {
-        let partition = challenge_id.as_bytes()[0] % PARTITIONS;
-        self.link
-            .key(partition, &format!("s:{}", encode_id(challenge_id)))
-    }
-
-    async fn read(&self, challenge_id: Uuid) -> Result<Option<(Millis, Record)>, Unavailable> {
-        let (now, record): (Millis, Vec<u8>) = self
-            .link
-            .eval(&RECALL, |script| {
-                script.key(self.status_key(challenge_id)).arg(self.offset());
-            })
-            .await?;
-        if record.is_empty() {
-            return Ok(None);
-        }
-        let record = Record::decode(&record).ok_or_else(unknown_answer)?;
-        Ok((record.issued + millis(self.rules.ttl) > now).then_some((now, record)))
-    }
-}
 
 #[async_trait]
 impl Statuses for RedisChallenges {
-    async fn recall(&self, challenge_id: Uuid) -> Result<Option<Whereabouts>, Unavailable> {
-        let found = self.read(challenge_id).await?;
-        Ok(found.map(|(now, record)| record.whereabouts(now)))
+    async fn recall(
+        &self,
+        address: SlotAddress,
+        challenge_id: Uuid,
+    ) -> Result<Option<Whereabouts>, Unavailable> {
+        let (now, [slot]) = self.look([address]).await?;
+        let Some(challenge) = slot.known(challenge_id, now) else {
+            return Ok(None);
+        };
+        let cooldown = match challenge.public {
+            None => slot.cooldown,
+            Some(public) => {
+                let (_, [public]) = self.look([public]).await?;
+                public.cooldown
+            }
+        };
+        Ok(Some(Whereabouts {
+            status: challenge.course.at(now - challenge.issued),
+            waits: slot.waits(cooldown, now, &Bounds::of(&self.rules)),
+        }))
     }
 
-    async fn advance(&self, challenge_id: Uuid, news: &News<'_>) -> Result<Option<Course>, Unavailable> {
-        let (phone, slot) = match news.place {
-            Some((phone, slot)) if phone.partition(PARTITIONS) == partition_of(challenge_id) => (phone, slot),
-            // Where a record is never changes, so that what is read here is true in the step below.
-            _ => match self.read(challenge_id).await? {
-                Some((_, record)) => (record.phone, record.slot),
-                None => return Ok(None),
-            },
+    async fn advance(
+        &self,
+        address: SlotAddress,
+        challenge_id: Uuid,
+        news: &News<'_>,
+    ) -> Result<Option<Course>, Unavailable> {
+        let (stage, public) = match news.stage {
+            Stage::Sent => (b's', None),
+            Stage::Ended(end @ End::Delivered) => (end.code(), None),
+            // What failed may end the cooldown. Where that is kept never changes, so that it may be read before.
+            Stage::Ended(end) => {
+                let (now, [slot]) = self.look([address]).await?;
+                let Some(challenge) = slot.known(challenge_id, now) else {
+                    return Ok(None);
+                };
+                (end.code(), challenge.public)
+            }
         };
-        let stage = match news.stage {
-            Stage::Sent => b's',
-            Stage::Ended(end) => end.code(),
-        };
-        let record: Vec<u8> = self
+        let facts = Packed::at(self.offset())
+            .bytes(&[stage])
+            .number(millis(self.rules.resend_cooldown), 4)
+            .bytes(challenge_id.as_bytes());
+        let course: Vec<u8> = self
             .link
             .eval(&ADVANCE, |script| {
-                script
-                    .key(self.status_key(challenge_id))
-                    .key(self.cooldown_key(phone))
-                    .key(self.slot_key(phone, &slot.encode()))
-                    .arg(self.offset())
-                    .arg(&[stage][..])
-                    .arg(millis(self.rules.ttl))
-                    .arg(millis(self.rules.resend_cooldown))
-                    .arg(encode_id(challenge_id))
-                    .arg(news.provider);
+                for slot in [Some(address), public].into_iter().flatten() {
+                    script.key(self.slot_key(slot));
+                }
+                script.arg(facts.0).arg(news.provider);
             })
             .await?;
-        match record.is_empty() {
-            true => Ok(None),
-            false => Record::decode(&record)
-                .map(|record| Some(record.course))
-                .ok_or_else(unknown_answer),
+        let course = course.as_slice();
+        if course.is_empty() {
+            return Ok(None);
         }
+        let course = course.try_into().ok().and_then(Course::decode);
+        course.map(Some).ok_or_else(unknown_answer)
     }
-}
-
-/// Where [`challenge_id`](super::challenge_id) says that the phone of an id is kept.
-fn partition_of(challenge_id: Uuid) -> u8 {
-    challenge_id.as_bytes()[0] % PARTITIONS
 }

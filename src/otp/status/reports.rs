@@ -10,7 +10,6 @@ use super::{Courses, End, News, Stage, Statuses};
 use crate::{
     clock::Clock,
     ledger::{Event, Ledger, State, What},
-    otp::Slot,
     sms::{SmsReport, SmsReports, SmsState},
 };
 
@@ -96,10 +95,9 @@ async fn note(statuses: &dyn Statuses, courses: &Courses, report: SmsReport) {
     let news = News {
         stage,
         provider: report.provider,
-        place: Slot::decode(&report.slot).map(|slot| (report.phone_digest, slot)),
     };
     for tries_left in (0..TRIES).rev() {
-        match statuses.advance(report.challenge_id, &news).await {
+        match statuses.advance(report.address, report.challenge_id, &news).await {
             Ok(course) => {
                 return course
                     .into_iter()

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
+    otp::{Slot, SlotAddress},
     phone::PhoneDigest,
     sms::{Language, Outcome, SmsMessage},
 };
@@ -63,9 +64,7 @@ impl Bench {
         self.board.wanted_by(&OutboxEntry {
             challenge_id: Uuid::nil(),
             user_id: Uuid::nil(),
-            phone_digest: PhoneDigest::decode("AAAAAAAAAAAAAAAAAAAAAA").unwrap(),
-            slot: "p".to_owned(),
-            key_id: "k".to_owned(),
+            address: SlotAddress::of(PhoneDigest::from_bytes([0; 16]), Slot::Public),
             country: Country::parse(country).unwrap(),
             language: Language::default(),
             avoid: avoid.map(str::to_owned),

@@ -14,6 +14,16 @@ pub struct Kept {
     pub content: Vec<Vec<u8>>,
 }
 
+impl Kept {
+    /// Whether it is a share of the outbox.
+    pub fn is_outbox(&self) -> bool {
+        self.key
+            .rsplit(':')
+            .next()
+            .is_some_and(|name| name.starts_with('x'))
+    }
+}
+
 impl TestApp {
     /// Every key of this service in Redis.
     pub async fn dump_redis(&self) -> Vec<Kept> {

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use super::*;
 use crate::{
+    otp::{Slot, SlotAddress},
     phone::{Country, PhoneDigest, PhoneNumber},
     sms::{
         Countries, Language, OutboxEntry, Outcome, Recipient, Route, SmsCode, SmsMessage, SmsProvider,
@@ -114,9 +115,7 @@ impl Bench {
                 entry: OutboxEntry {
                     challenge_id: Uuid::from_u128(number),
                     user_id: Uuid::from_u128(7),
-                    phone_digest: PhoneDigest::decode("AAAAAAAAAAAAAAAAAAAAAA").unwrap(),
-                    slot: "p".to_owned(),
-                    key_id: "k".to_owned(),
+                    address: SlotAddress::of(PhoneDigest::from_bytes([0; 16]), Slot::Public),
                     country: Country::UNKNOWN,
                     language: Language::default(),
                     avoid: avoid.map(str::to_owned),

@@ -1,0 +1,77 @@
+//! A record of another format, as a later version might write it: refused by each way in, and left as it is.
+
+use redis::AsyncCommands;
+use ringback::{
+    limits::Shadowed,
+    otp::{Attempt, CodeDigest, Course, End, Issue, News, Proof, Slot, SlotAddress, Stage},
+};
+use uuid::Uuid;
+
+use crate::{
+    support::variable,
+    world::{RIGHT, entropy, redis_under},
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_of_another_format_is_refused_and_left_alone() {
+    let prefix = format!("test-{}", entropy().uuid().simple());
+    let world = redis_under(prefix.clone());
+    let (id, entry) = world.issue(Slot::Public).await;
+    let client = redis::Client::open(variable("RINGBACK_TEST_REDIS_URL")).unwrap();
+    let mut redis = client.get_multiplexed_async_connection().await.unwrap();
+    let keys: Vec<String> = redis.keys(format!("{prefix}:*:o:*")).await.unwrap();
+    let [key] = keys.try_into().unwrap();
+    let _: () = redis.setrange(&key, 0, &[2_u8][..]).await.unwrap();
+    let written: Vec<u8> = redis.get(&key).await.unwrap();
+
+    world.pass(60);
+    let (store, phone) = (&world.store, world.phone);
+    let address = SlotAddress::of(phone, Slot::Public);
+    let shadowed = Shadowed::default();
+    for slot in [Slot::Public, Slot::User(Uuid::from_u128(1))] {
+        let issue = Issue {
+            phone,
+            slot,
+            challenge_id: world.name(slot),
+            digest: CodeDigest::unmatchable(RIGHT),
+            subject: None,
+            deliver: None,
+            course: Course::default(),
+            riders: &[],
+            shadowed: &shadowed,
+        };
+        assert!(store.issue(&issue).await.is_err(), "{slot:?}");
+    }
+    let attempt = Attempt {
+        phone,
+        slots: &[Slot::Public],
+        challenge_id: None,
+        digest: CodeDigest::unmatchable(RIGHT),
+        riders: &[],
+    };
+    assert!(store.judge(&attempt).await.is_err());
+    let proof = Proof {
+        phone,
+        slot: Slot::Public,
+        challenge_id: id,
+        subject: None,
+        shadowed: shadowed.clone(),
+    };
+    assert!(store.reinstate(&proof).await.is_err());
+    assert!(store.waits(phone, Slot::Public).await.is_err());
+    assert!(store.recall(address, id).await.is_err());
+    for stage in [Stage::Sent, Stage::Ended(End::Failed)] {
+        let news = News {
+            stage,
+            provider: "twilio",
+        };
+        assert!(store.advance(address, id, &news).await.is_err());
+    }
+    assert!(store.renew(&entry).await.is_err());
+    assert_eq!(store.take_over(10).await.unwrap(), [], "held back");
+    let left: Vec<u8> = redis.get(&key).await.unwrap();
+    assert_eq!(left, written);
+    let _: () = redis.setrange(&key, 0, &[1_u8][..]).await.unwrap();
+    world.pass(31);
+    assert_eq!(store.take_over(10).await.unwrap(), [entry], "and not lost");
+}

@@ -128,7 +128,7 @@ impl Fleet {
         let client = redis::Client::open(variable("RINGBACK_TEST_REDIS_URL")).unwrap();
         let mut connection = client.get_multiplexed_async_connection().await.unwrap();
         let mut owed = 0;
-        let keys: Vec<String> = connection.keys(format!("{}*:x", self.prefix)).await.unwrap();
+        let keys: Vec<String> = connection.keys(format!("{}*:x?", self.prefix)).await.unwrap();
         for key in keys {
             owed += connection.zcard::<_, usize>(key).await.unwrap();
         }

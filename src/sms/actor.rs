@@ -4,7 +4,7 @@
 //! message, and it reports even when it panics or is cancelled, so that the machine never waits for nothing.
 
 use std::{
-    collections::VecDeque,
+    mem,
     sync::{Arc, Weak, atomic::Ordering},
     time::Duration,
 };
@@ -20,6 +20,7 @@ use super::{
     Health,
     courier::{Courier, count_fate},
     dispatcher::Dispatcher,
+    handover::{HANDOVER, Handover},
     job::{Errand, Fate, Finding, Ticket, Verdict},
     queue::{Inner, Signs},
     steps::{Effect, Event, Moment},
@@ -29,16 +30,12 @@ use crate::supervision::Slot;
 /// How often leases are looked after and what nobody holds is taken over.
 pub(super) const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
-/// An SMS is begun this long after it was handed over, when whoever asked for it has its answer: what an SMS costs this
-/// machine must not show in the time of that answer, or it would tell which phones have accounts.
-pub(super) const HANDOVER: Duration = Duration::from_millis(5);
-
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(super) enum Mail {
     Event(Event),
-    /// Begin an SMS after the handover, or nothing.
-    Submit(Option<Ticket>),
+    /// Something was handed over, to be begun in a moment.
+    HandedOver,
     /// Drain, and tell when that is done.
     Drain(oneshot::Sender<usize>),
 }
@@ -91,8 +88,9 @@ pub(super) struct SmsDispatcher {
     pub(super) signs: Arc<Signs>,
     pub(super) gauges: Gauges,
     pub(super) drained: Vec<oneshot::Sender<usize>>,
-    /// What is to be begun, and when: in order, so that one timer serves all.
-    pub(super) handed_over: VecDeque<(Instant, Option<Ticket>)>,
+    pub(super) handover: Arc<Handover>,
+    /// Whether it comes back by itself for what was handed over.
+    pub(super) comes_back: bool,
 }
 
 impl Actor for SmsDispatcher {
@@ -101,7 +99,8 @@ impl Actor for SmsDispatcher {
     /// Called at each restart, too, which has cancelled what was to run later.
     fn started(&mut self, context: &mut Self::Context) {
         Self::tick_later(context);
-        self.begin_due(context);
+        self.comes_back = false;
+        self.begin_later(context);
         for (provider, health) in self.signs.gate.health() {
             show_health(provider, health);
         }
@@ -116,14 +115,10 @@ impl Handler<Mail> for SmsDispatcher {
     fn handle(&mut self, mail: Mail, context: &mut Self::Context) {
         match mail {
             Mail::Event(event) => self.step(event, context),
-            Mail::Submit(ticket) => {
-                self.handed_over.push_back((Instant::now() + HANDOVER, ticket));
-                if self.handed_over.len() == 1 {
-                    context.run_later(HANDOVER, Self::begin_due);
-                }
-            }
+            Mail::HandedOver => self.begin_later(context),
             Mail::Drain(drained) => {
                 self.drained.push(drained);
+                self.begin_until(Instant::now(), context);
                 self.step(Event::Drain, context);
             }
         }
@@ -141,14 +136,22 @@ impl SmsDispatcher {
         });
     }
 
-    /// Begins what was handed over long enough ago, and comes back for the rest.
-    fn begin_due(&mut self, context: &mut Context<Self>) {
-        let now = Instant::now();
-        while let Some((_, ticket)) = self.handed_over.pop_front_if(|(due, _)| *due <= now) {
-            self.step(ticket.map_or(Event::Wake, Event::Submitted), context);
+    /// Comes back for what was handed over, every moment for as long as something is.
+    fn begin_later(&mut self, context: &mut Context<Self>) {
+        if self.handover.is_empty() || mem::replace(&mut self.comes_back, true) {
+            return;
         }
-        if let Some((due, _)) = self.handed_over.front() {
-            context.run_later(*due - now, Self::begin_due);
+        context.run_later(HANDOVER, |this, context| {
+            this.comes_back = false;
+            this.begin_until(Instant::now() - HANDOVER, context);
+            this.begin_later(context);
+        });
+    }
+
+    /// Begins what was handed over before this time.
+    fn begin_until(&mut self, time: Instant, context: &mut Context<Self>) {
+        while let Some(ticket) = self.handover.next_until(time) {
+            self.step(Event::Submitted(ticket), context);
         }
     }
 

@@ -27,6 +27,7 @@ mod breaker;
 mod courier;
 mod dispatcher;
 mod gate;
+mod handover;
 mod inbox;
 mod job;
 mod outbox;

@@ -1,7 +1,6 @@
 //! The handle by which everybody else reaches the dispatcher, and its bounds.
 
 use std::{
-    collections::VecDeque,
     sync::{
         Arc, Weak,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -16,11 +15,12 @@ use tokio::{
 
 use super::{
     CodeBook, Health, Outbox, OutboxEntry, Recipient, Route, SmsReports, Texts,
-    actor::{Gauges, HANDOVER, Mail, SWEEP_EVERY, SmsDispatcher},
+    actor::{Gauges, Mail, SWEEP_EVERY, SmsDispatcher},
     breaker::Pauses,
     courier::{Courier, OTHER_LIMIT, ROUND_LIMIT},
     dispatcher::Dispatcher,
     gate::Gate,
+    handover::{HANDOVER, Handover},
     job::{Errand, Ticket},
     steps::{Event, Rules},
     switchboard::Switchboard,
@@ -102,6 +102,7 @@ pub(super) struct Inner {
     pub(super) mailbox: Mailbox<SmsDispatcher>,
     capacity: usize,
     signs: Arc<Signs>,
+    handover: Arc<Handover>,
 }
 
 /// What the actor tells about itself without being asked.
@@ -153,6 +154,7 @@ impl SmsQueue {
             draining: AtomicBool::default(),
             gate: Gate::of(&switchboard, Instant::now()),
         });
+        let handover = Arc::default();
         let inner = Arc::new_cyclic(|queue| {
             let dispatcher = SmsDispatcher {
                 dispatcher: Dispatcher::new(rules, switchboard, entropy),
@@ -161,12 +163,14 @@ impl SmsQueue {
                 queue: Weak::clone(queue),
                 signs: Arc::clone(&signs),
                 drained: Vec::new(),
-                handed_over: VecDeque::new(),
+                handover: Arc::clone(&handover),
+                comes_back: false,
             };
             Inner {
                 mailbox: supervision.start("sms_dispatcher", options.queue, |_| dispatcher),
                 capacity: options.queue,
                 signs,
+                handover,
             }
         });
         Self(inner)
@@ -192,19 +196,26 @@ impl SmsQueue {
 
     /// Hands an SMS over, and waits for nothing: the outbox owes it already.
     pub fn submit(&self, slot: QueueSlot, job: SmsJob) {
-        self.0.mailbox.tell(Mail::Submit(Some(Ticket {
+        let ticket = Ticket {
             errand: Arc::new(Errand {
                 entry: job.entry,
                 recipient: Some(job.recipient),
             }),
             place: Some(slot.0),
-        })));
+        };
+        self.wake_if(self.0.handover.push(ticket));
     }
 
     /// Gives a place back where no SMS is due, by the way that one would take: the two cost the caller the same.
     pub fn pass(&self, slot: QueueSlot) {
-        self.0.mailbox.tell(Mail::Submit(None));
+        self.wake_if(self.0.handover.pretend());
         drop(slot);
+    }
+
+    fn wake_if(&self, is_first: bool) {
+        if is_first {
+            self.0.mailbox.tell(Mail::HandedOver);
+        }
     }
 
     /// Ends in order: takes nothing more over, lets calls under way finish for as long as `within`, and hands the rest

@@ -1,5 +1,7 @@
 //! A script's keys and arguments.
 
+use std::cell::RefCell;
+
 use ::redis::{Arg, Cmd, Script, ToRedisArgs};
 
 /// Bytes for the command's name, the digest and the number of keys.
@@ -7,20 +9,27 @@ const ROOM_FOR_HEAD: usize = 64;
 
 /// A call of a script that is being put together: keys and arguments, each in their order.
 ///
-/// Each list is one buffer. redis-rs's own `ScriptInvocation` keeps every key and argument in an allocation of its own,
-/// which shows where a script has forty.
+/// Each list is one buffer, which a thread uses again for its next call. redis-rs's own `ScriptInvocation` keeps every
+/// key and argument in an allocation of its own, which shows where a script has forty.
+#[derive(Default)]
 pub struct Invocation {
     keys: Cmd,
     arguments: Cmd,
 }
 
+thread_local! {
+    static SPARE: RefCell<Invocation> = RefCell::default();
+}
+
 impl Invocation {
-    pub(super) fn new() -> Self {
-        // Room for what most calls have.
-        Self {
-            keys: Cmd::with_capacity(16, 1024),
-            arguments: Cmd::with_capacity(16, 512),
-        }
+    /// The call of a script with the keys and arguments that `fill` adds. It must not put together another.
+    pub(super) fn of(script: &Script, fill: impl FnOnce(&mut Self)) -> Cmd {
+        SPARE.with_borrow_mut(|call| {
+            call.keys.clear();
+            call.arguments.clear();
+            fill(call);
+            call.command(script)
+        })
     }
 
     /// Adds to `KEYS`.
@@ -36,7 +45,7 @@ impl Invocation {
     }
 
     /// The call by the script's digest.
-    pub(super) fn command(&self, script: &Script) -> Cmd {
+    fn command(&self, script: &Script) -> Cmd {
         let all = || {
             let arguments = self.keys.args_iter().chain(self.arguments.args_iter());
             arguments.filter_map(|argument| match argument {

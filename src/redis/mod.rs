@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use ::redis::{Cmd, FromRedisValue, Pipeline, RedisError, Script, ToRedisArgs, Value};
+use ::redis::{Cmd, FromRedisValue, ParsingError, Pipeline, RedisError, Script, ToRedisArgs, Value};
 use deadpool_redis::PoolError;
 use thiserror::Error;
 use tokio::{sync::Mutex, time::Instant};
@@ -124,10 +124,8 @@ impl RedisLink {
         script: &Script,
         fill: impl FnOnce(&mut Invocation),
     ) -> Result<T, Unavailable> {
-        let mut invocation = Invocation::new();
-        fill(&mut invocation);
-        self.request(Request::Script(script, &invocation.command(script)))
-            .await
+        let command = Invocation::of(script, fill);
+        self.request(Request::Script(script, &command)).await
     }
 
     /// Sends several commands in one write; on a Cluster their keys must share a partition.
@@ -184,37 +182,12 @@ impl RedisLink {
         let lane = &self.lanes[lane_of_this_thread() % self.lanes.len()];
         let mut generation = None;
         let attempt = async {
-            let (mut connection, of_generation) = self.connect(lane).await?;
+            let (connection, of_generation) = self.connect(lane).await?;
             generation = Some(of_generation);
-            match request {
-                Request::Script(script, command) => connection
-                    .run(script, command)
-                    .await
-                    .and_then(|answer| Ok(::redis::from_redis_value(answer)?))
-                    .map_err(Failure::Redis),
-                Request::Pipeline(commands) => commands
-                    .query_async(&mut connection)
-                    .await
-                    .map_err(Failure::Redis),
-                Request::Each(script, commands) => connection
-                    .each(script, commands)
-                    .await
-                    .and_then(|answers| Ok(::redis::from_redis_value(Value::Array(answers))?))
-                    .map_err(Failure::Redis),
-                Request::Possible(script, commands) => connection
-                    .each_for_itself(script, commands)
-                    .await
-                    .and_then(|answers| {
-                        let possible = answers.into_iter().flatten().collect();
-                        Ok(::redis::from_redis_value(Value::Array(possible))?)
-                    })
-                    .map_err(Failure::Redis),
-                Request::Command(command) => {
-                    command.query_async(&mut connection).await.map_err(Failure::Redis)
-                }
-            }
+            request.run(connection).await.map_err(Failure::Redis)
         };
-        let failure = match self.in_time(lane, attempt).await {
+        let answer = self.in_time(lane, attempt).await;
+        let failure = match answer.and_then(|answer| Ok(::redis::from_redis_value(answer)?)) {
             Ok(answer) => return Ok(answer),
             Err(failure) => failure,
         };
@@ -264,14 +237,14 @@ impl RedisLink {
         let generation = self.generation.load(Ordering::Relaxed);
         if let Some((connection, of_generation)) = held.as_ref()
             && *of_generation == generation
-            && (self.silence(lane) < FRESH || self.lives(connection).await)
+            && (self.silence(lane) < FRESH || Box::pin(self.lives(connection)).await)
         {
             return Ok((connection.connection(), generation));
         }
         if let Some((broken, _)) = held.take() {
             broken.discard();
         }
-        let fresh = self.pool.get().await?;
+        let fresh = Box::pin(self.pool.get()).await?;
         self.hear(lane);
         let connection = fresh.connection();
         *held = Some((fresh, generation));
@@ -308,6 +281,25 @@ enum Request<'a> {
     Command(&'a Cmd),
 }
 
+impl Request<'_> {
+    /// What is rare is put on the heap: a future is as large as its largest branch, and each request moves it.
+    async fn run(self, mut connection: Connection) -> Result<Value, RedisError> {
+        match self {
+            Self::Script(script, command) => connection.run(script, command).await,
+            Self::Pipeline(commands) => Box::pin(commands.query_async(&mut connection)).await,
+            Self::Each(script, commands) => {
+                let answers = Box::pin(connection.each(script, commands)).await?;
+                Ok(Value::Array(answers))
+            }
+            Self::Possible(script, commands) => {
+                let answers = Box::pin(connection.each_for_itself(script, commands)).await?;
+                Ok(Value::Array(answers.into_iter().flatten().collect()))
+            }
+            Self::Command(command) => command.query_async(&mut connection).await,
+        }
+    }
+}
+
 #[derive(Debug, Error)]
 enum Failure {
     #[error("no answer in time")]
@@ -332,6 +324,12 @@ impl Failure {
                     || error.code() == Some("READONLY")
             }
         }
+    }
+}
+
+impl From<ParsingError> for Failure {
+    fn from(error: ParsingError) -> Self {
+        Self::Redis(error.into())
     }
 }
 

@@ -121,7 +121,7 @@ impl Connection {
     pub(super) async fn run(&mut self, script: &Script, call: &Cmd) -> Result<Value, RedisError> {
         match call.query_async(self).await {
             Err(error) if is_unknown(&error) => {
-                script.load_async(self).await?;
+                Box::pin(script.load_async(self)).await?;
                 call.query_async(self).await
             }
             answer => answer,

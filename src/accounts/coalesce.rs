@@ -34,23 +34,27 @@ pub struct Bounds {
 }
 
 type Answer<V> = Result<Option<V>, Arc<Unavailable>>;
-type Query<K, V> = dyn Fn(Vec<K>) -> BoxFuture<'static, Result<Vec<(K, V)>, Unavailable>> + Send + Sync;
+type Rows<K, V> = Result<Vec<(K, V)>, Unavailable>;
+type Query<K, V, H> = dyn for<'a> Fn(Vec<K>, &'a mut H) -> BoxFuture<'a, Rows<K, V>> + Send + Sync;
 
-/// Turns many lookups at once into few queries.
-pub struct Coalescer<K, V> {
-    shared: Arc<Shared<K, V>>,
+/// Turns many lookups at once into few queries. `H` is what a lane holds from one query to the next, such as a
+/// connection.
+pub struct Coalescer<K, V, H = ()> {
+    shared: Arc<Shared<K, V, H>>,
 }
 
-struct Shared<K, V> {
+struct Shared<K, V, H> {
     name: &'static str,
     part: Part,
     bounds: Bounds,
-    lanes: Vec<Mutex<Lane<K, V>>>,
-    query: Box<Query<K, V>>,
+    lanes: Vec<Mutex<Lane<K, V, H>>>,
+    query: Box<Query<K, V, H>>,
 }
 
-struct Lane<K, V> {
+struct Lane<K, V, H> {
     waiting: Vec<(K, oneshot::Sender<Answer<V>>)>,
+    /// While no task runs.
+    held: H,
     /// A task is under way that will take what waits.
     running: bool,
 }
@@ -64,8 +68,23 @@ where
     /// time. `name` labels metrics; `part` is what is unavailable when the queue is full.
     pub fn new<F, Q>(name: &'static str, part: Part, bounds: Bounds, query: Q) -> Self
     where
-        F: Future<Output = Result<Vec<(K, V)>, Unavailable>> + Send + 'static,
+        F: Future<Output = Rows<K, V>> + Send + 'static,
         Q: Fn(Vec<K>) -> F + Send + Sync + 'static,
+    {
+        Self::holding(name, part, bounds, move |keys, _| query(keys).boxed())
+    }
+}
+
+impl<K, V, H> Coalescer<K, V, H>
+where
+    K: Clone + Eq + Hash + Send + 'static,
+    V: Clone + Send + 'static,
+    H: Default + Send + 'static,
+{
+    /// The same for a query that holds something: nothing at first, and nothing again after it failed.
+    pub fn holding<Q>(name: &'static str, part: Part, bounds: Bounds, query: Q) -> Self
+    where
+        Q: for<'a> Fn(Vec<K>, &'a mut H) -> BoxFuture<'a, Rows<K, V>> + Send + Sync + 'static,
     {
         let lanes = (0..bounds.lanes.max(1))
             .map(|_| Mutex::new(Lane::idle()))
@@ -76,7 +95,7 @@ where
                 part,
                 bounds,
                 lanes,
-                query: Box::new(move |keys| query(keys).boxed()),
+                query: Box::new(query),
             }),
         }
     }
@@ -95,7 +114,7 @@ where
     }
 }
 
-impl<K, V> fmt::Debug for Coalescer<K, V> {
+impl<K, V, H> fmt::Debug for Coalescer<K, V, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Coalescer({}, {:?})", self.shared.name, self.shared.bounds)
     }
@@ -106,25 +125,27 @@ impl<K, V> fmt::Debug for Coalescer<K, V> {
 #[error("{cause}", cause = .0.cause)]
 struct SharedCause(Arc<Unavailable>);
 
-impl<K, V> Lane<K, V> {
+impl<K, V, H: Default> Lane<K, V, H> {
     fn idle() -> Self {
         Self {
             waiting: Vec::new(),
+            held: H::default(),
             running: false,
         }
     }
 }
 
-impl<K, V> Shared<K, V> {
-    fn lane(&self, index: usize) -> MutexGuard<'_, Lane<K, V>> {
+impl<K, V, H> Shared<K, V, H> {
+    fn lane(&self, index: usize) -> MutexGuard<'_, Lane<K, V, H>> {
         self.lanes[index].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<K, V> Shared<K, V>
+impl<K, V, H> Shared<K, V, H>
 where
     K: Clone + Eq + Hash + Send + 'static,
     V: Clone + Send + 'static,
+    H: Default + Send + 'static,
 {
     fn enqueue(self: &Arc<Self>, key: K) -> Result<oneshot::Receiver<Answer<V>>, Unavailable> {
         let index = lane_of_this_thread() % self.lanes.len();
@@ -139,11 +160,13 @@ where
         }
         lane.waiting.push((key, there));
         if !mem::replace(&mut lane.running, true) {
+            let held = mem::take(&mut lane.held);
             drop(lane);
             // A task of its own, not the caller's: the caller may go away, the others' query goes on.
             let running = Running {
                 shared: Arc::clone(self),
                 index,
+                held,
                 disarmed: false,
             };
             tokio::spawn(running.drain());
@@ -151,36 +174,42 @@ where
         Ok(here)
     }
 
-    async fn run(&self, batch: Batch<K, V>) {
+    async fn run(&self, batch: Batch<K, V>, held: &mut H) {
         metrics::counter!("ringback_coalesced_queries_total", "lookup" => self.name).increment(1);
         metrics::counter!("ringback_coalesced_lookups_total", "lookup" => self.name).increment(batch.lookups);
         let keys = batch.callers.keys().cloned().collect();
-        let answered = AssertUnwindSafe(async { (self.query)(keys).await })
+        let answered = AssertUnwindSafe(async { (self.query)(keys, held).await })
             .catch_unwind()
             .await;
         match answered.unwrap_or_else(|_| Err(Unavailable::new(self.part, "the query panicked"))) {
             Ok(rows) => batch.answer(rows),
-            Err(failure) => batch.fail(&Arc::new(failure)),
+            Err(failure) => {
+                *held = H::default();
+                batch.fail(&Arc::new(failure));
+            }
         }
     }
 }
 
 /// The task that takes a lane's lookups until none wait. Dropped before its end (its runtime shuts down), it gives the
 /// lane free, and its callers hear that there will be no answer.
-struct Running<K, V> {
-    shared: Arc<Shared<K, V>>,
+struct Running<K, V, H: Default> {
+    shared: Arc<Shared<K, V, H>>,
     index: usize,
+    held: H,
     disarmed: bool,
 }
 
-impl<K, V> Running<K, V>
+impl<K, V, H> Running<K, V, H>
 where
     K: Clone + Eq + Hash + Send + 'static,
     V: Clone + Send + 'static,
+    H: Default + Send + 'static,
 {
     async fn drain(mut self) {
         while let Some(batch) = self.take() {
-            self.shared.run(batch).await;
+            let Self { shared, held, .. } = &mut self;
+            shared.run(batch, held).await;
         }
     }
 
@@ -190,6 +219,7 @@ where
         let batch = Batch::take(&mut lane.waiting, self.shared.bounds.batch.max(1));
         if batch.callers.is_empty() {
             lane.running = false;
+            lane.held = mem::take(&mut self.held);
             drop(lane);
             self.disarmed = true;
             return None;
@@ -198,7 +228,7 @@ where
     }
 }
 
-impl<K, V> Drop for Running<K, V> {
+impl<K, V, H: Default> Drop for Running<K, V, H> {
     fn drop(&mut self) {
         if !self.disarmed {
             *self.shared.lane(self.index) = Lane::idle();

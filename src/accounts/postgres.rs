@@ -5,6 +5,7 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use futures_util::FutureExt;
 use secrecy::SecretString;
 use sqlx::{Connection, Row, postgres::PgRow};
 use uuid::Uuid;
@@ -13,7 +14,7 @@ use super::{
     AccountStore, Claimant, Claims, Coalescer, Credentials, DatabaseUrlError, Login, MigrateError,
     NewSession, NewUser, PasswordHash, PoolOptions, PoolStatus, RegisterError, Rotated, Rotation,
     SessionView, User, Verification,
-    connection::postgres::PostgresLink,
+    connection::postgres::{Own, PostgresLink},
     sessions::StoredSession,
     store::{lookup_bounds, to_micros},
     verification::{Ask, postgres::verify},
@@ -31,13 +32,16 @@ macro_rules! user_columns {
     };
 }
 
+/// Kinds of lookups that travel together, each on lanes of its own.
+const LOOKUPS: usize = 3;
+
 /// Accounts in PostgreSQL.
 #[derive(Debug)]
 pub struct PostgresAccounts {
     link: PostgresLink,
-    sessions: Coalescer<Uuid, SessionView>,
-    claims: Coalescer<PhoneNumber, Claims>,
-    verifications: Coalescer<Ask, Verification>,
+    sessions: Coalescer<Uuid, SessionView, Own>,
+    claims: Coalescer<PhoneNumber, Claims, Own>,
+    verifications: Coalescer<Ask, Verification, Own>,
 }
 
 impl PostgresAccounts {
@@ -46,17 +50,21 @@ impl PostgresAccounts {
     /// # Errors
     /// When the URL is none.
     pub fn connect(url: &SecretString, options: PoolOptions) -> Result<Self, DatabaseUrlError> {
-        let link = PostgresLink::open(url, options)?;
         let bounds = lookup_bounds(options.max_connections);
+        let link = PostgresLink::open(url, options, LOOKUPS * bounds.lanes)?;
         let (one, two, three) = (link.clone(), link.clone(), link.clone());
-        let sessions = move |ids| sessions_of(one.clone(), ids);
-        let claims = move |phones| claims_of(two.clone(), phones);
-        let verifications = move |asks| verify(three.clone(), asks);
+        let database = Part::Database;
         Ok(Self {
             link,
-            sessions: Coalescer::new("session", Part::Database, bounds, sessions),
-            claims: Coalescer::new("claims", Part::Database, bounds, claims),
-            verifications: Coalescer::new("verification", Part::Database, bounds, verifications),
+            sessions: Coalescer::holding("session", database, bounds, move |ids, own| {
+                sessions_of(one.clone(), ids, own).boxed()
+            }),
+            claims: Coalescer::holding("claims", database, bounds, move |phones, own| {
+                claims_of(two.clone(), phones, own).boxed()
+            }),
+            verifications: Coalescer::holding("verification", database, bounds, move |asks, own| {
+                verify(three.clone(), asks, own).boxed()
+            }),
         })
     }
 
@@ -299,7 +307,11 @@ fn user(row: &PgRow) -> Result<User, sqlx::Error> {
     })
 }
 
-async fn sessions_of(link: PostgresLink, ids: Vec<Uuid>) -> Result<Vec<(Uuid, SessionView)>, Unavailable> {
+async fn sessions_of(
+    link: PostgresLink,
+    ids: Vec<Uuid>,
+    own: &mut Own,
+) -> Result<Vec<(Uuid, SessionView)>, Unavailable> {
     const SQL: &str = concat!(
         user_columns!(),
         "s.id, s.expires_at, s.revoked_at IS NOT NULL OR u.locked_at IS NOT NULL \
@@ -313,13 +325,14 @@ async fn sessions_of(link: PostgresLink, ids: Vec<Uuid>) -> Result<Vec<(Uuid, Se
         };
         Ok((row.try_get(9)?, view))
     });
-    link.bounded(async { query.fetch_all(&mut *link.lend().await?).await })
+    link.bounded(async { query.fetch_all(own.connection(&link).await?).await })
         .await
 }
 
 async fn claims_of(
     link: PostgresLink,
     phones: Vec<PhoneNumber>,
+    own: &mut Own,
 ) -> Result<Vec<(PhoneNumber, Claims)>, Unavailable> {
     const SQL: &str = "SELECT p.phone, \
          (SELECT u.id FROM users u WHERE u.phone = p.phone AND u.phone_verified), \
@@ -331,7 +344,7 @@ async fn claims_of(
         .bounded(async {
             sqlx::query_as(SQL)
                 .bind(asked)
-                .fetch_all(&mut *link.lend().await?)
+                .fetch_all(own.connection(&link).await?)
                 .await
         })
         .await?;

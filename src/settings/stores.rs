@@ -35,7 +35,7 @@ impl DatabaseSettings {
                 "postgres://user:password@host/database or sqlite://path",
                 database_url,
             ),
-            max_connections: reader.integer("database.max_connections", 1..=1000),
+            max_connections: reader.integer("database.max_connections", 4..=1000),
             timeout: reader.duration("database.timeout", SECOND / 20..=10 * SECOND),
             migrate: reader.flag("database.migrate"),
         }

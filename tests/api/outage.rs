@@ -183,7 +183,8 @@ async fn a_right_code_whose_effect_nobody_heard_of_is_answered_200_the_next_time
     let (app, proxies) = TestApp::start_behind_proxies(&[]).await;
     let account = app.register(PHONE).await;
     let code = app.code(PHONE, None).await;
-    proxies.database.mute_at("COMMIT");
+    // It is said next where the statement that marks it is run.
+    proxies.database.mute_at(PHONE);
     assert_unavailable(&timed(app.verify(PHONE, &code, None)).await, DATABASE_LIMIT);
     proxies.database.come_back();
     let verified = format!(

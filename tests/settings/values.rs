@@ -64,7 +64,7 @@ const VALUES: &[(&str, &str, &[&str])] = &[
             "hush",
         ],
     ),
-    ("database.max_connections", "1000", &["0", "1001"]),
+    ("database.max_connections", "4", &["3", "1001"]),
     ("database.timeout", "50ms", &["49ms", "11s"]),
     ("database.migrate", "false", &["no", "0", "", "False"]),
     (

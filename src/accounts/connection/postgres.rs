@@ -4,7 +4,11 @@ use std::{
     fmt,
     ops::{Deref, DerefMut},
     str::FromStr,
-    time::Duration,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use secrecy::{ExposeSecret, SecretString};
@@ -20,7 +24,7 @@ use super::{DatabaseUrlError, Fault, MIGRATION_TIMEOUT, MigrateError, PoolOption
 use crate::unavailable::{Part, Unavailable};
 
 /// A connection that was used so lately is taken to be alive; another is asked first.
-const FRESH: Duration = Duration::from_secs(1);
+const FRESH: Duration = Duration::from_millis(100);
 /// How long a connection may take to be given back: sqlx drains it and asks it whether it lives, without a bound.
 const GIVE_BACK: Duration = Duration::from_secs(1);
 
@@ -28,14 +32,22 @@ const GIVE_BACK: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct PostgresLink {
     pool: PgPool,
+    /// With the pool's `statement_timeout`.
+    bounded: PgConnectOptions,
+    /// Connections that lanes have of their own.
+    own: Arc<AtomicUsize>,
     /// Without the pool's `statement_timeout`: a migration may take long.
     connect: PgConnectOptions,
     timeout: Duration,
 }
 
 impl PostgresLink {
-    /// Prepares the way; connects at the first call.
-    pub(crate) fn open(url: &SecretString, options: PoolOptions) -> Result<Self, DatabaseUrlError> {
+    /// Prepares the way; connects at the first call. `lanes` connections at most are lanes' own, the others the pool's.
+    pub(crate) fn open(
+        url: &SecretString,
+        options: PoolOptions,
+        lanes: usize,
+    ) -> Result<Self, DatabaseUrlError> {
         let url = url.expose_secret();
         if !["postgres://", "postgresql://"]
             .iter()
@@ -50,21 +62,24 @@ impl PostgresLink {
         let bounded = connect
             .clone()
             .options([("statement_timeout", options.timeout.as_millis().to_string())]);
+        let own = u32::try_from(lanes).unwrap_or(u32::MAX);
         let pool = PgPoolOptions::new()
-            .max_connections(options.max_connections)
+            .max_connections(options.max_connections.saturating_sub(own).max(1))
             .acquire_timeout(options.timeout)
             .test_before_acquire(false)
-            .before_acquire(|connection, about| {
+            .before_acquire(move |connection, about| {
                 Box::pin(async move {
                     if about.idle_for > FRESH {
-                        connection.ping().await?;
+                        ask(connection, options.timeout).await?;
                     }
                     Ok(true)
                 })
             })
-            .connect_lazy_with(bounded);
+            .connect_lazy_with(bounded.clone());
         Ok(Self {
             pool,
+            bounded,
+            own: Arc::default(),
             connect,
             timeout: options.timeout,
         })
@@ -115,7 +130,7 @@ impl PostgresLink {
 
     pub(crate) fn status(&self) -> PoolStatus {
         PoolStatus {
-            size: self.pool.size() as usize,
+            size: self.pool.size() as usize + self.own.load(Ordering::Relaxed),
             idle: self.pool.num_idle(),
         }
     }
@@ -138,6 +153,52 @@ impl fmt::Debug for PostgresLink {
 /// sqlx gives a connection back by asking it whether it lives, for as long as it takes. One whose server vanished
 /// without a word would keep its place in the pool for a quarter of an hour; here it loses it after [`GIVE_BACK`].
 pub struct Lent(Option<PoolConnection<Postgres>>);
+
+/// Asks whether a connection lives. Of the time that its borrower has, some is left to make another.
+async fn ask(connection: &mut PgConnection, timeout: Duration) -> Result<(), sqlx::Error> {
+    let answer = tokio::time::timeout(timeout / 4, connection.ping()).await;
+    answer.unwrap_or_else(|late| Err(sqlx::Error::Io(late.into())))
+}
+
+/// A connection of a lane of lookups' own. One from the pool would have been made by another thread, more likely than
+/// not, whose event loop hears what the server says and has to wake this one; and the pool asks each that comes back
+/// whether it lives, which is another round trip.
+#[derive(Default)]
+pub(crate) struct Own(Option<Alive>);
+
+struct Alive {
+    connection: PgConnection,
+    used: Instant,
+    open: Arc<AtomicUsize>,
+}
+
+impl Own {
+    /// The connection, made now if there is none, or if what there was has ended while nobody asked.
+    pub(crate) async fn connection(&mut self, link: &PostgresLink) -> Result<&mut PgConnection, sqlx::Error> {
+        // What is rare is on the heap: its future is far larger than a query's, and would make each lookup's as large.
+        if let Some(mut alive) = self.0.take()
+            && (alive.used.elapsed() < FRESH
+                || Box::pin(ask(&mut alive.connection, link.timeout)).await.is_ok())
+        {
+            alive.used = Instant::now();
+            return Ok(&mut self.0.insert(alive).connection);
+        }
+        let connection = Box::pin(PgConnection::connect_with(&link.bounded)).await?;
+        link.own.fetch_add(1, Ordering::Relaxed);
+        let alive = Alive {
+            connection,
+            used: Instant::now(),
+            open: Arc::clone(&link.own),
+        };
+        Ok(&mut self.0.insert(alive).connection)
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 impl Deref for Lent {
     type Target = PgConnection;

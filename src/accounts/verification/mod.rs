@@ -1,4 +1,4 @@
-//! Verifications that travel together: right codes that come at once are marked in one transaction.
+//! Verifications that travel together: right codes that come at once are marked by one statement.
 
 pub(super) mod postgres;
 

@@ -3,31 +3,29 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use sqlx::{Connection, PgConnection};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::Ask;
 use crate::{
     accounts::{
         Claimant, Verification,
-        connection::postgres::PostgresLink,
+        connection::postgres::{Own, PostgresLink},
         store::{Miss, VERIFY_ATTEMPTS, to_micros},
     },
     phone::PhoneNumber,
     unavailable::Unavailable,
 };
 
-/// Marks the phones of all asks in one transaction, and says what became of each. An ask that nothing explains is left
-/// out.
+/// Marks the phones of all asks, and says what became of each. An ask that nothing explains is left out.
 pub(in crate::accounts) async fn verify(
     link: PostgresLink,
     asks: Vec<Ask>,
+    own: &mut Own,
 ) -> Result<Vec<(Ask, Verification)>, Unavailable> {
     link.bounded(async {
-        let mut lent = link.lend().await?;
-        let mut transaction = lent.begin().await?;
+        let connection = own.connection(&link).await?;
         let mut answered = Vec::with_capacity(asks.len());
-        take_turns(&mut transaction, &asks).await?;
         // Most often one round: a phone is asked for once in each, and again if its miss is not explained.
         let (mut asks, mut unexplained) = (asks, 0);
         while !asks.is_empty() && unexplained < VERIFY_ATTEMPTS {
@@ -35,42 +33,24 @@ pub(in crate::accounts) async fn verify(
             let (round, later) = asks
                 .into_iter()
                 .partition(|ask: &Ask| seen.insert(ask.phone.clone()));
-            let missed = mark(&mut transaction, round, &mut answered).await?;
-            let open = explain(&mut transaction, missed, &mut answered).await?;
+            let missed = mark(connection, round, &mut answered).await?;
+            let open = explain(connection, missed, &mut answered).await?;
             unexplained += usize::from(!open.is_empty());
             asks = open.into_iter().chain(later).collect();
         }
-        transaction.commit().await?;
         Ok(answered)
     })
     .await
 }
 
-/// The unique index decides who has a phone. That callers for one phone come one after the other is for the server's
-/// log: the error of a lost race would be written there, phone and all. Taken in order, so that no two transactions wait
-/// for each other.
-async fn take_turns(connection: &mut PgConnection, asks: &[Ask]) -> Result<(), sqlx::Error> {
-    const SQL: &str = "SELECT pg_advisory_xact_lock(1382641255, turn) FROM \
-         (SELECT DISTINCT hashtext(phone) AS turn FROM unnest($1::text[]) AS phone ORDER BY turn) AS turns";
-    sqlx::query(SQL).bind(phones(asks)).execute(connection).await?;
-    Ok(())
-}
-
-/// The one UPDATE that verifies, for phones that differ. Gives back the asks that it missed.
+/// Marks phones that differ, in one transaction. Gives back the asks that it missed.
 async fn mark(
     connection: &mut PgConnection,
     asks: Vec<Ask>,
     answered: &mut Vec<(Ask, Verification)>,
 ) -> Result<Vec<Ask>, sqlx::Error> {
-    const SQL: &str = "UPDATE users u SET phone_verified = true, updated_at = a.now \
-         FROM unnest($1::text[], $2::uuid[], $3::timestamptz[]) AS a (phone, claimant, now) \
-         WHERE u.phone = a.phone AND NOT u.phone_verified \
-           AND NOT EXISTS (SELECT FROM users o WHERE o.phone = a.phone AND o.phone_verified) \
-           AND (u.id = a.claimant OR a.claimant IS NULL AND 1 = (SELECT count(*) FROM \
-             (SELECT FROM users c WHERE c.phone = a.phone AND NOT c.phone_verified LIMIT 2) c)) \
-         RETURNING u.phone, u.id";
     let times: Vec<DateTime<Utc>> = asks.iter().map(|ask| to_micros(ask.now)).collect();
-    let marked: Vec<(String, Uuid)> = sqlx::query_as(SQL)
+    let marked: Vec<(String, Uuid)> = sqlx::query_as("SELECT phone, user_id FROM verify_phones($1, $2, $3)")
         .bind(phones(&asks))
         .bind(claimants(&asks))
         .bind(times)

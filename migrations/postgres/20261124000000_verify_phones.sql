@@ -1,0 +1,26 @@
+-- Verifies phones that differ, each for the account that claims it: for a given claimant, or for anyone (NULL) if exactly
+-- one account claims it. Gives the phones that it verified, with their users.
+--
+-- A function, since its two statements would be four round trips with a transaction around them. Each has a snapshot of its
+-- own, so the second sees what was committed while the first waited.
+--
+-- The unique index decides who has a phone. That callers for one phone come one after the other is for the server's log: the
+-- error of a lost race would be written there, phone and all. Taken in order, so that no two calls wait for each other.
+CREATE FUNCTION verify_phones(phones text[], claimants uuid[], times timestamptz[])
+RETURNS TABLE (phone text, user_id uuid)
+LANGUAGE plpgsql
+AS $$
+#variable_conflict use_column
+BEGIN
+    PERFORM pg_advisory_xact_lock(1382641255, turn) FROM
+        (SELECT DISTINCT hashtext(a.phone) AS turn FROM unnest(phones) AS a (phone) ORDER BY turn) AS turns;
+    RETURN QUERY
+        UPDATE users u SET phone_verified = true, updated_at = a.now
+        FROM unnest(phones, claimants, times) AS a (phone, claimant, now)
+        WHERE u.phone = a.phone AND NOT u.phone_verified
+          AND NOT EXISTS (SELECT FROM users o WHERE o.phone = a.phone AND o.phone_verified)
+          AND (u.id = a.claimant OR a.claimant IS NULL AND 1 = (SELECT count(*) FROM
+            (SELECT FROM users c WHERE c.phone = a.phone AND NOT c.phone_verified LIMIT 2) c))
+        RETURNING u.phone, u.id;
+END
+$$;

@@ -23,7 +23,7 @@ mod users;
 
 use std::{sync::Arc, time::Duration};
 
-use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, web};
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Responder, web};
 use ipnet::IpNet;
 
 use crate::{
@@ -42,7 +42,7 @@ pub use server::{Listening, serve_api, serve_ops};
 /// What handlers call; one for the whole service.
 pub struct Api {
     pub accounts: Accounts,
-    pub otp: Otp,
+    pub otp: Arc<Otp>,
     pub readiness: Readiness,
     /// Present where Twilio is asked for receipts.
     pub receipts: Option<TwilioReceipts>,
@@ -62,35 +62,37 @@ pub struct Api {
     pub body_timeout: Duration,
 }
 
-/// The public routes. Paths stand without their trailing slash: `NormalizePath` lets both in.
+/// The public routes.
 fn routes(config: &mut web::ServiceConfig) {
-    config
-        .service(post("/api/users/register", users::register))
-        .service(post("/api/users/login", sessions::login))
-        .service(post("/api/users/send-phone-otp", otp::send))
-        .service(post("/api/users/verify-phone-otp", otp::verify))
-        .service(get("/api/users/otp-status/{challenge_id}", otp_status::status))
-        .service(post("/api/sms/receipts/twilio/{challenge_id}", receipts::twilio))
-        .service(get("/api/users/me", users::me))
-        .service(post("/api/users/token/refresh", sessions::refresh))
-        .service(post("/api/users/logout", sessions::logout))
-        .service(get("/.well-known/jwks.json", sessions::jwks))
-        .service(get("/healthz", health::healthz))
-        .service(get("/readyz", health::readyz))
-        .service(get("/openapi.json", openapi::document))
-        .service(get("/docs", docs::page))
-        .service(get("/docs/{file}", docs::asset))
-        .service(get("/dev/inbox", inbox::page))
-        .service(get("/dev/inbox.json", inbox::json));
+    post(config, "/api/users/register", users::register);
+    post(config, "/api/users/login", sessions::login);
+    post(config, "/api/users/send-phone-otp", otp::send);
+    post(config, "/api/users/verify-phone-otp", otp::verify);
+    get(config, "/api/users/otp-status/{challenge_id}", otp_status::status);
+    post(
+        config,
+        "/api/sms/receipts/twilio/{challenge_id}",
+        receipts::twilio,
+    );
+    get(config, "/api/users/me", users::me);
+    post(config, "/api/users/token/refresh", sessions::refresh);
+    post(config, "/api/users/logout", sessions::logout);
+    get(config, "/.well-known/jwks.json", sessions::jwks);
+    get(config, "/healthz", health::healthz);
+    get(config, "/readyz", health::readyz);
+    get(config, "/openapi.json", openapi::document);
+    get(config, "/docs", docs::page);
+    get(config, "/docs/{file}", docs::asset);
+    get(config, "/dev/inbox", inbox::page);
+    get(config, "/dev/inbox.json", inbox::json);
 }
 
 /// The operators' routes.
 fn ops_routes(config: &mut web::ServiceConfig) {
-    config
-        .service(get("/metrics", health::metrics))
-        .service(get("/limits", limits::rules))
-        .service(post("/limits/explain", limits::explain))
-        .service(post("/limits/reset", limits::reset));
+    get(config, "/metrics", health::metrics);
+    get(config, "/limits", limits::rules);
+    post(config, "/limits/explain", limits::explain);
+    post(config, "/limits/reset", limits::reset);
 }
 
 /// The pattern of the route that a request took: what stands in logs and metrics, in place of the path, which may hold
@@ -109,29 +111,41 @@ async fn not_found() -> Result<HttpResponse, ApiError> {
     Err(ApiError::NotFound)
 }
 
-fn get<F, Args>(path: &'static str, handler: F) -> Resource
+/// Adds what is read at `path`, with and without a slash behind it.
+fn get<F, Args>(config: &mut web::ServiceConfig, path: &'static str, handler: F)
 where
     F: Handler<Args>,
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    let read = web::resource(path)
-        .app_data(Route(path))
-        .route(web::get().to(handler.clone()))
-        .route(web::head().to(handler));
-    read.default_service(web::to(|| refuse_method("GET, HEAD")))
+    for spelling in spellings(path) {
+        let read = web::resource(spelling)
+            .app_data(Route(path))
+            .route(web::get().to(handler.clone()))
+            .route(web::head().to(handler.clone()));
+        config.service(read.default_service(web::to(|| refuse_method("GET, HEAD"))));
+    }
 }
 
-fn post<F, Args>(path: &'static str, handler: F) -> Resource
+/// The same for what is sent there.
+fn post<F, Args>(config: &mut web::ServiceConfig, path: &'static str, handler: F)
 where
     F: Handler<Args>,
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    let write = web::resource(path)
-        .app_data(Route(path))
-        .route(web::post().to(handler));
-    write.default_service(web::to(|| refuse_method("POST")))
+    for spelling in spellings(path) {
+        let write = web::resource(spelling)
+            .app_data(Route(path))
+            .route(web::post().to(handler.clone()));
+        config.service(write.default_service(web::to(|| refuse_method("POST"))));
+    }
+}
+
+/// Two routes rather than actix-web's `NormalizePath`, which looks at each path by a regular expression and makes
+/// another of it.
+fn spellings(path: &str) -> [String; 2] {
+    [format!("{path}/"), path.to_owned()]
 }
 
 async fn refuse_method(allow: &'static str) -> Result<HttpResponse, ApiError> {

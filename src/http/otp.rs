@@ -189,10 +189,11 @@ pub async fn verify(
     let (Some(phone), Some(code), true) = (phone, code, faults.is_empty()) else {
         return Err(faults.into_error());
     };
+    let view = VerifiedView::of(phone.expose().to_owned());
     api.otp
-        .verify(&caller(&api, &request, bearer), &phone, &code, challenge)
+        .verify(caller(&api, &request, bearer), phone, code, challenge)
         .await?;
-    Ok(HttpResponse::Ok().json(VerifiedView::of(phone.expose().to_owned())))
+    Ok(HttpResponse::Ok().json(view))
 }
 
 impl SentView {

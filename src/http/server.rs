@@ -5,7 +5,7 @@ use std::{io, net::TcpListener, sync::Arc};
 use actix_web::{
     App, HttpServer,
     dev::{Server, ServerHandle},
-    middleware::{Condition, NormalizePath, from_fn},
+    middleware::{Condition, from_fn},
     rt, web,
 };
 
@@ -46,7 +46,6 @@ pub fn serve_api(settings: &ServerSettings, listener: TcpListener, api: Arc<Api>
         rt::spawn(async move { drop(challenges.ping().await) });
         App::new()
             .app_data(api.clone())
-            .wrap(NormalizePath::trim())
             .wrap(Condition::new(shares, from_fn(preflight)))
             .wrap(from_fn(observe))
             // Outermost, so that no answer is without its headers.
@@ -74,7 +73,6 @@ pub fn serve_ops(listener: TcpListener, api: Arc<Api>) -> io::Result<Listening> 
     let server = HttpServer::new(move || {
         App::new()
             .app_data(api.clone())
-            .wrap(NormalizePath::trim())
             .wrap(from_fn(observe))
             .configure(ops_routes)
             .default_service(web::to(not_found))

@@ -93,7 +93,12 @@ impl Limiter {
         let in_force = self.in_force();
         let mut admission = Admission::new(operation, Arc::clone(&in_force));
         let (mut asks, mut counted) = (Vec::new(), Vec::new());
-        for (at, applying) in in_force.on(operation).iter().enumerate() {
+        let applying = in_force.on(operation);
+        if applying.iter().any(|applying| applying.rides) {
+            admission.riders.reserve(applying.len());
+            admission.riding.reserve(applying.len());
+        }
+        for (at, applying) in applying.iter().enumerate() {
             let rule = &applying.rule;
             if rule.scope == Scope::Instance {
                 asks.extend(rule.key(subject).map(|key| (at, key)));

@@ -23,8 +23,10 @@ pub struct Counter {
 impl Counter {
     /// The tag of the rule that it belongs to, if that is a shadow rule: nothing is remembered of the others.
     pub fn shadow_tag(&self) -> Option<RuleTag> {
-        let rule = self.key.split(':').nth(1).filter(|_| !self.enforce);
-        rule.map(RuleTag::of)
+        match self.enforce {
+            true => None,
+            false => self.key.split(':').nth(1).map(RuleTag::of),
+        }
     }
 }
 

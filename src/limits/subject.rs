@@ -41,6 +41,8 @@ impl LoginDigest {
 #[derive(Clone)]
 pub struct Subject {
     client: ClientNetwork,
+    /// The client as counters name him; most requests meet several rules by address.
+    client_text: OnceLock<String>,
     phone: Option<Phone>,
     account: Option<Account>,
 }
@@ -49,8 +51,9 @@ pub struct Subject {
 struct Phone {
     number: PhoneNumber,
     digest: PhoneDigest,
+    /// The digest as counters are named by it.
+    text: OnceLock<String>,
     key: MacKey,
-    /// Found when it is asked for: the metadata takes some microseconds.
     country: OnceLock<Country>,
 }
 
@@ -65,6 +68,7 @@ impl Subject {
     pub fn new(client: impl Into<ClientNetwork>) -> Self {
         Self {
             client: client.into(),
+            client_text: OnceLock::new(),
             phone: None,
             account: None,
         }
@@ -73,8 +77,16 @@ impl Subject {
     /// The same client, asking about a number; `key` is the one that phones are digested with.
     #[must_use]
     pub fn with_phone(self, number: PhoneNumber, key: &MacKey) -> Self {
+        let digest = PhoneDigest::of(&number, key);
+        self.with_digested(number, digest, key)
+    }
+
+    /// The same where the digest is at hand.
+    #[must_use]
+    pub fn with_digested(self, number: PhoneNumber, digest: PhoneDigest, key: &MacKey) -> Self {
         let phone = Phone {
-            digest: PhoneDigest::of(&number, key),
+            digest,
+            text: OnceLock::new(),
             number,
             key: key.clone(),
             country: OnceLock::new(),
@@ -134,8 +146,11 @@ impl Subject {
 
     fn write_part(&self, by: By, key: &mut String) -> Option<()> {
         match by {
-            By::Ip => write!(key, "{}", self.client).ok()?,
-            By::Phone => self.phone.as_ref()?.digest.encode_to(key),
+            By::Ip => key.push_str(self.client_text.get_or_init(|| self.client.to_string())),
+            By::Phone => {
+                let phone = self.phone.as_ref()?;
+                key.push_str(phone.text.get_or_init(|| phone.digest.encode()));
+            }
             By::User => match self.account? {
                 Account::User(id) => write!(key, "{id}").ok()?,
                 Account::Login(login) => key.push_str(&key_of_login(login)),

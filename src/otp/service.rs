@@ -76,7 +76,8 @@ impl Otp {
     /// late to say so.
     pub async fn send(&self, caller: &Caller, phone: &PhoneNumber) -> Result<Sent, OtpError> {
         let keys = self.keyring.current();
-        let subject = subject(caller, phone, keys);
+        let digest = PhoneDigest::of(phone, &keys.phone);
+        let subject = subject(caller, phone, digest, keys);
         let country = subject.country().unwrap_or(Country::UNKNOWN);
         if !self.countries.fits(country) {
             metrics::counter!("ringback_otp_not_supported_total", "country" => country.to_string())
@@ -84,7 +85,6 @@ impl Otp {
             return Err(OtpError::PhoneNotSupported);
         }
         let place = self.queue.reserve(country)?;
-        let digest = PhoneDigest::of(phone, &keys.phone);
         let admission = self.limiter.admit(Operation::OtpSend, &subject).await?;
         let claims = self.accounts.claims(phone).await?;
         let recipient = recipient(caller, phone, &claims);
@@ -95,16 +95,19 @@ impl Otp {
         let user = caller.user.as_ref();
         let slot = user.map_or(Slot::Public, |user| Slot::User(user.id));
         let challenge_id = challenge_id(keys, SlotAddress::of(digest, slot), self.entropy.as_ref());
-        let derive = || OtpCode::derive(&keys.code, challenge_id, self.rules.length);
-        let code = test_code.cloned().unwrap_or_else(derive);
+        // A decoy's code is nobody's.
+        let code = recipient.map(|_| {
+            let derive = || OtpCode::derive(&keys.code, challenge_id, self.rules.length);
+            test_code.cloned().unwrap_or_else(derive)
+        });
         let issued = self
             .challenges
             .issue(&Issue {
                 phone: digest,
                 slot,
                 challenge_id,
-                digest: match recipient {
-                    Some(_) => CodeDigest::of(keys, phone, &code),
+                digest: match &code {
+                    Some(code) => CodeDigest::of(keys, phone, code),
                     None => CodeDigest::unmatchable(self.entropy.bytes()),
                 },
                 subject: claims.sole_claimant,
@@ -150,8 +153,8 @@ impl Otp {
         if let Some(user_id) = recipient {
             self.tell(challenge_id, What::Issued { user_id, country });
         }
-        match entry {
-            Some(entry) => {
+        match entry.zip(code) {
+            Some((entry, code)) => {
                 self.courses.owed(self.clock.now_ms());
                 let (phone, code) = (phone.clone(), SmsCode::new(code.expose()));
                 let recipient = Recipient { phone, code };
@@ -171,16 +174,16 @@ impl Otp {
     /// # Errors
     /// Every way in which a code is not taken; only `Unavailable` and `AmbiguousClaim` leave a right one good.
     pub async fn verify(
-        &self,
-        caller: &Caller,
-        phone: &PhoneNumber,
-        code: &OtpCode,
+        self: &Arc<Self>,
+        caller: Caller,
+        phone: PhoneNumber,
+        code: OtpCode,
         challenge_id: Option<Uuid>,
     ) -> Result<(), OtpError> {
         if self.rules.require_challenge_id && caller.user.is_none() && challenge_id.is_none() {
             return Err(OtpError::ChallengeIdRequired);
         }
-        let (this, caller, phone, code) = (self.clone(), caller.clone(), phone.clone(), code.clone());
+        let this = Arc::clone(self);
         // On a task of its own: a client that hangs up must not leave a used code without its effect.
         let judged =
             tokio::spawn(async move { this.judge_and_mark(&caller, &phone, &code, challenge_id).await });
@@ -199,9 +202,12 @@ impl Otp {
         code: &OtpCode,
         challenge_id: Option<Uuid>,
     ) -> Result<(), OtpError> {
-        let subject = subject(caller, phone, self.keyring.current());
+        let keys = self.keyring.current();
+        let digest = PhoneDigest::of(phone, &keys.phone);
+        let subject = subject(caller, phone, digest, keys);
         let admission = self.limiter.admit(Operation::OtpVerify, &subject).await?;
-        let proof = match self.judge(caller, phone, code, challenge_id, admission).await? {
+        let judged = self.judge(caller, phone, digest, code, challenge_id, admission);
+        let proof = match judged.await? {
             Verdict::Right(proof) => proof,
             Verdict::Wrong { attempts_remaining } => return Err(OtpError::Wrong { attempts_remaining }),
             Verdict::Exceeded => return Err(OtpError::AttemptsExceeded),
@@ -224,6 +230,7 @@ impl Otp {
         &self,
         caller: &Caller,
         phone: &PhoneNumber,
+        current: PhoneDigest,
         code: &OtpCode,
         challenge_id: Option<Uuid>,
         admission: Admission,
@@ -236,9 +243,12 @@ impl Otp {
             Some(user) => &[Slot::User(user.id), Slot::Public],
         };
         let mut admission = Some(admission);
-        for keys in self.keyring.all() {
+        for (at, keys) in self.keyring.all().iter().enumerate() {
             let attempt = Attempt {
-                phone: PhoneDigest::of(phone, &keys.phone),
+                phone: match at {
+                    0 => current,
+                    _ => PhoneDigest::of(phone, &keys.phone),
+                },
                 slots,
                 challenge_id,
                 digest: CodeDigest::of(keys, phone, code),
@@ -324,9 +334,9 @@ fn recipient(caller: &Caller, phone: &PhoneNumber, claims: &Claims) -> Option<Uu
     }
 }
 
-fn subject(caller: &Caller, phone: &PhoneNumber, keys: &SecretKeys) -> Subject {
+fn subject(caller: &Caller, phone: &PhoneNumber, digest: PhoneDigest, keys: &SecretKeys) -> Subject {
     Subject::new(caller.client)
-        .with_phone(phone.clone(), &keys.phone)
+        .with_digested(phone.clone(), digest, &keys.phone)
         .with_user(caller.user.as_ref().map(|user| user.id))
 }
 

@@ -277,7 +277,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
             clock: Arc::clone(clock),
             entropy: Arc::clone(entropy),
         },
-        otp: Otp {
+        otp: Arc::new(Otp {
             rules,
             countries: Arc::new(settings.countries.clone()),
             test_numbers: Arc::new(settings.test_numbers.clone()),
@@ -292,7 +292,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
             lease: settings.sms.lease,
             clock: Arc::clone(clock),
             entropy: Arc::clone(entropy),
-        },
+        }),
         readiness: Readiness {
             accounts: Arc::clone(&accounts),
             challenges,

@@ -159,6 +159,6 @@ async fn a_star_is_for_every_page_but_never_for_the_inbox() {
     }
     assert_eq!(
         call(&app, Method::GET, "//dev//inbox.json", APP).await.status,
-        200
+        404
     );
 }

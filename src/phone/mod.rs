@@ -1,12 +1,20 @@
 //! What a phone number is, in one spelling, and how it is kept out of sight.
 
-use std::fmt;
+mod country;
+
+use std::{
+    cmp::Ordering,
+    fmt,
+    hash::{Hash, Hasher},
+};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use rlibphonenumber::{NumberLengthType, PHONE_NUMBER_UTIL};
 use thiserror::Error;
 
 use crate::secrets::MacKey;
+
+pub use country::Country;
 
 /// ITU-T E.164: at most 15 digits, country code included.
 const MAX_DIGITS: usize = 15;
@@ -46,8 +54,12 @@ pub enum PhoneError {
 /// A phone number in E.164. There is one value for each number, however it was typed.
 ///
 /// `Debug` and logs show no more than its length; [`PhoneNumber::expose`] is for the users' table and the SMS call.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct PhoneNumber(String);
+#[derive(Clone)]
+pub struct PhoneNumber {
+    e164: String,
+    /// Where it was found by the way.
+    country: Option<Country>,
+}
 
 impl PhoneNumber {
     /// Reads a number as people write it: separators dropped, full-width, Arabic-Indic and Devanagari digits folded.
@@ -55,15 +67,15 @@ impl PhoneNumber {
     /// # Errors
     /// A [`PhoneError`] that can be shown to whoever typed it.
     pub fn parse(text: &str, check: PhoneCheck) -> Result<Self, PhoneError> {
-        let number = Self(to_e164(text)?);
+        let mut number = Self::from_stored(to_e164(text)?);
         let plausible = match check {
             PhoneCheck::E164 => true,
-            PhoneCheck::Possible => number.parsed().is_some_and(|parsed| {
+            PhoneCheck::Possible => number.as_dialled().is_some_and(|parsed| {
                 parsed
                     .is_possible_with_reason()
                     .is_ok_and(|length| length == NumberLengthType::IsPossible)
             }),
-            PhoneCheck::Valid => number.parsed().is_some_and(|parsed| parsed.is_valid()),
+            PhoneCheck::Valid => number.is_assigned(),
         };
         if plausible {
             Ok(number)
@@ -74,78 +86,100 @@ impl PhoneNumber {
 
     /// Takes back a number that this service stored itself.
     pub fn from_stored(e164: String) -> Self {
-        Self(e164)
+        Self { e164, country: None }
     }
 
     /// The number in clear, as `+14152000001`.
     pub fn expose(&self) -> &str {
-        &self.0
+        &self.e164
     }
 
-    /// The country that the number belongs to.
+    /// The country that the number belongs to. To find it takes a microsecond or two, unless `parse` did already.
     pub fn country(&self) -> Country {
-        self.parsed()
-            .and_then(|parsed| parsed.get_region_code())
-            .and_then(|region| Country::parse(region.as_region_str().as_ref()))
-            .unwrap_or(Country::UNKNOWN)
+        self.country.unwrap_or_else(|| {
+            let written = self.as_written().and_then(|number| number.get_region_code());
+            let region = written.or_else(|| self.as_dialled()?.get_region_code());
+            region.map_or(Country::UNKNOWN, Country::of)
+        })
     }
 
     /// The first `digits` digits: numbers of one block, as SMS pumpers walk through them.
     pub fn prefix(&self, digits: usize) -> &str {
-        let digits_only = &self.0[1..];
+        let digits_only = &self.e164[1..];
         &digits_only[..digits.min(digits_only.len())]
     }
 
-    fn parsed(&self) -> Option<rlibphonenumber::PhoneNumber> {
-        PHONE_NUMBER_UTIL.parse(&self.0, None).ok()
+    /// Whether it lies in a range that its country has assigned. Notes the country by the way.
+    fn is_assigned(&mut self) -> bool {
+        let is_valid = |number: rlibphonenumber::PhoneNumber| {
+            let region = number.get_region_code()?;
+            number.is_valid_for_region(region).then(|| Country::of(region))
+        };
+        let country = self.as_written().and_then(is_valid);
+        self.country = country.or_else(|| self.as_dialled().and_then(is_valid));
+        self.country.is_some()
+    }
+
+    /// Its country code and the rest, as the digits stand: for every number that is written as it should be the same as
+    /// [`Self::as_dialled`], at a fraction of the cost.
+    fn as_written(&self) -> Option<rlibphonenumber::PhoneNumber> {
+        let digits = &self.e164[1..];
+        // No country code begins another (ITU-T E.164, 6.2.1).
+        let (country_code, national) = (1..=3)
+            .filter_map(|length| digits.split_at_checked(length))
+            .find_map(|(code, national)| {
+                let code = code.parse().ok()?;
+                let is_one = PHONE_NUMBER_UTIL
+                    .get_regions_for_country_calling_code(code)
+                    .is_some();
+                is_one.then_some((code, national))
+            })?;
+        let zeros = national.bytes().take_while(|&digit| digit == b'0').count();
+        Some(rlibphonenumber::PhoneNumber {
+            country_code,
+            national_number: national.parse().ok()?,
+            // Italy's, and some others', which belong to the number.
+            italian_leading_zero: (zeros > 0).then_some(true),
+            number_of_leading_zeros: i32::try_from(zeros).ok().filter(|&zeros| zeros > 1),
+            ..rlibphonenumber::PhoneNumber::default()
+        })
+    }
+
+    /// As libphonenumber reads it: it passes over what people dial and shouldn't write, such as a trunk prefix.
+    fn as_dialled(&self) -> Option<rlibphonenumber::PhoneNumber> {
+        PHONE_NUMBER_UTIL.parse(&self.e164, None).ok()
+    }
+}
+
+impl PartialEq for PhoneNumber {
+    fn eq(&self, other: &Self) -> bool {
+        self.e164 == other.e164
+    }
+}
+
+impl Eq for PhoneNumber {}
+
+impl Hash for PhoneNumber {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.e164.hash(state);
+    }
+}
+
+impl PartialOrd for PhoneNumber {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for PhoneNumber {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.e164.cmp(&other.e164)
     }
 }
 
 impl fmt::Debug for PhoneNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PhoneNumber(•••, {} digits)", self.0.len() - 1)
-    }
-}
-
-/// A country by its two letters of ISO 3166-1.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Country([u8; 2]);
-
-impl Country {
-    /// Of numbers that the metadata knows no country for (`ZZ`, which ISO 3166-1 leaves to its users): made-up ones, and
-    /// those of no country, such as satellite phones.
-    pub const UNKNOWN: Self = Self(*b"ZZ");
-
-    /// Takes two upper-case letters.
-    pub fn parse(text: &str) -> Option<Self> {
-        let letters: [u8; 2] = text.as_bytes().try_into().ok()?;
-        letters
-            .iter()
-            .all(u8::is_ascii_uppercase)
-            .then_some(Self(letters))
-    }
-
-    /// Whether there are numbers of it.
-    pub fn is_known(self) -> bool {
-        let mut regions = PHONE_NUMBER_UTIL.get_supported_regions();
-        self == Self::UNKNOWN || regions.any(|region| region.as_region_str().as_ref() == self.as_str())
-    }
-
-    /// The two letters.
-    pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or("ZZ")
-    }
-}
-
-impl fmt::Display for Country {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl fmt::Debug for Country {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        write!(f, "PhoneNumber(•••, {} digits)", self.e164.len() - 1)
     }
 }
 
@@ -157,7 +191,7 @@ impl PhoneDigest {
     /// The digest under the key that one secret gives.
     pub fn of(phone: &PhoneNumber, key: &MacKey) -> Self {
         let mut digest = [0; 16];
-        digest.copy_from_slice(&key.tag(&[phone.0.as_bytes()])[..16]);
+        digest.copy_from_slice(&key.tag(&[phone.e164.as_bytes()])[..16]);
         Self(digest)
     }
 
@@ -169,11 +203,6 @@ impl PhoneDigest {
     /// Its text form: 22 characters of base64url.
     pub fn encode(&self) -> String {
         BASE64_URL_SAFE_NO_PAD.encode(self.0)
-    }
-
-    /// Adds its text form.
-    pub fn encode_to(&self, text: &mut String) {
-        BASE64_URL_SAFE_NO_PAD.encode_string(self.0, text);
     }
 
     /// Takes back a digest from its bytes.
@@ -319,6 +348,31 @@ mod tests {
                 .country(),
             Country::UNKNOWN
         );
+    }
+
+    #[test]
+    fn a_number_as_it_is_written_is_what_libphonenumber_reads() {
+        let mut seen = 0;
+        for region in PHONE_NUMBER_UTIL.get_supported_regions() {
+            let Ok(example) = PHONE_NUMBER_UTIL.get_example_number(region) else {
+                continue;
+            };
+            let e164 = example
+                .format_as(rlibphonenumber::PhoneNumberFormat::E164)
+                .into_owned();
+            let number = PhoneNumber::from_stored(e164.clone());
+            let (written, dialled) = (number.as_written(), number.as_dialled());
+            assert_eq!(written, dialled, "{e164}");
+            assert!(PhoneNumber::parse(&e164, PhoneCheck::Valid).is_ok(), "{e164}");
+            seen += 1;
+        }
+        assert!(seen > 200, "{seen}");
+    }
+
+    #[test]
+    fn a_trunk_prefix_in_the_number_is_overlooked_as_dialling_does() {
+        let phone = PhoneNumber::parse("+4402079460958", PhoneCheck::Valid).unwrap();
+        assert_eq!(phone.country().as_str(), "GB");
     }
 
     #[test]

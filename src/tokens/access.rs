@@ -6,7 +6,7 @@ use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use moka::sync::Cache;
+use moka::{policy::EvictionPolicy, sync::Cache};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -82,7 +82,12 @@ impl AccessTokens {
             .iter()
             .map(|keys| SigningKey::from_seed(&keys.signing_seed))
             .collect();
-        let checked = Cache::builder().max_capacity(cache).time_to_live(ttl).build();
+        let checked = Cache::builder()
+            .max_capacity(cache)
+            // A new token will be shown again, an old one will not: how often a token was shown says nothing.
+            .eviction_policy(EvictionPolicy::lru())
+            .time_to_live(ttl)
+            .build();
         Self {
             issuer,
             audience,

@@ -37,3 +37,8 @@ pub mod redis;
 pub mod secrets;
 pub mod supervision;
 pub mod unavailable;
+
+/// The allocator of every program of this package: it takes less CPU than glibc's, and gives freed memory back. How soon
+/// is said in `.cargo/config.toml`, as it is built with it.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

@@ -28,10 +28,10 @@ const TECHNOLOGIES: [(&str, &[&str]); 19] = [
     ("hmac", &["src/secrets.rs"]),
     ("hkdf", &["src/secrets.rs"]),
     ("rand", &["src/entropy.rs"]),
-    ("rlibphonenumber", &["src/phone.rs"]),
+    ("rlibphonenumber", &["src/phone/"]),
     ("rustls", &["src/startup/"]),
     ("clap", &["src/cli/", "src/bin/twilio-sim/cli.rs"]),
-    ("metrics_exporter_prometheus", &["src/telemetry.rs"]),
+    ("metrics_exporter_prometheus", &["src/telemetry/"]),
     ("utoipa", &["src/http/", "src/readiness.rs"]),
 ];
 

@@ -87,10 +87,6 @@ impl Verdict {
     };
 }
 
-/// glibc maps what is larger than this (`DEFAULT_MMAP_THRESHOLD_MAX`, mallopt(3)) by itself, and gives it back to the
-/// system when it is freed. What is smaller goes back to an arena of the thread that asked, and stays there.
-const LARGEST_IN_ARENA: usize = 32 * 1024 * 1024;
-
 /// Hashes passwords, in memory that is used again: fresh pages for 19 MiB cost a tenth of the hash itself.
 ///
 /// The memory isn't wiped between hashes, for the same reason; the next hash overwrites it.
@@ -201,7 +197,7 @@ impl Argon2Pool {
     fn take(&self, blocks: usize) -> Vec<Block> {
         let kept = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
         kept.filter(|memory| memory.len() >= blocks)
-            .unwrap_or_else(|| fresh(blocks))
+            .unwrap_or_else(|| vec![Block::new(); blocks])
     }
 
     /// Keeps memory for the next hash. That of another cost than today's isn't what the next one needs.
@@ -221,14 +217,6 @@ impl Argon2Pool {
     pub fn kept(&self) -> usize {
         self.free.lock().unwrap().len()
     }
-}
-
-/// Memory that the system has back as soon as it is freed. Only what is asked for is ever touched: the rest of its
-/// addresses takes no memory.
-fn fresh(blocks: usize) -> Vec<Block> {
-    let mut memory = Vec::with_capacity(blocks.max(LARGEST_IN_ARENA / size_of::<Block>() + 1));
-    memory.resize(blocks, Block::new());
-    memory
 }
 
 impl fmt::Debug for Argon2Pool {

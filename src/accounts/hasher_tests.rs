@@ -104,51 +104,6 @@ fn memory_is_used_again_and_no_more_of_it_kept_than_allowed() {
     assert_eq!(last(), before);
 }
 
-#[cfg(target_os = "linux")]
-#[test]
-fn memory_that_is_let_go_is_the_systems_again() {
-    let resident = || {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap();
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
-            .unwrap();
-        let kib: usize = line.trim().trim_end_matches(" kB").parse().unwrap();
-        kib / 1024
-    };
-    const THREADS: usize = 10;
-    let pool = Argon2Pool::new(
-        Argon2Cost {
-            passes: 1,
-            ..Argon2Cost::default()
-        },
-        THREADS,
-        Arc::new(SystemEntropy),
-    );
-    let (pool, before) = (pool.unwrap(), resident());
-    // The second round is when glibc would serve from arenas what it mapped in the first.
-    for _ in 0..2 {
-        let all = std::sync::Barrier::new(THREADS);
-        std::thread::scope(|scope| {
-            for _ in 0..THREADS {
-                scope.spawn(|| {
-                    let memory = pool.take(19_456);
-                    all.wait();
-                    pool.give_back(memory);
-                });
-            }
-        });
-        assert_eq!(pool.kept(), THREADS);
-        pool.let_go();
-    }
-    // Other tests hash meanwhile, each in 19 MiB.
-    assert!(
-        resident() < before + 100,
-        "{before} MB before, {} after",
-        resident()
-    );
-}
-
 #[test]
 fn a_cost_that_argon2_does_not_take_is_refused() {
     let cost = Argon2Cost { passes: 0, ..CHEAP };

@@ -1,5 +1,7 @@
 //! Logs and metrics. Neither ever holds a phone number, code, token, password or e-mail address.
 
+mod json;
+
 use std::{
     io::{self, IsTerminal, Write},
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
@@ -14,6 +16,8 @@ use tracing_subscriber::{
     layer::SubscriberExt,
     util::SubscriberInitExt,
 };
+
+use json::JsonLines;
 
 use crate::{
     accounts::AccountStore,
@@ -44,14 +48,7 @@ pub fn init_logs(settings: &TelemetrySettings) -> Logs {
     let registry = tracing_subscriber::registry().with(filter);
     let _ = match settings.format {
         LogFormat::Json => registry
-            .with(
-                fmt::layer()
-                    .json()
-                    .flatten_event(true)
-                    .with_current_span(false)
-                    .with_span_list(false)
-                    .with_writer(logs.clone()),
-            )
+            .with(fmt::layer().event_format(JsonLines).with_writer(logs.clone()))
             .try_init(),
         LogFormat::Pretty => {
             let lines = fmt::layer().compact().with_target(false);

@@ -104,7 +104,7 @@ class Bench:
         self.prepare(operation)
         seconds = SECONDS
         if operation == "right":  # each code is good once
-            seconds = max(1, min(SECONDS, self.challenges // 30_000))
+            seconds = max(1, min(SECONDS, self.challenges // 45_000))
         elif operation not in HASHING:
             self.wrk(server, operation, 1)
             if operation == "wrong":

@@ -55,10 +55,11 @@ impl Refusal {
 }
 
 /// Of two refusals the one to wait longer for: who comes back earlier is refused again.
-pub(super) fn longest(one: Option<Refusal>, other: Option<Refusal>) -> Option<Refusal> {
-    one.into_iter()
-        .chain(other)
-        .max_by_key(|refusal| refusal.retry_after)
+pub(super) fn longest(one: Option<Refusal>, other: Refusal) -> Option<Refusal> {
+    match one {
+        Some(one) if one.retry_after > other.retry_after => Some(one),
+        _ => Some(other),
+    }
 }
 
 /// An admitted request: what it has spent, and what is still to be counted.

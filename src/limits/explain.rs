@@ -110,7 +110,7 @@ impl Limiter {
             .iter()
             .filter(|(applying, _)| applying.rule.scope == Scope::Cluster);
         let counters: Vec<_> = in_cluster
-            .filter_map(|(applying, _)| applying.rule.counter(subject))
+            .filter_map(|(applying, _)| applying.counter(subject))
             .collect();
         let mut in_cluster = match self.0.counters.look(&counters).await {
             Ok(standings) => Some(standings.into_iter()),
@@ -258,7 +258,7 @@ fn part_of(by: By, text: &str, keys: &SecretKeys, ipv6_prefix: u8) -> Result<Str
                 .get(..digits.into())
                 .filter(|_| sound)
                 .ok_or(KeyError::Prefix(digits))?;
-            Ok(prefix_key(prefix, digits, &keys.phone))
+            Ok(prefix_key(prefix, digits, &keys.phone).into_owned())
         }
         By::Global if text == "*" => Ok(text.to_owned()),
         By::Global => Err(KeyError::Global),

@@ -2,17 +2,28 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{Mode, Operation, Refusal, Rule, RuleSet, Scope, Verdict, shadow::RuleTag};
+use super::{
+    Counter, Mode, Operation, Refusal, Rule, RuleSet, Scope, Subject, Verdict, rule::Counting,
+    shadow::RuleTag,
+};
 
 /// A rule as the limiter goes by it.
 #[derive(Debug, Clone)]
 pub(super) struct Applying {
     pub rule: Arc<Rule>,
+    counting: Arc<Counting>,
     pub tally: Arc<Tally>,
     /// What a cluster rule becomes while the cluster's counters are away.
     pub share: Option<Arc<Rule>>,
     /// Whether the script that does the work of the operation counts it in the same step.
     pub rides: bool,
+}
+
+impl Applying {
+    /// The cluster's counter that `subject` spends from; `None` where the rule doesn't apply to it.
+    pub fn counter(&self, subject: &Subject) -> Option<Counter> {
+        self.counting.counter(&self.rule, subject)
+    }
 }
 
 /// All rules that are in force.
@@ -29,6 +40,7 @@ impl InForce {
     pub fn new(rules: RuleSet, instances: u32, together: bool) -> Self {
         let applying = |rule: &Arc<Rule>| Applying {
             rule: Arc::clone(rule),
+            counting: Arc::new(Counting::by(rule)),
             tally: Arc::new(Tally::new(rule)),
             share: (rule.scope == Scope::Cluster).then(|| Arc::new(rule.share_of(instances))),
             rides: false,

@@ -102,7 +102,7 @@ impl Limiter {
             let rule = &applying.rule;
             if rule.scope == Scope::Instance {
                 asks.extend(rule.key(subject).map(|key| (at, key)));
-            } else if let Some(counter) = rule.counter(subject) {
+            } else if let Some(counter) = applying.counter(subject) {
                 if applying.rides {
                     admission.riders.push(counter);
                     admission.riding.push(at);
@@ -127,7 +127,9 @@ impl Limiter {
         let mut refusal = None;
         for (&at, &verdict) in admission.riding.iter().zip(verdicts) {
             let rider = admission.applying(at);
-            refusal = longest(refusal, rider.tally.count(&rider.rule, verdict));
+            if let Some(refused) = rider.tally.count(&rider.rule, verdict) {
+                refusal = longest(refusal, refused);
+            }
         }
         if refusal.is_some() {
             self.give_back(admission).await;
@@ -203,7 +205,9 @@ impl Limiter {
             let rule = applying.share.as_ref().unwrap_or(&applying.rule);
             match self.0.shards.check(rule, &key, now_us) {
                 Ok(verdict) => {
-                    refusal = longest(refusal, applying.tally.count(rule, verdict));
+                    if let Some(refused) = applying.tally.count(rule, verdict) {
+                        refusal = longest(refusal, refused);
+                    }
                     note_shadow(rule, verdict, admission);
                     if !verdict.is_refused() {
                         admission.instance.push((at, key));
@@ -253,7 +257,9 @@ impl Limiter {
         let (mut refusal, in_force) = (None, Arc::clone(&admission.in_force));
         for ((at, counter), &verdict) in places.into_iter().zip(counters).zip(&verdicts) {
             let applying = &in_force.on(operation)[at];
-            refusal = longest(refusal, applying.tally.count(&applying.rule, verdict));
+            if let Some(refused) = applying.tally.count(&applying.rule, verdict) {
+                refusal = longest(refusal, refused);
+            }
             note_shadow(&applying.rule, verdict, admission);
             if !verdict.is_refused() {
                 admission.cluster.push((at, counter));

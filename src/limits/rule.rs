@@ -138,33 +138,50 @@ impl Rule {
         subject.key(self.by)
     }
 
-    /// The cluster's counter that `subject` spends from.
-    pub fn counter(&self, subject: &Subject) -> Option<Counter> {
-        // With everything else about the phone, so that its counters can meet in one script.
-        let phone = subject.phone_digest().filter(|_| self.by == By::Phone.into());
-        let mut key = self.head_of_key();
-        let applies = subject.write_key(self.by, &mut key);
-        applies.then(|| self.counter_named(key, phone))
-    }
-
     /// The cluster's counter of a key; `phone` is given where the rule counts by the phone alone.
     pub(super) fn counter_of(&self, key: &str, phone: Option<PhoneDigest>) -> Counter {
-        self.counter_named(self.head_of_key() + key, phone)
+        let counting = Counting::by(self);
+        let key = [&counting.head, key].concat();
+        counting.named(self, key, phone)
+    }
+}
+
+/// What all counters of a cluster rule have in common.
+#[derive(Debug, Clone)]
+pub(super) struct Counting {
+    /// How their names begin.
+    head: String,
+    emission_us: i64,
+}
+
+/// Room for the rest of most names.
+const ROOM_FOR_KEY: usize = 48;
+
+impl Counting {
+    pub fn by(rule: &Rule) -> Self {
+        Self {
+            head: ["l:", &rule.id, ":"].concat(),
+            emission_us: rule.emission_us(),
+        }
     }
 
-    fn head_of_key(&self) -> String {
-        let mut key = String::with_capacity(self.id.len() + 48);
-        key.extend(["l:", &self.id, ":"]);
-        key
+    /// The counter that `subject` spends from; `None` where the rule doesn't apply to it.
+    pub fn counter(&self, rule: &Rule, subject: &Subject) -> Option<Counter> {
+        // With everything else about the phone, so that its counters can meet in one script.
+        let phone = subject.phone_digest().filter(|_| rule.by == By::Phone.into());
+        let mut key = String::with_capacity(self.head.len() + ROOM_FOR_KEY);
+        key.push_str(&self.head);
+        let applies = subject.write_key(rule.by, &mut key);
+        applies.then(|| self.named(rule, key, phone))
     }
 
-    fn counter_named(&self, key: String, phone: Option<PhoneDigest>) -> Counter {
+    fn named(&self, rule: &Rule, key: String, phone: Option<PhoneDigest>) -> Counter {
         Counter {
             partition: phone.map_or_else(|| partition_of(&key), |digest| digest.partition(PARTITIONS)),
             key,
-            emission_us: self.emission_us(),
-            burst: self.burst,
-            enforce: self.mode == Mode::Enforce,
+            emission_us: self.emission_us,
+            burst: rule.burst,
+            enforce: rule.mode == Mode::Enforce,
         }
     }
 }
@@ -283,7 +300,8 @@ mod tests {
     fn the_phones_own_counters_lie_where_its_challenge_lies() {
         let phone = with_phone("+442079460958");
         let digest = phone.phone_digest().unwrap();
-        let counter = rule(By::Phone).counter(&phone).unwrap();
+        let rule = rule(By::Phone);
+        let counter = Counting::by(&rule).counter(&rule, &phone).unwrap();
         assert_eq!(counter.key, format!("l:r:{}", digest.encode()));
         assert_eq!(counter.partition, digest.partition(PARTITIONS));
     }

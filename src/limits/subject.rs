@@ -1,6 +1,7 @@
 //! Whom a request is counted against, and the texts that counters are named by.
 
 use std::{
+    borrow::Cow,
     fmt::{self, Write},
     sync::OnceLock,
 };
@@ -176,12 +177,12 @@ pub(super) fn key_of_login(LoginDigest(digest): LoginDigest) -> String {
 }
 
 /// The text that stands for a number's first `digits` digits.
-pub(super) fn prefix_key(prefix: &str, digits: u8, key: &MacKey) -> String {
+pub(super) fn prefix_key<'a>(prefix: &'a str, digits: u8, key: &MacKey) -> Cow<'a, str> {
     if digits <= CLEAR_PREFIX {
-        return prefix.to_owned();
+        return prefix.into();
     }
     let tag = key.tag(&[b"prefix", &[digits], prefix.as_bytes()]);
-    BASE64_URL_SAFE_NO_PAD.encode(&tag[..16])
+    BASE64_URL_SAFE_NO_PAD.encode(&tag[..16]).into()
 }
 
 impl fmt::Debug for Subject {

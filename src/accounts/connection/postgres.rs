@@ -2,10 +2,11 @@
 
 use std::{
     fmt,
+    io::ErrorKind,
     ops::{Deref, DerefMut},
     str::FromStr,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -23,7 +24,8 @@ use tokio::time::timeout;
 use super::{DatabaseUrlError, Fault, MIGRATION_TIMEOUT, MigrateError, PoolOptions, PoolStatus};
 use crate::unavailable::{Part, Unavailable};
 
-/// A connection that was used so lately is taken to be alive; another is asked first.
+/// A lane's connection that was used so lately is taken to be alive; another is asked first, as those of the pool always
+/// are: what they serve can afford it.
 const FRESH: Duration = Duration::from_millis(100);
 /// How long a connection may take to be given back: sqlx drains it and asks it whether it lives, without a bound.
 const GIVE_BACK: Duration = Duration::from_secs(1);
@@ -36,6 +38,7 @@ pub struct PostgresLink {
     bounded: PgConnectOptions,
     /// Connections that lanes have of their own.
     own: Arc<AtomicUsize>,
+    trust: Arc<Trust>,
     /// Without the pool's `statement_timeout`: a migration may take long.
     connect: PgConnectOptions,
     timeout: Duration,
@@ -63,15 +66,19 @@ impl PostgresLink {
             .clone()
             .options([("statement_timeout", options.timeout.as_millis().to_string())]);
         let own = u32::try_from(lanes).unwrap_or(u32::MAX);
+        let trust = Arc::new(Trust {
+            doubted: Mutex::default(),
+            patience: options.timeout / 4,
+        });
+        let pools = Arc::clone(&trust);
         let pool = PgPoolOptions::new()
             .max_connections(options.max_connections.saturating_sub(own).max(1))
             .acquire_timeout(options.timeout)
             .test_before_acquire(false)
             .before_acquire(move |connection, about| {
+                let trust = Arc::clone(&pools);
                 Box::pin(async move {
-                    if about.idle_for > FRESH {
-                        ask(connection, options.timeout).await?;
-                    }
+                    trust.check(connection, about.idle_for, Duration::ZERO).await?;
                     Ok(true)
                 })
             })
@@ -80,6 +87,7 @@ impl PostgresLink {
             pool,
             bounded,
             own: Arc::default(),
+            trust,
             connect,
             timeout: options.timeout,
         })
@@ -97,7 +105,12 @@ impl PostgresLink {
     ) -> Result<T, Unavailable> {
         match timeout(self.timeout, work).await {
             Ok(Ok(done)) => Ok(done),
-            Ok(Err(error)) => Err(unavailable(&error)),
+            Ok(Err(error)) => {
+                if let sqlx::Error::Io(_) = error {
+                    self.trust.doubt();
+                }
+                Err(unavailable(&error))
+            }
             Err(_) => Err(Unavailable::timed_out(Part::Database)),
         }
     }
@@ -154,10 +167,42 @@ impl fmt::Debug for PostgresLink {
 /// without a word would keep its place in the pool for a quarter of an hour; here it loses it after [`GIVE_BACK`].
 pub struct Lent(Option<PoolConnection<Postgres>>);
 
-/// Asks whether a connection lives. Of the time that its borrower has, some is left to make another.
-async fn ask(connection: &mut PgConnection, timeout: Duration) -> Result<(), sqlx::Error> {
-    let answer = tokio::time::timeout(timeout / 4, connection.ping()).await;
-    answer.unwrap_or_else(|late| Err(sqlx::Error::Io(late.into())))
+/// Which connections are taken to be alive. What broke one has broken those that lay idle meanwhile, more likely than
+/// not: they are not asked one after the other, each for as long as it takes to give it up.
+struct Trust {
+    /// When one was last found to be broken.
+    doubted: Mutex<Option<Instant>>,
+    /// How long one is asked: of the time that its borrower has, some is left to make another.
+    patience: Duration,
+}
+
+impl Trust {
+    /// `fresh`: one that was used so lately is taken to be alive without being asked.
+    async fn check(
+        &self,
+        connection: &mut PgConnection,
+        idle_for: Duration,
+        fresh: Duration,
+    ) -> Result<(), sqlx::Error> {
+        let used = Instant::now().checked_sub(idle_for);
+        if *self.doubted() > used {
+            return Err(sqlx::Error::Io(ErrorKind::ConnectionAborted.into()));
+        }
+        if idle_for < fresh {
+            return Ok(());
+        }
+        let answer = timeout(self.patience, connection.ping()).await;
+        let answer = answer.unwrap_or_else(|late| Err(sqlx::Error::Io(late.into())));
+        answer.inspect_err(|_| self.doubt())
+    }
+
+    fn doubt(&self) {
+        *self.doubted() = Some(Instant::now());
+    }
+
+    fn doubted(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.doubted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A connection of a lane of lookups' own. One from the pool would have been made by another thread, more likely than
@@ -177,8 +222,12 @@ impl Own {
     pub(crate) async fn connection(&mut self, link: &PostgresLink) -> Result<&mut PgConnection, sqlx::Error> {
         // What is rare is on the heap: its future is far larger than a query's, and would make each lookup's as large.
         if let Some(mut alive) = self.0.take()
-            && (alive.used.elapsed() < FRESH
-                || Box::pin(ask(&mut alive.connection, link.timeout)).await.is_ok())
+            && Box::pin(
+                link.trust
+                    .check(&mut alive.connection, alive.used.elapsed(), FRESH),
+            )
+            .await
+            .is_ok()
         {
             alive.used = Instant::now();
             return Ok(&mut self.0.insert(alive).connection);

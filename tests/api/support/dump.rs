@@ -17,10 +17,9 @@ pub struct Kept {
 impl Kept {
     /// Whether it is a share of the outbox.
     pub fn is_outbox(&self) -> bool {
-        self.key
-            .rsplit(':')
-            .next()
-            .is_some_and(|name| name.starts_with('x'))
+        // An address or a digest may begin with an x as well.
+        let name = self.key.split_once("}:").map(|(_, name)| name);
+        name.is_some_and(|name| name.starts_with('x') && !name.contains(':'))
     }
 }
 

@@ -19,8 +19,9 @@ use ringback::{
         Attempt, ChallengeStore, CodeDigest, Course, Delivery, End, Issue, IssueOutcome, News, OtpRules,
         RedisChallenges, Slot, SlotAddress, Stage, Statuses, challenge_id,
     },
+    partition::PARTITIONS,
     phone::{Country, PhoneDigest},
-    redis::{PARTITIONS, RedisLink, RedisOptions},
+    redis::{RedisLink, RedisOptions},
     secrets::Keyring,
     sms::{Language, Outbox, OutboxEntry},
 };

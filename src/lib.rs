@@ -32,6 +32,7 @@ pub mod telemetry;
 // What all rooms stand on.
 pub mod clock;
 pub mod entropy;
+pub mod partition;
 pub mod phone;
 pub mod redis;
 pub mod secrets;

@@ -8,7 +8,7 @@ use super::{
     store::Counter,
     subject::Subject,
 };
-use crate::{phone::PhoneDigest, redis::PARTITIONS};
+use crate::{partition::PARTITIONS, phone::PhoneDigest};
 
 /// Where a rule is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

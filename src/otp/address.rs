@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::store::Slot;
-use crate::{phone::PhoneDigest, redis::PARTITIONS};
+use crate::{partition::PARTITIONS, phone::PhoneDigest};
 
 /// Bits that tell the slots of a partition apart.
 const LOCAL_BITS: u32 = 56;

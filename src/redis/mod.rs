@@ -22,14 +22,13 @@ use tokio::{sync::Mutex, time::Instant};
 use pool::{Connection, Held, Pool};
 use topology::Topology;
 
-use crate::unavailable::{Part, Unavailable};
+use crate::{
+    partition::PARTITIONS,
+    unavailable::{Part, Unavailable},
+};
 
 pub use invocation::Invocation;
 pub use topology::RedisUrlError;
-
-/// How many hash tags keys are spread over: the unit by which a Redis Cluster shares the load. A constant, since every
-/// instance must agree on it.
-pub const PARTITIONS: u8 = 64;
 
 /// How to reach Redis, and for how long to wait for it.
 #[derive(Clone)]

@@ -14,7 +14,8 @@ use ringback::{
         gcra::{self, Bucket, Decision},
         refuses,
     },
-    redis::{PARTITIONS, RedisLink},
+    partition::PARTITIONS,
+    redis::RedisLink,
 };
 
 use super::{redis, redis_with_prefix, unique};

@@ -232,7 +232,7 @@ on_every_store! {
 
     async fn an_enforced_rider_refuses_and_then_nothing_is_spent(world) {
         let rider = |key: &str, burst, enforce| Counter {
-            partition: world.phone.partition(ringback::redis::PARTITIONS),
+            partition: world.phone.partition(ringback::partition::PARTITIONS),
             key: format!("l:{key}:{}", world.phone.encode()),
             emission_us: 3_600_000_000,
             burst,

@@ -19,7 +19,8 @@ use crate::{
         redis::{Packed, RedisChallenges, script, unknown_answer},
         store::Millis,
     },
-    redis::{PARTITIONS, RedisLink},
+    partition::PARTITIONS,
+    redis::RedisLink,
     sms::{Lease, Outbox, OutboxEntry},
     unavailable::Unavailable,
 };

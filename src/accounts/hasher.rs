@@ -19,9 +19,6 @@ use crate::entropy::Entropy;
 
 const SALT_BYTES: usize = 16; // RFC 9106, 3.1
 const OUTPUT_BYTES: usize = 32;
-/// A stored hash that asks for more is not computed: one row must not be able to take the machine.
-const MAX_STORED_MEMORY_KIB: u32 = 256 * 1024;
-const MAX_STORED_PASSES: u32 = 16;
 
 /// What one hash costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +31,15 @@ pub struct Argon2Cost {
     pub lanes: u32,
 }
 
+/// A stored hash that asks for more is not computed: one row must not be able to take the machine. So none is made at a
+/// higher cost either: its password could never be shown to be right.
+impl Argon2Cost {
+    /// The most memory, in KiB.
+    pub const MAX_MEMORY_KIB: u32 = 256 * 1024;
+    /// The most passes.
+    pub const MAX_PASSES: u32 = 16;
+}
+
 impl Default for Argon2Cost {
     fn default() -> Self {
         Self {
@@ -44,9 +50,13 @@ impl Default for Argon2Cost {
     }
 }
 
-/// A cost that argon2 doesn't know: too little memory for its lanes, or no pass.
+/// A cost that argon2 doesn't know (too little memory for its lanes, no pass), or one above the most that is read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("argon2 does not take this cost: memory is 8 KiB a lane or more, passes and lanes 1 or more")]
+#[error(
+    "no hash has this cost: memory is 8 KiB a lane to {} KiB, passes 1 to {}, lanes 1 or more",
+    Argon2Cost::MAX_MEMORY_KIB,
+    Argon2Cost::MAX_PASSES
+)]
 pub struct CostError;
 
 /// A password's hash as it is stored: a PHC string that carries its own parameters. `Debug` shows those alone.
@@ -102,8 +112,11 @@ impl Argon2Pool {
     /// A pool that keeps the memory of up to `keep` hashes. Makes one hash, so it takes a moment.
     ///
     /// # Errors
-    /// [`CostError`] when argon2 doesn't take the cost.
+    /// [`CostError`] when argon2 doesn't take the cost, or its hashes could not be read again.
     pub fn new(cost: Argon2Cost, keep: usize, entropy: Arc<dyn Entropy>) -> Result<Self, CostError> {
+        if !is_read(cost.memory_kib, cost.passes) {
+            return Err(CostError);
+        }
         let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, Some(OUTPUT_BYTES))
             .map_err(|_| CostError)?;
         let mut pool = Self {
@@ -225,6 +238,11 @@ impl fmt::Debug for Argon2Pool {
     }
 }
 
+/// Whether a stored hash of this cost is computed.
+fn is_read(memory_kib: u32, passes: u32) -> bool {
+    memory_kib <= Argon2Cost::MAX_MEMORY_KIB && passes <= Argon2Cost::MAX_PASSES
+}
+
 /// A stored hash, read.
 struct Stored {
     params: Params,
@@ -239,7 +257,7 @@ impl FromStr for Stored {
         let phc = phc::PasswordHash::new(text).map_err(drop)?;
         let params = Params::try_from(&phc).map_err(drop)?;
         let known = phc.algorithm == ARGON2ID_IDENT && phc.version == Some(Version::V0x13.into());
-        if !known || params.m_cost() > MAX_STORED_MEMORY_KIB || params.t_cost() > MAX_STORED_PASSES {
+        if !known || !is_read(params.m_cost(), params.t_cost()) {
             return Err(());
         }
         Ok(Self {

@@ -84,6 +84,41 @@ fn without_a_readable_hash_the_answer_is_no() {
     }
 }
 
+/// What is made at the largest cost is read again, without making one: that takes seconds.
+#[test]
+fn whatever_cost_can_be_set_can_be_read() {
+    let (memory_kib, passes) = (Argon2Cost::MAX_MEMORY_KIB, Argon2Cost::MAX_PASSES);
+    let reads = |memory_kib, passes, lanes| {
+        let params = Params::new(memory_kib, passes, lanes, Some(OUTPUT_BYTES)).unwrap();
+        let phc = phc::PasswordHash {
+            algorithm: ARGON2ID_IDENT,
+            version: Some(Version::V0x13.into()),
+            params: ParamsString::try_from(&params).unwrap(),
+            salt: Some(Salt::new(&[7; SALT_BYTES]).unwrap()),
+            hash: Some(Output::new(&[7; OUTPUT_BYTES]).unwrap()),
+        };
+        phc.to_string().parse::<Stored>().is_ok()
+    };
+    assert!(reads(memory_kib, passes, 1) && reads(memory_kib, passes, 64));
+    assert!(!reads(memory_kib + 1, 1, 1) && !reads(8, passes + 1, 1));
+}
+
+#[test]
+fn no_hash_is_made_that_could_not_be_read() {
+    for cost in [
+        Argon2Cost {
+            memory_kib: Argon2Cost::MAX_MEMORY_KIB + 1,
+            ..CHEAP
+        },
+        Argon2Cost {
+            passes: Argon2Cost::MAX_PASSES + 1,
+            ..CHEAP
+        },
+    ] {
+        assert!(Argon2Pool::new(cost, 1, Arc::new(SystemEntropy)).is_err());
+    }
+}
+
 #[test]
 fn memory_is_used_again_and_no_more_of_it_kept_than_allowed() {
     let pool = pool(CHEAP);

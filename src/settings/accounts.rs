@@ -6,6 +6,7 @@ use super::{
     MINUTE, SECOND,
     reader::{Reader, Refused},
 };
+use crate::accounts::Argon2Cost;
 
 /// How costly a guess at a stolen password is (argon2id).
 #[derive(Debug, Clone)]
@@ -25,8 +26,8 @@ pub struct PasswordsSettings {
 impl PasswordsSettings {
     pub(super) fn read(reader: &mut Reader) -> Self {
         let settings = Self {
-            memory_kib: reader.integer("passwords.memory_kib", 8..=1_048_576),
-            iterations: reader.integer("passwords.iterations", 1..=100),
+            memory_kib: reader.integer("passwords.memory_kib", 8..=Argon2Cost::MAX_MEMORY_KIB),
+            iterations: reader.integer("passwords.iterations", 1..=Argon2Cost::MAX_PASSES),
             parallelism: reader.integer("passwords.parallelism", 1..=64),
             threads: reader.cores("passwords.threads", 256),
             queue: reader.integer("passwords.queue", 1..=10_000),

@@ -4,6 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use proptest::prelude::*;
 use ringback::{
+    accounts::Argon2Cost,
     phone::Country,
     settings::{Settings, Source},
     sms::Countries,
@@ -83,6 +84,22 @@ fn keys_that_contradict_each_other_are_refused() {
             "development.toml:2: passwords.memory_kib = 31: must be 32 or more: 8 for each of passwords.parallelism"
         ]
     );
+}
+
+/// A hash of a higher cost could be made, and never be read again.
+#[test]
+fn a_password_hash_costs_no_more_than_one_that_is_read() {
+    for (key, most) in [
+        ("RINGBACK__PASSWORDS__MEMORY_KIB", Argon2Cost::MAX_MEMORY_KIB),
+        ("RINGBACK__PASSWORDS__ITERATIONS", Argon2Cost::MAX_PASSES),
+    ] {
+        Place::new().var(key, &most.to_string()).good();
+        let faults = Place::new().var(key, &(most + 1).to_string()).faults();
+        assert!(
+            faults.len() == 1 && faults[0].ends_with(&format!(" to {most}")),
+            "{faults:?}"
+        );
+    }
 }
 
 #[test]

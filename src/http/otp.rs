@@ -24,7 +24,7 @@ use crate::{
 /// Where a code shall go.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct SendRequest {
-    /// In international form; spaces and punctuation are dropped.
+    /// In international form; spaces and punctuation are dropped, and a trunk prefix where `phone.check` knows the country.
     #[serde(default)]
     #[schema(value_type = String, required, example = "+1234567890")]
     phone: Field,

@@ -27,7 +27,7 @@ pub struct RegisterRequest {
     #[serde(default)]
     #[schema(value_type = String, required, format = Email, max_length = 254, example = "test@example.com")]
     email: Field,
-    /// In international form; spaces and punctuation are dropped.
+    /// In international form; spaces and punctuation are dropped, and a trunk prefix where `phone.check` knows the country.
     #[serde(default)]
     #[schema(value_type = String, required, example = "+1234567890")]
     phone: Field,

@@ -1,0 +1,92 @@
+//! Numbers as they are written and as they are dialled, held against libphonenumber's own examples.
+
+use super::*;
+
+/// One number of each kind that a country has, as libphonenumber knows them.
+fn examples() -> Vec<String> {
+    let kinds = |region| {
+        let kinds = PHONE_NUMBER_UTIL.get_supported_types_for_region(region);
+        kinds
+            .unwrap_or_default()
+            .into_iter()
+            .map(move |kind| (region, kind))
+    };
+    let regions = PHONE_NUMBER_UTIL.get_supported_regions();
+    let examples = regions.flat_map(kinds).filter_map(|(region, kind)| {
+        PHONE_NUMBER_UTIL
+            .get_example_number_for_type_and_region(region, kind)
+            .ok()
+    });
+    let mut examples: Vec<_> = examples
+        .map(|number| PhoneNumber::of(&number).e164)
+        // Emergency numbers and the like, which nobody can dial from abroad.
+        .filter(|e164| to_e164(e164).is_ok())
+        .collect();
+    examples.sort_unstable();
+    examples.dedup();
+    assert!(examples.len() > 900, "{}", examples.len());
+    examples
+}
+
+#[test]
+fn a_number_as_it_is_written_is_what_libphonenumber_reads() {
+    for e164 in examples() {
+        let number = PhoneNumber::from_stored(e164.clone());
+        assert_eq!(number.as_written(), number.as_dialled(), "{e164}");
+        let parsed = |check| PhoneNumber::parse(&e164, check).map(|phone| phone.e164);
+        assert_eq!(parsed(PhoneCheck::E164).as_ref(), Ok(&e164));
+        assert_eq!(parsed(PhoneCheck::Valid).as_ref(), Ok(&e164));
+        // A few are too short to be dialled from abroad.
+        if let Ok(possible) = parsed(PhoneCheck::Possible) {
+            assert_eq!(possible, e164);
+        }
+    }
+}
+
+/// Whatever digits people put between the country code and the number, what is taken has one spelling.
+#[test]
+fn what_is_taken_is_taken_as_it_stands_the_next_time() {
+    let mut corrected = 0;
+    for e164 in examples() {
+        let dialled = (2..=4).flat_map(|at| {
+            ["0", "00", "1", "8"].map(|prefix| format!("{}{prefix}{}", &e164[..at], &e164[at..]))
+        });
+        for typed in dialled.filter(|typed| to_e164(typed).is_ok()) {
+            for check in [PhoneCheck::Possible, PhoneCheck::Valid] {
+                let Ok(taken) = PhoneNumber::parse(&typed, check) else {
+                    continue;
+                };
+                let again = PhoneNumber::parse(taken.expose(), check);
+                assert_eq!(
+                    again.map(|phone| phone.e164).as_ref(),
+                    Ok(&taken.e164),
+                    "{typed}, {check:?}"
+                );
+                corrected += usize::from(taken.e164 != typed);
+            }
+        }
+    }
+    assert!(corrected > 1000, "{corrected}");
+}
+
+#[test]
+fn a_trunk_prefix_in_the_number_is_overlooked_as_dialling_does() {
+    for (typed, meant) in [
+        ("+4402079460958", "+442079460958"),
+        ("+49 030 901820", "+4930901820"),
+        // Italy's zero belongs to the number.
+        ("+39 06 69812345", "+390669812345"),
+    ] {
+        for check in [PhoneCheck::Possible, PhoneCheck::Valid] {
+            let phone = PhoneNumber::parse(typed, check).unwrap();
+            assert_eq!(phone.expose(), meant, "{check:?}");
+            assert_eq!(phone, PhoneNumber::parse(meant, check).unwrap());
+            assert_eq!(
+                phone.country(),
+                PhoneNumber::from_stored(meant.to_owned()).country()
+            );
+        }
+    }
+    let as_typed = PhoneNumber::parse("+4402079460958", PhoneCheck::E164).unwrap();
+    assert_eq!(as_typed.expose(), "+4402079460958", "the shape alone");
+}

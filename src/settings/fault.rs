@@ -12,16 +12,32 @@ const SHOWN_CHARS: usize = 120;
 pub enum Source {
     /// The copy of `config/default.toml` within the program.
     BuiltIn,
+    /// The copy of `config/production.toml` within the program.
+    BuiltInForProduction,
     /// A file on disk, and the line if there is one to name.
     File { path: PathBuf, line: Option<usize> },
     /// The variable of this name.
     Environment(String),
 }
 
+impl Source {
+    /// A line of it, where it has lines that anybody could mend.
+    pub(super) fn at(&self, line: usize) -> Self {
+        match self {
+            Self::File { path, .. } => Self::File {
+                path: path.clone(),
+                line: Some(line),
+            },
+            other => other.clone(),
+        }
+    }
+}
+
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BuiltIn => f.write_str("built in"),
+            Self::BuiltInForProduction => f.write_str("built in for production"),
             Self::File { path, line } => {
                 f.write_str(&escaped(&path.to_string_lossy()))?;
                 line.map_or(Ok(()), |line| write!(f, ":{line}"))
@@ -75,7 +91,10 @@ impl fmt::Display for Fault {
         if let Some(column) = self.column {
             write!(f, ":{column}")?;
         }
-        if let (Source::BuiltIn | Source::File { .. }, Some(key)) = (&self.source, &self.key) {
+        // A variable is its key's name already.
+        if let Some(key) = &self.key
+            && !matches!(self.source, Source::Environment(_))
+        {
             write!(f, ": {}", escaped(key))?;
         }
         if let Some(value) = &self.value {

@@ -1,4 +1,4 @@
-//! The layers a configuration is read from: the built-in defaults, two files, the environment.
+//! The layers a configuration is read from: what the program carries, two files, the environment.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,6 +16,9 @@ use super::{
 
 /// The defaults that the program carries, so that it starts without any file.
 const DEFAULT: &str = include_str!("../../config/default.toml");
+/// What differs in production, so that it is no less strict without its file. Development has nothing to carry: its file
+/// is there for one's own settings.
+const PRODUCTION: &str = include_str!("../../config/production.toml");
 
 /// Where the files are, unless `RINGBACK_CONFIG_DIR` says otherwise.
 const DEFAULT_DIR: &str = "config";
@@ -65,8 +68,11 @@ impl Layers {
             faults: Vec::new(),
         };
         layers.choose(variables);
-        layers.add_text(DEFAULT, None);
+        layers.add_text(DEFAULT, &Source::BuiltIn);
         layers.add_file(&layers.config_dir.join("default.toml"), false);
+        if layers.environment == Some(Environment::Production) {
+            layers.add_text(PRODUCTION, &Source::BuiltInForProduction);
+        }
         match (in_place, layers.environment) {
             (Some(file), _) => layers.add_file(file, true),
             (None, Some(environment)) => {
@@ -104,27 +110,27 @@ impl Layers {
     }
 
     fn add_file(&mut self, path: &Path, demanded: bool) {
+        let source = Source::File {
+            path: path.to_owned(),
+            line: None,
+        };
         let refusal = match fs::read(path).map(String::from_utf8) {
-            Ok(Ok(text)) => return self.add_text(&text, Some(path)),
+            Ok(Ok(text)) => return self.add_text(&text, &source),
             Ok(Err(error)) => {
                 let sound = &error.as_bytes()[..error.utf8_error().valid_up_to()];
                 let (line, column) = position(&String::from_utf8_lossy(sound), sound.len());
-                return self.refuse_text(path, line, column, "not UTF-8");
+                return self.refuse_text(&source, line, column, "not UTF-8");
             }
             Err(error) => match error.kind() {
                 io::ErrorKind::NotFound | io::ErrorKind::NotADirectory if !demanded => return,
                 kind => format!("cannot be read ({kind}): must be a TOML file"),
             },
         };
-        let source = Source::File {
-            path: path.to_owned(),
-            line: None,
-        };
         self.faults.push(Fault::new(source, None, refusal));
     }
 
-    /// Adds a layer in TOML: the built-in one where there is no path.
-    fn add_text(&mut self, text: &str, path: Option<&Path>) {
+    /// Adds a layer in TOML.
+    fn add_text(&mut self, text: &str, source: &Source) {
         let (table, errors) = DeTable::parse_recoverable(text);
         let mut faulty_lines = BTreeSet::new();
         for error in errors {
@@ -134,23 +140,19 @@ impl Layers {
             let ends_on = position(text, span.end).0;
             faulty_lines.extend(line..=ends_on);
             let message = error.message().replace('\n', " ");
-            self.refuse_text(path.unwrap_or(Path::new("default.toml")), line, column, &message);
+            self.refuse_text(source, line, column, &message);
         }
         self.add_table(
             table.get_ref(),
             "",
             &|offset| position(text, offset).0,
             &faulty_lines,
-            path,
+            source,
         );
     }
 
-    fn refuse_text(&mut self, path: &Path, line: usize, column: usize, why: &str) {
-        let source = Source::File {
-            path: path.to_owned(),
-            line: Some(line),
-        };
-        let mut fault = Fault::new(source, None, format!("not TOML: {why}"));
+    fn refuse_text(&mut self, source: &Source, line: usize, column: usize, why: &str) {
+        let mut fault = Fault::new(source.at(line), None, format!("not TOML: {why}"));
         fault.column = Some(column);
         self.faults.push(fault);
     }
@@ -162,7 +164,7 @@ impl Layers {
         section: &str,
         line_of: &dyn Fn(usize) -> usize,
         faulty_lines: &BTreeSet<usize>,
-        path: Option<&Path>,
+        source: &Source,
     ) {
         for (name, value) in table {
             let line = line_of(name.span().start);
@@ -173,16 +175,10 @@ impl Layers {
             };
             match value.get_ref() {
                 DeValue::Table(keys) if section.is_empty() && !keys.is_empty() => {
-                    self.add_table(keys, &key, line_of, faulty_lines, path);
+                    self.add_table(keys, &key, line_of, faulty_lines, source);
                 }
                 _ if faulty_lines.contains(&line) => {}
-                value => {
-                    let source = path.map_or(Source::BuiltIn, |path| Source::File {
-                        path: path.to_owned(),
-                        line: Some(line),
-                    });
-                    self.add(key, source, Value::from_toml(value));
-                }
+                value => self.add(key, source.at(line), Value::from_toml(value)),
             }
         }
     }

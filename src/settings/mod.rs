@@ -1,7 +1,7 @@
 //! The configuration: layers of TOML and environment in, validated [`Settings`] out, or every fault at once.
 //!
-//! The later layer wins: `config/default.toml` as the program carries it, the same file on disk,
-//! `config/{RINGBACK_ENV}.toml`, the environment. What each key means stands in `config/default.toml`. An unknown key
+//! The later layer wins: `config/default.toml` as the program carries it, the same file on disk, in production
+//! `config/production.toml` as the program carries it, `config/{RINGBACK_ENV}.toml` on disk, the environment. What each key means stands in `config/default.toml`. An unknown key
 //! or a wrong type is a fault, also where a later layer overrides it: it would come to light at the worst time.
 
 mod accounts;

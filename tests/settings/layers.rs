@@ -51,6 +51,42 @@ fn the_files_that_are_shipped_are_sound() {
     assert_eq!(settings.telemetry.format, LogFormat::Json);
 }
 
+/// As in a container that holds the program alone.
+#[test]
+fn production_is_strict_without_its_file() {
+    let alone = Place::new().production();
+    let settings = alone.good();
+    assert_eq!(settings.phone.check, PhoneCheck::Valid);
+    assert_eq!(settings.telemetry.format, LogFormat::Json);
+    let shown = settings.show();
+    for line in [
+        "\ncheck = \"valid\" # built in for production\n",
+        "\nlength = 6 # built in\n",
+    ] {
+        assert!(shown.contains(line), "{shown}");
+    }
+    // The defaults on disk take nothing of it back; the environment's own file does, key by key.
+    let defaults = Place::new().production();
+    let defaults = defaults.file("default.toml", "[phone]\ncheck = \"e164\"\n");
+    assert_eq!(defaults.good().phone.check, PhoneCheck::Valid);
+    let other = defaults.file("production.toml", "[otp]\nlength = 8\n");
+    assert_eq!(other.good().phone.check, PhoneCheck::Valid);
+    let loose = other.file("production.toml", "[phone]\ncheck = \"possible\"\n");
+    let settings = loose.good();
+    assert_eq!(settings.phone.check, PhoneCheck::Possible);
+    assert_eq!(settings.telemetry.format, LogFormat::Json);
+}
+
+#[test]
+fn the_program_carries_all_that_differs_in_production() {
+    let shown = flat(&Place::new().production().good().show());
+    let shipped = flat(include_str!("../../config/production.toml"));
+    assert!(!shipped.is_empty());
+    for (key, value) in shipped {
+        assert_eq!(shown.get(&key), Some(&value), "{key}");
+    }
+}
+
 #[test]
 fn a_fresh_checkout_needs_no_setting() {
     let settings = Place::new().good();
@@ -115,7 +151,10 @@ fn every_alias_sets_its_key() {
         settings.redis.url.unwrap().expose_secret(),
         "redis://:hush@cache:6379"
     );
-    assert_eq!(settings.telemetry.format, LogFormat::Json, "auto, in production");
+    let auto = Place::new()
+        .production()
+        .var("RINGBACK__TELEMETRY__FORMAT", "auto");
+    assert_eq!(auto.good().telemetry.format, LogFormat::Json);
 }
 
 #[test]

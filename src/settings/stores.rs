@@ -10,6 +10,7 @@ use super::{
     reader::{Reader, Refused},
 };
 use crate::{
+    accounts::{PostgresLink, SqliteLink},
     redis::{RedisLink, RedisOptions},
     secrets::Keyring,
 };
@@ -61,6 +62,7 @@ impl LedgerSettings {
     }
 }
 
+/// Asks those who will use it. Nothing is connected here, and no file made; what they say repeats nothing of the URL.
 fn database_url(text: &str) -> Result<SecretString, Refused> {
     let (scheme, rest) = text.split_once("://").ok_or_else(Refused::default)?;
     match scheme {
@@ -71,8 +73,11 @@ fn database_url(text: &str) -> Result<SecretString, Refused> {
             if !names_host {
                 return Err(Refused::because("no host"));
             }
+            PostgresLink::check(text).map_err(Refused::because)?;
         }
-        "sqlite" if !rest.is_empty() && !rest.starts_with('?') => {}
+        "sqlite" if !rest.is_empty() && !rest.starts_with('?') => {
+            SqliteLink::check(text).map_err(Refused::because)?;
+        }
         _ => return Err(Refused::default()),
     }
     Ok(text.into())

@@ -88,6 +88,25 @@ fn every_fault_is_listed_at_once() {
     assert!(!folder.path().join("data").exists(), "nothing was begun");
 }
 
+/// What the start would refuse, the check refuses.
+#[test]
+fn a_database_that_cannot_be_meant_is_refused_by_check_and_start() {
+    let folder = Folder::new();
+    for url in [
+        "sqlite://:memory:",
+        "sqlite://users.db?mode=rwx",
+        "postgres://user:hush@localhost/users?sslmode=typo",
+    ] {
+        for command in [&["serve"][..], &["migrate"], &["config", "check"]] {
+            let (code, out, err) = folder.run(command, &[("DATABASE_URL", url)]);
+            assert_eq!((code, out.as_str()), (78, ""), "{command:?} {url}: {err}");
+            each_line_has(&err, &["environment: DATABASE_URL = "]);
+            assert!(!err.contains("hush"), "{err}");
+        }
+    }
+    assert!(!folder.path().join("users.db").exists(), "a check makes no file");
+}
+
 #[test]
 fn production_does_not_start_without_its_parts() {
     let folder = Folder::new();

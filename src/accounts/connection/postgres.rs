@@ -45,22 +45,21 @@ pub struct PostgresLink {
 }
 
 impl PostgresLink {
+    /// Whether [`PostgresLink::open`] takes a URL. Nothing is connected.
+    ///
+    /// # Errors
+    /// As for it.
+    pub fn check(url: &str) -> Result<(), DatabaseUrlError> {
+        read(url).map(drop)
+    }
+
     /// Prepares the way; connects at the first call. `lanes` connections at most are lanes' own, the others the pool's.
     pub(crate) fn open(
         url: &SecretString,
         options: PoolOptions,
         lanes: usize,
     ) -> Result<Self, DatabaseUrlError> {
-        let url = url.expose_secret();
-        if !["postgres://", "postgresql://"]
-            .iter()
-            .any(|scheme| url.starts_with(scheme))
-        {
-            return Err(DatabaseUrlError::Postgres); // sqlx would take any scheme
-        }
-        let connect = PgConnectOptions::from_str(url)
-            .map_err(|_| DatabaseUrlError::Postgres)?
-            .application_name("ringback");
+        let connect = read(url.expose_secret())?.application_name("ringback");
         // What nobody waits for any more ends in the server too.
         let bounded = connect
             .clone()
@@ -152,6 +151,14 @@ impl PostgresLink {
     pub(crate) async fn close(&self) {
         drop(timeout(self.timeout, self.pool.close()).await);
     }
+}
+
+fn read(url: &str) -> Result<PgConnectOptions, DatabaseUrlError> {
+    let names_scheme = |scheme: &&str| url.starts_with(*scheme);
+    if !["postgres://", "postgresql://"].iter().any(names_scheme) {
+        return Err(DatabaseUrlError::Postgres); // sqlx would take any scheme
+    }
+    PgConnectOptions::from_str(url).map_err(|_| DatabaseUrlError::Postgres)
 }
 
 /// The options of a connection hold its password.

@@ -35,17 +35,18 @@ pub struct SqliteLink {
 }
 
 impl SqliteLink {
+    /// Whether [`SqliteLink::open`] takes a URL, as far as can be said without a look at its file.
+    ///
+    /// # Errors
+    /// [`DatabaseUrlError::Sqlite`].
+    pub fn check(url: &str) -> Result<(), DatabaseUrlError> {
+        read(url).map(drop)
+    }
+
     /// Makes the folder and the file where there is none, for this user's eyes alone.
     pub(crate) fn open(url: &SecretString, options: PoolOptions) -> Result<Self, DatabaseUrlError> {
-        let url = url.expose_secret();
-        let connect = SqliteConnectOptions::from_str(url).map_err(|_| DatabaseUrlError::Sqlite)?;
-        // Each connection to a database in memory would see one of its own, and a restart none.
-        let file = connect.get_filename().to_owned();
-        let has_path = url.starts_with("sqlite:") && !file.as_os_str().is_empty();
-        if !has_path || url.contains(":memory:") || url.contains("mode=memory") {
-            return Err(DatabaseUrlError::Sqlite);
-        }
-        make_private(&file).map_err(|error| DatabaseUrlError::File(error.kind()))?;
+        let connect = read(url.expose_secret())?;
+        make_private(connect.get_filename()).map_err(|error| DatabaseUrlError::File(error.kind()))?;
         let connect = connect
             .journal_mode(SqliteJournalMode::Wal)
             // A session that was revoked stays so when the power fails.
@@ -123,6 +124,16 @@ impl SqliteLink {
         };
         drop(timeout(self.timeout, close).await);
     }
+}
+
+fn read(url: &str) -> Result<SqliteConnectOptions, DatabaseUrlError> {
+    let connect = SqliteConnectOptions::from_str(url).map_err(|_| DatabaseUrlError::Sqlite)?;
+    let has_path = url.starts_with("sqlite:") && !connect.get_filename().as_os_str().is_empty();
+    // Each connection to a database in memory would see one of its own, and a restart none.
+    if !has_path || url.contains(":memory:") || url.contains("mode=memory") {
+        return Err(DatabaseUrlError::Sqlite);
+    }
+    Ok(connect)
 }
 
 impl Debug for SqliteLink {

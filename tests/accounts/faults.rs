@@ -34,6 +34,8 @@ enum Way {
     Frozen,
     /// Connections are ended, as when the server was stopped.
     Cut,
+    /// New connections are ended, those that stand go on: what a pooler does at its limit.
+    Full,
 }
 
 /// A proxy before the database, and a store that goes through it.
@@ -137,9 +139,13 @@ async fn pass(
     mut way: watch::Receiver<Way>,
     passing: Arc<RwLock<()>>,
 ) {
-    let blocked = |way: &Way| *way != Way::Open;
+    let blocked = |way: &Way| !matches!(way, Way::Open | Way::Full);
     let passes = passing.read().await;
-    if *way.borrow() == Way::Open {
+    let met = *way.borrow();
+    if met == Way::Full {
+        return;
+    }
+    if met == Way::Open {
         let mut server = TcpStream::connect(server).await.unwrap();
         tokio::select! {
             _ = copy_bidirectional(&mut client, &mut server) => return,
@@ -210,6 +216,27 @@ fn a_server_that_is_away_at_the_start_is_found_when_it_comes() {
         behind.open();
         behind.store.migrate().await.unwrap();
         behind.is_back_within(Duration::from_secs(5)).await;
+    });
+}
+
+/// What could not be connected says nothing of what is: nobody else loses his connection by it, and needs another.
+#[test]
+fn a_connection_that_was_refused_breaks_none_that_stands() {
+    with_postgres_url(|url| async move {
+        // A lane of lookups and the pool, and the other way round.
+        for (stands, is_new) in [(0, 7), (7, 0)] {
+            let behind = Behind::proxy(&url).await;
+            behind.store.migrate().await.unwrap();
+            call(&*behind.store, stands).await.unwrap();
+            behind.way.send_replace(Way::Full);
+            for _ in 0..5 {
+                let failure = call(&*behind.store, is_new).await.expect_err("it has none yet");
+                assert_eq!(failure.part, Part::Database);
+                call(&*behind.store, stands).await.expect("it has one");
+            }
+            behind.open();
+            behind.is_back_within(Duration::from_secs(5)).await;
+        }
     });
 }
 

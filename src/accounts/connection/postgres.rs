@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    io::ErrorKind,
+    io::{self, ErrorKind},
     ops::{Deref, DerefMut},
     str::FromStr,
     sync::{
@@ -19,6 +19,7 @@ use sqlx::{
     pool::PoolConnection,
     postgres::{PgConnectOptions, PgPool, PgPoolOptions},
 };
+use thiserror::Error;
 use tokio::time::timeout;
 
 use super::{DatabaseUrlError, Fault, MIGRATION_TIMEOUT, MigrateError, PoolOptions, PoolStatus};
@@ -94,7 +95,9 @@ impl PostgresLink {
 
     /// A connection for one call.
     pub(crate) async fn lend(&self) -> Result<Lent, sqlx::Error> {
-        Ok(Lent(self.pool.acquire().await?.into()))
+        // Its error is of one that it tried to make: those that have ended it replaces by itself.
+        let connection = self.pool.acquire().await.map_err(not_connected)?;
+        Ok(Lent(Some(connection)))
     }
 
     /// Runs one call within the time-out.
@@ -105,7 +108,7 @@ impl PostgresLink {
         match timeout(self.timeout, work).await {
             Ok(Ok(done)) => Ok(done),
             Ok(Err(error)) => {
-                if let sqlx::Error::Io(_) = error {
+                if broke_a_connection(&error) {
                     self.trust.doubt();
                 }
                 Err(unavailable(&error))
@@ -239,7 +242,9 @@ impl Own {
             alive.used = Instant::now();
             return Ok(&mut self.0.insert(alive).connection);
         }
-        let connection = Box::pin(PgConnection::connect_with(&link.bounded)).await?;
+        let connection = Box::pin(PgConnection::connect_with(&link.bounded))
+            .await
+            .map_err(not_connected)?;
         link.own.fetch_add(1, Ordering::Relaxed);
         let alive = Alive {
             connection,
@@ -288,6 +293,27 @@ impl Drop for Lent {
             })),
             Err(_) => drop(connection.detach()),
         }
+    }
+}
+
+/// Why a connection did not come to be. It says nothing of those that stand: where the server, or a pooler before it, takes
+/// no more of them, to give those up would ask for more still.
+#[derive(Debug, Error)]
+#[error(transparent)]
+struct NotConnected(io::Error);
+
+fn not_connected(error: sqlx::Error) -> sqlx::Error {
+    match error {
+        sqlx::Error::Io(error) => io::Error::new(error.kind(), NotConnected(error)).into(),
+        other => other,
+    }
+}
+
+/// Whether the connection that met it has ended, and not one that never was.
+fn broke_a_connection(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(error) => !error.get_ref().is_some_and(|cause| cause.is::<NotConnected>()),
+        _ => false,
     }
 }
 

@@ -1,5 +1,7 @@
 //! Tests of `hasher.rs`.
 
+use std::time::{Duration, Instant};
+
 use super::*;
 use crate::entropy::SystemEntropy;
 
@@ -62,6 +64,48 @@ fn a_hash_of_another_cost_matches_and_asks_to_be_made_anew() {
         assert!(verdict.matches && verdict.needs_rehash);
         assert_eq!(after.verify(&password("wrong"), Some(&hash)), Verdict::NO);
     }
+}
+
+/// Who guesses must not learn that somebody is there, and has not signed in since the cost was raised.
+#[test]
+fn a_wrong_password_takes_no_less_time_where_the_hash_is_cheaper_than_today() {
+    let old = pool(CHEAP).hash(&password("geheim78")).unwrap();
+    let today = pool(Argon2Cost {
+        memory_kib: 8192,
+        passes: 2,
+        lanes: 1,
+    });
+    let took = |hash: Option<&PasswordHash>| {
+        let began = Instant::now();
+        assert_eq!(today.verify(&password("wrong"), hash), Verdict::NO);
+        began.elapsed()
+    };
+    // In turns, and the least of many: what else the machine does meanwhile only adds.
+    let times = (0..9).map(|_| (took(Some(&old)), took(None)));
+    let (old, nobody) = times.fold((Duration::MAX, Duration::MAX), |least, now| {
+        (least.0.min(now.0), least.1.min(now.1))
+    });
+    assert!(old > nobody / 2, "{old:?}, {nobody:?}");
+}
+
+#[test]
+fn what_is_made_up_for_is_the_difference_to_the_cost_of_today() {
+    let today = pool(Argon2Cost {
+        memory_kib: 200,
+        passes: 3,
+        lanes: 2,
+    });
+    let left = |memory_kib, passes| {
+        let then = Params::new(memory_kib, passes, 1, None).unwrap();
+        let left = today.left_of_today(&then);
+        left.map(|left| (left.m_cost(), left.t_cost()))
+    };
+    assert_eq!(left(100, 3), Some((100, 3)));
+    assert_eq!(left(150, 2), Some((100, 3)));
+    assert_eq!(left(8, 1), Some((197, 3)));
+    assert_eq!(left(199, 3), None, "less than any hash");
+    assert_eq!(left(200, 3), None);
+    assert_eq!(left(Argon2Cost::MAX_MEMORY_KIB, Argon2Cost::MAX_PASSES), None);
 }
 
 #[test]

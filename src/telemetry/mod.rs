@@ -37,6 +37,10 @@ const UPKEEP: Duration = Duration::from_secs(5);
 const BLOCK: usize = 32 * 1024;
 const FLUSH: Duration = Duration::from_millis(100);
 
+/// Where actix calls an error what any outsider can bring about, a connection that doesn't speak HTTP: each would be a line
+/// that is written at once. Not logged, unless the configuration names actix_http.
+const OUTSIDERS_ERRORS: &str = "actix_http::h1::dispatcher=off,actix_http::h1::decoder=off";
+
 /// Starts logging to standard output, for the whole process. A second call does nothing.
 ///
 /// In JSON, lines are written in blocks: a system call for each would cost more than to make it. A warning or an error is
@@ -44,8 +48,7 @@ const FLUSH: Duration = Duration::from_millis(100);
 /// dropped.
 pub fn init_logs(settings: &TelemetrySettings) -> Logs {
     let logs = Logs(Arc::default());
-    let filter = EnvFilter::try_new(&settings.log).unwrap_or_else(|_| EnvFilter::new("info"));
-    let registry = tracing_subscriber::registry().with(filter);
+    let registry = tracing_subscriber::registry().with(filter(&settings.log));
     let _ = match settings.format {
         LogFormat::Json => registry
             .with(fmt::layer().event_format(JsonLines).with_writer(logs.clone()))
@@ -61,6 +64,14 @@ pub fn init_logs(settings: &TelemetrySettings) -> Logs {
         }
     };
     logs
+}
+
+fn filter(log: &str) -> EnvFilter {
+    let directives = match log.contains("actix_http") {
+        true => log.to_owned(),
+        false => format!("{log},{OUTSIDERS_ERRORS}"),
+    };
+    EnvFilter::try_new(directives).unwrap_or_else(|_| EnvFilter::new("info"))
 }
 
 /// Lines of the log that are still to be written.

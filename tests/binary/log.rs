@@ -10,6 +10,7 @@ use crate::{
     Answer,
     provider::Provider,
     service::{Folder, Service},
+    wire::Wire,
 };
 
 const EMAIL: &str = "Somebody.Quiet@example.com";
@@ -17,6 +18,8 @@ const PASSWORD: &str = "correct-horse-battery";
 const PHONE: &str = "+14152007754";
 const TWILIO_TOKEN: &str = "twilio-token-5a1f";
 const SECRET: &str = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldCE=";
+/// Also what is not logged unless it is named.
+const EVERYTHING: &str = "trace,actix_http=trace";
 
 fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("set {name}, or run scripts/test"))
@@ -259,10 +262,32 @@ async fn production_writes_one_json_line_a_request() {
     assert_eq!(lines.last().unwrap()["message"], "stopped");
 }
 
+/// An outsider can't fill the log with errors by connections that don't speak HTTP.
+#[actix_web::test]
+async fn a_connection_that_is_no_http_is_no_error_unless_asked_for() {
+    for (log, told) in [("info", false), ("trace", false), ("info,actix_http=error", true)] {
+        let folder = Folder::new();
+        let service = Service::start(&folder, &[("RINGBACK__TELEMETRY__LOG", log)]);
+        for nonsense in [
+            "nonsense\r\n\r\n",
+            "GET / HTTP/9.9\r\n\r\n",
+            "\x16\x03\x01\x02\r\n\r\n",
+        ] {
+            let mut wire = Wire::open(&service.address).await;
+            wire.say(nonsense).await;
+            assert_eq!(wire.answer().await.status, 400);
+            assert!(wire.is_closed().await);
+        }
+        let said = end(service);
+        assert_eq!(said.contains("stream error"), told, "{log}: {said}");
+        assert_eq!(said.contains("ERROR"), told, "{log}: {said}");
+    }
+}
+
 #[actix_web::test]
 async fn a_session_in_production_leaves_no_secret_in_the_log() {
     let folder = Folder::new();
-    let (variables, provider) = production("trace").await;
+    let (variables, provider) = production(EVERYTHING).await;
     let service = start(&folder, &variables);
     let secrets = session(&service, Some(&provider)).await;
     assert_eq!(provider.messages().len(), 1);
@@ -274,7 +299,7 @@ async fn a_session_in_production_leaves_no_secret_in_the_log() {
 #[actix_web::test]
 async fn a_session_in_development_leaves_no_secret_in_the_log() {
     let folder = Folder::new();
-    let mut service = Service::start(&folder, &[("RINGBACK__TELEMETRY__LOG", "trace")]);
+    let mut service = Service::start(&folder, &[("RINGBACK__TELEMETRY__LOG", EVERYTHING)]);
     let metrics = service.wait_for("the metrics' address", |said| {
         let line = said.lines().find(|line| line.contains("Metrics"))?;
         Some(line.split_whitespace().nth(1)?.to_owned())

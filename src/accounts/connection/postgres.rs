@@ -46,10 +46,10 @@ pub struct PostgresLink {
 }
 
 impl PostgresLink {
-    /// Whether [`PostgresLink::open`] takes a URL. Nothing is connected.
+    /// Whether a URL is one to connect to. Nothing is connected.
     ///
     /// # Errors
-    /// As for it.
+    /// [`DatabaseUrlError::Postgres`].
     pub fn check(url: &str) -> Result<(), DatabaseUrlError> {
         read(url).map(drop)
     }

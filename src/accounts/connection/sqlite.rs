@@ -35,7 +35,7 @@ pub struct SqliteLink {
 }
 
 impl SqliteLink {
-    /// Whether [`SqliteLink::open`] takes a URL, as far as can be said without a look at its file.
+    /// Whether a URL is one to open, as far as can be said without a look at its file.
     ///
     /// # Errors
     /// [`DatabaseUrlError::Sqlite`].

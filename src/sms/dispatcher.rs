@@ -32,7 +32,6 @@
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     sync::Arc,
-    time::Duration,
 };
 
 use tokio::time::Instant;
@@ -40,20 +39,11 @@ use uuid::Uuid;
 
 use super::{
     Health,
-    job::{Fate, Finding, Job, Verdict},
+    job::Job,
     steps::{Effect, Event, Moment, Rules},
     switchboard::{Choice, LineId, Switchboard, Want},
 };
 use crate::entropy::Entropy;
-
-/// The first retry waits up to this long, each later one up to twice as long as the one before.
-const RETRY_BASE: Duration = Duration::from_millis(500);
-/// No retry waits longer, unless the provider asks for it.
-const RETRY_CAP: Duration = Duration::from_secs(15);
-/// A provider needs a moment until it can tell what it took.
-const LOOK_UP_AFTER: Duration = Duration::from_secs(1);
-/// Calls whose answer was lost for good, after which a job rests for a lease: each may have been an SMS.
-const MAX_UNANSWERED: u32 = 2;
 
 /// A call to a provider that is under way.
 struct Call {
@@ -278,106 +268,10 @@ impl Dispatcher {
             is_here.then(|| calls.remove(&id).map(|call| (line, call)))?
         })
     }
-
-    /// Decides what follows an attempt to send.
-    fn judge(
-        &mut self,
-        line: LineId,
-        is_probe: bool,
-        mut job: Job,
-        verdict: Verdict,
-        now: Moment,
-        effects: &mut Vec<Effect>,
-    ) {
-        self.switchboard.report(line, is_probe, verdict.report(), now.at);
-        match verdict {
-            Verdict::Answered(fate) => self.settle(job, Some(line), fate, now, effects),
-            Verdict::Moot(fate) => self.settle(job, None, fate, now, effects),
-            // The line is shut now: another has it at once, or the first that opens.
-            Verdict::Misconfigured => self.wait(job, effects),
-            Verdict::Postponed => {
-                job.setbacks += 1;
-                self.pause_after(job.setbacks, None, job, now, effects);
-            }
-            Verdict::Retry(asked) => {
-                job.tries += 1;
-                self.pause_after(job.tries, asked, job, now, effects);
-            }
-            Verdict::Unsure(_) | Verdict::Unanswered | Verdict::Lost => {
-                job.tries += 1;
-                job.unanswered += u32::from(verdict == Verdict::Unanswered);
-                job.doubts.push_back(line);
-                let asked = match verdict {
-                    Verdict::Unsure(asked) => asked,
-                    _ => None,
-                };
-                self.pause_after(job.tries, asked.max(Some(LOOK_UP_AFTER)), job, now, effects);
-            }
-        }
-    }
-
-    /// Decides what follows a look-up.
-    fn looked_up(
-        &mut self,
-        line: LineId,
-        mut job: Job,
-        finding: Finding,
-        now: Moment,
-        effects: &mut Vec<Effect>,
-    ) {
-        match finding {
-            Finding::Taken => return self.settle(job, Some(line), Fate::Accepted, now, effects),
-            Finding::Moot(fate) => return self.settle(job, None, fate, now, effects),
-            Finding::Postponed => {
-                job.setbacks += 1;
-                return self.pause_after(job.setbacks, None, job, now, effects);
-            }
-            Finding::NotTaken => job.unanswered = job.unanswered.saturating_sub(1),
-            Finding::Unknown if job.unanswered >= MAX_UNANSWERED => return effects.push(Effect::LeftToLease),
-            Finding::Unknown => {}
-        }
-        job.doubts.pop_front();
-        self.wait(job, effects);
-    }
-
-    /// Lets a job rest before its next call, if there is still sense in one.
-    fn pause_after(
-        &mut self,
-        strikes: u32,
-        least: Option<Duration>,
-        job: Job,
-        now: Moment,
-        effects: &mut Vec<Effect>,
-    ) {
-        let pause = least.unwrap_or_default() + self.pause(strikes);
-        let spent = job.began.map_or(Duration::ZERO, |began| now.at - began);
-        let life = job.ticket.errand.entry.expires_at_ms.saturating_sub(now.wall_ms);
-        let life = Duration::from_millis(u64::try_from(life).unwrap_or_default());
-        if strikes < self.rules.max_tries && spent + pause < self.rules.retry_for && pause < life {
-            let until = now.at + pause;
-            effects.push(Effect::WakeAt(until));
-            self.paused.push((until, job));
-        } else {
-            // Not acknowledged: nobody took it, so it stays owed, and comes back for as long as its code lives.
-            effects.push(Effect::LeftToLease);
-        }
-    }
-
-    /// Full jitter over a doubling bound, so that jobs that failed together don't come back together.
-    fn pause(&self, strikes: u32) -> Duration {
-        let doubled = RETRY_BASE.saturating_mul(1 << (strikes - 1).min(16));
-        let bound = u64::try_from(doubled.min(RETRY_CAP).as_millis()).unwrap_or(u64::MAX);
-        Duration::from_millis(self.entropy.up_to(bound))
-    }
-
-    fn settle(&mut self, job: Job, line: Option<LineId>, fate: Fate, now: Moment, effects: &mut Vec<Effect>) {
-        let errand = job.errand();
-        effects.push(Effect::Settle { errand, line, fate });
-        self.settling.insert(job.id(), (now.at, job));
-    }
 }
 
 mod upkeep;
+mod verdicts;
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,9 @@
 //! The machine without a world: a bench on which each step is taken by hand.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 
@@ -11,7 +14,7 @@ use crate::{
     sms::{
         Countries, Language, OutboxEntry, Outcome, Recipient, Route, SmsCode, SmsMessage, SmsProvider,
         breaker::Pauses,
-        job::{Errand, Ticket},
+        job::{Errand, Fate, Finding, Ticket, Verdict},
     },
 };
 

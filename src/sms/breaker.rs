@@ -10,6 +10,10 @@
 //!    └── the provider refuses this account ─▶ stopped ◀── and still does ────┘
 //!                                                └─ probed in the same way
 //! ```
+//! The first SMS that a provider refuses may be refused for its own sake, whatever the provider says. So it does not judge
+//! the provider alone: one that wasn't refused yet may probe first, the refused one after twice the pause, and that it is
+//! refused again keeps no other from probing.
+//!
 //! In the words of others: closed is `working`, open is `failing` or `stopped`, half-open is `probing`. While a provider
 //! is failing, codes are issued as before, for the outbox owes their SMS; while all that could carry them are stopped,
 //! none is, since nothing but an operator will mend that.
@@ -67,6 +71,8 @@ pub(super) enum Report {
     Failed,
     /// It takes nothing until an operator acts.
     Refused,
+    /// It says so of an SMS of which it had said so before: that tells nothing new of others.
+    RefusedAgain,
     /// It was not called in the end.
     NotCalled,
 }
@@ -94,6 +100,8 @@ enum State {
     Shut {
         stopped: bool,
         until: Instant,
+        /// Until when it is shut for the SMS that it refused.
+        again: Instant,
         pause: Duration,
     },
     Probing {
@@ -133,6 +141,14 @@ impl Breaker {
             State::Shut { until, .. } if until > now => Access::NotBefore(until),
             State::Working | State::Shut { .. } => Access::Free,
             State::Probing { .. } => Access::Closed,
+        }
+    }
+
+    /// Whether a call for an SMS may begin that it refused before.
+    pub fn access_again(&self, now: Instant) -> Access {
+        match self.state {
+            State::Shut { again, .. } if again > now => Access::NotBefore(again),
+            _ => self.access(now),
         }
     }
 
@@ -179,13 +195,8 @@ impl Breaker {
             (State::Probing { stopped, pause }, _) if was_probe => match report {
                 Report::Answered => self.state = State::Working,
                 // The next call is the probe, then.
-                Report::NotCalled => {
-                    self.state = State::Shut {
-                        stopped,
-                        until: now,
-                        pause,
-                    }
-                }
+                Report::NotCalled => self.open(stopped, pause, now, now),
+                Report::RefusedAgain => self.open(stopped, pause, now + self.pauses.longest, now),
                 Report::Failed => self.shut(stopped, self.longer(pause), now),
                 Report::Refused => self.shut(true, self.longer(pause), now),
             },
@@ -203,6 +214,17 @@ impl Breaker {
         self.state = State::Shut {
             stopped,
             until,
+            again: until + pause,
+            pause,
+        };
+    }
+
+    /// Lets the next call be the probe at once; one that was refused before not until `again`.
+    fn open(&mut self, stopped: bool, pause: Duration, again: Instant, now: Instant) {
+        self.state = State::Shut {
+            stopped,
+            until: now,
+            again,
             pause,
         };
     }
@@ -335,6 +357,34 @@ mod tests {
         assert_eq!(bench.breaker.admission(), Access::Closed);
         bench.breaker.report(true, Report::Answered, bench.now);
         assert_eq!(bench.breaker.admission(), Access::Free);
+    }
+
+    #[test]
+    fn who_was_refused_probes_after_all_others_and_judges_nobody_but_himself() {
+        let mut bench = Bench::new();
+        bench.report(Report::Refused);
+        let (until, again) = (bench.now + 5 * SECOND, bench.now + 10 * SECOND);
+        assert_eq!(bench.breaker.access(bench.now), Access::NotBefore(until));
+        assert_eq!(bench.breaker.access_again(bench.now), Access::NotBefore(again));
+        bench.now = again;
+        assert_eq!(bench.breaker.access_again(bench.now), Access::Free);
+        assert_eq!(bench.probe(Report::RefusedAgain), Duration::ZERO);
+        assert_eq!(bench.breaker.health(), Health::Stopped);
+        let admission = bench.breaker.admission();
+        assert_eq!(
+            admission,
+            Access::NotBefore(bench.now),
+            "codes may be issued at once"
+        );
+        let again = bench.now + 60 * SECOND;
+        assert_eq!(bench.breaker.access_again(bench.now), Access::NotBefore(again));
+        assert_eq!(bench.probe(Report::Answered), Duration::ZERO);
+        assert_eq!(
+            bench.report(Report::RefusedAgain),
+            Health::Working,
+            "others are taken"
+        );
+        assert_eq!(bench.breaker.access_again(bench.now), Access::Free);
     }
 
     #[test]

@@ -167,7 +167,9 @@ impl Dispatcher {
     fn wait(&mut self, mut job: Job, effects: &mut Vec<Effect>) {
         let want = match job.doubts.front() {
             Some(&line) => Some(Want::LookUp(line)),
-            None => self.switchboard.wanted_by(&job.ticket.errand.entry),
+            None => self
+                .switchboard
+                .wanted_by(&job.ticket.errand.entry, &job.refused_by),
         };
         match want {
             Some(want) => {

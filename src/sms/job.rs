@@ -1,6 +1,10 @@
 //! What the dispatcher and the courier speak of: errands, and how they end.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -116,6 +120,8 @@ pub(super) struct Job {
     pub unanswered: u32,
     /// Times that the outbox or the code book was away.
     pub setbacks: u32,
+    /// The lines that refused the account over it.
+    pub refused_by: BTreeSet<LineId>,
     /// Its place among all that wait.
     pub turn: u64,
 }
@@ -130,6 +136,7 @@ impl Job {
             tries: 0,
             unanswered: 0,
             setbacks: 0,
+            refused_by: BTreeSet::new(),
             turn: 0,
         }
     }

@@ -3,9 +3,9 @@
 //! An SMS takes the first route whose countries fit, whose provider is let by its breaker, and that has room: in its pace,
 //! and among its calls in flight. One that has no room is not waited for while another has; where none has, whichever
 //! is first to have some is taken. The provider whose last SMS to this phone did not arrive comes in question only
-//! where the breakers of all others are shut, or nobody else fits.
+//! where the breakers of all others are shut, or nobody else fits. Those that refused the account over this SMS come last.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -36,6 +36,8 @@ pub(super) enum Want {
     Send {
         lines: Vec<LineId>,
         spare: Option<LineId>,
+        /// Those that refused the account over it, and so may over it alone.
+        refused_by: BTreeSet<LineId>,
     },
 }
 
@@ -54,6 +56,8 @@ pub(super) struct Switchboard {
     routes: Vec<(LineId, Countries)>,
     /// Calls on one line at a time.
     in_flight: usize,
+    /// How long an SMS rests that a line refuses though it takes others.
+    rest: Duration,
 }
 
 impl Switchboard {
@@ -77,6 +81,7 @@ impl Switchboard {
             lines,
             routes: numbered,
             in_flight,
+            rest: pauses.longest,
         }
     }
 
@@ -123,22 +128,35 @@ impl Switchboard {
         lines
     }
 
-    /// What an SMS waits for; none where no route leads to its country.
-    pub fn wanted_by(&self, entry: &OutboxEntry) -> Option<Want> {
+    pub fn rest(&self) -> Duration {
+        self.rest
+    }
+
+    /// What an SMS waits for that these refused; none where no route leads to its country.
+    pub fn wanted_by(&self, entry: &OutboxEntry, refused_by: &BTreeSet<LineId>) -> Option<Want> {
         let mut lines = self.towards(entry.country);
+        lines.sort_by_key(|line| refused_by.contains(line));
         let spare = lines
             .iter()
             .position(|&line| entry.avoid.as_deref() == Some(self.lines[line].name))
             .map(|index| lines.remove(index));
-        (!lines.is_empty() || spare.is_some()).then_some(Want::Send { lines, spare })
+        (!lines.is_empty() || spare.is_some()).then(|| Want::Send {
+            lines,
+            spare,
+            refused_by: refused_by.clone(),
+        })
     }
 
     /// Finds a line, with `load` for the calls in flight on each.
     pub fn choose(&self, want: &Want, load: &[usize], now: Instant) -> Choice {
-        let (lines, spare) = match want {
+        let (lines, spare, refused_by) = match want {
             // What a provider took can be asked for whatever its breaker thinks of sending.
             Want::LookUp(line) => return self.room(*line, load, now),
-            Want::Send { lines, spare } => (lines, *spare),
+            Want::Send {
+                lines,
+                spare,
+                refused_by,
+            } => (lines, *spare, refused_by),
         };
         let mut choice = Choice::Later;
         let mut all_shut = true;
@@ -146,7 +164,12 @@ impl Switchboard {
             if Some(line) == spare && !all_shut {
                 break;
             }
-            let open = match self.lines[line].breaker.access(now) {
+            let breaker = &self.lines[line].breaker;
+            let access = match refused_by.contains(&line) {
+                true => breaker.access_again(now),
+                false => breaker.access(now),
+            };
+            let open = match access {
                 Access::Free => {
                     all_shut = false;
                     self.room(line, load, now)

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use super::Dispatcher;
 use crate::sms::{
+    Health,
+    breaker::Report,
     job::{Fate, Finding, Job, Verdict},
     steps::{Effect, Moment},
-    switchboard::LineId,
+    switchboard::{Choice, LineId},
 };
 
 /// The first retry waits up to this long, each later one up to twice as long as the one before.
@@ -29,12 +31,18 @@ impl Dispatcher {
         now: Moment,
         effects: &mut Vec<Effect>,
     ) {
-        self.switchboard.report(line, is_probe, verdict.report(), now.at);
+        let report = match verdict {
+            Verdict::Misconfigured if job.refused_by.contains(&line) => Report::RefusedAgain,
+            _ => verdict.report(),
+        };
+        self.switchboard.report(line, is_probe, report, now.at);
         match verdict {
             Verdict::Answered(fate) => self.settle(job, Some(line), fate, now, effects),
             Verdict::Moot(fate) => self.settle(job, None, fate, now, effects),
-            // The line is shut now: another has it at once, or the first that opens.
-            Verdict::Misconfigured => self.wait(job, effects),
+            Verdict::Misconfigured => {
+                job.refused_by.insert(line);
+                self.refused(line, job, now, effects);
+            }
             Verdict::Postponed => {
                 job.setbacks += 1;
                 self.pause_after(job.setbacks, None, job, now, effects);
@@ -53,6 +61,26 @@ impl Dispatcher {
                 };
                 self.pause_after(job.tries, asked.max(Some(LOOK_UP_AFTER)), job, now, effects);
             }
+        }
+    }
+
+    /// Decides what follows the refusal of an account. The line is shut now, and another has the job at once, or the first
+    /// that opens; or it takes others, and so refuses this SMS alone.
+    fn refused(&mut self, line: LineId, job: Job, now: Moment, effects: &mut Vec<Effect>) {
+        let want = self
+            .switchboard
+            .wanted_by(&job.ticket.errand.entry, &job.refused_by);
+        let choice = want.map(|want| self.switchboard.choose(&want, &self.in_flight(), now.at));
+        let next = match choice {
+            Some(Choice::Line(next)) => next,
+            _ => line,
+        };
+        if self.switchboard.health(line) == Health::Working && job.refused_by.contains(&next) {
+            // Unless its code expires before; then the outbox is asked, and drops it.
+            let rest = self.switchboard.rest().min(life(&job, now));
+            self.rest(rest, job, now, effects);
+        } else {
+            self.wait(job, effects);
         }
     }
 
@@ -91,16 +119,18 @@ impl Dispatcher {
     ) {
         let pause = least.unwrap_or_default() + self.pause(strikes);
         let spent = job.began.map_or(Duration::ZERO, |began| now.at - began);
-        let life = job.ticket.errand.entry.expires_at_ms.saturating_sub(now.wall_ms);
-        let life = Duration::from_millis(u64::try_from(life).unwrap_or_default());
-        if strikes < self.rules.max_tries && spent + pause < self.rules.retry_for && pause < life {
-            let until = now.at + pause;
-            effects.push(Effect::WakeAt(until));
-            self.paused.push((until, job));
+        if strikes < self.rules.max_tries && spent + pause < self.rules.retry_for && pause < life(&job, now) {
+            self.rest(pause, job, now, effects);
         } else {
             // Not acknowledged: nobody took it, so it stays owed, and comes back for as long as its code lives.
             effects.push(Effect::LeftToLease);
         }
+    }
+
+    fn rest(&mut self, pause: Duration, job: Job, now: Moment, effects: &mut Vec<Effect>) {
+        let until = now.at + pause;
+        effects.push(Effect::WakeAt(until));
+        self.paused.push((until, job));
     }
 
     /// Full jitter over a doubling bound, so that jobs that failed together don't come back together.
@@ -122,4 +152,10 @@ impl Dispatcher {
         effects.push(Effect::Settle { errand, line, fate });
         self.settling.insert(job.id(), (now.at, job));
     }
+}
+
+/// How long the code of a job is still good, by the clock of this machine.
+fn life(job: &Job, now: Moment) -> Duration {
+    let left = job.ticket.errand.entry.expires_at_ms.saturating_sub(now.wall_ms);
+    Duration::from_millis(u64::try_from(left).unwrap_or_default())
 }

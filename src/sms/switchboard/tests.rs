@@ -61,15 +61,18 @@ impl Bench {
     }
 
     fn want(&self, country: &str, avoid: Option<&str>) -> Option<Want> {
-        self.board.wanted_by(&OutboxEntry {
-            challenge_id: Uuid::nil(),
-            user_id: Uuid::nil(),
-            address: SlotAddress::of(PhoneDigest::from_bytes([0; 16]), Slot::Public),
-            country: Country::parse(country).unwrap(),
-            language: Language::default(),
-            avoid: avoid.map(str::to_owned),
-            expires_at_ms: 0,
-        })
+        self.board.wanted_by(
+            &OutboxEntry {
+                challenge_id: Uuid::nil(),
+                user_id: Uuid::nil(),
+                address: SlotAddress::of(PhoneDigest::from_bytes([0; 16]), Slot::Public),
+                country: Country::parse(country).unwrap(),
+                language: Language::default(),
+                avoid: avoid.map(str::to_owned),
+                expires_at_ms: 0,
+            },
+            &BTreeSet::new(),
+        )
     }
 
     /// Who would carry it, or when somebody may.

@@ -32,36 +32,123 @@ fn what_a_provider_says_of_a_number_is_for_good() {
     assert_eq!(words(&effects), ["settle 1 failed"]);
 }
 
+/// From when on codes may be issued, as the last of these effects has it.
+fn opens(effects: &[Effect]) -> Option<Instant> {
+    let opens = |effect: &Effect| match effect {
+        Effect::Turned { opens, .. } => Some(*opens),
+        _ => None,
+    };
+    effects.iter().rev().find_map(opens).unwrap()
+}
+
 #[test]
-fn where_all_have_stopped_jobs_wait_and_one_at_a_time_probes() {
+fn where_all_have_stopped_the_next_code_is_the_probe_and_what_was_refused_follows_when_it_is_taken() {
     let mut bench = Bench::new(4);
     bench.submit(1);
     let effects = bench.attempted(1, Verdict::Misconfigured);
     assert_eq!(words(&effects), ["wake", "a stopped"]);
-    let opens = effects.iter().find_map(|effect| match effect {
-        Effect::Turned { opens, .. } => *opens,
-        _ => None,
-    });
-    assert_eq!(opens, Some(bench.now.at + 5 * SECOND));
-    assert_eq!(words(&bench.submit(2)), [""; 0]);
+    assert_eq!(opens(&effects), Some(bench.now.at + 5 * SECOND));
     bench.pass(5 * SECOND);
-    assert_eq!(words(&bench.on(Event::Wake)), ["attempt 1 renewed", "a probing"]);
+    assert_eq!(words(&bench.on(Event::Wake)), [""; 0], "codes may be issued now");
+    bench.pass(2 * SECOND);
+    assert_eq!(words(&bench.submit(2)), ["attempt 2", "a probing"]);
     assert_eq!(words(&bench.submit(3)), [""; 0]);
-    // It goes to the end: were it to blame itself, the next would clear the provider.
-    let effects = bench.attempted(1, Verdict::Misconfigured);
+    let effects = bench.attempted(2, Verdict::Answered(Fate::Accepted));
+    let all = ["settle 2 accepted", "attempt 1 renewed", "attempt 3", "a working"];
+    assert_eq!(words(&effects), all);
+}
+
+#[test]
+fn what_waits_probes_one_at_a_time_and_each_refusal_doubles_the_pause() {
+    let mut bench = Bench::new(4);
+    (1..=3).for_each(|number| drop(bench.submit(number)));
+    bench.attempted(1, Verdict::Misconfigured);
+    assert_eq!(words(&bench.submit(4)), ["wake"], "it had its place before");
+    assert_eq!(words(&bench.submit(5)), [""; 0]);
+    bench.attempted(2, Verdict::Misconfigured);
+    bench.pass(5 * SECOND);
+    assert_eq!(words(&bench.on(Event::Wake)), ["attempt 4", "a probing"]);
+    let effects = bench.attempted(3, Verdict::Misconfigured);
+    assert_eq!(words(&effects), [""; 0], "the probe decides");
+    let effects = bench.attempted(4, Verdict::Misconfigured);
     assert_eq!(words(&effects), ["wake", "a stopped"]);
     bench.pass(9 * SECOND);
     assert_eq!(words(&bench.on(Event::Wake)), [""; 0], "twice as long");
     bench.pass(SECOND);
-    assert_eq!(words(&bench.on(Event::Wake)), ["attempt 2 renewed", "a probing"]);
+    assert_eq!(words(&bench.on(Event::Wake)), ["attempt 5 renewed", "a probing"]);
+    let effects = bench.attempted(5, Verdict::Answered(Fate::Accepted));
+    let calls = words(&effects);
+    let again = |call: &&String| call.starts_with("attempt");
+    assert_eq!(
+        calls.iter().filter(again).count(),
+        4,
+        "all that were refused: {calls:?}"
+    );
+}
+
+#[test]
+fn where_nobody_else_comes_what_was_refused_is_the_probe_for_as_long_as_its_code_lives() {
+    let mut bench = Bench::new(4);
+    bench.submit(1);
+    bench.attempted(1, Verdict::Misconfigured);
+    bench.pass(10 * SECOND);
+    for _ in 0..5 {
+        assert_eq!(words(&bench.on(Event::Wake)), ["attempt 1 renewed", "a probing"]);
+        let effects = bench.attempted(1, Verdict::Misconfigured);
+        assert_eq!(words(&effects), ["wake", "a stopped"]);
+        assert_eq!(opens(&effects), Some(bench.now.at), "it tells nothing of others");
+        bench.pass(59 * SECOND);
+        assert_eq!(words(&bench.on(Event::Wake)), [""; 0]);
+        bench.pass(SECOND);
+    }
+    // The operator has acted.
+    bench.on(Event::Wake);
+    let effects = bench.attempted(1, Verdict::Answered(Fate::Accepted));
+    assert_eq!(words(&effects), ["settle 1 accepted", "a working"]);
+}
+
+#[test]
+fn what_is_refused_though_others_are_taken_stops_nobody_and_rests() {
+    let mut bench = Bench::new(4);
+    bench.submit(1);
+    bench.attempted(1, Verdict::Misconfigured);
+    bench.pass(5 * SECOND);
+    bench.submit(2);
+    bench.attempted(2, Verdict::Answered(Fate::Accepted));
+    for rest in [60; 9].into_iter().chain([55]) {
+        let effects = bench.attempted(1, Verdict::Misconfigured);
+        assert_eq!(words(&effects), ["wake"], "it works for all others");
+        assert_eq!(bench.machine.switchboard.health(0), Health::Working);
+        bench.pass((rest - 1) * SECOND);
+        assert_eq!(words(&bench.on(Event::Wake)), [""; 0]);
+        bench.pass(SECOND);
+        assert_eq!(words(&bench.on(Event::Wake)), ["attempt 1 renewed"]);
+    }
+    // Its code has expired.
+    let effects = bench.attempted(1, Verdict::Moot(Fate::Expired));
+    assert_eq!(words(&effects), ["settle 1 expired"]);
+}
+
+#[test]
+fn what_one_refused_another_is_preferred_for() {
+    let mut bench = Bench::with(&[route("a"), route("b")], 1);
+    bench.submit(1);
+    bench.submit(2);
+    bench.attempted(1, Verdict::Misconfigured);
+    assert_eq!(bench.machine.queued(), 1, "b is busy");
+    bench.pass(10 * SECOND);
+    assert_eq!(words(&bench.submit(3)), ["attempt 1 renewed", "a probing"]);
     let effects = bench.attempted(2, Verdict::Answered(Fate::Accepted));
-    let all = [
-        "settle 2 accepted",
-        "attempt 3 renewed",
-        "attempt 1 renewed",
-        "a working",
-    ];
-    assert_eq!(words(&effects), all);
+    assert_eq!(words(&effects), ["settle 2 accepted", "attempt 3 by b"]);
+    let effects = bench.attempted(1, Verdict::Misconfigured);
+    assert_eq!(words(&effects), ["wake", "a stopped"]);
+    assert_eq!(words(&bench.submit(4)), ["attempt 4", "a probing"]);
+    bench.attempted(4, Verdict::Answered(Fate::Accepted));
+    let effects = bench.attempted(1, Verdict::Misconfigured);
+    assert_eq!(words(&effects), ["wake"], "a takes others, b is busy");
+    bench.attempted(3, Verdict::Answered(Fate::Accepted));
+    bench.pass(60 * SECOND);
+    assert_eq!(words(&bench.on(Event::Wake)), ["attempt 1 by b renewed"]);
 }
 
 #[test]

@@ -16,7 +16,8 @@ use super::{
 };
 
 /// Twilio's codes, sorted. A code that concerns one number or one country gives up on that message alone, though an
-/// operator might lift the ban (21408, 21608): whoever types such a number must not be able to raise an alarm.
+/// operator might lift the ban (21408, 21608), and so does one that may concern either that or our sender (21606, 21659):
+/// whoever types such a number must not be able to raise an alarm.
 ///
 /// Most 30xxx codes come with receipts rather than with the answer; here they mean that the message went on to the
 /// networks and failed there, so that it is for the user to ask again.
@@ -42,7 +43,7 @@ const CODES: &[(u32, Remedy)] = &[
     (21601, Operator),    // From is not a number of this account that can send
     (21603, Operator),    // From is missing
     (21604, GiveUp),      // To is missing
-    (21606, Operator),    // From cannot send messages from this account
+    (21606, GiveUp),      // From cannot send messages from this account, or not to this destination
     (21607, Operator),    // a trial account must send from its trial number
     (21608, GiveUp),      // a trial account may only send to verified numbers
     (21610, GiveUp),      // the recipient has unsubscribed (STOP)
@@ -54,7 +55,7 @@ const CODES: &[(u32, Remedy)] = &[
     (21619, GiveUp),      // the text is missing
     (21624, GiveUp),      // ValidityPeriod is out of range
     (21635, GiveUp),      // To is a landline
-    (21659, Operator),    // From is no Twilio number, or a short code of another country
+    (21659, GiveUp),      // From is no Twilio number, or a short code of another country
     (21660, Operator),    // From belongs to another account
     (21661, Operator),    // From cannot send SMS
     (21701, Operator),    // no such Messaging Service

@@ -286,9 +286,11 @@ impl Courier {
     }
 }
 
-/// Whether the answer was lost rather than given: the provider, or what stands before it, may have gone on without us.
+/// Whether the answer was lost rather than given, all of it or the part that matters: the provider, or what stands before
+/// it, may have gone on without us.
 fn may_be_taken(reason: FailureReason) -> bool {
-    matches!(reason.kind, FailureKind::Timeout | FailureKind::Connection) || reason.status == Some(504)
+    use FailureKind::{Connection, Timeout, Unreadable};
+    matches!(reason.kind, Timeout | Connection | Unreadable) || reason.status == Some(504)
 }
 
 /// Counts what SMS ended as.

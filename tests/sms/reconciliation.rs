@@ -18,6 +18,15 @@ fn broken() -> Play {
     Play::Answer(Outcome::Retryable { after: None, reason })
 }
 
+/// A success whose body was cut off.
+fn unreadable() -> Play {
+    let reason = FailureReason {
+        status: Some(200),
+        ..FailureReason::of(FailureKind::Unreadable)
+    };
+    Play::Answer(Outcome::Retryable { after: None, reason })
+}
+
 fn taken() -> Sighting {
     Sighting::Taken {
         provider_id: "SM9".to_owned(),
@@ -71,13 +80,13 @@ async fn what_was_not_taken_is_sent_again_and_again() {
 
 #[actix::test]
 async fn what_nobody_can_tell_is_sent_twice_at_most_and_stays_owed() {
-    let stage = Stage::set(bounds(), &[], broken());
-    stage.send(1);
-    eventually("it rests", || {
-        look_ups(&stage.provider) == 2 && stage.is_at_rest()
-    })
-    .await;
-    assert_eq!((stage.calls(), stage.outbox.len()), (2, 1));
+    for lost in [broken(), unreadable()] {
+        let stage = Stage::set(bounds(), &[], lost.clone());
+        stage.send(1);
+        eventually("it rests", || stage.calls() > 0 && stage.is_at_rest()).await;
+        let counted = (stage.calls(), look_ups(&stage.provider), stage.outbox.len());
+        assert_eq!(counted, (2, 2, 1), "{lost:?}");
+    }
 }
 
 #[actix::test]

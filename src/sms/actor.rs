@@ -208,10 +208,20 @@ impl SmsDispatcher {
                 });
             }
             Effect::Settle { errand, line, fate } => {
-                let report = report(Event::Settled { id: errand.id() });
+                let id = errand.id();
+                let settled = move |done| Event::Settled { id, done };
+                let report = report(settled(false));
                 tokio::spawn(async move {
-                    courier.settle(&errand.entry, line, fate).await;
-                    drop(report);
+                    let done = courier.settle(&errand.entry, line, fate).await;
+                    report.send(settled(done));
+                });
+            }
+            Effect::Acknowledge(errands) => {
+                let acknowledged = |ids| Event::Acknowledged { ids };
+                let report = report(acknowledged(Vec::new()));
+                tokio::spawn(async move {
+                    let ids = courier.acknowledge(errands).await;
+                    report.send(acknowledged(ids));
                 });
             }
             Effect::Renew(errands) => {

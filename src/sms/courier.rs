@@ -26,12 +26,12 @@ use crate::{
 
 /// How long the outbox and the code book may take for an answer.
 const STORE_LIMIT: Duration = Duration::from_secs(2);
-/// How often an acknowledgement is tried, and the bound of the pause after the first failure, doubled each time.
+/// How often an acknowledgement is tried in a row, and the bound of the pause after the first failure, doubled each time.
 const ACKNOWLEDGE_TRIES: u32 = 4;
 const ACKNOWLEDGE_PAUSE: Duration = Duration::from_millis(250);
-/// How long a round of renewals or hand-backs may take: an instance that ends has no more.
+/// How long a round of renewals, acknowledgements or hand-backs may take: an instance that ends has no more.
 pub(super) const ROUND_LIMIT: Duration = Duration::from_secs(5);
-/// Requests to the outbox at a time, in a round of renewals or hand-backs.
+/// Requests to the outbox at a time, in a round of renewals, acknowledgements or hand-backs.
 const ABREAST: usize = 16;
 /// What is left of an attempt, or an acknowledgement, beside the provider's call, rounded up.
 pub(super) const OTHER_LIMIT: Duration = Duration::from_secs(12);
@@ -196,22 +196,40 @@ impl Courier {
         });
     }
 
-    /// Tells the outbox that the entry is done with. If the outbox stays away, the lease runs out and another instance
-    /// looks it up or sends again: a duplicate is the price of never losing one.
-    pub async fn settle(&self, entry: &OutboxEntry, line: Option<LineId>, fate: Fate) {
+    /// Tells the outbox that the entry is done with; answers whether it knows.
+    pub async fn settle(&self, entry: &OutboxEntry, line: Option<LineId>, fate: Fate) -> bool {
         count_fate(self.name(line), fate, 1);
         let mut bound = ACKNOWLEDGE_PAUSE;
         for tries_left in (0..ACKNOWLEDGE_TRIES).rev() {
-            let Err(error) = bounded(Part::Redis, self.outbox.acknowledge(entry)).await else {
-                return;
-            };
-            if tries_left == 0 {
-                tracing::error!(error = %error, "an SMS stays in the outbox and may be sent twice");
-                return;
+            match bounded(Part::Redis, self.outbox.acknowledge(entry)).await {
+                Ok(()) => return true,
+                Err(error) if tries_left == 0 => {
+                    tracing::error!(error = %error, "an SMS stays in the outbox for now, and may be sent twice");
+                }
+                Err(_) => sleep(self.jitter(bound)).await,
             }
-            sleep(self.jitter(bound)).await;
             bound *= 2;
         }
+        false
+    }
+
+    /// Tells the outbox once more of entries that are done with; answers of which it knows.
+    pub async fn acknowledge(&self, errands: Vec<Arc<Errand>>) -> Vec<Uuid> {
+        let mut known = Vec::new();
+        let all = stream::iter(errands)
+            .map(async |errand| {
+                (
+                    errand.id(),
+                    bounded(Part::Redis, self.outbox.acknowledge(&errand.entry)).await,
+                )
+            })
+            .buffer_unordered(ABREAST)
+            .for_each(|(id, answer)| {
+                known.extend(answer.is_ok().then_some(id));
+                ready(())
+            });
+        timeout(ROUND_LIMIT, all).await.unwrap_or_default();
+        known
     }
 
     /// Renews leases: which are held, and which are gone. What could not be asked in time is in neither.

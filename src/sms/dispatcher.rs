@@ -19,9 +19,10 @@
 //!  draining: what waits, what is paused, and what would wait ─▶ handing back ─▶ done
 //! ```
 //! A job is in exactly one of these collections, so nothing that is counted can leak: the calls in flight on a line are
-//! the size of its map. It leaves all of them when a provider has answered and the outbox knows (`settling`), when
-//! another instance shall have it (`handing_back`), when the outbox says that it is superseded, or when it is left to
-//! its lease. What waits here is kept leased, so that no other instance sends it as well.
+//! the size of its map. It leaves all of them when a provider has answered and the outbox knows (`settling`: one that is
+//! away is told again and again, for as long as a code may live), when another instance shall have it (`handing_back`),
+//! when the outbox says that it is superseded, or when it is left to its lease. What waits here is kept leased, so that no
+//! other instance sends it as well.
 //!
 //! A line is a provider. Which one a job takes, and when, is the switchboard's to say; whether a provider is called at
 //! all, its breaker's. Before an SMS is sent that may be sent already, because its answer was lost or no good, or
@@ -61,6 +62,14 @@ enum Kind {
     LookUp,
 }
 
+/// A job that was answered for good, until the outbox knows.
+struct Settling {
+    since: Instant,
+    job: Job,
+    /// Whether the outbox could not be told, and has to be asked again.
+    untold: bool,
+}
+
 pub(super) struct Dispatcher {
     rules: Rules,
     entropy: Arc<dyn Entropy>,
@@ -70,15 +79,16 @@ pub(super) struct Dispatcher {
     paused: Vec<(Instant, Job)>,
     /// Of each line.
     calls: Vec<HashMap<Uuid, Call>>,
-    settling: HashMap<Uuid, (Instant, Job)>,
+    settling: HashMap<Uuid, Settling>,
     handing_back: HashMap<Uuid, Job>,
     /// Jobs that ever began to wait.
     turns: u64,
     /// When a line was last said to open.
     wakes: Option<Instant>,
-    /// When the sweep, or the round of renewals, that is under way began.
+    /// When the sweep, or the round of renewals or acknowledgements, that is under way began.
     sweeping: Option<Instant>,
     renewing: Option<Instant>,
+    acknowledging: Option<Instant>,
     draining: bool,
     abandoned: bool,
     handed_back: usize,
@@ -99,6 +109,7 @@ impl Dispatcher {
             wakes: None,
             sweeping: None,
             renewing: None,
+            acknowledging: None,
             draining: false,
             abandoned: false,
             handed_back: 0,
@@ -137,7 +148,8 @@ impl Dispatcher {
                     self.looked_up(line, job, finding, now, &mut effects);
                 }
             }
-            Event::Settled { id } => drop(self.settling.remove(&id)),
+            Event::Settled { id, done } => self.settled(id, done),
+            Event::Acknowledged { ids } => self.acknowledged(&ids),
             Event::Renewed { since, held, gone } => self.renewed(since, &held, &gone, &mut effects),
             Event::HandedBack { ids, done } => {
                 self.handing_back.retain(|id, _| !ids.contains(id));

@@ -58,8 +58,8 @@ pub trait Outbox: Send + Sync {
     /// The provider answered for good: MUST remove the entry; removing twice is harmless.
     ///
     /// # Errors
-    /// [`Unavailable`] when the store is away: asked again a few times, then left to the lease, at the cost of a
-    /// duplicate.
+    /// [`Unavailable`] when the store is away: asked again for as long as a code may live. Where the lease runs out before
+    /// and another instance sends, a duplicate is the price of never losing one.
     async fn acknowledge(&self, entry: &OutboxEntry) -> Result<(), Unavailable>;
 
     /// MUST end the lease at once, so that any instance takes the entry over.

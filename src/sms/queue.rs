@@ -131,6 +131,7 @@ impl SmsQueue {
             max_tries: options.max_tries,
             retry_for: options.retry_for,
             stuck_after: call_limit + OTHER_LIMIT,
+            ttl: options.ttl,
         };
         let pauses = Pauses {
             first: options.probe_after,

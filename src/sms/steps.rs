@@ -30,8 +30,14 @@ pub(super) enum Event {
         id: Uuid,
         finding: Finding,
     },
+    /// The end of a `Settle`; not `done` where the outbox could not be told.
     Settled {
         id: Uuid,
+        done: bool,
+    },
+    /// The end of an `Acknowledge`: of these it knows now.
+    Acknowledged {
+        ids: Vec<Uuid>,
     },
     Renewed {
         since: Instant,
@@ -74,6 +80,8 @@ pub(super) enum Effect {
         line: Option<LineId>,
         fate: Fate,
     },
+    /// Acknowledge what the outbox could not be told before; answer with `Acknowledged`.
+    Acknowledge(Vec<Arc<Errand>>),
     /// Answer with `Renewed`.
     Renew(Vec<Arc<Errand>>),
     /// Answer with `TakenOver`.
@@ -108,6 +116,8 @@ pub(super) struct Rules {
     pub retry_for: Duration,
     /// A call or acknowledgement that has not reported after so long has lost its task.
     pub stuck_after: Duration,
+    /// How long a code lives: what was answered is done with then, whether the outbox knows or not.
+    pub ttl: Duration,
 }
 
 /// What time it is: on the clock that only goes forward, and in milliseconds since the Unix epoch.

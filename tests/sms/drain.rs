@@ -91,3 +91,28 @@ async fn an_outbox_that_is_away_does_not_hold_the_end_up() {
     );
     assert_eq!(stage.outbox.len(), 20, "all are still owed");
 }
+
+#[actix::test]
+async fn an_outbox_that_comes_back_in_time_is_told_what_was_sent() {
+    let stage = Stage::set(bounds(), &[Play::Wait], accepted());
+    stage.send(1);
+    eventually("it is under way", || stage.calls() == 1).await;
+    stage.outbox.away_for.store(6, Ordering::SeqCst);
+    let (queue, gate) = (stage.queue.clone(), &stage.provider.gate);
+    let draining = tokio::spawn(async move { queue.drain(SOON).await });
+    gate.add_permits(1);
+    assert_eq!(within(SOON, draining).await.unwrap(), 0);
+    assert_eq!((stage.calls(), stage.outbox.len()), (1, 0));
+}
+
+#[actix::test]
+async fn an_outbox_that_stays_away_is_not_waited_for_beyond_the_deadline() {
+    let stage = Stage::set(bounds(), &[Play::Wait], accepted());
+    stage.send(1);
+    eventually("it is under way", || stage.calls() == 1).await;
+    stage.outbox.away_for.store(usize::MAX, Ordering::SeqCst);
+    stage.provider.gate.add_permits(1);
+    let short = Duration::from_millis(50);
+    assert_eq!(within(SOON, stage.queue.drain(short)).await, 0);
+    assert_eq!(stage.outbox.len(), 1, "still owed");
+}

@@ -80,14 +80,20 @@ async fn an_acknowledgement_is_tried_again_and_the_sms_is_not() {
 }
 
 #[actix::test]
-async fn an_outbox_that_stays_away_costs_a_lease_and_no_place() {
+async fn an_outbox_that_stays_away_is_told_when_it_is_back() {
     let stage = Stage::set(bounds(), &[Play::Wait], accepted());
     stage.send(1);
     eventually("it is under way", || stage.calls() == 1).await;
-    stage.outbox.away_for.store(4, Ordering::SeqCst);
+    let is_told_of = |tries: usize| usize::MAX - stage.outbox.away_for.load(Ordering::SeqCst) >= tries;
+    stage.outbox.away_for.store(usize::MAX, Ordering::SeqCst);
     stage.provider.gate.add_permits(1);
-    eventually("it is given up", || stage.is_at_rest()).await;
-    assert_eq!(stage.outbox.len(), 1, "still owed");
+    eventually("it was told more than once", || is_told_of(8)).await;
+    stage.outbox.away_for.store(0, Ordering::SeqCst);
+    eventually("it is acknowledged", || {
+        stage.outbox.len() == 0 && stage.is_at_rest()
+    })
+    .await;
+    assert_eq!(stage.calls(), 1);
 }
 
 #[actix::test]

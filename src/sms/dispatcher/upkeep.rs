@@ -12,15 +12,20 @@ use crate::sms::{
     steps::{Effect, Moment},
 };
 
-/// Entries that one sweep takes over at most, and jobs whose leases one round renews.
+/// Entries that one sweep takes over at most, and jobs whose leases one round renews, or which it acknowledges.
 const SWEEP: usize = 256;
-const RENEWALS: usize = 1024;
+const ROUND: usize = 1024;
 
 impl Dispatcher {
     pub(super) fn tick(&mut self, now: Moment, effects: &mut Vec<Effect>) {
         let patience = self.rules.stuck_after;
         let is_stuck = |since: Instant| now.at - since > patience;
-        self.settling.retain(|_, (since, _)| !is_stuck(*since));
+        self.settling
+            .retain(|_, settling| now.at - settling.since <= self.rules.ttl);
+        for settling in self.settling.values_mut() {
+            settling.untold |= is_stuck(settling.since);
+        }
+        self.acknowledging = self.acknowledging.filter(|&since| !is_stuck(since));
         self.sweeping = self.sweeping.filter(|&since| !is_stuck(since));
         self.renewing = self.renewing.filter(|&since| !is_stuck(since));
         // A panic between a report and its handling is the one way to lose one. Rare, and so the bounds hold again.
@@ -34,16 +39,44 @@ impl Dispatcher {
                 }
             }
         }
+        self.acknowledge(now, effects);
         if !self.draining {
             self.renew(now, effects);
             self.sweep(now, effects);
         }
     }
 
+    /// Tells the outbox of what it could not be told before. Though the lease ran out meanwhile it is not too late: what
+    /// another instance took over is renewed before it is sent.
+    fn acknowledge(&mut self, now: Moment, effects: &mut Vec<Effect>) {
+        let untold = self.settling.values().filter(|settling| settling.untold);
+        let mut untold: Vec<_> = untold.map(|settling| settling.job.errand()).collect();
+        if self.acknowledging.is_none() && !untold.is_empty() {
+            // In any order, lest those of a server that hangs hold the others up for good.
+            untold.sort_by_cached_key(|_| self.entropy.up_to(u64::MAX));
+            untold.truncate(ROUND);
+            self.acknowledging = Some(now.at);
+            effects.push(Effect::Acknowledge(untold));
+        }
+    }
+
+    pub(super) fn settled(&mut self, id: Uuid, done: bool) {
+        if done {
+            self.settling.remove(&id);
+        } else if let Some(settling) = self.settling.get_mut(&id) {
+            settling.untold = true;
+        }
+    }
+
+    pub(super) fn acknowledged(&mut self, ids: &[Uuid]) {
+        self.acknowledging = None;
+        ids.iter().for_each(|&id| self.settled(id, true));
+    }
+
     fn renew(&mut self, now: Moment, effects: &mut Vec<Effect>) {
         let paused = self.paused.iter().map(|(_, job)| job);
         let queued = self.waiting.values().flatten().chain(paused);
-        let stale = queued.filter(|job| self.is_stale(job, now)).take(RENEWALS);
+        let stale = queued.filter(|job| self.is_stale(job, now)).take(ROUND);
         let stale: Vec<_> = stale.map(Job::errand).collect();
         if self.renewing.is_none() && !stale.is_empty() {
             self.renewing = Some(now.at);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Dispatcher;
+use super::{Dispatcher, Settling};
 use crate::sms::{
     Health,
     breaker::Report,
@@ -150,7 +150,12 @@ impl Dispatcher {
     ) {
         let errand = job.errand();
         effects.push(Effect::Settle { errand, line, fate });
-        self.settling.insert(job.id(), (now.at, job));
+        let settling = Settling {
+            since: now.at,
+            job,
+            untold: false,
+        };
+        self.settling.insert(settling.job.id(), settling);
     }
 }
 

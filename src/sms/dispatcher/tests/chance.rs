@@ -34,7 +34,9 @@ impl Chance {
                     errands.iter().for_each(|errand| self.end(errand.id()));
                     self.asked.push(effect);
                 }
-                Effect::Renew(_) | Effect::TakeOver { .. } => self.asked.push(effect),
+                Effect::Acknowledge(_) | Effect::Renew(_) | Effect::TakeOver { .. } => {
+                    self.asked.push(effect)
+                }
                 Effect::Drained { .. } => self.drained = true,
                 Effect::LeftToLease | Effect::Superseded(_) | Effect::WakeAt(_) | Effect::Turned { .. } => {}
             }
@@ -78,8 +80,13 @@ impl Chance {
                 self.step(Event::LookedUp { id, finding });
             }
             Effect::Settle { errand, .. } => {
-                let id = errand.id();
-                self.step(Event::Settled { id });
+                let (id, done) = (errand.id(), how.is_multiple_of(3));
+                self.step(Event::Settled { id, done });
+            }
+            Effect::Acknowledge(errands) => {
+                let known = errands.iter().filter(|_| how.is_multiple_of(2));
+                let ids = known.map(|errand| errand.id()).collect();
+                self.step(Event::Acknowledged { ids });
             }
             Effect::Renew(errands) => {
                 let (since, gone) = (self.bench.now.at, Vec::new());
@@ -136,6 +143,11 @@ proptest! {
             }
         }
         chance.step(Event::Drain);
+        while !chance.asked.is_empty() {
+            chance.answer(0, 6);
+        }
+        // What the outbox did not take before.
+        chance.step(Event::Tick);
         while !chance.asked.is_empty() {
             chance.answer(0, 6);
         }

@@ -231,7 +231,58 @@ fn lost_reports_leak_nothing() {
     bench.on(Event::Tick);
     bench.pass(26 * SECOND);
     let effects = bench.on(Event::Tick);
-    // Number 1 may have been sent, 2 counts as acknowledged, and sweeping goes on.
-    assert_eq!(words(&effects), ["wake", "renew 1", "take over 50"]);
-    assert!(bench.machine.settling.is_empty());
+    // Number 1 may have been sent, 2 is acknowledged once more, and sweeping goes on.
+    let all = ["wake", "acknowledge 2", "renew 1", "take over 49"];
+    assert_eq!(words(&effects), all);
+    bench.pass(26 * SECOND);
+    let effects = bench.on(Event::Tick);
+    assert_eq!(words(&effects)[..2], ["acknowledge 2", "renew 1"], "nor a round");
+}
+
+#[test]
+fn the_outbox_is_told_until_it_knows_or_no_code_can_live_any_more() {
+    let mut bench = Bench::new(2);
+    bench.on(Event::Tick);
+    (1..=2).for_each(|number| drop(bench.submit(number)));
+    (1..=2).for_each(|number| drop(bench.attempted(number, Verdict::Answered(Fate::Accepted))));
+    bench.untold(1);
+    assert_eq!(
+        words(&bench.on(Event::Tick)),
+        ["acknowledge 1"],
+        "2 is being told"
+    );
+    bench.untold(2);
+    assert_eq!(words(&bench.on(Event::Tick)), [""; 0], "one round at a time");
+    bench.on(Event::Acknowledged { ids: Vec::new() });
+    // Their leases ran out meanwhile: they are ours still.
+    bench.pass(60 * SECOND);
+    let (tickets, since) = (vec![bench.ticket(1)], bench.now.at);
+    assert_eq!(words(&bench.on(Event::TakenOver { tickets, since })), [""; 0]);
+    let effects = words(&bench.on(Event::Tick));
+    assert!(
+        ["acknowledge 1,2", "acknowledge 2,1"].contains(&&*effects[0]),
+        "{effects:?}"
+    );
+    let ids = vec![Uuid::from_u128(1)];
+    bench.on(Event::Acknowledged { ids });
+    assert_eq!(words(&bench.on(Event::Tick)), ["acknowledge 2"]);
+    bench.on(Event::Acknowledged { ids: Vec::new() });
+    bench.pass(541 * SECOND);
+    bench.on(Event::Tick);
+    assert!(bench.machine.settling.is_empty(), "its code has expired");
+}
+
+#[test]
+fn draining_waits_for_the_outbox_to_know_but_not_for_ever() {
+    let mut bench = Bench::new(1);
+    bench.submit(1);
+    bench.attempted(1, Verdict::Answered(Fate::Accepted));
+    bench.untold(1);
+    assert_eq!(words(&bench.on(Event::Drain)), [""; 0]);
+    assert_eq!(words(&bench.on(Event::Tick)), ["acknowledge 1"]);
+    assert_eq!(words(&bench.on(Event::Acknowledged { ids: Vec::new() })), [""; 0]);
+    assert_eq!(words(&bench.on(Event::Tick)), ["acknowledge 1"]);
+    assert_eq!(words(&bench.on(Event::Abandon)), ["drained 0"]);
+    let ids = vec![Uuid::from_u128(1)];
+    assert_eq!(words(&bench.on(Event::Acknowledged { ids })), ["drained 0"]);
 }

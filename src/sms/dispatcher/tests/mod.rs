@@ -78,6 +78,7 @@ impl Bench {
             max_tries: 5,
             retry_for: 60 * SECOND,
             stuck_after: 25 * SECOND,
+            ttl: 600 * SECOND,
         };
         let pauses = Pauses {
             first: 5 * SECOND,
@@ -155,7 +156,13 @@ impl Bench {
 
     fn settled(&mut self, number: u128) -> Vec<Effect> {
         let id = Uuid::from_u128(number);
-        self.on(Event::Settled { id })
+        self.on(Event::Settled { id, done: true })
+    }
+
+    /// The outbox is away, and could not be told.
+    fn untold(&mut self, number: u128) -> Vec<Effect> {
+        let id = Uuid::from_u128(number);
+        self.on(Event::Settled { id, done: false })
     }
 }
 
@@ -183,6 +190,7 @@ fn words(effects: &[Effect]) -> Vec<String> {
             format!("look up {}{}{renew}", one(errand), by(*line))
         }
         Effect::Settle { errand, fate, .. } => format!("settle {} {}", one(errand), fate.name()),
+        Effect::Acknowledge(errands) => format!("acknowledge {}", numbers(errands)),
         Effect::Renew(errands) => format!("renew {}", numbers(errands)),
         Effect::TakeOver { limit } => format!("take over {limit}"),
         Effect::HandBack(errands) => format!("hand back {}", numbers(errands)),

@@ -2,7 +2,7 @@
 
 use std::{
     future::{Future, ready},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -39,6 +39,10 @@ pub(super) const OTHER_LIMIT: Duration = Duration::from_secs(12);
 /// A look-up is cut off after this, so that it holds no SMS up for long: it saves a duplicate, no more.
 const LOOK_UP_LIMIT: Duration = Duration::from_secs(5);
 
+/// By how much the clock of this machine must run ahead to be told of; a moment of an entry's way is none.
+const SKEW: TimeDelta = TimeDelta::seconds(1);
+const SKEW_TOLD_EVERY: Duration = Duration::from_secs(60);
+
 /// Everything that an errand needs.
 pub(super) struct Courier {
     /// By the numbers of their lines.
@@ -53,12 +57,16 @@ pub(super) struct Courier {
     pub ttl: Duration,
     /// How long a provider may take, whatever its own bound is.
     pub call_limit: Duration,
+    /// When it was last said that this machine's clock runs ahead.
+    pub skew_told: Mutex<Option<Instant>>,
 }
 
 /// What comes of looking whether an SMS is still to be sent.
 enum Prepared {
     Ready(SmsMessage),
     Moot(Fate),
+    /// Our clock says that the code has expired, and the outbox that it hasn't.
+    Disputed,
 }
 
 impl Courier {
@@ -72,6 +80,7 @@ impl Courier {
         match self.prepare(errand, renew).await {
             Ok(Prepared::Ready(message)) => self.call(&errand.entry, line, &message).await,
             Ok(Prepared::Moot(fate)) => Verdict::Moot(fate),
+            Ok(Prepared::Disputed) => Verdict::Postponed,
             Err(error) => {
                 tracing::warn!(error = %error, "an SMS is held back");
                 Verdict::Postponed
@@ -84,6 +93,7 @@ impl Courier {
         match self.prepare(errand, renew).await {
             Ok(Prepared::Ready(message)) => self.search(&errand.entry, line, &message).await,
             Ok(Prepared::Moot(fate)) => Finding::Moot(fate),
+            Ok(Prepared::Disputed) => Finding::Postponed,
             Err(error) => {
                 tracing::warn!(error = %error, "an SMS is held back");
                 Finding::Postponed
@@ -94,7 +104,7 @@ impl Courier {
     async fn prepare(&self, errand: &Errand, renew: bool) -> Result<Prepared, Unavailable> {
         let entry = &errand.entry;
         if self.life(entry).is_none() {
-            return Ok(Prepared::Moot(Fate::Expired));
+            return self.expired(entry).await;
         }
         if renew && bounded(Part::Redis, self.outbox.renew(entry)).await? == Lease::Gone {
             return Ok(Prepared::Moot(Fate::Superseded));
@@ -107,15 +117,35 @@ impl Courier {
             return Ok(Prepared::Moot(Fate::Superseded));
         };
         // Asked again: the answers above may have taken a while.
-        Ok(match self.life(entry) {
-            Some(life) => Prepared::Ready(SmsMessage {
-                reference: entry.challenge_id,
-                to: recipient.phone.clone(),
-                body: self.texts.compose(&entry.language, &recipient.code, life),
-                valid_for: life,
-            }),
-            None => Prepared::Moot(Fate::Expired),
-        })
+        let Some(life) = self.life(entry) else {
+            return self.expired(entry).await;
+        };
+        Ok(Prepared::Ready(SmsMessage {
+            reference: entry.challenge_id,
+            to: recipient.phone.clone(),
+            body: self.texts.compose(&entry.language, &recipient.code, life),
+            valid_for: life,
+        }))
+    }
+
+    /// Asks the outbox about a code that has expired by our clock: what is dropped is dropped by the store's. Where the two
+    /// disagree, the SMS is left for an instance whose clock is right.
+    async fn expired(&self, entry: &OutboxEntry) -> Result<Prepared, Unavailable> {
+        if bounded(Part::Redis, self.outbox.renew(entry)).await? == Lease::Gone {
+            return Ok(Prepared::Moot(Fate::Expired));
+        }
+        let ahead = TimeDelta::milliseconds(self.clock.now_ms() - entry.expires_at_ms);
+        let now = Instant::now();
+        let mut told = self.skew_told.lock().unwrap_or_else(PoisonError::into_inner);
+        if ahead >= SKEW && told.is_none_or(|told| now - told >= SKEW_TOLD_EVERY) {
+            *told = Some(now);
+            let at_least_s = ahead.num_seconds();
+            tracing::error!(
+                clock.ahead_s = at_least_s,
+                "this machine's clock runs ahead, by so much or more: SMS wait"
+            );
+        }
+        Ok(Prepared::Disputed)
     }
 
     async fn call(&self, entry: &OutboxEntry, line: LineId, message: &SmsMessage) -> Verdict {

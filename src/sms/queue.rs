@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Weak,
+        Arc, Mutex, Weak,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -148,6 +148,7 @@ impl SmsQueue {
             texts: options.texts,
             ttl: options.ttl,
             call_limit,
+            skew_told: Mutex::default(),
         };
         let signs = Arc::new(Signs {
             queued: AtomicUsize::default(),

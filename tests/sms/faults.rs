@@ -110,6 +110,41 @@ async fn nothing_is_sent_again_while_nobody_knows_whether_it_should() {
 }
 
 #[actix::test]
+async fn a_clock_that_runs_ahead_drops_nothing_that_the_outbox_holds_good() {
+    let (log, _logging) = Log::of_this_thread();
+    let stage = Stage::set(bounds(), &[], accepted());
+    let owed: Vec<_> = (1..=3).map(|number| stage.owe(number, false)).collect();
+    stage.clock.clock.advance(chrono::Duration::minutes(10));
+    eventually("they are left to their leases", || {
+        stage.outbox.renewals.load(Ordering::SeqCst) == owed.len() && stage.is_at_rest()
+    })
+    .await;
+    assert_eq!((stage.calls(), stage.outbox.len()), (0, 3), "all are still owed");
+    assert_eq!(stage.outbox.acknowledged.load(Ordering::SeqCst), 0);
+    let told = log.text().matches("clock runs ahead").count();
+    assert_eq!(told, 0, "by no more than a moment, as far as is known");
+
+    stage.clock.clock.advance(chrono::Duration::minutes(1));
+    for entry in &owed {
+        stage
+            .outbox
+            .rows
+            .lock()
+            .unwrap()
+            .get_mut(&entry.challenge_id)
+            .unwrap()
+            .leased = false;
+    }
+    eventually("they are left again", || {
+        stage.outbox.renewals.load(Ordering::SeqCst) == 2 * owed.len() && stage.is_at_rest()
+    })
+    .await;
+    assert_eq!(stage.outbox.len(), 3);
+    let told = log.text().matches("clock runs ahead").count();
+    assert_eq!(told, 1, "once in a while");
+}
+
+#[actix::test]
 async fn a_code_book_that_is_away_is_asked_again() {
     let stage = Stage::set(bounds(), &[], accepted());
     stage.code_book.away_for.store(2, Ordering::SeqCst);

@@ -40,7 +40,7 @@ use uuid::Uuid;
 
 use super::{
     Health,
-    job::Job,
+    job::{Errand, Fate, Finding, Job, Verdict},
     steps::{Effect, Event, Moment, Rules},
     switchboard::{Choice, LineId, Switchboard, Want},
 };
@@ -68,6 +68,8 @@ struct Settling {
     job: Job,
     /// Whether the outbox could not be told, and has to be asked again.
     untold: bool,
+    /// Whether it was answered after the calls under way were waited for.
+    late: bool,
 }
 
 pub(super) struct Dispatcher {
@@ -91,6 +93,8 @@ pub(super) struct Dispatcher {
     acknowledging: Option<Instant>,
     draining: bool,
     abandoned: bool,
+    /// Calls that were under way when they were handed back: their answers may still come.
+    overdue: HashMap<Uuid, (LineId, Arc<Errand>)>,
     handed_back: usize,
 }
 
@@ -112,6 +116,7 @@ impl Dispatcher {
             acknowledging: None,
             draining: false,
             abandoned: false,
+            overdue: HashMap::new(),
             handed_back: 0,
         }
     }
@@ -141,11 +146,15 @@ impl Dispatcher {
             Event::Attempted { id, verdict } => {
                 if let Some((line, is_probe, job)) = self.end_of_attempt(id) {
                     self.judge(line, is_probe, job, verdict, now, &mut effects);
+                } else if let Verdict::Answered(fate) = verdict {
+                    self.answered_late(id, fate, now, &mut effects);
                 }
             }
             Event::LookedUp { id, finding } => {
                 if let Some((line, job)) = self.end_of_look_up(id) {
                     self.looked_up(line, job, finding, now, &mut effects);
+                } else if finding == Finding::Taken {
+                    self.answered_late(id, Fate::Accepted, now, &mut effects);
                 }
             }
             Event::Settled { id, done } => self.settled(id, done),

@@ -6,9 +6,9 @@ use std::collections::{HashSet, VecDeque};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{Call, Dispatcher, Kind};
+use super::{Call, Dispatcher, Kind, Settling};
 use crate::sms::{
-    job::{Finding, Job, Ticket, Verdict},
+    job::{Fate, Finding, Job, Ticket, Verdict},
     steps::{Effect, Moment},
 };
 
@@ -143,8 +143,11 @@ impl Dispatcher {
             self.hand_back(unstarted, effects);
         }
         let settled = self.settling.is_empty() && self.sweeping.is_none() && self.renewing.is_none();
+        // Of what was answered since, one try to tell the outbox is waited for.
+        let tried = |settling: &Settling| !settling.late || settling.untold;
+        let given_up = self.abandoned && self.settling.values().all(tried);
         let called = self.in_flight().iter().all(|&calls| calls == 0);
-        if (settled || self.abandoned) && called && self.handing_back.is_empty() {
+        if (settled || given_up) && called && self.handing_back.is_empty() {
             effects.push(Effect::Drained {
                 handed_back: self.handed_back,
             });
@@ -154,9 +157,22 @@ impl Dispatcher {
     /// Waits for no call any longer.
     pub(super) fn abandon(&mut self, effects: &mut Vec<Effect>) {
         self.abandoned = true;
-        let calls = self.calls.iter_mut().flat_map(|calls| calls.drain());
-        let unfinished = calls.map(|(_, call)| call.job).collect();
+        let mut unfinished = Vec::new();
+        for (line, calls) in self.calls.iter_mut().enumerate() {
+            for (id, call) in calls.drain() {
+                self.overdue.insert(id, (line, call.job.errand()));
+                unfinished.push(call.job);
+            }
+        }
         self.hand_back(unfinished, effects);
+    }
+
+    /// Takes the answer for good to a call that was handed back already: if the outbox knows in time, nobody sends it again.
+    pub(super) fn answered_late(&mut self, id: Uuid, fate: Fate, now: Moment, effects: &mut Vec<Effect>) {
+        if let Some((line, errand)) = self.overdue.remove(&id) {
+            let ticket = Ticket { errand, place: None };
+            self.settle(Job::new(ticket, now.at), Some(line), fate, now, effects);
+        }
     }
 
     fn hand_back(&mut self, jobs: Vec<Job>, effects: &mut Vec<Effect>) {

@@ -154,6 +154,7 @@ impl Dispatcher {
             since: now.at,
             job,
             untold: false,
+            late: self.abandoned,
         };
         self.settling.insert(settling.job.id(), settling);
     }

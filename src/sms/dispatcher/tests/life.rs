@@ -196,6 +196,34 @@ fn abandoning_hands_back_calls_under_way_but_not_what_was_answered() {
 }
 
 #[test]
+fn what_is_answered_after_it_was_handed_back_is_acknowledged_all_the_same() {
+    let mut bench = Bench::new(4);
+    (1..=3).for_each(|number| drop(bench.submit(number)));
+    bench.take_over(4);
+    bench.on(Event::Drain);
+    let effects = bench.on(Event::Abandon);
+    assert!(words(&effects)[0].starts_with("hand back"), "{effects:?}");
+    let effects = bench.attempted(1, Verdict::Answered(Fate::Accepted));
+    assert_eq!(words(&effects), ["settle 1 accepted"]);
+    let effects = bench.attempted(2, Verdict::Retry(None));
+    assert_eq!(words(&effects), [""; 0], "owed, and not ours any more");
+    let effects = bench.looked_up(4, Finding::Taken);
+    assert_eq!(words(&effects), ["settle 4 accepted"]);
+    let ids = (1..=4).map(Uuid::from_u128).collect();
+    let effects = bench.on(Event::HandedBack { ids, done: 4 });
+    assert_eq!(words(&effects), [""; 0], "the outbox is to know first");
+    let effects = bench.attempted(3, Verdict::Answered(Fate::Failed));
+    assert_eq!(words(&effects), ["settle 3 failed"], "after the hand-back, too");
+    assert_eq!(
+        words(&bench.attempted(3, Verdict::Answered(Fate::Failed))),
+        [""; 0]
+    );
+    bench.settled(1);
+    bench.settled(3);
+    assert_eq!(words(&bench.untold(4)), ["drained 4"], "it was tried");
+}
+
+#[test]
 fn a_sweep_under_way_is_waited_for_so_that_its_leases_are_handed_back() {
     let mut bench = Bench::new(1);
     bench.on(Event::Tick);

@@ -120,7 +120,7 @@ pub(super) struct Job {
     pub unanswered: u32,
     /// Times that the outbox or the code book was away.
     pub setbacks: u32,
-    /// The lines that refused the account over it.
+    /// The lines that refused the account over it, or asked for a long pause while another was open.
     pub refused_by: BTreeSet<LineId>,
     /// Its place among all that wait.
     pub turn: u64,

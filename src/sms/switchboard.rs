@@ -3,7 +3,7 @@
 //! An SMS takes the first route whose countries fit, whose provider is let by its breaker, and that has room: in its pace,
 //! and among its calls in flight. One that has no room is not waited for while another has; where none has, whichever
 //! is first to have some is taken. The provider whose last SMS to this phone did not arrive comes in question only
-//! where the breakers of all others are shut, or nobody else fits. Those that refused the account over this SMS come last.
+//! where the breakers of all others are shut, or nobody else fits; so do those that refused this very SMS.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -36,7 +36,7 @@ pub(super) enum Want {
     Send {
         lines: Vec<LineId>,
         spare: Option<LineId>,
-        /// Those that refused the account over it, and so may over it alone.
+        /// Those that did not want it before, see [`super::job::Job`]: only if all others are shut, too.
         refused_by: BTreeSet<LineId>,
     },
 }
@@ -147,6 +147,13 @@ impl Switchboard {
         })
     }
 
+    /// Whether a line leads to its country, of which these are none, that is let by its breaker.
+    pub fn is_open_but_for(&self, refused_by: &BTreeSet<LineId>, entry: &OutboxEntry, now: Instant) -> bool {
+        let lines = self.towards(entry.country).into_iter();
+        let mut others = lines.filter(|line| !refused_by.contains(line));
+        others.any(|line| self.lines[line].breaker.access(now) == Access::Free)
+    }
+
     /// Finds a line, with `load` for the calls in flight on each.
     pub fn choose(&self, want: &Want, load: &[usize], now: Instant) -> Choice {
         let (lines, spare, refused_by) = match want {
@@ -161,7 +168,7 @@ impl Switchboard {
         let mut choice = Choice::Later;
         let mut all_shut = true;
         for &line in lines.iter().chain(&spare) {
-            if Some(line) == spare && !all_shut {
+            if (Some(line) == spare || refused_by.contains(&line)) && !all_shut {
                 break;
             }
             let breaker = &self.lines[line].breaker;

@@ -1,6 +1,6 @@
 //! What follows an answer: the job is done with, goes on to another line, or rests before its next call.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use super::{Dispatcher, Settling};
 use crate::sms::{
@@ -8,7 +8,7 @@ use crate::sms::{
     breaker::Report,
     job::{Fate, Finding, Job, Verdict},
     steps::{Effect, Moment},
-    switchboard::{Choice, LineId},
+    switchboard::LineId,
 };
 
 /// The first retry waits up to this long, each later one up to twice as long as the one before.
@@ -43,39 +43,26 @@ impl Dispatcher {
                 job.refused_by.insert(line);
                 self.refused(line, job, now, effects);
             }
-            Verdict::Postponed => {
-                job.setbacks += 1;
-                self.pause_after(job.setbacks, None, job, now, effects);
-            }
-            Verdict::Retry(asked) => {
-                job.tries += 1;
-                self.pause_after(job.tries, asked, job, now, effects);
-            }
+            Verdict::Postponed => self.set_back(job, now, effects),
+            Verdict::Retry(asked) => self.failed(line, asked, job, now, effects),
             Verdict::Unsure(_) | Verdict::Unanswered | Verdict::Lost => {
-                job.tries += 1;
                 job.unanswered += u32::from(verdict == Verdict::Unanswered);
                 job.doubts.push_back(line);
                 let asked = match verdict {
                     Verdict::Unsure(asked) => asked,
                     _ => None,
                 };
-                self.pause_after(job.tries, asked.max(Some(LOOK_UP_AFTER)), job, now, effects);
+                self.failed(line, asked, job, now, effects);
             }
         }
     }
 
-    /// Decides what follows the refusal of an account. The line is shut now, and another has the job at once, or the first
-    /// that opens; or it takes others, and so refuses this SMS alone.
+    /// Decides what follows the refusal of an account. The line is shut now, and another has the job, or the first that
+    /// opens; or it takes others, and so refuses this SMS alone.
     fn refused(&mut self, line: LineId, job: Job, now: Moment, effects: &mut Vec<Effect>) {
-        let want = self
-            .switchboard
-            .wanted_by(&job.ticket.errand.entry, &job.refused_by);
-        let choice = want.map(|want| self.switchboard.choose(&want, &self.in_flight(), now.at));
-        let next = match choice {
-            Some(Choice::Line(next)) => next,
-            _ => line,
-        };
-        if self.switchboard.health(line) == Health::Working && job.refused_by.contains(&next) {
+        let entry = &job.ticket.errand.entry;
+        let is_alone = !self.switchboard.is_open_but_for(&job.refused_by, entry, now.at);
+        if is_alone && self.switchboard.health(line) == Health::Working {
             // Unless its code expires before; then the outbox is asked, and drops it.
             let rest = self.switchboard.rest().min(life(&job, now));
             self.rest(rest, job, now, effects);
@@ -97,8 +84,7 @@ impl Dispatcher {
             Finding::Taken => return self.settle(job, Some(line), Fate::Accepted, now, effects),
             Finding::Moot(fate) => return self.settle(job, None, fate, now, effects),
             Finding::Postponed => {
-                job.setbacks += 1;
-                return self.pause_after(job.setbacks, None, job, now, effects);
+                return self.set_back(job, now, effects);
             }
             Finding::NotTaken => job.unanswered = job.unanswered.saturating_sub(1),
             Finding::Unknown if job.unanswered >= MAX_UNANSWERED => return effects.push(Effect::LeftToLease),
@@ -108,23 +94,53 @@ impl Dispatcher {
         self.wait(job, effects);
     }
 
-    /// Lets a job rest before its next call, if there is still sense in one.
-    fn pause_after(
+    /// Decides what follows a call that came to nothing. A line that asks for a longer pause than a job has by its lease gets
+    /// it: another has the job, or else it rests for so long, though its code may expire.
+    fn failed(
         &mut self,
-        strikes: u32,
-        least: Option<Duration>,
-        job: Job,
+        line: LineId,
+        asked: Option<Duration>,
+        mut job: Job,
         now: Moment,
         effects: &mut Vec<Effect>,
     ) {
-        let pause = least.unwrap_or_default() + self.pause(strikes);
-        let spent = job.began.map_or(Duration::ZERO, |began| now.at - began);
-        if strikes < self.rules.max_tries && spent + pause < self.rules.retry_for && pause < life(&job, now) {
+        job.tries += 1;
+        let look_up = (!job.doubts.is_empty()).then_some(LOOK_UP_AFTER);
+        let pause = asked.max(look_up).unwrap_or_default() + self.pause(job.tries);
+        let leased = (job.leased_at + self.rules.lease).saturating_duration_since(now.at);
+        if self.has_time(job.tries, pause, &job, now) {
             self.rest(pause, job, now, effects);
-        } else {
+        } else if asked.is_none_or(|asked| asked.min(life(&job, now)) <= leased) {
             // Not acknowledged: nobody took it, so it stays owed, and comes back for as long as its code lives.
             effects.push(Effect::LeftToLease);
+        } else {
+            let refused_by = &job.refused_by | &BTreeSet::from([line]);
+            let entry = &job.ticket.errand.entry;
+            let rest = if self.switchboard.is_open_but_for(&refused_by, entry, now.at) {
+                job.refused_by = refused_by;
+                look_up.unwrap_or_default()
+            } else {
+                pause.max(self.rules.lease).min(life(&job, now))
+            };
+            self.rest(rest, job, now, effects);
         }
+    }
+
+    /// Decides what follows a call that could not begin.
+    fn set_back(&mut self, mut job: Job, now: Moment, effects: &mut Vec<Effect>) {
+        job.setbacks += 1;
+        let pause = self.pause(job.setbacks);
+        if self.has_time(job.setbacks, pause, &job, now) {
+            self.rest(pause, job, now, effects);
+        } else {
+            effects.push(Effect::LeftToLease);
+        }
+    }
+
+    /// Whether there is still sense in a call after this pause.
+    fn has_time(&self, strikes: u32, pause: Duration, job: &Job, now: Moment) -> bool {
+        let spent = job.began.map_or(Duration::ZERO, |began| now.at - began);
+        strikes < self.rules.max_tries && spent + pause < self.rules.retry_for && pause < life(job, now)
     }
 
     fn rest(&mut self, pause: Duration, job: Job, now: Moment, effects: &mut Vec<Effect>) {

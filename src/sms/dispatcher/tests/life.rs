@@ -58,15 +58,81 @@ fn the_providers_pause_is_kept_if_it_is_longer() {
 fn no_retry_comes_after_the_time_for_retries_or_the_codes_life() {
     let mut bench = Bench::new(1);
     bench.submit(1);
-    let effects = bench.attempted(1, Verdict::Retry(Some(60 * SECOND)));
+    bench.pass(59 * SECOND);
+    let effects = bench.attempted(1, Verdict::Retry(None));
+    assert_eq!(words(&effects), ["wake", "attempt 1 renewed again"]);
+    bench.pass(SECOND);
+    let effects = bench.attempted(1, Verdict::Retry(None));
     assert_eq!(words(&effects), ["left"], "60 s in all");
 
     let mut bench = Bench::new(1);
     bench.submit(1);
-    bench.pass(595 * SECOND);
+    bench.pass(600 * SECOND);
     bench.machine.rules.retry_for = 3600 * SECOND;
-    let effects = bench.attempted(1, Verdict::Retry(Some(5 * SECOND)));
-    assert_eq!(words(&effects), ["left"], "the code has expired by then");
+    let effects = bench.attempted(1, Verdict::Retry(None));
+    assert_eq!(words(&effects), ["left"], "the code has expired");
+}
+
+/// Answers the lease renewals of what waits, once a second, for so long.
+fn rest(bench: &mut Bench, seconds: u32) {
+    for _ in 0..seconds {
+        bench.pass(SECOND);
+        for effect in bench.on(Event::Tick) {
+            if let Effect::Renew(errands) = effect {
+                let (since, gone) = (bench.now.at, Vec::new());
+                let held = errands.iter().map(|errand| errand.id()).collect();
+                bench.on(Event::Renewed { since, held, gone });
+            }
+        }
+    }
+}
+
+#[test]
+fn a_pause_beyond_the_time_for_retries_is_kept_for_as_long_as_the_code_lives() {
+    let mut bench = Bench::new(1);
+    bench.submit(1);
+    let effects = bench.attempted(1, Verdict::Retry(Some(200 * SECOND)));
+    assert_eq!(words(&effects), ["wake"]);
+    rest(&mut bench, 199);
+    assert_eq!(
+        (bench.machine.queued(), bench.in_flight()),
+        (1, 0),
+        "quiet, and leased"
+    );
+    assert!(!bench.machine.is_stale(&bench.machine.paused[0].1, bench.now));
+    rest(&mut bench, 1);
+    assert_eq!(bench.in_flight(), 1);
+
+    // An hour is beyond its life; when that is over the outbox is asked, and drops it.
+    let effects = bench.attempted(1, Verdict::Retry(Some(3600 * SECOND)));
+    assert_eq!(words(&effects), ["wake"]);
+    rest(&mut bench, 399);
+    assert_eq!((bench.machine.queued(), bench.in_flight()), (1, 0));
+    rest(&mut bench, 1);
+    assert_eq!(bench.in_flight(), 1);
+    let effects = bench.attempted(1, Verdict::Moot(Fate::Expired));
+    assert_eq!(words(&effects), ["settle 1 expired"]);
+}
+
+#[test]
+fn a_pause_that_is_asked_for_when_all_tries_are_spent_is_a_lease_or_longer() {
+    let mut bench = Bench::new(1);
+    bench.submit(1);
+    (1..5).for_each(|_| drop(bench.attempted(1, Verdict::Retry(None))));
+    let effects = bench.attempted(1, Verdict::Retry(Some(20 * SECOND)));
+    assert_eq!(words(&effects), ["left"], "the lease lasts longer");
+
+    let mut bench = Bench::new(1);
+    bench.submit(2);
+    bench.pass(15 * SECOND);
+    (1..5).for_each(|_| drop(bench.attempted(2, Verdict::Retry(None))));
+    let effects = bench.attempted(2, Verdict::Retry(Some(20 * SECOND)));
+    assert_eq!(words(&effects), ["wake"]);
+    rest(&mut bench, 29);
+    assert_eq!(bench.in_flight(), 0, "no tries in a row any more");
+    rest(&mut bench, 1);
+    assert_eq!(bench.in_flight(), 1);
+    assert_eq!(words(&bench.attempted(2, Verdict::Retry(None))), ["left"]);
 }
 
 #[test]

@@ -130,25 +130,24 @@ fn what_is_refused_though_others_are_taken_stops_nobody_and_rests() {
 }
 
 #[test]
-fn what_one_refused_another_is_preferred_for() {
+fn what_one_refused_waits_for_another_that_is_open() {
     let mut bench = Bench::with(&[route("a"), route("b")], 1);
     bench.submit(1);
     bench.submit(2);
     bench.attempted(1, Verdict::Misconfigured);
     assert_eq!(bench.machine.queued(), 1, "b is busy");
     bench.pass(10 * SECOND);
-    assert_eq!(words(&bench.submit(3)), ["attempt 1 renewed", "a probing"]);
-    let effects = bench.attempted(2, Verdict::Answered(Fate::Accepted));
-    assert_eq!(words(&effects), ["settle 2 accepted", "attempt 3 by b"]);
-    let effects = bench.attempted(1, Verdict::Misconfigured);
-    assert_eq!(words(&effects), ["wake", "a stopped"]);
-    assert_eq!(words(&bench.submit(4)), ["attempt 4", "a probing"]);
-    bench.attempted(4, Verdict::Answered(Fate::Accepted));
-    let effects = bench.attempted(1, Verdict::Misconfigured);
-    assert_eq!(words(&effects), ["wake"], "a takes others, b is busy");
+    assert_eq!(words(&bench.submit(3)), ["attempt 3", "a probing"]);
     bench.attempted(3, Verdict::Answered(Fate::Accepted));
-    bench.pass(60 * SECOND);
-    assert_eq!(words(&bench.on(Event::Wake)), ["attempt 1 by b renewed"]);
+    assert_eq!(bench.machine.queued(), 1, "a takes others");
+    let effects = bench.attempted(2, Verdict::Answered(Fate::Accepted));
+    assert_eq!(words(&effects), ["settle 2 accepted", "attempt 1 by b renewed"]);
+    let effects = bench.attempted(1, Verdict::Misconfigured);
+    assert_eq!(
+        words(&effects),
+        ["attempt 1 renewed", "b stopped"],
+        "all others are shut"
+    );
 }
 
 #[test]
@@ -172,6 +171,27 @@ fn a_provider_that_fails_is_left_alone_and_the_next_takes_over() {
         ["settle 4 failed", "a working"],
         "it did its work"
     );
+}
+
+#[test]
+fn who_asks_for_quiet_for_long_is_left_for_another_and_looked_up_before_if_it_failed() {
+    let mut bench = Bench::with(&[route("a"), route("b")], 1);
+    bench.submit(1);
+    let effects = bench.attempted(1, Verdict::Retry(Some(3600 * SECOND)));
+    assert_eq!(words(&effects), ["wake", "attempt 1 by b renewed again"]);
+    let effects = bench.attempted(1, Verdict::Retry(Some(3600 * SECOND)));
+    assert_eq!(words(&effects), ["wake"], "both");
+    bench.pass(599 * SECOND);
+    assert_eq!(words(&bench.on(Event::Wake)), [""; 0]);
+
+    let mut bench = Bench::with(&[route("a"), route("b")], 1);
+    bench.submit(1);
+    let effects = bench.attempted(1, Verdict::Unsure(Some(3600 * SECOND)));
+    assert_eq!(words(&effects), ["wake"]);
+    bench.pass(SECOND);
+    assert_eq!(words(&bench.on(Event::Wake)), ["look up 1 renewed"]);
+    let effects = bench.looked_up(1, Finding::NotTaken);
+    assert_eq!(words(&effects), ["attempt 1 by b renewed again"]);
 }
 
 #[test]

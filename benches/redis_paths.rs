@@ -29,12 +29,7 @@ impl Way {
     async fn once(&self, script: &Script) {
         match self {
             Self::Lanes(link) => {
-                let _: i64 = link
-                    .eval(script, |call| {
-                        call.key("bench");
-                    })
-                    .await
-                    .unwrap();
+                let _: i64 = link.eval(script, 1, |call| call.key(0, ["bench"])).await.unwrap();
             }
             Self::Pool(pool) => {
                 let mut connection = pool.get().await.unwrap();

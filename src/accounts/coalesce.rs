@@ -45,6 +45,8 @@ pub struct Coalescer<K, V, H = ()> {
 
 struct Shared<K, V, H> {
     name: &'static str,
+    queries: metrics::Counter,
+    lookups: metrics::Counter,
     part: Part,
     bounds: Bounds,
     lanes: Vec<Mutex<Lane<K, V, H>>>,
@@ -92,6 +94,8 @@ where
         Self {
             shared: Arc::new(Shared {
                 name,
+                queries: metrics::counter!("ringback_coalesced_queries_total", "lookup" => name),
+                lookups: metrics::counter!("ringback_coalesced_lookups_total", "lookup" => name),
                 part,
                 bounds,
                 lanes,
@@ -175,8 +179,8 @@ where
     }
 
     async fn run(&self, batch: Batch<K, V>, held: &mut H) {
-        metrics::counter!("ringback_coalesced_queries_total", "lookup" => self.name).increment(1);
-        metrics::counter!("ringback_coalesced_lookups_total", "lookup" => self.name).increment(batch.lookups);
+        self.queries.increment(1);
+        self.lookups.increment(batch.lookups);
         let keys = batch.callers.keys().cloned().collect();
         let answered = AssertUnwindSafe(async { (self.query)(keys, held).await })
             .catch_unwind()

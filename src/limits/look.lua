@@ -2,7 +2,6 @@
 -- Answers {requests that may come at once, µs until one may, µs until it is full again}.
 local now_us, emission_us = gcra_now(tonumber(ARGV[1])), tonumber(ARGV[2])
 local full_at = now_us + emission_us * tonumber(ARGV[3])
-local tat = gcra_tat(redis.call('GET', KEYS[1]), now_us, emission_us) or now_us
-tat = math.max(now_us, math.min(tat, full_at))
+local tat = min(gcra_tat(call('GET', KEYS[1]), now_us, emission_us), full_at)
 local room = full_at - tat
-return {math.floor(room / emission_us), math.max(0, emission_us - room), tat - now_us}
+return {floor(room / emission_us), max(0, emission_us - room), tat - now_us}

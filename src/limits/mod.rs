@@ -51,7 +51,7 @@ pub use file::{Fault, FileError};
 pub use limiter::{Limiter, LimiterOptions};
 pub use memory::MemoryCounters;
 pub use operation::Operation;
-pub use redis::{GCRA_LUA, RedisCounters, Verdicts, add_counters};
+pub use redis::{GCRA_LUA, RedisCounters, Verdicts, key_counters, pack_rules};
 pub use rule::{IfStoreLost, Mode, Rule, RuleSet, Scope, per_text};
 pub use shadow::{RuleTag, Shadowed};
 pub use store::{ClusterCounters, Counter, Verdict, refuses};

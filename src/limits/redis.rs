@@ -13,7 +13,7 @@ use super::{
     store::{ClusterCounters, Counter, Verdict, refuses},
 };
 use crate::{
-    redis::{Invocation, RedisLink},
+    redis::{Call, RedisLink},
     unavailable::Unavailable,
 };
 
@@ -101,11 +101,11 @@ impl ClusterCounters for RedisCounters {
         if !self.lie_together() {
             return self.check_apart(counters).await;
         }
-        let ask_all = |script: &mut Invocation| {
-            script.arg(self.offset());
-            add_counters(script, &self.link, counters);
+        let ask_all = |call: &mut Call<'_>| {
+            key_counters(call, counters);
+            call.arg(self.offset()).arg(pack_rules(counters));
         };
-        let Verdicts(verdicts) = self.link.eval(&CHECK, ask_all).await?;
+        let Verdicts(verdicts) = self.link.eval(&CHECK, counters.len(), ask_all).await?;
         Ok(verdicts)
     }
 
@@ -133,16 +133,20 @@ impl ClusterCounters for RedisCounters {
     }
 }
 
-/// Adds counters to a script that spends them (`gcra_all`): their keys, and one argument with their rules.
-pub fn add_counters(script: &mut Invocation, link: &RedisLink, counters: &[Counter]) {
-    let (mut key, mut rules) = (String::new(), Vec::with_capacity(RULE_BYTES * counters.len()));
+/// Adds the keys of counters that a script spends (`gcra_all`). [`pack_rules`] is the argument that goes with them.
+pub fn key_counters(call: &mut Call<'_>, counters: &[Counter]) {
     for counter in counters {
-        key.clear();
-        key.extend([link.head(counter.partition), &counter.key]);
-        script.key(&key);
+        call.key(counter.partition, [counter.key.as_str()]);
+    }
+}
+
+/// The rules of counters that a script spends.
+pub fn pack_rules(counters: &[Counter]) -> Vec<u8> {
+    let mut rules = Vec::with_capacity(RULE_BYTES * counters.len());
+    for counter in counters {
         pack(counter, counter.enforce, &mut rules);
     }
-    script.arg(rules);
+    rules
 }
 
 /// What a rule takes in the argument of `gcra_all`.
@@ -163,9 +167,11 @@ fn pack(counter: &Counter, enforce: bool, rules: &mut Vec<u8>) {
 /// What the counters said.
 pub struct Verdicts(pub Vec<Verdict>);
 
-impl FromRedisValue for Verdicts {
-    fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
-        let bytes = Vec::<u8>::from_redis_value(value)?;
+impl Verdicts {
+    /// Reads what `gcra_all` gives, at the beginning of an answer. Gives what comes after it, too.
+    pub fn read(answer: &[u8]) -> Option<(Self, &[u8])> {
+        let (&count, answer) = answer.split_first()?;
+        let (verdicts, rest) = answer.split_at_checked(usize::from(count) * VERDICT_BYTES)?;
         let verdict = |verdict: &[u8]| {
             let (allowed, rest) = verdict.split_first().unwrap_or((&0, &[]));
             let rest = rest.iter().fold(0, |rest, &byte| rest << 8 | i64::from(byte));
@@ -176,6 +182,15 @@ impl FromRedisValue for Verdicts {
                 _ => Verdict::Refused { retry_after_us: rest },
             }
         };
-        Ok(Self(bytes.chunks(VERDICT_BYTES).map(verdict).collect()))
+        let verdicts = verdicts.chunks(VERDICT_BYTES).map(verdict).collect();
+        Some((Self(verdicts), rest))
+    }
+}
+
+impl FromRedisValue for Verdicts {
+    fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
+        let answer = Vec::<u8>::from_redis_value(value)?;
+        let (verdicts, _) = Self::read(&answer).ok_or("not the verdicts of counters")?;
+        Ok(verdicts)
     }
 }

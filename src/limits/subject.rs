@@ -147,7 +147,7 @@ impl Subject {
 
     fn write_part(&self, by: By, key: &mut String) -> Option<()> {
         match by {
-            By::Ip => key.push_str(self.client_text.get_or_init(|| self.client.to_string())),
+            By::Ip => key.push_str(self.client_text.get_or_init(|| self.client.text())),
             By::Phone => {
                 let phone = self.phone.as_ref()?;
                 key.push_str(phone.text.get_or_init(|| phone.digest.encode()));

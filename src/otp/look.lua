@@ -2,4 +2,4 @@
 --
 -- KEYS  the slots   ARGV  1 clock offset ms
 -- gives {now ms, their records}
-return {math.floor(gcra_now(tonumber(ARGV[1])) / 1000), redis.call('MGET', unpack(KEYS))}
+return {floor(gcra_now(tonumber(ARGV[1])) / 1000), call('MGET', unpack(KEYS))}

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::{
     address::SlotAddress,
     challenge::{Bounds, SlotState, from_millis, millis},
-    outbox::outbox_key,
+    outbox::key_outbox,
     record,
     store::{
         Attempt, ChallengeStore, Issue, IssueOutcome, Issued, Judged, Millis, OtpRules, Proof, Slot, Verdict,
@@ -27,9 +27,9 @@ use super::{
     },
 };
 use crate::{
-    limits::{Verdicts, add_counters},
+    limits::{self, Verdicts, key_counters, pack_rules},
     phone::PhoneDigest,
-    redis::RedisLink,
+    redis::{Call, RedisLink},
     unavailable::{Part, Unavailable},
 };
 
@@ -51,6 +51,9 @@ static ISSUE: LazyLock<Script> = script!("issue.lua");
 static JUDGE: LazyLock<Script> = script!("judge.lua");
 static REINSTATE: LazyLock<Script> = script!("reinstate.lua");
 static LOOK: LazyLock<Script> = script!("look.lua");
+
+/// How the names of slots begin.
+const SLOT: &str = "o:";
 
 /// The store.
 pub struct RedisChallenges {
@@ -83,7 +86,7 @@ impl RedisChallenges {
     /// The key of the slot at `address`.
     pub(super) fn slot_key(&self, address: SlotAddress) -> String {
         self.link
-            .key(address.partition(), &format!("o:{}", address.encode()))
+            .key(address.partition(), &[SLOT, &address.encode()].concat())
     }
 
     /// Slots of one partition as they are, and the store's time.
@@ -93,11 +96,9 @@ impl RedisChallenges {
     ) -> Result<(Millis, [SlotState; N]), Unavailable> {
         let (now, records): (Millis, Vec<Option<Vec<u8>>>) = self
             .link
-            .eval(&LOOK, |script| {
-                for slot in slots {
-                    script.key(self.slot_key(slot));
-                }
-                script.arg(self.offset());
+            .eval(&LOOK, N, |call| {
+                slots.into_iter().for_each(|slot| key_slot(call, slot));
+                call.arg(self.offset());
             })
             .await?;
         let mut states = slots.map(|_| SlotState::default());
@@ -134,21 +135,24 @@ impl ChallengeStore for RedisChallenges {
             .bytes(&public.local())
             .bytes(issue.challenge_id.as_bytes())
             .bytes(issue.digest.as_bytes());
-        let (answer, riders): (Vec<u8>, Verdicts) = self
+        let answer: Vec<u8> = self
             .link
-            .eval(&ISSUE, |script| {
-                for &slot in slots {
-                    script.key(self.slot_key(slot));
-                }
-                script
-                    .key(outbox_key(&self.link, address))
-                    .arg(facts.0)
+            .eval(&ISSUE, slots.len() + 1 + issue.riders.len(), |call| {
+                slots.iter().for_each(|&slot| key_slot(call, slot));
+                key_outbox(call, address);
+                key_counters(call, issue.riders);
+                call.arg(facts.0)
                     .arg(record::encode_rest(issue))
-                    .arg(issue.shadowed.as_str());
-                add_counters(script, &self.link, issue.riders);
+                    .arg(issue.shadowed.as_str())
+                    .arg(pack_rules(issue.riders));
             })
             .await?;
-        let Answer { letter, number, rest } = Answer::read(&answer)?;
+        let Answer {
+            letter,
+            number,
+            riders,
+            rest,
+        } = Answer::read(&answer)?;
         let outcome = match letter {
             b'w' => {
                 let avoid = std::str::from_utf8(rest).map_err(|_| unknown_answer())?;
@@ -165,10 +169,7 @@ impl ChallengeStore for RedisChallenges {
             b'm' => IssueOutcome::Limited,
             _ => return Err(unknown_answer()),
         };
-        Ok(Issued {
-            outcome,
-            riders: riders.0,
-        })
+        Ok(Issued { outcome, riders })
     }
 
     async fn judge(&self, attempt: &Attempt<'_>) -> Result<Judged, Unavailable> {
@@ -178,17 +179,22 @@ impl ChallengeStore for RedisChallenges {
             .number(millis(self.rules.failure_window), 4)
             .bytes(attempt.digest.as_bytes())
             .bytes(attempt.challenge_id.as_ref().map_or(&[], |id| id.as_bytes()));
-        let (answer, riders): (Vec<u8>, Verdicts) = self
+        let answer: Vec<u8> = self
             .link
-            .eval(&JUDGE, |script| {
+            .eval(&JUDGE, attempt.slots.len() + attempt.riders.len(), |call| {
                 for &slot in attempt.slots {
-                    script.key(self.slot_key(SlotAddress::of(attempt.phone, slot)));
+                    key_slot(call, SlotAddress::of(attempt.phone, slot));
                 }
-                script.arg(facts.0);
-                add_counters(script, &self.link, attempt.riders);
+                key_counters(call, attempt.riders);
+                call.arg(facts.0).arg(pack_rules(attempt.riders));
             })
             .await?;
-        let Answer { letter, number, rest } = Answer::read(&answer)?;
+        let Answer {
+            letter,
+            number,
+            riders,
+            rest,
+        } = Answer::read(&answer)?;
         let mut charged = Vec::new();
         let verdict = match letter {
             b'r' => Verdict::Right(proof(attempt, number, rest).ok_or_else(unknown_answer)?),
@@ -210,7 +216,7 @@ impl ChallengeStore for RedisChallenges {
         };
         Ok(Judged {
             verdict,
-            riders: riders.0,
+            riders,
             charged,
         })
     }
@@ -218,10 +224,9 @@ impl ChallengeStore for RedisChallenges {
     async fn reinstate(&self, proof: &Proof) -> Result<(), Unavailable> {
         let facts = Packed::at(self.offset()).bytes(proof.challenge_id.as_bytes());
         self.link
-            .eval(&REINSTATE, |script| {
-                script
-                    .key(self.slot_key(SlotAddress::of(proof.phone, proof.slot)))
-                    .arg(facts.0);
+            .eval(&REINSTATE, 1, |call| {
+                key_slot(call, SlotAddress::of(proof.phone, proof.slot));
+                call.arg(facts.0);
             })
             .await
     }
@@ -235,6 +240,11 @@ impl ChallengeStore for RedisChallenges {
     async fn ping(&self) -> Result<(), Unavailable> {
         self.link.ping().await
     }
+}
+
+/// Adds the key of the slot at `address`.
+pub(super) fn key_slot(call: &mut Call<'_>, address: SlotAddress) {
+    call.key(address.partition(), [SLOT, &address.encode()]);
 }
 
 /// What a script is told in one argument: numbers with their highest byte first, and bytes as they are.
@@ -267,17 +277,24 @@ impl Packed {
 struct Answer<'a> {
     letter: u8,
     number: Millis,
+    riders: Vec<limits::Verdict>,
     rest: &'a [u8],
 }
 
 impl<'a> Answer<'a> {
     fn read(answer: &'a [u8]) -> Result<Self, Unavailable> {
         let (&letter, answer) = answer.split_first().ok_or_else(unknown_answer)?;
-        let (number, rest) = answer.split_at_checked(6).ok_or_else(unknown_answer)?;
+        let (number, answer) = answer.split_at_checked(6).ok_or_else(unknown_answer)?;
         let number = number
             .iter()
             .fold(0, |number, &byte| number << 8 | Millis::from(byte));
-        Ok(Self { letter, number, rest })
+        let (Verdicts(riders), rest) = Verdicts::read(answer).ok_or_else(unknown_answer)?;
+        Ok(Self {
+            letter,
+            number,
+            riders,
+            rest,
+        })
     }
 }
 

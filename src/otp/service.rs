@@ -1,7 +1,11 @@
 //! The way of a code, from the request to the SMS and from the typed digits to the verified phone.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
+use metrics::{Counter, counter};
 use uuid::Uuid;
 
 use super::{
@@ -24,6 +28,13 @@ use crate::{
     sms::{Countries, Language, Recipient, SmsCode, SmsJob, SmsQueue},
     unavailable::{Part, Unavailable},
 };
+
+// Codes that were issued, by their kind.
+static DECOYS: LazyLock<Counter> = LazyLock::new(|| counter!("ringback_otp_issued_total", "kind" => "decoy"));
+static TEST_CODES: LazyLock<Counter> =
+    LazyLock::new(|| counter!("ringback_otp_issued_total", "kind" => "test"));
+static SMS_CODES: LazyLock<Counter> =
+    LazyLock::new(|| counter!("ringback_otp_issued_total", "kind" => "sms"));
 
 /// Who asks.
 #[derive(Debug, Clone)]
@@ -80,8 +91,7 @@ impl Otp {
         let subject = subject(caller, phone, digest, keys);
         let country = subject.country().unwrap_or(Country::UNKNOWN);
         if !self.countries.fits(country) {
-            metrics::counter!("ringback_otp_not_supported_total", "country" => country.to_string())
-                .increment(1);
+            counter!("ringback_otp_not_supported_total", "country" => country.to_string()).increment(1);
             return Err(OtpError::PhoneNotSupported);
         }
         let place = self.queue.reserve(country)?;
@@ -145,11 +155,11 @@ impl Otp {
         self.limiter.settle(admission, &issued.riders).await;
         self.limiter.shadowed_issued(&shadowed);
         let kind = match (recipient, test_code) {
-            (None, _) => "decoy",
-            (Some(_), Some(_)) => "test",
-            (Some(_), None) => "sms",
+            (None, _) => &DECOYS,
+            (Some(_), Some(_)) => &TEST_CODES,
+            (Some(_), None) => &SMS_CODES,
         };
-        metrics::counter!("ringback_otp_issued_total", "kind" => kind).increment(1);
+        kind.increment(1);
         if let Some(user_id) = recipient {
             self.tell(challenge_id, What::Issued { user_id, country });
         }
@@ -191,7 +201,7 @@ impl Otp {
             Ok(outcome) => outcome,
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),
         };
-        metrics::counter!("ringback_otp_verdicts_total", "verdict" => outcome.as_ref().map_or_else(OtpError::label, |()| "right")).increment(1);
+        counter!("ringback_otp_verdicts_total", "verdict" => outcome.as_ref().map_or_else(OtpError::label, |()| "right")).increment(1);
         outcome
     }
 

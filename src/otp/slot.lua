@@ -25,17 +25,17 @@ end
 -- How long (ms) it stays locked for its failures, 0 if it is not.
 local function lock_wait(failures, last, now, max_failures, window)
   if failures < max_failures then return 0 end
-  return math.max(0, last + window - now)
+  return max(0, last + window - now)
 end
 
 -- Writes a record for as long as anything in it matters.
 local function keep(key, slot, now, window)
-  local flags, _, failures, last, ends = struct.unpack('>BBI2I6I6', slot, 2)
+  local flags, _, failures, last, ends = read('>BBI2I6I6', slot, 2)
   if has(flags, USERS) then ends = 0 end
-  if failures > 0 then ends = math.max(ends, last + window) end
+  if failures > 0 then ends = max(ends, last + window) end
   if #slot > HEAD then
-    local issued, ttl = struct.unpack('>I6I3', slot, 53)
-    ends = math.max(ends, issued + ttl)
+    local issued, ttl = read('>I6I3', slot, 53)
+    ends = max(ends, issued + ttl)
   end
-  if ends > now then redis.call('SET', key, slot, 'PX', ends - now) else redis.call('DEL', key) end
+  if ends > now then call('SET', key, slot, 'PX', ends - now) else call('DEL', key) end
 end

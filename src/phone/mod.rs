@@ -256,11 +256,7 @@ fn to_e164(text: &str) -> Result<String, PhoneError> {
     let rest = text
         .strip_prefix(['+', '\u{FF0B}'])
         .ok_or(PhoneError::NoCountryCode)?;
-    let folded = rest
-        .chars()
-        .filter(|&sign| matches!(sign, '(' | ')') || !is_separator(sign));
-    let folded: String = folded.map(|sign| digit(sign).unwrap_or(sign)).collect();
-    if folded.contains("(0)") {
+    if has_trunk_prefix(rest) {
         return Err(PhoneError::TrunkPrefix);
     }
     let mut e164 = String::with_capacity(MAX_DIGITS + 1);
@@ -277,6 +273,14 @@ fn to_e164(text: &str) -> Result<String, PhoneError> {
         MIN_DIGITS..=MAX_DIGITS => Err(PhoneError::NoCountryCode),
         _ => Err(PhoneError::Length),
     }
+}
+
+/// Whether a zero stands in parentheses, with or without separators around it.
+fn has_trunk_prefix(text: &str) -> bool {
+    text.split('(').skip(1).any(|group| {
+        let mut signs = group.chars().filter(|&sign| sign == ')' || !is_separator(sign));
+        signs.next().and_then(digit) == Some('0') && signs.next() == Some(')')
+    })
 }
 
 /// Digits of the scripts that phones and keyboards produce, as ASCII.

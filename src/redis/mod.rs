@@ -4,7 +4,7 @@
 //! that arrive together share a write and a read. deadpool-redis makes the connections, bounds and replaces them; it
 //! is not asked for one at each request (`docs/performance.md` has what that costs).
 
-mod invocation;
+mod call;
 mod pool;
 mod topology;
 
@@ -27,7 +27,7 @@ use crate::{
     unavailable::{Part, Unavailable},
 };
 
-pub use invocation::Invocation;
+pub use call::Call;
 pub use topology::RedisUrlError;
 
 /// How to reach Redis, and for how long to wait for it.
@@ -113,7 +113,8 @@ impl RedisLink {
         matches!(self.pool, Pool::Cluster(_))
     }
 
-    /// Runs a script by its digest, loading it where the server doesn't know it yet.
+    /// Runs a script by its digest, loading it where the server doesn't know it yet. `fill` adds its keys, of which there are
+    /// `keys`, and then its arguments.
     ///
     /// # Errors
     /// [`Unavailable`] when Redis is away, refuses, or takes longer than the time-out; whether the script ran is
@@ -121,9 +122,10 @@ impl RedisLink {
     pub async fn eval<T: FromRedisValue>(
         &self,
         script: &Script,
-        fill: impl FnOnce(&mut Invocation),
+        keys: usize,
+        fill: impl FnOnce(&mut Call<'_>),
     ) -> Result<T, Unavailable> {
-        let command = Invocation::of(script, fill);
+        let command = Call::of(self, script, keys, fill);
         self.request(Request::Script(script, &command)).await
     }
 

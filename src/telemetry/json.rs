@@ -6,25 +6,33 @@ use std::{
     fmt::{self, Write},
 };
 
+use chrono::{DateTime, Utc};
 use tracing::{
     Event, Subscriber,
     field::{Field, Visit},
 };
 use tracing_subscriber::{
-    fmt::{
-        FmtContext, FormatEvent, FormatFields,
-        format::Writer,
-        time::{FormatTime, SystemTime},
-    },
+    fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
     registry::LookupSpan,
 };
+
+use crate::clock::{Clock, SystemClock};
 
 /// The format: `timestamp`, `level`, the event's fields in their order, `target`.
 pub(super) struct JsonLines;
 
 thread_local! {
-    /// What a line is made in, and what a value is made in before it is escaped.
-    static ROOM: RefCell<(String, String)> = RefCell::default();
+    static ROOM: RefCell<Room> = RefCell::default();
+}
+
+/// What lines are made in.
+#[derive(Default)]
+struct Room {
+    line: String,
+    /// A value before it is escaped.
+    value: String,
+    /// The second that the last line was made in, since the Unix epoch, and its text.
+    second: (i64, String),
 }
 
 impl<S, N> FormatEvent<S, N> for JsonLines
@@ -40,24 +48,24 @@ where
     ) -> fmt::Result {
         ROOM.with(|room| match room.try_borrow_mut() {
             Ok(mut room) => {
-                let (line, value) = &mut *room;
-                write_line(event, line, value)?;
-                writer.write_str(line)
+                write_line(event, &mut room);
+                writer.write_str(&room.line)
             }
             // A value's own text logs something.
             Err(_) => {
-                let mut line = String::new();
-                write_line(event, &mut line, &mut String::new())?;
-                writer.write_str(&line)
+                let mut room = Room::default();
+                write_line(event, &mut room);
+                writer.write_str(&room.line)
             }
         })
     }
 }
 
-fn write_line(event: &Event<'_>, line: &mut String, value: &mut String) -> fmt::Result {
+fn write_line(event: &Event<'_>, room: &mut Room) {
+    let Room { line, value, second } = room;
     line.clear();
     line.push_str("{\"timestamp\":\"");
-    SystemTime.format_time(&mut Writer::new(line))?;
+    write_time(line, second, SystemClock.now());
     let metadata = event.metadata();
     line.push_str("\",\"level\":\"");
     line.push_str(metadata.level().as_str());
@@ -66,7 +74,18 @@ fn write_line(event: &Event<'_>, line: &mut String, value: &mut String) -> fmt::
     line.push_str(",\"target\":");
     write_text(line, metadata.target());
     line.push_str("}\n");
-    Ok(())
+}
+
+/// A time as RFC 3339 has it, in UTC. To put its second into words takes longer than all else about it, so the last
+/// one's are kept.
+fn write_time(line: &mut String, (second, text): &mut (i64, String), now: DateTime<Utc>) {
+    if text.is_empty() || *second != now.timestamp() {
+        *second = now.timestamp();
+        text.clear();
+        let _ = write!(text, "{}", now.format("%Y-%m-%dT%H:%M:%S"));
+    }
+    line.push_str(text);
+    let _ = write!(line, ".{:06}Z", now.timestamp_subsec_micros());
 }
 
 struct Fields<'a> {
@@ -201,6 +220,24 @@ mod tests {
                 .unwrap()
                 .starts_with("ringback::telemetry")
         );
+    }
+
+    #[test]
+    fn each_time_is_told_whole_whichever_came_before() {
+        let mut last = Default::default();
+        for micros in [
+            0,
+            7,
+            999_999,
+            1_000_000,
+            1_767_225_599_999_999,
+            1_767_225_600_000_000,
+            42,
+        ] {
+            let (mut line, time) = (String::new(), DateTime::from_timestamp_micros(micros).unwrap());
+            write_time(&mut line, &mut last, time);
+            assert_eq!(line, time.to_rfc3339_opts(chrono::SecondsFormat::Micros, true));
+        }
     }
 
     #[test]

@@ -303,10 +303,8 @@ fn lua_and_rust_decide_alike() {
         if ARGV[4] == '1' then
           gcra_give_back(KEYS[1], now, cost)
         else
-          local allowed, tat
-          allowed, tat, rest = gcra(redis.call('GET', KEYS[1]), now, cost, burst)
-          if allowed then gcra_write(KEYS[1], now, cost, tat) end
-          said = allowed and 1 or 0
+          local _, verdict = gcra_all(1, struct.pack('>I6I4I4', cost, burst, 0), now)
+          said, rest = struct.unpack('>xBI6', verdict)
         end
         redis.call('PERSIST', KEYS[1])
         local stored = redis.call('GET', KEYS[1])
@@ -325,7 +323,7 @@ fn lua_and_rust_decide_alike() {
         ..Config::default()
     });
     let outcome = runner.run(&(costs, 1_u32..20, steps), |(costs, burst, steps)| {
-        let key = link.key(0, &unique());
+        let key = unique();
         let (mut now, mut bucket) = (1_800_000_000_123_457, None);
         for (pause, what) in steps {
             now += pause;
@@ -353,8 +351,8 @@ fn lua_and_rust_decide_alike() {
 }
 
 async fn step(link: &RedisLink, script: &redis::Script, key: &str, arguments: &[i64]) -> (i64, i64, String) {
-    link.eval(script, |call| {
-        call.key(key);
+    link.eval(script, 1, |call| {
+        call.key(0, [key]);
         for argument in arguments {
             call.arg(*argument);
         }

@@ -4,4 +4,4 @@
 mod memory;
 mod redis;
 
-pub(super) use redis::outbox_key;
+pub(super) use redis::key_outbox;

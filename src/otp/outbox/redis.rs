@@ -16,11 +16,11 @@ use crate::{
         address::SlotAddress,
         challenge::{SlotState, millis},
         record,
-        redis::{Packed, RedisChallenges, script, unknown_answer},
+        redis::{Packed, RedisChallenges, key_slot, script, unknown_answer},
         store::Millis,
     },
     partition::PARTITIONS,
-    redis::RedisLink,
+    redis::{Call, RedisLink},
     sms::{Lease, Outbox, OutboxEntry},
     unavailable::Unavailable,
 };
@@ -28,24 +28,24 @@ use crate::{
 static RENEW: LazyLock<Script> = script!("outbox/renew.lua");
 static TAKE_OVER: LazyLock<Script> = script!("outbox/take_over.lua");
 
-/// Sets of a partition.
-const SHARES: u8 = 8;
+/// The sets of a partition.
+const SHARES: [&str; 8] = ["x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7"];
 /// Bytes of a member.
 const MEMBER: usize = SlotAddress::LOCAL_BYTES + 8;
 /// Partitions whose records are read at a time.
 const ABREAST: usize = 16;
 
-/// The set that has the entries of the slot at `address`.
-pub(in crate::otp) fn outbox_key(link: &RedisLink, address: SlotAddress) -> String {
-    share_key(
-        link,
-        address.partition(),
-        (address.bits() % u64::from(SHARES)) as u8,
-    )
+/// Adds the key of the set that has the entries of the slot at `address`.
+pub(in crate::otp) fn key_outbox(call: &mut Call<'_>, address: SlotAddress) {
+    call.key(address.partition(), [share_of(address)]);
 }
 
-fn share_key(link: &RedisLink, partition: u8, share: u8) -> String {
-    link.key(partition, &format!("x{share}"))
+fn outbox_key(link: &RedisLink, address: SlotAddress) -> String {
+    link.key(address.partition(), share_of(address))
+}
+
+fn share_of(address: SlotAddress) -> &'static str {
+    SHARES[(address.bits() % SHARES.len() as u64) as usize]
 }
 
 /// The half of a challenge's id that tells it from the others of its slot.
@@ -72,11 +72,10 @@ impl Outbox for RedisChallenges {
             .bytes(entry.challenge_id.as_bytes());
         let held: bool = self
             .link
-            .eval(&RENEW, |script| {
-                script
-                    .key(outbox_key(&self.link, entry.address))
-                    .key(self.slot_key(entry.address))
-                    .arg(facts.0)
+            .eval(&RENEW, 2, |call| {
+                key_outbox(call, entry.address);
+                key_slot(call, entry.address);
+                call.arg(facts.0)
                     .arg(&member(entry.address, name(entry.challenge_id))[..]);
             })
             .await?;
@@ -153,10 +152,9 @@ impl RedisChallenges {
             let turn = self.next_partition.fetch_add(1, Ordering::Relaxed);
             let (partition, first) = (turn as u8 % PARTITIONS, turn / u16::from(PARTITIONS));
             // Each time another set comes first, lest the last ones starve.
-            let shares = (0..SHARES).map(|share| (u16::from(share) + first) as u8 % SHARES);
-            let keys: Vec<_> = shares
-                .map(|share| share_key(&self.link, partition, share))
-                .collect();
+            let (last, first) = SHARES.split_at(usize::from(first) % SHARES.len());
+            let shares = first.iter().chain(last);
+            let keys: Vec<_> = shares.map(|share| self.link.key(partition, share)).collect();
             let facts = Packed::at(self.offset())
                 .number(millis(self.lease), 4)
                 .number(Millis::try_from(share).unwrap_or(Millis::MAX), 4)

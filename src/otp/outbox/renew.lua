@@ -2,17 +2,17 @@
 --
 -- KEYS  1 outbox  2 slot   ARGV  1 packed: clock offset ms (8), lease ms (4), challenge id (16)  2 member
 -- gives 1 if the lease is held
-local offset, lease, wanted = struct.unpack('>i8I4c16', ARGV[1])
-local now = math.floor(gcra_now(offset) / 1000)
-local slot, held = slot_of(redis.call('GET', KEYS[2])), false
+local offset, lease, wanted = read('>i8I4c16', ARGV[1])
+local now = floor(gcra_now(offset) / 1000)
+local slot, held = slot_of(call('GET', KEYS[2])), false
 if is_open(string.byte(slot, 2)) then
-  local id, _, issued, ttl = struct.unpack('>c16c16I6I3', slot, 21)
+  local id, _, issued, ttl = read('>c16c16I6I3', slot, 21)
   held = id == wanted and issued + ttl > now
 end
 if not held then
-  redis.call('ZREM', KEYS[1], ARGV[2])
+  call('ZREM', KEYS[1], ARGV[2])
   return 0
 end
-if not redis.call('ZSCORE', KEYS[1], ARGV[2]) then return 0 end
-redis.call('ZADD', KEYS[1], 'XX', now + lease, ARGV[2])
+if not call('ZSCORE', KEYS[1], ARGV[2]) then return 0 end
+call('ZADD', KEYS[1], 'XX', now + lease, ARGV[2])
 return 1

@@ -2,17 +2,17 @@
 --
 -- KEYS  the sets of a partition   ARGV  1 packed: clock offset ms (8), lease ms (4), limit (4), partition (1)
 -- gives '' if there are none; else packed: partition (1), now ms (6), the members
-if redis.call('EXISTS', unpack(KEYS)) == 0 then return '' end
-local offset, lease, room, partition = struct.unpack('>i8I4I4c1', ARGV[1])
-local now = math.floor(gcra_now(offset) / 1000)
+if call('EXISTS', unpack(KEYS)) == 0 then return '' end
+local offset, lease, room, partition = read('>i8I4I4c1', ARGV[1])
+local now = floor(gcra_now(offset) / 1000)
 local taken = {}
 for _, outbox in ipairs(KEYS) do
-  local overdue = redis.call('ZRANGE', outbox, '-inf', now, 'BYSCORE', 'LIMIT', 0, room - #taken)
+  local overdue = call('ZRANGE', outbox, '-inf', now, 'BYSCORE', 'LIMIT', 0, room - #taken)
   for _, member in ipairs(overdue) do
-    redis.call('ZADD', outbox, now + lease, member)
+    call('ZADD', outbox, now + lease, member)
     taken[#taken + 1] = member
   end
   if #taken >= room then break end
 end
 if #taken == 0 then return '' end
-return partition .. struct.pack('>I6', now) .. table.concat(taken)
+return partition .. pack('>I6', now) .. table.concat(taken)

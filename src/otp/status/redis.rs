@@ -11,7 +11,7 @@ use crate::{
     otp::{
         address::SlotAddress,
         challenge::{Bounds, millis},
-        redis::{Packed, RedisChallenges, script, unknown_answer},
+        redis::{Packed, RedisChallenges, key_slot, script, unknown_answer},
     },
     unavailable::Unavailable,
 };
@@ -66,11 +66,11 @@ impl Statuses for RedisChallenges {
             .bytes(challenge_id.as_bytes());
         let course: Vec<u8> = self
             .link
-            .eval(&ADVANCE, |script| {
+            .eval(&ADVANCE, 1 + usize::from(public.is_some()), |call| {
                 for slot in [Some(address), public].into_iter().flatten() {
-                    script.key(self.slot_key(slot));
+                    key_slot(call, slot);
                 }
-                script.arg(facts.0).arg(news.provider);
+                call.arg(facts.0).arg(news.provider);
             })
             .await?;
         let course = course.as_slice();

@@ -30,6 +30,7 @@ pub mod settings;
 pub mod telemetry;
 
 // What all rooms stand on.
+pub mod carry_on;
 pub mod clock;
 pub mod entropy;
 pub mod partition;

@@ -133,8 +133,9 @@ pub async fn send(
             .best_for(accepted(request.headers()).iter().map(String::as_str)),
         ..caller(&api, &request, bearer)
     };
-    let sent = api.otp.send(&caller, &phone).await?;
-    Ok(HttpResponse::Ok().json(SentView::of(phone.expose().to_owned(), &sent)))
+    let shown = phone.expose().to_owned();
+    let sent = api.otp.send(caller, phone).await?;
+    Ok(HttpResponse::Ok().json(SentView::of(shown, &sent)))
 }
 
 refusals! {

@@ -19,13 +19,14 @@ use super::{
 };
 use crate::{
     accounts::{AccountStore, Claimant, Claims, User, Verification},
+    carry_on::carry_on,
     clock::Clock,
     entropy::Entropy,
     ledger::{Ledger, What},
     limits::{Admission, ClientNetwork, Limiter, Operation, Refusal, Scope, Subject},
     phone::{Country, PhoneDigest, PhoneNumber},
     secrets::{Keyring, SecretKeys},
-    sms::{Countries, Language, Recipient, SmsCode, SmsJob, SmsQueue},
+    sms::{Countries, Language, QueueSlot, Recipient, SmsCode, SmsJob, SmsQueue},
     unavailable::{Part, Unavailable},
 };
 
@@ -44,6 +45,14 @@ pub struct Caller {
     pub user: Option<User>,
     /// What an SMS to the caller is written in.
     pub language: Language,
+}
+
+/// A code that is asked for.
+struct Asked {
+    caller: Caller,
+    phone: PhoneNumber,
+    digest: PhoneDigest,
+    country: Country,
 }
 
 /// A code that is on its way, or seems to be: a phone that gets none is answered alike.
@@ -85,10 +94,10 @@ impl Otp {
     /// `PhoneNotSupported`: for the number's country, before anything is asked or counted, so that it is the same with
     /// and without an account. `Cooldown` and `Limited`: nothing is sent. `Unavailable`: nothing is sent, unless Redis did its part and was too
     /// late to say so.
-    pub async fn send(&self, caller: &Caller, phone: &PhoneNumber) -> Result<Sent, OtpError> {
+    pub async fn send(self: &Arc<Self>, caller: Caller, phone: PhoneNumber) -> Result<Sent, OtpError> {
         let keys = self.keyring.current();
-        let digest = PhoneDigest::of(phone, &keys.phone);
-        let subject = subject(caller, phone, digest, keys);
+        let digest = PhoneDigest::of(&phone, &keys.phone);
+        let subject = subject(&caller, &phone, digest, keys);
         let country = subject.country().unwrap_or(Country::UNKNOWN);
         if !self.countries.fits(country) {
             counter!("ringback_otp_not_supported_total", "country" => country.to_string()).increment(1);
@@ -96,8 +105,35 @@ impl Otp {
         }
         let place = self.queue.reserve(country)?;
         let admission = self.limiter.admit(Operation::OtpSend, &subject).await?;
-        let claims = self.accounts.claims(phone).await?;
-        let recipient = recipient(caller, phone, &claims);
+        let claims = self.accounts.claims(&phone).await?;
+        let (this, asked) = (
+            Arc::clone(self),
+            Asked {
+                caller,
+                phone,
+                digest,
+                country,
+            },
+        );
+        // From here on a challenge may stand: a client that hangs up must not leave it without its SMS.
+        carry_on(async move { this.issue(&asked, &claims, place, admission).await }).await
+    }
+
+    async fn issue(
+        &self,
+        asked: &Asked,
+        claims: &Claims,
+        place: QueueSlot,
+        admission: Admission,
+    ) -> Result<Sent, OtpError> {
+        let Asked {
+            caller,
+            phone,
+            digest,
+            country,
+        } = asked;
+        let (digest, country, keys) = (*digest, *country, self.keyring.current());
+        let recipient = recipient(caller, phone, claims);
         // A phone whose code is known beforehand gets no SMS.
         let test_code = self.test_numbers.code(phone, self.clock.now());
         let addressee = recipient.filter(|_| test_code.is_none());
@@ -194,13 +230,9 @@ impl Otp {
             return Err(OtpError::ChallengeIdRequired);
         }
         let this = Arc::clone(self);
-        // On a task of its own: a client that hangs up must not leave a used code without its effect.
-        let judged =
-            tokio::spawn(async move { this.judge_and_mark(&caller, &phone, &code, challenge_id).await });
-        let outcome = match judged.await {
-            Ok(outcome) => outcome,
-            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-        };
+        // A client that hangs up must not leave a used code without its effect.
+        let judged = async move { this.judge_and_mark(&caller, &phone, &code, challenge_id).await };
+        let outcome = carry_on(judged).await;
         counter!("ringback_otp_verdicts_total", "verdict" => outcome.as_ref().map_or_else(OtpError::label, |()| "right")).increment(1);
         outcome
     }

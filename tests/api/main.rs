@@ -8,6 +8,7 @@ mod countries;
 mod delivery;
 mod flow;
 mod handover;
+mod hangups;
 mod headers;
 mod languages;
 mod ledger;

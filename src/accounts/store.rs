@@ -138,7 +138,18 @@ pub struct Claims {
 }
 
 impl Claims {
-    /// From what both databases tell.
+    /// Adds an account that claims it.
+    pub(super) fn add(&mut self, user: Uuid, is_verified: bool) {
+        if is_verified {
+            self.verified_by = Some(user);
+            return;
+        }
+        self.sole_claimant = (self.unverified == 0).then_some(user);
+        self.unverified = (self.unverified + 1).min(2);
+        self.any_claimant = Some(self.any_claimant.map_or(user, |first| first.min(user)));
+    }
+
+    /// From one statement about all who claim it.
     pub(super) fn of(verified_by: Option<Uuid>, unverified: i64, first: Option<Uuid>) -> Self {
         Self {
             verified_by,

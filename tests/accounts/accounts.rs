@@ -146,6 +146,25 @@ pub async fn claims_tell_who_has_and_who_wants_a_phone(stores: Stores) {
     assert_eq!(claims().await, had);
 }
 
+pub async fn whoever_has_a_phone_is_found_behind_all_who_want_it(stores: Stores) {
+    let mut claimants = Vec::new();
+    for email in [
+        "a@example.com",
+        "b@example.com",
+        "c@example.com",
+        "d@example.com",
+        "e@example.com",
+    ] {
+        claimants.push(register(&*stores.one, email, PHONE).await.0.id);
+    }
+    let last = Claimant::User(claimants[4]);
+    let verified = stores.one.verify_phone(&phone(PHONE), &last, at(5)).await;
+    assert_eq!(verified.unwrap(), Verification::Verified(claimants[4]));
+    let claims = stores.two.claims(&phone(PHONE)).await.unwrap();
+    let seen = (claims.verified_by, claims.unverified, claims.any_claimant);
+    assert_eq!(seen, (Some(claimants[4]), 2, Some(claimants[0])));
+}
+
 pub async fn a_claimant_verifies_his_own_claim_alone(stores: Stores) {
     let (jane, session) = register(&*stores.one, "jane@example.com", PHONE).await;
     let (john, _) = register(&*stores.one, "john@example.com", PHONE).await;

@@ -42,6 +42,7 @@ on_both_databases! {
         a_login_finds_by_email_or_verified_phone
         a_locked_account_says_so
         claims_tell_who_has_and_who_wants_a_phone
+        whoever_has_a_phone_is_found_behind_all_who_want_it
         a_claimant_verifies_his_own_claim_alone
         anyone_verifies_a_sole_claim_alone
         a_hash_is_replaced_while_it_is_still_the_old_one;

@@ -302,3 +302,37 @@ fn lost_races_leave_no_error_in_the_servers_log() {
         assert_eq!(failed, 0, "transactions that failed");
     });
 }
+
+/// PostgreSQL's planner may think that hardly any phone is verified, and be wrong for a while.
+#[test]
+fn to_verify_a_phone_reads_no_other_phones_accounts() {
+    const VERIFIED: i64 = 200;
+    with_postgres_url(|url| async move {
+        let stores = Stores::open(url.clone()).await;
+        let users = "INSERT INTO users (id, email, email_key, phone, first_name, last_name, password_hash, created_at, \
+             updated_at) SELECT gen_random_uuid(), n, n, '+1415' || 2000000 + n, '', '', '', now(), now() \
+             FROM generate_series(1, 2000) AS n; ANALYZE users";
+        stores.sql(users.to_owned()).await;
+        for number in 1..=VERIFIED {
+            let phone = phone(&format!("+1415{}", 2_000_000 + number));
+            let outcome = stores.one.verify_phone(&phone, &Claimant::Anyone, at(5)).await;
+            assert_eq!(verdict(outcome.unwrap()), "verified");
+        }
+        stores.one.close().await;
+        stores.two.close().await;
+        drop(stores);
+        let mut by_hand = PgConnection::connect(&url).await.unwrap();
+        let told = "SELECT n_tup_upd, seq_tup_read + (SELECT sum(idx_tup_read)::bigint FROM pg_stat_user_indexes i \
+             WHERE i.relid = t.relid) FROM pg_stat_user_tables t WHERE relname = 'users'";
+        let read = loop {
+            // A connection tells what it did when it has ended.
+            match sqlx::query_as(told).fetch_one(&mut by_hand).await.unwrap() {
+                (VERIFIED, read) => break read,
+                (0..VERIFIED, _) => tokio::time::sleep(Duration::from_millis(10)).await,
+                (more, _) => panic!("{more} users were changed"),
+            }
+        };
+        let read: i64 = read;
+        assert!(read < 10 * VERIFIED, "{read} rows were read");
+    });
+}

@@ -1,0 +1,1 @@
+-- Nothing for SQLite: it has no such function.

@@ -9,7 +9,7 @@ use std::{
 use metrics::{counter, gauge};
 use tokio::{
     sync::{mpsc, oneshot},
-    time::{Instant, sleep, timeout, timeout_at},
+    time::{sleep, timeout},
 };
 use uuid::Uuid;
 
@@ -87,15 +87,17 @@ struct Batch {
 
 impl Batch {
     fn take(&mut self, mail: &mut Vec<Mail>) {
-        for mail in mail.drain(..) {
-            match mail {
-                Mail::Flush(done) => self.flushes.push(done),
-                Mail::Event(event) => {
-                    self.events += 1;
-                    match self.rows.entry(event.challenge_id) {
-                        Entry::Vacant(place) => drop(place.insert(Row::of(event))),
-                        Entry::Occupied(mut row) => row.get_mut().add(event),
-                    }
+        mail.drain(..).for_each(|mail| self.add(mail));
+    }
+
+    fn add(&mut self, mail: Mail) {
+        match mail {
+            Mail::Flush(done) => self.flushes.push(done),
+            Mail::Event(event) => {
+                self.events += 1;
+                match self.rows.entry(event.challenge_id) {
+                    Entry::Vacant(place) => drop(place.insert(Row::of(event))),
+                    Entry::Occupied(mut row) => row.get_mut().add(event),
                 }
             }
         }
@@ -131,15 +133,19 @@ impl Batch {
     }
 }
 
+/// Sleeps while a batch gathers, rather than look at each event as it comes: those who note events need wake nobody then.
 async fn write(store: Arc<dyn LedgerStore>, mut queue: mpsc::Receiver<Mail>) {
     let mut mail = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut mail, BATCH).await > 0 {
-        let (mut batch, until) = (Batch::default(), Instant::now() + GATHER);
+        let mut batch = Batch::default();
         batch.take(&mut mail);
-        while batch.events < BATCH && batch.flushes.is_empty() {
-            match timeout_at(until, queue.recv_many(&mut mail, BATCH - batch.events)).await {
-                Ok(count) if count > 0 => batch.take(&mut mail),
-                _ => break,
+        if batch.events < BATCH && batch.flushes.is_empty() {
+            sleep(GATHER).await;
+            while batch.events < BATCH
+                && batch.flushes.is_empty()
+                && let Ok(next) = queue.try_recv()
+            {
+                batch.add(next);
             }
         }
         gauge!("ringback_ledger_depth").set(queue.len() as f64);

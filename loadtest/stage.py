@@ -1,10 +1,11 @@
 """What a load test stands on: private servers, simulator and instances, all ended with it.
 
 `with Stage() as stage:` leaves nothing behind, whatever way the block ends: Ctrl-C, TERM and HUP too. Every
-process is ended by its own id. The Python of a bare Debian is enough; there are no packages.
+process is ended with its children, by the id of its own group. The Python of a bare Debian is enough; there are no packages.
 """
 
 import base64
+import contextlib
 import os
 import re
 import secrets
@@ -83,6 +84,23 @@ def resident_mb(pid, field="VmRSS"):
 def peak_mb(pid):
     """The most that it had since it was started."""
     return resident_mb(pid, "VmHWM")
+
+
+def group_lives(group):
+    """Whether a process of this group runs still."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _parent, its_group = stat.read_text().rpartition(") ")[2].split()[:3]
+        except (FileNotFoundError, ProcessLookupError):  # it ended just now
+            continue
+        if int(its_group) == group and state not in "ZX":
+            return True
+    return False
+
+
+def signal_group(group, number):
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, number)
 
 
 def build(*targets):
@@ -212,13 +230,14 @@ class Stage:
         return process
 
     def end(self, process):
-        if process.poll() is None:
-            process.terminate()
-            try:
-                process.wait(35)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        """Ends a process and all that it started: one TERM for each, and KILL for what is left after 35 s."""
+        if process.returncode is None:  # nobody has waited for it, so its id is still its own
+            for number, patience in ((signal.SIGTERM, 35), (signal.SIGKILL, 5)):
+                signal_group(process.pid, number)
+                deadline = time.monotonic() + patience
+                while group_lives(process.pid) and time.monotonic() < deadline:
+                    time.sleep(0.02)
+            process.wait()
         if process in self.running:
             self.running.remove(process)
 

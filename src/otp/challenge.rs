@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{
     address::SlotAddress,
     code::CodeDigest,
-    status::{Course, Stage},
+    status::{Course, Pending, Stage},
     store::{Issue, Millis, OtpRules, Slot, Waits},
 };
 use crate::{
@@ -132,6 +132,17 @@ impl Challenge {
     /// From then on its code is good no more.
     pub fn expires(&self) -> Millis {
         self.issued + self.ttl
+    }
+
+    /// What a decoy's status is made from that waits with the real SMS; nothing for any other challenge.
+    pub fn pending(&self, now: Millis) -> Option<Pending> {
+        let has_receipts = [false, true]
+            .into_iter()
+            .find(|&has| self.course == Course::pending(has))?;
+        self.sms.is_none().then_some(Pending {
+            elapsed: now - self.issued,
+            has_receipts,
+        })
     }
 
     /// What the outbox owes for it, if an SMS goes out: nothing once it is used or has expired.

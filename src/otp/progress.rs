@@ -45,7 +45,10 @@ impl Otp {
                 false => Duration::ZERO,
             };
             return Ok(Progress {
-                status: found.status,
+                status: match found.pending {
+                    Some(pending) => self.courses.meanwhile(pending, self.clock.now_ms()),
+                    None => found.status,
+                },
                 resend_after: found.waits.cooldown.max(locked),
             });
         }

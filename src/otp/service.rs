@@ -166,7 +166,10 @@ impl Otp {
                 course: match (test_code, addressee) {
                     (Some(_), _) => Course::DELIVERED,
                     (None, Some(_)) => Course::default(),
-                    (None, None) => self.courses.pretend(self.clock.now_ms(), self.entropy.as_ref()),
+                    (None, None) => {
+                        let now = self.clock.now_ms();
+                        self.courses.pretend(place.carrier(), now, self.entropy.as_ref())
+                    }
                 },
                 riders: &admission.riders,
                 shadowed: &admission.shadowed,

@@ -18,7 +18,7 @@ use tokio::{
 
 use super::{
     Health,
-    courier::{Courier, count_fate},
+    courier::Courier,
     dispatcher::Dispatcher,
     handover::{HANDOVER, Handover},
     job::{Errand, Fate, Finding, Ticket, Verdict},
@@ -265,9 +265,9 @@ impl SmsDispatcher {
                     drop(report);
                 });
             }
-            Effect::Superseded(count) => count_fate(courier.name(None), Fate::Superseded, count),
+            Effect::Superseded(count) => courier.count(None, Fate::Superseded, count),
             Effect::LeftToLease => {
-                count_fate(courier.name(None), Fate::Left, 1);
+                courier.count(None, Fate::Left, 1);
                 tracing::warn!("an SMS is left to the outbox until its lease runs out");
             }
             Effect::Turned { line, health, opens } => {

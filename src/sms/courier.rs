@@ -215,6 +215,15 @@ impl Courier {
         finding
     }
 
+    /// Counts what SMS ended as.
+    pub fn count(&self, line: Option<LineId>, fate: Fate, count: usize) {
+        counter!("ringback_sms_total", "provider" => self.name(line), "outcome" => fate.name())
+            .increment(count as u64);
+        if fate != Fate::Left {
+            self.reports.ended(count);
+        }
+    }
+
     fn report(&self, entry: &OutboxEntry, line: LineId, state: SmsState) {
         self.reports.report(SmsReport {
             challenge_id: entry.challenge_id,
@@ -228,7 +237,7 @@ impl Courier {
 
     /// Tells the outbox that the entry is done with; answers whether it knows.
     pub async fn settle(&self, entry: &OutboxEntry, line: Option<LineId>, fate: Fate) -> bool {
-        count_fate(self.name(line), fate, 1);
+        self.count(line, fate, 1);
         let mut bound = ACKNOWLEDGE_PAUSE;
         for tries_left in (0..ACKNOWLEDGE_TRIES).rev() {
             match bounded(Part::Redis, self.outbox.acknowledge(entry)).await {
@@ -318,7 +327,7 @@ impl Courier {
             });
         // Those that took too long are left to their leases, like those that failed.
         timeout(ROUND_LIMIT, all).await.unwrap_or_default();
-        count_fate(self.name(None), Fate::HandedBack, done);
+        self.count(None, Fate::HandedBack, done);
         done
     }
 
@@ -339,11 +348,6 @@ impl Courier {
 fn may_be_taken(reason: FailureReason) -> bool {
     use FailureKind::{Connection, Timeout, Unreadable};
     matches!(reason.kind, Timeout | Connection | Unreadable) || reason.status == Some(504)
-}
-
-/// Counts what SMS ended as.
-pub(super) fn count_fate(provider: &'static str, fate: Fate, count: usize) {
-    counter!("ringback_sms_total", "provider" => provider, "outcome" => fate.name()).increment(count as u64);
 }
 
 async fn bounded<T>(

@@ -45,8 +45,8 @@ impl Gate {
         signs[line].opens = opens;
     }
 
-    /// Whether a code may be issued for a phone of this country; else, why not.
-    pub fn admits(&self, country: Country, now: Instant) -> Result<(), &'static str> {
+    /// Who would carry a code to a phone of this country now, so that it may be issued; else, why not.
+    pub fn admits(&self, country: Country, now: Instant) -> Result<&'static str, &'static str> {
         let signs = self.signs.read().unwrap_or_else(PoisonError::into_inner);
         let mut why = "no route leads to this country";
         for (line, _) in self
@@ -55,7 +55,7 @@ impl Gate {
             .filter(|(_, countries)| countries.fits(country))
         {
             if signs[*line].opens.is_some_and(|opens| opens <= now) {
-                return Ok(());
+                return Ok(signs[*line].name);
             }
             why = "stopped, until its provider takes SMS again";
         }

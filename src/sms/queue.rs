@@ -77,7 +77,17 @@ pub struct SmsJob {
 
 /// A place in the queue, given back when it is dropped.
 #[derive(Debug)]
-pub struct QueueSlot(Slot);
+pub struct QueueSlot {
+    place: Slot,
+    carrier: &'static str,
+}
+
+impl QueueSlot {
+    /// The provider that would carry the SMS as things are.
+    pub fn carrier(&self) -> &'static str {
+        self.carrier
+    }
+}
 
 /// How the dispatcher does: for `/readyz`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -189,10 +199,10 @@ impl SmsQueue {
             return Err(Unavailable::new(Part::SmsQueue, "ending"));
         }
         let admitted = self.0.signs.gate.admits(country, Instant::now());
-        admitted.map_err(|why| Unavailable::new(Part::SmsProvider, why))?;
+        let carrier = admitted.map_err(|why| Unavailable::new(Part::SmsProvider, why))?;
         let place = self.0.mailbox.reserve();
         place
-            .map(QueueSlot)
+            .map(|place| QueueSlot { place, carrier })
             .map_err(|_| Unavailable::full(Part::SmsQueue))
     }
 
@@ -203,7 +213,7 @@ impl SmsQueue {
                 entry: job.entry,
                 recipient: Some(job.recipient),
             }),
-            place: Some(slot.0),
+            place: Some(slot.place),
         };
         self.wake_if(self.0.handover.push(ticket));
     }

@@ -8,11 +8,16 @@ use crate::{otp::SlotAddress, phone::Country};
 /// dropped and counted.
 pub trait SmsReports: Send + Sync {
     fn report(&self, report: SmsReport);
+
+    /// So many SMS are this process's to send no more, whatever became of them. MUST NOT block.
+    fn ended(&self, count: usize);
 }
 
 /// Nobody is told.
 impl SmsReports for () {
     fn report(&self, _: SmsReport) {}
+
+    fn ended(&self, _: usize) {}
 }
 
 /// What became of one SMS. Holds no phone number and no code.

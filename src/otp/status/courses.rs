@@ -1,17 +1,22 @@
 //! How SMS fare these days: what a decoy's status copies.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use super::{Course, End, Millis};
+use super::{Course, DeliveryStatus, End, Millis, Pending};
 use crate::entropy::Entropy;
 
-/// Courses that are remembered.
+/// Courses that are remembered of a provider.
 const REMEMBERED: usize = 64;
 /// When real SMS wait for so long without a word from any provider, decoys seem to wait as well.
 const STALLED_AFTER: Millis = 10_000;
+/// Nobody waits longer for an SMS that another instance may have sent meanwhile.
+const FORGOTTEN_AFTER: Millis = 600_000;
+/// When a decoy that had waited seems to be taken, and to be delivered, after providers answered again.
+const TAKEN_AFTER: Millis = 300;
+const DELIVERED_AFTER: Millis = 3_000;
 
 /// Lately lived courses. One for an instance: what it learns is enough to be plausible, whichever instance is asked.
 pub struct Courses {
@@ -22,9 +27,30 @@ pub struct Courses {
 
 #[derive(Default)]
 struct Recent {
-    lived: VecDeque<Course>,
-    /// When the first real SMS was issued after which no provider said anything.
+    /// By provider: each is as quick as it is, and not all tell of the end.
+    lived: HashMap<&'static str, VecDeque<Course>>,
+    /// Real SMS of this process.
+    owed: usize,
+    /// When the first of them was issued after which no provider said anything.
     waiting_since: Option<Millis>,
+    /// When providers last answered again after a stall.
+    recovered: Millis,
+}
+
+impl Recent {
+    fn is_stalled(&self, now: Millis) -> bool {
+        let stalled = STALLED_AFTER..FORGOTTEN_AFTER;
+        self.waiting_since
+            .is_some_and(|since| stalled.contains(&(now - since)))
+    }
+
+    /// Nobody waits any more.
+    fn go_on(&mut self, now: Millis) {
+        if self.is_stalled(now) {
+            self.recovered = now;
+        }
+        self.waiting_since = None;
+    }
 }
 
 impl Courses {
@@ -38,48 +64,73 @@ impl Courses {
 
     /// A real SMS is owed.
     pub fn owed(&self, now: Millis) {
-        self.recent().waiting_since.get_or_insert(now);
+        let mut recent = self.recent();
+        recent.owed += 1;
+        let since = recent.waiting_since.filter(|since| now - since < FORGOTTEN_AFTER);
+        recent.waiting_since = Some(since.unwrap_or(now));
     }
 
     /// A provider took or refused an SMS.
-    pub fn answered(&self) {
-        self.recent().waiting_since = None;
+    pub fn answered(&self, now: Millis) {
+        self.recent().go_on(now);
+    }
+
+    /// So many SMS are not this process's any more. With none left, none waits.
+    pub fn ended(&self, count: usize, now: Millis) {
+        let mut recent = self.recent();
+        recent.owed = recent.owed.saturating_sub(count);
+        if recent.owed == 0 {
+            recent.go_on(now);
+        }
     }
 
     /// Remembers a course once it is as far as it comes: its end where receipts tell of one, else the provider's word.
-    pub fn learn(&self, provider: &str, course: Course) {
+    pub fn learn(&self, provider: &'static str, course: Course) {
         if course.end.is_none() && self.receipts_from == Some(provider) {
             return;
         }
         let mut recent = self.recent();
-        if recent.lived.len() == REMEMBERED {
-            recent.lived.pop_front();
+        let lived = recent.lived.entry(provider).or_default();
+        if lived.len() == REMEMBERED {
+            lived.pop_front();
         }
-        recent.lived.push_back(course);
+        lived.push_back(course);
     }
 
-    /// A course for a decoy that is issued now: one of those remembered, undelivered ones among them; a plausible one
-    /// where there is none.
-    pub fn pretend(&self, now: Millis, entropy: &dyn Entropy) -> Course {
+    /// A course for a decoy that is issued now, and that `carrier` would carry if it were real: one of those remembered
+    /// of this provider, undelivered ones among them; a plausible one where there is none.
+    pub fn pretend(&self, carrier: &'static str, now: Millis, entropy: &dyn Entropy) -> Course {
         let recent = self.recent();
-        if recent
-            .waiting_since
-            .is_some_and(|since| since + STALLED_AFTER <= now)
-        {
-            return Course::default();
+        let has_receipts = self.receipts_from == Some(carrier);
+        if recent.is_stalled(now) {
+            return Course::pending(has_receipts);
         }
-        let chosen = entropy.up_to((recent.lived.len() as u64).saturating_sub(1)) as usize;
-        recent.lived.get(chosen).copied().unwrap_or_else(|| {
+        let lived = recent.lived.get(carrier);
+        let count = lived.map_or(0, VecDeque::len) as u64;
+        let chosen = entropy.up_to(count.saturating_sub(1)) as usize;
+        let lived = lived.and_then(|lived| lived.get(chosen)).copied();
+        lived.unwrap_or_else(|| {
             let between =
                 |from: Millis, span: u64| from + Millis::try_from(entropy.up_to(span)).unwrap_or_default();
             let sent = between(150, 250);
             Course {
                 sent: Some(sent),
-                end: self
-                    .receipts_from
-                    .map(|_| (End::Delivered, sent + between(1_500, 3_000))),
+                end: has_receipts.then(|| (End::Delivered, sent + between(1_500, 3_000))),
             }
         })
+    }
+
+    /// Where a decoy seems to be that was issued in a stall: it waits as long as the real ones do, and goes on with them.
+    pub fn meanwhile(&self, decoy: Pending, now: Millis) -> DeliveryStatus {
+        let recent = self.recent();
+        let for_so_long = decoy.elapsed.min(now - recent.recovered);
+        if recent.is_stalled(now) || for_so_long < TAKEN_AFTER {
+            DeliveryStatus::Queued
+        } else if decoy.has_receipts && for_so_long >= DELIVERED_AFTER {
+            DeliveryStatus::Delivered
+        } else {
+            DeliveryStatus::Sent
+        }
     }
 
     fn recent(&self) -> MutexGuard<'_, Recent> {

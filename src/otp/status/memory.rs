@@ -28,6 +28,7 @@ impl Statuses for MemoryChallenges {
             let cooldown = state.cooldown(challenge.public.unwrap_or(address));
             Whereabouts {
                 status: challenge.course.at(now - challenge.issued),
+                pending: challenge.pending(now),
                 waits: slot.waits(cooldown, now, &self.bounds()),
             }
         }))

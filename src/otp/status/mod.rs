@@ -104,6 +104,17 @@ impl Course {
         end: Some((End::Delivered, 0)),
     };
 
+    /// Of a decoy that waits until providers answer again. An end that never comes tells that there are receipts.
+    pub(super) const fn pending(has_receipts: bool) -> Self {
+        Self {
+            sent: None,
+            end: match has_receipts {
+                true => Some((End::Delivered, NEVER - 1)),
+                false => None,
+            },
+        }
+    }
+
     /// Where it is after this time.
     pub fn at(&self, elapsed: Millis) -> DeliveryStatus {
         match *self {
@@ -168,10 +179,21 @@ impl Course {
     }
 }
 
+/// A decoy that was issued while no provider answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pending {
+    /// Since it was issued, in milliseconds.
+    pub elapsed: Millis,
+    /// Whether its provider tells when an SMS is delivered.
+    pub has_receipts: bool,
+}
+
 /// Where the SMS of a challenge is, and when the phone may have another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Whereabouts {
     pub status: DeliveryStatus,
+    /// Of a decoy that waits with the real SMS: what its status is made from instead.
+    pub pending: Option<Pending>,
     pub waits: Waits,
 }
 

@@ -38,6 +38,7 @@ impl Statuses for RedisChallenges {
         };
         Ok(Some(Whereabouts {
             status: challenge.course.at(now - challenge.issued),
+            pending: challenge.pending(now),
             waits: slot.waits(cooldown, now, &Bounds::of(&self.rules)),
         }))
     }

@@ -61,7 +61,7 @@ impl StatusReports {
 
 impl SmsReports for StatusReports {
     fn report(&self, report: SmsReport) {
-        self.courses.answered();
+        self.courses.answered(self.clock.now_ms());
         self.ledger.note(Event {
             challenge_id: report.challenge_id,
             at: self.clock.now(),
@@ -70,6 +70,10 @@ impl SmsReports for StatusReports {
         if self.sender.try_send(report).is_err() {
             counter!("ringback_sms_reports_dropped_total").increment(1);
         }
+    }
+
+    fn ended(&self, count: usize) {
+        self.courses.ended(count, self.clock.now_ms());
     }
 }
 

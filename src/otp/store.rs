@@ -183,7 +183,8 @@ pub trait ChallengeStore: Send + Sync {
     /// enforced rider refuses (spending nothing of any rider in these three cases); else spend the riders, start the
     /// cooldown (which ends early for a decoy that seems to fail), replace the slot's challenge by one with all
     /// attempts, its status among it, keep the slot's failures, and, with a delivery, put a leased entry into the outbox
-    /// that avoids the provider with whom the SMS of the replaced one failed.
+    /// that avoids the provider with whom the SMS of the replaced one failed. Called again with the same id, MUST change
+    /// nothing and answer `Written` as before, but for the riders' verdicts: a call whose connection broke may be sent twice.
     ///
     /// # Errors
     /// [`Unavailable`] when the store is away or full; whether it was written is unknown then.

@@ -57,6 +57,15 @@ on_every_store! {
         assert_eq!((written, cooling), (1, 99));
     }
 
+    async fn a_call_that_is_sent_twice_issues_once(world) {
+        let first = world.issue_again(Slot::Public, None).await;
+        assert_eq!(world.judge(WRONG).await, wrong(2));
+        let IssueOutcome::Written { entry: Some(entry) } = &first.1 else { panic!("{first:?}") };
+        let again = world.issue_again(Slot::Public, Some(first.0)).await;
+        assert!(matches!(&again.1, IssueOutcome::Written { entry: Some(same) } if same == entry), "{again:?}");
+        assert_eq!(world.judge(WRONG).await, wrong(1), "what was spent stays so");
+    }
+
     async fn a_code_expires_by_the_stores_clock(world) {
         world.issue(Slot::Public).await;
         world.pass(599);

@@ -147,7 +147,22 @@ impl World {
     }
 
     pub async fn issue_all(&self, slot: Slot, riders: &[Counter], code: [u8; 16]) -> (Uuid, IssueOutcome) {
-        let challenge_id = self.name(slot);
+        self.issue_as(self.name(slot), slot, riders, code).await
+    }
+
+    /// The call of `id` once more, or a first one.
+    pub async fn issue_again(&self, slot: Slot, id: Option<Uuid>) -> (Uuid, IssueOutcome) {
+        let id = id.unwrap_or_else(|| self.name(slot));
+        self.issue_as(id, slot, &[], RIGHT).await
+    }
+
+    async fn issue_as(
+        &self,
+        challenge_id: Uuid,
+        slot: Slot,
+        riders: &[Counter],
+        code: [u8; 16],
+    ) -> (Uuid, IssueOutcome) {
         let user_id = match slot {
             Slot::Public => Uuid::from_u128(7),
             Slot::User(id) => id,

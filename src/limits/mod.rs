@@ -6,8 +6,8 @@
 //!   file would change.
 //! - [`gcra`]: the algorithm; `gcra.lua` is the same where Redis counts.
 //! - [`Limiter`]: what everyone calls. It asks the instance's rules first (`shards`, which the actor `RateLimiter`
-//!   keeps house for), so that a flood is shed before any I/O, and then the cluster's ([`ClusterCounters`]: `redis` or
-//!   `memory`) in one round trip. `explain` is what operators ask it.
+//!   keeps house for), so that a flood is shed before any I/O but the look at a bearer's session, and then the
+//!   cluster's ([`ClusterCounters`]: `redis` or `memory`) in one round trip. `explain` is what operators ask it.
 //! - [`LimitsWatch`]: the handle of `ConfigWatcher`, which puts a changed file in force.
 //!
 //! Every rule that applies is asked, and a refused request spends nothing from the others. The cluster rules of

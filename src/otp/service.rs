@@ -92,8 +92,8 @@ impl Otp {
     ///
     /// # Errors
     /// `PhoneNotSupported`: for the number's country, before anything is asked or counted, so that it is the same with
-    /// and without an account. `Cooldown` and `Limited`: nothing is sent. `Unavailable`: nothing is sent, unless Redis did its part and was too
-    /// late to say so.
+    /// and without an account. `Cooldown` and `Limited`: nothing is sent. `Unavailable`: nothing is sent, unless Redis did
+    /// its part and was too late to say so.
     pub async fn send(self: &Arc<Self>, caller: Caller, phone: PhoneNumber) -> Result<Sent, OtpError> {
         let keys = self.keyring.current();
         let digest = PhoneDigest::of(&phone, &keys.phone);
@@ -106,15 +106,13 @@ impl Otp {
         let place = self.queue.reserve(country)?;
         let admission = self.limiter.admit(Operation::OtpSend, &subject).await?;
         let claims = self.accounts.claims(&phone).await?;
-        let (this, asked) = (
-            Arc::clone(self),
-            Asked {
-                caller,
-                phone,
-                digest,
-                country,
-            },
-        );
+        let asked = Asked {
+            caller,
+            phone,
+            digest,
+            country,
+        };
+        let this = Arc::clone(self);
         // From here on a challenge may stand: a client that hangs up must not leave it without its SMS.
         carry_on(async move { this.issue(&asked, &claims, place, admission).await }).await
     }
@@ -126,13 +124,8 @@ impl Otp {
         place: QueueSlot,
         admission: Admission,
     ) -> Result<Sent, OtpError> {
-        let Asked {
-            caller,
-            phone,
-            digest,
-            country,
-        } = asked;
-        let (digest, country, keys) = (*digest, *country, self.keyring.current());
+        let Asked { caller, phone, .. } = asked;
+        let (digest, country, keys) = (asked.digest, asked.country, self.keyring.current());
         let recipient = recipient(caller, phone, claims);
         // A phone whose code is known beforehand gets no SMS.
         let test_code = self.test_numbers.code(phone, self.clock.now());

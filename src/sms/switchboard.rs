@@ -3,7 +3,7 @@
 //! An SMS takes the first route whose countries fit, whose provider is let by its breaker, and that has room: in its pace,
 //! and among its calls in flight. One that has no room is not waited for while another has; where none has, whichever
 //! is first to have some is taken. The provider whose last SMS to this phone did not arrive comes in question only
-//! where the breakers of all others are shut, or nobody else fits; so do those that refused this very SMS.
+//! where the breakers of all others are shut, or nobody else fits; so do, after that one, those that refused this very SMS.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -135,7 +135,6 @@ impl Switchboard {
     /// What an SMS waits for that these refused; none where no route leads to its country.
     pub fn wanted_by(&self, entry: &OutboxEntry, refused_by: &BTreeSet<LineId>) -> Option<Want> {
         let mut lines = self.towards(entry.country);
-        lines.sort_by_key(|line| refused_by.contains(line));
         let spare = lines
             .iter()
             .position(|&line| entry.avoid.as_deref() == Some(self.lines[line].name))
@@ -154,6 +153,12 @@ impl Switchboard {
         others.any(|line| self.lines[line].breaker.access(now) == Access::Free)
     }
 
+    /// Whether any line leads to its country but these.
+    pub fn has_others(&self, refused_by: &BTreeSet<LineId>, entry: &OutboxEntry) -> bool {
+        let mut lines = self.towards(entry.country).into_iter();
+        lines.any(|line| !refused_by.contains(&line))
+    }
+
     /// Finds a line, with `load` for the calls in flight on each.
     pub fn choose(&self, want: &Want, load: &[usize], now: Instant) -> Choice {
         let (lines, spare, refused_by) = match want {
@@ -167,7 +172,12 @@ impl Switchboard {
         };
         let mut choice = Choice::Later;
         let mut all_shut = true;
-        for &line in lines.iter().chain(&spare) {
+        let (refused, fresh): (Vec<_>, Vec<_>) = lines
+            .iter()
+            .copied()
+            .chain(spare)
+            .partition(|line| refused_by.contains(line));
+        for line in fresh.into_iter().chain(refused) {
             if (Some(line) == spare || refused_by.contains(&line)) && !all_shut {
                 break;
             }

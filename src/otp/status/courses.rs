@@ -33,8 +33,8 @@ struct Recent {
     owed: usize,
     /// When the first of them was issued after which no provider said anything.
     waiting_since: Option<Millis>,
-    /// When providers last answered again after a stall.
-    recovered: Millis,
+    /// When the last stall that is over began and ended.
+    stalled: Option<(Millis, Millis)>,
 }
 
 impl Recent {
@@ -46,10 +46,13 @@ impl Recent {
 
     /// Nobody waits any more.
     fn go_on(&mut self, now: Millis) {
-        if self.is_stalled(now) {
-            self.recovered = now;
+        if let Some(since) = self
+            .waiting_since
+            .take()
+            .filter(|since| now - since >= STALLED_AFTER)
+        {
+            self.stalled = Some((since, now));
         }
-        self.waiting_since = None;
     }
 }
 
@@ -123,13 +126,19 @@ impl Courses {
     /// Where a decoy seems to be that was issued in a stall: it waits as long as the real ones do, and goes on with them.
     pub fn meanwhile(&self, decoy: Pending, now: Millis) -> DeliveryStatus {
         let recent = self.recent();
-        let for_so_long = decoy.elapsed.min(now - recent.recovered);
-        if recent.is_stalled(now) || for_so_long < TAKEN_AFTER {
-            DeliveryStatus::Queued
-        } else if decoy.has_receipts && for_so_long >= DELIVERED_AFTER {
-            DeliveryStatus::Delivered
-        } else {
-            DeliveryStatus::Sent
+        let issued = now - decoy.elapsed;
+        if recent.is_stalled(now) && recent.waiting_since.is_some_and(|since| since <= issued) {
+            return DeliveryStatus::Queued;
+        }
+        let went_on = match recent.stalled {
+            Some((began, ended)) if began <= issued => ended.max(issued),
+            // One of a stall before that, or of another instance.
+            _ => issued,
+        };
+        match now - went_on {
+            ..TAKEN_AFTER => DeliveryStatus::Queued,
+            DELIVERED_AFTER.. if decoy.has_receipts => DeliveryStatus::Delivered,
+            _ => DeliveryStatus::Sent,
         }
     }
 

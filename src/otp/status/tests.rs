@@ -125,6 +125,14 @@ fn decoys_wait_where_real_sms_wait_and_go_on_with_them() {
     assert_eq!(at(50_400, 11_000, true), DeliveryStatus::Sent);
     assert_eq!(at(53_000, 11_000, true), DeliveryStatus::Delivered);
     assert_eq!(at(90_000, 11_000, false), DeliveryStatus::Sent);
+    // In the next stall, what went on after the first doesn't go back.
+    courses.owed(100_000);
+    assert_eq!(at(120_000, 11_000, true), DeliveryStatus::Delivered);
+    assert_eq!(at(120_000, 115_000, true), DeliveryStatus::Queued);
+    courses.answered(130_000);
+    assert_eq!(at(130_100, 11_000, true), DeliveryStatus::Delivered);
+    assert_eq!(at(130_100, 115_000, true), DeliveryStatus::Queued);
+    assert_eq!(at(134_000, 115_000, true), DeliveryStatus::Delivered);
 }
 
 #[test]

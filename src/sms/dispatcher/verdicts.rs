@@ -64,7 +64,10 @@ impl Dispatcher {
         let is_alone = !self.switchboard.is_open_but_for(&job.refused_by, entry, now.at);
         if is_alone && self.switchboard.health(line) == Health::Working {
             // Unless its code expires before; then the outbox is asked, and drops it.
-            let rest = self.switchboard.rest().min(life(&job, now));
+            let mut rest = self.switchboard.rest().min(life(&job, now));
+            if self.switchboard.has_others(&job.refused_by, entry) {
+                rest = rest.min(self.rules.lease); // they may open by then
+            }
             self.rest(rest, job, now, effects);
         } else {
             self.wait(job, effects);
@@ -116,12 +119,17 @@ impl Dispatcher {
         } else {
             let refused_by = &job.refused_by | &BTreeSet::from([line]);
             let entry = &job.ticket.errand.entry;
-            let rest = if self.switchboard.is_open_but_for(&refused_by, entry, now.at) {
-                job.refused_by = refused_by;
-                look_up.unwrap_or_default()
-            } else {
-                pause.max(self.rules.lease).min(life(&job, now))
+            let is_open = self.switchboard.is_open_but_for(&refused_by, entry, now.at);
+            let rest = match self.switchboard.has_others(&refused_by, entry) {
+                true if is_open => look_up.unwrap_or_default(),
+                // They may open by then.
+                true => look_up.unwrap_or_default().max(self.rules.lease),
+                false => pause.max(self.rules.lease),
             };
+            if self.switchboard.has_others(&refused_by, entry) {
+                job.refused_by = refused_by;
+            }
+            let rest = rest.min(life(&job, now));
             self.rest(rest, job, now, effects);
         }
     }

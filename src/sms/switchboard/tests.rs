@@ -61,6 +61,11 @@ impl Bench {
     }
 
     fn want(&self, country: &str, avoid: Option<&str>) -> Option<Want> {
+        self.want_after(&[], country, avoid)
+    }
+
+    /// What it waits for after these refused it.
+    fn want_after(&self, refused_by: &[&str], country: &str, avoid: Option<&str>) -> Option<Want> {
         self.board.wanted_by(
             &OutboxEntry {
                 challenge_id: Uuid::nil(),
@@ -71,13 +76,22 @@ impl Bench {
                 avoid: avoid.map(str::to_owned),
                 expires_at_ms: 0,
             },
-            &BTreeSet::new(),
+            &refused_by.iter().map(|name| self.line(name)).collect(),
         )
     }
 
     /// Who would carry it, or when somebody may.
     fn choice(&self, country: &str, avoid: Option<&str>) -> Result<&'static str, Option<Duration>> {
-        let want = self.want(country, avoid).unwrap();
+        self.choice_after(&[], country, avoid)
+    }
+
+    fn choice_after(
+        &self,
+        refused_by: &[&str],
+        country: &str,
+        avoid: Option<&str>,
+    ) -> Result<&'static str, Option<Duration>> {
+        let want = self.want_after(refused_by, country, avoid).unwrap();
         match self.board.choose(&want, &self.load, self.now) {
             Choice::Line(line) => Ok(self.board.name(line)),
             Choice::NotBefore(at) => Err(Some(at - self.now)),
@@ -134,6 +148,22 @@ fn whose_sms_did_not_arrive_is_avoided_unless_all_others_are_shut() {
     assert_eq!(bench.choice("US", Some("a")), Ok("a"));
     let only = Bench::new(&[("a", "")]);
     assert_eq!(only.choice("US", Some("a")), Ok("a"));
+}
+
+#[test]
+fn who_refused_an_sms_comes_after_whose_last_one_did_not_arrive() {
+    let mut bench = Bench::new(&[("a", ""), ("b", "")]);
+    assert_eq!(bench.choice_after(&["a"], "US", None), Ok("b"));
+    assert_eq!(bench.choice_after(&["a"], "US", Some("b")), Ok("b"));
+    bench.hurry("b");
+    assert_eq!(
+        bench.choice_after(&["a"], "US", Some("b")),
+        Err(Some(SECOND)),
+        "waited for"
+    );
+    assert_eq!(bench.choice_after(&["a", "b"], "US", None), Ok("a"));
+    bench.stop("b");
+    assert_eq!(bench.choice_after(&["a"], "US", Some("b")), Ok("a"));
 }
 
 #[test]

@@ -86,10 +86,6 @@ struct Batch {
 }
 
 impl Batch {
-    fn take(&mut self, mail: &mut Vec<Mail>) {
-        mail.drain(..).for_each(|mail| self.add(mail));
-    }
-
     fn add(&mut self, mail: Mail) {
         match mail {
             Mail::Flush(done) => self.flushes.push(done),
@@ -135,18 +131,16 @@ impl Batch {
 
 /// Sleeps while a batch gathers, rather than look at each event as it comes: those who note events need wake nobody then.
 async fn write(store: Arc<dyn LedgerStore>, mut queue: mpsc::Receiver<Mail>) {
-    let mut mail = Vec::with_capacity(BATCH);
-    while queue.recv_many(&mut mail, BATCH).await > 0 {
+    while let Some(first) = queue.recv().await {
         let mut batch = Batch::default();
-        batch.take(&mut mail);
-        if batch.events < BATCH && batch.flushes.is_empty() {
+        batch.add(first);
+        if queue.len() + 1 < BATCH && batch.flushes.is_empty() {
             sleep(GATHER).await;
-            while batch.events < BATCH
-                && batch.flushes.is_empty()
-                && let Ok(next) = queue.try_recv()
-            {
-                batch.add(next);
-            }
+        }
+        while batch.events < BATCH
+            && let Ok(next) = queue.try_recv()
+        {
+            batch.add(next);
         }
         gauge!("ringback_ledger_depth").set(queue.len() as f64);
         batch.write(store.as_ref(), TRIES).await;
@@ -245,7 +239,8 @@ mod tests {
         let store = Fickle::default();
         store.away.store(true, Ordering::SeqCst);
         let (mut batch, (done, given_up)) = (Batch::default(), oneshot::channel());
-        batch.take(&mut vec![Mail::Event(wrong(1, 1)), Mail::Flush(done)]);
+        batch.add(Mail::Event(wrong(1, 1)));
+        batch.add(Mail::Flush(done));
         batch.write(&store, 2).await;
         assert!(given_up.await.is_ok());
         assert_eq!(store.refused.load(Ordering::SeqCst), 2);

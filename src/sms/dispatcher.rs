@@ -190,7 +190,7 @@ impl Dispatcher {
             Some(&line) => Some(Want::LookUp(line)),
             None => self
                 .switchboard
-                .wanted_by(&job.ticket.errand.entry, &job.refused_by),
+                .wanted_by(&job.ticket.errand.entry, &job.shunned_by()),
         };
         match want {
             Some(want) => {

@@ -120,8 +120,10 @@ pub(super) struct Job {
     pub unanswered: u32,
     /// Times that the outbox or the code book was away.
     pub setbacks: u32,
-    /// The lines that refused the account over it, or asked for a long pause while another was open.
+    /// The lines that refused the account over it.
     pub refused_by: BTreeSet<LineId>,
+    /// The lines that asked for a long pause where there are others.
+    pub paused_by: BTreeSet<LineId>,
     /// Its place among all that wait.
     pub turn: u64,
 }
@@ -137,8 +139,14 @@ impl Job {
             unanswered: 0,
             setbacks: 0,
             refused_by: BTreeSet::new(),
+            paused_by: BTreeSet::new(),
             turn: 0,
         }
+    }
+
+    /// The lines by which it goes only if all others are shut.
+    pub fn shunned_by(&self) -> BTreeSet<LineId> {
+        &self.refused_by | &self.paused_by
     }
 
     pub fn id(&self) -> Uuid {

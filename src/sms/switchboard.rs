@@ -3,7 +3,7 @@
 //! An SMS takes the first route whose countries fit, whose provider is let by its breaker, and that has room: in its pace,
 //! and among its calls in flight. One that has no room is not waited for while another has; where none has, whichever
 //! is first to have some is taken. The provider whose last SMS to this phone did not arrive comes in question only
-//! where the breakers of all others are shut, or nobody else fits; so do, after that one, those that refused this very SMS.
+//! where the breakers of all others are shut, or nobody else fits; so do, after that one, those that shunned this very SMS.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -37,7 +37,7 @@ pub(super) enum Want {
         lines: Vec<LineId>,
         spare: Option<LineId>,
         /// Those that did not want it before, see [`super::job::Job`]: only if all others are shut, too.
-        refused_by: BTreeSet<LineId>,
+        shunned_by: BTreeSet<LineId>,
     },
 }
 
@@ -132,8 +132,8 @@ impl Switchboard {
         self.rest
     }
 
-    /// What an SMS waits for that these refused; none where no route leads to its country.
-    pub fn wanted_by(&self, entry: &OutboxEntry, refused_by: &BTreeSet<LineId>) -> Option<Want> {
+    /// What an SMS waits for that these shunned; none where no route leads to its country.
+    pub fn wanted_by(&self, entry: &OutboxEntry, shunned_by: &BTreeSet<LineId>) -> Option<Want> {
         let mut lines = self.towards(entry.country);
         let spare = lines
             .iter()
@@ -142,47 +142,47 @@ impl Switchboard {
         (!lines.is_empty() || spare.is_some()).then(|| Want::Send {
             lines,
             spare,
-            refused_by: refused_by.clone(),
+            shunned_by: shunned_by.clone(),
         })
     }
 
     /// Whether a line leads to its country, of which these are none, that is let by its breaker.
-    pub fn is_open_but_for(&self, refused_by: &BTreeSet<LineId>, entry: &OutboxEntry, now: Instant) -> bool {
+    pub fn is_open_but_for(&self, shunned_by: &BTreeSet<LineId>, entry: &OutboxEntry, now: Instant) -> bool {
         let lines = self.towards(entry.country).into_iter();
-        let mut others = lines.filter(|line| !refused_by.contains(line));
+        let mut others = lines.filter(|line| !shunned_by.contains(line));
         others.any(|line| self.lines[line].breaker.access(now) == Access::Free)
     }
 
     /// Whether any line leads to its country but these.
-    pub fn has_others(&self, refused_by: &BTreeSet<LineId>, entry: &OutboxEntry) -> bool {
+    pub fn has_others(&self, shunned_by: &BTreeSet<LineId>, entry: &OutboxEntry) -> bool {
         let mut lines = self.towards(entry.country).into_iter();
-        lines.any(|line| !refused_by.contains(&line))
+        lines.any(|line| !shunned_by.contains(&line))
     }
 
     /// Finds a line, with `load` for the calls in flight on each.
     pub fn choose(&self, want: &Want, load: &[usize], now: Instant) -> Choice {
-        let (lines, spare, refused_by) = match want {
+        let (lines, spare, shunned_by) = match want {
             // What a provider took can be asked for whatever its breaker thinks of sending.
             Want::LookUp(line) => return self.room(*line, load, now),
             Want::Send {
                 lines,
                 spare,
-                refused_by,
-            } => (lines, *spare, refused_by),
+                shunned_by,
+            } => (lines, *spare, shunned_by),
         };
         let mut choice = Choice::Later;
         let mut all_shut = true;
-        let (refused, fresh): (Vec<_>, Vec<_>) = lines
+        let (shunned, fresh): (Vec<_>, Vec<_>) = lines
             .iter()
             .copied()
             .chain(spare)
-            .partition(|line| refused_by.contains(line));
-        for line in fresh.into_iter().chain(refused) {
-            if (Some(line) == spare || refused_by.contains(&line)) && !all_shut {
+            .partition(|line| shunned_by.contains(line));
+        for line in fresh.into_iter().chain(shunned) {
+            if (Some(line) == spare || shunned_by.contains(&line)) && !all_shut {
                 break;
             }
             let breaker = &self.lines[line].breaker;
-            let access = match refused_by.contains(&line) {
+            let access = match shunned_by.contains(&line) {
                 true => breaker.access_again(now),
                 false => breaker.access(now),
             };

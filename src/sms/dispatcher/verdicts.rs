@@ -60,12 +60,12 @@ impl Dispatcher {
     /// Decides what follows the refusal of an account. The line is shut now, and another has the job, or the first that
     /// opens; or it takes others, and so refuses this SMS alone.
     fn refused(&mut self, line: LineId, job: Job, now: Moment, effects: &mut Vec<Effect>) {
-        let entry = &job.ticket.errand.entry;
-        let is_alone = !self.switchboard.is_open_but_for(&job.refused_by, entry, now.at);
+        let (entry, shunned_by) = (&job.ticket.errand.entry, job.shunned_by());
+        let is_alone = !self.switchboard.is_open_but_for(&shunned_by, entry, now.at);
         if is_alone && self.switchboard.health(line) == Health::Working {
             // Unless its code expires before; then the outbox is asked, and drops it.
             let mut rest = self.switchboard.rest().min(life(&job, now));
-            if self.switchboard.has_others(&job.refused_by, entry) {
+            if self.switchboard.has_others(&shunned_by, entry) {
                 rest = rest.min(self.rules.lease); // they may open by then
             }
             self.rest(rest, job, now, effects);
@@ -98,7 +98,7 @@ impl Dispatcher {
     }
 
     /// Decides what follows a call that came to nothing. A line that asks for a longer pause than a job has by its lease gets
-    /// it: another has the job, or else it rests for so long, though its code may expire.
+    /// it: another has the job, or may have it in a lease; with no other it rests for so long, though its code may expire.
     fn failed(
         &mut self,
         line: LineId,
@@ -117,20 +117,18 @@ impl Dispatcher {
             // Not acknowledged: nobody took it, so it stays owed, and comes back for as long as its code lives.
             effects.push(Effect::LeftToLease);
         } else {
-            let refused_by = &job.refused_by | &BTreeSet::from([line]);
             let entry = &job.ticket.errand.entry;
-            let is_open = self.switchboard.is_open_but_for(&refused_by, entry, now.at);
-            let rest = match self.switchboard.has_others(&refused_by, entry) {
-                true if is_open => look_up.unwrap_or_default(),
-                // They may open by then.
-                true => look_up.unwrap_or_default().max(self.rules.lease),
-                false => pause.max(self.rules.lease),
+            let shunned_by = &job.shunned_by() | &BTreeSet::from([line]);
+            let rest = if !self.switchboard.has_others(&shunned_by, entry) {
+                pause.max(self.rules.lease)
+            } else if self.switchboard.is_open_but_for(&shunned_by, entry, now.at) {
+                job.paused_by.insert(line);
+                look_up.unwrap_or_default()
+            } else {
+                job.paused_by.insert(line);
+                self.rules.lease // another may open by then
             };
-            if self.switchboard.has_others(&refused_by, entry) {
-                job.refused_by = refused_by;
-            }
-            let rest = rest.min(life(&job, now));
-            self.rest(rest, job, now, effects);
+            self.rest(rest.min(life(&job, now)), job, now, effects);
         }
     }
 

@@ -64,8 +64,8 @@ impl Bench {
         self.want_after(&[], country, avoid)
     }
 
-    /// What it waits for after these refused it.
-    fn want_after(&self, refused_by: &[&str], country: &str, avoid: Option<&str>) -> Option<Want> {
+    /// What it waits for after these shunned it.
+    fn want_after(&self, shunned_by: &[&str], country: &str, avoid: Option<&str>) -> Option<Want> {
         self.board.wanted_by(
             &OutboxEntry {
                 challenge_id: Uuid::nil(),
@@ -76,7 +76,7 @@ impl Bench {
                 avoid: avoid.map(str::to_owned),
                 expires_at_ms: 0,
             },
-            &refused_by.iter().map(|name| self.line(name)).collect(),
+            &shunned_by.iter().map(|name| self.line(name)).collect(),
         )
     }
 
@@ -87,11 +87,11 @@ impl Bench {
 
     fn choice_after(
         &self,
-        refused_by: &[&str],
+        shunned_by: &[&str],
         country: &str,
         avoid: Option<&str>,
     ) -> Result<&'static str, Option<Duration>> {
-        let want = self.want_after(refused_by, country, avoid).unwrap();
+        let want = self.want_after(shunned_by, country, avoid).unwrap();
         match self.board.choose(&want, &self.load, self.now) {
             Choice::Line(line) => Ok(self.board.name(line)),
             Choice::NotBefore(at) => Err(Some(at - self.now)),
@@ -151,7 +151,7 @@ fn whose_sms_did_not_arrive_is_avoided_unless_all_others_are_shut() {
 }
 
 #[test]
-fn who_refused_an_sms_comes_after_whose_last_one_did_not_arrive() {
+fn who_shunned_an_sms_comes_after_whose_last_one_did_not_arrive() {
     let mut bench = Bench::new(&[("a", ""), ("b", "")]);
     assert_eq!(bench.choice_after(&["a"], "US", None), Ok("b"));
     assert_eq!(bench.choice_after(&["a"], "US", Some("b")), Ok("b"));

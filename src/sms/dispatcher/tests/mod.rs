@@ -20,6 +20,7 @@ use crate::{
 
 mod chance;
 mod life;
+mod quiet;
 mod routes;
 
 const SECOND: Duration = Duration::from_secs(1);

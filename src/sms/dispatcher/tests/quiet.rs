@@ -1,0 +1,50 @@
+//! Providers that ask for a longer pause than a job has.
+
+use super::{routes::break_a, *};
+
+#[test]
+fn who_asks_for_quiet_for_long_is_left_for_another_and_looked_up_before_if_it_failed() {
+    let mut bench = Bench::with(&[route("a"), route("b")], 1);
+    bench.submit(1);
+    let effects = bench.attempted(1, Verdict::Retry(Some(3600 * SECOND)));
+    assert_eq!(words(&effects), ["wake", "attempt 1 by b renewed again"]);
+    let effects = bench.attempted(1, Verdict::Retry(Some(3600 * SECOND)));
+    assert_eq!(words(&effects), ["wake"], "both");
+    bench.pass(599 * SECOND);
+    assert_eq!(words(&bench.on(Event::Wake)), [""; 0]);
+
+    let mut bench = Bench::with(&[route("a"), route("b")], 1);
+    bench.submit(1);
+    let effects = bench.attempted(1, Verdict::Unsure(Some(3600 * SECOND)));
+    assert_eq!(words(&effects), ["wake"]);
+    bench.pass(SECOND);
+    assert_eq!(words(&bench.on(Event::Wake)), ["look up 1 renewed"]);
+    let effects = bench.looked_up(1, Finding::NotTaken);
+    assert_eq!(words(&effects), ["attempt 1 by b renewed again"]);
+}
+
+#[test]
+fn who_asked_for_quiet_and_then_refuses_the_account_is_stopped() {
+    let mut bench = Bench::with(&[route("a"), route("b")], 1);
+    bench.submit(1);
+    bench.attempted(1, Verdict::Retry(Some(3600 * SECOND)));
+    let effects = bench.attempted(1, Verdict::Misconfigured);
+    assert_eq!(words(&effects), ["attempt 1 renewed again", "b stopped"]);
+    let effects = words(&bench.attempted(1, Verdict::Misconfigured));
+    assert!(effects.contains(&"a stopped".to_owned()), "{effects:?}");
+}
+
+#[test]
+fn while_another_is_shut_who_asks_for_quiet_is_waited_for_by_a_lease() {
+    let mut bench = Bench::with(&[route("a"), route("b")], 4);
+    break_a(&mut bench);
+    bench.submit(1);
+    let effects = bench.attempted(1, Verdict::Retry(Some(3600 * SECOND)));
+    assert_eq!(words(&effects), ["wake"]);
+    bench.pass(30 * SECOND);
+    let effects = words(&bench.on(Event::Wake));
+    assert!(
+        effects.iter().any(|effect| effect.starts_with("attempt 1")),
+        "{effects:?}"
+    );
+}

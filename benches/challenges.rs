@@ -13,17 +13,18 @@ use std::{
 use futures_util::{StreamExt, stream};
 use redis::{AsyncCommands, aio::MultiplexedConnection};
 use ringback::{
-    entropy::{Entropy, SystemEntropy},
-    limits::Shadowed,
-    otp::{
+    challenges::{
         Attempt, ChallengeStore, CodeDigest, Course, Delivery, End, Issue, IssueOutcome, News, OtpRules,
         RedisChallenges, Slot, SlotAddress, Stage, Statuses, challenge_id,
     },
+    delivery::{Outbox, OutboxEntry},
+    entropy::{Entropy, SystemEntropy},
+    language::Language,
+    limits::Shadowed,
     partition::PARTITIONS,
     phone::{Country, PhoneDigest},
     redis::{RedisLink, RedisOptions},
     secrets::Keyring,
-    sms::{Language, Outbox, OutboxEntry},
 };
 
 const CHALLENGES: usize = 10_000;

@@ -17,9 +17,10 @@ pub mod startup;
 // What the service is for: who someone is; what became of his codes; codes, issued and judged in one step each; getting them to a phone; what a
 // signed-in client shows; how often whom may ask for what.
 pub mod accounts;
+pub mod challenges;
+pub mod delivery;
 pub mod ledger;
 pub mod limits;
-pub mod otp;
 pub mod sms;
 pub mod tokens;
 
@@ -32,9 +33,13 @@ pub mod telemetry;
 // What all rooms stand on.
 pub mod carry_on;
 pub mod clock;
+pub mod database;
+pub mod email;
 pub mod entropy;
+pub mod language;
 pub mod partition;
 pub mod phone;
+pub mod provider;
 pub mod redis;
 pub mod secrets;
 pub mod supervision;

@@ -14,9 +14,9 @@ use utoipa::ToSchema;
 
 use crate::{
     accounts::AccountStore,
+    challenges::ChallengeStore,
+    delivery::{Health, SmsQueue},
     limits::LimitsWatch,
-    otp::ChallengeStore,
-    sms::{Health, SmsQueue},
     supervision::Supervision,
     unavailable::Unavailable,
 };

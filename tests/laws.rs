@@ -13,7 +13,7 @@ const TECHNOLOGIES: [(&str, &[&str]); 19] = [
     (
         "reqwest",
         &[
-            "src/sms/wire.rs",
+            "src/sms/providers/wire.rs",
             "src/cli/ops_client.rs",
             "src/bin/twilio-sim/receipts.rs",
         ],
@@ -41,11 +41,11 @@ const ADAPTERS: [(&str, &[&str]); 12] = [
     ("SqliteAccounts", &["src/accounts/"]),
     ("PostgresLedger", &["src/ledger/"]),
     ("SqliteLedger", &["src/ledger/"]),
-    ("RedisChallenges", &["src/otp/"]),
-    ("MemoryChallenges", &["src/otp/"]),
+    ("RedisChallenges", &["src/challenges/"]),
+    ("MemoryChallenges", &["src/challenges/"]),
     ("RedisCounters", &["src/limits/"]),
     // The in-process challenges count their riders in it, in the same step.
-    ("MemoryCounters", &["src/limits/", "src/otp/memory.rs"]),
+    ("MemoryCounters", &["src/limits/", "src/challenges/memory.rs"]),
     ("Twilio::new", &["src/sms/"]),
     ("Vonage::new", &["src/sms/"]),
     ("Webhook::new", &["src/sms/"]),

@@ -8,13 +8,13 @@ use std::{
 
 use futures_util::{StreamExt, stream};
 use ringback::{
-    clock::{Clock, SystemClock},
-    entropy::SystemEntropy,
-    limits::Shadowed,
-    otp::{
+    challenges::{
         ChallengeStore, CodeDigest, Course, Issue, OtpCode, OtpRules, RedisChallenges, Slot, SlotAddress,
         challenge_id,
     },
+    clock::{Clock, SystemClock},
+    entropy::SystemEntropy,
+    limits::Shadowed,
     phone::{PhoneDigest, PhoneNumber},
     redis::{RedisLink, RedisOptions},
     secrets::Keyring,

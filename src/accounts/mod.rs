@@ -2,19 +2,14 @@
 //!
 //! | file | what it is about |
 //! |---|---|
-//! | `email.rs`, `name.rs`, `password.rs` | what a user may type, parsed once |
+//! | `name.rs`, `password.rs` | what a user may type, parsed once |
 //! | `hasher.rs`, `actor.rs`, `threads.rs` | argon2id, the bounded way to it, and where it runs |
 //! | `store.rs` | the store's contract: the trait, what goes in, what comes out |
 //! | `sessions.rs` | the rules of refresh-token rotation, without a database |
-//! | `coalesce.rs` | lookups that travel together |
 //! | `verification/` | right codes that are marked together |
-//! | `connection/` | how a database is reached, and within which bounds |
 //! | `postgres.rs`, `sqlite.rs` | the two stores; `tests/accounts/` holds both to the contract |
 
 mod actor;
-mod coalesce;
-mod connection;
-mod email;
 mod hasher;
 mod housekeeping;
 mod name;
@@ -32,14 +27,9 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::phone::PhoneNumber;
+use crate::{email::EmailAddress, phone::PhoneNumber};
 
 pub use actor::PasswordHasher;
-pub use coalesce::{Bounds, Coalescer};
-pub use connection::{
-    DatabaseUrlError, MigrateError, PoolOptions, PoolStatus, postgres::PostgresLink, sqlite::SqliteLink,
-};
-pub use email::{EmailAddress, EmailError};
 pub use hasher::{Argon2Cost, Argon2Pool, CostError, PasswordHash, Verdict};
 pub use housekeeping::purge_sessions;
 pub use name::{NameError, PersonName};

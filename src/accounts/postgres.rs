@@ -11,15 +11,17 @@ use sqlx::{Connection, Row, postgres::PgRow};
 use uuid::Uuid;
 
 use super::{
-    AccountStore, Claimant, Claims, Coalescer, Credentials, DatabaseUrlError, Login, MigrateError,
-    NewSession, NewUser, PasswordHash, PoolOptions, PoolStatus, RegisterError, Rotated, Rotation,
-    SessionView, User, Verification,
-    connection::postgres::{Own, PostgresLink},
+    AccountStore, Claimant, Claims, Credentials, Login, NewSession, NewUser, PasswordHash, RegisterError,
+    Rotated, Rotation, SessionView, User, Verification,
     sessions::StoredSession,
     store::{lookup_bounds, to_micros},
     verification::{Ask, postgres::verify},
 };
 use crate::{
+    database::{
+        Coalescer, DatabaseUrlError, MigrateError, PoolOptions, PoolStatus,
+        postgres::{Own, PostgresLink},
+    },
     phone::PhoneNumber,
     unavailable::{Part, Unavailable},
 };

@@ -7,11 +7,12 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use super::{
-    AccountStore, EmailAddress, Login, NewSession, NewUser, Password, PasswordHasher, PersonName,
-    RegisterError, Rotated, Rotation, User,
+    AccountStore, Login, NewSession, NewUser, Password, PasswordHasher, PersonName, RegisterError, Rotated,
+    Rotation, User,
 };
 use crate::{
     clock::Clock,
+    email::EmailAddress,
     entropy::Entropy,
     limits::{By, ClientNetwork, Denied, Limiter, Operation, Refusal, Subject},
     phone::PhoneNumber,

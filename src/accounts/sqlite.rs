@@ -11,14 +11,16 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use uuid::{Uuid, fmt::Hyphenated};
 
 use super::{
-    AccountStore, Claimant, Claims, Coalescer, Credentials, DatabaseUrlError, Login, MigrateError,
-    NewSession, NewUser, PasswordHash, PoolOptions, PoolStatus, RegisterError, Rotated, Rotation,
-    SessionView, User, Verification,
-    connection::sqlite::{SqliteLink, json},
+    AccountStore, Claimant, Claims, Credentials, Login, NewSession, NewUser, PasswordHash, RegisterError,
+    Rotated, Rotation, SessionView, User, Verification,
     sessions::StoredSession,
     store::{Miss, VERIFY_ATTEMPTS, lookup_bounds, to_micros},
 };
 use crate::{
+    database::{
+        Coalescer, DatabaseUrlError, MigrateError, PoolOptions, PoolStatus,
+        sqlite::{SqliteLink, json},
+    },
     phone::PhoneNumber,
     unavailable::{Part, Unavailable},
 };
@@ -385,9 +387,9 @@ async fn claims_of(
          (SELECT count(*) FROM (SELECT 1 FROM users u WHERE u.phone = p.value AND NOT u.phone_verified LIMIT 2)), \
          (SELECT u.id FROM users u WHERE u.phone = p.value AND NOT u.phone_verified ORDER BY u.id LIMIT 1) \
          FROM json_each(?1) AS p";
-    let asked = json(phones.iter().map(|phone| phone.expose().to_owned()));
-    let query = sqlx::query_as(SQL).bind(asked).fetch_all(&link.readers);
-    let rows: Vec<(String, Option<Hyphenated>, i64, Option<Hyphenated>)> = link.bounded(query).await?;
+    let query = sqlx::query_as(SQL).bind(json(phones.iter().map(|phone| phone.expose().to_owned())));
+    let rows: Vec<(String, Option<Hyphenated>, i64, Option<Hyphenated>)> =
+        link.bounded(query.fetch_all(&link.readers)).await?;
     let claims = |(phone, verified_by, unverified, first): (_, Option<Hyphenated>, _, Option<Hyphenated>)| {
         let [verified_by, first] = [verified_by, first].map(|id| id.map(Hyphenated::into_uuid));
         (

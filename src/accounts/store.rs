@@ -7,11 +7,15 @@ use chrono::{DateTime, Utc};
 use thiserror::Error;
 use uuid::Uuid;
 
-use super::{
-    Bounds, EmailAddress, MigrateError, NewSession, NewUser, PasswordHash, PoolStatus, Rotated, Rotation,
-    SessionView, User,
+use super::{NewSession, NewUser, PasswordHash, Rotated, Rotation, SessionView, User};
+use crate::{
+    database::{Bounds, MigrateError, PoolStatus},
+    email::EmailAddress,
+    limits::LoginDigest,
+    phone::PhoneNumber,
+    secrets::MacKey,
+    unavailable::Unavailable,
 };
-use crate::{limits::LoginDigest, phone::PhoneNumber, secrets::MacKey, unavailable::Unavailable};
 
 /// Where accounts and sessions are kept.
 ///

@@ -13,8 +13,8 @@ use super::{
 };
 use crate::{
     accounts::Login,
+    challenges::OtpError,
     limits::{self, Account, ClientNetwork, KeyError, Operation, Subject},
-    otp::OtpError,
     phone::PhoneNumber,
 };
 

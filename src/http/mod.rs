@@ -28,7 +28,7 @@ use ipnet::IpNet;
 
 use crate::{
     accounts::Accounts,
-    otp::Otp,
+    challenges::Otp,
     phone::PhoneCheck,
     readiness::Readiness,
     sms::{DevInbox, Texts, TwilioReceipts},

@@ -16,9 +16,9 @@ use super::{
     refusals::{self, HOUR, MINUTE, refusals},
 };
 use crate::{
-    otp::{Caller, OtpCode, OtpError, Sent},
+    challenges::{Caller, OtpCode, OtpError, Sent},
+    language::Language,
     phone::PhoneNumber,
-    sms::Language,
 };
 
 /// Where a code shall go.

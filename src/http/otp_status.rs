@@ -11,7 +11,7 @@ use super::{
     problem::{ApiError, whole_seconds_or_none},
     refusals::{self, MINUTE, refusals},
 };
-use crate::otp::{DeliveryStatus, OtpError, Progress};
+use crate::challenges::{DeliveryStatus, OtpError, Progress};
 
 /// How the SMS of a challenge fares; of one that has none, how it would.
 #[derive(Debug, Serialize, ToSchema)]

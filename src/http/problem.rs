@@ -11,7 +11,9 @@ use thiserror::Error;
 use utoipa::ToSchema;
 
 use super::observe::request_id;
-use crate::{accounts::AccountError, limits::Refusal, otp::OtpError, sms::Forged, unavailable::Unavailable};
+use crate::{
+    accounts::AccountError, challenges::OtpError, limits::Refusal, sms::Forged, unavailable::Unavailable,
+};
 
 /// What was wrong with each field.
 pub type FieldErrors = BTreeMap<&'static str, Vec<Cow<'static, str>>>;

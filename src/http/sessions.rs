@@ -14,7 +14,8 @@ use super::{
     users::SignedInView,
 };
 use crate::{
-    accounts::{AccountError, EmailAddress, Login, Password, Tokens},
+    accounts::{AccountError, Login, Password, Tokens},
+    email::EmailAddress,
     phone::PhoneNumber,
 };
 

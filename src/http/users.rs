@@ -16,7 +16,8 @@ use super::{
     sessions::TokensView,
 };
 use crate::{
-    accounts::{AccountError, EmailAddress, Password, PersonName, Registration, User},
+    accounts::{AccountError, Password, PersonName, Registration, User},
+    email::EmailAddress,
     phone::PhoneNumber,
 };
 

@@ -4,10 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::{LedgerStore, Row, store::PURPOSE};
-use crate::{
-    accounts::{PostgresLink, to_micros},
-    unavailable::Unavailable,
-};
+use crate::{accounts::to_micros, database::PostgresLink, unavailable::Unavailable};
 
 /// The table, by the accounts' connections.
 #[derive(Debug)]

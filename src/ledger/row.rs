@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::{phone::Country, sms::Price};
+use crate::{phone::Country, provider::Price};
 
 /// How far a challenge came; what is further wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{LedgerStore, Row, store::PURPOSE};
-use crate::{accounts::SqliteLink, unavailable::Unavailable};
+use crate::{database::SqliteLink, unavailable::Unavailable};
 
 /// The table, by the accounts' connections.
 #[derive(Debug)]

@@ -14,7 +14,8 @@ use super::{
     subject::{key_of_login, prefix_key},
 };
 use crate::{
-    accounts::{EmailAddress, Login},
+    accounts::Login,
+    email::EmailAddress,
     phone::{PhoneCheck, PhoneDigest, PhoneError, PhoneNumber},
     secrets::SecretKeys,
     unavailable::Unavailable,

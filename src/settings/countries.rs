@@ -1,7 +1,7 @@
 //! What of the section `sms` says where SMS go.
 
 use super::reader::{Reader, Refused};
-use crate::{phone::Country, sms::Countries};
+use crate::{delivery::Countries, phone::Country};
 
 const ALLOW: &str = "sms.countries_allow";
 const DENY: &str = "sms.countries_deny";

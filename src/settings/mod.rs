@@ -47,7 +47,7 @@ use layers::Layers;
 use reader::{Effective, Reader};
 use value::escaped;
 
-use crate::{otp::TestNumbers, sms::Countries};
+use crate::{challenges::TestNumbers, delivery::Countries};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);

@@ -1,7 +1,7 @@
 //! Who carries SMS, and to which countries: `sms.providers`.
 
 use super::reader::{Reader, Refused};
-use crate::sms::Countries;
+use crate::delivery::Countries;
 
 const KEY: &str = "sms.providers";
 

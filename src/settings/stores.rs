@@ -10,7 +10,7 @@ use super::{
     reader::{Reader, Refused},
 };
 use crate::{
-    accounts::{PostgresLink, SqliteLink},
+    database::{PostgresLink, SqliteLink},
     redis::{RedisLink, RedisOptions},
     secrets::Keyring,
 };

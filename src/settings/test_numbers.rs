@@ -9,7 +9,7 @@ use super::{
     reader::{Reader, Refused},
 };
 use crate::{
-    otp::{OtpCode, TestNumbers},
+    challenges::{OtpCode, TestNumbers},
     phone::PhoneNumber,
 };
 

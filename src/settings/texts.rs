@@ -10,7 +10,10 @@ use super::{
     fault::{Fault, Source},
     reader::{Reader, Refused},
 };
-use crate::sms::{Brand, Language, TextFault, TextOptions, Texts};
+use crate::{
+    language::Language,
+    sms::{Brand, TextFault, TextOptions, Texts},
+};
 
 /// What SMS say, and where that was read.
 #[derive(Debug, Clone)]

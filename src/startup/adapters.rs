@@ -13,16 +13,18 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{StartError, World, providers::Providers};
 use crate::{
-    accounts::{AccountStore, MigrateError, PoolOptions, PostgresAccounts, SqliteAccounts},
+    accounts::{AccountStore, PostgresAccounts, SqliteAccounts},
+    challenges::{ChallengeStore, MemoryChallenges, OtpRules, RedisChallenges, Statuses},
     clock::Clock,
+    database::{MigrateError, PoolOptions},
+    delivery::{Countries, Outbox, Route},
     entropy::Entropy,
     ledger::{LedgerStore, PostgresLedger, SqliteLedger},
     limits::{self, ClusterCounters, FileError, MemoryCounters, RedisCounters, RuleSet},
-    otp::{ChallengeStore, MemoryChallenges, OtpRules, RedisChallenges, Statuses},
     redis::{RedisLink, RedisOptions},
     secrets::Keyring,
     settings::Settings,
-    sms::{Countries, DevInbox, Outbox, ProviderError, Route},
+    sms::{DevInbox, ProviderError},
 };
 
 /// The rules that the program carries: in force where no limits file is at hand.

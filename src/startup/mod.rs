@@ -20,22 +20,21 @@ use thiserror::Error;
 use tokio::net::TcpSocket;
 
 use crate::{
-    accounts::{
-        AccountStore, Accounts, Argon2Cost, Argon2Pool, CostError, DatabaseUrlError, MigrateError,
-        PasswordHasher, purge_sessions,
-    },
+    accounts::{AccountStore, Accounts, Argon2Cost, Argon2Pool, CostError, PasswordHasher, purge_sessions},
+    challenges::{Courses, Otp, OtpRules, Recipients, StatusReports, TestNumbers},
     clock::{Clock, SystemClock},
+    database::{DatabaseUrlError, MigrateError},
+    delivery::{DispatcherOptions, DispatcherParts, SmsQueue},
     entropy::{Entropy, SystemEntropy},
     http::{Api, Listening, serve_api, serve_ops},
     ledger::{Ledger, purge_ledger},
     limits::{FileError, Limiter, LimiterOptions, LimitsWatch},
-    otp::{Courses, Otp, OtpRules, Recipients, StatusReports, TestNumbers},
     phone::{PhoneCheck, PhoneNumber},
     readiness::Readiness,
     redis::RedisUrlError,
     secrets::SecretError,
     settings::{Environment, Settings},
-    sms::{DispatcherOptions, DispatcherParts, ProviderError, SmsQueue, Texts},
+    sms::{ProviderError, Texts},
     supervision::Supervision,
     telemetry::Metrics,
     tokens::{AccessTokens, RefreshTokens},

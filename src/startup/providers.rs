@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use crate::{
     clock::Clock,
+    provider::SmsProvider,
     settings::{ProviderName, Settings, TwilioSettings, VonageSettings, WebhookSettings},
     sms::{
-        ProviderError, SmsProvider, Twilio, TwilioOptions, TwilioReceipts, Vonage, VonageOptions, Webhook,
-        WebhookOptions,
+        ProviderError, Twilio, TwilioOptions, TwilioReceipts, Vonage, VonageOptions, Webhook, WebhookOptions,
     },
 };
 

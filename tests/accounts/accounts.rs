@@ -1,7 +1,10 @@
 //! Accounts, as one caller after another sees them.
 
 use chrono::Duration;
-use ringback::accounts::{Claimant, Claims, EmailAddress, Login, RegisterError, Verification};
+use ringback::{
+    accounts::{Claimant, Claims, Login, RegisterError, Verification},
+    email::EmailAddress,
+};
 use uuid::Uuid;
 
 use crate::harness::{Stores, at, hash, new_session, new_user, phone, register};

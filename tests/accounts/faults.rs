@@ -7,7 +7,9 @@ use std::{
 };
 
 use ringback::{
-    accounts::{AccountStore, Claimant, EmailAddress, Login, PoolOptions, PostgresAccounts},
+    accounts::{AccountStore, Claimant, Login, PostgresAccounts},
+    database::PoolOptions,
+    email::EmailAddress,
     unavailable::{Part, Unavailable},
 };
 use secrecy::SecretString;

@@ -2,7 +2,10 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
-use ringback::accounts::{AccountStore, DatabaseUrlError, MigrateError, PostgresAccounts, SqliteAccounts};
+use ringback::{
+    accounts::{AccountStore, PostgresAccounts, SqliteAccounts},
+    database::{DatabaseUrlError, MigrateError},
+};
 use secrecy::SecretString;
 use sqlx::{Connection, PgConnection, SqliteConnection};
 

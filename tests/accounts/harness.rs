@@ -14,9 +14,10 @@ use std::{
 use chrono::{DateTime, TimeZone, Utc};
 use ringback::{
     accounts::{
-        AccountStore, EmailAddress, NewSession, NewUser, PasswordHash, PersonName, PoolOptions,
-        PostgresAccounts, SqliteAccounts, User,
+        AccountStore, NewSession, NewUser, PasswordHash, PersonName, PostgresAccounts, SqliteAccounts, User,
     },
+    database::PoolOptions,
+    email::EmailAddress,
     entropy::{Entropy, SystemEntropy},
     ledger::{LedgerStore, PostgresLedger, SqliteLedger},
     phone::{PhoneCheck, PhoneNumber},

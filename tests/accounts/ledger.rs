@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use ringback::{
     ledger::{Event, Row, State, What},
     phone::Country,
-    sms::Price,
+    provider::Price,
 };
 use uuid::Uuid;
 

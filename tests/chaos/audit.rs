@@ -7,7 +7,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use ringback::otp::OtpCode;
+use ringback::challenges::OtpCode;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use ringback::{
+    challenges::{CodeDigest, Course, Issue, IssueOutcome, Proof, Slot, Verdict, Waits},
     limits::{self, Counter, RuleTag, Shadowed},
-    otp::{CodeDigest, Course, Issue, IssueOutcome, Proof, Slot, Verdict, Waits},
 };
 use uuid::Uuid;
 

@@ -2,8 +2,8 @@
 
 use redis::AsyncCommands;
 use ringback::{
+    challenges::{Attempt, CodeDigest, Course, End, Issue, News, Proof, Slot, SlotAddress, Stage},
     limits::Shadowed,
-    otp::{Attempt, CodeDigest, Course, End, Issue, News, Proof, Slot, SlotAddress, Stage},
 };
 use uuid::Uuid;
 

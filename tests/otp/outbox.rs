@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use ringback::{
-    otp::{Course, Slot, Verdict},
-    sms::Lease,
+    challenges::{Course, Slot, Verdict},
+    delivery::Lease,
 };
 use uuid::Uuid;
 

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use ringback::otp::{Course, DeliveryStatus, End, IssueOutcome, News, Slot, SlotAddress, Stage, places};
+use ringback::challenges::{
+    Course, DeliveryStatus, End, IssueOutcome, News, Slot, SlotAddress, Stage, places,
+};
 use uuid::Uuid;
 
 use crate::{
@@ -80,7 +82,7 @@ on_every_store! {
         world.tell(id, Stage::Sent).await.unwrap();
         world.tell(id, DELIVERED).await.unwrap();
         assert_eq!(world.status(id).await, Some(DeliveryStatus::Delivered));
-        assert_eq!(world.judge(RIGHT).await, ringback::otp::Verdict::Expired, "used all the same");
+        assert_eq!(world.judge(RIGHT).await, ringback::challenges::Verdict::Expired, "used all the same");
     }
 
     async fn a_replaced_challenge_has_no_status_and_its_news_are_none(world) {

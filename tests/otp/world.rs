@@ -11,17 +11,18 @@ use std::{
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::TimeDelta;
 use ringback::{
-    clock::{ShiftedClock, SystemClock},
-    entropy::{Entropy, SystemEntropy},
-    limits::{Counter, MemoryCounters, Shadowed},
-    otp::{
+    challenges::{
         Attempt, ChallengeStore, CodeDigest, Course, Delivery, Issue, IssueOutcome, MemoryChallenges,
         OtpRules, RedisChallenges, Slot, SlotAddress, Statuses, Verdict, challenge_id,
     },
+    clock::{ShiftedClock, SystemClock},
+    delivery::{Outbox, OutboxEntry},
+    entropy::{Entropy, SystemEntropy},
+    language::Language,
+    limits::{Counter, MemoryCounters, Shadowed},
     phone::{Country, PhoneDigest},
     redis::{RedisLink, RedisOptions},
     secrets::Keyring,
-    sms::{Language, Outbox, OutboxEntry},
 };
 use uuid::Uuid;
 

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use ringback::{
+    delivery::Countries,
     phone::Country,
     settings::{RouteSettings, Settings},
-    sms::Countries,
 };
 
 use crate::place::{Place, WEBHOOK_SECRET};

@@ -5,9 +5,9 @@ use std::{path::PathBuf, time::Duration};
 use proptest::prelude::*;
 use ringback::{
     accounts::Argon2Cost,
+    delivery::Countries,
     phone::Country,
     settings::{Settings, Source},
-    sms::Countries,
 };
 
 use crate::place::{Place, SECRET, flat};

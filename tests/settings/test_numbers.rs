@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use ringback::{
-    otp::OtpCode,
+    challenges::OtpCode,
     phone::{PhoneCheck, PhoneNumber},
     settings::Settings,
 };

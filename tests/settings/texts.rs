@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use ringback::{
-    settings::Settings,
-    sms::{Language, SmsCode},
-};
+use ringback::{language::Language, settings::Settings, sms::SmsCode};
 
 use crate::place::Place;
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 use chrono::DateTime;
 use ringback::{
     phone::{PhoneCheck, PhoneNumber},
-    sms::{MessageBody, Outcome, Sighting, SmsMessage, SmsProvider, Twilio, TwilioOptions},
+    provider::{Outcome, Sighting, SmsProvider},
+    sms::{MessageBody, SmsMessage, Twilio, TwilioOptions},
 };
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -9,9 +9,10 @@ use chrono::{TimeZone, Utc};
 use ringback::{
     clock::ManualClock,
     phone::PhoneNumber,
+    provider::{Outcome, SmsProvider},
     sms::{
-        MessageBody, Outcome, SmsMessage, SmsProvider, Twilio, TwilioOptions, Vonage, VonageOptions, Webhook,
-        WebhookKeys, WebhookOptions,
+        MessageBody, SmsMessage, Twilio, TwilioOptions, Vonage, VonageOptions, Webhook, WebhookKeys,
+        WebhookOptions,
     },
 };
 use uuid::{Uuid, uuid};

@@ -3,8 +3,8 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use ringback::{
+    delivery::{DispatcherOptions, Health},
     phone::Country,
-    sms::{DispatcherOptions, Health},
 };
 
 use crate::{
@@ -163,7 +163,7 @@ async fn an_expired_code_is_not_sent() {
     let recipient = crate::stage::recipient(1);
     stage
         .queue
-        .submit(slot, ringback::sms::SmsJob { entry, recipient });
+        .submit(slot, ringback::delivery::SmsJob { entry, recipient });
     eventually("it is dropped", || stage.outbox.len() == 0 && stage.is_at_rest()).await;
     assert_eq!(stage.calls(), 0);
 }
@@ -177,7 +177,7 @@ async fn a_late_sms_says_what_is_left_of_its_codes_life() {
     let recipient = crate::stage::recipient(1);
     stage
         .queue
-        .submit(slot, ringback::sms::SmsJob { entry, recipient });
+        .submit(slot, ringback::delivery::SmsJob { entry, recipient });
     eventually("it is sent", || stage.calls() == 1).await;
     let sent = stage.provider.sent.lock().unwrap();
     assert!(sent[0].body.expose().contains("expires in 2 min."));

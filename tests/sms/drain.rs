@@ -3,8 +3,8 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use ringback::{
+    delivery::{DispatcherOptions, SmsJob},
     phone::Country,
-    sms::{DispatcherOptions, SmsJob},
 };
 
 use crate::{

@@ -3,7 +3,7 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use metrics_exporter_prometheus::PrometheusBuilder;
-use ringback::sms::DispatcherOptions;
+use ringback::delivery::DispatcherOptions;
 
 use crate::{
     eventually,

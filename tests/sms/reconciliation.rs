@@ -3,7 +3,8 @@
 use chrono::TimeDelta;
 use ringback::{
     clock::Clock,
-    sms::{FailureKind, FailureReason, Outcome, Sighting, SmsState},
+    delivery::SmsState,
+    provider::{FailureKind, FailureReason, Outcome, Sighting},
 };
 
 use crate::{

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use ringback::{
+    delivery::{Countries, DispatcherOptions, Health, Route, SmsJob},
     phone::Country,
-    sms::{Countries, DispatcherOptions, Health, Route, SmsJob},
 };
 
 use crate::{

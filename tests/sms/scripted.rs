@@ -11,8 +11,10 @@ use std::{
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use ringback::sms::{
-    Countries, FailureKind, FailureReason, Outcome, Route, Sighting, SmsMessage, SmsProvider,
+use ringback::{
+    delivery::{Countries, Route},
+    provider::{FailureKind, FailureReason, Outcome, Sighting, SmsProvider},
+    sms::SmsMessage,
 };
 use tokio::sync::Semaphore;
 

@@ -12,14 +12,16 @@ use std::{
 use async_trait::async_trait;
 use chrono::{DateTime, TimeZone, Utc};
 use ringback::{
+    challenges::{Slot, SlotAddress},
     clock::{Clock, ManualClock},
-    entropy::Entropy,
-    otp::{Slot, SlotAddress},
-    phone::{Country, PhoneDigest, PhoneNumber},
-    sms::{
-        CodeBook, DispatcherOptions, DispatcherParts, Health, Language, Lease, Outbox, OutboxEntry,
-        Recipient, Route, SmsCode, SmsJob, SmsQueue, SmsReport, SmsReports, TextOptions, Texts,
+    delivery::{
+        CodeBook, DispatcherOptions, DispatcherParts, Health, Lease, Outbox, OutboxEntry, Recipient, Route,
+        SmsJob, SmsQueue, SmsReport, SmsReports,
     },
+    entropy::Entropy,
+    language::Language,
+    phone::{Country, PhoneDigest, PhoneNumber},
+    sms::{SmsCode, TextOptions, Texts},
     supervision::Supervision,
     unavailable::{Part, Unavailable},
 };

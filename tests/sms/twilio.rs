@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ringback::sms::{Outcome, SmsProvider};
+use ringback::provider::{Outcome, SmsProvider};
 
 use crate::{
     clients::{SID, accepted, message, name, twilio as client},

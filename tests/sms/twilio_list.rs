@@ -3,7 +3,7 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use chrono::{DateTime, TimeZone, Utc};
-use ringback::sms::{Sighting, SmsProvider};
+use ringback::provider::{Sighting, SmsProvider};
 use serde_json::{Value, json};
 
 use crate::{

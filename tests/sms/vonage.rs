@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use ringback::{
     phone::PhoneNumber,
-    sms::{FailureKind, MessageBody, Outcome, SmsMessage, SmsProvider},
+    provider::{FailureKind, Outcome, SmsProvider},
+    sms::{MessageBody, SmsMessage},
 };
 use serde_json::{Value, json};
 

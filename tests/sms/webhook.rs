@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ringback::sms::SmsProvider;
+use ringback::provider::SmsProvider;
 use serde_json::{Value, json};
 
 use crate::{

@@ -5,7 +5,7 @@ use std::{sync::atomic::Ordering, time::Duration, time::Instant};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use chrono::{TimeZone, Utc};
-use ringback::sms::{FailureKind, Outcome};
+use ringback::provider::{FailureKind, Outcome};
 
 use crate::{
     clients::{NOW, SID, TIMEOUT, TOKEN, WEBHOOK_SECRET, all, message, name, twilio, vonage, webhook},

@@ -5,16 +5,17 @@ use std::{sync::Arc, time::Duration};
 use actix::{Actor, Context, Handler, Message, Supervised};
 use async_trait::async_trait;
 use ringback::{
-    accounts::{AccountStore, PoolOptions, SqliteAccounts},
+    accounts::{AccountStore, SqliteAccounts},
+    challenges::{MemoryChallenges, OtpRules},
     clock::{Clock, SystemClock},
+    database::PoolOptions,
+    delivery::{
+        CodeBook, Countries, DispatcherOptions, DispatcherParts, OutboxEntry, Recipient, Route, SmsQueue,
+    },
     entropy::SystemEntropy,
     limits::MemoryCounters,
-    otp::{MemoryChallenges, OtpRules},
     readiness::Readiness,
-    sms::{
-        CodeBook, Countries, DevInbox, DispatcherOptions, DispatcherParts, OutboxEntry, Recipient, Route,
-        SmsQueue, TextOptions, Texts,
-    },
+    sms::{DevInbox, TextOptions, Texts},
     supervision::Supervision,
     unavailable::Unavailable,
 };

@@ -10,9 +10,9 @@ use super::Ask;
 use crate::{
     accounts::{
         Claimant, Verification,
-        connection::postgres::{Own, PostgresLink},
         store::{Miss, VERIFY_ATTEMPTS, to_micros},
     },
+    database::postgres::{Own, PostgresLink},
     phone::PhoneNumber,
     unavailable::Unavailable,
 };

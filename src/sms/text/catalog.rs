@@ -9,11 +9,14 @@ use std::{
 };
 
 use super::{
-    Brand, Language,
+    Brand,
     alphabet::segments,
     template::{Flaw, Template},
 };
-use crate::sms::{MessageBody, SmsCode};
+use crate::{
+    language::Language,
+    sms::{MessageBody, SmsCode},
+};
 
 /// What a code is sent for, as it begins a file's name.
 const PURPOSE: &str = "verify";

@@ -6,10 +6,8 @@
 mod alphabet;
 mod brand;
 mod catalog;
-mod language;
 mod template;
 
 pub use alphabet::{segments, septets};
 pub use brand::{Brand, BrandError};
 pub use catalog::{TextFault, TextOptions, Texts};
-pub use language::Language;

@@ -1,0 +1,138 @@
+//! The name of a challenge, which clients and providers hold: it says where the challenge is kept, to us alone.
+//!
+//! It looks like any UUID of version 4. Of its 122 free bits 60 are random; the others are the slot's address, each bit
+//! flipped or not as a digest of the first 60 says, keyed by the secret. So no index leads from an id to its challenge,
+//! and two ids of one phone have nothing in common for whoever lacks the secret. A made-up id leads somewhere as well:
+//! only the challenge that has the very id counts.
+
+use uuid::{Uuid, Variant, Version};
+
+use super::address::SlotAddress;
+use crate::{
+    entropy::Entropy,
+    secrets::{Keyring, SecretKeys},
+};
+
+/// Where the version stands in the first half, and the variant in the second (RFC 9562).
+const VERSION_MASK: u64 = 0xF000;
+const VERSION: u64 = 0x4000;
+const VARIANT: u64 = 0b10 << SlotAddress::BITS;
+
+/// A new name for a challenge of the slot at `address`.
+pub fn challenge_id(keys: &SecretKeys, address: SlotAddress, entropy: &dyn Entropy) -> Uuid {
+    let random = u64::from_be_bytes(entropy.bytes()) & !VERSION_MASK | VERSION;
+    let sealed = SlotAddress::from_bits(address.bits() ^ veil(keys, random));
+    Uuid::from_u64_pair(random, VARIANT | sealed.bits())
+}
+
+/// Where the challenge of this name may be kept: one place for each secret in force; none for what is no such name.
+pub fn places(keyring: &Keyring, challenge_id: Uuid) -> impl Iterator<Item = SlotAddress> {
+    let ours =
+        challenge_id.get_version() == Some(Version::Random) && challenge_id.get_variant() == Variant::RFC4122;
+    let (random, sealed) = challenge_id.as_u64_pair();
+    let keys = keyring.all().iter().filter(move |_| ours);
+    keys.map(move |keys| SlotAddress::from_bits(sealed ^ veil(keys, random)))
+}
+
+/// The secret that named the challenge of the slot at `address`, and so derives its code, if it is in force.
+pub(super) fn secret_of(keyring: &Keyring, address: SlotAddress, challenge_id: Uuid) -> Option<&SecretKeys> {
+    let mut secrets = keyring.all().iter().zip(places(keyring, challenge_id));
+    secrets.find_map(|(keys, place)| (place == address).then_some(keys))
+}
+
+fn veil(keys: &SecretKeys, random: u64) -> u64 {
+    let tag = keys.challenge_id.tag(&[&random.to_be_bytes()]);
+    tag[..8].iter().fold(0, |bits, &byte| bits << 8 | u64::from(byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::{Engine, prelude::BASE64_STANDARD};
+
+    use super::*;
+    use crate::{challenges::Slot, entropy::SystemEntropy, phone::PhoneDigest};
+
+    fn keyring(secrets: &[u8]) -> Keyring {
+        let secrets: Vec<_> = secrets
+            .iter()
+            .map(|&byte| BASE64_STANDARD.encode([byte; 32]))
+            .collect();
+        Keyring::parse(&secrets.join(",")).unwrap()
+    }
+
+    fn address(phone: u8) -> SlotAddress {
+        SlotAddress::of(PhoneDigest::from_bytes([phone; 16]), Slot::Public)
+    }
+
+    fn name(keyring: &Keyring, phone: u8) -> Uuid {
+        challenge_id(keyring.current(), address(phone), &SystemEntropy)
+    }
+
+    #[test]
+    fn an_id_leads_to_its_slot_and_looks_like_any_other() {
+        let keyring = keyring(&[1]);
+        for phone in 0..=255 {
+            let id = name(&keyring, phone);
+            assert_eq!(places(&keyring, id).collect::<Vec<_>>(), [address(phone)]);
+            assert_eq!(id.get_version(), Some(Version::Random));
+            assert_eq!(id.get_variant(), Variant::RFC4122);
+            assert_eq!(Uuid::parse_str(&id.to_string()), Ok(id));
+        }
+    }
+
+    /// Each bit of two ids differs as often as not, whether they are of one phone or of two.
+    #[test]
+    fn ids_of_one_phone_have_nothing_in_common() {
+        const PAIRS: u32 = 1000;
+        let (keyring, fixed) = (
+            keyring(&[1]),
+            u128::from(VERSION_MASK) << 64 | u128::from(VARIANT | 1 << 62),
+        );
+        for others_phone in [7, 8] {
+            let mut differ = [0; 128];
+            for _ in 0..PAIRS {
+                let pair = [name(&keyring, 7), name(&keyring, others_phone)].map(|id| id.as_u128());
+                for (bit, count) in differ.iter_mut().enumerate() {
+                    *count += ((pair[0] ^ pair[1]) >> bit & 1) as u32;
+                }
+            }
+            for (bit, count) in differ.into_iter().enumerate() {
+                let free = fixed >> bit & 1 == 0;
+                assert!(
+                    if free {
+                        (350..650).contains(&count)
+                    } else {
+                        count == 0
+                    },
+                    "{bit}: {count}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn an_id_of_an_older_secret_is_still_read() {
+        let id = name(&keyring(&[1]), 7);
+        let places_under = |secrets: &[u8]| places(&keyring(secrets), id).collect::<Vec<_>>();
+        let found = places_under(&[2, 1]);
+        assert_eq!((found.len(), found[1]), (2, address(7)));
+        assert_ne!(found[0], address(7));
+        assert!(!places_under(&[2]).contains(&address(7)));
+        let both = keyring(&[2, 1]);
+        assert_eq!(secret_of(&both, address(7), id).unwrap().id, both.all()[1].id);
+        assert!(secret_of(&both, address(8), id).is_none());
+        assert!(secret_of(&keyring(&[2]), address(7), id).is_none());
+    }
+
+    #[test]
+    fn what_is_no_uuid_of_version_4_leads_nowhere() {
+        for id in [
+            Uuid::nil(),
+            Uuid::max(),
+            Uuid::from_u128(7),
+            Uuid::from_u64_pair(VERSION, 0),
+        ] {
+            assert_eq!(places(&keyring(&[1]), id).count(), 0, "{id}");
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! The way to SQLite: one file, one writer, readers beside it (WAL).
+
+use std::{
+    fmt::{self, Debug},
+    fs::{DirBuilder, OpenOptions},
+    io,
+    path::Path,
+    str::FromStr,
+    time::Duration,
+};
+
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::{
+    migrate::{MigrateError as SqlxMigrateError, Migrator},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous},
+};
+use tokio::time::{sleep, timeout};
+
+use super::{DatabaseUrlError, Fault, MIGRATION_TIMEOUT, MigrateError, PoolOptions, PoolStatus};
+use crate::unavailable::{Part, Unavailable};
+
+/// SQLite lets one connection write at a time, so a second writer would only wait in a worse queue.
+const WRITERS: u32 = 1;
+/// Two processes that migrate one file at once: the one that comes second fails, and finds the work done when it tries
+/// again.
+const MIGRATION_ATTEMPTS: usize = 5;
+const MIGRATION_PAUSE: Duration = Duration::from_millis(50);
+
+/// The two pools, and the bound on everything that is asked of them. Cheap to clone.
+#[derive(Clone)]
+pub struct SqliteLink {
+    pub(crate) writer: SqlitePool,
+    pub(crate) readers: SqlitePool,
+    timeout: Duration,
+}
+
+impl SqliteLink {
+    /// Whether a URL is one to open, as far as can be said without a look at its file.
+    ///
+    /// # Errors
+    /// [`DatabaseUrlError::Sqlite`].
+    pub fn check(url: &str) -> Result<(), DatabaseUrlError> {
+        read(url).map(drop)
+    }
+
+    /// Makes the folder and the file where there is none, for this user's eyes alone.
+    pub(crate) fn open(url: &SecretString, options: PoolOptions) -> Result<Self, DatabaseUrlError> {
+        let connect = read(url.expose_secret())?;
+        make_private(connect.get_filename()).map_err(|error| DatabaseUrlError::File(error.kind()))?;
+        let connect = connect
+            .journal_mode(SqliteJournalMode::Wal)
+            // A session that was revoked stays so when the power fails.
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(options.timeout);
+        let pool = |size: u32| {
+            SqlitePoolOptions::new()
+                .max_connections(size)
+                .acquire_timeout(options.timeout)
+                .test_before_acquire(false)
+                .connect_lazy_with(connect.clone())
+        };
+        Ok(Self {
+            writer: pool(WRITERS),
+            readers: pool(options.max_connections.saturating_sub(WRITERS).max(1)),
+            timeout: options.timeout,
+        })
+    }
+
+    /// Runs one call within the time-out.
+    pub(crate) async fn bounded<T>(
+        &self,
+        work: impl Future<Output = Result<T, sqlx::Error>>,
+    ) -> Result<T, Unavailable> {
+        match timeout(self.timeout, work).await {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(error)) => Err(unavailable(&error)),
+            Err(_) => Err(Unavailable::timed_out(Part::Database)),
+        }
+    }
+
+    /// The same for a lookup that waits its turn to travel with others.
+    pub(crate) async fn in_time<T>(
+        &self,
+        lookup: impl Future<Output = Result<T, Unavailable>>,
+    ) -> Result<T, Unavailable> {
+        let late = |_| Unavailable::timed_out(Part::Database);
+        timeout(self.timeout, lookup).await.map_err(late)?
+    }
+
+    /// Runs what has not run yet.
+    pub(crate) async fn migrate(&self, mut migrations: Migrator) -> Result<(), MigrateError> {
+        // A newer version may have migrated already; expand and contract lets this one run on.
+        migrations.set_ignore_missing(true);
+        let attempts = async {
+            let mut outcome = migrations.run(&self.writer).await;
+            for _ in 1..MIGRATION_ATTEMPTS {
+                if outcome.is_ok() {
+                    break;
+                }
+                sleep(MIGRATION_PAUSE).await;
+                outcome = migrations.run(&self.writer).await;
+            }
+            outcome.map_err(|error| refused(&error))
+        };
+        match timeout(MIGRATION_TIMEOUT, attempts).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Unavailable::timed_out(Part::Database).into()),
+        }
+    }
+
+    pub(crate) fn status(&self) -> PoolStatus {
+        PoolStatus {
+            size: (self.writer.size() + self.readers.size()) as usize,
+            idle: self.writer.num_idle() + self.readers.num_idle(),
+        }
+    }
+
+    /// Waits for connections on loan, within the time-out. The last one writes the WAL back into the file.
+    pub(crate) async fn close(&self) {
+        let close = async {
+            self.readers.close().await;
+            self.writer.close().await;
+        };
+        drop(timeout(self.timeout, close).await);
+    }
+}
+
+fn read(url: &str) -> Result<SqliteConnectOptions, DatabaseUrlError> {
+    let connect = SqliteConnectOptions::from_str(url).map_err(|_| DatabaseUrlError::Sqlite)?;
+    let has_path = url.starts_with("sqlite:") && !connect.get_filename().as_os_str().is_empty();
+    // Each connection to a database in memory would see one of its own, and a restart none.
+    if !has_path || url.contains(":memory:") || url.contains("mode=memory") {
+        return Err(DatabaseUrlError::Sqlite);
+    }
+    Ok(connect)
+}
+
+impl Debug for SqliteLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SqliteLink({:?})", self.status())
+    }
+}
+
+/// SQLite has no arrays to bind: a JSON array that it unfolds.
+pub fn json(values: impl Iterator<Item = String>) -> String {
+    serde_json::Value::from_iter(values).to_string()
+}
+
+/// SQLite gives its `-wal` and `-shm` files the mode of the database.
+fn make_private(file: &Path) -> io::Result<()> {
+    let mut folder = DirBuilder::new();
+    let mut options = OpenOptions::new();
+    folder.recursive(true);
+    options.create(true).append(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+        folder.mode(0o700);
+        options.mode(0o600);
+    }
+    if let Some(parent) = file.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        folder.create(parent)?;
+    }
+    options.open(file).map(drop)
+}
+
+/// What went wrong, without a word that could hold a value.
+fn unavailable(error: &sqlx::Error) -> Unavailable {
+    let fault = match error {
+        sqlx::Error::Database(error) => Fault::Refused {
+            code: error.code().unwrap_or_default().into_owned(),
+            constraint: String::new(), // SQLite doesn't name it
+        },
+        sqlx::Error::Io(error) => Fault::Io(error.kind()),
+        sqlx::Error::PoolTimedOut => Fault::Other("no connection in time"),
+        sqlx::Error::PoolClosed => Fault::Other("closed"),
+        _ => Fault::Other("an answer that was not expected"),
+    };
+    Unavailable::new(Part::Database, fault)
+}
+
+fn refused(error: &SqlxMigrateError) -> MigrateError {
+    match error {
+        SqlxMigrateError::Execute(error) => unavailable(error).into(),
+        SqlxMigrateError::ExecuteMigration(error, version) => MigrateError::Failed {
+            version: *version,
+            cause: unavailable(error),
+        },
+        SqlxMigrateError::VersionMismatch(version) => MigrateError::Changed(*version),
+        _ => Unavailable::new(
+            Part::Database,
+            Fault::Other("the list of migrations can't be read"),
+        )
+        .into(),
+    }
+}

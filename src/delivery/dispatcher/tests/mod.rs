@@ -1,0 +1,208 @@
+//! The machine without a world: a bench on which each step is taken by hand.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+
+use super::*;
+use crate::{
+    challenges::{Slot, SlotAddress},
+    delivery::{
+        Countries, OutboxEntry, Recipient, Route,
+        breaker::Pauses,
+        job::{Errand, Fate, Finding, Ticket, Verdict},
+    },
+    language::Language,
+    phone::{Country, PhoneDigest, PhoneNumber},
+    provider::{Outcome, SmsProvider},
+    sms::{SmsCode, SmsMessage},
+};
+
+mod chance;
+mod life;
+mod quiet;
+mod routes;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Randomness that always gives the same share of what is asked for: none of it, or all of it.
+struct Always(AtomicU64);
+
+impl Entropy for Always {
+    fn fill(&self, buffer: &mut [u8]) {
+        let bytes = self.0.load(Ordering::Relaxed).to_le_bytes();
+        buffer
+            .iter_mut()
+            .zip(bytes)
+            .for_each(|(place, byte)| *place = byte);
+    }
+}
+
+/// A provider of which nothing but its name matters.
+struct Named(&'static str);
+
+#[async_trait]
+impl SmsProvider for Named {
+    fn name(&self) -> &'static str {
+        self.0
+    }
+
+    async fn send(&self, _: &SmsMessage) -> Outcome {
+        unreachable!("no I/O here")
+    }
+}
+
+/// A route to all countries.
+fn route(provider: &'static str) -> Route {
+    Route {
+        provider: Arc::new(Named(provider)),
+        countries: Countries::All,
+        max_per_second: 0,
+    }
+}
+
+struct Bench {
+    machine: Dispatcher,
+    now: Moment,
+}
+
+impl Bench {
+    /// One provider, `a`.
+    fn new(in_flight: usize) -> Self {
+        Self::with(&[route("a")], in_flight)
+    }
+
+    fn with(routes: &[Route], in_flight: usize) -> Self {
+        let rules = Rules {
+            queue: 100,
+            lease: 30 * SECOND,
+            max_tries: 5,
+            retry_for: 60 * SECOND,
+            stuck_after: 25 * SECOND,
+            ttl: 600 * SECOND,
+        };
+        let pauses = Pauses {
+            first: 5 * SECOND,
+            longest: 60 * SECOND,
+        };
+        let switchboard = Switchboard::new(routes, in_flight, pauses);
+        Self {
+            machine: Dispatcher::new(rules, switchboard, Arc::new(Always(AtomicU64::new(0)))),
+            now: Moment {
+                at: Instant::now(),
+                wall_ms: 1_000_000,
+            },
+        }
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now.at += time;
+        self.now.wall_ms += time.as_millis() as i64;
+    }
+
+    fn on(&mut self, event: Event) -> Vec<Effect> {
+        self.machine.on(event, self.now)
+    }
+
+    /// Calls under way on all lines.
+    fn in_flight(&self) -> usize {
+        self.machine.in_flight().iter().sum()
+    }
+
+    /// A ticket whose code lives for ten minutes more.
+    fn ticket(&self, number: u128) -> Ticket {
+        self.ticket_avoiding(number, None)
+    }
+
+    fn ticket_avoiding(&self, number: u128, avoid: Option<&str>) -> Ticket {
+        Ticket {
+            errand: Arc::new(Errand {
+                entry: OutboxEntry {
+                    challenge_id: Uuid::from_u128(number),
+                    user_id: Uuid::from_u128(7),
+                    address: SlotAddress::of(PhoneDigest::from_bytes([0; 16]), Slot::Public),
+                    country: Country::UNKNOWN,
+                    language: Language::default(),
+                    avoid: avoid.map(str::to_owned),
+                    expires_at_ms: self.now.wall_ms + 600_000,
+                },
+                recipient: Some(Recipient {
+                    phone: PhoneNumber::from_stored("+14152000001".to_owned()),
+                    code: SmsCode::new("123456"),
+                }),
+            }),
+            place: None,
+        }
+    }
+
+    fn submit(&mut self, number: u128) -> Vec<Effect> {
+        let ticket = self.ticket(number);
+        self.on(Event::Submitted(ticket))
+    }
+
+    fn take_over(&mut self, number: u128) -> Vec<Effect> {
+        let (tickets, since) = (vec![self.ticket(number)], self.now.at);
+        self.on(Event::TakenOver { tickets, since })
+    }
+
+    fn attempted(&mut self, number: u128, verdict: Verdict) -> Vec<Effect> {
+        let id = Uuid::from_u128(number);
+        self.on(Event::Attempted { id, verdict })
+    }
+
+    fn looked_up(&mut self, number: u128, finding: Finding) -> Vec<Effect> {
+        let id = Uuid::from_u128(number);
+        self.on(Event::LookedUp { id, finding })
+    }
+
+    fn settled(&mut self, number: u128) -> Vec<Effect> {
+        let id = Uuid::from_u128(number);
+        self.on(Event::Settled { id, done: true })
+    }
+
+    /// The outbox is away, and could not be told.
+    fn untold(&mut self, number: u128) -> Vec<Effect> {
+        let id = Uuid::from_u128(number);
+        self.on(Event::Settled { id, done: false })
+    }
+}
+
+/// Effects as short words, with the numbers of their jobs; of the lines, `a` is left out.
+fn words(effects: &[Effect]) -> Vec<String> {
+    let numbers = |errands: &[Arc<Errand>]| {
+        let numbers = errands.iter().map(|errand| errand.id().as_u128().to_string());
+        numbers.collect::<Vec<_>>().join(",")
+    };
+    let one = |errand: &Errand| errand.id().as_u128();
+    let by = |line: LineId| ["", " by b", " by c"][line];
+    let word = |effect: &Effect| match effect {
+        Effect::Attempt {
+            errand,
+            line,
+            renew,
+            retry,
+        } => {
+            let renew = if *renew { " renewed" } else { "" };
+            let retry = if *retry { " again" } else { "" };
+            format!("attempt {}{}{renew}{retry}", one(errand), by(*line))
+        }
+        Effect::LookUp { errand, line, renew } => {
+            let renew = if *renew { " renewed" } else { "" };
+            format!("look up {}{}{renew}", one(errand), by(*line))
+        }
+        Effect::Settle { errand, fate, .. } => format!("settle {} {}", one(errand), fate.name()),
+        Effect::Acknowledge(errands) => format!("acknowledge {}", numbers(errands)),
+        Effect::Renew(errands) => format!("renew {}", numbers(errands)),
+        Effect::TakeOver { limit } => format!("take over {limit}"),
+        Effect::HandBack(errands) => format!("hand back {}", numbers(errands)),
+        Effect::WakeAt(_) => "wake".to_owned(),
+        Effect::Superseded(count) => format!("superseded {count}"),
+        Effect::LeftToLease => "left".to_owned(),
+        Effect::Turned { line, health, .. } => format!("{} {}", ["a", "b", "c"][*line], health.name()),
+        Effect::Drained { handed_back } => format!("drained {handed_back}"),
+    };
+    effects.iter().map(word).collect()
+}

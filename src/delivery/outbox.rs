@@ -1,0 +1,92 @@
+//! What is owed: every accepted SMS that the provider has not answered for yet.
+//!
+//! The script that issues a code writes the entry in the same step, leased to the instance that issues. Whoever holds
+//! the lease sends; when it runs out, because its holder is dead or cut off, any instance may take the entry over. So a
+//! kill at any moment loses nothing, and costs one duplicate at most: the SMS that was sent but not acknowledged yet, where
+//! its provider cannot tell that it has it.
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use crate::{
+    challenges::SlotAddress,
+    language::Language,
+    phone::{Country, PhoneNumber},
+    sms::SmsCode,
+    unavailable::Unavailable,
+};
+
+/// One accepted SMS that the provider has not answered for yet. Holds no phone number and no code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboxEntry {
+    pub challenge_id: Uuid,
+    /// Whose phone it goes to.
+    pub user_id: Uuid,
+    /// Where its challenge is kept.
+    pub address: SlotAddress,
+    /// Where the phone belongs: decides who may carry the SMS.
+    pub country: Country,
+    /// What the SMS is written in.
+    pub language: Language,
+    /// The provider whose last SMS to this phone did not arrive: another is preferred.
+    pub avoid: Option<String>,
+    /// When the code expires, in milliseconds since the Unix epoch: from then on it is not sent.
+    pub expires_at_ms: i64,
+}
+
+/// Whether an entry is still to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lease {
+    /// It is, and it is ours for another lease.
+    Held,
+    /// It isn't: the code was replaced, used, or has expired, or somebody sent it.
+    Gone,
+}
+
+/// Keeps the entries. Every method is one atomic step where they live.
+#[async_trait]
+pub trait Outbox: Send + Sync {
+    /// MUST extend the lease iff the entry is still in the outbox and its challenge is still the one in force (not
+    /// replaced, used, expired); else MUST remove the entry and answer `Gone`.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the store is away: the SMS is held back, since it may be superseded.
+    async fn renew(&self, entry: &OutboxEntry) -> Result<Lease, Unavailable>;
+
+    /// The provider answered for good: MUST remove the entry; removing twice is harmless.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the store is away: asked again for as long as a code may live. Where the lease runs out before
+    /// and another instance sends, a duplicate is the price of never losing one.
+    async fn acknowledge(&self, entry: &OutboxEntry) -> Result<(), Unavailable>;
+
+    /// MUST end the lease at once, so that any instance takes the entry over.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the store is away: the lease runs out by itself.
+    async fn hand_back(&self, entry: &OutboxEntry) -> Result<(), Unavailable>;
+
+    /// MUST lease at most `limit` entries whose lease ran out to this caller, each to one caller only.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the store is away: asked again in a second.
+    async fn take_over(&self, limit: usize) -> Result<Vec<OutboxEntry>, Unavailable>;
+}
+
+/// The dispatcher's way back from an entry to what is sent.
+#[async_trait]
+pub trait CodeBook: Send + Sync {
+    /// The phone that the entry's challenge is for, if the user still claims it, and the code derived again. `None`:
+    /// nobody to send to any more.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the users' store is away: asked again later.
+    async fn recipient(&self, entry: &OutboxEntry) -> Result<Option<Recipient>, Unavailable>;
+}
+
+/// Whom an SMS goes to, and the code that it tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipient {
+    pub phone: PhoneNumber,
+    pub code: SmsCode,
+}

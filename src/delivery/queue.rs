@@ -1,0 +1,264 @@
+//! The handle by which everybody else reaches the dispatcher, and its bounds.
+
+use std::{
+    sync::{
+        Arc, Mutex, Weak,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    sync::oneshot,
+    time::{Instant, sleep, timeout},
+};
+
+use super::{
+    CodeBook, Health, Outbox, OutboxEntry, Recipient, Route, SmsReports,
+    actor::{Gauges, Mail, SWEEP_EVERY, SmsDispatcher},
+    breaker::Pauses,
+    courier::{Courier, OTHER_LIMIT, ROUND_LIMIT},
+    dispatcher::Dispatcher,
+    gate::Gate,
+    handover::{HANDOVER, Handover},
+    job::{Errand, Ticket},
+    steps::{Event, Rules},
+    switchboard::Switchboard,
+};
+use crate::{
+    clock::Clock,
+    entropy::Entropy,
+    phone::Country,
+    sms::Texts,
+    supervision::{Mailbox, Slot, Supervision},
+    unavailable::{Part, Unavailable},
+};
+
+/// The dispatcher's bounds (`[sms]` in the configuration).
+#[derive(Debug, Clone)]
+pub struct DispatcherOptions {
+    /// SMS that wait or are under way, at most; beyond that, `reserve` says so.
+    pub queue: usize,
+    /// Calls to one provider at a time.
+    pub in_flight: usize,
+    /// How long an entry is ours before another instance may take it over. A call to the provider is cut off after
+    /// half of it, so let it be more than twice the provider's own time-out.
+    pub lease: Duration,
+    /// Calls for one SMS, the first included.
+    pub max_tries: u32,
+    /// From the first call for an SMS to the last.
+    pub retry_for: Duration,
+    /// How long a provider that fails, or refuses everything, is left alone before one SMS is tried with it; twice as long
+    /// after each that failed too, up to `probe_every`.
+    pub probe_after: Duration,
+    pub probe_every: Duration,
+    /// What the SMS says.
+    pub texts: Arc<Texts>,
+    /// How long a code lives.
+    pub ttl: Duration,
+}
+
+/// What the dispatcher works with.
+pub struct DispatcherParts {
+    /// The preferred first; at least one.
+    pub routes: Vec<Route>,
+    pub outbox: Arc<dyn Outbox>,
+    pub code_book: Arc<dyn CodeBook>,
+    pub reports: Arc<dyn SmsReports>,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// An SMS fresh from the issuing of its code.
+#[derive(Debug)]
+pub struct SmsJob {
+    pub entry: OutboxEntry,
+    pub recipient: Recipient,
+}
+
+/// A place in the queue, given back when it is dropped.
+#[derive(Debug)]
+pub struct QueueSlot {
+    place: Slot,
+    carrier: &'static str,
+}
+
+impl QueueSlot {
+    /// The provider that would carry the SMS as things are.
+    pub fn carrier(&self) -> &'static str {
+        self.carrier
+    }
+}
+
+/// How the dispatcher does: for `/readyz`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SmsStatus {
+    /// SMS that may be here at a time.
+    pub capacity: usize,
+    /// SMS that wait for a call, or for the next one.
+    pub queued: usize,
+    /// Calls under way.
+    pub in_flight: usize,
+    /// Whether the service is ending, and takes no more.
+    pub draining: bool,
+    /// How each provider does, by its name.
+    pub providers: Vec<(&'static str, Health)>,
+}
+
+/// The way to the dispatcher. Clones are handles to the same one, which ends with the last of them.
+#[derive(Clone)]
+pub struct SmsQueue(Arc<Inner>);
+
+pub(super) struct Inner {
+    pub(super) mailbox: Mailbox<SmsDispatcher>,
+    capacity: usize,
+    signs: Arc<Signs>,
+    handover: Arc<Handover>,
+}
+
+/// What the actor tells about itself without being asked.
+pub(super) struct Signs {
+    pub(super) queued: AtomicUsize,
+    pub(super) in_flight: AtomicUsize,
+    pub(super) draining: AtomicBool,
+    pub(super) gate: Gate,
+}
+
+impl SmsQueue {
+    /// Starts the dispatcher on this thread, which must run an actix system.
+    pub fn start(supervision: &Supervision, options: DispatcherOptions, parts: DispatcherParts) -> Self {
+        let DispatcherParts {
+            routes,
+            outbox,
+            code_book,
+            reports,
+            clock,
+            entropy,
+        } = parts;
+        let call_limit = options.lease / 2;
+        let rules = Rules {
+            queue: options.queue,
+            lease: options.lease,
+            max_tries: options.max_tries,
+            retry_for: options.retry_for,
+            stuck_after: call_limit + OTHER_LIMIT,
+            ttl: options.ttl,
+        };
+        let pauses = Pauses {
+            first: options.probe_after,
+            longest: options.probe_every,
+        };
+        let switchboard = Switchboard::new(&routes, options.in_flight, pauses);
+        let courier = Courier {
+            providers: switchboard.providers(&routes),
+            outbox,
+            code_book,
+            reports,
+            clock,
+            entropy: Arc::clone(&entropy),
+            texts: options.texts,
+            ttl: options.ttl,
+            call_limit,
+            skew_told: Mutex::default(),
+        };
+        let signs = Arc::new(Signs {
+            queued: AtomicUsize::default(),
+            in_flight: AtomicUsize::default(),
+            draining: AtomicBool::default(),
+            gate: Gate::of(&switchboard, Instant::now()),
+        });
+        let handover = Arc::default();
+        let inner = Arc::new_cyclic(|queue| {
+            let dispatcher = SmsDispatcher {
+                dispatcher: Dispatcher::new(rules, switchboard, entropy),
+                gauges: Gauges::of(&courier),
+                courier: Arc::new(courier),
+                queue: Weak::clone(queue),
+                signs: Arc::clone(&signs),
+                drained: Vec::new(),
+                handover: Arc::clone(&handover),
+                comes_back: false,
+            };
+            Inner {
+                mailbox: supervision.start("sms_dispatcher", options.queue, |_| dispatcher),
+                capacity: options.queue,
+                signs,
+                handover,
+            }
+        });
+        Self(inner)
+    }
+
+    /// Takes a place for an SMS to a phone of this country: before a code is issued, so that nothing is issued that could
+    /// not be sent.
+    ///
+    /// # Errors
+    /// [`Unavailable`] at once when there is no place, when nobody will take it until an operator acts, or when the
+    /// service is ending.
+    pub fn reserve(&self, country: Country) -> Result<QueueSlot, Unavailable> {
+        if self.0.signs.draining.load(Ordering::Relaxed) {
+            return Err(Unavailable::new(Part::SmsQueue, "ending"));
+        }
+        let admitted = self.0.signs.gate.admits(country, Instant::now());
+        let carrier = admitted.map_err(|why| Unavailable::new(Part::SmsProvider, why))?;
+        let place = self.0.mailbox.reserve();
+        place
+            .map(|place| QueueSlot { place, carrier })
+            .map_err(|_| Unavailable::full(Part::SmsQueue))
+    }
+
+    /// Hands an SMS over, and waits for nothing: the outbox owes it already.
+    pub fn submit(&self, slot: QueueSlot, job: SmsJob) {
+        let ticket = Ticket {
+            errand: Arc::new(Errand {
+                entry: job.entry,
+                recipient: Some(job.recipient),
+            }),
+            place: Some(slot.place),
+        };
+        self.wake_if(self.0.handover.push(ticket));
+    }
+
+    /// Gives a place back where no SMS is due, by the way that one would take: the two cost the caller the same.
+    pub fn pass(&self, slot: QueueSlot) {
+        self.wake_if(self.0.handover.pretend());
+        drop(slot);
+    }
+
+    fn wake_if(&self, is_first: bool) {
+        if is_first {
+            self.0.mailbox.tell(Mail::HandedOver);
+        }
+    }
+
+    /// Ends in order: takes nothing more over, lets calls under way finish for as long as `within`, and hands the rest
+    /// back to the outbox, for other instances or the next start. Answers how many were handed back.
+    pub async fn drain(&self, within: Duration) -> usize {
+        self.0.signs.draining.store(true, Ordering::Relaxed);
+        sleep(HANDOVER).await; // what was handed over before comes in
+        let (drained, mut report) = oneshot::channel();
+        self.0.mailbox.tell(Mail::Drain(drained));
+        if let Ok(count) = timeout(within, &mut report).await {
+            return count.unwrap_or_default();
+        }
+        self.tell(Event::Abandon);
+        let count = timeout(ROUND_LIMIT + SWEEP_EVERY, report).await;
+        count.ok().and_then(Result::ok).unwrap_or_default()
+    }
+
+    /// How it does.
+    pub fn status(&self) -> SmsStatus {
+        let signs = &self.0.signs;
+        SmsStatus {
+            capacity: self.0.capacity,
+            queued: signs.queued.load(Ordering::Relaxed),
+            in_flight: signs.in_flight.load(Ordering::Relaxed),
+            draining: signs.draining.load(Ordering::Relaxed),
+            providers: signs.gate.health(),
+        }
+    }
+
+    fn tell(&self, event: Event) {
+        self.0.mailbox.tell(Mail::Event(event));
+    }
+}

@@ -1,0 +1,138 @@
+//! What a provider of SMS is asked, and what it may answer.
+
+use std::{fmt, time::Duration};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use crate::sms::SmsMessage;
+
+/// Takes an SMS to the networks.
+#[async_trait]
+pub trait SmsProvider: Send + Sync {
+    /// What metrics and logs call it.
+    fn name(&self) -> &'static str;
+
+    /// Hands one SMS over, in one try.
+    ///
+    /// MUST answer within a bound of its own, and MUST NOT put the number or the text into the outcome or a log. An
+    /// implementation that cannot tell whether the SMS was taken answers `Retryable`: an SMS twice is better than none.
+    async fn send(&self, message: &SmsMessage) -> Outcome;
+
+    /// Whether a message like this one was taken at `since` or later: asked before one is sent again whose answer was
+    /// lost. Bounds and secrecy as for [`SmsProvider::send`]. A provider that cannot be asked answers `Unknown`.
+    async fn look_up(&self, message: &SmsMessage, since: DateTime<Utc>) -> Sighting {
+        let _ = (message, since);
+        Sighting::Unknown
+    }
+}
+
+/// What a provider knows of a message whose answer was lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sighting {
+    /// It has it: sent again, it would come twice.
+    Taken { provider_id: String },
+    /// It never got it.
+    NotTaken,
+    /// It cannot tell, or did not answer.
+    Unknown,
+}
+
+/// What a provider made of an SMS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It will be delivered, as far as the provider knows. The id may be empty if the provider told none.
+    Accepted { provider_id: String },
+    /// It may work later; not before `after`, if the provider said so.
+    Retryable {
+        after: Option<Duration>,
+        reason: FailureReason,
+    },
+    /// It will never work for this SMS: the number cannot be reached, or does not want to be.
+    Permanent { reason: FailureReason },
+    /// It will work for no SMS until an operator changes something: credentials, sender, account, budget.
+    Misconfigured { reason: FailureReason },
+}
+
+/// Why an SMS was not taken, without personal data: fit for logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FailureReason {
+    pub kind: FailureKind,
+    /// The HTTP status, if there was an answer.
+    pub status: Option<u16>,
+    /// The provider's own error code, if it gave one.
+    pub code: Option<u32>,
+}
+
+impl FailureReason {
+    /// A failure without an answer.
+    pub const fn of(kind: FailureKind) -> Self {
+        Self {
+            kind,
+            status: None,
+            code: None,
+        }
+    }
+}
+
+impl fmt::Display for FailureReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind.name())?;
+        if let Some(code) = self.code {
+            write!(f, ", error {code}")?;
+        }
+        if let Some(status) = self.status {
+            write!(f, ", HTTP {status}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What kind of failure it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureKind {
+    /// The provider answered with an error.
+    Refused,
+    /// The provider wants fewer requests.
+    RateLimited,
+    /// The provider failed.
+    ServerError,
+    /// The answer sends us elsewhere, where we don't go: the credentials are for this address alone.
+    Redirect,
+    /// No connection: refused, unreachable, no such name, or a bad certificate.
+    Connect,
+    /// The connection broke; whether the SMS was taken is unknown.
+    Connection,
+    /// No answer in time; whether the SMS was taken is unknown.
+    Timeout,
+    /// There was an answer, and it does not tell whether the SMS was taken.
+    Unreadable,
+    /// The request could not even be built.
+    Request,
+}
+
+impl FailureKind {
+    /// Its name in logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::RateLimited => "rate limited",
+            Self::ServerError => "server error",
+            Self::Redirect => "redirect",
+            Self::Connect => "no connection",
+            Self::Connection => "connection broke",
+            Self::Timeout => "no answer in time",
+            Self::Unreadable => "no readable answer",
+            Self::Request => "no valid request",
+        }
+    }
+}
+
+/// What a message cost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Price {
+    /// Millionths of the currency.
+    pub micros: i64,
+    /// ISO 4217, three letters.
+    pub currency: String,
+}

@@ -1,0 +1,22 @@
+//! Who takes SMS to the networks. Each has what it is asked by, and its error codes in words of ours.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `wire.rs`, `remedy.rs` | the way to a provider over HTTP, and what to do about its errors |
+//! | `twilio/` | the provider Twilio: its error codes, whether it has a message, its receipts and how it signs them |
+//! | `vonage/` | the provider Vonage, and what its error codes mean |
+//! | `webhook/` | a gateway of the operator's own, called by a signed webhook, and its signature |
+//! | `inbox.rs` | the provider that delivers to a page of this service, for development |
+
+mod inbox;
+mod remedy;
+mod twilio;
+mod vonage;
+mod webhook;
+mod wire;
+
+pub use inbox::{DevInbox, InboxMessage};
+pub use twilio::{Arrival, Forged, Receipt, Twilio, TwilioOptions, TwilioReceipts, twilio_signature};
+pub use vonage::{Vonage, VonageOptions};
+pub use webhook::{Webhook, WebhookKeys, WebhookOptions};
+pub use wire::ProviderError;

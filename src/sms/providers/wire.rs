@@ -1,0 +1,225 @@
+//! The way to a provider over HTTP, the same for all of them: who is called is told no more than he needs, and whatever
+//! he answers costs bounded time and memory.
+
+use std::time::Duration;
+
+use chrono::DateTime;
+use reqwest::{
+    Client, RequestBuilder, Response, Url,
+    header::{DATE, HeaderMap, HeaderName, RETRY_AFTER},
+    redirect,
+};
+use serde_json::Value;
+use thiserror::Error;
+
+use crate::provider::{FailureKind, FailureReason, Outcome};
+
+/// What is read of an answer; those of the providers have some 1 KiB, a page of Twilio's messages 20.
+const MAX_BODY: usize = 64 * 1024;
+/// No pause that is asked for is taken for longer.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
+/// Connections that are kept open for the next message.
+const IDLE_CONNECTIONS: usize = 64;
+/// Ids beyond this are not a provider's.
+const MAX_ID: usize = 64;
+
+/// Why there is no client for a provider.
+#[derive(Debug, Error)]
+pub enum ProviderError {
+    #[error("{0}: its URL is not an http or https URL without login, query and fragment")]
+    Url(&'static str),
+    #[error("{0}: the HTTP client cannot be set up")]
+    Client(&'static str, #[source] reqwest::Error),
+}
+
+/// A client for one provider.
+pub(super) struct Wire(Client);
+
+impl Wire {
+    /// Sets the client of `provider` up; nothing is sent yet.
+    ///
+    /// `timeout` is for the whole call, connecting and reading included.
+    pub(super) fn new(
+        provider: &'static str,
+        connect_timeout: Duration,
+        timeout: Duration,
+    ) -> Result<Self, ProviderError> {
+        let client = Client::builder()
+            .connect_timeout(connect_timeout)
+            .timeout(timeout)
+            // Whoever redirects us gets neither the credentials nor the number.
+            .redirect(redirect::Policy::none())
+            .referer(false)
+            .pool_max_idle_per_host(IDLE_CONNECTIONS)
+            .user_agent(concat!("ringback/", env!("CARGO_PKG_VERSION")))
+            .build();
+        match client {
+            Ok(client) => Ok(Self(client)),
+            Err(error) => Err(ProviderError::Client(provider, error.without_url())),
+        }
+    }
+
+    pub(super) fn post(&self, url: Url) -> RequestBuilder {
+        self.0.post(url)
+    }
+
+    pub(super) fn get(&self, url: Url) -> RequestBuilder {
+        self.0.get(url)
+    }
+}
+
+/// What came back, whatever it says.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    /// The pause that it asks for.
+    pub(super) retry_after: Option<Duration>,
+    /// The body, or null where it is not JSON, was cut off, or goes beyond [`MAX_BODY`].
+    pub(super) document: Value,
+}
+
+impl Answer {
+    pub(super) fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+}
+
+/// Sends a request.
+///
+/// # Errors
+/// The outcome for a message whose call got no answer.
+pub(super) async fn call(request: RequestBuilder) -> Result<Answer, Outcome> {
+    let response = request.send().await.map_err(|error| unanswered(&error))?;
+    Ok(Answer {
+        status: response.status().as_u16(),
+        retry_after: retry_after(response.headers()),
+        document: serde_json::from_slice(&bounded_body(response).await).unwrap_or_default(),
+    })
+}
+
+/// The URL of a service, if it is one that a path or a query can be added to.
+pub(super) fn bare_url(text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
+    let bare = url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none();
+    (bare && url.has_host() && ["http", "https"].contains(&url.scheme())).then_some(url)
+}
+
+/// A message's id in a provider's document; none where it is none that could stand in a log.
+pub(super) fn plausible_id(id: &Value) -> String {
+    let id = id.as_str().unwrap_or_default();
+    let sound = id
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    if sound && id.len() <= MAX_ID {
+        id.to_owned()
+    } else {
+        String::new()
+    }
+}
+
+/// The first [`MAX_BODY`] bytes, or what came of them before the connection broke.
+async fn bounded_body(mut response: Response) -> Vec<u8> {
+    let mut body = Vec::new();
+    while let Ok(Some(chunk)) = response.chunk().await {
+        let room = MAX_BODY - body.len();
+        body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        if body.len() == MAX_BODY {
+            break;
+        }
+    }
+    body
+}
+
+/// The outcome of a call without an answer. Only a request that cannot be built is our own fault.
+fn unanswered(error: &reqwest::Error) -> Outcome {
+    let kind = if error.is_builder() {
+        FailureKind::Request
+    } else if error.is_connect() {
+        FailureKind::Connect
+    } else if error.is_timeout() {
+        FailureKind::Timeout
+    } else {
+        FailureKind::Connection
+    };
+    let reason = FailureReason::of(kind);
+    match kind {
+        FailureKind::Request => Outcome::Misconfigured { reason },
+        _ => Outcome::Retryable { after: None, reason },
+    }
+}
+
+/// `Retry-After` (RFC 9110 section 10.2.3): seconds, or a date, which is taken against the answer's own `Date` so that
+/// the two machines' clocks need not agree.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name: HeaderName| headers.get(name)?.to_str().ok();
+    let asked = text(RETRY_AFTER)?.trim();
+    let pause = match asked.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let until = DateTime::parse_from_rfc2822(asked).ok()?;
+            let now = DateTime::parse_from_rfc2822(text(DATE)?).ok()?;
+            (until - now).to_std().unwrap_or_default()
+        }
+    };
+    Some(pause.min(MAX_RETRY_AFTER))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_url_that_hides_something_is_none() {
+        for good in ["https://api.twilio.com", "http://127.0.0.1:9/sim/"] {
+            assert!(bare_url(good).is_some(), "{good}");
+        }
+        for refused in [
+            "",
+            "api.twilio.com",
+            "ftp://x",
+            "https://u:p@x",
+            "https://x?a=b",
+            "https://x#a",
+            "data:x",
+        ] {
+            assert_eq!(bare_url(refused), None, "{refused}");
+        }
+    }
+
+    #[test]
+    fn an_id_is_short_and_plain_or_none() {
+        for (id, taken) in [
+            (json!("SM0123"), "SM0123"),
+            (json!("0A0000000123ABCD1"), "0A0000000123ABCD1"),
+            (json!("3f0c-1_b"), "3f0c-1_b"),
+            (json!("a b"), ""),
+            (json!("x".repeat(65)), ""),
+            (json!(7), ""),
+            (Value::Null, ""),
+        ] {
+            assert_eq!(plausible_id(&id), taken, "{id}");
+        }
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let pause = |asked: &'static str, date: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, asked.parse().unwrap());
+            headers.insert(DATE, date.parse().unwrap());
+            retry_after(&headers).map(|pause| pause.as_secs())
+        };
+        let date = "Wed, 21 Oct 2026 07:28:00 GMT";
+        assert_eq!(pause("7", date), Some(7));
+        assert_eq!(pause("Wed, 21 Oct 2026 07:28:20 GMT", date), Some(20));
+        assert_eq!(pause("Wed, 21 Oct 2026 07:27:00 GMT", date), Some(0));
+        assert_eq!(pause("99999999999", date), Some(3600));
+        assert_eq!(pause("soon", date), None);
+        assert_eq!(pause("-1", date), None);
+        assert_eq!(pause("Wed, 21 Oct 2026 07:28:20 GMT", "garbage"), None);
+    }
+}

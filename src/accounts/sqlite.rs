@@ -1,7 +1,6 @@
 //! The account store on SQLite: for a laptop, a demo and one small machine.
 //!
-//! The statements are those of `postgres.rs`, which says why they are so; where a change takes two, a transaction that
-//! begins as a writer makes them one.
+//! The statements are those of `postgres.rs`, which says why. Where a change takes two, one transaction holds both.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};

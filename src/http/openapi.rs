@@ -12,7 +12,11 @@ use utoipa::{
     },
 };
 
-use super::{docs, health, inbox, otp, otp_status, problem::Problem, receipts, sessions, users};
+use crate::http::{
+    account::{self, me},
+    kit::problem::Problem,
+    public::{challenge_status, docs, health, inbox, receipts, register, sessions, verify_phone},
+};
 
 /// What request ids look like, in examples.
 pub const REQUEST_ID: &str = "0b5b1d5c9f1e4b7f8a86c27a2f3a1d77";
@@ -36,15 +40,15 @@ pub const REQUEST_ID: &str = "0b5b1d5c9f1e4b7f8a86c27a2f3a1d77";
         (name = "Development", description = "Only in development, while no SMS provider is set; else 404."),
     ),
     paths(
-        users::register,
-        users::me,
-        otp::send,
-        otp::verify,
-        otp_status::status,
+        register::register,
+        me::me,
+        verify_phone::send,
+        verify_phone::verify,
+        challenge_status::status,
         receipts::twilio,
         sessions::login,
         sessions::refresh,
-        sessions::logout,
+        account::sessions::logout,
         sessions::jwks,
         health::healthz,
         health::readyz,

@@ -9,12 +9,14 @@ use actix_web::{
     rt, web,
 };
 
-use super::{
-    Api,
-    cors::{preflight, share},
-    not_found,
-    observe::observe,
-    ops_routes, routes,
+use crate::http::{
+    api::Api,
+    kit::{
+        cors::{preflight, share},
+        observe::observe,
+        routes::not_found,
+    },
+    routes::{ops_routes, routes},
 };
 use crate::settings::ServerSettings;
 

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use actix_web::{HttpRequest, http::header};
 use ipnet::IpNet;
 
-use super::Api;
+use crate::http::api::Api;
 use crate::limits::ClientNetwork;
 
 /// The client's address, by `server.trusted_proxies`: from `X-Forwarded-For`, or from `Forwarded` (RFC 7239) where that

@@ -5,13 +5,15 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{
-    Api,
-    client::client_network,
-    problem::{ApiError, whole_seconds_or_none},
-    refusals::{self, MINUTE, refusals},
-};
 use crate::challenges::{DeliveryStatus, OtpError, Progress};
+use crate::http::{
+    api::Api,
+    kit::{
+        client::client_network,
+        problem::{ApiError, whole_seconds_or_none},
+        refusals::{self, MINUTE, refusals},
+    },
+};
 
 /// How the SMS of a challenge fares; of one that has none, how it would.
 #[derive(Debug, Serialize, ToSchema)]

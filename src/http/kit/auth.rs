@@ -4,8 +4,8 @@ use std::{future::Future, pin::Pin};
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, web};
 
-use super::{Api, problem::ApiError};
 use crate::accounts::SignedIn;
+use crate::http::{api::Api, kit::problem::ApiError};
 
 /// Requires a good bearer token.
 pub struct Bearer(pub SignedIn);

@@ -3,11 +3,13 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use uuid::Uuid;
 
-use super::{
-    Api,
-    extract::FormBody,
-    problem::ApiError,
-    refusals::{self, refusals},
+use crate::http::{
+    api::Api,
+    kit::{
+        extract::FormBody,
+        problem::ApiError,
+        refusals::{self, refusals},
+    },
 };
 use crate::sms::Forged;
 

@@ -1,10 +1,10 @@
-//! For load balancers and operators: alive, ready, measured.
+//! For load balancers and operators: alive, ready.
 
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Api, refusals::refusals};
+use crate::http::{api::Api, kit::refusals::refusals};
 use crate::readiness::Report;
 
 /// The process runs.
@@ -53,14 +53,4 @@ pub async fn readyz(api: web::Data<Api>) -> HttpResponse {
             .insert_header(("Retry-After", "1"))
             .json(report)
     }
-}
-
-/// The metrics, on the operators' port.
-pub async fn metrics(api: web::Data<Api>) -> HttpResponse {
-    let text = api
-        .metrics
-        .render(&api.readiness.supervision, api.accounts.store.as_ref());
-    HttpResponse::Ok()
-        .content_type("text/plain; version=0.0.4; charset=utf-8")
-        .body(text)
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use thiserror::Error;
 use utoipa::ToSchema;
 
-use super::observe::request_id;
+use crate::http::kit::observe::request_id;
 use crate::{
     accounts::AccountError, challenges::OtpError, limits::Refusal, sms::Forged, unavailable::Unavailable,
 };

@@ -6,7 +6,7 @@ use actix_web::{HttpResponse, ResponseError, body::MessageBody, http::header};
 use serde_json::Value;
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder, example::ExampleBuilder};
 
-use super::{
+use crate::http::kit::{
     extract::{Faults, Field},
     problem::ApiError,
 };
@@ -25,13 +25,13 @@ macro_rules! refusals {
         struct $name;
 
         impl utoipa::IntoResponses for $name {
-            fn responses() -> super::refusals::Responses {
-                super::refusals::responses([$(Vec::<super::problem::ApiError>::from($errors)),*])
+            fn responses() -> crate::http::kit::refusals::Responses {
+                crate::http::kit::refusals::responses([$(Vec::<crate::http::kit::problem::ApiError>::from($errors)),*])
             }
         }
     };
 }
-pub(super) use refusals;
+pub(in crate::http) use refusals;
 
 /// The answers of an operation by their status.
 pub type Responses = BTreeMap<String, RefOr<Response>>;
@@ -136,7 +136,7 @@ fn body_of(answer: HttpResponse) -> Value {
     let bytes = answer.into_body().try_into_bytes().unwrap_or_default();
     let mut problem = serde_json::from_slice(&bytes).unwrap_or_default();
     if let Value::Object(fields) = &mut problem {
-        fields.insert("request_id".to_owned(), super::openapi::REQUEST_ID.into());
+        fields.insert("request_id".to_owned(), crate::http::openapi::REQUEST_ID.into());
     }
     problem
 }

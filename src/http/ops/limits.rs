@@ -5,11 +5,13 @@ use std::net::IpAddr;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Api,
-    extract::{Faults, Field, JsonBody},
-    observe::request_id,
-    problem::ApiError,
+use crate::http::{
+    api::Api,
+    kit::{
+        extract::{Faults, Field, JsonBody},
+        observe::request_id,
+        problem::ApiError,
+    },
 };
 use crate::{
     accounts::Login,

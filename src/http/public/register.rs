@@ -1,22 +1,21 @@
-//! Accounts: making one, looking at one's own.
+//! Making an account.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use chrono::{DateTime, SecondsFormat, Utc};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::Deserialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
-use super::{
-    Api,
-    auth::Bearer,
-    client::client_network,
-    extract::{Faults, Field, JsonBody},
-    problem::ApiError,
-    refusals::{self, HOUR, MINUTE, refusals},
-    sessions::TokensView,
+use crate::http::{
+    api::Api,
+    kit::{
+        client::client_network,
+        extract::{Faults, Field, JsonBody},
+        problem::ApiError,
+        refusals::{self, HOUR, refusals},
+    },
+    public::sessions::SignedInView,
 };
 use crate::{
-    accounts::{AccountError, Password, PersonName, Registration, User},
+    accounts::{AccountError, Password, PersonName, Registration},
     email::EmailAddress,
     phone::PhoneNumber,
 };
@@ -46,36 +45,6 @@ pub struct RegisterRequest {
     #[serde(default)]
     #[schema(value_type = String, required, example = "securepass123")]
     password_confirm: Field,
-}
-
-/// An account, as its owner sees it.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = User)]
-pub struct UserView {
-    id: Uuid,
-    #[schema(example = "test@example.com")]
-    email: String,
-    /// E.164.
-    #[schema(example = "+1234567890")]
-    phone: String,
-    #[schema(example = "Test")]
-    first_name: String,
-    #[schema(example = "User")]
-    last_name: String,
-    phone_verified: bool,
-    email_verified: bool,
-    #[serde(serialize_with = "rfc3339")]
-    created_at: DateTime<Utc>,
-    #[serde(serialize_with = "rfc3339")]
-    updated_at: DateTime<Utc>,
-}
-
-/// An account and a session of it.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = SignedIn)]
-pub struct SignedInView {
-    pub user: UserView,
-    pub tokens: TokensView,
 }
 
 refusals! {
@@ -116,31 +85,6 @@ pub async fn register(
     }))
 }
 
-refusals!(
-    MeRefusals = refusals::bearer(),
-    refusals::limited("me-per-user", 6000, MINUTE),
-    refusals::away()
-);
-
-/// Look at one's own account.
-#[utoipa::path(
-    get,
-    path = "/api/users/me/",
-    tag = "Accounts",
-    responses(
-        (status = 200, description = "The account.", body = UserView, example = json!(UserView::example())),
-        MeRefusals,
-    ),
-    security(("bearer" = [])),
-)]
-pub async fn me(api: web::Data<Api>, request: HttpRequest, bearer: Bearer) -> Result<HttpResponse, ApiError> {
-    let user = bearer.0.user;
-    api.accounts
-        .admit_me(client_network(&api, &request), &user)
-        .await?;
-    Ok(HttpResponse::Ok().json(UserView::from(user)))
-}
-
 fn registration(api: &Api, body: RegisterRequest) -> Result<Registration, ApiError> {
     let mut faults = Faults::default();
     let email = faults.required("email", body.email, EmailAddress::parse);
@@ -175,52 +119,4 @@ fn registration(api: &Api, body: RegisterRequest) -> Result<Registration, ApiErr
         }
         _ => Err(faults.into_error()),
     }
-}
-
-impl UserView {
-    /// As the documents show it.
-    fn example() -> Self {
-        let time = DateTime::from_timestamp(1_780_000_000, 0).unwrap_or_default();
-        Self {
-            id: Uuid::from_u128(0x0199_a2f4_6c1e_7b52_9d3e_4f5a_6b7c_8d9e),
-            email: "test@example.com".to_owned(),
-            phone: "+1234567890".to_owned(),
-            first_name: "Test".to_owned(),
-            last_name: "User".to_owned(),
-            phone_verified: false,
-            email_verified: false,
-            created_at: time,
-            updated_at: time,
-        }
-    }
-}
-
-impl SignedInView {
-    /// As the documents show it.
-    pub fn example() -> Self {
-        Self {
-            user: UserView::example(),
-            tokens: TokensView::example(),
-        }
-    }
-}
-
-impl From<User> for UserView {
-    fn from(user: User) -> Self {
-        Self {
-            id: user.id,
-            email: user.email,
-            phone: user.phone.expose().to_owned(),
-            first_name: user.first_name,
-            last_name: user.last_name,
-            phone_verified: user.phone_verified,
-            email_verified: user.email_verified,
-            created_at: user.created_at,
-            updated_at: user.updated_at,
-        }
-    }
-}
-
-fn rfc3339<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Micros, true))
 }

@@ -1,17 +1,18 @@
-//! Sessions: signing in, renewing, signing out, and the keys to check tokens with.
+//! Sessions: signing in, renewing, and the keys to check tokens with.
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{
-    Api,
-    auth::Bearer,
-    client::client_network,
-    extract::{Faults, Field, JsonBody},
-    problem::ApiError,
-    refusals::{self, HOUR, MINUTE, refusals},
-    users::SignedInView,
+use crate::http::{
+    account::me::UserView,
+    api::Api,
+    kit::{
+        client::client_network,
+        extract::{Faults, Field, JsonBody},
+        problem::ApiError,
+        refusals::{self, HOUR, MINUTE, refusals},
+    },
 };
 use crate::{
     accounts::{AccountError, Login, Password, Tokens},
@@ -60,6 +61,14 @@ impl std::fmt::Debug for TokensView {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("TokensView(•••)")
     }
+}
+
+/// An account and a session of it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SignedIn)]
+pub struct SignedInView {
+    pub user: UserView,
+    pub tokens: TokensView,
 }
 
 /// New tokens.
@@ -178,23 +187,6 @@ pub async fn refresh(
     }))
 }
 
-refusals!(LogoutRefusals = refusals::bearer(), refusals::away());
-
-/// Sign out.
-///
-/// Ends the session that the token belongs to: its tokens are refused from now on.
-#[utoipa::path(
-    post,
-    path = "/api/users/logout/",
-    tag = "Sessions",
-    responses((status = 204, description = "The session has ended."), LogoutRefusals),
-    security(("bearer" = [])),
-)]
-pub async fn logout(api: web::Data<Api>, bearer: Bearer) -> Result<HttpResponse, ApiError> {
-    api.accounts.logout(bearer.0.session).await?;
-    Ok(HttpResponse::NoContent().finish())
-}
-
 refusals!(JwksRefusals =);
 
 /// The public keys of access tokens.
@@ -257,6 +249,16 @@ impl TokensView {
             refresh: "rbr_AZmi9GweBy5Sj7kB0qE2vA".to_owned(),
             token_type: "Bearer",
             expires_in: 900,
+        }
+    }
+}
+
+impl SignedInView {
+    /// As the documents show it.
+    pub fn example() -> Self {
+        Self {
+            user: UserView::example(),
+            tokens: TokensView::example(),
         }
     }
 }

@@ -11,7 +11,7 @@ use actix_web::{
     web::{self, Bytes},
 };
 
-use super::{page::Page, problem::ApiError};
+use crate::http::kit::{page::Page, problem::ApiError};
 
 /// What the page loads. Swagger UI's other files are not served: they would show documents of others.
 const ASSETS: [&str; 3] = ["favicon-32x32.png", "swagger-ui-bundle.js", "swagger-ui.css"];

@@ -7,7 +7,10 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Api, page::Page, problem::ApiError, refusals::refusals};
+use crate::http::{
+    api::Api,
+    kit::{page::Page, problem::ApiError, refusals::refusals},
+};
 
 /// An SMS that would have gone out.
 #[derive(Serialize, ToSchema)]

@@ -6,14 +6,16 @@ use thiserror::Error;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{
-    Api,
-    auth::MaybeBearer,
-    client::client_network,
-    extract::{Faults, Field, JsonBody},
-    language::accepted,
-    problem::ApiError,
-    refusals::{self, HOUR, MINUTE, refusals},
+use crate::http::{
+    api::Api,
+    kit::{
+        auth::MaybeBearer,
+        client::client_network,
+        extract::{Faults, Field, JsonBody},
+        language::accepted,
+        problem::ApiError,
+        refusals::{self, HOUR, MINUTE, refusals},
+    },
 };
 use crate::{
     challenges::{Caller, OtpCode, OtpError, Sent},

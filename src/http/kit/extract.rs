@@ -14,9 +14,9 @@ use serde::{
     de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
-use super::{
-    Api,
-    problem::{ApiError, FieldErrors},
+use crate::http::{
+    api::Api,
+    kit::problem::{ApiError, FieldErrors},
 };
 
 /// What a body may weigh.

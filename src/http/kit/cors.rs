@@ -14,7 +14,7 @@ use actix_web::{
     web,
 };
 
-use super::{Api, Route};
+use crate::http::{api::Api, kit::routes::Route};
 
 const METHODS: &str = "GET, POST";
 const REQUEST_HEADERS: &str = "authorization, content-type, x-request-id";

@@ -13,8 +13,8 @@ use actix_web::{
 use futures_util::FutureExt;
 use metrics::{Counter, Histogram};
 
-use super::{Route, problem::ApiError};
 use crate::entropy::{Entropy, SystemEntropy};
+use crate::http::kit::{problem::ApiError, routes::Route};
 
 const REQUEST_ID: &str = "x-request-id";
 /// A caller's id is kept if it is no longer than this and plain.

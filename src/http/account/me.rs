@@ -1,0 +1,105 @@
+//! Looking at one's own account.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::{
+    accounts::User,
+    http::{
+        api::Api,
+        kit::{
+            auth::Bearer,
+            client::client_network,
+            problem::ApiError,
+            refusals::{self, MINUTE, refusals},
+        },
+    },
+};
+
+/// An account, as its owner sees it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = User)]
+pub struct UserView {
+    id: Uuid,
+    #[schema(example = "test@example.com")]
+    email: String,
+    /// E.164.
+    #[schema(example = "+1234567890")]
+    phone: String,
+    #[schema(example = "Test")]
+    first_name: String,
+    #[schema(example = "User")]
+    last_name: String,
+    phone_verified: bool,
+    email_verified: bool,
+    #[serde(serialize_with = "rfc3339")]
+    created_at: DateTime<Utc>,
+    #[serde(serialize_with = "rfc3339")]
+    updated_at: DateTime<Utc>,
+}
+
+refusals!(
+    MeRefusals = refusals::bearer(),
+    refusals::limited("me-per-user", 6000, MINUTE),
+    refusals::away()
+);
+
+/// Look at one's own account.
+#[utoipa::path(
+    get,
+    path = "/api/users/me/",
+    tag = "Accounts",
+    responses(
+        (status = 200, description = "The account.", body = UserView, example = json!(UserView::example())),
+        MeRefusals,
+    ),
+    security(("bearer" = [])),
+)]
+pub async fn me(api: web::Data<Api>, request: HttpRequest, bearer: Bearer) -> Result<HttpResponse, ApiError> {
+    let user = bearer.0.user;
+    api.accounts
+        .admit_me(client_network(&api, &request), &user)
+        .await?;
+    Ok(HttpResponse::Ok().json(UserView::from(user)))
+}
+
+impl UserView {
+    /// As the documents show it.
+    pub fn example() -> Self {
+        let time = DateTime::from_timestamp(1_780_000_000, 0).unwrap_or_default();
+        Self {
+            id: Uuid::from_u128(0x0199_a2f4_6c1e_7b52_9d3e_4f5a_6b7c_8d9e),
+            email: "test@example.com".to_owned(),
+            phone: "+1234567890".to_owned(),
+            first_name: "Test".to_owned(),
+            last_name: "User".to_owned(),
+            phone_verified: false,
+            email_verified: false,
+            created_at: time,
+            updated_at: time,
+        }
+    }
+}
+
+impl From<User> for UserView {
+    fn from(user: User) -> Self {
+        Self {
+            id: user.id,
+            email: user.email,
+            phone: user.phone.expose().to_owned(),
+            first_name: user.first_name,
+            last_name: user.last_name,
+            phone_verified: user.phone_verified,
+            email_verified: user.email_verified,
+            created_at: user.created_at,
+            updated_at: user.updated_at,
+        }
+    }
+}
+
+fn rfc3339<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Micros, true))
+}

@@ -1,0 +1,4 @@
+//! What signed-in users call.
+
+pub mod me;
+pub mod sessions;

@@ -1,0 +1,10 @@
+//! What anybody may call.
+
+pub mod challenge_status;
+pub mod docs;
+pub mod health;
+pub mod inbox;
+pub mod receipts;
+pub mod register;
+pub mod sessions;
+pub mod verify_phone;

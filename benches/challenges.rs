@@ -15,7 +15,7 @@ use redis::{AsyncCommands, aio::MultiplexedConnection};
 use ringback::{
     challenges::{
         Attempt, ChallengeStore, CodeDigest, Course, Delivery, End, Issue, IssueOutcome, News, OtpRules,
-        RedisChallenges, Slot, SlotAddress, Stage, Statuses, challenge_id,
+        RedisChallenges, Slot, Stage, Statuses, challenge_id,
     },
     delivery::{Outbox, OutboxEntry},
     entropy::{Entropy, SystemEntropy},
@@ -162,7 +162,7 @@ impl Bench {
             Slot::User(id) => id,
             Slot::Public => entropy().uuid(),
         };
-        let address = SlotAddress::of(phone, slot);
+        let address = slot.address(phone);
         let issue = Issue {
             phone,
             slot,

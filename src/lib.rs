@@ -19,6 +19,7 @@ pub mod startup;
 pub mod accounts;
 pub mod challenges;
 pub mod delivery;
+pub mod flows;
 pub mod ledger;
 pub mod limits;
 pub mod sms;

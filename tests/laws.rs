@@ -8,7 +8,7 @@ const MAX_LINES: usize = 400;
 /// A technology, and where its name may stand: files of this name, folders that end in `/`, or whole paths.
 const TECHNOLOGIES: [(&str, &[&str]); 19] = [
     ("sqlx", &["postgres.rs", "sqlite.rs"]),
-    ("redis", &["redis.rs", "src/redis/"]),
+    ("redis", &["redis.rs", "src/redis/", "src/challenges/redis/"]),
     ("deadpool_redis", &["src/redis/"]),
     (
         "reqwest",
@@ -45,11 +45,19 @@ const ADAPTERS: [(&str, &[&str]); 12] = [
     ("MemoryChallenges", &["src/challenges/"]),
     ("RedisCounters", &["src/limits/"]),
     // The in-process challenges count their riders in it, in the same step.
-    ("MemoryCounters", &["src/limits/", "src/challenges/memory.rs"]),
+    ("MemoryCounters", &["src/limits/", "src/challenges/memory/"]),
     ("Twilio::new", &["src/sms/"]),
     ("Vonage::new", &["src/sms/"]),
     ("Webhook::new", &["src/sms/"]),
-    ("RedisLink", &["src/redis/", "redis.rs", "src/settings/stores.rs"]),
+    (
+        "RedisLink",
+        &[
+            "src/redis/",
+            "redis.rs",
+            "src/challenges/redis/",
+            "src/settings/stores.rs",
+        ],
+    ),
 ];
 
 /// What may stand nowhere, or in few places: the text, where it may, and why not elsewhere.

@@ -9,8 +9,7 @@ use std::{
 use futures_util::{StreamExt, stream};
 use ringback::{
     challenges::{
-        ChallengeStore, CodeDigest, Course, Issue, OtpCode, OtpRules, RedisChallenges, Slot, SlotAddress,
-        challenge_id,
+        ChallengeStore, CodeDigest, Course, Issue, OtpCode, OtpRules, RedisChallenges, Slot, challenge_id,
     },
     clock::{Clock, SystemClock},
     entropy::SystemEntropy,
@@ -97,7 +96,7 @@ impl Issuer {
         let keys = self.keyring.current();
         let phone = PhoneNumber::from_stored(phone_of(number));
         let digest = PhoneDigest::of(&phone, &keys.phone);
-        let address = SlotAddress::of(digest, Slot::Public);
+        let address = Slot::Public.address(digest);
         let challenge_id = challenge_id(keys, address, &SystemEntropy);
         let code = OtpCode::derive(&keys.code, challenge_id, 6);
         let shadowed = Shadowed::default();

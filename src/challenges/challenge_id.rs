@@ -7,9 +7,9 @@
 
 use uuid::{Uuid, Variant, Version};
 
-use super::address::SlotAddress;
 use crate::{
     entropy::Entropy,
+    partition::SlotAddress,
     secrets::{Keyring, SecretKeys},
 };
 
@@ -35,7 +35,7 @@ pub fn places(keyring: &Keyring, challenge_id: Uuid) -> impl Iterator<Item = Slo
 }
 
 /// The secret that named the challenge of the slot at `address`, and so derives its code, if it is in force.
-pub(super) fn secret_of(keyring: &Keyring, address: SlotAddress, challenge_id: Uuid) -> Option<&SecretKeys> {
+pub fn secret_of(keyring: &Keyring, address: SlotAddress, challenge_id: Uuid) -> Option<&SecretKeys> {
     let mut secrets = keyring.all().iter().zip(places(keyring, challenge_id));
     secrets.find_map(|(keys, place)| (place == address).then_some(keys))
 }
@@ -61,7 +61,7 @@ mod tests {
     }
 
     fn address(phone: u8) -> SlotAddress {
-        SlotAddress::of(PhoneDigest::from_bytes([phone; 16]), Slot::Public)
+        Slot::Public.address(PhoneDigest::from_bytes([phone; 16]))
     }
 
     fn name(keyring: &Keyring, phone: u8) -> Uuid {

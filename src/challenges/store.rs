@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::{address::SlotAddress, code::CodeDigest, status::Course};
+use super::{code::CodeDigest, slot::Slot, status::Course};
 use crate::{
     delivery::OutboxEntry,
     language::Language,
@@ -36,17 +36,6 @@ pub struct OtpRules {
     pub require_challenge_id: bool,
 }
 
-/// Whose challenge of a phone: each phone has one public slot, and one for each user who asked with his token.
-///
-/// What is spent in one slot (attempts, failures) is not spent in another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Slot {
-    /// Asked for without a token: whoever has the code may use it.
-    Public,
-    /// Asked for with a token: that user's alone.
-    User(Uuid),
-}
-
 /// A challenge to be written.
 #[derive(Debug, Clone)]
 pub struct Issue<'a> {
@@ -73,7 +62,7 @@ impl Issue<'_> {
         self.deliver.map(|delivery| OutboxEntry {
             challenge_id: self.challenge_id,
             user_id: delivery.user_id,
-            address: SlotAddress::of(self.phone, self.slot),
+            address: self.slot.address(self.phone),
             country: delivery.country,
             language: delivery.language.clone(),
             avoid,

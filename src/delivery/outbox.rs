@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use crate::{
-    challenges::SlotAddress,
     language::Language,
+    partition::SlotAddress,
     phone::{Country, PhoneNumber},
     sms::SmsCode,
     unavailable::Unavailable,

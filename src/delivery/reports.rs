@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::{challenges::SlotAddress, phone::Country};
+use crate::{partition::SlotAddress, phone::Country};
 
 /// Takes reports, off the way of every request. MUST NOT block, and answers nothing: a report that has no place is
 /// dropped and counted.

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 
 use crate::{
     accounts::Accounts,
-    challenges::Otp,
+    flows::Otp,
     phone::PhoneCheck,
     readiness::Readiness,
     sms::{DevInbox, Texts, TwilioReceipts},

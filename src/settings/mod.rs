@@ -47,7 +47,7 @@ use layers::Layers;
 use reader::{Effective, Reader};
 use value::escaped;
 
-use crate::{challenges::TestNumbers, delivery::Countries};
+use crate::{delivery::Countries, flows::TestNumbers};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);

@@ -8,10 +8,7 @@ use super::{
     Environment, OtpSettings, PhoneSettings,
     reader::{Reader, Refused},
 };
-use crate::{
-    challenges::{OtpCode, TestNumbers},
-    phone::PhoneNumber,
-};
+use crate::{challenges::OtpCode, flows::TestNumbers, phone::PhoneNumber};
 
 const CODES: &str = "test_numbers.codes";
 const UNTIL: &str = "test_numbers.until";

@@ -21,11 +21,12 @@ use tokio::net::TcpSocket;
 
 use crate::{
     accounts::{AccountStore, Accounts, Argon2Cost, Argon2Pool, CostError, PasswordHasher, purge_sessions},
-    challenges::{Courses, Otp, OtpRules, Recipients, StatusReports, TestNumbers},
+    challenges::{Courses, OtpRules},
     clock::{Clock, SystemClock},
     database::{DatabaseUrlError, MigrateError},
     delivery::{DispatcherOptions, DispatcherParts, SmsQueue},
     entropy::{Entropy, SystemEntropy},
+    flows::{Otp, Recipients, StatusReports, TestNumbers},
     http::{Api, Listening, serve_api, serve_ops},
     ledger::{Ledger, purge_ledger},
     limits::{FileError, Limiter, LimiterOptions, LimitsWatch},

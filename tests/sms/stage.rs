@@ -12,7 +12,7 @@ use std::{
 use async_trait::async_trait;
 use chrono::{DateTime, TimeZone, Utc};
 use ringback::{
-    challenges::{Slot, SlotAddress},
+    challenges::Slot,
     clock::{Clock, ManualClock},
     delivery::{
         CodeBook, DispatcherOptions, DispatcherParts, Health, Lease, Outbox, OutboxEntry, Recipient, Route,
@@ -253,7 +253,7 @@ impl Stage {
         let entry = OutboxEntry {
             challenge_id: Uuid::from_u128(number),
             user_id: Uuid::from_u128(number + 1_000),
-            address: SlotAddress::of(PhoneDigest::from_bytes([0; 16]), Slot::Public),
+            address: Slot::Public.address(PhoneDigest::from_bytes([0; 16])),
             country: Country::UNKNOWN,
             language: Language::default(),
             avoid: None,

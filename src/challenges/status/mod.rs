@@ -1,13 +1,10 @@
 //! How the SMS of a challenge fares, for whoever waits for it: queued, sent, delivered or not.
 //!
 //! A challenge's record holds a [`Course`]: for an SMS that goes out what has happened so far, told by the dispatcher
-//! (`reports.rs`) and by the provider's receipts; for a decoy, which has none, what shall seem to happen
+//! (`flows/reports.rs`) and by the provider's receipts; for a decoy, which has none, what shall seem to happen
 //! (`courses.rs`). Both are read alike, by the store's clock, so that the answer doesn't tell the two apart.
 
 mod courses;
-mod memory;
-mod redis;
-mod reports;
 #[cfg(test)]
 mod tests;
 
@@ -15,13 +12,9 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 pub use courses::Courses;
-pub use reports::StatusReports;
 
-use super::{
-    address::SlotAddress,
-    store::{Millis, Waits},
-};
-use crate::unavailable::Unavailable;
+use super::store::{Millis, Waits};
+use crate::{partition::SlotAddress, unavailable::Unavailable};
 
 /// Where an SMS is, as far as anybody told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +53,7 @@ pub enum End {
 }
 
 impl End {
-    const fn code(self) -> u8 {
+    pub(super) const fn code(self) -> u8 {
         match self {
             Self::Delivered => b'd',
             Self::Undelivered => b'u',
@@ -99,7 +92,7 @@ impl Course {
     pub(super) const BYTES: usize = 7;
 
     /// Of a phone that needs no SMS.
-    pub(super) const DELIVERED: Self = Self {
+    pub const DELIVERED: Self = Self {
         sent: Some(0),
         end: Some((End::Delivered, 0)),
     };

@@ -4,13 +4,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::*;
-use crate::{
-    challenges::{Slot, SlotAddress},
-    language::Language,
-    phone::PhoneDigest,
-    provider::Outcome,
-    sms::SmsMessage,
-};
+use crate::{challenges::Slot, language::Language, phone::PhoneDigest, provider::Outcome, sms::SmsMessage};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -72,7 +66,7 @@ impl Bench {
             &OutboxEntry {
                 challenge_id: Uuid::nil(),
                 user_id: Uuid::nil(),
-                address: SlotAddress::of(PhoneDigest::from_bytes([0; 16]), Slot::Public),
+                address: Slot::Public.address(PhoneDigest::from_bytes([0; 16])),
                 country: Country::parse(country).unwrap(),
                 language: Language::default(),
                 avoid: avoid.map(str::to_owned),

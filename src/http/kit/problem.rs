@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use crate::http::kit::observe::request_id;
 use crate::{
-    accounts::AccountError, challenges::OtpError, limits::Refusal, sms::Forged, unavailable::Unavailable,
+    accounts::AccountError, flows::OtpError, limits::Refusal, sms::Forged, unavailable::Unavailable,
 };
 
 /// What was wrong with each field.

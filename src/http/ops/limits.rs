@@ -15,7 +15,7 @@ use crate::http::{
 };
 use crate::{
     accounts::Login,
-    challenges::OtpError,
+    flows::OtpError,
     limits::{self, Account, ClientNetwork, KeyError, Operation, Subject},
     phone::PhoneNumber,
 };

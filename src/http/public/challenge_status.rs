@@ -5,7 +5,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::challenges::{DeliveryStatus, OtpError, Progress};
 use crate::http::{
     api::Api,
     kit::{
@@ -13,6 +12,10 @@ use crate::http::{
         problem::{ApiError, whole_seconds_or_none},
         refusals::{self, MINUTE, refusals},
     },
+};
+use crate::{
+    challenges::DeliveryStatus,
+    flows::{OtpError, Progress},
 };
 
 /// How the SMS of a challenge fares; of one that has none, how it would.

@@ -18,7 +18,8 @@ use crate::http::{
     },
 };
 use crate::{
-    challenges::{Caller, OtpCode, OtpError, Sent},
+    challenges::OtpCode,
+    flows::{Caller, OtpError, Sent},
     language::Language,
     phone::PhoneNumber,
 };

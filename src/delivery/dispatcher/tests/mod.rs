@@ -9,7 +9,7 @@ use async_trait::async_trait;
 
 use super::*;
 use crate::{
-    challenges::{Slot, SlotAddress},
+    challenges::Slot,
     delivery::{
         Countries, OutboxEntry, Recipient, Route,
         breaker::Pauses,
@@ -123,7 +123,7 @@ impl Bench {
                 entry: OutboxEntry {
                     challenge_id: Uuid::from_u128(number),
                     user_id: Uuid::from_u128(7),
-                    address: SlotAddress::of(PhoneDigest::from_bytes([0; 16]), Slot::Public),
+                    address: Slot::Public.address(PhoneDigest::from_bytes([0; 16])),
                     country: Country::UNKNOWN,
                     language: Language::default(),
                     avoid: avoid.map(str::to_owned),

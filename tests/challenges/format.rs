@@ -2,7 +2,7 @@
 
 use redis::AsyncCommands;
 use ringback::{
-    challenges::{Attempt, CodeDigest, Course, End, Issue, News, Proof, Slot, SlotAddress, Stage},
+    challenges::{Attempt, CodeDigest, Course, End, Issue, News, Proof, Slot, Stage},
     limits::Shadowed,
 };
 use uuid::Uuid;
@@ -26,7 +26,7 @@ async fn a_record_of_another_format_is_refused_and_left_alone() {
 
     world.pass(60);
     let (store, phone) = (&world.store, world.phone);
-    let address = SlotAddress::of(phone, Slot::Public);
+    let address = Slot::Public.address(phone);
     let shadowed = Shadowed::default();
     for slot in [Slot::Public, Slot::User(Uuid::from_u128(1))] {
         let issue = Issue {

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{address::SlotAddress, challenge_id::secret_of, code::OtpCode, store::Slot};
 use crate::{
     accounts::AccountStore,
+    challenges::{OtpCode, Slot, secret_of},
     delivery::{CodeBook, OutboxEntry, Recipient},
     phone::PhoneDigest,
     secrets::Keyring,
@@ -36,10 +36,7 @@ impl CodeBook for Recipients {
         };
         let digest = PhoneDigest::of(&phone, &keys.phone);
         let slots = [Slot::Public, Slot::User(entry.user_id)];
-        if !slots
-            .map(|slot| SlotAddress::of(digest, slot))
-            .contains(&entry.address)
-        {
+        if !slots.map(|slot| slot.address(digest)).contains(&entry.address) {
             return Ok(None);
         }
         let code = OtpCode::derive(&keys.code, entry.challenge_id, self.code_length);

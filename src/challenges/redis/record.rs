@@ -25,14 +25,19 @@
 
 use uuid::Uuid;
 
-use super::{
-    address::SlotAddress,
-    challenge::{Challenge, Cooldown, SlotState, Sms},
-    code::CodeDigest,
-    status::Course,
-    store::{Issue, Millis, Slot},
+use crate::{
+    challenges::{
+        code::CodeDigest,
+        slot::Slot,
+        state::{Challenge, Cooldown, SlotState, Sms},
+        status::Course,
+        store::{Issue, Millis},
+    },
+    language::Language,
+    limits::Shadowed,
+    partition::SlotAddress,
+    phone::Country,
 };
-use crate::{language::Language, limits::Shadowed, phone::Country};
 
 /// Of every record.
 const FORMAT: u8 = 1;

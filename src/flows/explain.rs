@@ -2,8 +2,11 @@
 
 use uuid::Uuid;
 
-use super::{service::Otp, store::Slot};
-use crate::limits::{Explanation, Operation, RuleStanding, Subject};
+use super::otp::Otp;
+use crate::{
+    challenges::Slot,
+    limits::{Explanation, Operation, RuleStanding, Subject},
+};
 
 impl Otp {
     /// How a request would fare. Nothing is spent, nothing sent, no code judged.

@@ -1,5 +1,8 @@
 //! Challenges and outbox in this process: for a laptop, a demo, one small machine. What is in flight is lost with it.
 
+mod outbox;
+mod statuses;
+
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -10,16 +13,16 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::{
-    address::SlotAddress,
-    challenge::{Bounds, Challenge, Cooldown, SlotState, Standing, from_millis, millis},
+    slot::Slot,
+    state::{Bounds, Challenge, Cooldown, SlotState, Standing, from_millis, millis},
     store::{
-        Attempt, ChallengeStore, Issue, IssueOutcome, Issued, Judged, Millis, OtpRules, Proof, Slot, Verdict,
-        Waits,
+        Attempt, ChallengeStore, Issue, IssueOutcome, Issued, Judged, Millis, OtpRules, Proof, Verdict, Waits,
     },
 };
 use crate::{
     clock::Clock,
     limits::{MemoryCounters, refuses},
+    partition::SlotAddress,
     phone::PhoneDigest,
     unavailable::{Part, Unavailable},
 };
@@ -78,7 +81,7 @@ impl State {
     fn judge(&mut self, attempt: &Attempt<'_>, now: Millis, bounds: &Bounds) -> (Verdict, Vec<(Uuid, u8)>) {
         let (mut open, mut exhausted, mut longest_lock) = (Vec::new(), false, 0);
         for &slot in attempt.slots {
-            let address = SlotAddress::of(attempt.phone, slot);
+            let address = slot.address(attempt.phone);
             let Some(state) = self.slots.get_mut(&address) else {
                 continue;
             };
@@ -161,8 +164,8 @@ impl ChallengeStore for MemoryChallenges {
                 riders: Vec::new(),
             })
         };
-        let address = SlotAddress::of(issue.phone, issue.slot);
-        let public = SlotAddress::of(issue.phone, Slot::Public);
+        let address = issue.slot.address(issue.phone);
+        let public = Slot::Public.address(issue.phone);
         let slot = state.slots.get(&address);
         let challenge = slot.and_then(|slot| slot.challenge.as_ref());
         if let Some(done) = challenge.filter(|challenge| challenge.id == issue.challenge_id) {
@@ -230,7 +233,7 @@ impl ChallengeStore for MemoryChallenges {
 
     async fn reinstate(&self, proof: &Proof) -> Result<(), Unavailable> {
         let now = self.clock.now_ms();
-        let address = SlotAddress::of(proof.phone, proof.slot);
+        let address = proof.slot.address(proof.phone);
         if let Some(slot) = self.lock().slots.get_mut(&address) {
             slot.reinstate(proof.challenge_id, now);
         }
@@ -239,8 +242,8 @@ impl ChallengeStore for MemoryChallenges {
 
     async fn waits(&self, phone: PhoneDigest, slot: Slot) -> Result<Waits, Unavailable> {
         let (now, bounds, state) = (self.clock.now_ms(), self.bounds(), self.lock());
-        let cooldown = state.cooldown(SlotAddress::of(phone, Slot::Public));
-        let slot = state.slots.get(&SlotAddress::of(phone, slot));
+        let cooldown = state.cooldown(Slot::Public.address(phone));
+        let slot = state.slots.get(&slot.address(phone));
         Ok(slot
             .unwrap_or(&SlotState::default())
             .waits(cooldown, now, &bounds))

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 
 use crate::{
     challenges::{
-        challenge::{SlotState, millis},
         memory::MemoryChallenges,
+        state::{SlotState, millis},
     },
     delivery::{Lease, Outbox, OutboxEntry},
     unavailable::Unavailable,

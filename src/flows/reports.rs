@@ -6,8 +6,8 @@ use futures_util::{StreamExt, stream};
 use metrics::{counter, gauge};
 use tokio::{sync::mpsc, time::sleep};
 
-use super::{Courses, End, News, Stage, Statuses};
 use crate::{
+    challenges::{Courses, End, News, Stage, Statuses},
     clock::Clock,
     delivery::{SmsReport, SmsReports, SmsState},
     ledger::{Event, Ledger, State, What},

@@ -13,7 +13,7 @@ use chrono::TimeDelta;
 use ringback::{
     challenges::{
         Attempt, ChallengeStore, CodeDigest, Course, Delivery, Issue, IssueOutcome, MemoryChallenges,
-        OtpRules, RedisChallenges, Slot, SlotAddress, Statuses, Verdict, challenge_id,
+        OtpRules, RedisChallenges, Slot, Statuses, Verdict, challenge_id,
     },
     clock::{ShiftedClock, SystemClock},
     delivery::{Outbox, OutboxEntry},
@@ -131,7 +131,7 @@ fn on_redis_under(url: &str, prefix: String) -> World {
 impl World {
     /// A name for a challenge of a slot of the phone.
     pub fn name(&self, slot: Slot) -> Uuid {
-        challenge_id(keyring().current(), SlotAddress::of(self.phone, slot), entropy())
+        challenge_id(keyring().current(), slot.address(self.phone), entropy())
     }
 
     pub fn pass(&self, seconds: u64) {

@@ -1,19 +1,21 @@
 //! The rules of a slot as plain arithmetic: what the scripts do, for the in-process store; and what both stores tell of
 //! a slot that was read.
 //!
-//! `tests/otp` holds both to the same answers.
+//! `tests/challenges` holds both to the same answers.
 
 use std::time::Duration;
 
 use uuid::Uuid;
 
 use super::{
-    address::SlotAddress,
     code::CodeDigest,
+    slot::Slot,
     status::{Course, Pending, Stage},
-    store::{Issue, Millis, OtpRules, Slot, Waits},
+    store::{Issue, Millis, OtpRules, Waits},
 };
-use crate::{delivery::OutboxEntry, language::Language, limits::Shadowed, phone::Country};
+use crate::{
+    delivery::OutboxEntry, language::Language, limits::Shadowed, partition::SlotAddress, phone::Country,
+};
 
 /// One slot of one phone.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -104,7 +106,7 @@ pub enum Standing {
 impl Challenge {
     /// A new one.
     pub fn new(issue: &Issue<'_>, shadowed: Shadowed, now: Millis, ttl: Millis) -> Self {
-        let public = SlotAddress::of(issue.phone, Slot::Public);
+        let public = Slot::Public.address(issue.phone);
         Self {
             id: issue.challenge_id,
             digest: issue.digest,

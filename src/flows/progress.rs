@@ -4,13 +4,9 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::{
-    challenge_id::places,
-    error::OtpError,
-    service::Otp,
-    status::{DeliveryStatus, End, News, Stage},
-};
+use super::{error::OtpError, otp::Otp};
 use crate::{
+    challenges::{DeliveryStatus, End, News, Stage, places},
     ledger::{Event, State, What},
     limits::{ClientNetwork, Operation, Subject},
     sms::{Arrival, Receipt},

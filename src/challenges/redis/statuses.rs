@@ -6,17 +6,17 @@ use ::redis::Script;
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::{Course, End, News, Stage, Statuses, Whereabouts};
 use crate::{
     challenges::{
-        address::SlotAddress,
-        challenge::{Bounds, millis},
         redis::{Packed, RedisChallenges, key_slot, script, unknown_answer},
+        state::{Bounds, millis},
+        status::{Course, End, News, Stage, Statuses, Whereabouts},
     },
+    partition::SlotAddress,
     unavailable::Unavailable,
 };
 
-static ADVANCE: LazyLock<Script> = script!("status/advance.lua");
+static ADVANCE: LazyLock<Script> = script!("advance.lua");
 
 #[async_trait]
 impl Statuses for RedisChallenges {

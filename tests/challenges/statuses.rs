@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use ringback::challenges::{
-    Course, DeliveryStatus, End, IssueOutcome, News, Slot, SlotAddress, Stage, places,
-};
+use ringback::challenges::{Course, DeliveryStatus, End, IssueOutcome, News, Slot, Stage, places};
 use uuid::Uuid;
 
 use crate::{
@@ -62,7 +60,7 @@ on_every_store! {
     async fn a_status_lives_as_long_as_its_code(world) {
         let user = Slot::User(Uuid::from_u128(1));
         let (id, _) = world.issue(user).await;
-        let address = SlotAddress::of(world.phone, user);
+        let address = user.address(world.phone);
         let waits = world.store.recall(address, id).await.unwrap().unwrap().waits;
         assert!(waits.cooldown > Duration::from_secs(50), "the phone's: {waits:?}");
         world.pass(599);

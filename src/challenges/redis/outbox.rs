@@ -13,20 +13,18 @@ use uuid::Uuid;
 
 use crate::{
     challenges::{
-        address::SlotAddress,
-        challenge::{SlotState, millis},
-        record,
-        redis::{Packed, RedisChallenges, key_slot, script, unknown_answer},
+        redis::{Packed, RedisChallenges, key_slot, record, script, unknown_answer},
+        state::{SlotState, millis},
         store::Millis,
     },
     delivery::{Lease, Outbox, OutboxEntry},
-    partition::PARTITIONS,
+    partition::{PARTITIONS, SlotAddress},
     redis::{Call, RedisLink},
     unavailable::Unavailable,
 };
 
-static RENEW: LazyLock<Script> = script!("outbox/renew.lua");
-static TAKE_OVER: LazyLock<Script> = script!("outbox/take_over.lua");
+static RENEW: LazyLock<Script> = script!("renew.lua");
+static TAKE_OVER: LazyLock<Script> = script!("take_over.lua");
 
 /// The sets of a partition.
 const SHARES: [&str; 8] = ["x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7"];
@@ -36,7 +34,7 @@ const MEMBER: usize = SlotAddress::LOCAL_BYTES + 8;
 const ABREAST: usize = 16;
 
 /// Adds the key of the set that has the entries of the slot at `address`.
-pub(in crate::challenges) fn key_outbox(call: &mut Call<'_>, address: SlotAddress) {
+pub(super) fn key_outbox(call: &mut Call<'_>, address: SlotAddress) {
     call.key(address.partition(), [share_of(address)]);
 }
 

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 
-use super::code::OtpCode;
-use crate::phone::PhoneNumber;
+use crate::{challenges::OtpCode, phone::PhoneNumber};
 
 /// Phones that get no SMS, for their code is always the same, up to the end of a day. Anyone can verify them.
 #[derive(Debug, Clone, Default)]

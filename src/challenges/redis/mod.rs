@@ -2,7 +2,11 @@
 //!
 //! A slot of a phone is one string, `o:<address>` under the phone's partition (`record.rs` says what is in it): its
 //! challenge, the status of that, failures, and in the phone's public slot the cooldown. What is owed stands in the
-//! outbox (`outbox/redis.rs`) as well. The riders' counters lie where the limiter says.
+//! outbox (`outbox.rs`) as well. The riders' counters lie where the limiter says.
+
+mod outbox;
+mod record;
+mod statuses;
 
 use std::{
     sync::{
@@ -17,21 +21,21 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::{
-    address::SlotAddress,
-    challenge::{Bounds, SlotState, from_millis, millis},
-    outbox::key_outbox,
-    record,
+    slot::Slot,
+    state::{Bounds, SlotState, from_millis, millis},
     store::{
-        Attempt, ChallengeStore, Issue, IssueOutcome, Issued, Judged, Millis, OtpRules, Proof, Slot, Verdict,
-        Waits,
+        Attempt, ChallengeStore, Issue, IssueOutcome, Issued, Judged, Millis, OtpRules, Proof, Verdict, Waits,
     },
 };
 use crate::{
     limits::{self, Verdicts, key_counters, pack_rules},
+    partition::SlotAddress,
     phone::PhoneDigest,
     redis::{Call, RedisLink},
     unavailable::{Part, Unavailable},
 };
+
+use outbox::key_outbox;
 
 /// A script of this room, with what all of them share before it.
 macro_rules! script {
@@ -39,8 +43,15 @@ macro_rules! script {
         LazyLock::new(|| {
             Script::new(concat!(
                 include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/limits/gcra.lua")),
-                include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/challenges/slot.lua")),
-                include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/challenges/", $file))
+                include_str!(concat!(
+                    env!("CARGO_MANIFEST_DIR"),
+                    "/src/challenges/redis/slot.lua"
+                )),
+                include_str!(concat!(
+                    env!("CARGO_MANIFEST_DIR"),
+                    "/src/challenges/redis/",
+                    $file
+                ))
             ))
         })
     };
@@ -114,8 +125,8 @@ impl RedisChallenges {
 #[async_trait]
 impl ChallengeStore for RedisChallenges {
     async fn issue(&self, issue: &Issue<'_>) -> Result<Issued, Unavailable> {
-        let address = SlotAddress::of(issue.phone, issue.slot);
-        let public = SlotAddress::of(issue.phone, Slot::Public);
+        let address = issue.slot.address(issue.phone);
+        let public = Slot::Public.address(issue.phone);
         let slots: &[_] = if address == public {
             &[public]
         } else {
@@ -183,7 +194,7 @@ impl ChallengeStore for RedisChallenges {
             .link
             .eval(&JUDGE, attempt.slots.len() + attempt.riders.len(), |call| {
                 for &slot in attempt.slots {
-                    key_slot(call, SlotAddress::of(attempt.phone, slot));
+                    key_slot(call, slot.address(attempt.phone));
                 }
                 key_counters(call, attempt.riders);
                 call.arg(facts.0).arg(pack_rules(attempt.riders));
@@ -225,14 +236,14 @@ impl ChallengeStore for RedisChallenges {
         let facts = Packed::at(self.offset()).bytes(proof.challenge_id.as_bytes());
         self.link
             .eval(&REINSTATE, 1, |call| {
-                key_slot(call, SlotAddress::of(proof.phone, proof.slot));
+                key_slot(call, proof.slot.address(proof.phone));
                 call.arg(facts.0);
             })
             .await
     }
 
     async fn waits(&self, phone: PhoneDigest, slot: Slot) -> Result<Waits, Unavailable> {
-        let places = [slot, Slot::Public].map(|slot| SlotAddress::of(phone, slot));
+        let places = [slot, Slot::Public].map(|slot| slot.address(phone));
         let (now, [slot, public]) = self.look(places).await?;
         Ok(slot.waits(public.cooldown, now, &Bounds::of(&self.rules)))
     }
@@ -310,7 +321,7 @@ fn decode_charged(charged: &[u8]) -> Option<(Uuid, u8)> {
 fn proof(attempt: &Attempt<'_>, number: Millis, record: &[u8]) -> Option<Proof> {
     let index = usize::try_from(number).ok()?.checked_sub(1)?;
     let slot = *attempt.slots.get(index)?;
-    let state = record::decode(record, SlotAddress::of(attempt.phone, slot))?;
+    let state = record::decode(record, slot.address(attempt.phone))?;
     let challenge = state.challenge?;
     Some(Proof {
         phone: attempt.phone,

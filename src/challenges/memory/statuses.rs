@@ -3,13 +3,13 @@
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::{Course, News, Statuses, Whereabouts};
 use crate::{
     challenges::{
-        address::SlotAddress,
-        challenge::{Cooldown, millis},
         memory::MemoryChallenges,
+        state::{Cooldown, millis},
+        status::{Course, News, Statuses, Whereabouts},
     },
+    partition::SlotAddress,
     unavailable::Unavailable,
 };
 

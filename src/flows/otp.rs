@@ -8,18 +8,14 @@ use std::{
 use metrics::{Counter, counter};
 use uuid::Uuid;
 
-use super::{
-    address::SlotAddress,
-    challenge_id::challenge_id,
-    code::{CodeDigest, OtpCode},
-    error::OtpError,
-    status::{Course, Courses, Statuses},
-    store::{Attempt, ChallengeStore, Delivery, Issue, IssueOutcome, OtpRules, Proof, Slot, Verdict},
-    test_numbers::TestNumbers,
-};
+use super::{error::OtpError, test_numbers::TestNumbers};
 use crate::{
     accounts::{AccountStore, Claimant, Claims, User, Verification},
     carry_on::carry_on,
+    challenges::{
+        Attempt, ChallengeStore, CodeDigest, Course, Courses, Delivery, Issue, IssueOutcome, OtpCode,
+        OtpRules, Proof, Slot, Statuses, Verdict, challenge_id,
+    },
     clock::Clock,
     delivery::{Countries, QueueSlot, Recipient, SmsJob, SmsQueue},
     entropy::Entropy,
@@ -135,7 +131,7 @@ impl Otp {
 
         let user = caller.user.as_ref();
         let slot = user.map_or(Slot::Public, |user| Slot::User(user.id));
-        let challenge_id = challenge_id(keys, SlotAddress::of(digest, slot), self.entropy.as_ref());
+        let challenge_id = challenge_id(keys, slot.address(digest), self.entropy.as_ref());
         // A decoy's code is nobody's.
         let code = recipient.map(|_| {
             let derive = || OtpCode::derive(&keys.code, challenge_id, self.rules.length);

@@ -7,7 +7,12 @@ use crate::support::{Backends, TestApp, eventually, on_both, wrong};
 const PHONE: &str = "+14152000001";
 const NOBODYS: &str = "+14152000002";
 
-impl TestApp {
+/// What these tests ask of the table.
+trait Ledger {
+    async fn ledger_says(&self, columns: &str, expected: &str);
+}
+
+impl Ledger for TestApp {
     /// Waits until the ledger's rows say this, each in a line, the oldest first.
     async fn ledger_says(&self, columns: &str, expected: &str) {
         let lines = match self.variable("DATABASE_URL") {

@@ -26,6 +26,7 @@ mod receipts;
 mod secrecy;
 mod sessions;
 mod statuses;
-mod support;
 mod test_numbers;
 mod tokens;
+
+extern crate support;

@@ -35,7 +35,16 @@ fn path(sent: &Answer) -> String {
     format!("/api/sms/receipts/twilio/{}/", sent.text("challenge_id"))
 }
 
-impl TestApp {
+/// What these tests do with a service.
+trait Receipts {
+    async fn post_receipt(&self, path: &str, form: &[(&str, &str)], signature: Option<&str>) -> Answer;
+    async fn receive(&self, path: &str, form: &[(&str, &str)]) -> Answer;
+    async fn fares(&self, sent: &Answer) -> Value;
+    async fn waits_for(&self, sent: &Answer, status: &str);
+    async fn sent_to_an_account(&self) -> (Account, Answer);
+}
+
+impl Receipts for TestApp {
     async fn post_receipt(&self, path: &str, form: &[(&str, &str)], signature: Option<&str>) -> Answer {
         let request = self.client.post(format!("{}{path}", self.address)).form(form);
         Answer::of(match signature {

@@ -7,7 +7,13 @@ use crate::support::{Answer, TestApp, eventually, on_both};
 const PHONE: &str = "+14152000001";
 const NOBODYS: &str = "+14152000002";
 
-impl TestApp {
+/// What these tests ask of a challenge.
+trait Statuses {
+    async fn status_of(&self, sent: &Answer) -> Answer;
+    async fn reaches(&self, sent: &Answer, status: &str, before: &[&str]) -> Answer;
+}
+
+impl Statuses for TestApp {
     /// Asks for the status of the challenge that a send answered.
     async fn status_of(&self, sent: &Answer) -> Answer {
         let id = sent.text("challenge_id");

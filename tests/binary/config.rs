@@ -1,6 +1,6 @@
 //! The configuration by its commands: taken whole, or refused with every fault and exit code 78.
 
-use crate::service::Folder;
+use support::service::Folder;
 
 const SECRET: &str = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldCE=";
 
@@ -244,7 +244,7 @@ fn a_faulty_limits_file_is_refused_by_check_and_start() {
         "[[rule]]\nid = 'a'\non = 'login'\nby = 'ip'\nquota = 0\nper = '1w'\n",
     );
     for command in [&["serve"][..], &["config", "check"]] {
-        let (code, out, err) = folder.run(command, &crate::service::FREE_PORTS);
+        let (code, out, err) = folder.run(command, &support::service::FREE_PORTS);
         assert_eq!((code, out.as_str()), (78, ""), "{command:?}");
         each_line_has(&err, &["limits.toml:5:9: quota", "limits.toml:6:7: "]);
     }

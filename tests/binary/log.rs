@@ -6,11 +6,10 @@ use ringback::entropy::{Entropy, SystemEntropy};
 use serde_json::{Value, json};
 use sqlx::{Connection, Executor, PgConnection};
 
-use crate::{
-    Answer,
-    provider::Provider,
+use support::{
+    Answer, Provider, Wire,
     service::{Folder, Service},
-    wire::Wire,
+    variable,
 };
 
 const EMAIL: &str = "Somebody.Quiet@example.com";
@@ -20,10 +19,6 @@ const TWILIO_TOKEN: &str = "twilio-token-5a1f";
 const SECRET: &str = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldCE=";
 /// Also what is not logged unless it is named.
 const EVERYTHING: &str = "trace,actix_http=trace";
-
-fn variable(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| panic!("set {name}, or run scripts/test"))
-}
 
 /// Production on real servers: its environment, and the provider that it sends by.
 async fn production(log: &str) -> (BTreeMap<&'static str, String>, Provider) {

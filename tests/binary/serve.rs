@@ -5,7 +5,7 @@ use std::{net::TcpListener, os::unix::fs::PermissionsExt};
 use serde_json::{Value, json};
 use sqlx::{Connection, SqliteConnection};
 
-use crate::{
+use support::{
     Answer,
     service::{FREE_PORTS, Folder, Service},
 };

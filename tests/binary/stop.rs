@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::{
+use support::{
+    Wire,
     service::{FREE_PORTS, Folder, Service},
-    wire::Wire,
 };
 
 const LOGIN: &str = r#"{ "email": "nobody@example.com", "password": "securepass123" }"#;

@@ -10,18 +10,15 @@ use ringback::{
 };
 use sqlx::{Connection, Executor, PgConnection};
 
-use crate::{
+use support::{
     service::{Folder, Service},
     simulator::Simulator,
+    variable,
 };
 
 /// `number` is the last digits of it.
 pub fn phone(number: u64) -> String {
     format!("+1415{:07}", 2_000_000 + number)
-}
-
-fn variable(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| panic!("set {name}, or run scripts/test"))
 }
 
 /// Who can be asked for a code: those who run.

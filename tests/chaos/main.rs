@@ -10,20 +10,6 @@ mod load;
 mod luck;
 mod provider_faults;
 
-// The program as its own tests start it, and the simulator as its own tests do: not all of either is used here.
-#[allow(dead_code)]
-#[path = "../api/support/answer.rs"]
-mod answer;
-#[allow(dead_code)]
-#[path = "../api/support/provider.rs"]
-mod provider;
-#[allow(dead_code)]
-#[path = "../binary/service.rs"]
-mod service;
-#[allow(dead_code)]
-#[path = "../simulator/simulator.rs"]
-mod simulator;
-
 use std::{fmt::Debug, str::FromStr};
 
 /// A number that the environment may set for a longer run.

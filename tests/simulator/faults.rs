@@ -4,7 +4,7 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
-use crate::simulator::Simulator;
+use support::simulator::Simulator;
 
 const FORM: [(&str, &str); 2] = [("From", "+15005550006"), ("Body", "x")];
 

@@ -11,7 +11,7 @@ use ringback::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::simulator::{ACCOUNT, Simulator, TOKEN, until};
+use support::simulator::{ACCOUNT, Simulator, TOKEN, until};
 
 const TO: &str = "+14152000001";
 

@@ -9,7 +9,7 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use ringback::sms::twilio_signature;
 use serde_json::{Value, json};
 
-use crate::simulator::{ACCOUNT, Simulator, TOKEN, until};
+use support::simulator::{ACCOUNT, Simulator, TOKEN, until};
 
 type Form = Vec<(String, String)>;
 

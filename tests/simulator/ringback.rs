@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use serde_json::json;
 
-use crate::{
+use support::{
     service::{Folder, Service},
     simulator::{ACCOUNT, Simulator, TOKEN, until},
 };

@@ -2,7 +2,7 @@
 
 use std::{net::TcpListener, process::Command};
 
-use crate::simulator::{Simulator, command};
+use support::simulator::{Simulator, command};
 
 /// Exit code and standard error of a start that is refused.
 fn refused(arguments: &[&str]) -> (Option<i32>, String) {

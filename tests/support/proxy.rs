@@ -14,7 +14,7 @@ use tokio::{
     sync::watch,
 };
 
-use super::{Backends, TestApp};
+use crate::{Backends, TestApp};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {

@@ -6,7 +6,7 @@ use base64::{
 };
 use sha2::{Digest, Sha256};
 
-use super::Answer;
+use crate::Answer;
 
 /// What must not be found: its name, and the text.
 struct Secret {

@@ -1,16 +1,5 @@
 //! A running service for a test: its own port, its own database, its own time, and the SMS that it sent.
 
-mod answer;
-mod dump;
-mod means;
-mod place;
-mod process;
-mod provider;
-mod proxy;
-mod secrets;
-mod steps;
-mod wire;
-
 use std::{
     collections::BTreeMap,
     sync::{
@@ -28,15 +17,7 @@ use ringback::{
 };
 use serde_json::{Value, json};
 
-pub use answer::Answer;
-pub use dump::Kept;
-pub use place::{Database, Folder};
-pub use process::Process;
-pub use provider::{Call, Provider};
-pub use proxy::{Proxies, Proxy};
-pub use secrets::{Secrets, hex};
-pub use steps::{digits, eventually, fields, registration, shape, wrong};
-pub use wire::{Wire, exchange};
+use crate::{Answer, Database, Folder, Provider, digits, eventually, registration, variable};
 
 /// What a service under test stands on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +29,7 @@ pub enum Backends {
 }
 
 /// Makes two tests of each function: on the embedded parts, and on real servers.
+#[macro_export]
 macro_rules! on_both {
     ($($(#[$meta:meta])* async fn $name:ident($app:ident) $body:block)*) => {
         mod suite {
@@ -56,23 +38,16 @@ macro_rules! on_both {
         }
         mod embedded {
             $(#[actix_web::test] async fn $name() {
-                super::suite::$name(crate::support::TestApp::start(crate::support::Backends::Embedded).await).await;
+                super::suite::$name($crate::TestApp::start($crate::Backends::Embedded).await).await;
             })*
         }
         mod servers {
             $(#[actix_web::test] async fn $name() {
-                super::suite::$name(crate::support::TestApp::start(crate::support::Backends::Servers).await).await;
+                super::suite::$name($crate::TestApp::start($crate::Backends::Servers).await).await;
             })*
         }
     };
 }
-pub(crate) use on_both;
-
-/// A variable that names a test server.
-pub fn variable(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| panic!("set {name}, or run scripts/test"))
-}
-
 /// A service under test; it ends with the test.
 pub struct TestApp {
     pub address: String,
@@ -81,9 +56,9 @@ pub struct TestApp {
     pub provider: Option<Arc<Provider>>,
     pub running: Option<Running>,
     pub folder: Arc<Folder>,
-    environment: BTreeMap<String, String>,
-    clock: ShiftedClock,
-    redis_clock: Arc<AtomicI64>,
+    pub(crate) environment: BTreeMap<String, String>,
+    pub(crate) clock: ShiftedClock,
+    pub(crate) redis_clock: Arc<AtomicI64>,
 }
 
 /// A service that is about to start.

@@ -9,7 +9,7 @@ use std::{
 
 use ringback::clock::{ShiftedClock, SystemClock};
 
-use super::{Prepared, TestApp, eventually};
+use crate::{Prepared, TestApp, eventually, program};
 
 /// A running binary; it is killed with the test.
 pub struct Process {
@@ -22,7 +22,7 @@ impl Prepared {
     pub async fn spawn(self) -> (Process, TestApp) {
         let log = self.folder.0.join("output");
         let output = File::create(&log).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_ringback"))
+        let child = Command::new(program("ringback"))
             .env_clear()
             .envs(&self.environment)
             .stdout(output.try_clone().unwrap())

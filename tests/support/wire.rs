@@ -10,7 +10,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::Answer;
+use crate::Answer;
 
 /// Longer than the service waits for anything.
 const PATIENCE: Duration = Duration::from_secs(20);

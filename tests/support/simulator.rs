@@ -9,6 +9,8 @@ use std::{
 use reqwest::{Client, Method, Response};
 use serde_json::Value;
 
+use crate::program;
+
 pub const ACCOUNT: &str = "AC00000000000000000000000000000001";
 pub const TOKEN: &str = "a-token";
 
@@ -110,7 +112,7 @@ impl Drop for Simulator {
 }
 
 pub fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_twilio-sim"));
+    let mut command = Command::new(program("twilio-sim"));
     command.args(arguments).env_clear();
     command
 }

@@ -2,7 +2,7 @@
 
 use redis::{AsyncCommands, Client, aio::MultiplexedConnection};
 
-use super::{TestApp, variable};
+use crate::{TestApp, variable};
 
 /// A key of Redis, in whole.
 #[derive(Debug)]

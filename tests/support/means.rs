@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::{Method, RequestBuilder};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 
-use super::TestApp;
+use crate::TestApp;
 
 impl TestApp {
     /// A request to be filled in; `Answer::of` sends it.

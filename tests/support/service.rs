@@ -14,7 +14,7 @@ use std::{
 use ringback::entropy::{Entropy, SystemEntropy};
 use serde_json::Value;
 
-use crate::{answer::Answer, provider::Provider};
+use crate::{Answer, Provider, program};
 
 /// Longer than the program takes for anything but a shutdown.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -44,7 +44,7 @@ impl Folder {
 
     /// The program, here, with this environment and no other.
     pub fn command(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ringback"));
+        let mut command = Command::new(program("ringback"));
         command.args(arguments).current_dir(&self.0);
         command.env_clear().envs(variables.iter().copied());
         command

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Account, Answer, PASSWORD, TestApp};
+use crate::{Account, Answer, PASSWORD, TestApp};
 
 impl TestApp {
     /// Enters a code together with the id of its challenge.

@@ -4,13 +4,10 @@ use std::path::PathBuf;
 
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, raw_sql};
 
-use super::variable;
+use crate::variable;
 
 /// A temporary folder, and a database where there is one: both are removed with the last service that uses them.
-pub struct Folder(
-    pub PathBuf,
-    #[expect(dead_code, reason = "held for its drop")] pub Option<Database>,
-);
+pub struct Folder(pub PathBuf, pub Option<Database>);
 
 impl Drop for Folder {
     fn drop(&mut self) {

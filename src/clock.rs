@@ -87,3 +87,8 @@ impl Clock for ManualClock {
             .unwrap_or_default()
     }
 }
+
+/// Whole seconds, rounded up: whoever waits that long has waited long enough.
+pub fn whole_seconds(duration: std::time::Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+}

@@ -40,6 +40,7 @@ pub mod entropy;
 pub mod language;
 pub mod partition;
 pub mod phone;
+pub mod problem;
 pub mod provider;
 pub mod redis;
 pub mod secrets;

@@ -16,6 +16,7 @@ use crate::{
     entropy::Entropy,
     limits::{By, ClientNetwork, Denied, Limiter, Operation, Refusal, Subject},
     phone::PhoneNumber,
+    problem::{Problem, ProblemDetails},
     secrets::Keyring,
     tokens::{AccessTokens, RefreshTokens, TokenError},
     unavailable::Unavailable,
@@ -63,6 +64,33 @@ pub enum AccountError {
     Limited(Refusal),
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
+}
+
+impl Problem for AccountError {
+    fn details(&self) -> ProblemDetails {
+        match self {
+            Self::EmailTaken => {
+                ProblemDetails::new(409, "email_taken", "An account with this e-mail already exists.")
+            }
+            Self::InvalidCredentials => ProblemDetails::new(
+                401,
+                "invalid_credentials",
+                "No account has this login and password.",
+            ),
+            Self::TokenInvalid => ProblemDetails::new(401, "token_invalid", "The token is not valid."),
+            Self::TokenExpired => ProblemDetails::new(401, "token_expired", "The token has expired."),
+            Self::TokenRevoked => ProblemDetails::new(401, "token_revoked", "The session has ended."),
+            Self::Limited(refusal) => refusal.details(),
+            Self::Unavailable(unavailable) => unavailable.details(),
+        }
+    }
+
+    fn unavailable(&self) -> Option<&Unavailable> {
+        match self {
+            Self::Unavailable(unavailable) => Some(unavailable),
+            _ => None,
+        }
+    }
 }
 
 impl From<Denied> for AccountError {

@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use crate::{
     limits::{Denied, Refusal},
+    problem::{FieldErrors, Problem, ProblemDetails},
     unavailable::Unavailable,
 };
 
@@ -47,6 +48,58 @@ impl OtpError {
             Self::ChallengeIdRequired => "no_challenge_id",
             Self::Cooldown(_) | Self::Limited(_) => "limited",
             Self::Unavailable(_) => "unavailable",
+        }
+    }
+}
+
+impl Problem for OtpError {
+    fn details(&self) -> ProblemDetails {
+        match self {
+            Self::Wrong { attempts_remaining } => ProblemDetails {
+                attempts_remaining: Some(*attempts_remaining),
+                ..ProblemDetails::new(400, "otp_invalid", "The code is wrong.")
+            },
+            Self::AttemptsExceeded => ProblemDetails::new(
+                400,
+                "otp_attempts_exceeded",
+                "Too many wrong codes. Request a new code.",
+            ),
+            Self::Expired => ProblemDetails::new(
+                400,
+                "otp_expired",
+                "The code has expired or was used. Request a new code.",
+            ),
+            Self::UnknownChallenge => ProblemDetails::not_found(),
+            Self::AmbiguousClaim => ProblemDetails::new(
+                409,
+                "ambiguous_claim",
+                "Several accounts claim this phone. Sign in, then enter the code.",
+            ),
+            Self::PhoneTaken => {
+                ProblemDetails::new(409, "phone_taken", "The phone is verified on another account.")
+            }
+            Self::PhoneNotSupported => ProblemDetails::new(
+                400,
+                "phone_not_supported",
+                "No codes are sent to phones of this country.",
+            )
+            .with_field("phone", "Phones of this country can't be verified here."),
+            Self::ChallengeIdRequired => ProblemDetails::validation_failed(FieldErrors::new())
+                .with_field("challenge_id", "This field is required."),
+            Self::Cooldown(refusal) => ProblemDetails {
+                code: "resend_cooldown",
+                detail: "A code was sent to this phone moments ago.",
+                ..refusal.details()
+            },
+            Self::Limited(refusal) => refusal.details(),
+            Self::Unavailable(unavailable) => unavailable.details(),
+        }
+    }
+
+    fn unavailable(&self) -> Option<&Unavailable> {
+        match self {
+            Self::Unavailable(unavailable) => Some(unavailable),
+            _ => None,
         }
     }
 }

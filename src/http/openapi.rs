@@ -14,7 +14,7 @@ use utoipa::{
 
 use crate::http::{
     account::{self, me},
-    kit::problem::Problem,
+    kit::problem::ProblemView,
     public::{challenge_status, docs, health, inbox, receipts, register, sessions, verify_phone},
 };
 
@@ -57,7 +57,7 @@ pub const REQUEST_ID: &str = "0b5b1d5c9f1e4b7f8a86c27a2f3a1d77";
         inbox::page,
         inbox::json,
     ),
-    components(schemas(Problem)),
+    components(schemas(ProblemView)),
     modifiers(&Everywhere),
 )]
 struct Document;

@@ -9,7 +9,11 @@ use super::{
     in_force::{Applying, InForce},
     shadow::Shadowed,
 };
-use crate::unavailable::Unavailable;
+use crate::{
+    clock::whole_seconds,
+    problem::{Problem, ProblemDetails, SpentLimit},
+    unavailable::Unavailable,
+};
 
 /// Why a request isn't admitted.
 #[derive(Debug, Error)]
@@ -20,6 +24,22 @@ pub enum Denied {
     /// It can't be counted (503).
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
+}
+
+impl Problem for Denied {
+    fn details(&self) -> ProblemDetails {
+        match self {
+            Self::Refused(refusal) => refusal.details(),
+            Self::Unavailable(unavailable) => unavailable.details(),
+        }
+    }
+
+    fn unavailable(&self) -> Option<&Unavailable> {
+        match self {
+            Self::Refused(_) => None,
+            Self::Unavailable(unavailable) => Some(unavailable),
+        }
+    }
 }
 
 /// A rule's refusal; of several, the one to wait longest for.
@@ -47,10 +67,23 @@ impl Refusal {
         }
     }
 
-    /// The wait for `Retry-After`: whole seconds, rounded up, 1 at least.
+    /// The wait for `Retry-After`: 1 at least.
     pub fn retry_after_seconds(&self) -> u64 {
-        let whole = self.retry_after.as_secs() + u64::from(self.retry_after.subsec_nanos() > 0);
-        whole.max(1)
+        whole_seconds(self.retry_after).max(1)
+    }
+
+    /// What the client is told.
+    pub fn details(&self) -> ProblemDetails {
+        ProblemDetails {
+            retry_after: Some(self.retry_after),
+            limit: Some(SpentLimit {
+                rule: Arc::clone(&self.rule),
+                scope: self.scope.name(),
+                quota: self.quota,
+                per: self.per,
+            }),
+            ..ProblemDetails::new(429, "rate_limited", "Too many requests. Try again later.")
+        }
     }
 }
 

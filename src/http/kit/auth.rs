@@ -5,7 +5,10 @@ use std::{future::Future, pin::Pin};
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, web};
 
 use crate::accounts::SignedIn;
-use crate::http::{api::Api, kit::problem::ApiError};
+use crate::http::{
+    api::Api,
+    kit::{problem::ApiError, rejection::Rejection},
+};
 
 /// Requires a good bearer token.
 pub struct Bearer(pub SignedIn);
@@ -23,7 +26,7 @@ impl FromRequest for Bearer {
             signed_in(&request)
                 .await?
                 .map(Self)
-                .ok_or(ApiError::NotAuthenticated)
+                .ok_or(Rejection::NotAuthenticated.into())
         })
     }
 }
@@ -42,14 +45,14 @@ async fn signed_in(request: &HttpRequest) -> Result<Option<SignedIn>, ApiError> 
     let Some(value) = request.headers().get(header::AUTHORIZATION) else {
         return Ok(None);
     };
-    let api = request.app_data::<web::Data<Api>>().ok_or(ApiError::Internal)?;
+    let api = request.app_data::<web::Data<Api>>().ok_or(Rejection::Internal)?;
     let (scheme, token) = value
         .to_str()
         .ok()
         .and_then(|value| value.split_once(' '))
-        .ok_or(ApiError::NotAuthenticated)?;
+        .ok_or(Rejection::NotAuthenticated)?;
     if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(ApiError::NotAuthenticated);
+        return Err(Rejection::NotAuthenticated.into());
     }
     Ok(Some(api.accounts.authenticate(token.trim()).await?))
 }

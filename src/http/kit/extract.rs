@@ -16,8 +16,9 @@ use serde::{
 
 use crate::http::{
     api::Api,
-    kit::problem::{ApiError, FieldErrors},
+    kit::{problem::ApiError, rejection::Rejection},
 };
+use crate::problem::FieldErrors;
 
 /// What a body may weigh.
 const MAX_BODY_BYTES: usize = 16 * 1024;
@@ -35,17 +36,17 @@ impl<T: DeserializeOwned + 'static> FromRequest for JsonBody<T> {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
             if !declares_json(&request) {
-                return Err(ApiError::UnsupportedMediaType);
+                return Err(Rejection::UnsupportedMediaType.into());
             }
             let body = read(&request, payload).await?;
             // The whole of it: serde_json doesn't look into texts that are ignored.
-            let text = str::from_utf8(&body).map_err(|_| ApiError::MalformedJson)?;
+            let text = str::from_utf8(&body).map_err(|_| Rejection::MalformedJson)?;
             if !text.trim_ascii_start().starts_with('{') || is_deep(&body) {
-                return Err(ApiError::MalformedJson);
+                return Err(Rejection::MalformedJson.into());
             }
             serde_json::from_str(text)
                 .map(Self)
-                .map_err(|_| ApiError::MalformedJson)
+                .map_err(|_| Rejection::MalformedJson.into())
         })
     }
 }
@@ -72,14 +73,14 @@ async fn read(request: &HttpRequest, mut payload: Payload) -> Result<BytesMut, A
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse().ok());
     if declared.is_some_and(|length: usize| length > MAX_BODY_BYTES) {
-        return Err(ApiError::PayloadTooLarge);
+        return Err(Rejection::PayloadTooLarge.into());
     }
     let all = async {
         let mut body = BytesMut::with_capacity(declared.unwrap_or(512));
         while let Some(chunk) = payload.next().await {
-            let chunk = chunk.map_err(|_| ApiError::MalformedJson)?;
+            let chunk = chunk.map_err(|_| Rejection::MalformedJson)?;
             if body.len() + chunk.len() > MAX_BODY_BYTES {
-                return Err(ApiError::PayloadTooLarge);
+                return Err(Rejection::PayloadTooLarge.into());
             }
             body.extend_from_slice(&chunk);
         }
@@ -91,7 +92,7 @@ async fn read(request: &HttpRequest, mut payload: Payload) -> Result<BytesMut, A
         .unwrap_or_default();
     tokio::time::timeout(patience, all)
         .await
-        .unwrap_or(Err(ApiError::RequestTimeout))
+        .unwrap_or(Err(Rejection::RequestTimeout.into()))
 }
 
 /// `application/json`, in UTF-8 and as it is.
@@ -274,7 +275,7 @@ impl Faults {
 
     /// The error that says all of it. Handlers ask for it when a value they need is not there.
     pub fn into_error(self) -> ApiError {
-        ApiError::Validation(self.0)
+        Rejection::Fields(self.0).into()
     }
 }
 

@@ -9,4 +9,5 @@ pub mod observe;
 pub mod page;
 pub mod problem;
 pub mod refusals;
+pub mod rejection;
 pub mod routes;

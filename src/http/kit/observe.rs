@@ -14,7 +14,7 @@ use futures_util::FutureExt;
 use metrics::{Counter, Histogram};
 
 use crate::entropy::{Entropy, SystemEntropy};
-use crate::http::kit::{problem::ApiError, routes::Route};
+use crate::http::kit::{problem::ApiError, rejection::Rejection, routes::Route};
 
 const REQUEST_ID: &str = "x-request-id";
 /// A caller's id is kept if it is no longer than this and plain.
@@ -63,7 +63,7 @@ pub async fn observe(
     let outcome = CURRENT_ID
         .scope(id.clone(), AssertUnwindSafe(next.call(request)).catch_unwind())
         .await
-        .unwrap_or_else(|_| Err(ApiError::Internal.into()));
+        .unwrap_or_else(|_| Err(ApiError::from(Rejection::Internal).into()));
     let header = HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("-"));
     match outcome {
         Ok(mut response) => {

@@ -9,6 +9,7 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder, exa
 use crate::http::kit::{
     extract::{Faults, Field},
     problem::ApiError,
+    rejection::Rejection,
 };
 use crate::{
     accounts::AccountError,
@@ -44,16 +45,16 @@ pub fn body(required: &[&'static str]) -> [ApiError; 5] {
     }
     [
         faults.into_error(),
-        ApiError::MalformedJson,
-        ApiError::RequestTimeout,
-        ApiError::PayloadTooLarge,
-        ApiError::UnsupportedMediaType,
+        Rejection::MalformedJson.into(),
+        Rejection::RequestTimeout.into(),
+        Rejection::PayloadTooLarge.into(),
+        Rejection::UnsupportedMediaType.into(),
     ]
 }
 
 /// Where a bearer token is read, asked for or not.
 pub fn bearer() -> Vec<ApiError> {
-    let mut refusals = vec![ApiError::NotAuthenticated];
+    let mut refusals = vec![Rejection::NotAuthenticated.into()];
     refusals.extend(token());
     refusals
 }
@@ -86,14 +87,14 @@ pub fn refusal(rule: &str, quota: u32, per: Duration) -> Refusal {
 
 /// Where a part is needed that may be away.
 pub fn away() -> [ApiError; 1] {
-    [AccountError::Unavailable(Unavailable::timed_out(Part::Database)).into()]
+    [Unavailable::timed_out(Part::Database).into()]
 }
 
 /// Every error as a named example under its status, with the headers that come along. A fault of ours is possible
 /// everywhere.
 pub fn responses<const N: usize>(errors: [Vec<ApiError>; N]) -> Responses {
     let mut by_status = BTreeMap::<_, Vec<_>>::new();
-    for error in errors.into_iter().flatten().chain([ApiError::Internal]) {
+    for error in errors.into_iter().flatten().chain([Rejection::Internal.into()]) {
         by_status
             .entry(error.status_code().as_str().to_owned())
             .or_default()

@@ -2,7 +2,7 @@
 
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Responder, web};
 
-use crate::http::kit::problem::ApiError;
+use crate::http::kit::{problem::ApiError, rejection::Rejection};
 
 /// The pattern of the route that a request took: what stands in logs and metrics, in place of the path, which may hold
 /// anything.
@@ -17,7 +17,7 @@ impl Route {
 
 /// Answers every path that has no route.
 pub async fn not_found() -> Result<HttpResponse, ApiError> {
-    Err(ApiError::NotFound)
+    Err(Rejection::NotFound.into())
 }
 
 /// Adds what is read at `path`, with and without a slash behind it.
@@ -58,5 +58,5 @@ fn spellings(path: &str) -> [String; 2] {
 }
 
 async fn refuse_method(allow: &'static str) -> Result<HttpResponse, ApiError> {
-    Err(ApiError::MethodNotAllowed { allow })
+    Err(Rejection::MethodNotAllowed { allow: allow.into() }.into())
 }

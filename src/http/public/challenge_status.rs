@@ -9,12 +9,13 @@ use crate::http::{
     api::Api,
     kit::{
         client::client_network,
-        problem::{ApiError, whole_seconds_or_none},
+        problem::ApiError,
         refusals::{self, MINUTE, refusals},
     },
 };
 use crate::{
     challenges::DeliveryStatus,
+    clock::whole_seconds,
     flows::{OtpError, Progress},
 };
 
@@ -69,7 +70,7 @@ impl StatusView {
         Self {
             challenge_id,
             status: progress.status.name(),
-            resend_after: whole_seconds_or_none(progress.resend_after),
+            resend_after: whole_seconds(progress.resend_after),
         }
     }
 

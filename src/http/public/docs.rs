@@ -11,7 +11,7 @@ use actix_web::{
     web::{self, Bytes},
 };
 
-use crate::http::kit::{page::Page, problem::ApiError};
+use crate::http::kit::{page::Page, problem::ApiError, rejection::Rejection};
 
 /// What the page loads. Swagger UI's other files are not served: they would show documents of others.
 const ASSETS: [&str; 3] = ["favicon-32x32.png", "swagger-ui-bundle.js", "swagger-ui.css"];
@@ -33,12 +33,12 @@ pub async fn page() -> HttpResponse {
 /// A part of Swagger UI.
 pub async fn asset(file: web::Path<String>) -> Result<HttpResponse, ApiError> {
     if !ASSETS.contains(&file.as_str()) {
-        return Err(ApiError::NotFound);
+        return Err(Rejection::NotFound.into());
     }
     let asset = utoipa_swagger_ui::serve(&file, Arc::default())
         .ok()
         .flatten()
-        .ok_or(ApiError::NotFound)?;
+        .ok_or(Rejection::NotFound)?;
     let mut answer = HttpResponse::Ok();
     answer
         .content_type(asset.content_type)

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::http::{
     api::Api,
-    kit::{page::Page, problem::ApiError, refusals::refusals},
+    kit::{page::Page, problem::ApiError, refusals::refusals, rejection::Rejection},
 };
 
 /// An SMS that would have gone out.
@@ -23,7 +23,7 @@ pub struct InboxView {
     at: DateTime<Utc>,
 }
 
-refusals!(InboxRefusals = [ApiError::NotFound]);
+refusals!(InboxRefusals = [Rejection::NotFound.into()]);
 
 /// The development inbox, as a page that keeps itself fresh.
 #[utoipa::path(
@@ -40,7 +40,7 @@ pub async fn page(api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
     static PAGE: LazyLock<Page> = LazyLock::new(|| Page::new(include_str!("inbox.html")));
     match api.inbox {
         Some(_) => Ok(PAGE.answer()),
-        None => Err(ApiError::NotFound),
+        None => Err(Rejection::NotFound.into()),
     }
 }
 
@@ -57,7 +57,7 @@ pub async fn page(api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
     ),
 )]
 pub async fn json(api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
-    let inbox = api.inbox.as_ref().ok_or(ApiError::NotFound)?;
+    let inbox = api.inbox.as_ref().ok_or(Rejection::NotFound)?;
     let messages: Vec<_> = inbox
         .list()
         .into_iter()

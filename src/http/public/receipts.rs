@@ -9,6 +9,7 @@ use crate::http::{
         extract::FormBody,
         problem::ApiError,
         refusals::{self, refusals},
+        rejection::Rejection,
     },
 };
 use crate::sms::Forged;
@@ -16,10 +17,10 @@ use crate::sms::Forged;
 refusals! {
     ReceiptRefusals =
         [
-            ApiError::Forged(Forged),
-            ApiError::NotFound,
-            ApiError::RequestTimeout,
-            ApiError::PayloadTooLarge,
+            Forged.into(),
+            Rejection::NotFound.into(),
+            Rejection::RequestTimeout.into(),
+            Rejection::PayloadTooLarge.into(),
         ],
         refusals::away(),
 }
@@ -47,7 +48,7 @@ pub async fn twilio(
     id: web::Path<String>,
     form: FormBody,
 ) -> Result<HttpResponse, ApiError> {
-    let receipts = api.receipts.as_ref().ok_or(ApiError::NotFound)?;
+    let receipts = api.receipts.as_ref().ok_or(Rejection::NotFound)?;
     let signature = request.headers().get("x-twilio-signature");
     let signature = signature.and_then(|signature| signature.to_str().ok());
     let receipt = receipts.read(request.path(), request.query_string(), &form.0, signature)?;

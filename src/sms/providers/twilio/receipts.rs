@@ -10,7 +10,10 @@ use url::Url;
 use uuid::Uuid;
 
 use super::twilio_signature;
-use crate::provider::Price;
+use crate::{
+    problem::{Problem, ProblemDetails},
+    provider::Price,
+};
 
 /// How far a message has come, by a receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +52,12 @@ pub struct Receipt {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the signature is missing or wrong")]
 pub struct Forged;
+
+impl Problem for Forged {
+    fn details(&self) -> ProblemDetails {
+        ProblemDetails::new(403, "signature_invalid", "The signature is missing or wrong.")
+    }
+}
 
 /// Where Twilio is asked to send receipts.
 pub fn callback(origin: &str, challenge_id: Uuid) -> String {

@@ -1,0 +1,63 @@
+//! Why a request is turned away before any room sees it.
+
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::problem::{FieldErrors, Problem, ProblemDetails};
+
+/// Why a request is turned away.
+#[derive(Debug, Error)]
+pub enum Rejection {
+    #[error("fields are missing or wrong")]
+    Fields(FieldErrors),
+    #[error("the body is not the JSON that is asked for")]
+    MalformedJson,
+    #[error("the body is not declared as JSON")]
+    UnsupportedMediaType,
+    #[error("the body is too large")]
+    PayloadTooLarge,
+    #[error("the body did not arrive in time")]
+    RequestTimeout,
+    #[error("no such resource")]
+    NotFound,
+    #[error("the resource has no such method")]
+    MethodNotAllowed { allow: Arc<str> },
+    #[error("no token came along")]
+    NotAuthenticated,
+    #[error("a fault of the service")]
+    Internal,
+}
+
+impl Problem for Rejection {
+    fn details(&self) -> ProblemDetails {
+        match self {
+            Self::Fields(errors) => ProblemDetails::validation_failed(errors.clone()),
+            Self::MalformedJson => {
+                ProblemDetails::new(400, "malformed_json", "The body is not a JSON object in UTF-8.")
+            }
+            Self::UnsupportedMediaType => ProblemDetails::new(
+                415,
+                "unsupported_media_type",
+                "Send the body as application/json.",
+            ),
+            Self::PayloadTooLarge => {
+                ProblemDetails::new(413, "payload_too_large", "The body is over 16 KiB.")
+            }
+            Self::RequestTimeout => {
+                ProblemDetails::new(408, "request_timeout", "The body did not arrive in time.")
+            }
+            Self::NotFound => ProblemDetails::not_found(),
+            Self::MethodNotAllowed { allow } => ProblemDetails {
+                allow: Some(Arc::clone(allow)),
+                ..ProblemDetails::new(405, "method_not_allowed", "This path does not take this method.")
+            },
+            Self::NotAuthenticated => ProblemDetails::new(
+                401,
+                "not_authenticated",
+                "Send an access token as a bearer token.",
+            ),
+            Self::Internal => ProblemDetails::new(500, "internal", "Something went wrong in the service."),
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! The servers that all tests share, and the programs under test.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, process::Command};
 
 /// A variable that names a test server. A test that needs one fails without it.
 pub fn variable(name: &str) -> String {
@@ -14,4 +14,20 @@ pub fn program(name: &str) -> PathBuf {
     // target/debug/deps/<test> runs: the program is target/debug/<name>.
     let test = std::env::current_exe().unwrap();
     test.parent().and_then(|deps| deps.parent()).unwrap().join(name)
+}
+
+/// A Python that finds the packages of `scripts/needs`.
+pub fn python() -> Command {
+    let mut command = Command::new("python3");
+    command.env("PYTHONPATH", tools().join("python"));
+    command
+}
+
+/// A program of a node package of `scripts/needs`.
+pub fn node_tool(name: &str) -> Command {
+    Command::new(tools().join("node/node_modules/.bin").join(name))
+}
+
+fn tools() -> PathBuf {
+    variable("RINGBACK_TEST_TOOLS").into()
 }

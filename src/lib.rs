@@ -22,6 +22,7 @@ pub mod delivery;
 pub mod flows;
 pub mod ledger;
 pub mod limits;
+pub mod mail;
 pub mod sms;
 pub mod tokens;
 
@@ -33,6 +34,7 @@ pub mod telemetry;
 
 // What all rooms stand on.
 pub mod carry_on;
+pub mod channel;
 pub mod clock;
 pub mod database;
 pub mod email;

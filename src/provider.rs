@@ -1,35 +1,97 @@
-//! What a provider of SMS is asked, and what it may answer.
+//! What a provider of messages is asked, what it may answer, and how far a message has come.
+//!
+//! A provider carries the messages of one channel, `M`.
 
 use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use crate::sms::SmsMessage;
-
-/// Takes an SMS to the networks.
+/// Carries messages to the networks.
 #[async_trait]
-pub trait SmsProvider: Send + Sync {
-    /// What metrics and logs call it.
+pub trait Provider<M: Sync>: Send + Sync {
+    /// Its name in metrics and logs.
     fn name(&self) -> &'static str;
 
-    /// Hands one SMS over, in one try.
+    /// Hands one message over, in one try.
     ///
-    /// MUST answer within a bound of its own, and MUST NOT put the number or the text into the outcome or a log. An
-    /// implementation that cannot tell whether the SMS was taken answers `Retryable`: an SMS twice is better than none.
-    async fn send(&self, message: &SmsMessage) -> Outcome;
+    /// MUST answer within a bound of its own, and MUST NOT put the address or the text into the outcome or a log. An
+    /// implementation that cannot tell whether the message was taken answers `Retryable`: a message twice is better than
+    /// none.
+    async fn send(&self, message: &M) -> Outcome;
 
     /// Whether a message like this one was taken at `since` or later: asked before one is sent again whose answer was
-    /// lost. Bounds and secrecy as for [`SmsProvider::send`]. A provider that cannot be asked answers `Unknown`.
-    async fn look_up(&self, message: &SmsMessage, since: DateTime<Utc>) -> Sighting {
+    /// lost. Bounds and secrecy as for [`Provider::send`]. A provider that cannot be asked answers `Unknown`.
+    async fn look_up(&self, message: &M, since: DateTime<Utc>) -> LookupResult {
         let _ = (message, since);
-        Sighting::Unknown
+        LookupResult::Unknown
+    }
+}
+
+/// How far a message has come on its way. The names are part of the API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DeliveryStatus {
+    /// No provider has taken it yet.
+    Queued,
+    /// A provider took it.
+    Sent,
+    /// It arrived.
+    Delivered,
+    /// The networks gave it up.
+    Undelivered,
+    /// The provider refused it for good.
+    Failed,
+}
+
+impl DeliveryStatus {
+    /// Its name in answers and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Sent => "sent",
+            Self::Delivered => "delivered",
+            Self::Undelivered => "undelivered",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// What a provider says of a message: when it is handed over, or later by a receipt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusUpdate {
+    pub status: DeliveryStatus,
+    /// The provider's id of the message; empty if it gave none.
+    pub message_id: String,
+    /// The provider's own error code, if it gave one.
+    pub error_code: Option<u32>,
+    pub price: Option<Price>,
+}
+
+impl StatusUpdate {
+    /// The provider took it. `message_id` may be empty.
+    pub fn sent(message_id: String) -> Self {
+        Self {
+            status: DeliveryStatus::Sent,
+            message_id,
+            error_code: None,
+            price: None,
+        }
+    }
+
+    /// The provider refused it for good.
+    pub fn failed(error_code: Option<u32>) -> Self {
+        Self {
+            status: DeliveryStatus::Failed,
+            message_id: String::new(),
+            error_code,
+            price: None,
+        }
     }
 }
 
 /// What a provider knows of a message whose answer was lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Sighting {
+pub enum LookupResult {
     /// It has it: sent again, it would come twice.
     Taken { provider_id: String },
     /// It never got it.
@@ -38,7 +100,7 @@ pub enum Sighting {
     Unknown,
 }
 
-/// What a provider made of an SMS.
+/// What a provider made of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// It will be delivered, as far as the provider knows. The id may be empty if the provider told none.
@@ -48,13 +110,13 @@ pub enum Outcome {
         after: Option<Duration>,
         reason: FailureReason,
     },
-    /// It will never work for this SMS: the number cannot be reached, or does not want to be.
+    /// It will never work for this message: the address cannot be reached, or does not want to be.
     Permanent { reason: FailureReason },
-    /// It will work for no SMS until an operator changes something: credentials, sender, account, budget.
+    /// It will work for no message until an operator changes something: credentials, sender, account, budget.
     Misconfigured { reason: FailureReason },
 }
 
-/// Why an SMS was not taken, without personal data: fit for logs.
+/// Why a message was not taken, without personal data: fit for logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FailureReason {
     pub kind: FailureKind,
@@ -101,11 +163,11 @@ pub enum FailureKind {
     Redirect,
     /// No connection: refused, unreachable, no such name, or a bad certificate.
     Connect,
-    /// The connection broke; whether the SMS was taken is unknown.
+    /// The connection broke; whether the message was taken is unknown.
     Connection,
-    /// No answer in time; whether the SMS was taken is unknown.
+    /// No answer in time; whether the message was taken is unknown.
     Timeout,
-    /// There was an answer, and it does not tell whether the SMS was taken.
+    /// There was an answer, and it does not tell whether the message was taken.
     Unreadable,
     /// The request could not even be built.
     Request,

@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use crate::{
     accounts::AccountStore,
     challenges::ChallengeStore,
-    delivery::{Health, SmsQueue},
+    delivery::{DeliveryQueue, Health},
     limits::LimitsWatch,
     supervision::Supervision,
     unavailable::Unavailable,
@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub struct Readiness {
     pub accounts: Arc<dyn AccountStore>,
     pub challenges: Arc<dyn ChallengeStore>,
-    pub queue: SmsQueue,
+    pub queue: DeliveryQueue,
     pub watcher: Option<LimitsWatch>,
     pub supervision: Supervision,
     /// Set when the service is ending.

@@ -24,7 +24,7 @@ pub use code::{CodeDigest, OtpCode};
 pub use memory::MemoryChallenges;
 pub use redis::RedisChallenges;
 pub use slot::Slot;
-pub use status::{Course, Courses, DeliveryStatus, End, News, Stage, Statuses, Whereabouts};
+pub use status::{Course, Courses, End, News, Stage, Statuses, Whereabouts};
 pub use store::{
     Attempt, ChallengeStore, Delivery, Issue, IssueOutcome, Issued, Judged, OtpRules, Proof, Verdict, Waits,
 };

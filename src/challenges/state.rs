@@ -14,7 +14,12 @@ use super::{
     store::{Issue, Millis, OtpRules, Waits},
 };
 use crate::{
-    delivery::OutboxEntry, language::Language, limits::Shadowed, partition::SlotAddress, phone::Country,
+    channel::Channel,
+    delivery::{CodeSeed, OutboxEntry},
+    language::Language,
+    limits::Shadowed,
+    partition::SlotAddress,
+    phone::Country,
 };
 
 /// One slot of one phone.
@@ -150,6 +155,9 @@ impl Challenge {
             challenge_id: self.id,
             user_id: sms.user_id,
             address,
+            channel: Channel::Sms,
+            topic: 0,
+            seed: CodeSeed::default(),
             country: sms.country,
             language: sms.language,
             avoid: self.avoid.clone(),

@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use super::{code::CodeDigest, slot::Slot, status::Course};
 use crate::{
-    delivery::OutboxEntry,
+    channel::Channel,
+    delivery::{CodeSeed, OutboxEntry},
     language::Language,
     limits::{self, Counter, Shadowed},
     phone::{Country, PhoneDigest},
@@ -63,6 +64,9 @@ impl Issue<'_> {
             challenge_id: self.challenge_id,
             user_id: delivery.user_id,
             address: self.slot.address(self.phone),
+            channel: Channel::Sms,
+            topic: 0,
+            seed: CodeSeed::default(),
             country: delivery.country,
             language: delivery.language.clone(),
             avoid,

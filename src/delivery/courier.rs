@@ -13,15 +13,14 @@ use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
 use super::{
-    CodeBook, Lease, Outbox, OutboxEntry, SmsReport, SmsReports, SmsState,
+    ChannelProvider, DeliveryReport, DeliveryReports, Lease, Message, Messages, Outbox, OutboxEntry,
     job::{Errand, Fate, Finding, Verdict},
     switchboard::LineId,
 };
 use crate::{
     clock::Clock,
     entropy::Entropy,
-    provider::{FailureKind, FailureReason, Outcome, Sighting, SmsProvider},
-    sms::{SmsMessage, Texts},
+    provider::{FailureKind, FailureReason, LookupResult, Outcome, StatusUpdate},
     unavailable::{Part, Unavailable},
 };
 
@@ -47,13 +46,12 @@ const SKEW_TOLD_EVERY: Duration = Duration::from_secs(60);
 /// Everything that an errand needs.
 pub(super) struct Courier {
     /// By the numbers of their lines.
-    pub providers: Vec<Arc<dyn SmsProvider>>,
+    pub providers: Vec<ChannelProvider>,
     pub outbox: Arc<dyn Outbox>,
-    pub code_book: Arc<dyn CodeBook>,
-    pub reports: Arc<dyn SmsReports>,
+    pub messages: Arc<dyn Messages>,
+    pub reports: Arc<dyn DeliveryReports>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
-    pub texts: Arc<Texts>,
     /// How long a code lives; an entry that claims more is not believed.
     pub ttl: Duration,
     /// How long a provider may take, whatever its own bound is.
@@ -64,7 +62,7 @@ pub(super) struct Courier {
 
 /// What comes of looking whether an SMS is still to be sent.
 enum Prepared {
-    Ready(SmsMessage),
+    Ready(Message),
     Moot(Fate),
     /// Our clock says that the code has expired, and the outbox that it hasn't.
     Disputed,
@@ -112,7 +110,7 @@ impl Courier {
         }
         let looked_up = match &errand.recipient {
             Some(_) => None,
-            None => bounded(Part::Database, self.code_book.recipient(entry)).await?,
+            None => bounded(Part::Database, self.messages.recipient(entry)).await?,
         };
         let Some(recipient) = errand.recipient.as_ref().or(looked_up.as_ref()) else {
             return Ok(Prepared::Moot(Fate::Superseded));
@@ -121,12 +119,7 @@ impl Courier {
         let Some(life) = self.life(entry) else {
             return self.expired(entry).await;
         };
-        Ok(Prepared::Ready(SmsMessage {
-            reference: entry.challenge_id,
-            to: recipient.phone.clone(),
-            body: self.texts.compose(&entry.language, &recipient.code, life),
-            valid_for: life,
-        }))
+        Ok(Prepared::Ready(self.messages.compose(entry, recipient, life)))
     }
 
     /// Asks the outbox about a code that has expired by our clock: what is dropped is dropped by the store's. Where the two
@@ -149,7 +142,7 @@ impl Courier {
         Ok(Prepared::Disputed)
     }
 
-    async fn call(&self, entry: &OutboxEntry, line: LineId, message: &SmsMessage) -> Verdict {
+    async fn call(&self, entry: &OutboxEntry, line: LineId, message: &Message) -> Verdict {
         let (provider, name) = (&self.providers[line], self.name(Some(line)));
         let began = Instant::now();
         let outcome = timeout(self.call_limit, provider.send(message)).await;
@@ -158,7 +151,7 @@ impl Courier {
         let (verdict, result) = match outcome {
             Ok(Outcome::Accepted { provider_id }) => {
                 tracing::info!(sms.provider = name, sms.id = %provider_id, user.id = %user, "an SMS was accepted");
-                self.report(entry, line, SmsState::Sent { provider_id });
+                self.report(entry, line, StatusUpdate::sent(provider_id));
                 (Verdict::Answered(Fate::Accepted), "accepted")
             }
             Ok(Outcome::Retryable { reason, .. }) if may_be_taken(reason) => {
@@ -174,7 +167,7 @@ impl Courier {
             }
             Ok(Outcome::Permanent { reason }) => {
                 tracing::warn!(sms.provider = name, user.id = %user, %reason, "an SMS was refused for good");
-                self.report(entry, line, SmsState::Failed { code: reason.code });
+                self.report(entry, line, StatusUpdate::failed(reason.code));
                 (Verdict::Answered(Fate::Failed), "refused")
             }
             Ok(Outcome::Misconfigured { reason }) => {
@@ -193,24 +186,24 @@ impl Courier {
         verdict
     }
 
-    async fn search(&self, entry: &OutboxEntry, line: LineId, message: &SmsMessage) -> Finding {
+    async fn search(&self, entry: &OutboxEntry, line: LineId, message: &Message) -> Finding {
         let (provider, name) = (&self.providers[line], self.name(Some(line)));
         // Since its code was issued: nobody can have sent it before.
         let ttl = TimeDelta::from_std(self.ttl).unwrap_or_default();
         let issued = DateTime::from_timestamp_millis(entry.expires_at_ms).unwrap_or_default() - ttl;
         let limit = self.call_limit.min(LOOK_UP_LIMIT);
         let sighting = timeout(limit, provider.look_up(message, issued)).await;
-        let (finding, result) = match sighting.unwrap_or(Sighting::Unknown) {
-            Sighting::Taken { provider_id } => {
+        let (finding, result) = match sighting.unwrap_or(LookupResult::Unknown) {
+            LookupResult::Taken { provider_id } => {
                 tracing::info!(
                     sms.provider = name, sms.id = %provider_id, user.id = %entry.user_id,
                     "an SMS had been accepted already"
                 );
-                self.report(entry, line, SmsState::Sent { provider_id });
+                self.report(entry, line, StatusUpdate::sent(provider_id));
                 (Finding::Taken, "taken")
             }
-            Sighting::NotTaken => (Finding::NotTaken, "not_taken"),
-            Sighting::Unknown => (Finding::Unknown, "unknown"),
+            LookupResult::NotTaken => (Finding::NotTaken, "not_taken"),
+            LookupResult::Unknown => (Finding::Unknown, "unknown"),
         };
         counter!("ringback_sms_lookups_total", "provider" => name, "finding" => result).increment(1);
         finding
@@ -225,14 +218,14 @@ impl Courier {
         }
     }
 
-    fn report(&self, entry: &OutboxEntry, line: LineId, state: SmsState) {
-        self.reports.report(SmsReport {
+    fn report(&self, entry: &OutboxEntry, line: LineId, update: StatusUpdate) {
+        self.reports.report(DeliveryReport {
             challenge_id: entry.challenge_id,
             user_id: entry.user_id,
             address: entry.address,
             country: entry.country,
             provider: self.name(Some(line)),
-            state,
+            update,
         });
     }
 

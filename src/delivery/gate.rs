@@ -8,10 +8,11 @@ use super::{
     Countries, Health,
     switchboard::{LineId, Switchboard},
 };
-use crate::phone::Country;
+use crate::{channel::Channel, phone::Country};
 
 #[derive(Debug)]
 struct Sign {
+    channel: Channel,
     name: &'static str,
     health: Health,
     /// From when on it is worth to issue codes for it; none while a probe decides.
@@ -28,6 +29,7 @@ pub(super) struct Gate {
 impl Gate {
     pub fn of(switchboard: &Switchboard, now: Instant) -> Self {
         let sign = |line| Sign {
+            channel: switchboard.channel(line),
             name: switchboard.name(line),
             health: switchboard.health(line),
             opens: switchboard.admits_from(line, now),
@@ -45,15 +47,19 @@ impl Gate {
         signs[line].opens = opens;
     }
 
-    /// Who would carry a code to a phone of this country now, so that it may be issued; else, why not.
-    pub fn admits(&self, country: Country, now: Instant) -> Result<&'static str, &'static str> {
+    /// Who would carry a code by this channel to this country now, so that it may be issued; else, why not.
+    pub fn admits(
+        &self,
+        channel: Channel,
+        country: Country,
+        now: Instant,
+    ) -> Result<&'static str, &'static str> {
         let signs = self.signs.read().unwrap_or_else(PoisonError::into_inner);
         let mut why = "no route leads to this country";
-        for (line, _) in self
-            .routes
-            .iter()
-            .filter(|(_, countries)| countries.fits(country))
-        {
+        let fitting = |(line, countries): &&(LineId, Countries)| {
+            signs[*line].channel == channel && countries.fits(country)
+        };
+        for (line, _) in self.routes.iter().filter(fitting) {
             if signs[*line].opens.is_some_and(|opens| opens <= now) {
                 return Ok(signs[*line].name);
             }

@@ -1,6 +1,6 @@
 //! Getting a message to its address: no accepted one is lost, none is sent for nothing, and nobody waits for a provider.
 //!
-//! A message comes in by [`SmsQueue`] from whoever issued the code, or out of the [`Outbox`] when the instance that had
+//! A message comes in by [`DeliveryQueue`] from whoever issued the code, or out of the [`Outbox`] when the instance that had
 //! it is gone. In reading order:
 //!
 //! | file | holds |
@@ -21,6 +21,7 @@ mod dispatcher;
 mod gate;
 mod handover;
 mod job;
+mod message;
 mod outbox;
 mod pace;
 mod queue;
@@ -30,7 +31,8 @@ mod steps;
 mod switchboard;
 
 pub use breaker::Health;
-pub use outbox::{CodeBook, Lease, Outbox, OutboxEntry, Recipient};
-pub use queue::{DispatcherOptions, DispatcherParts, QueueSlot, SmsJob, SmsQueue, SmsStatus};
-pub use reports::{SmsReport, SmsReports, SmsState};
-pub use route::{Countries, Route};
+pub use message::{CodeSeed, Destination, Message, Messages, Recipient};
+pub use outbox::{Lease, Outbox, OutboxEntry};
+pub use queue::{DeliveryQueue, DispatcherOptions, DispatcherParts, NewDelivery, QueueSlot, QueueStatus};
+pub use reports::{DeliveryReport, DeliveryReports};
+pub use route::{ChannelProvider, Countries, Route};

@@ -8,27 +8,30 @@
 use async_trait::async_trait;
 use uuid::Uuid;
 
+use super::CodeSeed;
 use crate::{
-    language::Language,
-    partition::SlotAddress,
-    phone::{Country, PhoneNumber},
-    sms::SmsCode,
-    unavailable::Unavailable,
+    channel::Channel, language::Language, partition::SlotAddress, phone::Country, unavailable::Unavailable,
 };
 
-/// One accepted SMS that the provider has not answered for yet. Holds no phone number and no code.
+/// One accepted message that no provider has answered for yet. Holds no address and no code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboxEntry {
     pub challenge_id: Uuid,
-    /// Whose phone it goes to.
+    /// To whose account it goes.
     pub user_id: Uuid,
     /// Where its challenge is kept.
     pub address: SlotAddress,
-    /// Where the phone belongs: decides who may carry the SMS.
+    /// How it travels.
+    pub channel: Channel,
+    /// What the challenge is for, as a number that only its room knows.
+    pub topic: u8,
+    /// The random part of its code.
+    pub seed: CodeSeed,
+    /// Where a phone belongs: decides who may carry an SMS. Unknown for other channels.
     pub country: Country,
-    /// What the SMS is written in.
+    /// What the message is written in.
     pub language: Language,
-    /// The provider whose last SMS to this phone did not arrive: another is preferred.
+    /// The provider whose last message to this address did not arrive: another is preferred.
     pub avoid: Option<String>,
     /// When the code expires, in milliseconds since the Unix epoch: from then on it is not sent.
     pub expires_at_ms: i64,
@@ -71,22 +74,4 @@ pub trait Outbox: Send + Sync {
     /// # Errors
     /// [`Unavailable`] when the store is away: asked again in a second.
     async fn take_over(&self, limit: usize) -> Result<Vec<OutboxEntry>, Unavailable>;
-}
-
-/// The dispatcher's way back from an entry to what is sent.
-#[async_trait]
-pub trait CodeBook: Send + Sync {
-    /// The phone that the entry's challenge is for, if the user still claims it, and the code derived again. `None`:
-    /// nobody to send to any more.
-    ///
-    /// # Errors
-    /// [`Unavailable`] when the users' store is away: asked again later.
-    async fn recipient(&self, entry: &OutboxEntry) -> Result<Option<Recipient>, Unavailable>;
-}
-
-/// Whom an SMS goes to, and the code that it tells.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recipient {
-    pub phone: PhoneNumber,
-    pub code: SmsCode,
 }

@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::{
-    CodeBook, Health, Outbox, OutboxEntry, Recipient, Route, SmsReports,
+    DeliveryReports, Health, Messages, Outbox, OutboxEntry, Recipient, Route,
     actor::{Gauges, Mail, SWEEP_EVERY, SmsDispatcher},
     breaker::Pauses,
     courier::{Courier, OTHER_LIMIT, ROUND_LIMIT},
@@ -26,10 +26,10 @@ use super::{
     switchboard::Switchboard,
 };
 use crate::{
+    channel::Channel,
     clock::Clock,
     entropy::Entropy,
     phone::Country,
-    sms::Texts,
     supervision::{Mailbox, Slot, Supervision},
     unavailable::{Part, Unavailable},
 };
@@ -52,8 +52,6 @@ pub struct DispatcherOptions {
     /// after each that failed too, up to `probe_every`.
     pub probe_after: Duration,
     pub probe_every: Duration,
-    /// What the SMS says.
-    pub texts: Arc<Texts>,
     /// How long a code lives.
     pub ttl: Duration,
 }
@@ -63,15 +61,15 @@ pub struct DispatcherParts {
     /// The preferred first; at least one.
     pub routes: Vec<Route>,
     pub outbox: Arc<dyn Outbox>,
-    pub code_book: Arc<dyn CodeBook>,
-    pub reports: Arc<dyn SmsReports>,
+    pub messages: Arc<dyn Messages>,
+    pub reports: Arc<dyn DeliveryReports>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
 }
 
 /// An SMS fresh from the issuing of its code.
 #[derive(Debug)]
-pub struct SmsJob {
+pub struct NewDelivery {
     pub entry: OutboxEntry,
     pub recipient: Recipient,
 }
@@ -92,7 +90,7 @@ impl QueueSlot {
 
 /// How the dispatcher does: for `/readyz`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SmsStatus {
+pub struct QueueStatus {
     /// SMS that may be here at a time.
     pub capacity: usize,
     /// SMS that wait for a call, or for the next one.
@@ -107,7 +105,7 @@ pub struct SmsStatus {
 
 /// The way to the dispatcher. Clones are handles to the same one, which ends with the last of them.
 #[derive(Clone)]
-pub struct SmsQueue(Arc<Inner>);
+pub struct DeliveryQueue(Arc<Inner>);
 
 pub(super) struct Inner {
     pub(super) mailbox: Mailbox<SmsDispatcher>,
@@ -124,13 +122,13 @@ pub(super) struct Signs {
     pub(super) gate: Gate,
 }
 
-impl SmsQueue {
+impl DeliveryQueue {
     /// Starts the dispatcher on this thread, which must run an actix system.
     pub fn start(supervision: &Supervision, options: DispatcherOptions, parts: DispatcherParts) -> Self {
         let DispatcherParts {
             routes,
             outbox,
-            code_book,
+            messages,
             reports,
             clock,
             entropy,
@@ -152,11 +150,10 @@ impl SmsQueue {
         let courier = Courier {
             providers: switchboard.providers(&routes),
             outbox,
-            code_book,
+            messages,
             reports,
             clock,
             entropy: Arc::clone(&entropy),
-            texts: options.texts,
             ttl: options.ttl,
             call_limit,
             skew_told: Mutex::default(),
@@ -189,17 +186,17 @@ impl SmsQueue {
         Self(inner)
     }
 
-    /// Takes a place for an SMS to a phone of this country: before a code is issued, so that nothing is issued that could
+    /// Takes a place for a message by this channel, and of an SMS, to a phone of this country: before a code is issued, so that nothing is issued that could
     /// not be sent.
     ///
     /// # Errors
     /// [`Unavailable`] at once when there is no place, when nobody will take it until an operator acts, or when the
     /// service is ending.
-    pub fn reserve(&self, country: Country) -> Result<QueueSlot, Unavailable> {
+    pub fn reserve(&self, channel: Channel, country: Country) -> Result<QueueSlot, Unavailable> {
         if self.0.signs.draining.load(Ordering::Relaxed) {
             return Err(Unavailable::new(Part::SmsQueue, "ending"));
         }
-        let admitted = self.0.signs.gate.admits(country, Instant::now());
+        let admitted = self.0.signs.gate.admits(channel, country, Instant::now());
         let carrier = admitted.map_err(|why| Unavailable::new(Part::SmsProvider, why))?;
         let place = self.0.mailbox.reserve();
         place
@@ -208,7 +205,7 @@ impl SmsQueue {
     }
 
     /// Hands an SMS over, and waits for nothing: the outbox owes it already.
-    pub fn submit(&self, slot: QueueSlot, job: SmsJob) {
+    pub fn submit(&self, slot: QueueSlot, job: NewDelivery) {
         let ticket = Ticket {
             errand: Arc::new(Errand {
                 entry: job.entry,
@@ -247,9 +244,9 @@ impl SmsQueue {
     }
 
     /// How it does.
-    pub fn status(&self) -> SmsStatus {
+    pub fn status(&self) -> QueueStatus {
         let signs = &self.0.signs;
-        SmsStatus {
+        QueueStatus {
             capacity: self.0.capacity,
             queued: signs.queued.load(Ordering::Relaxed),
             in_flight: signs.in_flight.load(Ordering::Relaxed),

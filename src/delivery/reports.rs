@@ -1,28 +1,29 @@
-//! Who is told what became of each SMS.
+//! Who is told what became of each message.
 
 use uuid::Uuid;
 
-use crate::{partition::SlotAddress, phone::Country};
+use crate::{partition::SlotAddress, phone::Country, provider::StatusUpdate};
 
 /// Takes reports, off the way of every request. MUST NOT block, and answers nothing: a report that has no place is
 /// dropped and counted.
-pub trait SmsReports: Send + Sync {
-    fn report(&self, report: SmsReport);
+pub trait DeliveryReports: Send + Sync {
+    fn report(&self, report: DeliveryReport);
 
-    /// So many SMS are this process's to send no more, whatever became of them. MUST NOT block.
+    /// So many messages are this process's to send no more, whatever became of them. MUST NOT block.
     fn ended(&self, count: usize);
 }
 
 /// Nobody is told.
-impl SmsReports for () {
-    fn report(&self, _: SmsReport) {}
+impl DeliveryReports for () {
+    fn report(&self, _: DeliveryReport) {}
 
     fn ended(&self, _: usize) {}
 }
 
-/// What became of one SMS. Holds no phone number and no code.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SmsReport {
+/// What became of one message with the provider: it took it or refused it for good. What the networks made of it comes
+/// later, as a receipt. Holds no address and no code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryReport {
     pub challenge_id: Uuid,
     pub user_id: Uuid,
     /// Where its challenge is kept.
@@ -30,14 +31,5 @@ pub struct SmsReport {
     pub country: Country,
     /// Who carried it, or refused to.
     pub provider: &'static str,
-    pub state: SmsState,
-}
-
-/// How far an SMS has come on its way to the provider. What the networks made of it comes later, as a receipt.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SmsState {
-    /// The provider took it. The id may be empty if the provider told none.
-    Sent { provider_id: String },
-    /// The provider refused it for good, by its own error code if it gave one.
-    Failed { code: Option<u32> },
+    pub update: StatusUpdate,
 }

@@ -2,13 +2,64 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::{phone::Country, provider::SmsProvider};
+use chrono::{DateTime, Utc};
+
+use super::Message;
+use crate::{
+    channel::Channel,
+    mail::EmailMessage,
+    phone::Country,
+    provider::{FailureKind, FailureReason, LookupResult, Outcome, Provider},
+    sms::SmsMessage,
+};
+
+/// A provider of one of the channels.
+#[derive(Clone)]
+pub enum ChannelProvider {
+    Sms(Arc<dyn Provider<SmsMessage>>),
+    Email(Arc<dyn Provider<EmailMessage>>),
+}
+
+impl ChannelProvider {
+    pub fn channel(&self) -> Channel {
+        match self {
+            Self::Sms(_) => Channel::Sms,
+            Self::Email(_) => Channel::Email,
+        }
+    }
+
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Sms(provider) => provider.name(),
+            Self::Email(provider) => provider.name(),
+        }
+    }
+
+    pub(super) async fn send(&self, message: &Message) -> Outcome {
+        match (self, message) {
+            (Self::Sms(provider), Message::Sms(message)) => provider.send(message).await,
+            (Self::Email(provider), Message::Email(message)) => provider.send(message).await,
+            // The router takes a provider of the entry's channel, and the message is of that channel by its contract.
+            _ => Outcome::Permanent {
+                reason: FailureReason::of(FailureKind::Request),
+            },
+        }
+    }
+
+    pub(super) async fn look_up(&self, message: &Message, since: DateTime<Utc>) -> LookupResult {
+        match (self, message) {
+            (Self::Sms(provider), Message::Sms(message)) => provider.look_up(message, since).await,
+            (Self::Email(provider), Message::Email(message)) => provider.look_up(message, since).await,
+            _ => LookupResult::Unknown,
+        }
+    }
+}
 
 /// A way for SMS. The order of several is the order in which they are preferred; a provider may stand in more than one,
 /// with other countries, and has one pace and one bound in all of them.
 #[derive(Clone)]
 pub struct Route {
-    pub provider: Arc<dyn SmsProvider>,
+    pub provider: ChannelProvider,
     pub countries: Countries,
     /// Calls to the provider in any one second, at most; 0 is no bound. The first route of a provider says it.
     pub max_per_second: u32,

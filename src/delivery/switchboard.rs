@@ -5,16 +5,16 @@
 //! is first to have some is taken. The provider whose last SMS to this phone did not arrive comes in question only
 //! where the breakers of all others are shut, or nobody else fits; so do, after that one, those that shunned this very SMS.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 use tokio::time::Instant;
 
 use super::{
-    Countries, OutboxEntry, Route,
+    ChannelProvider, Countries, OutboxEntry, Route,
     breaker::{Access, Breaker, Health, Pauses, Report},
     pace::Pace,
 };
-use crate::{phone::Country, provider::SmsProvider};
+use crate::{channel::Channel, phone::Country};
 
 /// The number of a line, which is a provider and what is known of it here.
 pub(super) type LineId = usize;
@@ -22,6 +22,7 @@ pub(super) type LineId = usize;
 /// A provider as calls to it see it.
 #[derive(Debug)]
 struct Line {
+    channel: Channel,
     name: &'static str,
     breaker: Breaker,
     pace: Pace,
@@ -65,10 +66,13 @@ impl Switchboard {
         let mut lines: Vec<Line> = Vec::new();
         let mut numbered = Vec::new();
         for route in routes {
-            let name = route.provider.name();
-            let known = lines.iter().position(|line| line.name == name);
+            let (channel, name) = (route.provider.channel(), route.provider.name());
+            let known = lines
+                .iter()
+                .position(|line| (line.channel, line.name) == (channel, name));
             let number = known.unwrap_or_else(|| {
                 lines.push(Line {
+                    channel,
                     name,
                     breaker: Breaker::new(pauses),
                     pace: Pace::new(route.max_per_second),
@@ -86,10 +90,13 @@ impl Switchboard {
     }
 
     /// The providers of the lines, from the routes that the lines were made of.
-    pub fn providers(&self, routes: &[Route]) -> Vec<Arc<dyn SmsProvider>> {
-        let provider = |line: &Line| routes.iter().find(|route| route.provider.name() == line.name);
+    pub fn providers(&self, routes: &[Route]) -> Vec<ChannelProvider> {
+        let is = |line: &Line, route: &&Route| {
+            (route.provider.channel(), route.provider.name()) == (line.channel, line.name)
+        };
+        let provider = |line: &Line| routes.iter().find(|route| is(line, route));
         let routes = self.lines.iter().filter_map(provider);
-        routes.map(|route| Arc::clone(&route.provider)).collect()
+        routes.map(|route| route.provider.clone()).collect()
     }
 
     pub fn lines(&self) -> usize {
@@ -98,6 +105,10 @@ impl Switchboard {
 
     pub fn routes(&self) -> &[(LineId, Countries)] {
         &self.routes
+    }
+
+    pub fn channel(&self, line: LineId) -> Channel {
+        self.lines[line].channel
     }
 
     pub fn name(&self, line: LineId) -> &'static str {
@@ -117,11 +128,12 @@ impl Switchboard {
         }
     }
 
-    /// The lines that lead to a country, the preferred first.
-    pub fn towards(&self, country: Country) -> Vec<LineId> {
+    /// The lines of a channel that lead to a country, the preferred first.
+    pub fn towards(&self, channel: Channel, country: Country) -> Vec<LineId> {
         let mut lines = Vec::new();
         for (line, countries) in &self.routes {
-            if countries.fits(country) && !lines.contains(line) {
+            let fits = self.channel(*line) == channel && countries.fits(country);
+            if fits && !lines.contains(line) {
                 lines.push(*line);
             }
         }
@@ -134,7 +146,7 @@ impl Switchboard {
 
     /// What an SMS waits for that these shunned; none where no route leads to its country.
     pub fn wanted_by(&self, entry: &OutboxEntry, shunned_by: &BTreeSet<LineId>) -> Option<Want> {
-        let mut lines = self.towards(entry.country);
+        let mut lines = self.towards(entry.channel, entry.country);
         let spare = lines
             .iter()
             .position(|&line| entry.avoid.as_deref() == Some(self.lines[line].name))
@@ -148,14 +160,14 @@ impl Switchboard {
 
     /// Whether a line leads to its country, of which these are none, that is let by its breaker.
     pub fn is_open_but_for(&self, shunned_by: &BTreeSet<LineId>, entry: &OutboxEntry, now: Instant) -> bool {
-        let lines = self.towards(entry.country).into_iter();
+        let lines = self.towards(entry.channel, entry.country).into_iter();
         let mut others = lines.filter(|line| !shunned_by.contains(line));
         others.any(|line| self.lines[line].breaker.access(now) == Access::Free)
     }
 
     /// Whether any line leads to its country but these.
     pub fn has_others(&self, shunned_by: &BTreeSet<LineId>, entry: &OutboxEntry) -> bool {
-        let mut lines = self.towards(entry.country).into_iter();
+        let mut lines = self.towards(entry.channel, entry.country).into_iter();
         lines.any(|line| !shunned_by.contains(&line))
     }
 

@@ -16,15 +16,15 @@ use crate::{
         Attempt, ChallengeStore, CodeDigest, Course, Courses, Delivery, Issue, IssueOutcome, OtpCode,
         OtpRules, Proof, Slot, Statuses, Verdict, challenge_id,
     },
+    channel::{Channel, MessageCode},
     clock::Clock,
-    delivery::{Countries, QueueSlot, Recipient, SmsJob, SmsQueue},
+    delivery::{Countries, DeliveryQueue, Destination, NewDelivery, QueueSlot, Recipient},
     entropy::Entropy,
     language::Language,
     ledger::{Ledger, What},
     limits::{Admission, ClientNetwork, Limiter, Operation, Refusal, Scope, Subject},
     phone::{Country, PhoneDigest, PhoneNumber},
     secrets::{Keyring, SecretKeys},
-    sms::SmsCode,
     unavailable::{Part, Unavailable},
 };
 
@@ -75,7 +75,7 @@ pub struct Otp {
     pub accounts: Arc<dyn AccountStore>,
     pub keyring: Arc<Keyring>,
     pub limiter: Limiter,
-    pub queue: SmsQueue,
+    pub queue: DeliveryQueue,
     /// How long this process has to deliver what it accepted, before another may.
     pub lease: Duration,
     pub clock: Arc<dyn Clock>,
@@ -101,7 +101,7 @@ impl Otp {
             counter!("ringback_otp_not_supported_total", "country" => country.to_string()).increment(1);
             return Err(OtpError::PhoneNotSupported);
         }
-        let place = self.queue.reserve(country)?;
+        let place = self.queue.reserve(Channel::Sms, country)?;
         let admission = self.limiter.admit(Operation::OtpSend, &subject).await?;
         let claims = self.accounts.claims(&phone).await?;
         let asked = Asked {
@@ -196,9 +196,11 @@ impl Otp {
         match entry.zip(code) {
             Some((entry, code)) => {
                 self.courses.owed(self.clock.now_ms());
-                let (phone, code) = (phone.clone(), SmsCode::new(code.expose()));
-                let recipient = Recipient { phone, code };
-                self.queue.submit(place, SmsJob { entry, recipient });
+                let recipient = Recipient {
+                    to: Destination::Phone(phone.clone()),
+                    code: MessageCode::new(code.expose()),
+                };
+                self.queue.submit(place, NewDelivery { entry, recipient });
             }
             None => self.queue.pass(place),
         }

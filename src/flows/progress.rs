@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::{error::OtpError, otp::Otp};
+use super::{error::OtpError, otp::Otp, reports::state_and_stage};
 use crate::{
-    challenges::{DeliveryStatus, End, News, Stage, places},
-    ledger::{Event, State, What},
+    challenges::{News, places},
+    ledger::{Event, What},
     limits::{ClientNetwork, Operation, Subject},
-    sms::{Arrival, Receipt},
+    provider::{DeliveryStatus, StatusUpdate},
     unavailable::Unavailable,
 };
 
@@ -60,24 +60,19 @@ impl Otp {
         &self,
         challenge_id: Uuid,
         provider: &'static str,
-        receipt: &Receipt,
+        update: &StatusUpdate,
     ) -> Result<(), Unavailable> {
-        metrics::counter!("ringback_sms_receipts_total", "provider" => provider, "status" => receipt.arrival.name())
+        metrics::counter!("ringback_sms_receipts_total", "provider" => provider, "status" => update.status.name())
             .increment(1);
-        let (state, stage) = match receipt.arrival {
-            Arrival::Taken => (State::Sent, Stage::Sent),
-            Arrival::Delivered => (State::Delivered, Stage::Ended(End::Delivered)),
-            Arrival::Undelivered => (State::Undelivered, Stage::Ended(End::Undelivered)),
-            Arrival::Failed => (State::Failed, Stage::Ended(End::Failed)),
-        };
+        let (state, stage) = state_and_stage(update.status);
         self.tell(
             challenge_id,
             What::Carried {
                 state,
                 provider,
-                message_id: receipt.message_id.clone(),
-                code: receipt.code,
-                price: receipt.price.clone(),
+                message_id: update.message_id.clone(),
+                code: update.error_code,
+                price: update.price.clone(),
             },
         );
         let news = News { stage, provider };

@@ -1,16 +1,18 @@
-//! Whom an owed SMS goes to, found again where it is taken over.
+//! Whom a message of the outbox goes to and what it says, found again where it is taken over.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
 use crate::{
     accounts::AccountStore,
     challenges::{OtpCode, Slot, secret_of},
-    delivery::{CodeBook, OutboxEntry, Recipient},
+    channel::{MessageCode, MessageText},
+    delivery::{Destination, Message, Messages, OutboxEntry, Recipient},
+    mail::EmailMessage,
     phone::PhoneDigest,
     secrets::Keyring,
-    sms::SmsCode,
+    sms::{SmsMessage, Texts},
     unavailable::{Part, Unavailable},
 };
 
@@ -19,10 +21,12 @@ pub struct Recipients {
     pub accounts: Arc<dyn AccountStore>,
     pub keyring: Arc<Keyring>,
     pub code_length: u8,
+    /// What an SMS says.
+    pub texts: Arc<Texts>,
 }
 
 #[async_trait]
-impl CodeBook for Recipients {
+impl Messages for Recipients {
     async fn recipient(&self, entry: &OutboxEntry) -> Result<Option<Recipient>, Unavailable> {
         let Some(keys) = secret_of(&self.keyring, entry.address, entry.challenge_id) else {
             // In a rotation, an instance that knows the secret takes it over.
@@ -41,8 +45,30 @@ impl CodeBook for Recipients {
         }
         let code = OtpCode::derive(&keys.code, entry.challenge_id, self.code_length);
         Ok(Some(Recipient {
-            phone,
-            code: SmsCode::new(code.expose()),
+            to: Destination::Phone(phone),
+            code: MessageCode::new(code.expose()),
         }))
+    }
+
+    fn compose(&self, entry: &OutboxEntry, recipient: &Recipient, life: Duration) -> Message {
+        let Recipient { to, code } = recipient;
+        let (reference, valid_for) = (entry.challenge_id, life);
+        match to {
+            Destination::Phone(phone) => Message::Sms(SmsMessage {
+                reference,
+                to: phone.clone(),
+                body: self.texts.compose(&entry.language, code, life),
+                valid_for,
+            }),
+            // No challenge is for an e-mail address yet.
+            Destination::Email(email) => Message::Email(EmailMessage {
+                reference,
+                to: email.clone(),
+                subject: String::new(),
+                text: MessageText::new(String::new()),
+                html: MessageText::new(String::new()),
+                valid_for,
+            }),
+        }
     }
 }

@@ -9,8 +9,9 @@ use tokio::{sync::mpsc, time::sleep};
 use crate::{
     challenges::{Courses, End, News, Stage, Statuses},
     clock::Clock,
-    delivery::{SmsReport, SmsReports, SmsState},
+    delivery::{DeliveryReport, DeliveryReports},
     ledger::{Event, Ledger, State, What},
+    provider::DeliveryStatus,
 };
 
 /// Reports that are noted at a time.
@@ -21,7 +22,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Takes reports, and notes them in the store a moment later.
 pub struct StatusReports {
-    sender: mpsc::Sender<SmsReport>,
+    sender: mpsc::Sender<DeliveryReport>,
     courses: Arc<Courses>,
     ledger: Ledger,
     clock: Arc<dyn Clock>,
@@ -59,8 +60,8 @@ impl StatusReports {
     }
 }
 
-impl SmsReports for StatusReports {
-    fn report(&self, report: SmsReport) {
+impl DeliveryReports for StatusReports {
+    fn report(&self, report: DeliveryReport) {
         self.courses.answered(self.clock.now_ms());
         self.ledger.note(Event {
             challenge_id: report.challenge_id,
@@ -77,25 +78,29 @@ impl SmsReports for StatusReports {
     }
 }
 
-fn what(report: &SmsReport) -> What {
-    let (state, message_id, code) = match &report.state {
-        SmsState::Sent { provider_id } => (State::Sent, provider_id.clone(), None),
-        SmsState::Failed { code } => (State::Failed, String::new(), *code),
-    };
-    What::Carried {
-        state,
-        provider: report.provider,
-        message_id,
-        code,
-        price: None,
+/// What a status is for the ledger, and for the challenge's record.
+pub(super) fn state_and_stage(status: DeliveryStatus) -> (State, Stage) {
+    match status {
+        DeliveryStatus::Queued | DeliveryStatus::Sent => (State::Sent, Stage::Sent),
+        DeliveryStatus::Delivered => (State::Delivered, Stage::Ended(End::Delivered)),
+        DeliveryStatus::Undelivered => (State::Undelivered, Stage::Ended(End::Undelivered)),
+        DeliveryStatus::Failed => (State::Failed, Stage::Ended(End::Failed)),
     }
 }
 
-async fn note(statuses: &dyn Statuses, courses: &Courses, report: SmsReport) {
-    let stage = match report.state {
-        SmsState::Sent { .. } => Stage::Sent,
-        SmsState::Failed { .. } => Stage::Ended(End::Failed),
-    };
+fn what(report: &DeliveryReport) -> What {
+    let (state, _) = state_and_stage(report.update.status);
+    What::Carried {
+        state,
+        provider: report.provider,
+        message_id: report.update.message_id.clone(),
+        code: report.update.error_code,
+        price: report.update.price.clone(),
+    }
+}
+
+async fn note(statuses: &dyn Statuses, courses: &Courses, report: DeliveryReport) {
+    let (_, stage) = state_and_stage(report.update.status);
     let news = News {
         stage,
         provider: report.provider,

@@ -5,22 +5,20 @@
 //! | `text/` | what the SMS says: languages, templates, segments |
 //! | `providers/` | who takes it to the networks |
 
-mod code;
 mod providers;
 mod text;
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
-pub use code::SmsCode;
 pub use providers::{
-    Arrival, DevInbox, Forged, InboxMessage, ProviderError, Receipt, Twilio, TwilioOptions, TwilioReceipts,
-    Vonage, VonageOptions, Webhook, WebhookKeys, WebhookOptions, twilio_signature,
+    DevInbox, Forged, InboxMessage, ProviderError, Twilio, TwilioOptions, TwilioReceipts, Vonage,
+    VonageOptions, Webhook, WebhookKeys, WebhookOptions, twilio_signature,
 };
 pub use text::{Brand, BrandError, TextFault, TextOptions, Texts, segments, septets};
 
 use uuid::Uuid;
 
-use crate::phone::PhoneNumber;
+use crate::{channel::MessageText, phone::PhoneNumber};
 
 /// One SMS, ready for a provider.
 #[derive(Debug, Clone)]
@@ -31,29 +29,7 @@ pub struct SmsMessage {
     /// Whom it goes to.
     pub to: PhoneNumber,
     /// What it says.
-    pub body: MessageBody,
+    pub body: MessageText,
     /// How long it is of use: delivered later than this, it would only confuse.
     pub valid_for: Duration,
-}
-
-/// The text of an SMS. It holds a code, so `Debug` shows no more than its length.
-#[derive(Clone, PartialEq, Eq)]
-pub struct MessageBody(String);
-
-impl MessageBody {
-    /// A body of this text.
-    pub fn new(text: String) -> Self {
-        Self(text)
-    }
-
-    /// The text in clear, for the provider.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for MessageBody {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "MessageBody(•••, {} characters)", self.0.chars().count())
-    }
 }

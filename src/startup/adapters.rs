@@ -17,7 +17,7 @@ use crate::{
     challenges::{ChallengeStore, MemoryChallenges, OtpRules, RedisChallenges, Statuses},
     clock::Clock,
     database::{MigrateError, PoolOptions},
-    delivery::{Countries, Outbox, Route},
+    delivery::{ChannelProvider, Countries, Outbox, Route},
     entropy::Entropy,
     ledger::{LedgerStore, PostgresLedger, SqliteLedger},
     limits::{self, ClusterCounters, FileError, MemoryCounters, RedisCounters, RuleSet},
@@ -152,7 +152,7 @@ pub(super) fn sms_routes(
     let routes = settings.sms.providers.iter().filter_map(|entry| {
         let (provider, max_per_second) = providers.get(entry.provider)?;
         Some(Route {
-            provider,
+            provider: ChannelProvider::Sms(provider),
             countries: entry.countries.clone(),
             max_per_second,
         })
@@ -163,7 +163,7 @@ pub(super) fn sms_routes(
     }
     let inbox = DevInbox::new(settings.inbox.size, Arc::clone(clock));
     let route = Route {
-        provider: Arc::new(inbox.clone()),
+        provider: ChannelProvider::Sms(Arc::new(inbox.clone())),
         countries: Countries::All,
         max_per_second: 0,
     };

@@ -24,7 +24,7 @@ use crate::{
     challenges::{Courses, OtpRules},
     clock::{Clock, SystemClock},
     database::{DatabaseUrlError, MigrateError},
-    delivery::{DispatcherOptions, DispatcherParts, SmsQueue},
+    delivery::{DeliveryQueue, DispatcherOptions, DispatcherParts},
     entropy::{Entropy, SystemEntropy},
     flows::{Otp, Recipients, StatusReports, TestNumbers},
     http::{Api, Listening, serve_api, serve_ops},
@@ -112,7 +112,7 @@ pub struct Running {
     pub ops_address: Option<SocketAddr>,
     shutdown_timeout: Duration,
     servers: Vec<Listening>,
-    queue: SmsQueue,
+    queue: DeliveryQueue,
     watch: Option<LimitsWatch>,
     accounts: Arc<dyn AccountStore>,
     ledger: Ledger,
@@ -206,6 +206,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
         accounts: Arc::clone(&accounts),
         keyring: Arc::clone(&keyring),
         code_length: rules.length,
+        texts: Arc::clone(texts),
     };
     let receipts = providers::twilio_receipts(settings);
     let courses = Arc::new(Courses::new(receipts.is_some().then_some("twilio")));
@@ -220,7 +221,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
         Arc::clone(clock),
         settings.sms.queue,
     );
-    let queue = SmsQueue::start(
+    let queue = DeliveryQueue::start(
         &supervision,
         DispatcherOptions {
             queue: settings.sms.queue,
@@ -230,13 +231,12 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
             retry_for: settings.sms.retry_for,
             probe_after: settings.sms.probe_after,
             probe_every: settings.sms.probe_every,
-            texts: Arc::clone(texts),
             ttl: rules.ttl,
         },
         DispatcherParts {
             routes,
             outbox,
-            code_book: Arc::new(recipients),
+            messages: Arc::new(recipients),
             reports: Arc::new(reports),
             clock: Arc::clone(clock),
             entropy: Arc::clone(entropy),

@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use crate::{
     clock::Clock,
-    provider::SmsProvider,
+    provider::Provider,
     settings::{ProviderName, Settings, TwilioSettings, VonageSettings, WebhookSettings},
     sms::{
-        ProviderError, Twilio, TwilioOptions, TwilioReceipts, Vonage, VonageOptions, Webhook, WebhookOptions,
+        ProviderError, SmsMessage, Twilio, TwilioOptions, TwilioReceipts, Vonage, VonageOptions, Webhook,
+        WebhookOptions,
     },
 };
 
 /// A provider and its pace.
-pub(super) type Paced = (Arc<dyn SmsProvider>, u32);
+pub(super) type Paced = (Arc<dyn Provider<SmsMessage>>, u32);
 
 /// One client for each.
 pub(super) struct Providers {

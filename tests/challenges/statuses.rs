@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use ringback::challenges::{Course, DeliveryStatus, End, IssueOutcome, News, Slot, Stage, places};
+use ringback::{
+    challenges::{Course, End, IssueOutcome, News, Slot, Stage, places},
+    provider::DeliveryStatus,
+};
 use uuid::Uuid;
 
 use crate::{

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use ringback::{language::Language, settings::Settings, sms::SmsCode};
+use ringback::{channel::MessageCode, language::Language, settings::Settings};
 
 use crate::place::Place;
 
 fn message(settings: &Settings, language: &str) -> String {
     let language = Language::parse(language).unwrap();
     let texts = &settings.texts.texts;
-    let body = texts.compose(&language, &SmsCode::new("123456"), Duration::from_secs(600));
+    let body = texts.compose(&language, &MessageCode::new("123456"), Duration::from_secs(600));
     body.expose().to_owned()
 }
 

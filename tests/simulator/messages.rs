@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use chrono::DateTime;
 use ringback::{
+    channel::MessageText,
     phone::{PhoneCheck, PhoneNumber},
-    provider::{Outcome, Sighting, SmsProvider},
-    sms::{MessageBody, SmsMessage, Twilio, TwilioOptions},
+    provider::{LookupResult, Outcome, Provider},
+    sms::{SmsMessage, Twilio, TwilioOptions},
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -244,7 +245,7 @@ fn message(code: &str) -> SmsMessage {
     SmsMessage {
         reference: Uuid::nil(),
         to: PhoneNumber::parse(TO, PhoneCheck::E164).unwrap(),
-        body: MessageBody::new(format!("Ringback code: {code}.")),
+        body: MessageText::new(format!("Ringback code: {code}.")),
         valid_for: Duration::from_secs(600),
     }
 }
@@ -295,7 +296,7 @@ async fn ringbacks_own_client_finds_a_message_whose_answer_was_lost() {
     let first = sim.text(TO, "Ringback code: 000000.").await;
     let since = DateTime::parse_from_rfc2822(first["date_created"].as_str().unwrap()).unwrap();
     let sighting = async |code| twilio.look_up(&message(code), since.to_utc()).await;
-    assert_eq!(sighting("123456").await, Sighting::NotTaken);
+    assert_eq!(sighting("123456").await, LookupResult::NotTaken);
 
     sim.faults(&json!({ "fault": [{ "what": "cut", "taken": true, "on": "send" }] }))
         .await;
@@ -303,16 +304,16 @@ async fn ringbacks_own_client_finds_a_message_whose_answer_was_lost() {
         twilio.send(&message("123456")).await,
         Outcome::Retryable { .. }
     ));
-    assert!(matches!(sighting("123456").await, Sighting::Taken { .. }));
-    assert_eq!(sighting("654321").await, Sighting::NotTaken);
+    assert!(matches!(sighting("123456").await, LookupResult::Taken { .. }));
+    assert_eq!(sighting("654321").await, LookupResult::NotTaken);
 
     // On the third page; what is on the fourth is beyond the bound.
     sim.faults(&json!({})).await;
     for sent in 1..=60 {
         sim.text(TO, "Ringback code: 999999.").await;
         match sent {
-            58 => assert!(matches!(sighting("123456").await, Sighting::Taken { .. })),
-            60 => assert_eq!(sighting("000000").await, Sighting::Unknown),
+            58 => assert!(matches!(sighting("123456").await, LookupResult::Taken { .. })),
+            60 => assert_eq!(sighting("000000").await, LookupResult::Unknown),
             _ => {}
         }
     }

@@ -7,13 +7,11 @@ use std::{
 
 use chrono::{TimeZone, Utc};
 use ringback::{
+    channel::MessageText,
     clock::ManualClock,
     phone::PhoneNumber,
-    provider::{Outcome, SmsProvider},
-    sms::{
-        MessageBody, SmsMessage, Twilio, TwilioOptions, Vonage, VonageOptions, Webhook, WebhookKeys,
-        WebhookOptions,
-    },
+    provider::{Outcome, Provider},
+    sms::{SmsMessage, Twilio, TwilioOptions, Vonage, VonageOptions, Webhook, WebhookKeys, WebhookOptions},
 };
 use uuid::{Uuid, uuid};
 
@@ -75,7 +73,7 @@ pub fn webhook(url: String) -> Webhook {
 }
 
 /// One of each, all of them calling this server.
-pub fn all(url: &str) -> Vec<Box<dyn SmsProvider>> {
+pub fn all(url: &str) -> Vec<Box<dyn Provider<SmsMessage>>> {
     vec![
         Box::new(twilio(url.to_owned(), "+15005550006")),
         Box::new(vonage(url.to_owned(), "Ringback")),
@@ -87,7 +85,7 @@ pub fn message(valid_for: Duration) -> SmsMessage {
     SmsMessage {
         reference: REFERENCE,
         to: PhoneNumber::from_stored("+14152000001".to_owned()),
-        body: MessageBody::new("Ringback code: 123456. Don't & share it=ever.".to_owned()),
+        body: MessageText::new("Ringback code: 123456. Don't & share it=ever.".to_owned()),
         valid_for,
     }
 }

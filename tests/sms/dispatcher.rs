@@ -3,6 +3,7 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use ringback::{
+    channel::Channel,
     delivery::{DispatcherOptions, Health},
     phone::Country,
 };
@@ -72,7 +73,7 @@ async fn a_full_queue_says_so_at_once_though_500_calls_hang() {
     (1..=600).for_each(|number| stage.send(number));
     eventually("500 calls hang", || stage.calls() == 500).await;
     assert_eq!(stage.queue.status().queued, 100);
-    let refusal = stage.queue.reserve(Country::UNKNOWN).unwrap_err();
+    let refusal = stage.queue.reserve(Channel::Sms, Country::UNKNOWN).unwrap_err();
     assert_eq!(refusal.to_string(), "sms_queue is unavailable: full");
 }
 
@@ -80,10 +81,10 @@ async fn a_full_queue_says_so_at_once_though_500_calls_hang() {
 async fn a_place_that_is_not_used_is_given_back() {
     let options = DispatcherOptions { queue: 1, ..bounds() };
     let stage = Stage::set(options, &[], accepted());
-    let slot = stage.queue.reserve(Country::UNKNOWN).unwrap();
-    assert!(stage.queue.reserve(Country::UNKNOWN).is_err());
+    let slot = stage.queue.reserve(Channel::Sms, Country::UNKNOWN).unwrap();
+    assert!(stage.queue.reserve(Channel::Sms, Country::UNKNOWN).is_err());
     drop(slot);
-    assert!(stage.queue.reserve(Country::UNKNOWN).is_ok());
+    assert!(stage.queue.reserve(Channel::Sms, Country::UNKNOWN).is_ok());
 }
 
 #[actix::test]
@@ -156,14 +157,14 @@ async fn what_waited_long_is_asked_after_and_dropped_if_superseded() {
 #[actix::test]
 async fn an_expired_code_is_not_sent() {
     let stage = Stage::set(bounds(), &[], accepted());
-    let slot = stage.queue.reserve(Country::UNKNOWN).unwrap();
+    let slot = stage.queue.reserve(Channel::Sms, Country::UNKNOWN).unwrap();
     let entry = stage.owe(1, true);
     stage.clock.clock.advance(chrono::Duration::minutes(10));
     stage.supersede(1); // by the clock of the store
     let recipient = crate::stage::recipient(1);
     stage
         .queue
-        .submit(slot, ringback::delivery::SmsJob { entry, recipient });
+        .submit(slot, ringback::delivery::NewDelivery { entry, recipient });
     eventually("it is dropped", || stage.outbox.len() == 0 && stage.is_at_rest()).await;
     assert_eq!(stage.calls(), 0);
 }
@@ -171,13 +172,13 @@ async fn an_expired_code_is_not_sent() {
 #[actix::test]
 async fn a_late_sms_says_what_is_left_of_its_codes_life() {
     let stage = Stage::set(bounds(), &[], accepted());
-    let slot = stage.queue.reserve(Country::UNKNOWN).unwrap();
+    let slot = stage.queue.reserve(Channel::Sms, Country::UNKNOWN).unwrap();
     let entry = stage.owe(1, true);
     stage.clock.clock.advance(chrono::Duration::seconds(8 * 60 + 1));
     let recipient = crate::stage::recipient(1);
     stage
         .queue
-        .submit(slot, ringback::delivery::SmsJob { entry, recipient });
+        .submit(slot, ringback::delivery::NewDelivery { entry, recipient });
     eventually("it is sent", || stage.calls() == 1).await;
     let sent = stage.provider.sent.lock().unwrap();
     assert!(sent[0].body.expose().contains("expires in 2 min."));
@@ -189,7 +190,7 @@ async fn what_nobody_holds_is_taken_over_and_the_code_book_says_where_it_goes() 
     let stage = Stage::set(bounds(), &[], accepted());
     (1..=3).for_each(|number| drop(stage.owe(number, false)));
     let held_elsewhere = stage.owe(4, true);
-    *stage.code_book.nobody.lock().unwrap() = Some(uuid::Uuid::from_u128(1_002));
+    *stage.messages.nobody.lock().unwrap() = Some(uuid::Uuid::from_u128(1_002));
     eventually("three are gone", || stage.outbox.len() == 1 && stage.is_at_rest()).await;
     let sent = stage.provider.sent.lock().unwrap();
     let mut numbers: Vec<_> = sent.iter().map(|message| message.to.expose()).collect();
@@ -220,5 +221,5 @@ async fn taking_over_leaves_room_for_those_who_ask_now() {
     (1..=50).for_each(|number| drop(stage.owe(number, false)));
     eventually("some are taken over", || stage.calls() == 4).await;
     assert_eq!(stage.outbox.unleased(), 45);
-    assert!(stage.queue.reserve(Country::UNKNOWN).is_ok());
+    assert!(stage.queue.reserve(Channel::Sms, Country::UNKNOWN).is_ok());
 }

@@ -3,7 +3,8 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use ringback::{
-    delivery::{DispatcherOptions, SmsJob},
+    channel::Channel,
+    delivery::{DispatcherOptions, NewDelivery},
     phone::Country,
 };
 
@@ -63,14 +64,14 @@ async fn what_would_be_tried_again_is_handed_back() {
 #[actix::test]
 async fn nothing_new_begins_after_it() {
     let stage = Stage::set(bounds(), &[], accepted());
-    let slot = stage.queue.reserve(Country::UNKNOWN).unwrap();
+    let slot = stage.queue.reserve(Channel::Sms, Country::UNKNOWN).unwrap();
     assert_eq!(within(SOON, stage.queue.drain(SOON)).await, 0);
     assert!(stage.queue.status().draining);
-    assert!(stage.queue.reserve(Country::UNKNOWN).is_err());
+    assert!(stage.queue.reserve(Channel::Sms, Country::UNKNOWN).is_err());
     // A request that had its place before hands over what the next start will send.
     let entry = stage.owe(1, true);
     let recipient = recipient(1);
-    stage.queue.submit(slot, SmsJob { entry, recipient });
+    stage.queue.submit(slot, NewDelivery { entry, recipient });
     eventually("it is handed back", || stage.outbox.unleased() == 1).await;
     assert_eq!(stage.calls(), 0);
 }

@@ -147,11 +147,11 @@ async fn a_clock_that_runs_ahead_drops_nothing_that_the_outbox_holds_good() {
 #[actix::test]
 async fn a_code_book_that_is_away_is_asked_again() {
     let stage = Stage::set(bounds(), &[], accepted());
-    stage.code_book.away_for.store(2, Ordering::SeqCst);
+    stage.messages.away_for.store(2, Ordering::SeqCst);
     stage.owe(1, false);
     eventually("it is sent", || stage.outbox.len() == 0 && stage.is_at_rest()).await;
     assert_eq!(stage.calls(), 1);
-    let asked = stage.code_book.asked.load(Ordering::SeqCst);
+    let asked = stage.messages.asked.load(Ordering::SeqCst);
     assert_eq!(asked, 4, "twice in vain, for the look-up and for the SMS");
 }
 

@@ -3,8 +3,7 @@
 use chrono::TimeDelta;
 use ringback::{
     clock::Clock,
-    delivery::SmsState,
-    provider::{FailureKind, FailureReason, Outcome, Sighting},
+    provider::{FailureKind, FailureReason, LookupResult, Outcome, StatusUpdate},
 };
 
 use crate::{
@@ -28,13 +27,13 @@ fn unreadable() -> Play {
     Play::Answer(Outcome::Retryable { after: None, reason })
 }
 
-fn taken() -> Sighting {
-    Sighting::Taken {
+fn taken() -> LookupResult {
+    LookupResult::Taken {
         provider_id: "SM9".to_owned(),
     }
 }
 
-fn sees(provider: &Scripted, sighting: Sighting) {
+fn sees(provider: &Scripted, sighting: LookupResult) {
     *provider.sighting.lock().unwrap() = sighting;
 }
 
@@ -57,9 +56,9 @@ async fn what_was_taken_though_its_answer_was_lost_is_not_sent_again() {
     settled(&stage).await;
     assert_eq!((stage.calls(), look_ups(&stage.provider)), (1, 1));
     let reported = stage.reports.0.lock().unwrap();
-    let states: Vec<_> = reported.iter().map(|report| report.state.clone()).collect();
+    let states: Vec<_> = reported.iter().map(|report| report.update.clone()).collect();
     let provider_id = "SM9".to_owned();
-    assert_eq!(states, [SmsState::Sent { provider_id }]);
+    assert_eq!(states, [StatusUpdate::sent(provider_id)]);
     let looked_up = stage.provider.looked_up.lock().unwrap();
     let (message, since) = &looked_up[0];
     assert_eq!(message.reference.as_u128(), 1);
@@ -73,7 +72,7 @@ async fn what_was_taken_though_its_answer_was_lost_is_not_sent_again() {
 #[actix::test]
 async fn what_was_not_taken_is_sent_again_and_again() {
     let stage = Stage::set(bounds(), &[broken(), broken(), broken()], accepted());
-    sees(&stage.provider, Sighting::NotTaken);
+    sees(&stage.provider, LookupResult::NotTaken);
     stage.send(1);
     settled(&stage).await;
     assert_eq!((stage.calls(), look_ups(&stage.provider)), (4, 3));
@@ -96,7 +95,7 @@ async fn what_a_dead_instance_sent_is_not_sent_again() {
         Scripted::new("first", &[], accepted()),
         Scripted::new("second", &[], accepted()),
     );
-    sees(&first, Sighting::Unknown);
+    sees(&first, LookupResult::Unknown);
     sees(&second, taken());
     let stage = Stage::routed(bounds(), &[first.route(), second.route()], first.clone());
     let issued = stage.clock.clock.now();

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use ringback::{
-    delivery::{Countries, DispatcherOptions, Health, Route, SmsJob},
+    channel::Channel,
+    delivery::{Countries, DispatcherOptions, Health, NewDelivery, Route},
     phone::Country,
 };
 
@@ -100,9 +101,9 @@ async fn countries_and_the_last_sms_that_did_not_arrive_decide_who_carries_one()
         let mut entry = stage.owe(number, true);
         entry.country = Country::parse(country).unwrap();
         entry.avoid = avoid.map(str::to_owned);
-        let slot = stage.queue.reserve(entry.country).unwrap();
+        let slot = stage.queue.reserve(Channel::Sms, entry.country).unwrap();
         let recipient = recipient(number);
-        stage.queue.submit(slot, SmsJob { entry, recipient });
+        stage.queue.submit(slot, NewDelivery { entry, recipient });
     }
     settled(&stage).await;
     let numbers = |provider: &Scripted| {
@@ -120,7 +121,7 @@ async fn what_all_refuse_is_issued_no_more_until_a_probe_is_taken() {
     let stage = Stage::set(bounds(), &[misconfigured()], accepted());
     stage.send(1);
     eventually("it shows", || stage.health() == Health::Stopped).await;
-    let refusal = stage.queue.reserve(Country::UNKNOWN).unwrap_err();
+    let refusal = stage.queue.reserve(Channel::Sms, Country::UNKNOWN).unwrap_err();
     assert_eq!(
         refusal.to_string(),
         "sms_provider is unavailable: stopped, until its provider takes SMS again"
@@ -140,7 +141,7 @@ async fn where_nothing_is_owed_the_next_code_is_the_probe() {
     eventually("it shows", || stage.health() == Health::Stopped).await;
     stage.supersede(1);
     eventually("a code may be issued", || {
-        stage.queue.reserve(Country::UNKNOWN).is_ok()
+        stage.queue.reserve(Channel::Sms, Country::UNKNOWN).is_ok()
     })
     .await;
     assert_eq!(
@@ -169,9 +170,17 @@ async fn only_countries_that_nobody_is_left_for_are_refused() {
     let stage = Stage::routed(patient(), &[home, france], first);
     stage.send(1);
     eventually("it shows", || stage.health() == Health::Stopped).await;
-    let admits = |country| stage.queue.reserve(Country::parse(country).unwrap()).is_ok();
+    let admits = |country| {
+        stage
+            .queue
+            .reserve(Channel::Sms, Country::parse(country).unwrap())
+            .is_ok()
+    };
     assert_eq!((admits("US"), admits("FR")), (false, true));
-    let refusal = stage.queue.reserve(Country::parse("DE").unwrap()).unwrap_err();
+    let refusal = stage
+        .queue
+        .reserve(Channel::Sms, Country::parse("DE").unwrap())
+        .unwrap_err();
     assert!(refusal.to_string().contains("no route leads to this country"));
 }
 

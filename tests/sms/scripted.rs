@@ -12,8 +12,8 @@ use std::{
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use ringback::{
-    delivery::{Countries, Route},
-    provider::{FailureKind, FailureReason, Outcome, Sighting, SmsProvider},
+    delivery::{ChannelProvider, Countries, Route},
+    provider::{FailureKind, FailureReason, LookupResult, Outcome, Provider},
     sms::SmsMessage,
 };
 use tokio::sync::Semaphore;
@@ -55,7 +55,7 @@ pub struct Scripted {
     script: Mutex<VecDeque<Play>>,
     pub afterwards: Mutex<Play>,
     /// What it says of each message that it is asked for, and which it was asked for.
-    pub sighting: Mutex<Sighting>,
+    pub sighting: Mutex<LookupResult>,
     pub looked_up: Mutex<Vec<(SmsMessage, DateTime<Utc>)>>,
     pub gate: Semaphore,
     pub sent: Mutex<Vec<SmsMessage>>,
@@ -77,7 +77,7 @@ impl Scripted {
             name,
             script: Mutex::new(script.iter().cloned().collect()),
             afterwards: Mutex::new(afterwards),
-            sighting: Mutex::new(Sighting::Unknown),
+            sighting: Mutex::new(LookupResult::Unknown),
             looked_up: Mutex::default(),
             gate: Semaphore::new(0),
             sent: Mutex::default(),
@@ -93,7 +93,7 @@ impl Scripted {
     /// A route to it, for all countries.
     pub fn route(self: &Arc<Self>) -> Route {
         Route {
-            provider: Arc::clone(self) as _,
+            provider: ChannelProvider::Sms(Arc::clone(self) as _),
             countries: Countries::All,
             max_per_second: 0,
         }
@@ -101,12 +101,12 @@ impl Scripted {
 }
 
 #[async_trait]
-impl SmsProvider for Scripted {
+impl Provider<SmsMessage> for Scripted {
     fn name(&self) -> &'static str {
         self.name
     }
 
-    async fn look_up(&self, message: &SmsMessage, since: DateTime<Utc>) -> Sighting {
+    async fn look_up(&self, message: &SmsMessage, since: DateTime<Utc>) -> LookupResult {
         self.looked_up.lock().unwrap().push((message.clone(), since));
         self.sighting.lock().unwrap().clone()
     }

@@ -13,15 +13,17 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeZone, Utc};
 use ringback::{
     challenges::Slot,
+    channel::{Channel, MessageCode},
     clock::{Clock, ManualClock},
     delivery::{
-        CodeBook, DispatcherOptions, DispatcherParts, Health, Lease, Outbox, OutboxEntry, Recipient, Route,
-        SmsJob, SmsQueue, SmsReport, SmsReports,
+        CodeSeed, DeliveryQueue, DeliveryReport, DeliveryReports, Destination, DispatcherOptions,
+        DispatcherParts, Health, Lease, Message, Messages, NewDelivery, Outbox, OutboxEntry, Recipient,
+        Route,
     },
     entropy::Entropy,
     language::Language,
     phone::{Country, PhoneDigest, PhoneNumber},
-    sms::{SmsCode, TextOptions, Texts},
+    sms::{SmsMessage, TextOptions, Texts},
     supervision::Supervision,
     unavailable::{Part, Unavailable},
 };
@@ -141,14 +143,14 @@ impl Outbox for FakeOutbox {
 
 /// Knows whom each entry goes to; entries of user `nobody` go to nobody.
 #[derive(Default)]
-pub struct FakeCodeBook {
+pub struct FakeMessages {
     pub nobody: Mutex<Option<Uuid>>,
     pub away_for: AtomicUsize,
     pub asked: AtomicUsize,
 }
 
 #[async_trait]
-impl CodeBook for FakeCodeBook {
+impl Messages for FakeMessages {
     async fn recipient(&self, entry: &OutboxEntry) -> Result<Option<Recipient>, Unavailable> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         let one_less = |left: usize| left.checked_sub(1);
@@ -162,33 +164,46 @@ impl CodeBook for FakeCodeBook {
         let nobody = *self.nobody.lock().unwrap() == Some(entry.user_id);
         Ok((!nobody).then(|| recipient(entry.challenge_id.as_u128())))
     }
+
+    fn compose(&self, entry: &OutboxEntry, recipient: &Recipient, life: Duration) -> Message {
+        let Destination::Phone(phone) = &recipient.to else {
+            unreachable!("SMS alone here")
+        };
+        let texts = Texts::load(&TextOptions::default(), None).unwrap();
+        Message::Sms(SmsMessage {
+            reference: entry.challenge_id,
+            to: phone.clone(),
+            body: texts.compose(&entry.language, &recipient.code, life),
+            valid_for: life,
+        })
+    }
 }
 
 pub fn recipient(number: u128) -> Recipient {
     Recipient {
-        phone: PhoneNumber::from_stored(format!("+1415200{number:04}")),
-        code: SmsCode::new(format!("{:06}", 654_321 - number)),
+        to: Destination::Phone(PhoneNumber::from_stored(format!("+1415200{number:04}"))),
+        code: MessageCode::new(format!("{:06}", 654_321 - number)),
     }
 }
 
 /// What was told of SMS.
 #[derive(Default)]
-pub struct Told(pub Mutex<Vec<SmsReport>>);
+pub struct Told(pub Mutex<Vec<DeliveryReport>>);
 
-impl SmsReports for Told {
+impl DeliveryReports for Told {
     fn ended(&self, _: usize) {}
 
-    fn report(&self, report: SmsReport) {
+    fn report(&self, report: DeliveryReport) {
         self.0.lock().unwrap().push(report);
     }
 }
 
 pub struct Stage {
     pub supervision: Supervision,
-    pub queue: SmsQueue,
+    pub queue: DeliveryQueue,
     pub provider: Arc<Scripted>,
     pub outbox: Arc<FakeOutbox>,
-    pub code_book: Arc<FakeCodeBook>,
+    pub messages: Arc<FakeMessages>,
     pub reports: Arc<Told>,
     pub clock: Arc<TestClock>,
 }
@@ -203,7 +218,6 @@ pub fn bounds() -> DispatcherOptions {
         retry_for: Duration::from_secs(60),
         probe_after: Duration::from_millis(100),
         probe_every: Duration::from_secs(60),
-        texts: Arc::new(Texts::load(&TextOptions::default(), None).unwrap()),
         ttl: Duration::from_secs(600),
     }
 }
@@ -219,19 +233,19 @@ impl Stage {
     pub fn routed(options: DispatcherOptions, routes: &[Route], provider: Arc<Scripted>) -> Self {
         let supervision = Supervision::default();
         let outbox = Arc::<FakeOutbox>::default();
-        let code_book = Arc::<FakeCodeBook>::default();
+        let messages = Arc::<FakeMessages>::default();
         let reports = Arc::<Told>::default();
         let clock = Arc::new(TestClock {
             clock: ManualClock::new(Utc.timestamp_opt(1_700_000_000, 0).unwrap()),
             panics: AtomicBool::new(false),
         });
-        let queue = SmsQueue::start(
+        let queue = DeliveryQueue::start(
             &supervision,
             options,
             DispatcherParts {
                 routes: routes.to_vec(),
                 outbox: outbox.clone(),
-                code_book: code_book.clone(),
+                messages: messages.clone(),
                 reports: reports.clone(),
                 clock: clock.clone(),
                 entropy: Arc::new(Zeros),
@@ -242,7 +256,7 @@ impl Stage {
             queue,
             provider,
             outbox,
-            code_book,
+            messages,
             reports,
             clock,
         }
@@ -254,6 +268,9 @@ impl Stage {
             challenge_id: Uuid::from_u128(number),
             user_id: Uuid::from_u128(number + 1_000),
             address: Slot::Public.address(PhoneDigest::from_bytes([0; 16])),
+            channel: Channel::Sms,
+            topic: 0,
+            seed: CodeSeed::default(),
             country: Country::UNKNOWN,
             language: Language::default(),
             avoid: None,
@@ -270,10 +287,10 @@ impl Stage {
 
     /// Does what the HTTP side does: a place first, then the code, then the job.
     pub fn send(&self, number: u128) {
-        let slot = self.queue.reserve(Country::UNKNOWN).unwrap();
+        let slot = self.queue.reserve(Channel::Sms, Country::UNKNOWN).unwrap();
         let entry = self.owe(number, true);
         let recipient = recipient(number);
-        self.queue.submit(slot, SmsJob { entry, recipient });
+        self.queue.submit(slot, NewDelivery { entry, recipient });
     }
 
     pub fn calls(&self) -> usize {
@@ -297,7 +314,7 @@ impl Stage {
     pub fn is_at_rest(&self) -> bool {
         let status = self.queue.status();
         let places: Vec<_> = (0..status.capacity)
-            .map_while(|_| self.queue.reserve(Country::UNKNOWN).ok())
+            .map_while(|_| self.queue.reserve(Channel::Sms, Country::UNKNOWN).ok())
             .collect();
         places.len() == status.capacity && status.queued == 0 && status.in_flight == 0
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ringback::provider::{Outcome, SmsProvider};
+use ringback::provider::{Outcome, Provider};
 
 use crate::{
     clients::{SID, accepted, message, name, twilio as client},

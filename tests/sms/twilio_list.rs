@@ -3,7 +3,7 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use chrono::{DateTime, TimeZone, Utc};
-use ringback::provider::{Sighting, SmsProvider};
+use ringback::provider::{LookupResult, Provider};
 use serde_json::{Value, json};
 
 use crate::{
@@ -36,18 +36,18 @@ fn page(messages: Value, next: Option<&str>) -> Act {
     Act::json(&json!({"messages": messages, "next_page_uri": next, "page": 0}))
 }
 
-async fn look_up(server: &FakeProvider) -> Sighting {
+async fn look_up(server: &FakeProvider) -> LookupResult {
     let twilio = client(server.url(), FROM);
     let message = message(Duration::from_secs(600));
     within(Duration::from_secs(5), twilio.look_up(&message, since())).await
 }
 
-async fn sighting(act: Act) -> Sighting {
+async fn sighting(act: Act) -> LookupResult {
     look_up(&FakeProvider::start(act).await).await
 }
 
-fn taken() -> Sighting {
-    Sighting::Taken {
+fn taken() -> LookupResult {
+    LookupResult::Taken {
         provider_id: "SM0123456789abcdef0123456789abcdef".to_owned(),
     }
 }
@@ -65,9 +65,9 @@ async fn the_newest_messages_to_the_number_are_asked_for_and_the_code_decides() 
     assert!(request.header("authorization").unwrap().starts_with("Basic "));
     assert!(!format!("{request:?}").contains("123456"), "the code went out");
 
-    assert_eq!(sighting(page(json!([]), None)).await, Sighting::NotTaken);
+    assert_eq!(sighting(page(json!([]), None)).await, LookupResult::NotTaken);
     let other = page(json!([listed("Ringback code: 654321.")]), None);
-    assert_eq!(sighting(other).await, Sighting::NotTaken);
+    assert_eq!(sighting(other).await, LookupResult::NotTaken);
 }
 
 #[tokio::test]
@@ -85,7 +85,7 @@ async fn a_next_page_is_asked_for_at_the_same_place_and_so_are_few() {
     );
 
     let endless = FakeProvider::start(full).await;
-    assert_eq!(look_up(&endless).await, Sighting::Unknown);
+    assert_eq!(look_up(&endless).await, LookupResult::Unknown);
     assert_eq!(endless.requests.lock().unwrap().len(), 3);
     assert_eq!(
         elsewhere.connections.load(Ordering::SeqCst),
@@ -104,7 +104,7 @@ async fn slow_pages_have_one_bound_together() {
         panic!("no answer");
     };
     let server = FakeProvider::start(Act::SayLate(TIMEOUT * 7 / 10, bytes)).await;
-    assert_eq!(look_up(&server).await, Sighting::Unknown);
+    assert_eq!(look_up(&server).await, LookupResult::Unknown);
     let asked = server.requests.lock().unwrap().len();
     assert!(asked < 3, "{asked} pages in a time that is enough for one");
 }
@@ -129,6 +129,6 @@ async fn an_answer_that_tells_nothing_is_none() {
         Act::Shut,
     ] {
         let said = format!("{act:.60?}");
-        assert_eq!(sighting(act).await, Sighting::Unknown, "{said}");
+        assert_eq!(sighting(act).await, LookupResult::Unknown, "{said}");
     }
 }

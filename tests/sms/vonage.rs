@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use ringback::{
+    channel::MessageText,
     phone::PhoneNumber,
-    provider::{FailureKind, Outcome, SmsProvider},
-    sms::{MessageBody, SmsMessage},
+    provider::{FailureKind, Outcome, Provider},
+    sms::SmsMessage,
 };
 use serde_json::{Value, json};
 
@@ -72,7 +73,7 @@ async fn a_text_beyond_gsm_7_says_so_and_the_ttl_stays_in_bounds() {
         let message = SmsMessage {
             reference: REFERENCE,
             to: PhoneNumber::from_stored("+14152000001".to_owned()),
-            body: MessageBody::new(text.to_owned()),
+            body: MessageText::new(text.to_owned()),
             valid_for: Duration::from_millis(millis),
         };
         client.send(&message).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ringback::provider::SmsProvider;
+use ringback::provider::Provider;
 use serde_json::{Value, json};
 
 use crate::{

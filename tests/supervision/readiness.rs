@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use actix::{Actor, Context, Handler, Message, Supervised};
+use actix::{Actor, Context, Handler, Supervised};
 use async_trait::async_trait;
 use ringback::{
     accounts::{AccountStore, SqliteAccounts},
@@ -10,12 +10,13 @@ use ringback::{
     clock::{Clock, SystemClock},
     database::PoolOptions,
     delivery::{
-        CodeBook, Countries, DispatcherOptions, DispatcherParts, OutboxEntry, Recipient, Route, SmsQueue,
+        ChannelProvider, Countries, DeliveryQueue, DispatcherOptions, DispatcherParts, Message, Messages,
+        OutboxEntry, Recipient, Route,
     },
     entropy::SystemEntropy,
     limits::MemoryCounters,
     readiness::Readiness,
-    sms::{DevInbox, TextOptions, Texts},
+    sms::DevInbox,
     supervision::Supervision,
     unavailable::Unavailable,
 };
@@ -28,7 +29,7 @@ impl Actor for Faulty {
 
 impl Supervised for Faulty {}
 
-#[derive(Message)]
+#[derive(actix::Message)]
 #[rtype(result = "()")]
 struct Fail;
 
@@ -44,9 +45,13 @@ impl Handler<Fail> for Faulty {
 struct NoCodes;
 
 #[async_trait]
-impl CodeBook for NoCodes {
+impl Messages for NoCodes {
     async fn recipient(&self, _: &OutboxEntry) -> Result<Option<Recipient>, Unavailable> {
         Ok(None)
+    }
+
+    fn compose(&self, _: &OutboxEntry, _: &Recipient, _: Duration) -> Message {
+        unreachable!("nobody gets a message")
     }
 }
 
@@ -72,7 +77,7 @@ async fn readiness(folder: &std::path::Path, supervision: &Supervision) -> Readi
     let lease = Duration::from_secs(30);
     let counters = Arc::new(MemoryCounters::new(Arc::clone(&clock), 10));
     let challenges = Arc::new(MemoryChallenges::new(counters, rules, lease, Arc::clone(&clock)));
-    let queue = SmsQueue::start(
+    let queue = DeliveryQueue::start(
         supervision,
         DispatcherOptions {
             queue: 10,
@@ -82,17 +87,16 @@ async fn readiness(folder: &std::path::Path, supervision: &Supervision) -> Readi
             retry_for: Duration::from_secs(60),
             probe_after: Duration::from_secs(5),
             probe_every: Duration::from_secs(60),
-            texts: Arc::new(Texts::load(&TextOptions::default(), None).unwrap()),
             ttl: Duration::from_secs(600),
         },
         DispatcherParts {
             routes: vec![Route {
-                provider: Arc::new(DevInbox::new(10, Arc::clone(&clock))),
+                provider: ChannelProvider::Sms(Arc::new(DevInbox::new(10, Arc::clone(&clock)))),
                 countries: Countries::All,
                 max_per_second: 0,
             }],
             outbox: Arc::clone(&challenges) as _,
-            code_book: Arc::new(NoCodes),
+            messages: Arc::new(NoCodes),
             reports: Arc::new(()),
             clock,
             entropy: Arc::new(SystemEntropy),

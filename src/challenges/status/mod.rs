@@ -14,35 +14,7 @@ use uuid::Uuid;
 pub use courses::Courses;
 
 use super::store::{Millis, Waits};
-use crate::{partition::SlotAddress, unavailable::Unavailable};
-
-/// Where an SMS is, as far as anybody told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DeliveryStatus {
-    /// Owed: no provider has taken it yet.
-    Queued,
-    /// A provider took it.
-    Sent,
-    /// It is on the phone.
-    Delivered,
-    /// The networks gave it up.
-    Undelivered,
-    /// The provider refused it for good.
-    Failed,
-}
-
-impl DeliveryStatus {
-    /// Its name in answers and metrics.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Sent => "sent",
-            Self::Delivered => "delivered",
-            Self::Undelivered => "undelivered",
-            Self::Failed => "failed",
-        }
-    }
-}
+use crate::{partition::SlotAddress, provider::DeliveryStatus, unavailable::Unavailable};
 
 /// How an SMS ended. What comes later changes it no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

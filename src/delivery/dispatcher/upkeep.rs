@@ -103,7 +103,8 @@ impl Dispatcher {
         if let Some(job) = self.queued_jobs().find(|job| job.id() == id) {
             job.leased_at = since;
         } else if !calling && !self.settling.contains_key(&id) {
-            let lines = self.switchboard.towards(ticket.errand.entry.country);
+            let entry = &ticket.errand.entry;
+            let lines = self.switchboard.towards(entry.channel, entry.country);
             let mut job = Job::new(ticket, since);
             job.doubts = lines.into();
             self.wait(job, effects);

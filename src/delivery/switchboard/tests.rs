@@ -1,10 +1,17 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::*;
-use crate::{challenges::Slot, language::Language, phone::PhoneDigest, provider::Outcome, sms::SmsMessage};
+use crate::{
+    challenges::Slot,
+    delivery::CodeSeed,
+    language::Language,
+    phone::{Country, PhoneDigest},
+    provider::{Outcome, Provider},
+    sms::SmsMessage,
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -12,7 +19,7 @@ const SECOND: Duration = Duration::from_secs(1);
 struct Named(&'static str);
 
 #[async_trait]
-impl SmsProvider for Named {
+impl Provider<SmsMessage> for Named {
     fn name(&self) -> &'static str {
         self.0
     }
@@ -32,7 +39,7 @@ impl Bench {
     /// Routes such as `a:US`, each with a pace of 2 a second and a bound of 3 calls.
     fn new(routes: &[(&'static str, &'static str)]) -> Self {
         let route = |&(name, countries): &(&'static str, &'static str)| Route {
-            provider: Arc::new(Named(name)),
+            provider: ChannelProvider::Sms(Arc::new(Named(name))),
             countries: match countries {
                 "" => Countries::All,
                 text => Countries::parse(text).unwrap(),
@@ -67,6 +74,9 @@ impl Bench {
                 challenge_id: Uuid::nil(),
                 user_id: Uuid::nil(),
                 address: Slot::Public.address(PhoneDigest::from_bytes([0; 16])),
+                channel: Channel::Sms,
+                topic: 0,
+                seed: CodeSeed::default(),
                 country: Country::parse(country).unwrap(),
                 language: Language::default(),
                 avoid: avoid.map(str::to_owned),
@@ -118,7 +128,13 @@ impl Bench {
 #[test]
 fn the_order_of_the_routes_is_that_of_preference_in_each_country() {
     let bench = Bench::new(&[("a", "US+CA"), ("b", "!IN"), ("a", "")]);
-    let towards = |country| bench.names(&bench.board.towards(Country::parse(country).unwrap()));
+    let towards = |country| {
+        bench.names(
+            &bench
+                .board
+                .towards(Channel::Sms, Country::parse(country).unwrap()),
+        )
+    };
     assert_eq!(towards("CA"), ["a", "b"]);
     assert_eq!(towards("FR"), ["b", "a"]);
     assert_eq!(towards("IN"), ["a"]);

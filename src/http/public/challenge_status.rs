@@ -14,9 +14,9 @@ use crate::http::{
     },
 };
 use crate::{
-    challenges::DeliveryStatus,
     clock::whole_seconds,
     flows::{OtpError, Progress},
+    provider::DeliveryStatus,
 };
 
 /// How the SMS of a challenge fares; of one that has none, how it would.

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::{
     clock::Clock,
-    provider::{Outcome, SmsProvider},
+    provider::{Outcome, Provider},
     sms::SmsMessage,
 };
 
@@ -61,7 +61,7 @@ impl DevInbox {
 }
 
 #[async_trait]
-impl SmsProvider for DevInbox {
+impl Provider<SmsMessage> for DevInbox {
     fn name(&self) -> &'static str {
         "dev_inbox"
     }
@@ -90,7 +90,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::{clock::ManualClock, phone::PhoneNumber, sms::MessageBody};
+    use crate::{channel::MessageText, clock::ManualClock, phone::PhoneNumber};
 
     #[tokio::test]
     async fn it_keeps_the_newest_and_lists_them_first() {
@@ -102,7 +102,7 @@ mod tests {
                 .send(&SmsMessage {
                     reference: Uuid::nil(),
                     to: PhoneNumber::from_stored("+14152000001".to_owned()),
-                    body: MessageBody::new(text.to_owned()),
+                    body: MessageText::new(text.to_owned()),
                     valid_for: Duration::from_secs(60),
                 })
                 .await;

@@ -14,8 +14,8 @@ use super::{
     template::{Flaw, Template},
 };
 use crate::{
+    channel::{MessageCode, MessageText},
     language::Language,
-    sms::{MessageBody, SmsCode},
 };
 
 /// What a code is sent for, as it begins a file's name.
@@ -171,10 +171,10 @@ impl Texts {
     /// The message for a code that is good for `life`.
     ///
     /// The minutes are rounded to the nearest, and at least one: a code that was held up for a while says what is left.
-    pub fn compose(&self, language: &Language, code: &SmsCode, life: Duration) -> MessageBody {
+    pub fn compose(&self, language: &Language, code: &MessageCode, life: Duration) -> MessageText {
         let found = self.find(language.as_str());
         let template = found.map_or(&self.fallback, |(_, template)| template);
-        MessageBody::new(self.fill(template, code, life))
+        MessageText::new(self.fill(template, code, life))
     }
 
     /// The language for somebody who would read these, the dearest first: the first of them that there is a text in,
@@ -206,7 +206,7 @@ impl Texts {
         }
     }
 
-    fn fill(&self, template: &Template, code: &SmsCode, life: Duration) -> String {
+    fn fill(&self, template: &Template, code: &MessageCode, life: Duration) -> String {
         let minutes = (life.as_secs_f64() / 60.0).round().max(1.0);
         // Exact: a code lives for some minutes.
         let mut text = template.fill(&self.brand, code, minutes as u64);
@@ -224,7 +224,7 @@ impl Texts {
 
     /// The segments of a text at its longest.
     fn longest(&self, template: &Template, options: &TextOptions) -> usize {
-        let code = SmsCode::new("0".repeat(usize::from(options.code_length)));
+        let code = MessageCode::new("0".repeat(usize::from(options.code_length)));
         segments(&self.fill(template, &code, options.ttl))
     }
 }

@@ -1,7 +1,7 @@
 //! A text with places for brand, code and minutes: `{brand} code: {code}.`
 
 use super::Brand;
-use crate::sms::SmsCode;
+use crate::channel::MessageCode;
 
 /// What stands in a text's place of this name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl Template {
     }
 
     /// The text, filled in.
-    pub fn fill(&self, brand: &Brand, code: &SmsCode, minutes: u64) -> String {
+    pub fn fill(&self, brand: &Brand, code: &MessageCode, minutes: u64) -> String {
         let mut text = String::with_capacity(160);
         for part in &self.0 {
             match part {
@@ -189,7 +189,7 @@ mod tests {
 
     fn filled(text: &str) -> String {
         let template = Template::parse(text).unwrap();
-        template.fill(&Brand::default(), &SmsCode::new("123456"), 10)
+        template.fill(&Brand::default(), &MessageCode::new("123456"), 10)
     }
 
     fn flaws(text: &str) -> Vec<(usize, usize, String)> {
@@ -218,7 +218,10 @@ mod tests {
     fn a_brand_with_braces_is_no_template() {
         let brand = Brand::parse("{code}").unwrap();
         let template = Template::parse("{brand} {code}").unwrap();
-        assert_eq!(template.fill(&brand, &SmsCode::new("123456"), 1), "{code} 123456");
+        assert_eq!(
+            template.fill(&brand, &MessageCode::new("123456"), 1),
+            "{code} 123456"
+        );
     }
 
     #[test]
@@ -258,7 +261,7 @@ mod tests {
         fn any_text_is_answered(text in "([{}]{1,2}|code|brand|\\PC|\n|\\{code\\}){0,30}") {
             match Template::parse(&text) {
                 Ok(template) => {
-                    let filled = template.fill(&Brand::default(), &SmsCode::new("731902"), 10);
+                    let filled = template.fill(&Brand::default(), &MessageCode::new("731902"), 10);
                     prop_assert!(filled.contains("731902"));
                 }
                 Err(flaws) => for Flaw { line, column, .. } in flaws {

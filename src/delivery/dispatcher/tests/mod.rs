@@ -10,15 +10,16 @@ use async_trait::async_trait;
 use super::*;
 use crate::{
     challenges::Slot,
+    channel::{Channel, MessageCode},
     delivery::{
-        Countries, OutboxEntry, Recipient, Route,
+        ChannelProvider, CodeSeed, Countries, Destination, OutboxEntry, Recipient, Route,
         breaker::Pauses,
         job::{Errand, Fate, Finding, Ticket, Verdict},
     },
     language::Language,
     phone::{Country, PhoneDigest, PhoneNumber},
-    provider::{Outcome, SmsProvider},
-    sms::{SmsCode, SmsMessage},
+    provider::{Outcome, Provider},
+    sms::SmsMessage,
 };
 
 mod chance;
@@ -45,7 +46,7 @@ impl Entropy for Always {
 struct Named(&'static str);
 
 #[async_trait]
-impl SmsProvider for Named {
+impl Provider<SmsMessage> for Named {
     fn name(&self) -> &'static str {
         self.0
     }
@@ -58,7 +59,7 @@ impl SmsProvider for Named {
 /// A route to all countries.
 fn route(provider: &'static str) -> Route {
     Route {
-        provider: Arc::new(Named(provider)),
+        provider: ChannelProvider::Sms(Arc::new(Named(provider))),
         countries: Countries::All,
         max_per_second: 0,
     }
@@ -124,14 +125,17 @@ impl Bench {
                     challenge_id: Uuid::from_u128(number),
                     user_id: Uuid::from_u128(7),
                     address: Slot::Public.address(PhoneDigest::from_bytes([0; 16])),
+                    channel: Channel::Sms,
+                    topic: 0,
+                    seed: CodeSeed::default(),
                     country: Country::UNKNOWN,
                     language: Language::default(),
                     avoid: avoid.map(str::to_owned),
                     expires_at_ms: self.now.wall_ms + 600_000,
                 },
                 recipient: Some(Recipient {
-                    phone: PhoneNumber::from_stored("+14152000001".to_owned()),
-                    code: SmsCode::new("123456"),
+                    to: Destination::Phone(PhoneNumber::from_stored("+14152000001".to_owned())),
+                    code: MessageCode::new("123456"),
                 }),
             }),
             place: None,

@@ -7,7 +7,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::{
-    provider::Sighting,
+    provider::LookupResult,
     sms::{SmsMessage, providers::wire},
 };
 
@@ -24,7 +24,7 @@ const LEAST_DIGITS: usize = 6;
 /// What a page tells.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Page {
-    Told(Sighting),
+    Told(LookupResult),
     /// The message may be on the next page, which this token and number name.
     More(Next),
 }
@@ -58,12 +58,12 @@ pub(super) fn turn(messages: &mut Url, message: &SmsMessage, next: &Next) {
 /// Looks for a message that was created at `since` or later.
 pub(super) fn look_through(document: &Value, message: &SmsMessage, since: DateTime<Utc>) -> Page {
     let Some(listed) = document["messages"].as_array() else {
-        return Page::Told(Sighting::Unknown);
+        return Page::Told(LookupResult::Unknown);
     };
     let mut has_older = false;
     for item in listed.iter().filter(|item| item["to"] == message.to.expose()) {
         let Some(created) = created(item) else {
-            return Page::Told(Sighting::Unknown);
+            return Page::Told(LookupResult::Unknown);
         };
         let text = item["body"].as_str().unwrap_or_default();
         let is_it = if text.is_empty() {
@@ -72,7 +72,7 @@ pub(super) fn look_through(document: &Value, message: &SmsMessage, since: DateTi
             created + SKEW >= since && carries_the_code_of(message.body.expose(), text)
         };
         if is_it {
-            return Page::Told(Sighting::Taken {
+            return Page::Told(LookupResult::Taken {
                 provider_id: wire::plausible_id(&item["sid"]),
             });
         }
@@ -80,10 +80,10 @@ pub(super) fn look_through(document: &Value, message: &SmsMessage, since: DateTi
     }
     match next_page(document) {
         // The newest come first.
-        _ if has_older => Page::Told(Sighting::NotTaken),
-        Ok(None) => Page::Told(Sighting::NotTaken),
+        _ if has_older => Page::Told(LookupResult::NotTaken),
+        Ok(None) => Page::Told(LookupResult::NotTaken),
         Ok(Some(next)) => Page::More(next),
-        Err(()) => Page::Told(Sighting::Unknown),
+        Err(()) => Page::Told(LookupResult::Unknown),
     }
 }
 
@@ -139,7 +139,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::{phone::PhoneNumber, sms::MessageBody};
+    use crate::{channel::MessageText, phone::PhoneNumber};
 
     const TO: &str = "+14152000001";
 
@@ -147,7 +147,7 @@ mod tests {
         SmsMessage {
             reference: Uuid::nil(),
             to: PhoneNumber::from_stored(TO.to_owned()),
-            body: MessageBody::new("Agency 415415 code: 123456. It expires in 10 minutes.".to_owned()),
+            body: MessageText::new("Agency 415415 code: 123456. It expires in 10 minutes.".to_owned()),
             valid_for: Duration::from_secs(600),
         }
     }
@@ -162,20 +162,20 @@ mod tests {
         json!({"sid": "SM1", "to": to, "date_created": created.to_rfc2822(), "date_sent": null, "body": body})
     }
 
-    fn told(document: &Value) -> Option<Sighting> {
+    fn told(document: &Value) -> Option<LookupResult> {
         match look_through(document, &message(), since()) {
             Page::Told(sighting) => Some(sighting),
             Page::More(_) => None,
         }
     }
 
-    fn alone(item: Value) -> Sighting {
+    fn alone(item: Value) -> LookupResult {
         told(&json!({"messages": [item], "next_page_uri": null})).unwrap()
     }
 
     #[test]
     fn a_message_is_known_by_number_time_and_code() {
-        let taken = Sighting::Taken {
+        let taken = LookupResult::Taken {
             provider_id: "SM1".to_owned(),
         };
         let text = "Sent from a trial account - Agency 415415 code: 123456. It expires in 9 minutes.";
@@ -189,18 +189,18 @@ mod tests {
             item(TO, 0, "Agency 415415 code: 1234567."),
             item(TO, 0, "Agency code: 123456."),
         ] {
-            assert_eq!(alone(other.clone()), Sighting::NotTaken, "{other}");
+            assert_eq!(alone(other.clone()), LookupResult::NotTaken, "{other}");
         }
     }
 
     #[test]
     fn where_no_text_is_kept_the_time_decides() {
-        let taken = |seconds| matches!(alone(item(TO, seconds, "")), Sighting::Taken { .. });
+        let taken = |seconds| matches!(alone(item(TO, seconds, "")), LookupResult::Taken { .. });
         assert!(taken(0) && taken(-1) && taken(30));
         assert!(!taken(-60));
         let mut bodiless = item(TO, 0, "");
         bodiless["body"] = Value::Null;
-        assert!(matches!(alone(bodiless), Sighting::Taken { .. }));
+        assert!(matches!(alone(bodiless), LookupResult::Taken { .. }));
     }
 
     #[test]
@@ -216,7 +216,7 @@ mod tests {
             json!({"messages": [], "next_page_uri": "https://elsewhere.example"}),
             json!({"messages": [], "next_page_uri": "/x?Page=1"}),
         ] {
-            assert_eq!(told(&garbage), Some(Sighting::Unknown), "{garbage}");
+            assert_eq!(told(&garbage), Some(LookupResult::Unknown), "{garbage}");
         }
     }
 
@@ -236,7 +236,7 @@ mod tests {
         );
         let old = item(TO, -301, "Agency 415415 code: 654321.");
         let page = json!({"messages": [old], "next_page_uri": "/x?Page=1&PageToken=y"});
-        assert_eq!(told(&page), Some(Sighting::NotTaken));
-        assert_eq!(told(&json!({"messages": []})), Some(Sighting::NotTaken));
+        assert_eq!(told(&page), Some(LookupResult::NotTaken));
+        assert_eq!(told(&json!({"messages": []})), Some(LookupResult::NotTaken));
     }
 }

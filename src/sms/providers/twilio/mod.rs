@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::timeout;
 use url::Url;
 
-pub use receipts::{Arrival, Forged, Receipt, TwilioReceipts};
+pub use receipts::{Forged, TwilioReceipts};
 pub use signature::twilio_signature;
 
 use self::list::Page;
@@ -23,7 +23,7 @@ use super::{
     wire::{self, Answer, Wire},
 };
 use crate::{
-    provider::{Outcome, Sighting, SmsProvider},
+    provider::{LookupResult, Outcome, Provider},
     sms::SmsMessage,
 };
 
@@ -121,7 +121,7 @@ impl Twilio {
     ///
     /// `DateSent` would narrow them down, and is not asked for: it is null until a message has left Twilio's queue, so
     /// that the filter would hide just the message that is looked for.
-    async fn search(&self, message: &SmsMessage, since: DateTime<Utc>) -> Sighting {
+    async fn search(&self, message: &SmsMessage, since: DateTime<Utc>) -> LookupResult {
         let mut url = self.messages.clone();
         list::ask(&mut url, message);
         for _ in 0..MAX_PAGES {
@@ -131,19 +131,19 @@ impl Twilio {
                 .basic_auth(&self.account_sid, Some(self.auth_token.expose_secret()));
             let answer = match wire::call(request).await {
                 Ok(answer) if answer.is_success() => answer,
-                _ => return Sighting::Unknown,
+                _ => return LookupResult::Unknown,
             };
             match list::look_through(&answer.document, message, since) {
                 Page::Told(sighting) => return sighting,
                 Page::More(token) => list::turn(&mut url, message, &token),
             }
         }
-        Sighting::Unknown
+        LookupResult::Unknown
     }
 }
 
 #[async_trait]
-impl SmsProvider for Twilio {
+impl Provider<SmsMessage> for Twilio {
     fn name(&self) -> &'static str {
         NAME
     }
@@ -155,9 +155,11 @@ impl SmsProvider for Twilio {
         }
     }
 
-    async fn look_up(&self, message: &SmsMessage, since: DateTime<Utc>) -> Sighting {
+    async fn look_up(&self, message: &SmsMessage, since: DateTime<Utc>) -> LookupResult {
         let search = self.search(message, since);
-        timeout(self.timeout, search).await.unwrap_or(Sighting::Unknown)
+        timeout(self.timeout, search)
+            .await
+            .unwrap_or(LookupResult::Unknown)
     }
 }
 

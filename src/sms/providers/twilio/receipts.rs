@@ -12,41 +12,8 @@ use uuid::Uuid;
 use super::twilio_signature;
 use crate::{
     problem::{Problem, ProblemDetails},
-    provider::Price,
+    provider::{DeliveryStatus, Price, StatusUpdate},
 };
-
-/// How far a message has come, by a receipt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Arrival {
-    /// The provider has it; so say all of its statuses before the last.
-    Taken,
-    Delivered,
-    Undelivered,
-    Failed,
-}
-
-impl Arrival {
-    /// Its name in metrics.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Taken => "sent",
-            Self::Delivered => "delivered",
-            Self::Undelivered => "undelivered",
-            Self::Failed => "failed",
-        }
-    }
-}
-
-/// One receipt, its signature checked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Receipt {
-    /// The provider's id of the message; empty if it isn't a plausible one.
-    pub message_id: String,
-    pub arrival: Arrival,
-    /// The provider's own error code.
-    pub code: Option<u32>,
-    pub price: Option<Price>,
-}
 
 /// The receipt is not Twilio's, or not for this service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -111,7 +78,7 @@ impl TwilioReceipts {
         query: &str,
         form: &[(String, String)],
         signature: Option<&str>,
-    ) -> Result<Receipt, Forged> {
+    ) -> Result<StatusUpdate, Forged> {
         let signature = signature.ok_or(Forged)?.as_bytes();
         let params: Vec<_> = form
             .iter()
@@ -130,48 +97,42 @@ impl TwilioReceipts {
             let expected = twilio_signature(self.auth_token.expose_secret(), &url, &params);
             genuine |= bool::from(expected.as_bytes().ct_eq(signature));
         }
-        if genuine {
-            Ok(Receipt::of(&params))
-        } else {
-            Err(Forged)
-        }
+        if genuine { Ok(update(&params)) } else { Err(Forged) }
     }
 }
 
-impl Receipt {
-    fn of(params: &[(&str, &str)]) -> Self {
-        let field = |wanted: &str| {
-            params
-                .iter()
-                .find(|(name, _)| *name == wanted)
-                .map(|(_, value)| *value)
-        };
-        let message_id = field("MessageSid").unwrap_or_default();
-        let plausible = message_id.len() <= 64 && message_id.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        Self {
-            message_id: if plausible {
-                message_id.to_owned()
-            } else {
-                String::new()
-            },
-            arrival: arrival(field("MessageStatus").or(field("SmsStatus")).unwrap_or_default()),
-            code: field("ErrorCode")
-                .and_then(|code| code.parse().ok())
-                .filter(|&code| code != 0),
-            price: price(field("Price"), field("PriceUnit")),
-        }
+fn update(params: &[(&str, &str)]) -> StatusUpdate {
+    let field = |wanted: &str| {
+        params
+            .iter()
+            .find(|(name, _)| *name == wanted)
+            .map(|(_, value)| *value)
+    };
+    let message_id = field("MessageSid").unwrap_or_default();
+    let plausible = message_id.len() <= 64 && message_id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    StatusUpdate {
+        message_id: if plausible {
+            message_id.to_owned()
+        } else {
+            String::new()
+        },
+        status: status(field("MessageStatus").or(field("SmsStatus")).unwrap_or_default()),
+        error_code: field("ErrorCode")
+            .and_then(|code| code.parse().ok())
+            .filter(|&code| code != 0),
+        price: price(field("Price"), field("PriceUnit")),
     }
 }
 
 /// By the table of the message resource (<https://www.twilio.com/docs/messaging/api/message-resource#message-status-values>).
 /// A status that isn't known is one on the way: what matters is how it ends.
-fn arrival(status: &str) -> Arrival {
-    match status {
-        "delivered" | "read" => Arrival::Delivered,
-        "undelivered" => Arrival::Undelivered,
-        "failed" | "canceled" => Arrival::Failed,
+fn status(name: &str) -> DeliveryStatus {
+    match name {
+        "delivered" | "read" => DeliveryStatus::Delivered,
+        "undelivered" => DeliveryStatus::Undelivered,
+        "failed" | "canceled" => DeliveryStatus::Failed,
         // accepted, scheduled, queued, sending, sent
-        _ => Arrival::Taken,
+        _ => DeliveryStatus::Sent,
     }
 }
 
@@ -236,10 +197,10 @@ mod tests {
                 let read = receipts(public_url)
                     .read(PATH, query, &form(), Some(&signature))
                     .unwrap();
-                let expected = Receipt {
+                let expected = StatusUpdate {
                     message_id: "SM1".to_owned(),
-                    arrival: Arrival::Undelivered,
-                    code: Some(30003),
+                    status: DeliveryStatus::Undelivered,
+                    error_code: Some(30003),
                     price: None,
                 };
                 assert_eq!(read, expected);
@@ -278,19 +239,19 @@ mod tests {
     #[test]
     fn every_status_of_twilio_has_a_meaning() {
         for (status, meaning) in [
-            ("accepted", Arrival::Taken),
-            ("scheduled", Arrival::Taken),
-            ("queued", Arrival::Taken),
-            ("sending", Arrival::Taken),
-            ("sent", Arrival::Taken),
-            ("delivered", Arrival::Delivered),
-            ("read", Arrival::Delivered),
-            ("undelivered", Arrival::Undelivered),
-            ("failed", Arrival::Failed),
-            ("canceled", Arrival::Failed),
-            ("something new", Arrival::Taken),
+            ("accepted", DeliveryStatus::Sent),
+            ("scheduled", DeliveryStatus::Sent),
+            ("queued", DeliveryStatus::Sent),
+            ("sending", DeliveryStatus::Sent),
+            ("sent", DeliveryStatus::Sent),
+            ("delivered", DeliveryStatus::Delivered),
+            ("read", DeliveryStatus::Delivered),
+            ("undelivered", DeliveryStatus::Undelivered),
+            ("failed", DeliveryStatus::Failed),
+            ("canceled", DeliveryStatus::Failed),
+            ("something new", DeliveryStatus::Sent),
         ] {
-            assert_eq!(arrival(status), meaning, "{status}");
+            assert_eq!(super::status(status), meaning, "{status}");
         }
     }
 

@@ -22,7 +22,7 @@ use super::{
     wire::{self, Answer, Wire},
 };
 use crate::{
-    provider::{Outcome, SmsProvider},
+    provider::{Outcome, Provider},
     sms::{SmsMessage, septets},
 };
 
@@ -106,7 +106,7 @@ impl Vonage {
 }
 
 #[async_trait]
-impl SmsProvider for Vonage {
+impl Provider<SmsMessage> for Vonage {
     fn name(&self) -> &'static str {
         NAME
     }

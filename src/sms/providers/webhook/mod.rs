@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    provider::{FailureKind, FailureReason, Outcome, SmsProvider},
+    provider::{FailureKind, FailureReason, Outcome, Provider},
     sms::SmsMessage,
 };
 
@@ -116,7 +116,7 @@ impl Webhook {
 }
 
 #[async_trait]
-impl SmsProvider for Webhook {
+impl Provider<SmsMessage> for Webhook {
     fn name(&self) -> &'static str {
         NAME
     }

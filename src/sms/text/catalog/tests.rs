@@ -16,7 +16,7 @@ fn carried(options: &TextOptions) -> Texts {
 fn message(texts: &Texts, language: &str, seconds: u64) -> String {
     let language = Language::parse(language).unwrap();
     let life = Duration::from_secs(seconds);
-    let body = texts.compose(&language, &SmsCode::new("123456"), life);
+    let body = texts.compose(&language, &MessageCode::new("123456"), life);
     body.expose().to_owned()
 }
 

@@ -1,0 +1,83 @@
+//! What is sent and whom to: found again from an outbox entry by whoever knows purposes, accounts and texts.
+
+use std::{fmt, time::Duration};
+
+use async_trait::async_trait;
+
+use super::OutboxEntry;
+use crate::{
+    channel::{Channel, MessageCode},
+    email::EmailAddress,
+    mail::EmailMessage,
+    phone::PhoneNumber,
+    sms::SmsMessage,
+    unavailable::Unavailable,
+};
+
+/// Where a message goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    Phone(PhoneNumber),
+    Email(EmailAddress),
+}
+
+impl Destination {
+    /// The channel that leads there.
+    pub const fn channel(&self) -> Channel {
+        match self {
+            Self::Phone(_) => Channel::Sms,
+            Self::Email(_) => Channel::Email,
+        }
+    }
+}
+
+/// Whom a message goes to, and the code that it tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipient {
+    pub to: Destination,
+    pub code: MessageCode,
+}
+
+/// A message, ready for a provider of its channel.
+#[derive(Debug, Clone)]
+pub enum Message {
+    Sms(SmsMessage),
+    Email(EmailMessage),
+}
+
+/// The random part of a code, which only its challenge's record has. Delivery carries it and doesn't look into it.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub struct CodeSeed([u8; 8]);
+
+impl CodeSeed {
+    /// Bytes of one.
+    pub const BYTES: usize = 8;
+
+    pub const fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
+        Self(bytes)
+    }
+
+    pub const fn as_bytes(&self) -> &[u8; Self::BYTES] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for CodeSeed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CodeSeed(•••)")
+    }
+}
+
+/// The way from an outbox entry, which holds neither address nor code, to the message.
+#[async_trait]
+pub trait Messages: Send + Sync {
+    /// The address that the entry's challenge is for, if its user still claims it, and the code derived again. MUST answer
+    /// `None` where nobody is to get it any more: the entry is dropped then.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the users' store is down: asked again later.
+    async fn recipient(&self, entry: &OutboxEntry) -> Result<Option<Recipient>, Unavailable>;
+
+    /// Words the message, whose code is good for `life` more. MUST be a message of the destination's channel.
+    fn compose(&self, entry: &OutboxEntry, recipient: &Recipient, life: Duration) -> Message;
+}

@@ -17,7 +17,7 @@ use ringback::{
     phone::{PhoneDigest, PhoneNumber},
     redis::{RedisLink, RedisOptions},
     secrets::Keyring,
-    tokens::AccessTokens,
+    tokens::{AccessOptions, AccessTokens},
 };
 use uuid::Uuid;
 
@@ -30,7 +30,13 @@ const AT_ONCE: usize = 256;
 /// Access tokens as Ringback makes them by default.
 pub fn access_tokens(keyring: &Keyring) -> AccessTokens {
     let named = || "ringback".to_owned();
-    AccessTokens::new(keyring, named(), named(), TTL, 0)
+    let options = AccessOptions {
+        issuer: named(),
+        audience: named(),
+        ttl: TTL,
+        cache: 0,
+    };
+    AccessTokens::new(keyring, options)
 }
 
 /// Tokens of `count` of the first `users` users, for the session that each has.

@@ -8,7 +8,7 @@ use std::{io, sync::Arc, time::Duration};
 use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture, Supervised};
 use tokio::{sync::oneshot, time::Instant};
 
-use super::{Argon2Pool, Password, PasswordHash, Verdict, threads::HashingThreads};
+use super::{Argon2Cost, Argon2Pool, Password, PasswordHash, Verdict, threads::HashingThreads};
 use crate::{
     supervision::{Mailbox, Slot, Supervision},
     unavailable::{Part, Unavailable},
@@ -17,6 +17,16 @@ use crate::{
 /// After so long without a hash, the memory that is kept for the next one is freed: to map it anew costs a tenth of a
 /// hash.
 const IDLE: Duration = Duration::from_secs(5);
+
+/// What hashing may take of the machine.
+#[derive(Debug, Clone, Copy)]
+pub struct HasherOptions {
+    pub cost: Argon2Cost,
+    /// Threads that hash, at least 1.
+    pub threads: usize,
+    /// Hashes that wait for a thread.
+    pub queue: usize,
+}
 
 /// The way to the hasher. Cheap to clone.
 #[derive(Clone, Debug)]

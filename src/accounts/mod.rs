@@ -29,13 +29,13 @@ use uuid::Uuid;
 
 use crate::{email::EmailAddress, phone::PhoneNumber};
 
-pub use actor::PasswordHasher;
+pub use actor::{HasherOptions, PasswordHasher};
 pub use hasher::{Argon2Cost, Argon2Pool, CostError, PasswordHash, Verdict};
 pub use housekeeping::purge_sessions;
 pub use name::{NameError, PersonName};
 pub use password::{Password, PasswordError};
 pub use postgres::PostgresAccounts;
-pub use service::{AccountError, Accounts, Registration, SignedIn, Tokens};
+pub use service::{AccountError, Accounts, Registration, SessionOptions, SignedIn, Tokens};
 pub use sessions::{NewSession, Rotated, Rotation, SessionView};
 pub use sqlite::SqliteAccounts;
 pub(crate) use store::to_micros;

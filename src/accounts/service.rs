@@ -111,6 +111,15 @@ impl From<TokenError> for AccountError {
     }
 }
 
+/// How long sessions last.
+#[derive(Debug, Clone, Copy)]
+pub struct SessionOptions {
+    /// How long a session lives, however often it is refreshed.
+    pub ttl: Duration,
+    /// How long after a rotation the old token is still answered, for the client whose answer got lost.
+    pub grace: TimeDelta,
+}
+
 /// The way to accounts and their sessions.
 #[derive(Clone)]
 pub struct Accounts {
@@ -120,10 +129,7 @@ pub struct Accounts {
     pub refresh: RefreshTokens,
     pub keyring: Arc<Keyring>,
     pub limiter: Limiter,
-    /// How long a session lives, however often it is refreshed.
-    pub session_ttl: Duration,
-    /// How long after a rotation the old token is still answered, for the client whose answer got lost.
-    pub grace: TimeDelta,
+    pub sessions: SessionOptions,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
 }
@@ -221,7 +227,7 @@ impl Accounts {
             token_hash: token.hash(),
             next_hash: next.hash(),
             now: self.clock.now(),
-            grace: self.grace,
+            grace: self.sessions.grace,
         };
         let (user, next) = match self.store.rotate(rotation).await? {
             Rotated::Rotated { user_id, .. } => (user_id, next),
@@ -300,7 +306,7 @@ impl Accounts {
             user_id,
             refresh_hash: refresh.hash(),
             now,
-            expires_at: now + self.session_ttl,
+            expires_at: now + self.sessions.ttl,
         };
         (session, self.pair(user_id, id, refresh.expose().to_owned()))
     }

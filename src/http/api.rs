@@ -1,12 +1,11 @@
 //! What handlers call.
 
-use std::{sync::Arc, time::Duration};
-
-use ipnet::IpNet;
+use std::sync::Arc;
 
 use crate::{
     accounts::Accounts,
     flows::Otp,
+    http::ServerOptions,
     phone::PhoneCheck,
     readiness::Readiness,
     sms::{DevInbox, Texts, TwilioReceipts},
@@ -26,12 +25,6 @@ pub struct Api {
     /// What SMS say, for the language that suits a client best.
     pub texts: Arc<Texts>,
     pub phone_check: PhoneCheck,
-    /// Peers whose word on the client's address is taken.
-    pub trusted_proxies: Vec<IpNet>,
-    /// The length of the IPv6 network that one client is.
-    pub ipv6_prefix: u8,
-    /// Origins whose pages may read answers, or `*` alone.
-    pub cors_origins: Vec<String>,
-    /// How long a client may take to send its body.
-    pub body_timeout: Duration,
+    /// What is taken from clients, and how long they may take.
+    pub server: ServerOptions,
 }

@@ -6,10 +6,12 @@ mod api;
 mod kit;
 mod openapi;
 mod ops;
+mod options;
 mod public;
 mod routes;
 mod server;
 
 pub use api::Api;
 pub use kit::{page::Page, problem::ApiError};
+pub use options::ServerOptions;
 pub use server::{Listening, serve_api, serve_ops};

@@ -16,9 +16,9 @@ use crate::http::{
         observe::observe,
         routes::not_found,
     },
+    options::ServerOptions,
     routes::{ops_routes, routes},
 };
-use crate::settings::ServerSettings;
 
 /// A server that listens, until it is stopped.
 pub struct Listening(ServerHandle);
@@ -40,8 +40,8 @@ impl Listening {
 ///
 /// # Errors
 /// When the workers can't be started.
-pub fn serve_api(settings: &ServerSettings, listener: TcpListener, api: Arc<Api>) -> io::Result<Listening> {
-    let (api, shares) = (web::Data::from(api), !settings.cors_origins.is_empty());
+pub fn serve_api(options: &ServerOptions, listener: TcpListener, api: Arc<Api>) -> io::Result<Listening> {
+    let (api, shares) = (web::Data::from(api), !options.cors_origins.is_empty());
     let server = HttpServer::new(move || {
         // This runs once on each worker: its lane to Redis is open before the first request needs it.
         let challenges = Arc::clone(&api.otp.challenges);
@@ -55,12 +55,12 @@ pub fn serve_api(settings: &ServerSettings, listener: TcpListener, api: Arc<Api>
             .configure(routes)
             .default_service(web::to(not_found))
     })
-    .workers(settings.workers)
-    .max_connections(settings.max_connections)
-    .client_request_timeout(settings.request_timeout)
+    .workers(options.workers)
+    .max_connections(options.max_connections)
+    .client_request_timeout(options.request_timeout)
     // Whoever ends his side of the connection has hung up: nothing more is done for him.
     .h1_allow_half_closed(false)
-    .shutdown_timeout(settings.shutdown_timeout.as_secs())
+    .shutdown_timeout(options.shutdown_timeout.as_secs())
     .disable_signals()
     .listen(listener)?;
     Ok(Listening::run(server.run()))

@@ -24,4 +24,4 @@ pub use postgres::PostgresLedger;
 pub use row::{Event, Row, State, What};
 pub use sqlite::SqliteLedger;
 pub use store::LedgerStore;
-pub use writer::Ledger;
+pub use writer::{Ledger, LedgerOptions};

@@ -31,6 +31,15 @@ enum Mail {
     Flush(oneshot::Sender<()>),
 }
 
+/// What is kept of each SMS and its code.
+#[derive(Debug, Clone, Copy)]
+pub struct LedgerOptions {
+    /// For how long; zero keeps nothing.
+    pub retention: Duration,
+    /// Events that wait to be written.
+    pub queue: usize,
+}
+
 /// The handle. Clones share the queue.
 #[derive(Clone)]
 pub struct Ledger(Option<mpsc::Sender<Mail>>);
@@ -41,10 +50,13 @@ impl Ledger {
         Self(None)
     }
 
-    /// Starts the task; at most `queue` events wait for it.
-    pub fn start(store: Arc<dyn LedgerStore>, queue: usize) -> Self {
-        let (sender, mail) = mpsc::channel(queue);
-        gauge!("ringback_ledger_capacity").set(queue as f64);
+    /// Starts the task, unless nothing is to be kept.
+    pub fn start(store: Arc<dyn LedgerStore>, options: LedgerOptions) -> Self {
+        if options.retention.is_zero() {
+            return Self::off();
+        }
+        let (sender, mail) = mpsc::channel(options.queue);
+        gauge!("ringback_ledger_capacity").set(options.queue as f64);
         tokio::spawn(write(store, mail));
         Self(Some(sender))
     }
@@ -187,6 +199,11 @@ mod tests {
         }
     }
 
+    fn options(queue: usize) -> LedgerOptions {
+        let retention = Duration::from_secs(60);
+        LedgerOptions { retention, queue }
+    }
+
     fn wrong(challenge: u128, attempts: u8) -> Event {
         Event {
             challenge_id: Uuid::from_u128(challenge),
@@ -198,7 +215,7 @@ mod tests {
     #[tokio::test]
     async fn events_of_a_moment_are_one_write_and_of_a_challenge_one_row() {
         let store = Arc::new(Fickle::default());
-        let ledger = Ledger::start(Arc::clone(&store) as _, 100);
+        let ledger = Ledger::start(Arc::clone(&store) as _, options(100));
         for (challenge, attempts) in [(2, 1), (1, 2), (2, 3), (1, 1)] {
             ledger.note(wrong(challenge, attempts));
         }
@@ -215,7 +232,7 @@ mod tests {
     #[tokio::test]
     async fn what_a_database_that_is_away_did_not_take_is_written_when_it_is_back() {
         let store = Arc::new(Fickle::default());
-        let ledger = Ledger::start(Arc::clone(&store) as _, 2);
+        let ledger = Ledger::start(Arc::clone(&store) as _, options(2));
         store.away.store(true, Ordering::SeqCst);
         ledger.note(wrong(1, 1));
         while store.refused.load(Ordering::SeqCst) == 0 {

@@ -43,6 +43,13 @@ pub struct RedisOptions {
     pub timeout: Duration,
 }
 
+/// The URL may hold a password.
+impl fmt::Debug for RedisOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RedisOptions(prefix {}, {} lanes)", self.prefix, self.lanes)
+    }
+}
+
 /// One lane.
 #[derive(Default)]
 struct Lane {

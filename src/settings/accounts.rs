@@ -2,80 +2,62 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
+
 use super::{
     MINUTE, SECOND,
     reader::{Reader, Refused},
 };
-use crate::accounts::Argon2Cost;
+use crate::{
+    accounts::{Argon2Cost, HasherOptions, SessionOptions},
+    tokens::AccessOptions,
+};
 
-/// How costly a guess at a stolen password is (argon2id).
-#[derive(Debug, Clone)]
-pub struct PasswordsSettings {
-    /// Memory for one hash, in KiB.
-    pub memory_kib: u32,
-    /// Passes over it.
-    pub iterations: u32,
-    /// Lanes within it.
-    pub parallelism: u32,
-    /// Threads that hash, at least 1: the number of cores, where the key says 0.
-    pub threads: usize,
-    /// Hashes that wait for a thread.
-    pub queue: usize,
-}
+/// The issuer of tokens where no public URL says it. Not the address: instances on other ports of a machine would refuse
+/// each other's.
+const DEFAULT_ISSUER: &str = "ringback";
 
-impl PasswordsSettings {
-    pub(super) fn read(reader: &mut Reader) -> Self {
-        let settings = Self {
-            memory_kib: reader.integer("passwords.memory_kib", 8..=Argon2Cost::MAX_MEMORY_KIB),
-            iterations: reader.integer("passwords.iterations", 1..=Argon2Cost::MAX_PASSES),
-            parallelism: reader.integer("passwords.parallelism", 1..=64),
-            threads: reader.cores("passwords.threads", 256),
-            queue: reader.integer("passwords.queue", 1..=10_000),
-        };
-        // RFC 9106, section 3.1: at least 8 KiB for each lane.
-        let least = 8 * settings.parallelism;
-        if settings.memory_kib < least {
-            reader.refuse(
-                "passwords.memory_kib",
-                format!("must be {least} or more: 8 for each of passwords.parallelism"),
-            );
-        }
-        settings
+/// How costly a guess at a stolen password is.
+pub(super) fn read_passwords(reader: &mut Reader) -> HasherOptions {
+    let cost = Argon2Cost {
+        memory_kib: reader.integer("passwords.memory_kib", 8..=Argon2Cost::MAX_MEMORY_KIB),
+        passes: reader.integer("passwords.iterations", 1..=Argon2Cost::MAX_PASSES),
+        lanes: reader.integer("passwords.parallelism", 1..=64),
+    };
+    // RFC 9106, section 3.1: at least 8 KiB for each lane.
+    let least = 8 * cost.lanes;
+    if cost.memory_kib < least {
+        reader.refuse(
+            "passwords.memory_kib",
+            format!("must be {least} or more: 8 for each of passwords.parallelism"),
+        );
+    }
+    HasherOptions {
+        cost,
+        threads: reader.cores("passwords.threads", 256),
+        queue: reader.integer("passwords.queue", 1..=10_000),
     }
 }
 
-/// How long a session lasts.
-#[derive(Debug, Clone)]
-pub struct TokensSettings {
-    /// The `aud` of access tokens.
-    pub audience: String,
-    /// How long an access token is good for.
-    pub access_ttl: Duration,
-    /// How long a refresh token is good for.
-    pub refresh_ttl: Duration,
-    /// For how long a rotated refresh token may come again, for an answer that got lost.
-    pub refresh_grace: Duration,
-    /// Verified access tokens that are remembered; 0 for none.
-    pub cache: usize,
-}
-
-impl TokensSettings {
-    pub(super) fn read(reader: &mut Reader) -> Self {
-        let is_audience =
-            |text: &str| (1..=128).contains(&text.len()) && text.bytes().all(|sign| sign.is_ascii_graphic());
-        let day = 24 * 60 * MINUTE;
-        Self {
-            audience: reader.text("tokens.audience", "1 to 128 ASCII signs without spaces", |text| {
-                if is_audience(text) {
-                    Ok(text.to_owned())
-                } else {
-                    Err(Refused::default())
-                }
-            }),
-            access_ttl: reader.duration("tokens.access_ttl", SECOND..=day),
-            refresh_ttl: reader.duration("tokens.refresh_ttl", SECOND..=365 * day),
-            refresh_grace: reader.duration("tokens.refresh_grace", Duration::ZERO..=5 * MINUTE),
-            cache: reader.integer("tokens.cache", 0..=10_000_000),
-        }
-    }
+/// What tokens say, and how long they and their session last.
+pub(super) fn read_tokens(reader: &mut Reader, origin: Option<String>) -> (AccessOptions, SessionOptions) {
+    let is_audience =
+        |text: &str| (1..=128).contains(&text.len()) && text.bytes().all(|sign| sign.is_ascii_graphic());
+    let day = 24 * 60 * MINUTE;
+    let access = AccessOptions {
+        issuer: origin.unwrap_or_else(|| DEFAULT_ISSUER.to_owned()),
+        audience: reader.text("tokens.audience", "1 to 128 ASCII signs without spaces", |text| {
+            if is_audience(text) {
+                Ok(text.to_owned())
+            } else {
+                Err(Refused::default())
+            }
+        }),
+        ttl: reader.duration("tokens.access_ttl", SECOND..=day),
+        cache: reader.integer("tokens.cache", 0..=10_000_000),
+    };
+    let ttl = reader.duration("tokens.refresh_ttl", SECOND..=365 * day);
+    let grace = reader.duration("tokens.refresh_grace", Duration::ZERO..=5 * MINUTE);
+    let grace = TimeDelta::from_std(grace).unwrap_or_default();
+    (access, SessionOptions { ttl, grace })
 }

@@ -27,27 +27,35 @@ mod webhook;
 use std::{
     fmt::Write,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
-pub use accounts::{PasswordsSettings, TokensSettings};
 pub use fault::{Fault, Faults, Source};
-pub use otp::{OtpSettings, PhoneSettings};
+pub use provider_section::ProviderSettings;
 pub use providers::{ProviderName, RouteSettings};
-pub use server::{InboxSettings, LimitsSettings, LogFormat, ServerSettings, TelemetrySettings};
-pub use sms::SmsSettings;
-pub use stores::{DataSettings, DatabaseSettings, LedgerSettings, RedisSettings, SecretSettings};
-pub use texts::TextSettings;
-pub use twilio::TwilioSettings;
+pub use server::{InboxSettings, LimitsSettings};
+pub use stores::DatabaseSettings;
 pub use value::{parse_duration, show_duration};
-pub use vonage::VonageSettings;
-pub use webhook::WebhookSettings;
 
 use layers::Layers;
 use reader::{Effective, Reader};
 use value::escaped;
 
-use crate::{delivery::Countries, flows::TestNumbers};
+use crate::{
+    accounts::{HasherOptions, SessionOptions},
+    challenges::OtpRules,
+    delivery::{Countries, DispatcherOptions},
+    flows::TestNumbers,
+    http::ServerOptions,
+    ledger::LedgerOptions,
+    phone::PhoneCheck,
+    redis::RedisOptions,
+    secrets::Keyring,
+    sms::{Texts, TwilioOptions, VonageOptions, WebhookOptions},
+    telemetry::TelemetryOptions,
+    tokens::AccessOptions,
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -71,36 +79,43 @@ impl Environment {
     }
 }
 
-/// The whole configuration, each value within its bounds. `Debug` shows no secret.
+/// The whole configuration, each value within its bounds: the options of each room, filled. `Debug` shows no secret.
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub env: Environment,
     /// The folder of the files; need not exist unless it was asked for.
     pub config_dir: PathBuf,
-    pub server: ServerSettings,
+    pub server: ServerOptions,
     pub database: DatabaseSettings,
-    pub redis: RedisSettings,
-    pub ledger: LedgerSettings,
-    pub data: DataSettings,
-    pub secret: SecretSettings,
-    pub otp: OtpSettings,
-    pub phone: PhoneSettings,
+    /// None means this process's memory.
+    pub redis: Option<RedisOptions>,
+    pub ledger: LedgerOptions,
+    /// The folder for what the embedded parts keep.
+    pub data_dir: PathBuf,
+    /// None, in development, where one is made and kept in the data folder.
+    pub keyring: Option<Keyring>,
+    pub otp: OtpRules,
+    pub phone_check: PhoneCheck,
     pub test_numbers: TestNumbers,
-    pub passwords: PasswordsSettings,
-    pub tokens: TokensSettings,
-    pub texts: TextSettings,
+    pub passwords: HasherOptions,
+    pub access: AccessOptions,
+    pub sessions: SessionOptions,
+    /// What messages say.
+    pub texts: Arc<Texts>,
     /// Where SMS go.
     pub countries: Countries,
-    pub sms: SmsSettings,
-    /// None where no account is set. Without any provider SMS go to the development inbox.
-    pub twilio: Option<TwilioSettings>,
+    /// Who carries them, in order; empty where no provider is configured: they go to the development inbox.
+    pub routes: Vec<RouteSettings>,
+    pub dispatcher: DispatcherOptions,
+    /// None where no account is set.
+    pub twilio: Option<ProviderSettings<TwilioOptions>>,
     /// Likewise.
-    pub vonage: Option<VonageSettings>,
+    pub vonage: Option<ProviderSettings<VonageOptions>>,
     /// Likewise.
-    pub webhook: Option<WebhookSettings>,
+    pub webhook: Option<ProviderSettings<WebhookOptions>>,
     pub limits: LimitsSettings,
     pub inbox: InboxSettings,
-    pub telemetry: TelemetrySettings,
+    pub telemetry: TelemetryOptions,
     /// What `show` shows.
     effective: Vec<Effective>,
 }
@@ -175,26 +190,28 @@ impl Settings {
         let mut reader = Reader::new(entries, faults);
         let r = &mut reader;
 
-        let server = ServerSettings::read(r);
+        let server = server::read(r);
         let database = DatabaseSettings::read(r);
-        let redis = RedisSettings::read(r);
-        let ledger = LedgerSettings::read(r);
-        let data = DataSettings::read(r);
-        let secret = SecretSettings::read(r);
-        let otp = OtpSettings::read(r);
-        let phone = PhoneSettings::read(r);
-        let test_numbers = test_numbers::read(r, env, &otp, &phone);
-        let passwords = PasswordsSettings::read(r);
-        let tokens = TokensSettings::read(r);
-        let texts = TextSettings::read(r, &config_dir, &otp);
+        // One lane for each worker, and one for the actors' thread.
+        let redis = stores::read_redis(r, server.workers + 1);
+        let ledger = stores::read_ledger(r);
+        let data_dir = stores::read_data_dir(r);
+        let keyring = stores::read_secret(r);
+        let otp = otp::read(r);
+        let phone_check = otp::read_phone_check(r);
+        let test_numbers = test_numbers::read(r, env, &otp, phone_check);
+        let passwords = accounts::read_passwords(r);
+        let (access, sessions) = accounts::read_tokens(r, server.origin());
+        let texts = texts::read(r, &config_dir, &otp);
         let countries = countries::read(r);
-        let mut sms = SmsSettings::read(r, otp.ttl);
-        let twilio = TwilioSettings::read(r, sms.lease);
-        let vonage = VonageSettings::read(r, sms.lease);
-        let webhook = WebhookSettings::read(r, env, sms.lease);
+        let mut routes = RouteSettings::read(r);
+        let dispatcher = sms::read(r, otp.ttl);
+        let twilio = twilio::read(r, dispatcher.lease, server.origin());
+        let vonage = vonage::read(r, dispatcher.lease);
+        let webhook = webhook::read(r, env, dispatcher.lease);
         let limits = LimitsSettings::read(r, &config_dir);
         let inbox = InboxSettings::read(r);
-        let telemetry = TelemetrySettings::read(r, env);
+        let telemetry = server::read_telemetry(r, env);
 
         if let Demand::Complete = demand {
             twilio.demand_whole(r);
@@ -207,13 +224,21 @@ impl Settings {
             ];
             let configured = accounts.into_iter().filter(|(_, is_set)| *is_set);
             let configured: Vec<_> = configured.map(|(name, _)| name).collect();
-            sms.providers = RouteSettings::in_force(sms.providers, &configured, r);
+            routes = RouteSettings::in_force(routes, &configured, r);
             if environment == Some(Environment::Production) {
-                demand_all(r, &database, &redis, &secret, configured.is_empty());
+                demand_all(
+                    r,
+                    [
+                        keyring.is_none(),
+                        database.url.is_none(),
+                        redis.is_none(),
+                        configured.is_empty(),
+                    ],
+                );
             }
         }
         if database.url.is_none() {
-            let file = data.dir.join("ringback.db");
+            let file = data_dir.join("ringback.db");
             r.note("database.url", format!("in force: sqlite://{}", file.display()));
         }
         let (effective, faults) = reader.finish();
@@ -226,16 +251,18 @@ impl Settings {
                 database,
                 redis,
                 ledger,
-                data,
-                secret,
+                data_dir,
+                keyring,
                 otp,
-                phone,
+                phone_check,
                 test_numbers,
                 passwords,
-                tokens,
+                access,
+                sessions,
                 texts,
                 countries,
-                sms,
+                routes,
+                dispatcher,
                 twilio: twilio.settings,
                 vonage: vonage.settings,
                 webhook: webhook.settings,
@@ -257,40 +284,27 @@ enum Demand {
     Soundness,
 }
 
-fn demand_all(
-    reader: &mut Reader,
-    database: &DatabaseSettings,
-    redis: &RedisSettings,
-    secret: &SecretSettings,
-    nobody_sends: bool,
-) {
+/// `missing` says of each of the keys below whether it has no value.
+fn demand_all(reader: &mut Reader, missing: [bool; 4]) {
     let demanded = [
         (
             "secret.keys",
             "RINGBACK_SECRET",
-            secret.keys.is_none(),
             "32 or more random bytes in base64 (`openssl rand -base64 32`), the same for every instance",
         ),
         (
             "database.url",
             "DATABASE_URL",
-            database.url.is_none(),
             "postgres://user:password@host/database or sqlite://path",
         ),
-        (
-            "redis.url",
-            "REDIS_URL",
-            redis.url.is_none(),
-            "redis://host:6379 or another Redis URL",
-        ),
+        ("redis.url", "REDIS_URL", "redis://host:6379 or another Redis URL"),
         (
             "twilio",
             "TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, TWILIO_PHONE_NUMBER",
-            nobody_sends,
             "the account and the sender of a Twilio account, or another provider of SMS: the section vonage or webhook",
         ),
     ];
-    for (key, variable, missing, allowed) in demanded {
+    for ((key, variable, allowed), missing) in demanded.into_iter().zip(missing) {
         if missing && !reader.is_faulty(key) {
             reader.push(Fault::new(
                 Source::Environment(variable.to_owned()),

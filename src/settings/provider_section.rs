@@ -18,12 +18,20 @@ pub(super) const BASE_URL: &str = "http:// or https:// with a host, without user
 /// Calls in one second that a section may ask for.
 pub(super) const MAX_PACE: u32 = 10_000;
 
-/// A provider's section: he is in use where his whole account is set.
+/// An account at a provider, and its pace.
+#[derive(Debug, Clone)]
+pub struct ProviderSettings<T> {
+    pub options: T,
+    /// Calls in any one second, at most; 0 is no bound.
+    pub max_per_second: u32,
+}
+
+/// A provider's section: it is in use where its whole account is set.
 pub(super) struct Reading<T> {
     /// What a fault calls it.
     account: &'static str,
     /// The settings, if all of the account is set and sound.
-    pub(super) settings: Option<T>,
+    pub(super) settings: Option<ProviderSettings<T>>,
     /// The variables that set the rest of the account; all of them where nothing is set.
     missing: Vec<&'static str>,
     is_absent: bool,
@@ -36,7 +44,7 @@ impl<T> Reading<T> {
         reader: &Reader,
         account: &'static str,
         parts: [(&'static str, &'static str, bool); N],
-        settings: Option<T>,
+        settings: Option<ProviderSettings<T>>,
     ) -> Self {
         // What is set, but faulty, has its own line.
         let missing = parts

@@ -3,7 +3,6 @@
 use std::{
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use ipnet::IpNet;
@@ -15,76 +14,55 @@ use super::{
     fault::Source,
     reader::{Reader, Refused},
 };
+use crate::{
+    http::ServerOptions,
+    limits::LimiterOptions,
+    telemetry::{LogFormat, TelemetryOptions},
+};
 
 /// Where the service listens, and what it takes from clients.
-#[derive(Debug, Clone)]
-pub struct ServerSettings {
-    /// Where the API listens.
-    pub bind: SocketAddr,
-    /// Where `/metrics` listens.
-    pub ops_bind: SocketAddr,
-    /// Where the world reaches the service: scheme, host and port alone, so that its path is `/`.
-    pub public_url: Option<Url>,
-    /// Threads that serve HTTP, at least 1: the number of cores, where the key says 0.
-    pub workers: usize,
-    /// Proxies whose word on the client's address is taken; a plain address is a network of one.
-    pub trusted_proxies: Vec<IpNet>,
-    /// The length of the IPv6 network that counts as one client.
-    pub ipv6_prefix: u8,
-    /// How long what is in flight may take at a shutdown.
-    pub shutdown_timeout: Duration,
-    /// How long a client may take to send a head or a body.
-    pub request_timeout: Duration,
-    /// Origins whose pages may call the API from a browser, or `*` alone.
-    pub cors_origins: Vec<String>,
-    /// Connections open at a time, for each worker.
-    pub max_connections: usize,
-}
-
-impl ServerSettings {
-    pub(super) fn read(reader: &mut Reader) -> Self {
-        let address = "an address and a port such as \"127.0.0.1:8000\" or \"[::]:8000\"";
-        let socket = |text: &str| text.parse::<SocketAddr>().map_err(|_| Refused::default());
-        let settings = Self {
-            bind: reader.text("server.bind", address, socket),
-            ops_bind: reader.text("server.ops_bind", address, socket),
-            public_url: reader.optional(
-                "server.public_url",
-                "http:// or https:// with a host, a port if need be, and nothing behind it",
-                public_url,
-            ),
-            workers: reader.cores("server.workers", 1024),
-            trusted_proxies: reader.list(
-                "server.trusted_proxies",
-                "networks such as \"10.0.0.0/8\", or addresses such as \"192.0.2.1\"",
-                |text| {
-                    let address = || text.parse::<IpAddr>().map(IpNet::from).ok();
-                    let network = text.parse::<IpNet>().ok();
-                    network.or_else(address).ok_or_else(Refused::default)
-                },
-            ),
-            ipv6_prefix: reader.integer("server.ipv6_prefix", 32..=128),
-            shutdown_timeout: reader.duration("server.shutdown_timeout", SECOND..=5 * MINUTE),
-            request_timeout: reader.duration("server.request_timeout", SECOND / 10..=5 * MINUTE),
-            cors_origins: reader.list(
-                "server.cors_origins",
-                "origins as browsers send them, such as \"https://app.example.com\" (no path, no /, no default \
-                 port), or \"*\" alone",
-                origin,
-            ),
-            max_connections: reader.integer("server.max_connections", 1..=1_000_000),
-        };
-        if settings.cors_origins.len() > 1 && settings.cors_origins.iter().any(|origin| origin == "*") {
-            reader.refuse(
-                "server.cors_origins",
-                "must be \"*\" alone, or origins without it",
-            );
-        }
-        if settings.bind == settings.ops_bind && settings.bind.port() != 0 {
-            reader.refuse("server.ops_bind", "must be another address than server.bind");
-        }
-        settings
+pub(super) fn read(reader: &mut Reader) -> ServerOptions {
+    let address = "an address and a port such as \"127.0.0.1:8000\" or \"[::]:8000\"";
+    let socket = |text: &str| text.parse::<SocketAddr>().map_err(|_| Refused::default());
+    let options = ServerOptions {
+        bind: reader.text("server.bind", address, socket),
+        ops_bind: reader.text("server.ops_bind", address, socket),
+        public_url: reader.optional(
+            "server.public_url",
+            "http:// or https:// with a host, a port if need be, and nothing behind it",
+            public_url,
+        ),
+        workers: reader.cores("server.workers", 1024),
+        trusted_proxies: reader.list(
+            "server.trusted_proxies",
+            "networks such as \"10.0.0.0/8\", or addresses such as \"192.0.2.1\"",
+            |text| {
+                let address = || text.parse::<IpAddr>().map(IpNet::from).ok();
+                let network = text.parse::<IpNet>().ok();
+                network.or_else(address).ok_or_else(Refused::default)
+            },
+        ),
+        ipv6_prefix: reader.integer("server.ipv6_prefix", 32..=128),
+        shutdown_timeout: reader.duration("server.shutdown_timeout", SECOND..=5 * MINUTE),
+        request_timeout: reader.duration("server.request_timeout", SECOND / 10..=5 * MINUTE),
+        cors_origins: reader.list(
+            "server.cors_origins",
+            "origins as browsers send them, such as \"https://app.example.com\" (no path, no /, no default \
+             port), or \"*\" alone",
+            origin,
+        ),
+        max_connections: reader.integer("server.max_connections", 1..=1_000_000),
+    };
+    if options.cors_origins.len() > 1 && options.cors_origins.iter().any(|origin| origin == "*") {
+        reader.refuse(
+            "server.cors_origins",
+            "must be \"*\" alone, or origins without it",
+        );
     }
+    if options.bind == options.ops_bind && options.bind.port() != 0 {
+        reader.refuse("server.ops_bind", "must be another address than server.bind");
+    }
+    options
 }
 
 fn public_url(text: &str) -> Result<Url, Refused> {
@@ -119,18 +97,18 @@ fn origin(text: &str) -> Result<String, Refused> {
 pub struct LimitsSettings {
     /// The file with the rules, which exists; none means the rules that the program carries.
     pub file: Option<PathBuf>,
-    /// Addresses, phones and users that one instance remembers.
-    pub max_keys: usize,
-    /// Instances of the service, which share the quotas of cluster rules while Redis is away.
-    pub instances: u32,
+    /// The bounds of whoever counts.
+    pub limiter: LimiterOptions,
 }
 
 impl LimitsSettings {
     pub(super) fn read(reader: &mut Reader, config_dir: &Path) -> Self {
         Self {
             file: limits_file(reader, config_dir),
-            max_keys: reader.integer("limits.max_keys", 1..=100_000_000),
-            instances: reader.integer("limits.instances", 1..=10_000),
+            limiter: LimiterOptions {
+                max_keys: reader.integer("limits.max_keys", 1..=100_000_000),
+                instances: reader.integer("limits.instances", 1..=10_000),
+            },
         }
     }
 }
@@ -174,41 +152,22 @@ impl InboxSettings {
     }
 }
 
-/// The shape of log lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// One JSON object a line.
-    Json,
-    /// For people.
-    Pretty,
-}
-
-/// What is logged, and how.
-#[derive(Debug, Clone)]
-pub struct TelemetrySettings {
-    /// Directives that `EnvFilter` of tracing-subscriber takes.
-    pub log: String,
-    /// `auto` is decided: JSON in production.
-    pub format: LogFormat,
-}
-
-impl TelemetrySettings {
-    pub(super) fn read(reader: &mut Reader, environment: Environment) -> Self {
-        let auto = match environment {
-            Environment::Development => LogFormat::Pretty,
-            Environment::Production => LogFormat::Json,
-        };
-        Self {
-            log: reader.text(
-                "telemetry.log",
-                "a level (off, error, warn, info, debug, trace), or directives such as \"info,ringback::sms=debug\"",
-                directives,
-            ),
-            format: reader.choice(
-                "telemetry.format",
-                &[("auto", auto), ("json", LogFormat::Json), ("pretty", LogFormat::Pretty)],
-            ),
-        }
+/// What is logged, and how. `auto` is decided here: JSON in production.
+pub(super) fn read_telemetry(reader: &mut Reader, environment: Environment) -> TelemetryOptions {
+    let auto = match environment {
+        Environment::Development => LogFormat::Pretty,
+        Environment::Production => LogFormat::Json,
+    };
+    TelemetryOptions {
+        log: reader.text(
+            "telemetry.log",
+            "a level (off, error, warn, info, debug, trace), or directives such as \"info,ringback::sms=debug\"",
+            directives,
+        ),
+        format: reader.choice(
+            "telemetry.format",
+            &[("auto", auto), ("json", LogFormat::Json), ("pretty", LogFormat::Pretty)],
+        ),
     }
 }
 

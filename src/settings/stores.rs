@@ -10,7 +10,8 @@ use super::{
     reader::{Reader, Refused},
 };
 use crate::{
-    database::{PostgresLink, SqliteLink},
+    database::{PoolOptions, PostgresLink, SqliteLink},
+    ledger::LedgerOptions,
     redis::{RedisLink, RedisOptions},
     secrets::Keyring,
 };
@@ -18,12 +19,9 @@ use crate::{
 /// Where users are kept.
 #[derive(Debug, Clone)]
 pub struct DatabaseSettings {
-    /// `postgres://…`, `postgresql://…` or `sqlite://path`; none means SQLite in `ringback.db` of [`DataSettings::dir`].
+    /// `postgres://…`, `postgresql://…` or `sqlite://path`; none means SQLite in `ringback.db` of the data folder.
     pub url: Option<SecretString>,
-    /// Connections at most.
-    pub max_connections: u32,
-    /// How long one request may wait for a connection, and how long for an answer.
-    pub timeout: Duration,
+    pub pool: PoolOptions,
     /// Whether migrations run at the start.
     pub migrate: bool,
 }
@@ -36,29 +34,21 @@ impl DatabaseSettings {
                 "postgres://user:password@host/database or sqlite://path",
                 database_url,
             ),
-            max_connections: reader.integer("database.max_connections", 4..=1000),
-            timeout: reader.duration("database.timeout", SECOND / 20..=10 * SECOND),
+            pool: PoolOptions {
+                max_connections: reader.integer("database.max_connections", 4..=1000),
+                timeout: reader.duration("database.timeout", SECOND / 20..=10 * SECOND),
+            },
             migrate: reader.flag("database.migrate"),
         }
     }
 }
 
 /// What is kept of each SMS and its code.
-#[derive(Debug, Clone)]
-pub struct LedgerSettings {
-    /// For how long; zero keeps nothing.
-    pub retention: Duration,
-    /// Events that wait to be written.
-    pub queue: usize,
-}
-
-impl LedgerSettings {
-    pub(super) fn read(reader: &mut Reader) -> Self {
-        const DAY: Duration = Duration::from_secs(24 * 3600);
-        Self {
-            retention: reader.duration("ledger.retention", Duration::ZERO..=3650 * DAY),
-            queue: reader.integer("ledger.queue", 1..=1_000_000),
-        }
+pub(super) fn read_ledger(reader: &mut Reader) -> LedgerOptions {
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    LedgerOptions {
+        retention: reader.duration("ledger.retention", Duration::ZERO..=3650 * DAY),
+        queue: reader.integer("ledger.queue", 1..=1_000_000),
     }
 }
 
@@ -83,43 +73,40 @@ fn database_url(text: &str) -> Result<SecretString, Refused> {
     Ok(text.into())
 }
 
-/// Where OTPs, cluster limits and the outbox are kept.
-#[derive(Debug, Clone)]
-pub struct RedisSettings {
-    /// One server, a Cluster's list, or Sentinel; none means this process's memory.
-    pub url: Option<SecretString>,
-    /// Begins every key.
-    pub prefix: String,
-    /// How long one request may take.
-    pub timeout: Duration,
-}
-
-impl RedisSettings {
-    pub(super) fn read(reader: &mut Reader) -> Self {
-        let is_prefix = |text: &str| {
-            (1..=32).contains(&text.len())
-                && text
-                    .chars()
-                    .all(|sign| sign.is_ascii_alphanumeric() || "_-:".contains(sign))
-        };
-        Self {
-            url: reader.optional(
-                "redis.url",
-                "redis://host:6379, rediss://host:6379 (TLS), several with commas between them (a Cluster), or \
-                 redis+sentinel://host:26379/master-name",
-                redis_url,
-            ),
-            // No braces: they are what spreads keys over a Cluster.
-            prefix: reader.text("redis.prefix", "1 to 32 of letters, digits, _, - and :", |text| {
-                if is_prefix(text) { Ok(text.to_owned()) } else { Err(Refused::default()) }
-            }),
-            timeout: reader.duration("redis.timeout", SECOND / 20..=SECOND),
+/// Where codes, cluster limits and the outbox are kept, by one connection for each of `lanes`; none means this process's
+/// memory.
+pub(super) fn read_redis(reader: &mut Reader, lanes: usize) -> Option<RedisOptions> {
+    let is_prefix = |text: &str| {
+        (1..=32).contains(&text.len())
+            && text
+                .chars()
+                .all(|sign| sign.is_ascii_alphanumeric() || "_-:".contains(sign))
+    };
+    let url = reader.optional(
+        "redis.url",
+        "redis://host:6379, rediss://host:6379 (TLS), several with commas between them (a Cluster), or \
+         redis+sentinel://host:26379/master-name",
+        redis_url,
+    );
+    // No braces: they are what spreads keys over a Cluster.
+    let prefix = reader.text("redis.prefix", "1 to 32 of letters, digits, _, - and :", |text| {
+        if is_prefix(text) {
+            Ok(text.to_owned())
+        } else {
+            Err(Refused::default())
         }
-    }
+    });
+    let timeout = reader.duration("redis.timeout", SECOND / 20..=SECOND);
+    Some(RedisOptions {
+        url: url?,
+        prefix,
+        lanes,
+        timeout,
+    })
 }
 
 /// Asks those who will use it. Nothing is connected here.
-fn redis_url(text: &str) -> Result<SecretString, Refused> {
+fn redis_url(text: &str) -> Result<String, Refused> {
     let options = RedisOptions {
         url: text.to_owned(),
         prefix: String::new(),
@@ -128,45 +115,22 @@ fn redis_url(text: &str) -> Result<SecretString, Refused> {
     };
     // Its error repeats nothing of the URL.
     RedisLink::open(&options).map_err(Refused::because)?;
-    Ok(text.into())
+    Ok(options.url)
 }
 
-/// The folder for what the embedded parts keep.
-#[derive(Debug, Clone)]
-pub struct DataSettings {
-    /// Relative to where the service was started, unless absolute.
-    pub dir: PathBuf,
-}
-
-impl DataSettings {
-    pub(super) fn read(reader: &mut Reader) -> Self {
-        Self {
-            dir: reader.text("data.dir", "the path of a folder", |text| match text {
-                "" => Err(Refused::default()),
-                path => Ok(PathBuf::from(path)),
-            }),
-        }
-    }
+/// The folder for what the embedded parts keep, relative to where the service was started, unless absolute.
+pub(super) fn read_data_dir(reader: &mut Reader) -> PathBuf {
+    reader.text("data.dir", "the path of a folder", |text| match text {
+        "" => Err(Refused::default()),
+        path => Ok(PathBuf::from(path)),
+    })
 }
 
 /// What every key is derived from.
-#[derive(Debug, Clone)]
-pub struct SecretSettings {
-    /// What [`Keyring::parse`] takes, and was seen to take.
-    pub keys: Option<SecretString>,
-}
-
-impl SecretSettings {
-    pub(super) fn read(reader: &mut Reader) -> Self {
-        Self {
-            keys: reader.optional(
-                "secret.keys",
-                "32 or more random bytes in base64 (`openssl rand -base64 32`), several with commas between them",
-                |text| {
-                    Keyring::parse(text).map_err(Refused::because)?;
-                    Ok(text.into())
-                },
-            ),
-        }
-    }
+pub(super) fn read_secret(reader: &mut Reader) -> Option<Keyring> {
+    reader.optional(
+        "secret.keys",
+        "32 or more random bytes in base64 (`openssl rand -base64 32`), several with commas between them",
+        |text| Keyring::parse(text).map_err(Refused::because),
+    )
 }

@@ -5,10 +5,14 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 
 use super::{
-    Environment, OtpSettings, PhoneSettings,
+    Environment,
     reader::{Reader, Refused},
 };
-use crate::{challenges::OtpCode, flows::TestNumbers, phone::PhoneNumber};
+use crate::{
+    challenges::{OtpCode, OtpRules},
+    flows::TestNumbers,
+    phone::{PhoneCheck, PhoneNumber},
+};
 
 const CODES: &str = "test_numbers.codes";
 const UNTIL: &str = "test_numbers.until";
@@ -20,12 +24,12 @@ const MOST: usize = 100;
 pub(super) fn read(
     reader: &mut Reader,
     environment: Environment,
-    otp: &OtpSettings,
-    phone: &PhoneSettings,
+    otp: &OtpRules,
+    phone_check: PhoneCheck,
 ) -> TestNumbers {
     let pair = |text: &str| {
         let (number, code) = text.split_once('=').ok_or_else(Refused::default)?;
-        let number = PhoneNumber::parse(number.trim(), phone.check).map_err(Refused::because)?;
+        let number = PhoneNumber::parse(number.trim(), phone_check).map_err(Refused::because)?;
         let code = OtpCode::parse(code, otp.length).ok_or_else(|| {
             Refused::because(format!(
                 "the code has not the {} digits of otp.length",

@@ -6,69 +6,53 @@ use std::{
 };
 
 use super::{
-    OtpSettings,
     fault::{Fault, Source},
     reader::{Reader, Refused},
 };
 use crate::{
+    challenges::OtpRules,
     language::Language,
     sms::{Brand, TextFault, TextOptions, Texts},
 };
 
-/// What SMS say, and where that was read.
-#[derive(Debug, Clone)]
-pub struct TextSettings {
-    /// Who they are from, in their text.
-    pub brand: Brand,
-    /// The folder of the operator's texts; none means those that the program carries.
-    pub messages: Option<PathBuf>,
-    /// Every text, seen to be sound.
-    pub texts: Arc<Texts>,
-}
-
-impl TextSettings {
-    pub(super) fn read(reader: &mut Reader, config_dir: &Path, otp: &OtpSettings) -> Self {
-        let brand = reader.text(
-            "sms.brand",
-            "1 to 30 characters in one line, without a space at either end",
-            |text| match Brand::parse(text) {
-                Ok(brand) if text.trim() == text => Ok(brand),
-                _ => Err(Refused::default()),
-            },
-        );
-        let language = reader.text(
-            "sms.language",
-            "a language's tag such as \"en\" or \"pt-br\"",
-            |tag| Language::parse(tag).ok_or_else(Refused::default),
-        );
-        let messages = messages(reader, config_dir);
-        let options = TextOptions {
-            brand,
-            language,
-            webotp_domain: reader.optional(
-                "sms.webotp_domain",
-                "a site's name such as \"example.com\", in lower case, without https:// and without a port",
-                domain,
-            ),
-            android_hash: reader.optional(
-                "sms.android_hash",
-                "the 11 characters of base64 that Android computes for an app",
-                android_hash,
-            ),
-            code_length: otp.length,
-            ttl: otp.ttl,
-        };
-        let texts = Texts::load(&options, messages.as_deref()).unwrap_or_else(|faults| {
-            faults.into_iter().for_each(|fault| tell(reader, fault));
-            // With faults nothing comes of the settings.
-            Texts::default()
-        });
-        Self {
-            brand: options.brand,
-            messages,
-            texts: Arc::new(texts),
-        }
-    }
+/// What messages say, every text seen to be sound.
+pub(super) fn read(reader: &mut Reader, config_dir: &Path, otp: &OtpRules) -> Arc<Texts> {
+    let brand = reader.text(
+        "sms.brand",
+        "1 to 30 characters in one line, without a space at either end",
+        |text| match Brand::parse(text) {
+            Ok(brand) if text.trim() == text => Ok(brand),
+            _ => Err(Refused::default()),
+        },
+    );
+    let language = reader.text(
+        "sms.language",
+        "a language's tag such as \"en\" or \"pt-br\"",
+        |tag| Language::parse(tag).ok_or_else(Refused::default),
+    );
+    let messages = messages(reader, config_dir);
+    let options = TextOptions {
+        brand,
+        language,
+        webotp_domain: reader.optional(
+            "sms.webotp_domain",
+            "a site's name such as \"example.com\", in lower case, without https:// and without a port",
+            domain,
+        ),
+        android_hash: reader.optional(
+            "sms.android_hash",
+            "the 11 characters of base64 that Android computes for an app",
+            android_hash,
+        ),
+        code_length: otp.length,
+        ttl: otp.ttl,
+    };
+    let texts = Texts::load(&options, messages.as_deref()).unwrap_or_else(|faults| {
+        faults.into_iter().for_each(|fault| tell(reader, fault));
+        // With faults nothing comes of the settings.
+        Texts::default()
+    });
+    Arc::new(texts)
 }
 
 /// A relative path is looked for beside the other files first, then from where the service was started.

@@ -2,65 +2,49 @@
 
 use std::time::Duration;
 
-use secrecy::SecretString;
-use url::Url;
-
 use super::{
-    provider_section::{BASE_URL, MAX_PACE, Reading, base_url, identifier, secret, timeouts},
+    provider_section::{
+        BASE_URL, MAX_PACE, ProviderSettings, Reading, base_url, identifier, secret, timeouts,
+    },
     reader::{Reader, Refused},
 };
+use crate::sms::VonageOptions;
 
 /// The account at Vonage that SMS are sent from.
-#[derive(Debug, Clone)]
-pub struct VonageSettings {
-    pub api_key: String,
-    pub api_secret: SecretString,
-    /// The sender: a number with its country code, or a name.
-    pub sender: String,
-    /// Where the API is.
-    pub base_url: Url,
-    /// How long connecting may take.
-    pub connect_timeout: Duration,
-    /// How long one call may take, connecting included; never longer than `sms.lease`.
-    pub timeout: Duration,
-    /// Calls in any one second, at most; 0 is no bound.
-    pub max_per_second: u32,
-}
-
-impl VonageSettings {
-    pub(super) fn read(reader: &mut Reader, lease: Duration) -> Reading<Self> {
-        const KEY: &str = "vonage.api_key";
-        const SECRET: &str = "vonage.api_secret";
-        const SENDER: &str = "vonage.sender";
-        let api_key = reader.optional(KEY, "the API key, 64 letters and digits at most", identifier);
-        let api_secret = reader.optional(SECRET, "the API secret, 256 signs without spaces at most", secret);
-        let sender = reader.optional(
-            SENDER,
-            "a number such as \"+14152000001\", or a name of 1 to 11 letters and digits",
-            sender,
-        );
-        let base_url = reader.text("vonage.base_url", BASE_URL, base_url);
-        let (connect_timeout, timeout) = timeouts(reader, "vonage.connect_timeout", "vonage.timeout", lease);
-        let max_per_second = reader.integer("vonage.max_per_second", 0..=MAX_PACE);
-        let parts = [
-            (KEY, "RINGBACK__VONAGE__API_KEY", api_key.is_some()),
-            (SECRET, "RINGBACK__VONAGE__API_SECRET", api_secret.is_some()),
-            (SENDER, "RINGBACK__VONAGE__SENDER", sender.is_some()),
-        ];
-        let settings = match (api_key, api_secret, sender) {
-            (Some(api_key), Some(api_secret), Some(sender)) => Some(Self {
+pub(super) fn read(reader: &mut Reader, lease: Duration) -> Reading<VonageOptions> {
+    const KEY: &str = "vonage.api_key";
+    const SECRET: &str = "vonage.api_secret";
+    const SENDER: &str = "vonage.sender";
+    let api_key = reader.optional(KEY, "the API key, 64 letters and digits at most", identifier);
+    let api_secret = reader.optional(SECRET, "the API secret, 256 signs without spaces at most", secret);
+    let sender = reader.optional(
+        SENDER,
+        "a number such as \"+14152000001\", or a name of 1 to 11 letters and digits",
+        sender,
+    );
+    let base_url = reader.text("vonage.base_url", BASE_URL, base_url);
+    let (connect_timeout, timeout) = timeouts(reader, "vonage.connect_timeout", "vonage.timeout", lease);
+    let max_per_second = reader.integer("vonage.max_per_second", 0..=MAX_PACE);
+    let parts = [
+        (KEY, "RINGBACK__VONAGE__API_KEY", api_key.is_some()),
+        (SECRET, "RINGBACK__VONAGE__API_SECRET", api_secret.is_some()),
+        (SENDER, "RINGBACK__VONAGE__SENDER", sender.is_some()),
+    ];
+    let settings = match (api_key, api_secret, sender) {
+        (Some(api_key), Some(api_secret), Some(sender)) => Some(ProviderSettings {
+            options: VonageOptions {
                 api_key,
                 api_secret,
                 sender,
-                base_url,
+                base_url: base_url.into(),
                 connect_timeout,
                 timeout,
-                max_per_second,
-            }),
-            _ => None,
-        };
-        Reading::new(reader, "the Vonage account", parts, settings)
-    }
+            },
+            max_per_second,
+        }),
+        _ => None,
+    };
+    Reading::new(reader, "the Vonage account", parts, settings)
 }
 
 /// What phones show of a longer name is cut off, and of one with other signs is not known.

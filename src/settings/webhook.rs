@@ -6,63 +6,47 @@ use url::{Host, Url};
 
 use super::{
     Environment,
-    provider_section::{BASE_URL, MAX_PACE, Reading, base_url, timeouts},
+    provider_section::{BASE_URL, MAX_PACE, ProviderSettings, Reading, base_url, timeouts},
     reader::{Reader, Refused},
 };
-use crate::sms::WebhookKeys;
+use crate::sms::{WebhookKeys, WebhookOptions};
 
 /// The operator's own gateway, which SMS are handed to.
-#[derive(Debug, Clone)]
-pub struct WebhookSettings {
-    /// What is called for each SMS.
-    pub url: Url,
-    /// What signs the calls.
-    pub keys: WebhookKeys,
-    /// How long connecting may take.
-    pub connect_timeout: Duration,
-    /// How long one call may take, connecting included; never longer than `sms.lease`.
-    pub timeout: Duration,
-    /// Calls in any one second, at most; 0 is no bound.
-    pub max_per_second: u32,
-}
-
-impl WebhookSettings {
-    pub(super) fn read(reader: &mut Reader, env: Environment, lease: Duration) -> Reading<Self> {
-        const URL: &str = "webhook.url";
-        const SECRET: &str = "webhook.secret";
-        let url = reader.optional(URL, BASE_URL, base_url);
-        let keys = reader.optional(
-            SECRET,
-            "24 to 64 random bytes in base64, with or without whsec_ before it, up to four with commas between them",
-            |text| WebhookKeys::parse(text).ok_or_else(Refused::default),
+pub(super) fn read(reader: &mut Reader, env: Environment, lease: Duration) -> Reading<WebhookOptions> {
+    const URL: &str = "webhook.url";
+    const SECRET: &str = "webhook.secret";
+    let url = reader.optional(URL, BASE_URL, base_url);
+    let keys = reader.optional(
+        SECRET,
+        "24 to 64 random bytes in base64, with or without whsec_ before it, up to four with commas between them",
+        |text| WebhookKeys::parse(text).ok_or_else(Refused::default),
+    );
+    let (connect_timeout, timeout) = timeouts(reader, "webhook.connect_timeout", "webhook.timeout", lease);
+    let max_per_second = reader.integer("webhook.max_per_second", 0..=MAX_PACE);
+    let exposed = |url: &Url| env == Environment::Production && url.scheme() == "http" && !is_loopback(url);
+    if url.as_ref().is_some_and(exposed) {
+        reader.refuse(
+            URL,
+            "must be https in production, or on this machine: codes and numbers would be readable on the way",
         );
-        let (connect_timeout, timeout) =
-            timeouts(reader, "webhook.connect_timeout", "webhook.timeout", lease);
-        let max_per_second = reader.integer("webhook.max_per_second", 0..=MAX_PACE);
-        let exposed =
-            |url: &Url| env == Environment::Production && url.scheme() == "http" && !is_loopback(url);
-        if url.as_ref().is_some_and(exposed) {
-            reader.refuse(
-                URL,
-                "must be https in production, or on this machine: codes and numbers would be readable on the way",
-            );
-        }
-        let parts = [
-            (URL, "RINGBACK__WEBHOOK__URL", url.is_some()),
-            (SECRET, "RINGBACK__WEBHOOK__SECRET", keys.is_some()),
-        ];
-        let settings = match (url, keys) {
-            (Some(url), Some(keys)) => Some(Self {
-                url,
+    }
+    let parts = [
+        (URL, "RINGBACK__WEBHOOK__URL", url.is_some()),
+        (SECRET, "RINGBACK__WEBHOOK__SECRET", keys.is_some()),
+    ];
+    let settings = match (url, keys) {
+        (Some(url), Some(keys)) => Some(ProviderSettings {
+            options: WebhookOptions {
+                url: url.into(),
                 keys,
                 connect_timeout,
                 timeout,
-                max_per_second,
-            }),
-            _ => None,
-        };
-        Reading::new(reader, "the webhook", parts, settings)
-    }
+            },
+            max_per_second,
+        }),
+        _ => None,
+    };
+    Reading::new(reader, "the webhook", parts, settings)
 }
 
 /// Whether what is sent there stays on this machine.

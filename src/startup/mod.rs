@@ -1,12 +1,23 @@
 //! Settings in, running service out: the one place that knows which adapter stands behind which trait.
+//!
+//! [`start`] reads like the map in `lib.rs`; each of its steps is a file here.
 
-mod adapters;
+mod accounts;
+mod base;
+mod delivery;
+mod flows;
+mod housekeeping;
+mod http;
+mod limits;
+mod listeners;
 mod providers;
 mod run;
+mod stores;
+mod warnings;
 
 use std::{
     io,
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     path::PathBuf,
     sync::{
         Arc,
@@ -15,42 +26,30 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chrono::{DateTime, TimeDelta, Utc};
 use thiserror::Error;
-use tokio::net::TcpSocket;
 
 use crate::{
-    accounts::{AccountStore, Accounts, Argon2Cost, Argon2Pool, CostError, PasswordHasher, purge_sessions},
-    challenges::{Courses, OtpRules},
+    accounts::{AccountStore, CostError},
     clock::{Clock, SystemClock},
     database::{DatabaseUrlError, MigrateError},
-    delivery::{DeliveryQueue, DispatcherOptions, DispatcherParts},
+    delivery::DeliveryQueue,
     entropy::{Entropy, SystemEntropy},
-    flows::{Otp, Recipients, StatusReports, TestNumbers},
-    http::{Api, Listening, serve_api, serve_ops},
-    ledger::{Ledger, purge_ledger},
-    limits::{FileError, Limiter, LimiterOptions, LimitsWatch},
-    phone::{PhoneCheck, PhoneNumber},
-    readiness::Readiness,
+    http::Listening,
+    ledger::Ledger,
+    limits::{FileError, LimitsWatch},
     redis::RedisUrlError,
     secrets::SecretError,
-    settings::{Environment, Settings},
-    sms::{ProviderError, Texts},
-    supervision::Supervision,
+    settings::Settings,
+    sms::ProviderError,
     telemetry::Metrics,
-    tokens::{AccessTokens, RefreshTokens},
 };
 
-pub use adapters::limit_rules;
-use adapters::{Databases, Stores};
+pub use limits::limit_rules;
 pub use run::{check, check_limits_file, is_limits_file, migrate, serve};
 
-/// Who issues tokens where no public URL says it. Not the address: instances on other ports of a machine would refuse
-/// each other's.
-const DEFAULT_ISSUER: &str = "ringback";
-/// Connections that may wait to be accepted; the system may allow less (`net.core.somaxconn`). The standard library's 128
-/// are full when 500 clients come at one moment, and who finds no room tries again after a second.
-const BACKLOG: u32 = 4096;
+use base::Base;
+use listeners::Listeners;
+
 /// How long the end of the service waits for the ledger to be written.
 const LEDGER_FLUSH: Duration = Duration::from_secs(3);
 
@@ -67,8 +66,6 @@ pub enum StartError {
     File { path: PathBuf, source: io::Error },
     #[error("{path}: {source}")]
     SecretFile { path: PathBuf, source: SecretError },
-    #[error("secret.keys: {0}")]
-    Secret(#[from] SecretError),
     #[error("database.url: {0}")]
     DatabaseUrl(#[from] DatabaseUrlError),
     #[error("redis.url: {0}")]
@@ -148,244 +145,44 @@ impl Running {
 /// # Errors
 /// [`StartError`]; nothing keeps running then.
 pub async fn start(settings: &Settings, world: World) -> Result<Running, StartError> {
-    // The one provider for every TLS connection; a second start in one process finds it installed.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    base::prepare_process();
     let metrics = Metrics::init();
-    // libphonenumber's metadata is unpacked at the first number: now, rather than in somebody's request.
-    let _ = PhoneNumber::parse("+14152000001", PhoneCheck::Valid);
-    let World { clock, entropy, .. } = &world;
-    let listener = listen("server.bind", settings.server.bind)?;
-    let ops_listener = match listen("server.ops_bind", settings.server.ops_bind) {
-        Ok(listener) => Some(listener),
-        Err(error) if settings.env == Environment::Development => {
-            tracing::warn!(%error, "no metrics: another instance may have the port");
-            None
-        }
-        Err(error) => return Err(error),
-    };
-    let address = listener.local_addr()?;
-    let ops_address = ops_listener.as_ref().map(TcpListener::local_addr).transpose()?;
+    let listeners = Listeners::bind(settings)?;
+    let base = Base::new(settings, world)?;
+    warnings::tell(settings, base.clock.now());
 
-    let supervision = Supervision::default();
-    let keyring = Arc::new(adapters::keyring(settings, entropy.as_ref())?);
-    let Databases {
-        accounts,
-        ledger: ledger_store,
-    } = adapters::connect_database(settings)?;
+    let databases = stores::connect_database(settings)?;
     if settings.database.migrate {
-        adapters::migrate_patiently(accounts.as_ref()).await?;
+        stores::migrate(databases.accounts.as_ref()).await?;
     }
-    let rules = otp_rules(settings);
-    let texts = &settings.texts.texts;
-    warn_of_long_texts(texts);
-    warn_of_test_numbers(&settings.test_numbers, clock.now());
-    let Stores {
-        counters,
-        challenges,
-        statuses,
-        outbox,
-    } = adapters::connect_stores(settings, &rules, &world)?;
-    let limiter = Limiter::start(
-        &supervision,
-        LimiterOptions {
-            max_keys: settings.limits.max_keys,
-            instances: settings.limits.instances,
-        },
-        adapters::limit_rules(settings)?,
-        counters,
-        Arc::clone(clock),
-    );
-    let watch = settings
-        .limits
-        .file
-        .as_deref()
-        .map(|file| LimitsWatch::start(&supervision, file, limiter.clone(), Arc::clone(clock)));
+    let stores = stores::connect(&base)?;
+    let limits = limits::start(&base, &stores)?;
+    let delivery = delivery::start(&base, &stores, &databases)?;
+    let accounts = accounts::start(&base, &databases, &limits)?;
+    let otp = flows::verify_phone(&base, &stores, &databases, &limits, &delivery);
 
-    let (routes, inbox) = adapters::sms_routes(settings, clock)?;
-    let recipients = Recipients {
-        accounts: Arc::clone(&accounts),
-        keyring: Arc::clone(&keyring),
-        code_length: rules.length,
-        texts: Arc::clone(texts),
-    };
-    let receipts = providers::twilio_receipts(settings);
-    let courses = Arc::new(Courses::new(receipts.is_some().then_some("twilio")));
-    let ledger = match settings.ledger.retention.is_zero() {
-        true => Ledger::off(),
-        false => Ledger::start(Arc::clone(&ledger_store), settings.ledger.queue),
-    };
-    let reports = StatusReports::start(
-        Arc::clone(&statuses),
-        Arc::clone(&courses),
-        ledger.clone(),
-        Arc::clone(clock),
-        settings.sms.queue,
-    );
-    let queue = DeliveryQueue::start(
-        &supervision,
-        DispatcherOptions {
-            queue: settings.sms.queue,
-            in_flight: settings.sms.in_flight,
-            lease: settings.sms.lease,
-            max_tries: settings.sms.max_tries,
-            retry_for: settings.sms.retry_for,
-            probe_after: settings.sms.probe_after,
-            probe_every: settings.sms.probe_every,
-            ttl: rules.ttl,
-        },
-        DispatcherParts {
-            routes,
-            outbox,
-            messages: Arc::new(recipients),
-            reports: Arc::new(reports),
-            clock: Arc::clone(clock),
-            entropy: Arc::clone(entropy),
-        },
-    );
-
-    let cost = Argon2Cost {
-        memory_kib: settings.passwords.memory_kib,
-        passes: settings.passwords.iterations,
-        lanes: settings.passwords.parallelism,
-    };
-    let pool = Argon2Pool::new(cost, settings.passwords.threads, Arc::clone(entropy))?;
-    let hasher = PasswordHasher::start(
-        &supervision,
-        pool,
-        settings.passwords.threads,
-        settings.passwords.queue,
-    )?;
-    let issuer = providers::origin(settings).unwrap_or_else(|| DEFAULT_ISSUER.to_owned());
-    let access = AccessTokens::new(
-        &keyring,
-        issuer,
-        settings.tokens.audience.clone(),
-        settings.tokens.access_ttl,
-        settings.tokens.cache as u64,
-    );
     let draining = Arc::new(AtomicBool::new(false));
-    let api = Arc::new(Api {
-        accounts: Accounts {
-            store: Arc::clone(&accounts),
-            hasher,
-            access: Arc::new(access),
-            refresh: RefreshTokens::new(Arc::clone(&keyring)),
-            keyring: Arc::clone(&keyring),
-            limiter: limiter.clone(),
-            session_ttl: settings.tokens.refresh_ttl,
-            grace: TimeDelta::from_std(settings.tokens.refresh_grace).unwrap_or_default(),
-            clock: Arc::clone(clock),
-            entropy: Arc::clone(entropy),
-        },
-        otp: Arc::new(Otp {
-            rules,
-            countries: Arc::new(settings.countries.clone()),
-            test_numbers: Arc::new(settings.test_numbers.clone()),
-            challenges: Arc::clone(&challenges),
-            statuses,
-            courses,
-            ledger: ledger.clone(),
-            accounts: Arc::clone(&accounts),
-            keyring,
-            limiter,
-            queue: queue.clone(),
-            lease: settings.sms.lease,
-            clock: Arc::clone(clock),
-            entropy: Arc::clone(entropy),
-        }),
-        readiness: Readiness {
-            accounts: Arc::clone(&accounts),
-            challenges,
-            queue: queue.clone(),
-            watcher: watch.clone(),
-            supervision,
-            draining: Arc::clone(&draining),
-            last: Arc::default(),
-        },
-        receipts,
-        inbox,
-        metrics,
-        texts: Arc::clone(texts),
-        phone_check: settings.phone.check,
-        trusted_proxies: settings.server.trusted_proxies.clone(),
-        ipv6_prefix: settings.server.ipv6_prefix,
-        cors_origins: settings.server.cors_origins.clone(),
-        body_timeout: settings.server.request_timeout,
-    });
-
-    actix::spawn(api.metrics.clone().keep_up());
-    actix::spawn(purge_sessions(Arc::clone(&accounts), Arc::clone(clock)));
-    actix::spawn(purge_ledger(
-        ledger_store,
-        settings.ledger.retention,
-        Arc::clone(clock),
-    ));
-    let mut servers = vec![serve_api(&settings.server, listener, Arc::clone(&api))?];
-    if let Some(listener) = ops_listener {
-        servers.push(serve_ops(listener, api)?);
-    }
-    let shutdown_timeout = settings.server.shutdown_timeout;
+    let readiness = http::readiness(
+        &base,
+        &stores,
+        &databases,
+        &limits,
+        &delivery,
+        Arc::clone(&draining),
+    );
+    let (queue, ledger) = (delivery.queue.clone(), delivery.ledger.clone());
+    let api = http::api(&base, metrics.clone(), readiness, accounts, otp, delivery);
+    housekeeping::start(&base, &databases, &metrics);
+    let servers = http::serve(&base, listeners, api)?;
     Ok(Running {
-        address,
-        ops_address,
-        shutdown_timeout,
-        servers,
+        address: servers.address,
+        ops_address: servers.ops_address,
+        shutdown_timeout: settings.server.shutdown_timeout,
+        servers: servers.running,
         queue,
-        watch,
-        accounts,
+        watch: limits.watch,
+        accounts: databases.accounts,
         ledger,
         draining,
     })
-}
-
-fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
-    let listening = || {
-        let socket = match address {
-            SocketAddr::V4(_) => TcpSocket::new_v4()?,
-            SocketAddr::V6(_) => TcpSocket::new_v6()?,
-        };
-        socket.set_reuseaddr(true)?; // as the standard library does
-        socket.bind(address)?;
-        socket.listen(BACKLOG)?.into_std()
-    };
-    listening().map_err(|source| StartError::Bind { key, address, source })
-}
-
-/// Says that there are phones that anyone can verify, or that there were.
-fn warn_of_test_numbers(numbers: &TestNumbers, now: DateTime<Utc>) {
-    let count = numbers.count();
-    if count == 0 {
-        return;
-    }
-    match numbers.is_in_force(now) {
-        true => tracing::warn!(test_numbers.count = count, "anyone can verify the test numbers"),
-        false => tracing::warn!(
-            test_numbers.count = count,
-            "the test numbers are over: test_numbers.until is past"
-        ),
-    }
-}
-
-/// Says which SMS cost more than one.
-fn warn_of_long_texts(texts: &Texts) {
-    for (language, segments) in texts.long() {
-        tracing::warn!(
-            sms.language = language.as_str(),
-            sms.segments = segments,
-            "each SMS in this language is paid for more than once"
-        );
-    }
-}
-
-fn otp_rules(settings: &Settings) -> OtpRules {
-    let otp = &settings.otp;
-    OtpRules {
-        ttl: otp.ttl,
-        max_attempts: otp.max_attempts,
-        length: otp.length,
-        resend_cooldown: otp.resend_cooldown,
-        max_failures: otp.max_failures,
-        failure_window: otp.failure_window,
-        require_challenge_id: otp.require_challenge_id,
-    }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Running, StartError, World, adapters, start};
+use super::{Running, StartError, World, limits::limit_rules, start, stores};
 use crate::{
     limits,
     settings::{Environment, Settings},
@@ -54,8 +54,8 @@ pub fn serve(settings: Settings, logs: Logs) -> ExitCode {
 /// Brings the tables to this version's form, and ends.
 pub fn migrate(settings: &Settings) -> ExitCode {
     let done = actix::System::new().block_on(async {
-        let accounts = adapters::connect_database(settings)?.accounts;
-        adapters::migrate_patiently(accounts.as_ref()).await?;
+        let accounts = stores::connect_database(settings)?.accounts;
+        stores::migrate(accounts.as_ref()).await?;
         accounts.close().await;
         Ok::<_, StartError>(())
     });
@@ -76,10 +76,10 @@ pub fn is_limits_file(path: &Path) -> bool {
 
 /// `config check`: the settings were taken; the limits file that they name belongs to them.
 pub fn check(settings: &Settings) -> ExitCode {
-    match adapters::limit_rules(settings) {
+    match limit_rules(settings) {
         Ok(_) => {
             println!("The configuration is sound.");
-            for (language, segments) in settings.texts.texts.long() {
+            for (language, segments) in settings.texts.long() {
                 println!(
                     "Each SMS in {:?} takes {segments} segments, and is paid for as often.",
                     language.as_str()
@@ -123,7 +123,7 @@ fn announce(settings: &Settings, running: &Running) {
         "Ringback {} (development)\n  API      http://{address}/api/users/\n  Docs     http://{address}/docs/\n",
         env!("CARGO_PKG_VERSION")
     );
-    if settings.sms.providers.is_empty() {
+    if settings.routes.is_empty() {
         lines += &format!("  Inbox    http://{address}/dev/inbox/\n");
     }
     if let Some(ops) = ops_address {
@@ -132,10 +132,10 @@ fn announce(settings: &Settings, running: &Running) {
     if settings.database.url.is_none() {
         lines += &format!(
             "  Users in SQLite ({}).\n",
-            settings.data.dir.join("ringback.db").display()
+            settings.data_dir.join("ringback.db").display()
         );
     }
-    if settings.redis.url.is_none() {
+    if settings.redis.is_none() {
         lines += "  Codes, outbox and cluster limits in this process alone: a restart forgets them. Set REDIS_URL to keep them.\n";
     }
     let _ = io::stdout().write_all(lines.as_bytes());

@@ -19,11 +19,7 @@ use tracing_subscriber::{
 
 use json::JsonLines;
 
-use crate::{
-    accounts::AccountStore,
-    settings::{LogFormat, TelemetrySettings},
-    supervision::Supervision,
-};
+use crate::{accounts::AccountStore, supervision::Supervision};
 
 /// Seconds; from a cached token to a hash that waits its turn.
 const BUCKETS: [f64; 14] = [
@@ -41,15 +37,32 @@ const FLUSH: Duration = Duration::from_millis(100);
 /// that is written at once. Not logged, unless the configuration names actix_http.
 const OUTSIDERS_ERRORS: &str = "actix_http::h1::dispatcher=off,actix_http::h1::decoder=off";
 
+/// The shape of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Pretty,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone)]
+pub struct TelemetryOptions {
+    /// Directives that `EnvFilter` of tracing-subscriber takes.
+    pub log: String,
+    pub format: LogFormat,
+}
+
 /// Starts logging to standard output, for the whole process. A second call does nothing.
 ///
 /// In JSON, lines are written in blocks: a system call for each would cost more than to make it. A warning or an error is
 /// written at once with all that came before it; the rest within 100 ms while [`Logs::keep_up`] runs, and when this is
 /// dropped.
-pub fn init_logs(settings: &TelemetrySettings) -> Logs {
+pub fn init_logs(options: &TelemetryOptions) -> Logs {
     let logs = Logs(Arc::default());
-    let registry = tracing_subscriber::registry().with(filter(&settings.log));
-    let _ = match settings.format {
+    let registry = tracing_subscriber::registry().with(filter(&options.log));
+    let _ = match options.format {
         LogFormat::Json => registry
             .with(fmt::layer().event_format(JsonLines).with_writer(logs.clone()))
             .try_init(),

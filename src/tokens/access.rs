@@ -45,6 +45,19 @@ pub enum TokenError {
     Expired,
 }
 
+/// What access tokens say, and for how long.
+#[derive(Debug, Clone)]
+pub struct AccessOptions {
+    /// Who issues them (`iss`).
+    pub issuer: String,
+    /// Who takes them (`aud`).
+    pub audience: String,
+    /// How long one is good.
+    pub ttl: Duration,
+    /// Verified tokens that are remembered; 0 for none.
+    pub cache: usize,
+}
+
 /// Signs and checks access tokens.
 pub struct AccessTokens {
     issuer: String,
@@ -71,8 +84,14 @@ impl fmt::Debug for AccessTokens {
 }
 
 impl AccessTokens {
-    /// Keys from `keyring`: the first signs, all verify. `cache` bounds the tokens remembered as good.
-    pub fn new(keyring: &Keyring, issuer: String, audience: String, ttl: Duration, cache: u64) -> Self {
+    /// Keys from `keyring`: the first signs, all verify.
+    pub fn new(keyring: &Keyring, options: AccessOptions) -> Self {
+        let AccessOptions {
+            issuer,
+            audience,
+            ttl,
+            cache,
+        } = options;
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_issuer(&[&issuer]);
         validation.set_audience(&[&audience]);
@@ -83,7 +102,7 @@ impl AccessTokens {
             .map(|keys| SigningKey::from_seed(&keys.signing_seed))
             .collect();
         let checked = Cache::builder()
-            .max_capacity(cache)
+            .max_capacity(cache as u64)
             // A new token will be shown again, an old one will not: how often a token was shown says nothing.
             .eviction_policy(EvictionPolicy::lru())
             .time_to_live(ttl)
@@ -225,10 +244,12 @@ mod tests {
         let keyring = Keyring::parse(&secrets.join(",")).unwrap();
         AccessTokens::new(
             &keyring,
-            "https://id.example.com".to_owned(),
-            audience.to_owned(),
-            TTL,
-            100,
+            AccessOptions {
+                issuer: "https://id.example.com".to_owned(),
+                audience: audience.to_owned(),
+                ttl: TTL,
+                cache: 100,
+            },
         )
     }
 

@@ -3,5 +3,5 @@
 mod access;
 mod refresh;
 
-pub use access::{AccessClaims, AccessTokens, TokenError};
+pub use access::{AccessClaims, AccessOptions, AccessTokens, TokenError};
 pub use refresh::{RefreshToken, RefreshTokens};

@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use ringback::{
-    phone::PhoneCheck,
-    settings::{Environment, LogFormat},
-};
+use ringback::{phone::PhoneCheck, secrets::Keyring, settings::Environment, telemetry::LogFormat};
 use secrecy::ExposeSecret;
 
 use crate::place::{DEFAULT, Place, SECRET, flat};
@@ -47,7 +44,7 @@ fn the_files_that_are_shipped_are_sound() {
     };
     shipped(Place::new()).good();
     let settings = shipped(Place::new()).production().good();
-    assert_eq!(settings.phone.check, PhoneCheck::Valid);
+    assert_eq!(settings.phone_check, PhoneCheck::Valid);
     assert_eq!(settings.telemetry.format, LogFormat::Json);
 }
 
@@ -56,7 +53,7 @@ fn the_files_that_are_shipped_are_sound() {
 fn production_is_strict_without_its_file() {
     let alone = Place::new().production();
     let settings = alone.good();
-    assert_eq!(settings.phone.check, PhoneCheck::Valid);
+    assert_eq!(settings.phone_check, PhoneCheck::Valid);
     assert_eq!(settings.telemetry.format, LogFormat::Json);
     let shown = settings.show();
     for line in [
@@ -68,12 +65,12 @@ fn production_is_strict_without_its_file() {
     // The defaults on disk take nothing of it back; the environment's own file does, key by key.
     let defaults = Place::new().production();
     let defaults = defaults.file("default.toml", "[phone]\ncheck = \"e164\"\n");
-    assert_eq!(defaults.good().phone.check, PhoneCheck::Valid);
+    assert_eq!(defaults.good().phone_check, PhoneCheck::Valid);
     let other = defaults.file("production.toml", "[otp]\nlength = 8\n");
-    assert_eq!(other.good().phone.check, PhoneCheck::Valid);
+    assert_eq!(other.good().phone_check, PhoneCheck::Valid);
     let loose = other.file("production.toml", "[phone]\ncheck = \"possible\"\n");
     let settings = loose.good();
-    assert_eq!(settings.phone.check, PhoneCheck::Possible);
+    assert_eq!(settings.phone_check, PhoneCheck::Possible);
     assert_eq!(settings.telemetry.format, LogFormat::Json);
 }
 
@@ -92,12 +89,12 @@ fn a_fresh_checkout_needs_no_setting() {
     let settings = Place::new().good();
     assert_eq!(settings.env, Environment::Development);
     assert_eq!(settings.server.bind.to_string(), "127.0.0.1:8000");
-    assert!(settings.database.url.is_none() && settings.redis.url.is_none());
-    assert!(settings.secret.keys.is_none() && settings.twilio.is_none());
+    assert!(settings.database.url.is_none() && settings.redis.is_none());
+    assert!(settings.keyring.is_none() && settings.twilio.is_none());
     assert!(settings.server.public_url.is_none() && settings.limits.file.is_none());
     assert_eq!(settings.otp.ttl, Duration::from_secs(600));
     assert_eq!(settings.otp.resend_cooldown, Duration::from_secs(60));
-    assert_eq!(settings.phone.check, PhoneCheck::E164);
+    assert_eq!(settings.phone_check, PhoneCheck::E164);
     assert_eq!(settings.telemetry.format, LogFormat::Pretty);
     assert!(settings.server.workers > 0 && settings.passwords.threads > 0);
 }
@@ -141,16 +138,16 @@ fn every_alias_sets_its_key() {
         .production()
         .var("TWILIO_BASE_URL", "http://127.0.0.1:9/x")
         .good();
-    let twilio = settings.twilio.unwrap();
+    let twilio = settings.twilio.unwrap().options;
     assert_eq!(twilio.account_sid, "AC0123");
     assert_eq!(twilio.auth_token.expose_secret(), "hush-token");
-    assert_eq!(twilio.phone_number, "+1234567890");
-    assert_eq!(twilio.base_url.as_str(), "http://127.0.0.1:9/x");
-    assert_eq!(settings.secret.keys.unwrap().expose_secret(), SECRET);
+    assert_eq!(twilio.sender, "+1234567890");
+    assert_eq!(twilio.base_url, "http://127.0.0.1:9/x");
     assert_eq!(
-        settings.redis.url.unwrap().expose_secret(),
-        "redis://:hush@cache:6379"
+        settings.keyring.unwrap().current().id,
+        Keyring::parse(SECRET).unwrap().current().id
     );
+    assert_eq!(settings.redis.unwrap().url, "redis://:hush@cache:6379");
     let auto = Place::new()
         .production()
         .var("RINGBACK__TELEMETRY__FORMAT", "auto");
@@ -172,6 +169,7 @@ fn a_variable_is_read_as_its_key_wants() {
         .var("RINGBACK__DATABASE__MIGRATE", "false")
         .var("RINGBACK__OTP__LENGTH", "8")
         .var("RINGBACK__REDIS__TIMEOUT", "50ms")
+        .var("REDIS_URL", "redis://cache")
         .good();
     let proxies: Vec<_> = settings
         .server
@@ -190,7 +188,7 @@ fn a_variable_is_read_as_its_key_wants() {
     );
     assert!(!settings.database.migrate);
     assert_eq!(settings.otp.length, 8);
-    assert_eq!(settings.redis.timeout, Duration::from_millis(50));
+    assert_eq!(settings.redis.unwrap().timeout, Duration::from_millis(50));
     let emptied = Place::new()
         .file("default.toml", "server.trusted_proxies = [\"10.0.0.0/8\"]")
         .var("RINGBACK__SERVER__TRUSTED_PROXIES", "");

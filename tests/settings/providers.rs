@@ -86,8 +86,8 @@ fn what_cannot_be_an_account_is_refused() {
         .var("RINGBACK__VONAGE__SENDER", "+15005550006")
         .var("RINGBACK__WEBHOOK__SECRET", &rotated)
         .good();
-    assert_eq!(settings.twilio.unwrap().phone_number, service);
-    assert_eq!(settings.vonage.unwrap().sender, "+15005550006");
+    assert_eq!(settings.twilio.unwrap().options.sender, service);
+    assert_eq!(settings.vonage.unwrap().options.sender, "+15005550006");
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn production_has_a_provider_and_it_matters_not_which() {
     }
     let has = |place: Place| {
         let settings = place.good();
-        assert!(!settings.sms.providers.is_empty());
+        assert!(!settings.routes.is_empty());
         let has = [
             settings.twilio.is_some(),
             settings.vonage.is_some(),
@@ -111,7 +111,7 @@ fn production_has_a_provider_and_it_matters_not_which() {
     assert_eq!(has(every()), 3);
     assert_eq!(has(without(every(), &[TWILIO, VONAGE].concat())), 1);
     assert_eq!(has(without(every(), &[TWILIO, WEBHOOK].concat())), 1);
-    assert!(Place::new().good().sms.providers.is_empty());
+    assert!(Place::new().good().routes.is_empty());
 }
 
 #[test]
@@ -148,8 +148,8 @@ fn in_production_codes_are_not_readable_on_the_way_to_the_gateway() {
 #[test]
 fn no_call_outlasts_the_lease_of_its_sms() {
     let settings = every().var("RINGBACK__SMS__LEASE", "1s").good();
-    let (twilio, vonage) = (settings.twilio.unwrap(), settings.vonage.unwrap());
-    let webhook = settings.webhook.unwrap();
+    let (twilio, vonage) = (settings.twilio.unwrap().options, settings.vonage.unwrap().options);
+    let webhook = settings.webhook.unwrap().options;
     for timeout in [
         twilio.timeout,
         twilio.connect_timeout,
@@ -166,7 +166,7 @@ fn no_call_outlasts_the_lease_of_its_sms() {
 fn routes_are_the_listed_ones_or_to_every_provider_with_an_account() {
     let routes = |list: &str| {
         let place = Place::new().production().var("RINGBACK__SMS__PROVIDERS", list);
-        let routes = place.good().sms.providers;
+        let routes = place.good().routes;
         let route = |route: &RouteSettings| (route.provider.name(), route.countries.clone());
         routes.iter().map(route).collect::<Vec<_>>()
     };
@@ -179,16 +179,13 @@ fn routes_are_the_listed_ones_or_to_every_provider_with_an_account() {
             ("twilio", Countries::Except(vec![country("IN")])),
         ]
     );
-    let every = every().good().sms.providers;
+    let every = every().good().routes;
     let names: Vec<_> = every.iter().map(|route| route.provider.name()).collect();
     assert_eq!(names, ["twilio", "vonage", "webhook"]);
     let shown = Place::new().production().good().show();
     let line = "providers = [] # built in; in force: twilio";
     assert!(shown.contains(line), "{shown}");
-    assert!(
-        Place::new().good().sms.providers.is_empty(),
-        "the inbox carries them"
-    );
+    assert!(Place::new().good().routes.is_empty(), "the inbox carries them");
 }
 
 #[test]

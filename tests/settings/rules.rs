@@ -10,7 +10,10 @@ use ringback::{
     settings::{Settings, Source},
 };
 
-use crate::place::{Place, SECRET, flat};
+use crate::{
+    place::{Place, SECRET, flat},
+    texts::message,
+};
 
 #[test]
 fn production_falls_back_on_nothing() {
@@ -55,11 +58,11 @@ fn shortening_a_code_shortens_what_cannot_outlast_it() {
         .var("RINGBACK__SMS__LEASE", "1s")
         .good();
     assert_eq!(settings.otp.resend_cooldown, Duration::from_secs(2));
-    assert_eq!(settings.sms.retry_for, Duration::from_secs(2));
+    assert_eq!(settings.dispatcher.retry_for, Duration::from_secs(2));
     let shown = settings.show();
     let note = "resend_cooldown = \"60s\" # built in; in force: 2s, since it lasts no longer than otp.ttl";
     assert!(shown.contains(note), "{shown}");
-    let twilio = settings.twilio.unwrap();
+    let twilio = settings.twilio.unwrap().options;
     assert_eq!(twilio.timeout, Duration::from_secs(1));
     assert_eq!(twilio.connect_timeout, Duration::from_secs(1));
 }
@@ -147,10 +150,10 @@ fn what_is_shown_is_what_was_read_where_and_reads_back_the_same() {
     let again = Place::new()
         .file("development.toml", &shown)
         .file("limits.toml", "")
-        .file("messages/verify.en.txt", "{code}")
+        .file("messages/verify.en.txt", "{brand}: {code}")
         .good();
     assert_eq!(flat(&again.show()), flat(&shown));
-    assert_eq!(again.texts.brand.as_str(), "A \"B\" \\ C");
+    assert_eq!(message(&again, "en"), "A \"B\" \\ C: 123456");
 }
 
 #[test]

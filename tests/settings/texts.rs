@@ -6,9 +6,9 @@ use ringback::{channel::MessageCode, language::Language, settings::Settings};
 
 use crate::place::Place;
 
-fn message(settings: &Settings, language: &str) -> String {
+pub fn message(settings: &Settings, language: &str) -> String {
     let language = Language::parse(language).unwrap();
-    let texts = &settings.texts.texts;
+    let texts = &settings.texts;
     let body = texts.compose(&language, &MessageCode::new("123456"), Duration::from_secs(600));
     body.expose().to_owned()
 }
@@ -24,7 +24,9 @@ fn a_file_adds_a_language_or_replaces_a_text() {
         .file("messages/..data/verify.de.txt", "{")
         .var("RINGBACK__SMS__BRAND", "Acme");
     let settings = place.good();
-    assert_eq!(settings.texts.messages, Some(place.dir.join("messages")));
+    let shown = settings.show();
+    let note = format!("in force: {}", place.dir.join("messages").display());
+    assert!(shown.contains(&note), "{shown}");
     for (language, said) in [
         ("pt-br", "Acme: 123456 (10 min)"),
         ("en", "Your code: 123456"),
@@ -73,7 +75,7 @@ fn every_fault_of_every_text_is_told_with_its_place() {
     assert_eq!(faults.len(), expected.len(), "{faults:#?}");
     // A segment less is taken.
     let three = Place::new().file("messages/verify.ru.txt", &long[2..]).good();
-    let long = three.texts.texts.long();
+    let long = three.texts.long();
     assert_eq!(long.len(), 1, "{long:?}");
     assert_eq!((long[0].0.as_str(), long[0].1), ("ru", 3));
 }
@@ -101,10 +103,11 @@ fn what_follows_a_text_counts_in_its_segments() {
 
 #[test]
 fn the_texts_are_looked_for_beside_the_files_then_where_the_service_was_started() {
-    assert_eq!(Place::new().good().texts.messages, None);
+    let shown = |place: Place| place.good().show();
+    let built_in = "in force: the built-in texts, there is no such folder";
+    assert!(shown(Place::new()).contains(built_in));
     let named = |name: &str| Place::new().var("RINGBACK__SMS__MESSAGES", name);
-    let carried = named("config/messages").good();
-    assert_eq!(carried.texts.messages.unwrap().to_str(), Some("config/messages"));
+    assert!(shown(named("config/messages")).contains("in force: config/messages\n"));
     // Whoever names a folder himself means it, even by the default's name.
     let faults = named("messages").faults();
     assert!(

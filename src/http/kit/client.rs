@@ -12,14 +12,14 @@ use crate::limits::ClientNetwork;
 /// header is missing. Never from both: most proxies write the former and pass on what the client wrote in the latter.
 /// Of IPv6, the network by `server.ipv6_prefix`.
 pub fn client_network(api: &Api, request: &HttpRequest) -> ClientNetwork {
-    ClientNetwork::of(client_address(api, request), api.ipv6_prefix)
+    ClientNetwork::of(client_address(api, request), api.server.ipv6_prefix)
 }
 
 fn client_address(api: &Api, request: &HttpRequest) -> IpAddr {
     let peer = request
         .peer_addr()
         .map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip());
-    let trusted = api.trusted_proxies.as_slice();
+    let trusted = api.server.trusted_proxies.as_slice();
     if trusted.is_empty() {
         return peer.to_canonical();
     }

@@ -34,8 +34,8 @@ pub async fn share(
     let Some(api) = request.app_data::<web::Data<Api>>() else {
         return next.call(request).await;
     };
-    let allowed = allowed(&api.cors_origins, request.headers().get(header::ORIGIN));
-    let varies = api.cors_origins != ["*"];
+    let allowed = allowed(&api.server.cors_origins, request.headers().get(header::ORIGIN));
+    let varies = api.server.cors_origins != ["*"];
     let mark = |headers: &mut HeaderMap| {
         if varies {
             headers.append(header::VARY, HeaderValue::from_static("origin"));
@@ -85,7 +85,7 @@ fn is_allowed_preflight(request: &ServiceRequest) -> bool {
         && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
         && request
             .app_data::<web::Data<Api>>()
-            .is_some_and(|api| allowed(&api.cors_origins, headers.get(header::ORIGIN)).is_some())
+            .is_some_and(|api| allowed(&api.server.cors_origins, headers.get(header::ORIGIN)).is_some())
 }
 
 /// What a request of this origin is told, if it may read the answer.

@@ -88,7 +88,7 @@ async fn read(request: &HttpRequest, mut payload: Payload) -> Result<BytesMut, A
     };
     let patience = request
         .app_data::<web::Data<Api>>()
-        .map(|api| api.body_timeout)
+        .map(|api| api.server.request_timeout)
         .unwrap_or_default();
     tokio::time::timeout(patience, all)
         .await

@@ -103,7 +103,7 @@ pub async fn reset(
         rules.find(id).ok_or("no rule in force has this id")
     });
     let key = faults.required("key", body.0.key, |text| match rule {
-        Some(rule) => limits::key_of(rule.by, text, keys, api.ipv6_prefix).map(Some),
+        Some(rule) => limits::key_of(rule.by, text, keys, api.server.ipv6_prefix).map(Some),
         None => Ok(None),
     });
     let (Some(rule), Some(Some(key))) = (rule, key) else {
@@ -130,7 +130,7 @@ fn subject(
     user: Option<Account>,
 ) -> Subject {
     let keys = api.otp.keyring.current();
-    let mut subject = Subject::new(ClientNetwork::of(ip, api.ipv6_prefix));
+    let mut subject = Subject::new(ClientNetwork::of(ip, api.server.ipv6_prefix));
     let login = match user {
         Some(Account::User(id)) => {
             subject = subject.with_user(Some(id));

@@ -1,0 +1,39 @@
+//! Where the service listens, and what it takes from clients.
+
+use std::{net::SocketAddr, time::Duration};
+
+use ipnet::IpNet;
+use url::Url;
+
+/// The section `server` of the configuration.
+#[derive(Debug, Clone)]
+pub struct ServerOptions {
+    /// Where the API listens.
+    pub bind: SocketAddr,
+    /// Where `/metrics` listens.
+    pub ops_bind: SocketAddr,
+    /// Where the world reaches the service: scheme, host and port alone, so that its path is `/`.
+    pub public_url: Option<Url>,
+    /// Threads that serve HTTP, at least 1.
+    pub workers: usize,
+    /// Proxies whose word on the client's address is taken; a plain address is a network of one.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The length of the IPv6 network that counts as one client.
+    pub ipv6_prefix: u8,
+    /// How long what is in flight may take at a shutdown.
+    pub shutdown_timeout: Duration,
+    /// How long a client may take to send a head or a body.
+    pub request_timeout: Duration,
+    /// Origins whose pages may call the API from a browser, or `*` alone.
+    pub cors_origins: Vec<String>,
+    /// Connections open at a time, for each worker.
+    pub max_connections: usize,
+}
+
+impl ServerOptions {
+    /// Where the world reaches the service, without a slash at the end.
+    pub fn origin(&self) -> Option<String> {
+        let url = self.public_url.as_ref()?;
+        Some(url.as_str().trim_end_matches('/').to_owned())
+    }
+}

@@ -1,0 +1,14 @@
+//! What is done again and again beside the requests: metrics are folded, what is too old goes.
+
+use std::sync::Arc;
+
+use super::{base::Base, stores::Databases};
+use crate::{accounts::purge_sessions, ledger::purge_ledger, telemetry::Metrics};
+
+pub(super) fn start(base: &Base<'_>, databases: &Databases, metrics: &Metrics) {
+    let clock = || Arc::clone(&base.clock);
+    actix::spawn(metrics.clone().keep_up());
+    actix::spawn(purge_sessions(Arc::clone(&databases.accounts), clock()));
+    let retention = base.settings.ledger.retention;
+    actix::spawn(purge_ledger(Arc::clone(&databases.ledger), retention, clock()));
+}

@@ -1,0 +1,86 @@
+//! The servers, and all that they call.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    sync::{Arc, atomic::AtomicBool},
+};
+
+use super::{
+    base::Base,
+    delivery::Delivery,
+    limits::Limits,
+    listeners::Listeners,
+    stores::{Databases, Stores},
+};
+use crate::{
+    accounts::Accounts,
+    flows::Otp,
+    http::{Api, Listening, serve_api, serve_ops},
+    readiness::Readiness,
+    telemetry::Metrics,
+};
+
+/// What serves, and where.
+pub(super) struct Servers {
+    pub(super) address: SocketAddr,
+    pub(super) ops_address: Option<SocketAddr>,
+    pub(super) running: Vec<Listening>,
+}
+
+pub(super) fn serve(base: &Base<'_>, listeners: Listeners, api: Api) -> io::Result<Servers> {
+    let api = Arc::new(api);
+    let address = listeners.api.local_addr()?;
+    let ops_address = listeners.ops.as_ref().map(TcpListener::local_addr).transpose()?;
+    let mut running = vec![serve_api(&base.settings.server, listeners.api, Arc::clone(&api))?];
+    if let Some(listener) = listeners.ops {
+        running.push(serve_ops(listener, api)?);
+    }
+    Ok(Servers {
+        address,
+        ops_address,
+        running,
+    })
+}
+
+/// What handlers call.
+pub(super) fn api(
+    base: &Base<'_>,
+    metrics: Metrics,
+    readiness: Readiness,
+    accounts: Accounts,
+    otp: Otp,
+    delivery: Delivery,
+) -> Api {
+    Api {
+        accounts,
+        otp: Arc::new(otp),
+        readiness,
+        receipts: delivery.receipts,
+        inbox: delivery.inbox,
+        metrics,
+        texts: Arc::clone(&base.settings.texts),
+        phone_check: base.settings.phone_check,
+        server: base.settings.server.clone(),
+    }
+}
+
+/// What `/readyz` asks.
+pub(super) fn readiness(
+    base: &Base<'_>,
+    stores: &Stores,
+    databases: &Databases,
+    limits: &Limits,
+    delivery: &Delivery,
+    draining: Arc<AtomicBool>,
+) -> Readiness {
+    Readiness {
+        accounts: Arc::clone(&databases.accounts),
+        challenges: Arc::clone(&stores.challenges),
+        queue: delivery.queue.clone(),
+        watcher: limits.watch.clone(),
+        supervision: base.supervision.clone(),
+        draining,
+        last: Arc::default(),
+    }
+}

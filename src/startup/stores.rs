@@ -1,0 +1,103 @@
+//! Where everything is kept: Redis and a database, or what a laptop can do without.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{StartError, base::Base};
+use crate::{
+    accounts::{AccountStore, PostgresAccounts, SqliteAccounts},
+    challenges::{ChallengeStore, MemoryChallenges, RedisChallenges, Statuses},
+    database::MigrateError,
+    delivery::Outbox,
+    ledger::{LedgerStore, PostgresLedger, SqliteLedger},
+    limits::{ClusterCounters, MemoryCounters, RedisCounters},
+    redis::RedisLink,
+    settings::Settings,
+};
+
+/// How long the start waits for a database that is down before it gives up.
+const MIGRATION_PATIENCE: Duration = Duration::from_secs(15);
+
+/// What Redis keeps.
+pub(super) struct Stores {
+    pub(super) counters: Arc<dyn ClusterCounters>,
+    pub(super) challenges: Arc<dyn ChallengeStore>,
+    pub(super) statuses: Arc<dyn Statuses>,
+    pub(super) outbox: Arc<dyn Outbox>,
+}
+
+/// What shares the connections to one database.
+pub(super) struct Databases {
+    pub(super) accounts: Arc<dyn AccountStore>,
+    pub(super) ledger: Arc<dyn LedgerStore>,
+}
+
+/// Redis where there is one, else this process's memory.
+pub(super) fn connect(base: &Base<'_>) -> Result<Stores, StartError> {
+    let (rules, lease) = (base.settings.otp.clone(), base.settings.dispatcher.lease);
+    let Some(options) = &base.settings.redis else {
+        let max_keys = base.settings.limits.limiter.max_keys;
+        let counters = Arc::new(MemoryCounters::new(Arc::clone(&base.clock), max_keys));
+        let store = MemoryChallenges::new(Arc::clone(&counters), rules, lease, Arc::clone(&base.clock));
+        let store = Arc::new(store);
+        return Ok(Stores {
+            counters,
+            challenges: Arc::clone(&store) as _,
+            statuses: Arc::clone(&store) as _,
+            outbox: store,
+        });
+    };
+    let link = Arc::new(RedisLink::open(options)?);
+    let offset = &base.redis_clock_offset;
+    let store = Arc::new(RedisChallenges::new(
+        Arc::clone(&link),
+        rules,
+        lease,
+        Arc::clone(offset),
+    ));
+    Ok(Stores {
+        counters: Arc::new(RedisCounters::with_offset(link, Arc::clone(offset))),
+        challenges: Arc::clone(&store) as _,
+        statuses: Arc::clone(&store) as _,
+        outbox: store,
+    })
+}
+
+/// The database that is configured, else SQLite in the data folder.
+pub(super) fn connect_database(settings: &Settings) -> Result<Databases, StartError> {
+    let options = settings.database.pool;
+    let embedded = || {
+        let file = settings.data_dir.join("ringback.db");
+        SecretString::from(format!("sqlite://{}", file.display()))
+    };
+    let url = settings.database.url.clone().unwrap_or_else(embedded);
+    Ok(if url.expose_secret().starts_with("sqlite:") {
+        let accounts = SqliteAccounts::connect(&url, options)?;
+        let ledger = Arc::new(SqliteLedger::new(accounts.link()));
+        let accounts = Arc::new(accounts);
+        Databases { accounts, ledger }
+    } else {
+        let accounts = PostgresAccounts::connect(&url, options)?;
+        let ledger = Arc::new(PostgresLedger::new(accounts.link()));
+        let accounts = Arc::new(accounts);
+        Databases { accounts, ledger }
+    })
+}
+
+/// Migrates, and waits a while for a database that is only just starting.
+pub(super) async fn migrate(accounts: &dyn AccountStore) -> Result<(), MigrateError> {
+    let began = Instant::now();
+    loop {
+        match accounts.migrate().await {
+            Err(MigrateError::Unavailable(error)) if began.elapsed() < MIGRATION_PATIENCE => {
+                tracing::warn!(%error, "waiting for the database");
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+            outcome => return outcome,
+        }
+    }
+}

@@ -13,8 +13,8 @@ use tokio::{sync::Mutex, time::Instant};
 use utoipa::ToSchema;
 
 use crate::{
-    accounts::AccountStore,
     challenges::ChallengeStore,
+    database::Database,
     delivery::{DeliveryQueue, Health},
     limits::LimitsWatch,
     supervision::Supervision,
@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Asks each part.
 #[derive(Clone)]
 pub struct Readiness {
-    pub accounts: Arc<dyn AccountStore>,
+    pub database: Arc<dyn Database>,
     pub challenges: Arc<dyn ChallengeStore>,
     pub queue: DeliveryQueue,
     pub watcher: Option<LimitsWatch>,
@@ -69,7 +69,7 @@ impl Readiness {
 
     /// Looks at everything at once, for a second at most.
     async fn look(&self) -> Report {
-        let (database, store) = tokio::join!(answers(self.accounts.ping()), answers(self.challenges.ping()));
+        let (database, store) = tokio::join!(answers(self.database.ping()), answers(self.challenges.ping()));
         let mut down: Vec<String> = Vec::new();
         for (part, answers) in [("database", database), ("redis", store)] {
             if !answers {

@@ -21,8 +21,8 @@ const TECHNOLOGIES: [(&str, &[&str]); 19] = [
     ("actix_web", &["src/http/", "src/bin/twilio-sim/http/"]),
     ("actix", &["actor.rs", "src/supervision/", "src/startup/"]),
     ("governor", &["src/limits/buckets.rs"]),
-    ("argon2", &["src/accounts/hasher.rs"]),
-    ("rustix", &["src/accounts/threads.rs"]),
+    ("argon2", &["src/accounts/passwords/hash.rs"]),
+    ("rustix", &["src/accounts/passwords/threads.rs"]),
     ("jsonwebtoken", &["src/tokens/"]),
     ("aws_lc_rs", &["src/tokens/"]),
     ("hmac", &["src/secrets.rs"]),
@@ -36,9 +36,15 @@ const TECHNOLOGIES: [(&str, &[&str]); 19] = [
 ];
 
 /// What stands behind a trait, and the rooms that may know it; `startup` may, always.
-const ADAPTERS: [(&str, &[&str]); 12] = [
-    ("PostgresAccounts", &["src/accounts/"]),
-    ("SqliteAccounts", &["src/accounts/"]),
+const ADAPTERS: [(&str, &[&str]); 18] = [
+    ("PostgresUsers", &["src/accounts/"]),
+    ("SqliteUsers", &["src/accounts/"]),
+    ("PostgresProofs", &["src/accounts/"]),
+    ("SqliteProofs", &["src/accounts/"]),
+    ("PostgresPasswords", &["src/accounts/"]),
+    ("SqlitePasswords", &["src/accounts/"]),
+    ("PostgresSessions", &["src/accounts/"]),
+    ("SqliteSessions", &["src/accounts/"]),
     ("PostgresLedger", &["src/ledger/"]),
     ("SqliteLedger", &["src/ledger/"]),
     ("RedisChallenges", &["src/challenges/"]),

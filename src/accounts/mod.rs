@@ -2,92 +2,39 @@
 //!
 //! | file | what it is about |
 //! |---|---|
-//! | `name.rs`, `password.rs` | what a user may type, parsed once |
-//! | `hasher.rs`, `actor.rs`, `threads.rs` | argon2id, the bounded way to it, and where it runs |
-//! | `store.rs` | the store's contract: the trait, what goes in, what comes out |
-//! | `sessions.rs` | the rules of refresh-token rotation, without a database |
-//! | `verification/` | right codes that are marked together |
-//! | `postgres.rs`, `sqlite.rs` | the two stores; `tests/accounts/` holds both to the contract |
+//! | `users/` | who has an account, and how one is made |
+//! | `proofs/` | who claims a phone or an e-mail address, and who has proven it |
+//! | `passwords/` | which passwords are accepted, their hashes, and where these are kept |
+//! | `sessions/` | who is signed in: sessions and their tokens |
+//! | `sign_in.rs` | making an account, and signing in by password |
+//! | `error.rs` | why somebody is not let in |
+//!
+//! Each folder has a store: a trait, whose comments are its contract, and two adapters, `postgres.rs` and `sqlite.rs`.
+//! `tests/accounts/` holds both to the contract. For all methods of all stores: each is done within the database's
+//! time-out or answers [`Unavailable`], and then it isn't known whether a change was made, except that each change is
+//! made whole or not at all. The time is the caller's `now`, kept to the microsecond. Once a change was answered, every
+//! later call sees it, on any instance.
+//!
+//! [`Unavailable`]: crate::unavailable::Unavailable
 
-mod actor;
-mod hasher;
-mod housekeeping;
-mod name;
-mod password;
-mod postgres;
-mod service;
+mod error;
+mod passwords;
+mod proofs;
 mod sessions;
-mod sqlite;
-mod store;
-mod threads;
-mod verification;
+mod sign_in;
+mod users;
 
-use std::fmt;
-
-use chrono::{DateTime, Utc};
-use uuid::Uuid;
-
-use crate::{email::EmailAddress, phone::PhoneNumber};
-
-pub use actor::{HasherOptions, PasswordHasher};
-pub use hasher::{Argon2Cost, Argon2Pool, CostError, PasswordHash, Verdict};
-pub use housekeeping::purge_sessions;
-pub use name::{NameError, PersonName};
-pub use password::{Password, PasswordError};
-pub use postgres::PostgresAccounts;
-pub use service::{AccountError, Accounts, Registration, SessionOptions, SignedIn, Tokens};
-pub use sessions::{NewSession, Rotated, Rotation, SessionView};
-pub use sqlite::SqliteAccounts;
-pub(crate) use store::to_micros;
-pub use store::{AccountStore, Claimant, Claims, Credentials, Login, RegisterError, Verification};
-
-/// An account, without what proves it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct User {
-    pub id: Uuid,
-    /// As it was typed; [`EmailAddress::key`] is what it is compared by.
-    pub email: String,
-    pub phone: PhoneNumber,
-    pub first_name: String,
-    pub last_name: String,
-    /// Whether a code proved the phone. At most one account has it for a phone.
-    pub phone_verified: bool,
-    pub email_verified: bool,
-    pub created_at: DateTime<Utc>,
-    pub updated_at: DateTime<Utc>,
-}
-
-impl fmt::Debug for User {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "User({}, phone_verified: {})", self.id, self.phone_verified)
-    }
-}
-
-/// An account to be made.
-#[derive(Debug, Clone)]
-pub struct NewUser {
-    pub id: Uuid,
-    pub email: EmailAddress,
-    pub phone: PhoneNumber,
-    pub first_name: PersonName,
-    pub last_name: PersonName,
-    pub password: PasswordHash,
-    pub now: DateTime<Utc>,
-}
-
-impl NewUser {
-    /// The account as it is once it was made.
-    fn registered(self, now: DateTime<Utc>) -> User {
-        User {
-            id: self.id,
-            email: self.email.expose().to_owned(),
-            phone: self.phone,
-            first_name: self.first_name.expose().to_owned(),
-            last_name: self.last_name.expose().to_owned(),
-            phone_verified: false,
-            email_verified: false,
-            created_at: now,
-            updated_at: now,
-        }
-    }
-}
+pub use error::AccountError;
+pub use passwords::{
+    Argon2Cost, Argon2Pool, CostError, Credentials, HasherOptions, Login, Password, PasswordError,
+    PasswordHash, PasswordHasher, PasswordStore, PostgresPasswords, SqlitePasswords, Verdict,
+};
+pub use proofs::{
+    Claimant, Claims, EmailHolder, EmailVerification, PostgresProofs, ProofStore, SqliteProofs, Verification,
+};
+pub use sessions::{
+    NewSession, PostgresSessions, Rotated, Rotation, SessionOptions, SessionStore, SessionView, Sessions,
+    SignedIn, SqliteSessions, Tokens, purge_sessions,
+};
+pub use sign_in::{Registration, SignIn};
+pub use users::{NameError, NewUser, PersonName, PostgresUsers, RegisterError, SqliteUsers, User, UserStore};

@@ -1,14 +1,16 @@
 //! The way to a database: how many connections, how long a call may take, what is said when it fails.
 //!
-//! What is asked of a database is in `accounts/postgres.rs` and `accounts/sqlite.rs`, and beside them in `ledger/`; here is
-//! how it is reached.
+//! What is asked of a database is in the files `postgres.rs` and `sqlite.rs` of other rooms; here is how it is reached, and how
+//! its tables come to be.
 
 mod coalesce;
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
 
-use std::{io, time::Duration};
+use std::{io, num::NonZero, time::Duration};
 
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use thiserror::Error;
 
 pub use coalesce::{Bounds, Coalescer};
@@ -20,7 +22,23 @@ use crate::unavailable::Unavailable;
 /// Migrations of large tables take their time; nobody waits for them but whoever starts the service.
 const MIGRATION_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// The bounds of a store.
+/// A database as whoever runs the service sees it. What is kept in it is the business of other rooms' stores.
+#[async_trait]
+pub trait Database: Send + Sync {
+    /// Whether it answers.
+    async fn ping(&self) -> Result<(), Unavailable>;
+
+    /// Brings the tables to this version's form. Any number of instances may call it at the same time.
+    async fn migrate(&self) -> Result<(), MigrateError>;
+
+    /// How many connections there are: for `/metrics`.
+    fn pool_status(&self) -> PoolStatus;
+
+    /// Gives all connections back. Every later call of every store answers [`Unavailable`].
+    async fn close(&self);
+}
+
+/// The bounds of the way to a database.
 #[derive(Debug, Clone, Copy)]
 pub struct PoolOptions {
     /// Connections at most.
@@ -29,7 +47,7 @@ pub struct PoolOptions {
     pub timeout: Duration,
 }
 
-/// How many connections a store has.
+/// How many connections there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolStatus {
     pub size: usize,
@@ -57,6 +75,22 @@ pub enum MigrateError {
     /// The file of a migration that has run is not what it was: this database belongs to another build.
     #[error("migration {0} was changed after it had run here")]
     Changed(i64),
+}
+
+/// The bounds of coalesced lookups: a quarter of the connections at most for each kind, so that reads leave some for
+/// the writes, and no more lanes than there are threads to ask.
+fn lookup_bounds(max_connections: u32) -> Bounds {
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    Bounds {
+        lanes: threads.min(max_connections as usize / 4).max(1),
+        batch: 512,
+        queue: 4_096,
+    }
+}
+
+/// The time as both databases keep it.
+pub(crate) fn to_micros(time: DateTime<Utc>) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(time.timestamp_micros()).unwrap_or(time)
 }
 
 /// What went wrong with a call, without a word that could hold a value: no message, no detail.

@@ -12,24 +12,33 @@ use std::{
     time::{Duration, Instant},
 };
 
+use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{
     Connection, PgConnection, Postgres,
     migrate::{MigrateError as SqlxMigrateError, Migrator},
     pool::PoolConnection,
-    postgres::{PgConnectOptions, PgPool, PgPoolOptions},
+    postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions},
 };
 use thiserror::Error;
 use tokio::time::timeout;
 
-use super::{DatabaseUrlError, Fault, MIGRATION_TIMEOUT, MigrateError, PoolOptions, PoolStatus};
+use super::{
+    Bounds, Database, DatabaseUrlError, Fault, MIGRATION_TIMEOUT, MigrateError, PoolOptions, PoolStatus,
+    lookup_bounds,
+};
 use crate::unavailable::{Part, Unavailable};
 
 /// A lane's connection that was used so lately is taken to be alive; another is asked first, as those of the pool always
 /// are: what they serve can afford it.
 const FRESH: Duration = Duration::from_millis(100);
+/// Kinds of lookups that travel together on connections of their own: sessions, claims, verifications.
+const OWN_LOOKUPS: usize = 3;
 /// How long a connection may take to be given back: sqlx drains it and asks it whether it lives, without a bound.
 const GIVE_BACK: Duration = Duration::from_secs(1);
+
+/// A statement that is run for what it changes.
+pub(crate) type Query = sqlx::query::Query<'static, Postgres, PgArguments>;
 
 /// The pool, and the bound on everything that is asked of it. Cheap to clone.
 #[derive(Clone)]
@@ -39,6 +48,7 @@ pub struct PostgresLink {
     bounded: PgConnectOptions,
     /// Connections that lanes have of their own.
     own: Arc<AtomicUsize>,
+    lookups: Bounds,
     trust: Arc<Trust>,
     /// Without the pool's `statement_timeout`: a migration may take long.
     connect: PgConnectOptions,
@@ -54,18 +64,19 @@ impl PostgresLink {
         read(url).map(drop)
     }
 
-    /// Prepares the way; connects at the first call. `lanes` connections at most are lanes' own, the others the pool's.
-    pub(crate) fn open(
-        url: &SecretString,
-        options: PoolOptions,
-        lanes: usize,
-    ) -> Result<Self, DatabaseUrlError> {
+    /// Prepares the way; connects at the first call, so the database may be down at the start. Some connections are the
+    /// own of lanes of lookups, the others the pool's. Runs inside a Tokio runtime.
+    ///
+    /// # Errors
+    /// [`DatabaseUrlError`].
+    pub fn open(url: &SecretString, options: PoolOptions) -> Result<Self, DatabaseUrlError> {
         let connect = read(url.expose_secret())?.application_name("ringback");
         // What nobody waits for any more ends in the server too.
         let bounded = connect
             .clone()
             .options([("statement_timeout", options.timeout.as_millis().to_string())]);
-        let own = u32::try_from(lanes).unwrap_or(u32::MAX);
+        let lookups = lookup_bounds(options.max_connections);
+        let own = u32::try_from(OWN_LOOKUPS * lookups.lanes).unwrap_or(u32::MAX);
         let trust = Arc::new(Trust {
             doubted: Mutex::default(),
             patience: options.timeout / 4,
@@ -87,6 +98,7 @@ impl PostgresLink {
             pool,
             bounded,
             own: Arc::default(),
+            lookups,
             trust,
             connect,
             timeout: options.timeout,
@@ -126,9 +138,28 @@ impl PostgresLink {
         timeout(self.timeout, lookup).await.map_err(late)?
     }
 
+    /// Runs one statement. Returns how many rows it changed.
+    pub(crate) async fn execute(&self, query: Query) -> Result<u64, Unavailable> {
+        let done = self.bounded(async { query.execute(&mut *self.lend().await?).await });
+        Ok(done.await?.rows_affected())
+    }
+
+    /// The bounds of each kind of lookup.
+    pub(crate) fn lookups(&self) -> Bounds {
+        self.lookups
+    }
+}
+
+#[async_trait]
+impl Database for PostgresLink {
+    async fn ping(&self) -> Result<(), Unavailable> {
+        self.execute(sqlx::query("SELECT 1")).await.map(drop)
+    }
+
     /// Runs what has not run yet, on a connection of its own and with its own bound. PostgreSQL's advisory lock lets one
     /// instance at a time do it.
-    pub(crate) async fn migrate(&self, mut migrations: Migrator) -> Result<(), MigrateError> {
+    async fn migrate(&self) -> Result<(), MigrateError> {
+        let mut migrations: Migrator = sqlx::migrate!("migrations/postgres");
         // A newer version may have migrated already; expand and contract lets this one run on beside it.
         migrations.set_ignore_missing(true);
         let pool = PgPoolOptions::new()
@@ -143,7 +174,7 @@ impl PostgresLink {
         outcome
     }
 
-    pub(crate) fn status(&self) -> PoolStatus {
+    fn pool_status(&self) -> PoolStatus {
         PoolStatus {
             size: self.pool.size() as usize + self.own.load(Ordering::Relaxed),
             idle: self.pool.num_idle(),
@@ -151,7 +182,7 @@ impl PostgresLink {
     }
 
     /// Waits for connections on loan, within the time-out.
-    pub(crate) async fn close(&self) {
+    async fn close(&self) {
         drop(timeout(self.timeout, self.pool.close()).await);
     }
 }

@@ -9,14 +9,22 @@ use std::{
     time::Duration,
 };
 
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{
     migrate::{MigrateError as SqlxMigrateError, Migrator},
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous},
+    sqlite::{
+        SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+        SqliteSynchronous,
+    },
 };
 use tokio::time::{sleep, timeout};
 
-use super::{DatabaseUrlError, Fault, MIGRATION_TIMEOUT, MigrateError, PoolOptions, PoolStatus};
+use super::{
+    Bounds, Database, DatabaseUrlError, Fault, MIGRATION_TIMEOUT, MigrateError, PoolOptions, PoolStatus,
+    lookup_bounds,
+};
 use crate::unavailable::{Part, Unavailable};
 
 /// SQLite lets one connection write at a time, so a second writer would only wait in a worse queue.
@@ -26,11 +34,15 @@ const WRITERS: u32 = 1;
 const MIGRATION_ATTEMPTS: usize = 5;
 const MIGRATION_PAUSE: Duration = Duration::from_millis(50);
 
+/// A statement that is run for what it changes.
+pub(crate) type Query = sqlx::query::Query<'static, sqlx::Sqlite, SqliteArguments>;
+
 /// The two pools, and the bound on everything that is asked of them. Cheap to clone.
 #[derive(Clone)]
 pub struct SqliteLink {
     pub(crate) writer: SqlitePool,
     pub(crate) readers: SqlitePool,
+    lookups: Bounds,
     timeout: Duration,
 }
 
@@ -43,8 +55,11 @@ impl SqliteLink {
         read(url).map(drop)
     }
 
-    /// Makes the folder and the file where there is none, for this user's eyes alone.
-    pub(crate) fn open(url: &SecretString, options: PoolOptions) -> Result<Self, DatabaseUrlError> {
+    /// Makes the folder and the file if there is none (mode 0700 and 0600). Runs inside a Tokio runtime.
+    ///
+    /// # Errors
+    /// [`DatabaseUrlError`].
+    pub fn open(url: &SecretString, options: PoolOptions) -> Result<Self, DatabaseUrlError> {
         let connect = read(url.expose_secret())?;
         make_private(connect.get_filename()).map_err(|error| DatabaseUrlError::File(error.kind()))?;
         let connect = connect
@@ -63,6 +78,7 @@ impl SqliteLink {
         Ok(Self {
             writer: pool(WRITERS),
             readers: pool(options.max_connections.saturating_sub(WRITERS).max(1)),
+            lookups: lookup_bounds(options.max_connections),
             timeout: options.timeout,
         })
     }
@@ -88,8 +104,28 @@ impl SqliteLink {
         timeout(self.timeout, lookup).await.map_err(late)?
     }
 
+    /// Runs one statement that writes. Returns how many rows it changed.
+    pub(crate) async fn execute(&self, query: Query) -> Result<u64, Unavailable> {
+        let done = query.execute(&self.writer);
+        self.bounded(done).await.map(|done| done.rows_affected())
+    }
+
+    /// The bounds of each kind of lookup.
+    pub(crate) fn lookups(&self) -> Bounds {
+        self.lookups
+    }
+}
+
+#[async_trait]
+impl Database for SqliteLink {
+    async fn ping(&self) -> Result<(), Unavailable> {
+        let query = sqlx::query("SELECT 1").execute(&self.readers);
+        self.bounded(query).await.map(drop)
+    }
+
     /// Runs what has not run yet.
-    pub(crate) async fn migrate(&self, mut migrations: Migrator) -> Result<(), MigrateError> {
+    async fn migrate(&self) -> Result<(), MigrateError> {
+        let mut migrations: Migrator = sqlx::migrate!("migrations/sqlite");
         // A newer version may have migrated already; expand and contract lets this one run on.
         migrations.set_ignore_missing(true);
         let attempts = async {
@@ -109,7 +145,7 @@ impl SqliteLink {
         }
     }
 
-    pub(crate) fn status(&self) -> PoolStatus {
+    fn pool_status(&self) -> PoolStatus {
         PoolStatus {
             size: (self.writer.size() + self.readers.size()) as usize,
             idle: self.writer.num_idle() + self.readers.num_idle(),
@@ -117,7 +153,7 @@ impl SqliteLink {
     }
 
     /// Waits for connections on loan, within the time-out. The last one writes the WAL back into the file.
-    pub(crate) async fn close(&self) {
+    async fn close(&self) {
         let close = async {
             self.readers.close().await;
             self.writer.close().await;
@@ -138,13 +174,18 @@ fn read(url: &str) -> Result<SqliteConnectOptions, DatabaseUrlError> {
 
 impl Debug for SqliteLink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SqliteLink({:?})", self.status())
+        write!(f, "SqliteLink({:?})", self.pool_status())
     }
 }
 
 /// SQLite has no arrays to bind: a JSON array that it unfolds.
 pub fn json(values: impl Iterator<Item = String>) -> String {
     serde_json::Value::from_iter(values).to_string()
+}
+
+/// Times are stored as microseconds; what this service wrote lies within chrono's range.
+pub(crate) fn time(micros: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(micros).unwrap_or_default()
 }
 
 /// SQLite gives its `-wal` and `-shm` files the mode of the database.

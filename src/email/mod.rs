@@ -53,6 +53,11 @@ impl EmailAddress {
         })
     }
 
+    /// Takes back an address that this service stored itself, with its key.
+    pub fn from_stored(typed: String, key: String) -> Self {
+        Self { typed, key }
+    }
+
     /// The address as it was typed.
     pub fn expose(&self) -> &str {
         &self.typed
@@ -68,6 +73,13 @@ impl EmailAddress {
     /// The key's part before the @.
     pub fn local_part(&self) -> &str {
         self.key.rsplit_once('@').map_or("", |(local, _)| local)
+    }
+}
+
+impl From<EmailAddress> for String {
+    /// The address as it was typed.
+    fn from(email: EmailAddress) -> Self {
+        email.typed
     }
 }
 

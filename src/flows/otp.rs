@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{error::OtpError, test_numbers::TestNumbers};
 use crate::{
-    accounts::{AccountStore, Claimant, Claims, User, Verification},
+    accounts::{Claimant, Claims, ProofStore, User, Verification},
     carry_on::carry_on,
     challenges::{
         Attempt, ChallengeStore, CodeDigest, Course, Courses, Delivery, Issue, IssueOutcome, OtpCode,
@@ -72,7 +72,7 @@ pub struct Otp {
     pub statuses: Arc<dyn Statuses>,
     pub courses: Arc<Courses>,
     pub ledger: Ledger,
-    pub accounts: Arc<dyn AccountStore>,
+    pub proofs: Arc<dyn ProofStore>,
     pub keyring: Arc<Keyring>,
     pub limiter: Limiter,
     pub queue: DeliveryQueue,
@@ -103,7 +103,7 @@ impl Otp {
         }
         let place = self.queue.reserve(Channel::Sms, country)?;
         let admission = self.limiter.admit(Operation::OtpSend, &subject).await?;
-        let claims = self.accounts.claims(&phone).await?;
+        let claims = self.proofs.claims(&phone).await?;
         let asked = Asked {
             caller,
             phone,
@@ -312,7 +312,7 @@ impl Otp {
     /// Lets a right code take effect, or leaves it good where it couldn't.
     async fn mark(&self, phone: &PhoneNumber, claimant: &Claimant, proof: &Proof) -> Result<(), OtpError> {
         let now = self.clock.now();
-        match self.accounts.verify_phone(phone, claimant, now).await {
+        match self.proofs.verify_phone(phone, claimant, now).await {
             Ok(Verification::Verified(_)) => Ok(()),
             // The UPDATE of an earlier try that was answered 503 did take effect.
             Ok(Verification::AlreadyVerified(id))

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 
 use crate::{
-    accounts::AccountStore,
+    accounts::ProofStore,
     challenges::{OtpCode, Slot, secret_of},
     channel::{MessageCode, MessageText},
     delivery::{Destination, Message, Messages, OutboxEntry, Recipient},
@@ -18,7 +18,7 @@ use crate::{
 
 /// The dispatcher's way back from an outbox entry, which holds neither phone nor code, to what is sent.
 pub struct Recipients {
-    pub accounts: Arc<dyn AccountStore>,
+    pub proofs: Arc<dyn ProofStore>,
     pub keyring: Arc<Keyring>,
     pub code_length: u8,
     /// What an SMS says.
@@ -35,7 +35,7 @@ impl Messages for Recipients {
                 "the code's secret is not known here",
             ));
         };
-        let Some(phone) = self.accounts.phone_of(entry.user_id).await? else {
+        let Some(phone) = self.proofs.phone_of(entry.user_id).await? else {
             return Ok(None);
         };
         let digest = PhoneDigest::of(&phone, &keys.phone);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    accounts::Accounts,
+    accounts::{Sessions, SignIn},
     flows::Otp,
     http::ServerOptions,
     phone::PhoneCheck,
@@ -14,7 +14,8 @@ use crate::{
 
 /// What handlers call; one for the whole service.
 pub struct Api {
-    pub accounts: Accounts,
+    pub sign_in: SignIn,
+    pub sessions: Sessions,
     pub otp: Arc<Otp>,
     pub readiness: Readiness,
     /// Present where Twilio is asked for receipts.

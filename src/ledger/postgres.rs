@@ -4,9 +4,12 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::{LedgerStore, Row, store::PURPOSE};
-use crate::{accounts::to_micros, database::PostgresLink, unavailable::Unavailable};
+use crate::{
+    database::{PostgresLink, to_micros},
+    unavailable::Unavailable,
+};
 
-/// The table, by the accounts' connections.
+/// The table, by the connections of the database.
 #[derive(Debug)]
 pub struct PostgresLedger(PostgresLink);
 

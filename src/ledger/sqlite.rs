@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{LedgerStore, Row, store::PURPOSE};
 use crate::{database::SqliteLink, unavailable::Unavailable};
 
-/// The table, by the accounts' connections.
+/// The table, by the connections of the database.
 #[derive(Debug)]
 pub struct SqliteLedger(SqliteLink);
 

@@ -4,24 +4,39 @@ use std::sync::Arc;
 
 use super::{StartError, base::Base, limits::Limits, stores::Databases};
 use crate::{
-    accounts::{Accounts, Argon2Pool, PasswordHasher},
+    accounts::{Argon2Pool, PasswordHasher, Sessions, SignIn},
     tokens::{AccessTokens, RefreshTokens},
 };
+
+/// What handlers need of accounts.
+pub(super) struct Accounts {
+    pub(super) sign_in: SignIn,
+    pub(super) sessions: Sessions,
+}
 
 pub(super) fn start(base: &Base<'_>, databases: &Databases, limits: &Limits) -> Result<Accounts, StartError> {
     let options = base.settings.passwords;
     let pool = Argon2Pool::new(options.cost, options.threads, Arc::clone(&base.entropy))?;
     let hasher = PasswordHasher::start(&base.supervision, pool, options.threads, options.queue)?;
     let access = AccessTokens::new(&base.keyring, base.settings.access.clone());
-    Ok(Accounts {
-        store: Arc::clone(&databases.accounts),
-        hasher,
+    let sessions = Sessions {
+        store: Arc::clone(&databases.sessions),
         access: Arc::new(access),
         refresh: RefreshTokens::new(Arc::clone(&base.keyring)),
-        keyring: Arc::clone(&base.keyring),
         limiter: limits.limiter.clone(),
-        sessions: base.settings.sessions,
+        options: base.settings.sessions,
         clock: Arc::clone(&base.clock),
         entropy: Arc::clone(&base.entropy),
-    })
+    };
+    let sign_in = SignIn {
+        users: Arc::clone(&databases.users),
+        passwords: Arc::clone(&databases.passwords),
+        hasher,
+        sessions: sessions.clone(),
+        keyring: Arc::clone(&base.keyring),
+        limiter: limits.limiter.clone(),
+        clock: Arc::clone(&base.clock),
+        entropy: Arc::clone(&base.entropy),
+    };
+    Ok(Accounts { sign_in, sessions })
 }

@@ -42,7 +42,7 @@ pub(super) fn start(base: &Base<'_>, stores: &Stores, databases: &Databases) -> 
         base.settings.dispatcher.queue,
     );
     let recipients = Recipients {
-        accounts: Arc::clone(&databases.accounts),
+        proofs: Arc::clone(&databases.proofs),
         keyring: Arc::clone(&base.keyring),
         code_length: base.settings.otp.length,
         texts: Arc::clone(&base.settings.texts),

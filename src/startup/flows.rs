@@ -26,7 +26,7 @@ pub(super) fn verify_phone(
         statuses: Arc::clone(&stores.statuses),
         courses: Arc::clone(&delivery.courses),
         ledger: delivery.ledger.clone(),
-        accounts: Arc::clone(&databases.accounts),
+        proofs: Arc::clone(&databases.proofs),
         keyring: Arc::clone(&base.keyring),
         limiter: limits.limiter.clone(),
         queue: delivery.queue.clone(),

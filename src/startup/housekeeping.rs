@@ -8,7 +8,7 @@ use crate::{accounts::purge_sessions, ledger::purge_ledger, telemetry::Metrics};
 pub(super) fn start(base: &Base<'_>, databases: &Databases, metrics: &Metrics) {
     let clock = || Arc::clone(&base.clock);
     actix::spawn(metrics.clone().keep_up());
-    actix::spawn(purge_sessions(Arc::clone(&databases.accounts), clock()));
+    actix::spawn(purge_sessions(Arc::clone(&databases.sessions), clock()));
     let retention = base.settings.ledger.retention;
     actix::spawn(purge_ledger(Arc::clone(&databases.ledger), retention, clock()));
 }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    accounts::Accounts,
     base::Base,
     delivery::Delivery,
     limits::Limits,
@@ -14,7 +15,6 @@ use super::{
     stores::{Databases, Stores},
 };
 use crate::{
-    accounts::Accounts,
     flows::Otp,
     http::{Api, Listening, serve_api, serve_ops},
     readiness::Readiness,
@@ -53,7 +53,8 @@ pub(super) fn api(
     delivery: Delivery,
 ) -> Api {
     Api {
-        accounts,
+        sign_in: accounts.sign_in,
+        sessions: accounts.sessions,
         otp: Arc::new(otp),
         readiness,
         receipts: delivery.receipts,
@@ -75,7 +76,7 @@ pub(super) fn readiness(
     draining: Arc<AtomicBool>,
 ) -> Readiness {
     Readiness {
-        accounts: Arc::clone(&databases.accounts),
+        database: Arc::clone(&databases.database),
         challenges: Arc::clone(&stores.challenges),
         queue: delivery.queue.clone(),
         watcher: limits.watch.clone(),

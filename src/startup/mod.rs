@@ -29,9 +29,9 @@ use std::{
 use thiserror::Error;
 
 use crate::{
-    accounts::{AccountStore, CostError},
+    accounts::CostError,
     clock::{Clock, SystemClock},
-    database::{DatabaseUrlError, MigrateError},
+    database::{Database, DatabaseUrlError, MigrateError},
     delivery::DeliveryQueue,
     entropy::{Entropy, SystemEntropy},
     http::Listening,
@@ -111,7 +111,7 @@ pub struct Running {
     servers: Vec<Listening>,
     queue: DeliveryQueue,
     watch: Option<LimitsWatch>,
-    accounts: Arc<dyn AccountStore>,
+    database: Arc<dyn Database>,
     ledger: Ledger,
     draining: Arc<AtomicBool>,
 }
@@ -135,7 +135,7 @@ impl Running {
             .max(Duration::from_secs(1));
         let handed_back = self.queue.drain(left).await;
         self.ledger.flush(LEDGER_FLUSH).await;
-        self.accounts.close().await;
+        self.database.close().await;
         tracing::info!(sms.handed_back = handed_back, "stopped");
     }
 }
@@ -153,7 +153,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
 
     let databases = stores::connect_database(settings)?;
     if settings.database.migrate {
-        stores::migrate(databases.accounts.as_ref()).await?;
+        stores::migrate(databases.database.as_ref()).await?;
     }
     let stores = stores::connect(&base)?;
     let limits = limits::start(&base, &stores)?;
@@ -181,7 +181,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
         servers: servers.running,
         queue,
         watch: limits.watch,
-        accounts: databases.accounts,
+        database: databases.database,
         ledger,
         draining,
     })

@@ -54,9 +54,9 @@ pub fn serve(settings: Settings, logs: Logs) -> ExitCode {
 /// Brings the tables to this version's form, and ends.
 pub fn migrate(settings: &Settings) -> ExitCode {
     let done = actix::System::new().block_on(async {
-        let accounts = stores::connect_database(settings)?.accounts;
-        stores::migrate(accounts.as_ref()).await?;
-        accounts.close().await;
+        let database = stores::connect_database(settings)?.database;
+        stores::migrate(database.as_ref()).await?;
+        database.close().await;
         Ok::<_, StartError>(())
     });
     match done {

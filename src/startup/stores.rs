@@ -9,9 +9,12 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{StartError, base::Base};
 use crate::{
-    accounts::{AccountStore, PostgresAccounts, SqliteAccounts},
+    accounts::{
+        PasswordStore, PostgresPasswords, PostgresProofs, PostgresSessions, PostgresUsers, ProofStore,
+        SessionStore, SqlitePasswords, SqliteProofs, SqliteSessions, SqliteUsers, UserStore,
+    },
     challenges::{ChallengeStore, MemoryChallenges, RedisChallenges, Statuses},
-    database::MigrateError,
+    database::{Database, MigrateError, PostgresLink, SqliteLink},
     delivery::Outbox,
     ledger::{LedgerStore, PostgresLedger, SqliteLedger},
     limits::{ClusterCounters, MemoryCounters, RedisCounters},
@@ -30,9 +33,13 @@ pub(super) struct Stores {
     pub(super) outbox: Arc<dyn Outbox>,
 }
 
-/// What shares the connections to one database.
+/// A database, and the stores that share its connections.
 pub(super) struct Databases {
-    pub(super) accounts: Arc<dyn AccountStore>,
+    pub(super) database: Arc<dyn Database>,
+    pub(super) users: Arc<dyn UserStore>,
+    pub(super) proofs: Arc<dyn ProofStore>,
+    pub(super) passwords: Arc<dyn PasswordStore>,
+    pub(super) sessions: Arc<dyn SessionStore>,
     pub(super) ledger: Arc<dyn LedgerStore>,
 }
 
@@ -76,23 +83,33 @@ pub(super) fn connect_database(settings: &Settings) -> Result<Databases, StartEr
     };
     let url = settings.database.url.clone().unwrap_or_else(embedded);
     Ok(if url.expose_secret().starts_with("sqlite:") {
-        let accounts = SqliteAccounts::connect(&url, options)?;
-        let ledger = Arc::new(SqliteLedger::new(accounts.link()));
-        let accounts = Arc::new(accounts);
-        Databases { accounts, ledger }
+        let link = SqliteLink::open(&url, options)?;
+        Databases {
+            users: Arc::new(SqliteUsers::new(&link)),
+            proofs: Arc::new(SqliteProofs::new(&link)),
+            passwords: Arc::new(SqlitePasswords::new(&link)),
+            sessions: Arc::new(SqliteSessions::new(&link)),
+            ledger: Arc::new(SqliteLedger::new(link.clone())),
+            database: Arc::new(link),
+        }
     } else {
-        let accounts = PostgresAccounts::connect(&url, options)?;
-        let ledger = Arc::new(PostgresLedger::new(accounts.link()));
-        let accounts = Arc::new(accounts);
-        Databases { accounts, ledger }
+        let link = PostgresLink::open(&url, options)?;
+        Databases {
+            users: Arc::new(PostgresUsers::new(&link)),
+            proofs: Arc::new(PostgresProofs::new(&link)),
+            passwords: Arc::new(PostgresPasswords::new(&link)),
+            sessions: Arc::new(PostgresSessions::new(&link)),
+            ledger: Arc::new(PostgresLedger::new(link.clone())),
+            database: Arc::new(link),
+        }
     })
 }
 
 /// Migrates, and waits a while for a database that is only just starting.
-pub(super) async fn migrate(accounts: &dyn AccountStore) -> Result<(), MigrateError> {
+pub(super) async fn migrate(database: &dyn Database) -> Result<(), MigrateError> {
     let began = Instant::now();
     loop {
-        match accounts.migrate().await {
+        match database.migrate().await {
             Err(MigrateError::Unavailable(error)) if began.elapsed() < MIGRATION_PATIENCE => {
                 tracing::warn!(%error, "waiting for the database");
                 tokio::time::sleep(Duration::from_millis(500)).await;

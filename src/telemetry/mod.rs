@@ -19,7 +19,7 @@ use tracing_subscriber::{
 
 use json::JsonLines;
 
-use crate::{accounts::AccountStore, supervision::Supervision};
+use crate::{database::Database, supervision::Supervision};
 
 /// Seconds; from a cached token to a hash that waits its turn.
 const BUCKETS: [f64; 14] = [
@@ -192,14 +192,14 @@ impl Metrics {
     }
 
     /// The text of `/metrics`, with the gauges that are read when they are asked for.
-    pub fn render(&self, supervision: &Supervision, accounts: &dyn AccountStore) -> String {
+    pub fn render(&self, supervision: &Supervision, database: &dyn Database) -> String {
         for actor in supervision.all() {
             let labels = [("actor", actor.name().to_owned())];
             metrics::gauge!("ringback_actor_mailbox_depth", &labels).set(count(actor.depth()));
             metrics::gauge!("ringback_actor_mailbox_capacity", &labels).set(count(actor.capacity()));
             metrics::counter!("ringback_actor_restarts_total", &labels).absolute(actor.restarts());
         }
-        let pool = accounts.pool_status();
+        let pool = database.pool_status();
         metrics::gauge!("ringback_database_connections", "state" => "open").set(count(pool.size));
         metrics::gauge!("ringback_database_connections", "state" => "idle").set(count(pool.idle));
         self.0.run_upkeep();

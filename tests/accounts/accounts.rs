@@ -16,7 +16,7 @@ fn by_email(text: &str) -> Login {
 }
 
 pub async fn an_account_comes_back_as_it_was_made(stores: Stores) {
-    let (made, session) = register(&*stores.one, "Jane@Example.com", PHONE).await;
+    let (made, session) = register(&stores.one, "Jane@Example.com", PHONE).await;
     assert_eq!(made.email, "Jane@Example.com");
     assert_eq!(made.last_name, "O’Doe");
     assert!(!made.phone_verified && !made.email_verified);
@@ -25,45 +25,49 @@ pub async fn an_account_comes_back_as_it_was_made(stores: Stores) {
         "to the microsecond"
     );
     assert_eq!(made.created_at, made.updated_at);
-    let seen = stores.two.session(session).await.unwrap().unwrap();
+    let seen = stores.two.sessions.view(session).await.unwrap().unwrap();
     assert_eq!(seen.user, made, "what register answers is what is stored");
-    assert_eq!(stores.two.phone_of(made.id).await.unwrap(), Some(phone(PHONE)));
-    assert_eq!(stores.two.phone_of(Uuid::nil()).await.unwrap(), None);
+    assert_eq!(
+        stores.two.proofs.phone_of(made.id).await.unwrap(),
+        Some(phone(PHONE))
+    );
+    assert_eq!(stores.two.proofs.phone_of(Uuid::nil()).await.unwrap(), None);
 }
 
 pub async fn an_email_has_one_account_in_whatever_case(stores: Stores) {
-    register(&*stores.one, "jane@example.com", PHONE).await;
+    register(&stores.one, "jane@example.com", PHONE).await;
     for spelling in ["jane@example.com", "JANE@Example.com", "ｊane@example.com"] {
         let user = new_user(spelling, "+14152000002");
         let session = new_session(user.id);
-        let refused = stores.two.register(user, session).await;
+        let refused = stores.two.users.register(user, session).await;
         assert!(matches!(refused, Err(RegisterError::EmailTaken)), "{spelling}");
     }
-    register(&*stores.two, "john@example.com", PHONE).await;
+    register(&stores.two, "john@example.com", PHONE).await;
 }
 
 pub async fn a_failed_registration_leaves_nothing(stores: Stores) {
-    let (_, session) = register(&*stores.one, "jane@example.com", PHONE).await;
+    let (_, session) = register(&stores.one, "jane@example.com", PHONE).await;
     let taken = new_user("jane@example.com", PHONE);
     let unused = new_session(taken.id);
-    stores.one.register(taken, unused).await.unwrap_err();
+    stores.one.users.register(taken, unused).await.unwrap_err();
     let user = new_user("john@example.com", PHONE);
     let mut colliding = new_session(user.id);
     colliding.id = session;
-    let failed = stores.one.register(user, colliding).await;
+    let failed = stores.one.users.register(user, colliding).await;
     assert!(matches!(failed, Err(RegisterError::Unavailable(_))));
     assert_eq!(
         (stores.count("users").await, stores.count("sessions").await),
         (1, 1)
     );
-    register(&*stores.one, "john@example.com", PHONE).await;
+    register(&stores.one, "john@example.com", PHONE).await;
 }
 
 pub async fn a_login_finds_by_email_or_verified_phone(stores: Stores) {
-    let (jane, _) = register(&*stores.one, "jane@example.com", PHONE).await;
-    register(&*stores.one, "john@example.com", PHONE).await;
+    let (jane, _) = register(&stores.one, "jane@example.com", PHONE).await;
+    register(&stores.one, "john@example.com", PHONE).await;
     let found = stores
         .two
+        .passwords
         .credentials(&by_email("JANE@example.com"))
         .await
         .unwrap()
@@ -74,6 +78,7 @@ pub async fn a_login_finds_by_email_or_verified_phone(stores: Stores) {
     assert!(
         stores
             .two
+            .passwords
             .credentials(&by_email("nobody@example.com"))
             .await
             .unwrap()
@@ -82,20 +87,21 @@ pub async fn a_login_finds_by_email_or_verified_phone(stores: Stores) {
 
     let login = Login::Phone(phone(PHONE));
     assert!(
-        stores.two.credentials(&login).await.unwrap().is_none(),
+        stores.two.passwords.credentials(&login).await.unwrap().is_none(),
         "claims are no identity"
     );
     let verified = stores
         .one
+        .proofs
         .verify_phone(&phone(PHONE), &Claimant::User(jane.id), at(5))
         .await;
     assert_eq!(verified.unwrap(), Verification::Verified(jane.id));
-    let found = stores.two.credentials(&login).await.unwrap().unwrap();
+    let found = stores.two.passwords.credentials(&login).await.unwrap().unwrap();
     assert_eq!(found.user.id, jane.id);
 }
 
 pub async fn a_locked_account_says_so(stores: Stores) {
-    let (jane, _) = register(&*stores.one, "jane@example.com", PHONE).await;
+    let (jane, _) = register(&stores.one, "jane@example.com", PHONE).await;
     stores
         .sql(format!(
             "UPDATE users SET locked_at = created_at WHERE id = '{}'",
@@ -104,6 +110,7 @@ pub async fn a_locked_account_says_so(stores: Stores) {
         .await;
     let found = stores
         .two
+        .passwords
         .credentials(&by_email("jane@example.com"))
         .await
         .unwrap()
@@ -112,11 +119,11 @@ pub async fn a_locked_account_says_so(stores: Stores) {
 }
 
 pub async fn claims_tell_who_has_and_who_wants_a_phone(stores: Stores) {
-    let claims = async || stores.two.claims(&phone(PHONE)).await.unwrap();
+    let claims = async || stores.two.proofs.claims(&phone(PHONE)).await.unwrap();
     assert_eq!(claims().await, Claims::default());
 
-    let (jane, _) = register(&*stores.one, "jane@example.com", PHONE).await;
-    register(&*stores.one, "other@example.com", "+14152000002").await;
+    let (jane, _) = register(&stores.one, "jane@example.com", PHONE).await;
+    register(&stores.one, "other@example.com", "+14152000002").await;
     let one = Claims {
         verified_by: None,
         unverified: 1,
@@ -125,8 +132,8 @@ pub async fn claims_tell_who_has_and_who_wants_a_phone(stores: Stores) {
     };
     assert_eq!(claims().await, one);
 
-    let (john, _) = register(&*stores.one, "john@example.com", PHONE).await;
-    register(&*stores.one, "jim@example.com", PHONE).await;
+    let (john, _) = register(&stores.one, "john@example.com", PHONE).await;
+    register(&stores.one, "jim@example.com", PHONE).await;
     let many = Claims {
         verified_by: None,
         unverified: 2,
@@ -137,6 +144,7 @@ pub async fn claims_tell_who_has_and_who_wants_a_phone(stores: Stores) {
 
     stores
         .one
+        .proofs
         .verify_phone(&phone(PHONE), &Claimant::User(jane.id), at(5))
         .await
         .unwrap();
@@ -158,24 +166,25 @@ pub async fn whoever_has_a_phone_is_found_behind_all_who_want_it(stores: Stores)
         "d@example.com",
         "e@example.com",
     ] {
-        claimants.push(register(&*stores.one, email, PHONE).await.0.id);
+        claimants.push(register(&stores.one, email, PHONE).await.0.id);
     }
     let last = Claimant::User(claimants[4]);
-    let verified = stores.one.verify_phone(&phone(PHONE), &last, at(5)).await;
+    let verified = stores.one.proofs.verify_phone(&phone(PHONE), &last, at(5)).await;
     assert_eq!(verified.unwrap(), Verification::Verified(claimants[4]));
-    let claims = stores.two.claims(&phone(PHONE)).await.unwrap();
+    let claims = stores.two.proofs.claims(&phone(PHONE)).await.unwrap();
     let seen = (claims.verified_by, claims.unverified, claims.any_claimant);
     assert_eq!(seen, (Some(claimants[4]), 2, Some(claimants[0])));
 }
 
 pub async fn a_claimant_verifies_his_own_claim_alone(stores: Stores) {
-    let (jane, session) = register(&*stores.one, "jane@example.com", PHONE).await;
-    let (john, _) = register(&*stores.one, "john@example.com", PHONE).await;
-    let (jim, _) = register(&*stores.one, "jim@example.com", "+14152000002").await;
+    let (jane, session) = register(&stores.one, "jane@example.com", PHONE).await;
+    let (john, _) = register(&stores.one, "john@example.com", PHONE).await;
+    let (jim, _) = register(&stores.one, "jim@example.com", "+14152000002").await;
     let verify = async |user| {
         let claimant = Claimant::User(user);
         stores
             .two
+            .proofs
             .verify_phone(&phone(PHONE), &claimant, at(7))
             .await
             .unwrap()
@@ -187,7 +196,7 @@ pub async fn a_claimant_verifies_his_own_claim_alone(stores: Stores) {
     assert_eq!(verify(john.id).await, Verification::Taken);
     assert_eq!(verify(jim.id).await, Verification::NoClaim);
 
-    let seen = stores.one.session(session).await.unwrap().unwrap().user;
+    let seen = stores.one.sessions.view(session).await.unwrap().unwrap().user;
     assert!(seen.phone_verified);
     assert_eq!(seen.updated_at - seen.created_at, Duration::seconds(7));
 }
@@ -196,21 +205,25 @@ pub async fn anyone_verifies_a_sole_claim_alone(stores: Stores) {
     let verify = async || {
         stores
             .two
+            .proofs
             .verify_phone(&phone(PHONE), &Claimant::Anyone, at(7))
             .await
             .unwrap()
     };
     assert_eq!(verify().await, Verification::NoClaim);
-    let (jane, _) = register(&*stores.one, "jane@example.com", PHONE).await;
-    let (john, _) = register(&*stores.one, "john@example.com", PHONE).await;
+    let (jane, _) = register(&stores.one, "jane@example.com", PHONE).await;
+    let (john, _) = register(&stores.one, "john@example.com", PHONE).await;
     assert_eq!(verify().await, Verification::Ambiguous);
-    assert_eq!(stores.one.claims(&phone(PHONE)).await.unwrap().verified_by, None);
+    assert_eq!(
+        stores.one.proofs.claims(&phone(PHONE)).await.unwrap().verified_by,
+        None
+    );
     stores
         .sql(format!("DELETE FROM users WHERE id = '{}'", john.id))
         .await;
     assert_eq!(verify().await, Verification::Verified(jane.id));
     assert_eq!(verify().await, Verification::AlreadyVerified(jane.id));
-    register(&*stores.one, "jim@example.com", PHONE).await;
+    register(&stores.one, "jim@example.com", PHONE).await;
     assert_eq!(
         verify().await,
         Verification::AlreadyVerified(jane.id),
@@ -219,10 +232,11 @@ pub async fn anyone_verifies_a_sole_claim_alone(stores: Stores) {
 }
 
 pub async fn a_hash_is_replaced_while_it_is_still_the_old_one(stores: Stores) {
-    let (jane, _) = register(&*stores.one, "jane@example.com", PHONE).await;
+    let (jane, _) = register(&stores.one, "jane@example.com", PHONE).await;
     let stored = async || {
         let found = stores
             .one
+            .passwords
             .credentials(&by_email("jane@example.com"))
             .await
             .unwrap();
@@ -231,13 +245,15 @@ pub async fn a_hash_is_replaced_while_it_is_still_the_old_one(stores: Stores) {
     let old = stored().await;
     stores
         .one
-        .set_password_hash(jane.id, &hash("wrong"), &hash("never"))
+        .passwords
+        .replace_hash(jane.id, &hash("wrong"), &hash("never"))
         .await
         .unwrap();
     assert_eq!(stored().await, old);
     stores
         .one
-        .set_password_hash(jane.id, &old, &hash("new"))
+        .passwords
+        .replace_hash(jane.id, &old, &hash("new"))
         .await
         .unwrap();
     assert_eq!(stored().await, hash("new"));

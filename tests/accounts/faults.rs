@@ -7,12 +7,11 @@ use std::{
 };
 
 use ringback::{
-    accounts::{AccountStore, Claimant, Login, PostgresAccounts},
+    accounts::{Claimant, Login},
     database::PoolOptions,
     email::EmailAddress,
     unavailable::{Part, Unavailable},
 };
-use secrecy::SecretString;
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
@@ -21,7 +20,7 @@ use tokio::{
 use url::Url;
 
 use crate::{
-    harness::{at, phone, register, with_postgres_url},
+    harness::{Store, at, phone, register, with_postgres_url},
     sessions::rotation,
 };
 
@@ -45,7 +44,7 @@ struct Behind {
     way: watch::Sender<Way>,
     /// Whoever lets bytes pass holds it for reading.
     passing: Arc<RwLock<()>>,
-    store: Arc<PostgresAccounts>,
+    store: Store,
 }
 
 impl Behind {
@@ -67,12 +66,8 @@ impl Behind {
             max_connections: CONNECTIONS as u32,
             timeout: TIMEOUT,
         };
-        let store = PostgresAccounts::connect(&SecretString::from(url.as_str()), options).unwrap();
-        Self {
-            way,
-            passing,
-            store: Arc::new(store),
-        }
+        let store = Store::open(url.as_str(), options).unwrap();
+        Self { way, passing, store }
     }
 
     /// Blocks the way; nothing passes any more when this returns.
@@ -88,25 +83,25 @@ impl Behind {
     /// Uses every connection that the store may have.
     async fn warm_up(&self) {
         for _ in 0..100 {
-            if self.store.pool_status().size == CONNECTIONS {
+            if self.store.database.pool_status().size == CONNECTIONS {
                 return;
             }
-            let calls = (0..40).map(|n| call(&*self.store, n));
+            let calls = (0..40).map(|n| call(&self.store, n));
             for answered in futures_util::future::join_all(calls).await {
                 answered.unwrap();
             }
         }
-        panic!("{:?}", self.store.pool_status());
+        panic!("{:?}", self.store.database.pool_status());
     }
 
     /// Each call, many of each at once, answers that the database is away, and in time.
     async fn every_call_is_unavailable(&self) {
         let mut calls = Vec::new();
         for n in 0..40 {
-            let store = Arc::clone(&self.store);
+            let store = self.store.clone();
             calls.push(tokio::spawn(async move {
                 let began = Instant::now();
-                (n, call(&*store, n).await, began.elapsed())
+                (n, call(&store, n).await, began.elapsed())
             }));
         }
         for call in calls {
@@ -121,16 +116,16 @@ impl Behind {
 
     async fn is_back_within(&self, limit: Duration) {
         let began = Instant::now();
-        while self.store.ping().await.is_err() {
+        while self.store.database.ping().await.is_err() {
             assert!(began.elapsed() < limit, "not back after {limit:?}");
         }
         for n in 0..40 {
-            if let Err(failure) = call(&*self.store, n).await {
+            if let Err(failure) = call(&self.store, n).await {
                 assert!(began.elapsed() < limit, "{failure}");
             }
         }
         for n in 0..40 {
-            call(&*self.store, n).await.expect("back for good");
+            call(&self.store, n).await.expect("back for good");
         }
     }
 }
@@ -160,23 +155,24 @@ async fn pass(
 }
 
 /// One of each call.
-async fn call(store: &dyn AccountStore, n: usize) -> Result<(), Unavailable> {
+async fn call(store: &Store, n: usize) -> Result<(), Unavailable> {
     let nobody = uuid::Uuid::nil();
     match n % 8 {
-        0 => store.session(nobody).await.map(drop),
-        1 => store.claims(&phone(PHONE)).await.map(drop),
+        0 => store.sessions.view(nobody).await.map(drop),
+        1 => store.proofs.claims(&phone(PHONE)).await.map(drop),
         2 => {
             let login = Login::Email(EmailAddress::parse("jane@example.com").unwrap());
-            store.credentials(&login).await.map(drop)
+            store.passwords.credentials(&login).await.map(drop)
         }
         3 => store
+            .proofs
             .verify_phone(&phone("+14152000009"), &Claimant::Anyone, at(1))
             .await
             .map(drop),
-        4 => store.rotate(rotation(nobody, 0, 1)).await.map(drop),
-        5 => store.revoke(nobody, at(1)).await,
-        6 => store.phone_of(nobody).await.map(drop),
-        _ => store.ping().await,
+        4 => store.sessions.rotate(rotation(nobody, 0, 1)).await.map(drop),
+        5 => store.sessions.revoke(nobody, at(1)).await,
+        6 => store.proofs.phone_of(nobody).await.map(drop),
+        _ => store.database.ping().await,
     }
 }
 
@@ -184,8 +180,8 @@ async fn call(store: &dyn AccountStore, n: usize) -> Result<(), Unavailable> {
 fn a_server_that_hangs_is_unavailable_in_time_and_forgotten_when_it_is_back() {
     with_postgres_url(|url| async move {
         let behind = Behind::proxy(&url).await;
-        behind.store.migrate().await.unwrap();
-        register(&*behind.store, "jane@example.com", PHONE).await;
+        behind.store.database.migrate().await.unwrap();
+        register(&behind.store, "jane@example.com", PHONE).await;
         behind.warm_up().await;
         behind.block(Way::Frozen).await;
         behind.every_call_is_unavailable().await;
@@ -199,7 +195,7 @@ fn a_server_that_hangs_is_unavailable_in_time_and_forgotten_when_it_is_back() {
 fn a_server_that_went_away_is_unavailable_and_forgotten_when_it_is_back() {
     with_postgres_url(|url| async move {
         let behind = Behind::proxy(&url).await;
-        behind.store.migrate().await.unwrap();
+        behind.store.database.migrate().await.unwrap();
         behind.warm_up().await;
         behind.block(Way::Cut).await;
         behind.every_call_is_unavailable().await;
@@ -214,9 +210,9 @@ fn a_server_that_is_away_at_the_start_is_found_when_it_comes() {
         let behind = Behind::proxy(&url).await;
         behind.block(Way::Cut).await;
         behind.every_call_is_unavailable().await;
-        assert!(behind.store.migrate().await.is_err());
+        assert!(behind.store.database.migrate().await.is_err());
         behind.open();
-        behind.store.migrate().await.unwrap();
+        behind.store.database.migrate().await.unwrap();
         behind.is_back_within(Duration::from_secs(5)).await;
     });
 }
@@ -228,13 +224,13 @@ fn a_connection_that_was_refused_breaks_none_that_stands() {
         // A lane of lookups and the pool, and the other way round.
         for (stands, is_new) in [(0, 7), (7, 0)] {
             let behind = Behind::proxy(&url).await;
-            behind.store.migrate().await.unwrap();
-            call(&*behind.store, stands).await.unwrap();
+            behind.store.database.migrate().await.unwrap();
+            call(&behind.store, stands).await.unwrap();
             behind.way.send_replace(Way::Full);
             for _ in 0..5 {
-                let failure = call(&*behind.store, is_new).await.expect_err("it has none yet");
+                let failure = call(&behind.store, is_new).await.expect_err("it has none yet");
                 assert_eq!(failure.part, Part::Database);
-                call(&*behind.store, stands).await.expect("it has one");
+                call(&behind.store, stands).await.expect("it has one");
             }
             behind.open();
             behind.is_back_within(Duration::from_secs(5)).await;
@@ -247,12 +243,12 @@ fn a_connection_that_was_refused_breaks_none_that_stands() {
 fn callers_that_left_give_their_connections_back() {
     with_postgres_url(|url| async move {
         let behind = Behind::proxy(&url).await;
-        behind.store.migrate().await.unwrap();
+        behind.store.database.migrate().await.unwrap();
         for n in 0..400 {
             let in_a_moment = Duration::from_micros(50 * (n as u64 % 20));
-            let _ = tokio::time::timeout(in_a_moment, call(&*behind.store, n)).await;
+            let _ = tokio::time::timeout(in_a_moment, call(&behind.store, n)).await;
         }
         behind.is_back_within(Duration::from_secs(5)).await;
-        assert!(behind.store.pool_status().size <= CONNECTIONS);
+        assert!(behind.store.database.pool_status().size <= CONNECTIONS);
     });
 }

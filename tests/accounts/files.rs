@@ -2,17 +2,14 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
-use ringback::{
-    accounts::{AccountStore, PostgresAccounts, SqliteAccounts},
-    database::{DatabaseUrlError, MigrateError},
-};
+use ringback::database::{DatabaseUrlError, MigrateError, PostgresLink};
 use secrecy::SecretString;
 use sqlx::{Connection, PgConnection, SqliteConnection};
 
-use crate::harness::{Folder, OPTIONS, register, runtime, with_postgres_url};
+use crate::harness::{Folder, OPTIONS, Store, register, runtime, with_postgres_url};
 
-fn sqlite(url: &str) -> Result<SqliteAccounts, DatabaseUrlError> {
-    SqliteAccounts::connect(&SecretString::from(url), OPTIONS)
+fn open(url: &str) -> Result<Store, DatabaseUrlError> {
+    Store::open(url, OPTIONS)
 }
 
 #[test]
@@ -22,20 +19,20 @@ fn sqlites_files_are_its_users_alone_and_outlive_the_process() {
     let url = format!("sqlite://{}", file.display());
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     runtime().block_on(async {
-        let store = sqlite(&url).unwrap();
-        store.migrate().await.unwrap();
+        let store = open(&url).unwrap();
+        store.database.migrate().await.unwrap();
         let (jane, session) = register(&store, "jane@example.com", "+14152000001").await;
         assert_eq!(mode(file.parent().unwrap()), 0o700);
         for entry in fs::read_dir(file.parent().unwrap()).unwrap() {
             assert_eq!(mode(&entry.unwrap().path()), 0o600);
         }
-        store.close().await;
-        assert!(store.session(session).await.is_err(), "closed");
+        store.database.close().await;
+        assert!(store.sessions.view(session).await.is_err(), "closed");
 
-        let again = sqlite(&url).unwrap();
-        again.migrate().await.unwrap();
-        assert_eq!(again.session(session).await.unwrap().unwrap().user, jane);
-        again.close().await;
+        let again = open(&url).unwrap();
+        again.database.migrate().await.unwrap();
+        assert_eq!(again.sessions.view(session).await.unwrap().unwrap().user, jane);
+        again.database.close().await;
     });
 }
 
@@ -49,10 +46,10 @@ fn a_database_url_that_is_none_is_refused_without_showing_it() {
             "hush.db",
             "sqlite://x.db?hush=1",
         ] {
-            let refused = sqlite(url).unwrap_err();
+            let refused = open(url).err().unwrap();
             assert_eq!(refused, DatabaseUrlError::Sqlite, "{url}");
         }
-        let nowhere = sqlite("sqlite:///proc/nowhere/x.db").unwrap_err();
+        let nowhere = open("sqlite:///proc/nowhere/x.db").err().unwrap();
         assert!(matches!(nowhere, DatabaseUrlError::File(_)), "{nowhere:?}");
         for url in [
             "",
@@ -60,7 +57,7 @@ fn a_database_url_that_is_none_is_refused_without_showing_it() {
             "postgres://u:hush@:x/",
             "postgres://u:hush@h/d?sslmode=hush",
         ] {
-            let refused = PostgresAccounts::connect(&SecretString::from(url), OPTIONS).unwrap_err();
+            let refused = PostgresLink::open(&SecretString::from(url), OPTIONS).unwrap_err();
             assert_eq!(refused, DatabaseUrlError::Postgres, "{url}");
             assert!(!refused.to_string().contains("hush"));
         }
@@ -72,8 +69,8 @@ fn instances_may_migrate_one_sqlite_file_at_once() {
     let folder = Folder::new();
     let url = format!("sqlite://{}", folder.0.join("accounts.db").display());
     runtime().block_on(async {
-        let stores: Vec<_> = (0..6).map(|_| sqlite(&url).unwrap()).collect();
-        let migrations = stores.iter().map(AccountStore::migrate);
+        let stores: Vec<_> = (0..6).map(|_| open(&url).unwrap()).collect();
+        let migrations = stores.iter().map(|store| store.database.migrate());
         for migrated in futures_util::future::join_all(migrations).await {
             migrated.unwrap();
         }
@@ -84,11 +81,8 @@ fn instances_may_migrate_one_sqlite_file_at_once() {
 #[test]
 fn instances_may_migrate_one_postgres_at_once() {
     with_postgres_url(|url| async move {
-        let url = SecretString::from(url);
-        let stores: Vec<_> = (0..6)
-            .map(|_| PostgresAccounts::connect(&url, OPTIONS).unwrap())
-            .collect();
-        let migrations = stores.iter().map(AccountStore::migrate);
+        let stores: Vec<_> = (0..6).map(|_| open(&url).unwrap()).collect();
+        let migrations = stores.iter().map(|store| store.database.migrate());
         for migrated in futures_util::future::join_all(migrations).await {
             migrated.unwrap();
         }
@@ -105,26 +99,26 @@ fn a_migration_from_the_future_is_no_hindrance_but_a_changed_one_is() {
     let folder = Folder::new();
     let url = format!("sqlite://{}", folder.0.join("accounts.db").display());
     runtime().block_on(async {
-        let store = sqlite(&url).unwrap();
-        store.migrate().await.unwrap();
+        let store = open(&url).unwrap();
+        store.database.migrate().await.unwrap();
         let mut by_hand = SqliteConnection::connect(&url).await.unwrap();
         sqlx::raw_sql(NEWER).execute(&mut by_hand).await.unwrap();
-        store.migrate().await.unwrap();
+        store.database.migrate().await.unwrap();
         sqlx::raw_sql(CHANGED).execute(&mut by_hand).await.unwrap();
-        let refused = store.migrate().await.unwrap_err();
+        let refused = store.database.migrate().await.unwrap_err();
         assert!(
             matches!(refused, MigrateError::Changed(20_261_101_000_000)),
             "{refused}"
         );
     });
     with_postgres_url(|url| async move {
-        let store = PostgresAccounts::connect(&SecretString::from(url.as_str()), OPTIONS).unwrap();
-        store.migrate().await.unwrap();
+        let store = open(&url).unwrap();
+        store.database.migrate().await.unwrap();
         let mut by_hand = PgConnection::connect(&url).await.unwrap();
         sqlx::raw_sql(NEWER).execute(&mut by_hand).await.unwrap();
-        store.migrate().await.unwrap();
+        store.database.migrate().await.unwrap();
         sqlx::raw_sql(CHANGED).execute(&mut by_hand).await.unwrap();
-        let refused = store.migrate().await.unwrap_err();
+        let refused = store.database.migrate().await.unwrap_err();
         assert!(
             matches!(refused, MigrateError::Changed(20_261_101_000_000)),
             "{refused}"

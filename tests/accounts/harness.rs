@@ -14,9 +14,11 @@ use std::{
 use chrono::{DateTime, TimeZone, Utc};
 use ringback::{
     accounts::{
-        AccountStore, NewSession, NewUser, PasswordHash, PersonName, PostgresAccounts, SqliteAccounts, User,
+        NewSession, NewUser, PasswordHash, PasswordStore, PersonName, PostgresPasswords, PostgresProofs,
+        PostgresSessions, PostgresUsers, ProofStore, SessionStore, SqlitePasswords, SqliteProofs,
+        SqliteSessions, SqliteUsers, User, UserStore,
     },
-    database::PoolOptions,
+    database::{Database, DatabaseUrlError, PoolOptions, PostgresLink, SqliteLink},
     email::EmailAddress,
     entropy::{Entropy, SystemEntropy},
     ledger::{LedgerStore, PostgresLedger, SqliteLedger},
@@ -31,31 +33,62 @@ pub const OPTIONS: PoolOptions = PoolOptions {
     timeout: Duration::from_secs(20),
 };
 
-/// One database under two stores, as two instances of the service would have them.
+/// All stores of one instance of the service, which share its connections.
+#[derive(Clone)]
+pub struct Store {
+    pub database: Arc<dyn Database>,
+    pub users: Arc<dyn UserStore>,
+    pub proofs: Arc<dyn ProofStore>,
+    pub passwords: Arc<dyn PasswordStore>,
+    pub sessions: Arc<dyn SessionStore>,
+    pub ledger: Arc<dyn LedgerStore>,
+}
+
+impl Store {
+    pub fn open(url: &str, options: PoolOptions) -> Result<Self, DatabaseUrlError> {
+        let secret = SecretString::from(url);
+        Ok(if url.starts_with("postgres") {
+            let link = PostgresLink::open(&secret, options)?;
+            Self {
+                users: Arc::new(PostgresUsers::new(&link)),
+                proofs: Arc::new(PostgresProofs::new(&link)),
+                passwords: Arc::new(PostgresPasswords::new(&link)),
+                sessions: Arc::new(PostgresSessions::new(&link)),
+                ledger: Arc::new(PostgresLedger::new(link.clone())),
+                database: Arc::new(link),
+            }
+        } else {
+            let link = SqliteLink::open(&secret, options)?;
+            Self {
+                users: Arc::new(SqliteUsers::new(&link)),
+                proofs: Arc::new(SqliteProofs::new(&link)),
+                passwords: Arc::new(SqlitePasswords::new(&link)),
+                sessions: Arc::new(SqliteSessions::new(&link)),
+                ledger: Arc::new(SqliteLedger::new(link.clone())),
+                database: Arc::new(link),
+            }
+        })
+    }
+}
+
+/// One database under two instances of the service.
 #[derive(Clone)]
 pub struct Stores {
-    pub one: Arc<dyn AccountStore>,
-    pub two: Arc<dyn AccountStore>,
-    /// On the connections of the first.
-    pub ledger: Arc<dyn LedgerStore>,
+    pub one: Store,
+    pub two: Store,
     url: String,
 }
 
 impl Stores {
     pub async fn open(url: String) -> Self {
-        let ((one, ledger), (two, _)) = (open(&url), open(&url));
-        one.migrate().await.unwrap();
-        Self {
-            one,
-            two,
-            ledger,
-            url,
-        }
+        let [one, two] = [(); 2].map(|()| Store::open(&url, OPTIONS).unwrap());
+        one.database.migrate().await.unwrap();
+        Self { one, two, url }
     }
 
     /// One store or the other.
-    pub fn either(&self, n: usize) -> Arc<dyn AccountStore> {
-        Arc::clone(if n.is_multiple_of(2) { &self.one } else { &self.two })
+    pub fn either(&self, n: usize) -> Store {
+        if n.is_multiple_of(2) { &self.one } else { &self.two }.clone()
     }
 
     /// What an operator does by hand.
@@ -107,19 +140,6 @@ impl Stores {
     }
 }
 
-fn open(url: &str) -> (Arc<dyn AccountStore>, Arc<dyn LedgerStore>) {
-    let secret = SecretString::from(url);
-    if url.starts_with("sqlite") {
-        let accounts = SqliteAccounts::connect(&secret, OPTIONS).unwrap();
-        let ledger = SqliteLedger::new(accounts.link());
-        (Arc::new(accounts), Arc::new(ledger))
-    } else {
-        let accounts = PostgresAccounts::connect(&secret, OPTIONS).unwrap();
-        let ledger = PostgresLedger::new(accounts.link());
-        (Arc::new(accounts), Arc::new(ledger))
-    }
-}
-
 pub fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(4)
@@ -154,8 +174,8 @@ pub fn on_sqlite<F: Future<Output = ()> + Send + 'static>(case: fn(Stores) -> F)
     runtime().block_on(async {
         let stores = Stores::open(url).await;
         let outcome = tokio::spawn(case(stores.clone())).await;
-        stores.one.close().await;
-        stores.two.close().await;
+        stores.one.database.close().await;
+        stores.two.database.close().await;
         outcome.unwrap_or_else(|failure| resume_unwind(failure.into_panic()));
     });
 }
@@ -164,8 +184,8 @@ pub fn on_postgres<F: Future<Output = ()> + Send + 'static>(case: fn(Stores) -> 
     with_postgres_url(|url| async move {
         let stores = Stores::open(url).await;
         let outcome = tokio::spawn(case(stores.clone())).await;
-        stores.one.close().await;
-        stores.two.close().await;
+        stores.one.database.close().await;
+        stores.two.database.close().await;
         outcome.unwrap_or_else(|failure| resume_unwind(failure.into_panic()));
     });
 }
@@ -234,9 +254,9 @@ pub fn new_session(user_id: Uuid) -> NewSession {
 }
 
 /// An account with a session, and the session's identifier.
-pub async fn register(store: &dyn AccountStore, email: &str, claims: &str) -> (User, Uuid) {
+pub async fn register(store: &Store, email: &str, claims: &str) -> (User, Uuid) {
     let user = new_user(email, claims);
     let session = new_session(user.id);
     let id = session.id;
-    (store.register(user, session).await.unwrap(), id)
+    (store.users.register(user, session).await.unwrap(), id)
 }

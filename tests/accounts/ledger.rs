@@ -90,7 +90,7 @@ const WHOLE: &str =
     "00000000-0000-0000-0000-000000000007 verify_phone US twilio SM1 verified 2 30003 7500 USD 1 3 6";
 
 pub async fn a_life_adds_up_whatever_the_order_and_however_often(stores: Stores) {
-    let ledger = &stores.ledger;
+    let ledger = &stores.one.ledger;
     ledger.write(&[row(life(1)), row(life(2))]).await.unwrap();
     for (challenge, reversed) in [(3, false), (4, true)] {
         let mut events = life(challenge);
@@ -112,11 +112,11 @@ pub async fn a_life_adds_up_whatever_the_order_and_however_often(stores: Stores)
 
 pub async fn what_is_known_of_a_challenge_at_first_is_kept(stores: Stores) {
     let first = life(1).remove(0);
-    stores.ledger.write(&[Row::of(first)]).await.unwrap();
+    stores.one.ledger.write(&[Row::of(first)]).await.unwrap();
     let expected = "00000000-0000-0000-0000-000000000007 verify_phone US - - issued 0 - - - - - -";
     assert_eq!(kept(&stores, 1).await, expected);
     let wrong = life(2).remove(4);
-    stores.ledger.write(&[Row::of(wrong)]).await.unwrap();
+    stores.one.ledger.write(&[Row::of(wrong)]).await.unwrap();
     assert_eq!(
         kept(&stores, 2).await,
         "- verify_phone - - - issued 1 - - - - - -"
@@ -125,7 +125,7 @@ pub async fn what_is_known_of_a_challenge_at_first_is_kept(stores: Stores) {
 
 pub async fn writers_of_the_same_challenges_add_up(stores: Stores) {
     let writes = life(0).into_iter().map(|event| {
-        let ledger = stores.ledger.clone();
+        let ledger = stores.one.ledger.clone();
         tokio::spawn(async move {
             let rows: Vec<_> = (1..=50)
                 .map(|challenge| {
@@ -146,8 +146,8 @@ pub async fn writers_of_the_same_challenges_add_up(stores: Stores) {
 
 pub async fn what_is_old_is_purged_so_many_at_a_time(stores: Stores) {
     let rows: Vec<_> = (1..=10).map(|challenge| row(life(challenge))).collect();
-    stores.ledger.write(&rows).await.unwrap();
-    let purge = async |before: DateTime<Utc>, limit| stores.ledger.purge(before, limit).await.unwrap();
+    stores.one.ledger.write(&rows).await.unwrap();
+    let purge = async |before: DateTime<Utc>, limit| stores.one.ledger.purge(before, limit).await.unwrap();
     assert_eq!(purge(at(0), 100).await, 0);
     let later = at(0) + TimeDelta::microseconds(1);
     assert_eq!(

@@ -2,23 +2,19 @@
 
 use std::{collections::HashMap, fmt::Debug, hash::Hash, sync::Arc, time::Duration};
 
-use ringback::accounts::{AccountStore, Claimant, RegisterError, Rotated, Verification};
+use ringback::accounts::{Claimant, RegisterError, Rotated, Verification};
 use sqlx::{Connection, PgConnection};
 use tokio::{sync::Barrier, time::timeout};
 
 use crate::{
-    harness::{Stores, at, new_session, new_user, phone, register, with_postgres_url},
+    harness::{Store, Stores, at, new_session, new_user, phone, register, with_postgres_url},
     sessions::rotation,
 };
 
 const PHONE: &str = "+14152000001";
 
 /// Starts `callers` at once and gives what each got.
-async fn all_at_once<T, F>(
-    stores: &Stores,
-    callers: usize,
-    mut call: impl FnMut(usize, Arc<dyn AccountStore>) -> F,
-) -> Vec<T>
+async fn all_at_once<T, F>(stores: &Stores, callers: usize, mut call: impl FnMut(usize, Store) -> F) -> Vec<T>
 where
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,
@@ -60,18 +56,22 @@ fn verdict(verification: Verification) -> &'static str {
 pub async fn two_accounts_race_for_one_phone(stores: Stores) {
     for round in 0..5 {
         let number = format!("+1415200{round:04}");
-        let (jane, _) = register(&*stores.one, &format!("jane{round}@example.com"), &number).await;
-        let (john, _) = register(&*stores.one, &format!("john{round}@example.com"), &number).await;
+        let (jane, _) = register(&stores.one, &format!("jane{round}@example.com"), &number).await;
+        let (john, _) = register(&stores.one, &format!("john{round}@example.com"), &number).await;
         let outcomes = all_at_once(&stores, 50, |n, store| {
             let (user, number) = (if n % 4 < 2 { jane.id } else { john.id }, phone(&number));
             async move {
-                let verified = store.verify_phone(&number, &Claimant::User(user), at(1)).await;
+                let verified = store
+                    .proofs
+                    .verify_phone(&number, &Claimant::User(user), at(1))
+                    .await;
                 (user, verified.unwrap())
             }
         })
         .await;
         let winner = stores
             .two
+            .proofs
             .claims(&phone(&number))
             .await
             .unwrap()
@@ -96,9 +96,10 @@ pub async fn two_accounts_race_for_one_phone(stores: Stores) {
 }
 
 pub async fn a_sole_claim_is_verified_once(stores: Stores) {
-    let (jane, _) = register(&*stores.one, "jane@example.com", PHONE).await;
+    let (jane, _) = register(&stores.one, "jane@example.com", PHONE).await;
     let outcomes = all_at_once(&stores, 50, |_, store| async move {
         store
+            .proofs
             .verify_phone(&phone(PHONE), &Claimant::Anyone, at(1))
             .await
             .unwrap()
@@ -115,7 +116,7 @@ pub async fn a_sole_claim_is_verified_once(stores: Stores) {
 pub async fn a_second_claim_races_with_a_verification(stores: Stores) {
     for round in 0..10 {
         let number = format!("+1415200{round:04}");
-        let (jane, _) = register(&*stores.one, &format!("jane{round}@example.com"), &number).await;
+        let (jane, _) = register(&stores.one, &format!("jane{round}@example.com"), &number).await;
         let john = new_user(&format!("john{round}@example.com"), &number);
         let johns = john.id;
         let outcomes = all_at_once(&stores, 12, |n, store| {
@@ -124,17 +125,19 @@ pub async fn a_second_claim_races_with_a_verification(stores: Stores) {
                 match n % 3 {
                     0 if n == 0 => {
                         let session = new_session(john.id);
-                        store.register(john, session).await.unwrap();
+                        store.users.register(john, session).await.unwrap();
                         None
                     }
                     0 => Some(
                         store
+                            .proofs
                             .verify_phone(&number, &Claimant::User(johns), at(1))
                             .await
                             .unwrap(),
                     ),
                     _ => Some(
                         store
+                            .proofs
                             .verify_phone(&number, &Claimant::Anyone, at(1))
                             .await
                             .unwrap(),
@@ -151,7 +154,7 @@ pub async fn a_second_claim_races_with_a_verification(stores: Stores) {
                 _ => None,
             })
             .collect();
-        let claims = stores.one.claims(&phone(&number)).await.unwrap();
+        let claims = stores.one.proofs.claims(&phone(&number)).await.unwrap();
         assert!(verified.len() <= 1, "{verified:?}");
         assert_eq!(verified.first().copied(), claims.verified_by);
         assert!(
@@ -168,7 +171,7 @@ pub async fn registrations_of_one_email_make_one_account(stores: Stores) {
         let user = new_user(email, PHONE);
         let session = new_session(user.id);
         async move {
-            match store.register(user, session).await {
+            match store.users.register(user, session).await {
                 Ok(_) => "made",
                 Err(RegisterError::EmailTaken) => "taken",
                 Err(RegisterError::Unavailable(_)) => "unavailable",
@@ -184,10 +187,15 @@ pub async fn registrations_of_one_email_make_one_account(stores: Stores) {
 }
 
 pub async fn rotations_of_one_token_make_one_successor(stores: Stores) {
-    let (_, session) = register(&*stores.one, "jane@example.com", PHONE).await;
+    let (_, session) = register(&stores.one, "jane@example.com", PHONE).await;
     for generation in 0..5 {
         let outcomes = all_at_once(&stores, 40, |_, store| async move {
-            match store.rotate(rotation(session, generation, 100)).await.unwrap() {
+            match store
+                .sessions
+                .rotate(rotation(session, generation, 100))
+                .await
+                .unwrap()
+            {
                 Rotated::Rotated { .. } => "rotated",
                 Rotated::Replayed { current_hash, .. } if current_hash == [generation + 1; 32] => "replayed",
                 other => panic!("{other:?}"),
@@ -199,14 +207,15 @@ pub async fn rotations_of_one_token_make_one_successor(stores: Stores) {
 }
 
 pub async fn reuse_in_parallel_revokes_once_and_for_all(stores: Stores) {
-    let (jane, _) = register(&*stores.one, "jane@example.com", PHONE).await;
+    let (jane, _) = register(&stores.one, "jane@example.com", PHONE).await;
     for _ in 0..10 {
         let opened = new_session(jane.id);
         let session = opened.id;
-        stores.one.open_session(opened).await.unwrap();
+        stores.one.sessions.open(opened).await.unwrap();
         for generation in 0..3 {
             stores
                 .one
+                .sessions
                 .rotate(rotation(session, generation, 100))
                 .await
                 .unwrap();
@@ -214,7 +223,12 @@ pub async fn reuse_in_parallel_revokes_once_and_for_all(stores: Stores) {
         // The thief shows an old token while its owner shows the current one.
         let outcomes = all_at_once(&stores, 40, |n, store| async move {
             let generation = if n % 20 < 2 { 3 } else { 0 };
-            match store.rotate(rotation(session, generation, 100)).await.unwrap() {
+            match store
+                .sessions
+                .rotate(rotation(session, generation, 100))
+                .await
+                .unwrap()
+            {
                 Rotated::Rotated { .. } => "rotated",
                 Rotated::Replayed { .. } => "replayed",
                 Rotated::Reused { .. } => "reused",
@@ -229,7 +243,7 @@ pub async fn reuse_in_parallel_revokes_once_and_for_all(stores: Stores) {
             tally.get("rotated").copied().unwrap_or_default() <= 1,
             "{tally:?}"
         );
-        assert!(stores.two.session(session).await.unwrap().unwrap().revoked);
+        assert!(stores.two.sessions.view(session).await.unwrap().unwrap().revoked);
     }
 }
 
@@ -240,20 +254,20 @@ pub async fn callers_that_left_leave_nothing_half_done(stores: Stores) {
         let session = new_session(user.id);
         let id = session.id;
         let patience = Duration::from_micros(200 * (n as u64 % 30));
-        let _ = timeout(patience, store.register(user, session)).await;
-        let _ = timeout(patience, store.rotate(rotation(id, 0, 100))).await;
-        let _ = timeout(patience, store.rotate(rotation(id, 7, 100))).await;
+        let _ = timeout(patience, store.users.register(user, session)).await;
+        let _ = timeout(patience, store.sessions.rotate(rotation(id, 0, 100))).await;
+        let _ = timeout(patience, store.sessions.rotate(rotation(id, 7, 100))).await;
         let _ = timeout(
             patience,
-            store.verify_phone(&phone(PHONE), &Claimant::Anyone, at(1)),
+            store.proofs.verify_phone(&phone(PHONE), &Claimant::Anyone, at(1)),
         )
         .await;
-        let _ = timeout(patience, store.session(id)).await;
+        let _ = timeout(patience, store.sessions.view(id)).await;
     })
     .await;
     assert_eq!(outcomes.len(), 60);
     for n in [0, 1] {
-        register(&*stores.either(n), &format!("late{n}@example.com"), PHONE).await;
+        register(&stores.either(n), &format!("late{n}@example.com"), PHONE).await;
     }
     assert_eq!(stores.count("users").await, stores.count("sessions").await);
 }
@@ -262,7 +276,7 @@ pub async fn lookups_in_parallel_find_their_own(stores: Stores) {
     let mut users = Vec::new();
     for n in 0..20 {
         let (user, session) = register(
-            &*stores.one,
+            &stores.one,
             &format!("user{n}@example.com"),
             &format!("+1415200{n:04}"),
         )
@@ -274,11 +288,11 @@ pub async fn lookups_in_parallel_find_their_own(stores: Stores) {
         let users = Arc::clone(&users);
         async move {
             let (user, session) = &users[n % users.len()];
-            let seen = store.session(*session).await.unwrap().unwrap();
+            let seen = store.sessions.view(*session).await.unwrap().unwrap();
             assert_eq!(seen.user, *user);
-            let claims = store.claims(&user.phone).await.unwrap();
+            let claims = store.proofs.claims(&user.phone).await.unwrap();
             assert_eq!(claims.sole_claimant, Some(user.id));
-            let nobody = store.session(user.id).await.unwrap();
+            let nobody = store.sessions.view(user.id).await.unwrap();
             assert!(nobody.is_none());
         }
     })
@@ -294,8 +308,8 @@ fn lost_races_leave_no_error_in_the_servers_log() {
         two_accounts_race_for_one_phone(stores.clone()).await;
         stores.sql("DELETE FROM users".to_owned()).await;
         registrations_of_one_email_make_one_account(stores.clone()).await;
-        stores.one.close().await;
-        stores.two.close().await;
+        stores.one.database.close().await;
+        stores.two.database.close().await;
         let mut by_hand = PgConnection::connect(&url).await.unwrap();
         let count = "SELECT xact_rollback FROM pg_stat_database WHERE datname = current_database()";
         let failed: i64 = sqlx::query_scalar(count).fetch_one(&mut by_hand).await.unwrap();
@@ -315,11 +329,15 @@ fn to_verify_a_phone_reads_no_other_phones_accounts() {
         stores.sql(users.to_owned()).await;
         for number in 1..=VERIFIED {
             let phone = phone(&format!("+1415{}", 2_000_000 + number));
-            let outcome = stores.one.verify_phone(&phone, &Claimant::Anyone, at(5)).await;
+            let outcome = stores
+                .one
+                .proofs
+                .verify_phone(&phone, &Claimant::Anyone, at(5))
+                .await;
             assert_eq!(verdict(outcome.unwrap()), "verified");
         }
-        stores.one.close().await;
-        stores.two.close().await;
+        stores.one.database.close().await;
+        stores.two.database.close().await;
         drop(stores);
         let mut by_hand = PgConnection::connect(&url).await.unwrap();
         let told = "SELECT n_tup_upd, seq_tup_read + (SELECT sum(idx_tup_read)::bigint FROM pg_stat_user_indexes i \

@@ -21,28 +21,28 @@ pub fn rotation(session_id: Uuid, generation: u8, second: i64) -> Rotation {
 }
 
 pub async fn a_session_shows_its_user_and_its_end(stores: Stores) {
-    let (jane, first) = register(&*stores.one, "jane@example.com", PHONE).await;
-    let (john, _) = register(&*stores.one, "john@example.com", PHONE).await;
+    let (jane, first) = register(&stores.one, "jane@example.com", PHONE).await;
+    let (john, _) = register(&stores.one, "john@example.com", PHONE).await;
     let further = new_session(jane.id);
     let second = further.id;
-    stores.one.open_session(further).await.unwrap();
-    let seen = stores.two.session(second).await.unwrap().unwrap();
+    stores.one.sessions.open(further).await.unwrap();
+    let seen = stores.two.sessions.view(second).await.unwrap().unwrap();
     assert_eq!(seen.user, jane);
     assert!((at(1_000) - seen.expires_at).abs() < Duration::microseconds(1));
 
-    stores.one.revoke(first, at(5)).await.unwrap();
-    stores.one.revoke(first, at(6)).await.unwrap();
-    stores.one.revoke(Uuid::nil(), at(6)).await.unwrap();
-    assert!(stores.two.session(first).await.unwrap().unwrap().revoked);
+    stores.one.sessions.revoke(first, at(5)).await.unwrap();
+    stores.one.sessions.revoke(first, at(6)).await.unwrap();
+    stores.one.sessions.revoke(Uuid::nil(), at(6)).await.unwrap();
+    assert!(stores.two.sessions.view(first).await.unwrap().unwrap().revoked);
     assert!(
-        !stores.two.session(second).await.unwrap().unwrap().revoked,
+        !stores.two.sessions.view(second).await.unwrap().unwrap().revoked,
         "one logout, one session"
     );
-    assert!(stores.two.session(Uuid::nil()).await.unwrap().is_none());
+    assert!(stores.two.sessions.view(Uuid::nil()).await.unwrap().is_none());
 
     let nobodys = new_session(Uuid::nil());
     assert!(
-        stores.one.open_session(nobodys).await.is_err(),
+        stores.one.sessions.open(nobodys).await.is_err(),
         "a session has a user"
     );
     stores
@@ -52,11 +52,19 @@ pub async fn a_session_shows_its_user_and_its_end(stores: Stores) {
 }
 
 pub async fn a_token_is_good_once_and_then_for_its_grace(stores: Stores) {
-    let (jane, session) = register(&*stores.one, "jane@example.com", PHONE).await;
-    let expires_at = stores.one.session(session).await.unwrap().unwrap().expires_at;
+    let (jane, session) = register(&stores.one, "jane@example.com", PHONE).await;
+    let expires_at = stores
+        .one
+        .sessions
+        .view(session)
+        .await
+        .unwrap()
+        .unwrap()
+        .expires_at;
     let rotate = async |generation, second| {
         stores
             .two
+            .sessions
             .rotate(rotation(session, generation, second))
             .await
             .unwrap()
@@ -77,87 +85,143 @@ pub async fn a_token_is_good_once_and_then_for_its_grace(stores: Stores) {
     assert_eq!(rotate(1, 110).await, rotated);
     assert_eq!(rotate(1, 115).await, replayed(2));
     assert_eq!(rotate(2, 200).await, rotated, "an answer again is no rotation");
-    assert!(!stores.one.session(session).await.unwrap().unwrap().revoked);
+    assert!(!stores.one.sessions.view(session).await.unwrap().unwrap().revoked);
 }
 
 pub async fn reuse_of_an_old_token_revokes_the_session(stores: Stores) {
-    let (jane, first) = register(&*stores.one, "jane@example.com", PHONE).await;
+    let (jane, first) = register(&stores.one, "jane@example.com", PHONE).await;
     let other = new_session(jane.id);
     let second = other.id;
-    stores.one.open_session(other).await.unwrap();
+    stores.one.sessions.open(other).await.unwrap();
     let reused = Rotated::Reused { user_id: jane.id };
 
     // Too late for the grace.
-    stores.one.rotate(rotation(first, 0, 100)).await.unwrap();
-    assert_eq!(stores.two.rotate(rotation(first, 0, 111)).await.unwrap(), reused);
+    stores.one.sessions.rotate(rotation(first, 0, 100)).await.unwrap();
     assert_eq!(
-        stores.two.rotate(rotation(first, 0, 111)).await.unwrap(),
+        stores.two.sessions.rotate(rotation(first, 0, 111)).await.unwrap(),
+        reused
+    );
+    assert_eq!(
+        stores.two.sessions.rotate(rotation(first, 0, 111)).await.unwrap(),
         Rotated::Revoked
     );
     assert_eq!(
-        stores.two.rotate(rotation(first, 1, 111)).await.unwrap(),
+        stores.two.sessions.rotate(rotation(first, 1, 111)).await.unwrap(),
         Rotated::Revoked,
         "whoever holds it"
     );
-    assert!(stores.one.session(first).await.unwrap().unwrap().revoked);
+    assert!(stores.one.sessions.view(first).await.unwrap().unwrap().revoked);
 
     // Two generations old, within the grace.
     assert!(
-        !stores.one.session(second).await.unwrap().unwrap().revoked,
+        !stores.one.sessions.view(second).await.unwrap().unwrap().revoked,
         "another session is untouched"
     );
-    stores.one.rotate(rotation(second, 0, 100)).await.unwrap();
-    stores.one.rotate(rotation(second, 1, 100)).await.unwrap();
-    assert_eq!(stores.two.rotate(rotation(second, 0, 100)).await.unwrap(), reused);
-    assert!(stores.one.session(second).await.unwrap().unwrap().revoked);
+    stores
+        .one
+        .sessions
+        .rotate(rotation(second, 0, 100))
+        .await
+        .unwrap();
+    stores
+        .one
+        .sessions
+        .rotate(rotation(second, 1, 100))
+        .await
+        .unwrap();
+    assert_eq!(
+        stores
+            .two
+            .sessions
+            .rotate(rotation(second, 0, 100))
+            .await
+            .unwrap(),
+        reused
+    );
+    assert!(stores.one.sessions.view(second).await.unwrap().unwrap().revoked);
 }
 
 pub async fn a_forged_token_revokes_nothing(stores: Stores) {
-    let (_, session) = register(&*stores.one, "jane@example.com", PHONE).await;
-    stores.one.rotate(rotation(session, 0, 100)).await.unwrap();
+    let (_, session) = register(&stores.one, "jane@example.com", PHONE).await;
+    stores
+        .one
+        .sessions
+        .rotate(rotation(session, 0, 100))
+        .await
+        .unwrap();
     for generation in [0, 1, 2] {
         let forged = Rotation {
             token_hash: [77; 32],
             ..rotation(session, generation, 200)
         };
         assert_eq!(
-            stores.two.rotate(forged).await.unwrap(),
+            stores.two.sessions.rotate(forged).await.unwrap(),
             Rotated::Unknown,
             "{generation}"
         );
     }
-    let nobodys = stores.two.rotate(rotation(Uuid::nil(), 0, 100)).await.unwrap();
+    let nobodys = stores
+        .two
+        .sessions
+        .rotate(rotation(Uuid::nil(), 0, 100))
+        .await
+        .unwrap();
     assert_eq!(nobodys, Rotated::Unknown);
-    let rotated = stores.two.rotate(rotation(session, 1, 200)).await.unwrap();
+    let rotated = stores
+        .two
+        .sessions
+        .rotate(rotation(session, 1, 200))
+        .await
+        .unwrap();
     assert!(matches!(rotated, Rotated::Rotated { .. }));
 }
 
 pub async fn what_is_over_does_not_rotate(stores: Stores) {
-    let (_, session) = register(&*stores.one, "jane@example.com", PHONE).await;
+    let (_, session) = register(&stores.one, "jane@example.com", PHONE).await;
     assert_eq!(
-        stores.two.rotate(rotation(session, 0, 1_000)).await.unwrap(),
+        stores
+            .two
+            .sessions
+            .rotate(rotation(session, 0, 1_000))
+            .await
+            .unwrap(),
         Rotated::Expired
     );
-    let last = stores.two.rotate(rotation(session, 0, 999)).await.unwrap();
+    let last = stores
+        .two
+        .sessions
+        .rotate(rotation(session, 0, 999))
+        .await
+        .unwrap();
     assert!(matches!(last, Rotated::Rotated { .. }), "{last:?}");
-    stores.one.revoke(session, at(999)).await.unwrap();
+    stores.one.sessions.revoke(session, at(999)).await.unwrap();
     assert_eq!(
-        stores.two.rotate(rotation(session, 1, 999)).await.unwrap(),
+        stores
+            .two
+            .sessions
+            .rotate(rotation(session, 1, 999))
+            .await
+            .unwrap(),
         Rotated::Revoked
     );
 }
 
 pub async fn a_lock_ends_open_sessions(stores: Stores) {
-    let (jane, session) = register(&*stores.one, "jane@example.com", PHONE).await;
+    let (jane, session) = register(&stores.one, "jane@example.com", PHONE).await;
     stores
         .sql(format!(
             "UPDATE users SET locked_at = created_at WHERE id = '{}'",
             jane.id
         ))
         .await;
-    assert!(stores.two.session(session).await.unwrap().unwrap().revoked);
+    assert!(stores.two.sessions.view(session).await.unwrap().unwrap().revoked);
     assert_eq!(
-        stores.two.rotate(rotation(session, 0, 100)).await.unwrap(),
+        stores
+            .two
+            .sessions
+            .rotate(rotation(session, 0, 100))
+            .await
+            .unwrap(),
         Rotated::Revoked
     );
     stores
@@ -166,20 +230,25 @@ pub async fn a_lock_ends_open_sessions(stores: Stores) {
             jane.id
         ))
         .await;
-    assert!(!stores.two.session(session).await.unwrap().unwrap().revoked);
-    let rotated = stores.two.rotate(rotation(session, 0, 100)).await.unwrap();
+    assert!(!stores.two.sessions.view(session).await.unwrap().unwrap().revoked);
+    let rotated = stores
+        .two
+        .sessions
+        .rotate(rotation(session, 0, 100))
+        .await
+        .unwrap();
     assert!(matches!(rotated, Rotated::Rotated { .. }));
 }
 
 pub async fn what_has_ended_is_purged_so_many_at_a_time(stores: Stores) {
-    let (jane, first) = register(&*stores.one, "jane@example.com", PHONE).await;
+    let (jane, first) = register(&stores.one, "jane@example.com", PHONE).await;
     for _ in 0..4 {
-        stores.one.open_session(new_session(jane.id)).await.unwrap();
+        stores.one.sessions.open(new_session(jane.id)).await.unwrap();
     }
     // Each ends at second 1000.
-    assert_eq!(stores.one.purge_sessions(at(1_000), 10).await.unwrap(), 0);
-    assert!(stores.one.session(first).await.unwrap().is_some());
-    assert_eq!(stores.one.purge_sessions(at(1_001), 3).await.unwrap(), 3);
-    assert_eq!(stores.one.purge_sessions(at(1_001), 3).await.unwrap(), 2);
-    assert!(stores.two.session(first).await.unwrap().is_none());
+    assert_eq!(stores.one.sessions.purge(at(1_000), 10).await.unwrap(), 0);
+    assert!(stores.one.sessions.view(first).await.unwrap().is_some());
+    assert_eq!(stores.one.sessions.purge(at(1_001), 3).await.unwrap(), 3);
+    assert_eq!(stores.one.sessions.purge(at(1_001), 3).await.unwrap(), 2);
+    assert!(stores.two.sessions.view(first).await.unwrap().is_none());
 }

@@ -5,10 +5,9 @@ use std::{sync::Arc, time::Duration};
 use actix::{Actor, Context, Handler, Supervised};
 use async_trait::async_trait;
 use ringback::{
-    accounts::{AccountStore, SqliteAccounts},
     challenges::{MemoryChallenges, OtpRules},
     clock::{Clock, SystemClock},
-    database::PoolOptions,
+    database::{Database, PoolOptions, SqliteLink},
     delivery::{
         ChannelProvider, Countries, DeliveryQueue, DispatcherOptions, DispatcherParts, Message, Messages,
         OutboxEntry, Recipient, Route,
@@ -63,8 +62,8 @@ async fn readiness(folder: &std::path::Path, supervision: &Supervision) -> Readi
         max_connections: 2,
         timeout: Duration::from_secs(2),
     };
-    let accounts = SqliteAccounts::connect(&url, options).unwrap();
-    accounts.migrate().await.unwrap();
+    let database = SqliteLink::open(&url, options).unwrap();
+    database.migrate().await.unwrap();
     let rules = OtpRules {
         ttl: Duration::from_secs(600),
         max_attempts: 3,
@@ -103,7 +102,7 @@ async fn readiness(folder: &std::path::Path, supervision: &Supervision) -> Readi
         },
     );
     Readiness {
-        accounts: Arc::new(accounts),
+        database: Arc::new(database),
         challenges,
         queue,
         watcher: None,
@@ -139,6 +138,6 @@ async fn a_storm_of_restarts_fails_readiness_until_it_is_over() {
     );
     actix::clock::sleep(Duration::from_secs(11)).await;
     assert_eq!(readiness.report().await.status, "ready");
-    readiness.accounts.close().await;
+    readiness.database.close().await;
     std::fs::remove_dir_all(folder).unwrap();
 }

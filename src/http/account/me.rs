@@ -60,7 +60,7 @@ refusals!(
 )]
 pub async fn me(api: web::Data<Api>, request: HttpRequest, bearer: Bearer) -> Result<HttpResponse, ApiError> {
     let user = bearer.0.user;
-    api.accounts
+    api.sessions
         .admit_me(client_network(&api, &request), &user)
         .await?;
     Ok(HttpResponse::Ok().json(UserView::from(user)))
@@ -88,10 +88,10 @@ impl From<User> for UserView {
     fn from(user: User) -> Self {
         Self {
             id: user.id,
-            email: user.email,
+            email: user.email.into(),
             phone: user.phone.expose().to_owned(),
-            first_name: user.first_name,
-            last_name: user.last_name,
+            first_name: user.first_name.into(),
+            last_name: user.last_name.into(),
             phone_verified: user.phone_verified,
             email_verified: user.email_verified,
             created_at: user.created_at,

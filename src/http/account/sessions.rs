@@ -24,6 +24,6 @@ refusals!(LogoutRefusals = refusals::bearer(), refusals::away());
     security(("bearer" = [])),
 )]
 pub async fn logout(api: web::Data<Api>, bearer: Bearer) -> Result<HttpResponse, ApiError> {
-    api.accounts.logout(bearer.0.session).await?;
+    api.sessions.logout(bearer.0.session).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -54,5 +54,5 @@ async fn signed_in(request: &HttpRequest) -> Result<Option<SignedIn>, ApiError> 
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(Rejection::NotAuthenticated.into());
     }
-    Ok(Some(api.accounts.authenticate(token.trim()).await?))
+    Ok(Some(api.sessions.authenticate(token.trim()).await?))
 }

@@ -8,7 +8,7 @@ use crate::http::api::Api;
 pub async fn metrics(api: web::Data<Api>) -> HttpResponse {
     let text = api
         .metrics
-        .render(&api.readiness.supervision, api.accounts.store.as_ref());
+        .render(&api.readiness.supervision, api.readiness.database.as_ref());
     HttpResponse::Ok()
         .content_type("text/plain; version=0.0.4; charset=utf-8")
         .body(text)

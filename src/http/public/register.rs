@@ -76,7 +76,7 @@ pub async fn register(
 ) -> Result<HttpResponse, ApiError> {
     let registration = registration(&api, body.0)?;
     let (user, tokens) = api
-        .accounts
+        .sign_in
         .register(client_network(&api, &request), registration)
         .await?;
     Ok(HttpResponse::Created().json(SignedInView {

@@ -137,7 +137,7 @@ pub async fn login(
 ) -> Result<HttpResponse, ApiError> {
     let (login, password) = credentials(&api, body.0)?;
     let (user, tokens) = api
-        .accounts
+        .sign_in
         .login(client_network(&api, &request), login, password)
         .await?;
     Ok(HttpResponse::Ok().json(SignedInView {
@@ -179,7 +179,7 @@ pub async fn refresh(
     });
     let token = token.ok_or_else(|| faults.into_error())?;
     let tokens = api
-        .accounts
+        .sessions
         .refresh(client_network(&api, &request), &token)
         .await?;
     Ok(HttpResponse::Ok().json(RefreshedView {
@@ -207,7 +207,7 @@ refusals!(JwksRefusals =);
 pub async fn jwks(api: web::Data<Api>) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "public, max-age=300"))
-        .json(api.accounts.access.jwks())
+        .json(api.sessions.access.jwks())
 }
 
 fn credentials(api: &Api, body: LoginRequest) -> Result<(Login, Password), ApiError> {

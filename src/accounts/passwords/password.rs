@@ -6,8 +6,7 @@ use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
-use super::EmailAddress;
-use crate::phone::PhoneNumber;
+use crate::{email::EmailAddress, phone::PhoneNumber};
 
 const MIN_CHARS: usize = 8;
 const MAX_CHARS: usize = 128;

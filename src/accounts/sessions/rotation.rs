@@ -1,30 +1,8 @@
-//! Sessions, and the rules of refresh-token rotation (RFC 9700, 4.14.2): each token is good for one refresh; an old one
-//! shown again means that two parties hold it, and ends the session.
+//! The rules of refresh-token rotation (RFC 9700, 4.14.2): each token is good for one refresh; an old one shown again means
+//! that two parties hold it, and ends the session.
 
 use chrono::{DateTime, Duration, Utc};
 use uuid::Uuid;
-
-use super::User;
-
-/// A session to be opened. Its first refresh token is of generation 0.
-#[derive(Debug, Clone)]
-pub struct NewSession {
-    pub id: Uuid,
-    pub user_id: Uuid,
-    /// Digest of the first refresh token.
-    pub refresh_hash: [u8; 32],
-    pub now: DateTime<Utc>,
-    pub expires_at: DateTime<Utc>,
-}
-
-/// A session and whose it is: what every request with a bearer token asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SessionView {
-    pub user: User,
-    /// Logged out, revoked for reuse of a token, or its user is locked.
-    pub revoked: bool,
-    pub expires_at: DateTime<Utc>,
-}
 
 /// A refresh token was shown: its session is to move on to the next one.
 ///
@@ -79,7 +57,7 @@ pub(super) struct StoredSession {
     pub previous_hash: Option<Vec<u8>>,
     pub rotated_at: Option<DateTime<Utc>>,
     pub expires_at: DateTime<Utc>,
-    /// As for [`SessionView::revoked`].
+    /// As for [`super::SessionView::revoked`].
     pub revoked: bool,
 }
 

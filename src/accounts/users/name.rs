@@ -40,9 +40,21 @@ impl PersonName {
         }
     }
 
+    /// Takes back a name that this service stored itself.
+    pub(in crate::accounts) fn from_stored(name: String) -> Self {
+        Self(name)
+    }
+
     /// The name in clear.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+}
+
+impl From<PersonName> for String {
+    /// The name in clear.
+    fn from(name: PersonName) -> Self {
+        name.0
     }
 }
 

@@ -8,17 +8,17 @@ use uuid::Uuid;
 
 use super::Ask;
 use crate::{
-    accounts::{
-        Claimant, Verification,
-        store::{Miss, VERIFY_ATTEMPTS, to_micros},
+    accounts::proofs::{
+        Verification,
+        miss::{Miss, VERIFY_ATTEMPTS},
     },
-    database::postgres::{Own, PostgresLink},
+    database::{PostgresLink, postgres::Own, to_micros},
     phone::PhoneNumber,
     unavailable::Unavailable,
 };
 
 /// Marks the phones of all asks, and says what became of each. An ask that nothing explains is left out.
-pub(in crate::accounts) async fn verify(
+pub(in crate::accounts::proofs) async fn verify(
     link: PostgresLink,
     asks: Vec<Ask>,
     own: &mut Own,
@@ -109,9 +109,5 @@ fn phones(asks: &[Ask]) -> Vec<String> {
 
 /// The user of each, where one was signed in.
 fn claimants(asks: &[Ask]) -> Vec<Option<Uuid>> {
-    let claimant = |ask: &Ask| match ask.claimant {
-        Claimant::User(user) => Some(user),
-        Claimant::Anyone => None,
-    };
-    asks.iter().map(claimant).collect()
+    asks.iter().map(|ask| ask.claimant.user()).collect()
 }

@@ -283,5 +283,5 @@ impl FromStr for Stored {
 }
 
 #[cfg(test)]
-#[path = "hasher_tests.rs"]
+#[path = "hash_tests.rs"]
 mod tests;

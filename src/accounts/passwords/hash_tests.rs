@@ -1,4 +1,4 @@
-//! Tests of `hasher.rs`.
+//! Tests of `hash.rs`.
 
 use std::time::{Duration, Instant};
 

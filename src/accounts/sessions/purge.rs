@@ -1,13 +1,13 @@
-//! What has to go, goes: sessions that ended.
+//! Deletes sessions that ended.
 
 use std::{sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
 
-use super::AccountStore;
+use super::SessionStore;
 use crate::clock::Clock;
 
-/// How often it is looked for.
+/// How often it looks for them.
 const EVERY: Duration = Duration::from_secs(600);
 /// Rows that one statement deletes at most: none holds the table for long.
 const BATCH: u32 = 1000;
@@ -15,11 +15,11 @@ const BATCH: u32 = 1000;
 const KEPT: TimeDelta = TimeDelta::days(1);
 
 /// Deletes sessions that ended a day ago, now and every ten minutes, for ever. Several instances may do so at once.
-pub async fn purge_sessions(store: Arc<dyn AccountStore>, clock: Arc<dyn Clock>) {
+pub async fn purge_sessions(store: Arc<dyn SessionStore>, clock: Arc<dyn Clock>) {
     let mut every = tokio::time::interval(EVERY);
     loop {
         every.tick().await;
-        while let Ok(deleted) = store.purge_sessions(clock.now() - KEPT, BATCH).await
+        while let Ok(deleted) = store.purge(clock.now() - KEPT, BATCH).await
             && deleted == u64::from(BATCH)
         {}
     }

@@ -1,1 +1,0 @@
--- SQLite needs no function to mark phones: it runs in this process, where two statements cost no round trip more than one.

@@ -1,1 +1,0 @@
--- Nothing for SQLite: it has no such function.

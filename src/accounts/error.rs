@@ -1,0 +1,74 @@
+//! Why somebody is not let in.
+
+use thiserror::Error;
+
+use crate::{
+    limits::{Denied, Refusal},
+    problem::{Problem, ProblemDetails},
+    tokens::TokenError,
+    unavailable::Unavailable,
+};
+
+/// Why somebody is not let in.
+#[derive(Debug, Error)]
+pub enum AccountError {
+    #[error("the e-mail address has an account")]
+    EmailTaken,
+    #[error("no account has this login and password")]
+    InvalidCredentials,
+    #[error("not a token of this service")]
+    TokenInvalid,
+    #[error("the token's time is over")]
+    TokenExpired,
+    #[error("the session was ended")]
+    TokenRevoked,
+    #[error("refused by a rate limit")]
+    Limited(Refusal),
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+impl Problem for AccountError {
+    fn details(&self) -> ProblemDetails {
+        match self {
+            Self::EmailTaken => {
+                ProblemDetails::new(409, "email_taken", "An account with this e-mail already exists.")
+            }
+            Self::InvalidCredentials => ProblemDetails::new(
+                401,
+                "invalid_credentials",
+                "No account has this login and password.",
+            ),
+            Self::TokenInvalid => ProblemDetails::new(401, "token_invalid", "The token is not valid."),
+            Self::TokenExpired => ProblemDetails::new(401, "token_expired", "The token has expired."),
+            Self::TokenRevoked => ProblemDetails::new(401, "token_revoked", "The session has ended."),
+            Self::Limited(refusal) => refusal.details(),
+            Self::Unavailable(unavailable) => unavailable.details(),
+        }
+    }
+
+    fn unavailable(&self) -> Option<&Unavailable> {
+        match self {
+            Self::Unavailable(unavailable) => Some(unavailable),
+            _ => None,
+        }
+    }
+}
+
+impl From<Denied> for AccountError {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Refused(refusal) => Self::Limited(refusal),
+            Denied::Unavailable(unavailable) => Self::Unavailable(unavailable),
+        }
+    }
+}
+
+impl From<TokenError> for AccountError {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::Invalid => Self::TokenInvalid,
+            TokenError::Expired => Self::TokenExpired,
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Passwords in SQLite. The statements are those of `postgres.rs`.
+
+use async_trait::async_trait;
+use sqlx::{Row, sqlite::SqliteRow};
+use uuid::Uuid;
+
+use super::{Credentials, Login, PasswordHash, PasswordStore};
+use crate::{
+    accounts::users::sqlite::{AFTER_USER, user, user_columns},
+    database::SqliteLink,
+    unavailable::Unavailable,
+};
+
+/// Passwords in an SQLite file.
+#[derive(Debug)]
+pub struct SqlitePasswords(SqliteLink);
+
+impl SqlitePasswords {
+    /// By these connections.
+    pub fn new(link: &SqliteLink) -> Self {
+        Self(link.clone())
+    }
+}
+
+#[async_trait]
+impl PasswordStore for SqlitePasswords {
+    async fn credentials(&self, login: &Login) -> Result<Option<Credentials>, Unavailable> {
+        const BY_EMAIL: &str = concat!(
+            user_columns!(),
+            "u.password_hash, u.locked_at IS NOT NULL FROM users u WHERE u.email_key = ?1"
+        );
+        const BY_PHONE: &str = concat!(
+            user_columns!(),
+            "u.password_hash, u.locked_at IS NOT NULL FROM users u WHERE u.phone = ?1 AND u.phone_verified"
+        );
+        let query = match login {
+            Login::Email(email) => sqlx::query(BY_EMAIL).bind(email.key()),
+            Login::Phone(phone) => sqlx::query(BY_PHONE).bind(phone.expose()),
+        };
+        let query = query.try_map(|row: SqliteRow| {
+            Ok(Credentials {
+                user: user(&row)?,
+                password: PasswordHash::from_stored(row.try_get(AFTER_USER)?),
+                locked: row.try_get(AFTER_USER + 1)?,
+            })
+        });
+        self.0.bounded(query.fetch_optional(&self.0.readers)).await
+    }
+
+    async fn replace_hash(
+        &self,
+        user: Uuid,
+        old: &PasswordHash,
+        new: &PasswordHash,
+    ) -> Result<(), Unavailable> {
+        const SQL: &str = "UPDATE users SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2";
+        let query = sqlx::query(SQL)
+            .bind(user.hyphenated())
+            .bind(old.expose().to_owned())
+            .bind(new.expose().to_owned());
+        self.0.execute(query).await.map(drop)
+    }
+}

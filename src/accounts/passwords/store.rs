@@ -1,0 +1,54 @@
+//! The contract of the store of passwords. `postgres.rs` and `sqlite.rs` keep it; `tests/accounts/` holds both to it.
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use super::PasswordHash;
+use crate::{
+    accounts::users::User, email::EmailAddress, limits::LoginDigest, phone::PhoneNumber, secrets::MacKey,
+    unavailable::Unavailable,
+};
+
+/// Where the hashes of passwords are kept. What holds for every store of accounts is said at [`crate::accounts`].
+#[async_trait]
+pub trait PasswordStore: Send + Sync {
+    /// What a login is compared with. MUST cost the same whether or not there is such an account.
+    async fn credentials(&self, login: &Login) -> Result<Option<Credentials>, Unavailable>;
+
+    /// Replaces a hash by one of today's cost. MUST do nothing if it is no longer `old`: then the password was changed
+    /// meanwhile.
+    async fn replace_hash(
+        &self,
+        user: Uuid,
+        old: &PasswordHash,
+        new: &PasswordHash,
+    ) -> Result<(), Unavailable>;
+}
+
+/// Whom somebody says they are when they log in.
+#[derive(Debug, Clone)]
+pub enum Login {
+    Email(EmailAddress),
+    /// Finds only the account that has this phone verified: claims are no identity.
+    Phone(PhoneNumber),
+}
+
+impl Login {
+    /// What stands for it where logins are counted. An address and a phone of one account count apart: together they
+    /// would tell that they belong to one.
+    pub fn digest(&self, key: &MacKey) -> LoginDigest {
+        match self {
+            Self::Email(email) => LoginDigest::of("email", email.key(), key),
+            Self::Phone(phone) => LoginDigest::of("phone", phone.expose(), key),
+        }
+    }
+}
+
+/// What a login is compared with.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    pub user: User,
+    pub password: PasswordHash,
+    /// An operator has locked the account.
+    pub locked: bool,
+}

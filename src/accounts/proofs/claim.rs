@@ -1,0 +1,104 @@
+//! Who claims a phone or has an e-mail address, and what becomes of a proof.
+
+use uuid::Uuid;
+
+/// Who claims a phone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Claims {
+    /// The account that has it verified.
+    pub verified_by: Option<Uuid>,
+    /// How many accounts claim it unverified: 0, 1, or 2 for two and more. Not counted further, since anybody may add
+    /// to them.
+    pub unverified: u32,
+    /// The one that claims it unverified, if exactly one does.
+    pub sole_claimant: Option<Uuid>,
+    /// The first of those that claim it unverified, if any does.
+    pub any_claimant: Option<Uuid>,
+}
+
+impl Claims {
+    /// Adds an account that claims it.
+    pub(super) fn add(&mut self, user: Uuid, is_verified: bool) {
+        if is_verified {
+            self.verified_by = Some(user);
+            return;
+        }
+        self.sole_claimant = (self.unverified == 0).then_some(user);
+        self.unverified = (self.unverified + 1).min(2);
+        self.any_claimant = Some(self.any_claimant.map_or(user, |first| first.min(user)));
+    }
+
+    /// From one statement about all who claim it.
+    pub(super) fn of(verified_by: Option<Uuid>, unverified: i64, first: Option<Uuid>) -> Self {
+        Self {
+            verified_by,
+            unverified: u32::try_from(unverified).unwrap_or_default(),
+            sole_claimant: first.filter(|_| unverified == 1),
+            any_claimant: first,
+        }
+    }
+}
+
+/// On whose behalf a phone or an e-mail address is verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Claimant {
+    /// Nobody was signed in.
+    Anyone,
+    /// The user of a bearer token.
+    User(Uuid),
+}
+
+impl Claimant {
+    /// The user of the bearer token.
+    pub fn user(&self) -> Option<Uuid> {
+        match self {
+            Self::User(user) => Some(*user),
+            Self::Anyone => None,
+        }
+    }
+}
+
+/// What became of the verification of a phone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verification {
+    /// This account has the phone verified from now on.
+    Verified(Uuid),
+    /// This account had it verified before: the claimant's own, or for [`Claimant::Anyone`] whosever it is.
+    AlreadyVerified(Uuid),
+    /// Another account than the claimant's has it verified.
+    Taken,
+    /// Several unverified accounts claim it and nobody was signed in.
+    Ambiguous,
+    /// No account claims it, or not the claimant's.
+    NoClaim,
+}
+
+/// The account that has an e-mail address. At most one has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EmailHolder {
+    pub user: Uuid,
+    /// Whether a code proved it.
+    pub is_verified: bool,
+}
+
+/// What became of the verification of an e-mail address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EmailVerification {
+    /// This account has the address verified from now on.
+    Verified(Uuid),
+    /// This account had it verified before.
+    AlreadyVerified(Uuid),
+    /// No account has the address, or another than the claimant's has it.
+    NoClaim,
+}
+
+impl EmailVerification {
+    /// From the account that has the address, and whether it had it verified before.
+    pub(super) fn of(held: Option<(Uuid, bool)>) -> Self {
+        match held {
+            Some((user, false)) => Self::Verified(user),
+            Some((user, true)) => Self::AlreadyVerified(user),
+            None => Self::NoClaim,
+        }
+    }
+}

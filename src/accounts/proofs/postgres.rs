@@ -1,0 +1,167 @@
+//! Proofs in PostgreSQL. One statement decides each change; phones that are verified at the same time share one.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use futures_util::FutureExt;
+use uuid::Uuid;
+
+use super::{
+    Claimant, Claims, EmailHolder, EmailVerification, ProofStore, Verification,
+    batch::{Ask, postgres::verify},
+};
+use crate::{
+    database::{Coalescer, PostgresLink, postgres::Own, to_micros},
+    email::EmailAddress,
+    phone::PhoneNumber,
+    unavailable::{Part, Unavailable},
+};
+
+/// Proofs in PostgreSQL.
+#[derive(Debug)]
+pub struct PostgresProofs {
+    link: PostgresLink,
+    claims: Coalescer<PhoneNumber, Claims, Own>,
+    verifications: Coalescer<Ask, Verification, Own>,
+    /// By the address's key.
+    holders: Coalescer<String, EmailHolder>,
+}
+
+impl PostgresProofs {
+    /// By these connections. Runs inside a Tokio runtime.
+    pub fn new(link: &PostgresLink) -> Self {
+        let (one, two, three) = (link.clone(), link.clone(), link.clone());
+        let (database, bounds) = (Part::Database, link.lookups());
+        Self {
+            link: link.clone(),
+            claims: Coalescer::holding("claims", database, bounds, move |phones, own| {
+                claims_of(one.clone(), phones, own).boxed()
+            }),
+            verifications: Coalescer::holding("verification", database, bounds, move |asks, own| {
+                verify(two.clone(), asks, own).boxed()
+            }),
+            holders: Coalescer::new("email_holder", database, bounds, move |keys| {
+                holders_of(three.clone(), keys)
+            }),
+        }
+    }
+}
+
+#[async_trait]
+impl ProofStore for PostgresProofs {
+    async fn claims(&self, phone: &PhoneNumber) -> Result<Claims, Unavailable> {
+        let found = self.link.in_time(self.claims.get(phone.clone())).await?;
+        Ok(found.unwrap_or_default())
+    }
+
+    async fn verify_phone(
+        &self,
+        phone: &PhoneNumber,
+        claimant: &Claimant,
+        now: DateTime<Utc>,
+    ) -> Result<Verification, Unavailable> {
+        let ask = Ask::new(phone.clone(), *claimant, now);
+        self.link
+            .in_time(self.verifications.get(ask))
+            .await?
+            .ok_or_else(|| Unavailable::new(Part::Database, "claims change without end"))
+    }
+
+    async fn phone_of(&self, user: Uuid) -> Result<Option<PhoneNumber>, Unavailable> {
+        let query = sqlx::query_scalar("SELECT phone FROM users WHERE id = $1").bind(user);
+        let found: Option<String> = self
+            .link
+            .bounded(async { query.fetch_optional(&mut *self.link.lend().await?).await })
+            .await?;
+        Ok(found.map(PhoneNumber::from_stored))
+    }
+
+    async fn email_holder(&self, email: &EmailAddress) -> Result<Option<EmailHolder>, Unavailable> {
+        self.link.in_time(self.holders.get(email.key().to_owned())).await
+    }
+
+    async fn verify_email(
+        &self,
+        email: &EmailAddress,
+        claimant: &Claimant,
+        now: DateTime<Utc>,
+    ) -> Result<EmailVerification, Unavailable> {
+        // The lock shows the row as it is now, not as it was when the statement began: so of callers at the same time
+        // the second finds it verified.
+        const SQL: &str = "WITH held AS ( \
+               SELECT id, email_verified FROM users WHERE email_key = $1 AND ($2 IS NULL OR id = $2) FOR UPDATE \
+             ), marked AS ( \
+               UPDATE users u SET email_verified = true, updated_at = $3 FROM held \
+               WHERE u.id = held.id AND NOT held.email_verified \
+             ) SELECT id, email_verified FROM held";
+        let query = sqlx::query_as(SQL)
+            .bind(email.key())
+            .bind(claimant.user())
+            .bind(to_micros(now));
+        let held = self
+            .link
+            .bounded(async { query.fetch_optional(&mut *self.link.lend().await?).await });
+        Ok(EmailVerification::of(held.await?))
+    }
+
+    async fn email_of(&self, user: Uuid) -> Result<Option<EmailAddress>, Unavailable> {
+        let query = sqlx::query_as("SELECT email, email_key FROM users WHERE id = $1").bind(user);
+        let found: Option<(String, String)> = self
+            .link
+            .bounded(async { query.fetch_optional(&mut *self.link.lend().await?).await })
+            .await?;
+        Ok(found.map(|(typed, key)| EmailAddress::from_stored(typed, key)))
+    }
+}
+
+async fn claims_of(
+    link: PostgresLink,
+    phones: Vec<PhoneNumber>,
+    own: &mut Own,
+) -> Result<Vec<(PhoneNumber, Claims)>, Unavailable> {
+    // One look at an index tells all that there is to know of most phones.
+    const SQL: &str = "SELECT a.place, u.id, u.phone_verified \
+         FROM unnest($1::text[]) WITH ORDINALITY AS a (phone, place) CROSS JOIN LATERAL \
+         (SELECT id, phone_verified FROM users WHERE phone = a.phone ORDER BY id LIMIT 3) u";
+    // Whoever has a phone that several claim may stand behind them.
+    const OWNERS: &str = "SELECT (SELECT u.id FROM users u WHERE u.phone = a.phone AND u.phone_verified) \
+         FROM unnest($1::text[]) WITH ORDINALITY AS a (phone, place) ORDER BY a.place";
+    let found = link.bounded(async {
+        let connection = own.connection(&link).await?;
+        let mut found = vec![Claims::default(); phones.len()];
+        let rows: Vec<(i64, Uuid, bool)> = sqlx::query_as(SQL)
+            .bind(phones.iter().map(PhoneNumber::expose).collect::<Vec<_>>())
+            .fetch_all(&mut *connection)
+            .await?;
+        for (place, user, is_verified) in rows {
+            // Places begin with 1.
+            found[place as usize - 1].add(user, is_verified);
+        }
+        let is_crowded = |claims: &Claims| claims.verified_by.is_none() && claims.unverified > 1;
+        let crowded: Vec<_> = (0..found.len()).filter(|&at| is_crowded(&found[at])).collect();
+        if !crowded.is_empty() {
+            let owners: Vec<Option<Uuid>> = sqlx::query_scalar(OWNERS)
+                .bind(crowded.iter().map(|&at| phones[at].expose()).collect::<Vec<_>>())
+                .fetch_all(connection)
+                .await?;
+            for (at, owner) in crowded.into_iter().zip(owners) {
+                found[at].verified_by = owner;
+            }
+        }
+        Ok(found)
+    });
+    let found = found.await?;
+    Ok(phones.into_iter().zip(found).collect())
+}
+
+async fn holders_of(
+    link: PostgresLink,
+    keys: Vec<String>,
+) -> Result<Vec<(String, EmailHolder)>, Unavailable> {
+    const SQL: &str = "SELECT email_key, id, email_verified FROM users WHERE email_key = ANY($1)";
+    let query = sqlx::query_as(SQL).bind(keys);
+    let rows: Vec<(String, Uuid, bool)> = link
+        .bounded(async { query.fetch_all(&mut *link.lend().await?).await })
+        .await?;
+    let holder = |(key, user, is_verified)| (key, EmailHolder { user, is_verified });
+    Ok(rows.into_iter().map(holder).collect())
+}

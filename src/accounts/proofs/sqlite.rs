@@ -1,0 +1,201 @@
+//! Proofs in SQLite. The statements are those of `postgres.rs`, which says why.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use uuid::{Uuid, fmt::Hyphenated};
+
+use super::{
+    Claimant, Claims, EmailHolder, EmailVerification, ProofStore, Verification,
+    miss::{Miss, VERIFY_ATTEMPTS},
+};
+use crate::{
+    database::{Coalescer, SqliteLink, sqlite::json},
+    email::EmailAddress,
+    phone::PhoneNumber,
+    unavailable::{Part, Unavailable},
+};
+
+/// Proofs in an SQLite file.
+#[derive(Debug)]
+pub struct SqliteProofs {
+    link: SqliteLink,
+    claims: Coalescer<PhoneNumber, Claims>,
+    /// By the address's key.
+    holders: Coalescer<String, EmailHolder>,
+}
+
+impl SqliteProofs {
+    /// By these connections. Runs inside a Tokio runtime.
+    pub fn new(link: &SqliteLink) -> Self {
+        let (one, two) = (link.clone(), link.clone());
+        let (database, bounds) = (Part::Database, link.lookups());
+        Self {
+            link: link.clone(),
+            claims: Coalescer::new("claims", database, bounds, move |phones| {
+                claims_of(one.clone(), phones)
+            }),
+            holders: Coalescer::new("email_holder", database, bounds, move |keys| {
+                holders_of(two.clone(), keys)
+            }),
+        }
+    }
+}
+
+#[async_trait]
+impl ProofStore for SqliteProofs {
+    async fn claims(&self, phone: &PhoneNumber) -> Result<Claims, Unavailable> {
+        let found = self.link.in_time(self.claims.get(phone.clone())).await?;
+        Ok(found.unwrap_or_default())
+    }
+
+    async fn verify_phone(
+        &self,
+        phone: &PhoneNumber,
+        claimant: &Claimant,
+        now: DateTime<Utc>,
+    ) -> Result<Verification, Unavailable> {
+        let attempts = async {
+            for _ in 0..VERIFY_ATTEMPTS {
+                if let Some(user) = self.mark_verified(phone, claimant, now).await? {
+                    return Ok(Some(Verification::Verified(user)));
+                }
+                let explained = self.read_miss(phone, claimant).await?.explain(claimant);
+                if explained.is_some() {
+                    return Ok(explained);
+                }
+            }
+            Ok(None)
+        };
+        self.link
+            .bounded(attempts)
+            .await?
+            .ok_or_else(|| Unavailable::new(Part::Database, "claims change without end"))
+    }
+
+    async fn phone_of(&self, user: Uuid) -> Result<Option<PhoneNumber>, Unavailable> {
+        let query = sqlx::query_scalar("SELECT phone FROM users WHERE id = ?1").bind(user.hyphenated());
+        let found: Option<String> = self
+            .link
+            .bounded(query.fetch_optional(&self.link.readers))
+            .await?;
+        Ok(found.map(PhoneNumber::from_stored))
+    }
+
+    async fn email_holder(&self, email: &EmailAddress) -> Result<Option<EmailHolder>, Unavailable> {
+        self.link.in_time(self.holders.get(email.key().to_owned())).await
+    }
+
+    async fn verify_email(
+        &self,
+        email: &EmailAddress,
+        claimant: &Claimant,
+        now: DateTime<Utc>,
+    ) -> Result<EmailVerification, Unavailable> {
+        const READ: &str =
+            "SELECT id, email_verified FROM users WHERE email_key = ?1 AND (?2 IS NULL OR id = ?2)";
+        const MARK: &str = "UPDATE users SET email_verified = 1, updated_at = ?2 WHERE id = ?1";
+        let verify = async {
+            let mut transaction = self.link.writer.begin_with("BEGIN IMMEDIATE").await?;
+            let held: Option<(Hyphenated, bool)> = sqlx::query_as(READ)
+                .bind(email.key())
+                .bind(claimant.user().map(Uuid::hyphenated))
+                .fetch_optional(&mut *transaction)
+                .await?;
+            if let Some((user, false)) = held {
+                let mark = sqlx::query(MARK).bind(user).bind(now.timestamp_micros());
+                mark.execute(&mut *transaction).await?;
+            }
+            transaction.commit().await?;
+            Ok(held.map(|(user, was_verified)| (user.into_uuid(), was_verified)))
+        };
+        Ok(EmailVerification::of(self.link.bounded(verify).await?))
+    }
+
+    async fn email_of(&self, user: Uuid) -> Result<Option<EmailAddress>, Unavailable> {
+        let query =
+            sqlx::query_as("SELECT email, email_key FROM users WHERE id = ?1").bind(user.hyphenated());
+        let found: Option<(String, String)> = self
+            .link
+            .bounded(query.fetch_optional(&self.link.readers))
+            .await?;
+        Ok(found.map(|(typed, key)| EmailAddress::from_stored(typed, key)))
+    }
+}
+
+impl SqliteProofs {
+    /// The one UPDATE that verifies. `None` if it missed.
+    async fn mark_verified(
+        &self,
+        phone: &PhoneNumber,
+        claimant: &Claimant,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Uuid>, sqlx::Error> {
+        const MINE: &str = "UPDATE users SET phone_verified = 1, updated_at = ?2 \
+             WHERE phone = ?1 AND NOT phone_verified AND id = ?3 \
+               AND NOT EXISTS (SELECT 1 FROM users o WHERE o.phone = ?1 AND o.phone_verified) RETURNING id";
+        const SOLE: &str = "UPDATE users SET phone_verified = 1, updated_at = ?2 \
+             WHERE phone = ?1 AND NOT phone_verified \
+               AND NOT EXISTS (SELECT 1 FROM users o WHERE o.phone = ?1 AND o.phone_verified) \
+               AND 1 = (SELECT count(*) FROM (SELECT 1 FROM users c WHERE c.phone = ?1 AND NOT c.phone_verified LIMIT 2)) \
+             RETURNING id";
+        let now = now.timestamp_micros();
+        let query = match claimant {
+            Claimant::User(user) => sqlx::query_scalar(MINE)
+                .bind(phone.expose())
+                .bind(now)
+                .bind(user.hyphenated()),
+            Claimant::Anyone => sqlx::query_scalar(SOLE).bind(phone.expose()).bind(now),
+        };
+        let verified: Option<Hyphenated> = query.fetch_optional(&self.link.writer).await?;
+        Ok(verified.map(Hyphenated::into_uuid))
+    }
+
+    async fn read_miss(&self, phone: &PhoneNumber, claimant: &Claimant) -> Result<Miss, sqlx::Error> {
+        const SQL: &str = "SELECT (SELECT id FROM users WHERE phone = ?1 AND phone_verified), \
+             (SELECT count(*) FROM (SELECT 1 FROM users WHERE phone = ?1 AND NOT phone_verified LIMIT 2)), \
+             EXISTS (SELECT 1 FROM users WHERE id = ?2 AND phone = ?1)";
+        let me = claimant.user().map(Uuid::hyphenated);
+        let query = sqlx::query_as(SQL).bind(phone.expose()).bind(me);
+        let (verified_by, unverified, mine): (Option<Hyphenated>, i64, bool) =
+            query.fetch_one(&self.link.writer).await?;
+        Ok(Miss {
+            verified_by: verified_by.map(Hyphenated::into_uuid),
+            unverified,
+            mine,
+        })
+    }
+}
+
+async fn claims_of(
+    link: SqliteLink,
+    phones: Vec<PhoneNumber>,
+) -> Result<Vec<(PhoneNumber, Claims)>, Unavailable> {
+    const SQL: &str = "SELECT p.value, \
+         (SELECT u.id FROM users u WHERE u.phone = p.value AND u.phone_verified), \
+         (SELECT count(*) FROM (SELECT 1 FROM users u WHERE u.phone = p.value AND NOT u.phone_verified LIMIT 2)), \
+         (SELECT u.id FROM users u WHERE u.phone = p.value AND NOT u.phone_verified ORDER BY u.id LIMIT 1) \
+         FROM json_each(?1) AS p";
+    let query = sqlx::query_as(SQL).bind(json(phones.iter().map(|phone| phone.expose().to_owned())));
+    let rows: Vec<(String, Option<Hyphenated>, i64, Option<Hyphenated>)> =
+        link.bounded(query.fetch_all(&link.readers)).await?;
+    let claims = |(phone, verified_by, unverified, first): (_, Option<Hyphenated>, _, Option<Hyphenated>)| {
+        let [verified_by, first] = [verified_by, first].map(|id| id.map(Hyphenated::into_uuid));
+        (
+            PhoneNumber::from_stored(phone),
+            Claims::of(verified_by, unverified, first),
+        )
+    };
+    Ok(rows.into_iter().map(claims).collect())
+}
+
+async fn holders_of(link: SqliteLink, keys: Vec<String>) -> Result<Vec<(String, EmailHolder)>, Unavailable> {
+    const SQL: &str = "SELECT email_key, id, email_verified FROM users \
+         WHERE email_key IN (SELECT value FROM json_each(?1))";
+    let query = sqlx::query_as(SQL).bind(json(keys.into_iter()));
+    let rows: Vec<(String, Hyphenated, bool)> = link.bounded(query.fetch_all(&link.readers)).await?;
+    let holder = |(key, user, is_verified): (_, Hyphenated, _)| {
+        let user = user.into_uuid();
+        (key, EmailHolder { user, is_verified })
+    };
+    Ok(rows.into_iter().map(holder).collect())
+}

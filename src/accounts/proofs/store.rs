@@ -1,0 +1,49 @@
+//! The contract of the store of proofs. `postgres.rs` and `sqlite.rs` keep it; `tests/accounts/` holds both to it.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::{Claimant, Claims, EmailHolder, EmailVerification, Verification};
+use crate::{email::EmailAddress, phone::PhoneNumber, unavailable::Unavailable};
+
+/// Who claims a phone or an e-mail address, and who has proven it. What holds for every store of accounts is said at
+/// [`crate::accounts`].
+#[async_trait]
+pub trait ProofStore: Send + Sync {
+    /// Who claims a phone. Lookups that arrive together are one query.
+    async fn claims(&self, phone: &PhoneNumber) -> Result<Claims, Unavailable>;
+
+    /// Marks a phone as verified: the code was right.
+    ///
+    /// MUST be one atomic change. For [`Claimant::User`]: on that account, if it claims the phone. For
+    /// [`Claimant::Anyone`]: if exactly one unverified account claims it and none has it verified. However many
+    /// callers race, at most one account has a phone verified, ever.
+    async fn verify_phone(
+        &self,
+        phone: &PhoneNumber,
+        claimant: &Claimant,
+        now: DateTime<Utc>,
+    ) -> Result<Verification, Unavailable>;
+
+    /// The phone that an account claims or has.
+    async fn phone_of(&self, user: Uuid) -> Result<Option<PhoneNumber>, Unavailable>;
+
+    /// Which account has an e-mail address, found by [`EmailAddress::key`]. Lookups that arrive together are one query.
+    async fn email_holder(&self, email: &EmailAddress) -> Result<Option<EmailHolder>, Unavailable>;
+
+    /// Marks an e-mail address as verified: the code was right.
+    ///
+    /// MUST be one atomic change of the account that has the address by its [`EmailAddress::key`]; for
+    /// [`Claimant::User`], of that account alone. Of any number of callers one MUST get
+    /// [`EmailVerification::Verified`]; the others get [`EmailVerification::AlreadyVerified`] and change nothing.
+    async fn verify_email(
+        &self,
+        email: &EmailAddress,
+        claimant: &Claimant,
+        now: DateTime<Utc>,
+    ) -> Result<EmailVerification, Unavailable>;
+
+    /// The e-mail address of an account.
+    async fn email_of(&self, user: Uuid) -> Result<Option<EmailAddress>, Unavailable>;
+}

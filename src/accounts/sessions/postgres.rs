@@ -1,0 +1,151 @@
+//! Sessions in PostgreSQL.
+//!
+//! One statement decides each change. A rotation that misses is explained, and if need be punished, under the row's lock.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use futures_util::FutureExt;
+use sqlx::{Connection, Row, postgres::PgRow};
+use uuid::Uuid;
+
+use super::{NewSession, Rotated, Rotation, SessionStore, SessionView, rotation::StoredSession};
+use crate::{
+    accounts::users::postgres::{AFTER_USER, user, user_columns},
+    database::{Coalescer, PostgresLink, postgres::Own, to_micros},
+    unavailable::{Part, Unavailable},
+};
+
+/// Sessions in PostgreSQL.
+#[derive(Debug)]
+pub struct PostgresSessions {
+    link: PostgresLink,
+    views: Coalescer<Uuid, SessionView, Own>,
+}
+
+impl PostgresSessions {
+    /// By these connections. Runs inside a Tokio runtime.
+    pub fn new(link: &PostgresLink) -> Self {
+        let views = link.clone();
+        Self {
+            link: link.clone(),
+            views: Coalescer::holding("session", Part::Database, link.lookups(), move |ids, own| {
+                views_of(views.clone(), ids, own).boxed()
+            }),
+        }
+    }
+}
+
+#[async_trait]
+impl SessionStore for PostgresSessions {
+    async fn view(&self, session: Uuid) -> Result<Option<SessionView>, Unavailable> {
+        self.link.in_time(self.views.get(session)).await
+    }
+
+    async fn open(&self, session: NewSession) -> Result<(), Unavailable> {
+        const SQL: &str = "INSERT INTO sessions (id, user_id, refresh_hash, created_at, expires_at) \
+             VALUES ($1, $2, $3, $4, $5)";
+        let query = sqlx::query(SQL)
+            .bind(session.id)
+            .bind(session.user_id)
+            .bind(&session.refresh_hash[..])
+            .bind(session.now)
+            .bind(session.expires_at);
+        self.link.execute(query).await.map(drop)
+    }
+
+    async fn rotate(&self, rotation: Rotation) -> Result<Rotated, Unavailable> {
+        self.link
+            .bounded(async {
+                match self.move_on(&rotation).await? {
+                    Some(rotated) => Ok(rotated),
+                    None => self.explain_rotation(&rotation).await,
+                }
+            })
+            .await
+    }
+
+    async fn revoke(&self, session: Uuid, now: DateTime<Utc>) -> Result<(), Unavailable> {
+        const SQL: &str = "UPDATE sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
+        let query = sqlx::query(SQL).bind(session).bind(now);
+        self.link.execute(query).await.map(drop)
+    }
+
+    async fn purge(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, Unavailable> {
+        const SQL: &str =
+            "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < $1 LIMIT $2)";
+        let query = sqlx::query(SQL).bind(before).bind(i64::from(limit));
+        self.link.execute(query).await
+    }
+}
+
+impl PostgresSessions {
+    /// The one UPDATE that rotates. `None` if it missed.
+    async fn move_on(&self, rotation: &Rotation) -> Result<Option<Rotated>, sqlx::Error> {
+        const SQL: &str = "UPDATE sessions s SET generation = s.generation + 1, refresh_hash = $4, \
+               previous_hash = s.refresh_hash, rotated_at = $5 \
+             WHERE s.id = $1 AND s.generation = $2 AND s.refresh_hash = $3 \
+               AND s.revoked_at IS NULL AND s.expires_at > $5 \
+               AND EXISTS (SELECT FROM users u WHERE u.id = s.user_id AND u.locked_at IS NULL) \
+             RETURNING s.user_id, s.expires_at";
+        let query = sqlx::query_as(SQL)
+            .bind(rotation.session_id)
+            .bind(i64::from(rotation.generation))
+            .bind(&rotation.token_hash[..])
+            .bind(&rotation.next_hash[..])
+            .bind(to_micros(rotation.now));
+        let moved: Option<(Uuid, DateTime<Utc>)> =
+            query.fetch_optional(&mut *self.link.lend().await?).await?;
+        Ok(moved.map(|(user_id, expires_at)| Rotated::Rotated { user_id, expires_at }))
+    }
+
+    /// Why the UPDATE missed; a reuse is revoked before anyone else sees the session again.
+    async fn explain_rotation(&self, rotation: &Rotation) -> Result<Rotated, sqlx::Error> {
+        const READ: &str = "SELECT s.user_id, s.generation, s.refresh_hash, s.previous_hash, s.rotated_at, \
+             s.expires_at, s.revoked_at IS NOT NULL OR u.locked_at IS NOT NULL \
+             FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1 FOR UPDATE OF s";
+        const REVOKE: &str = "UPDATE sessions SET revoked_at = $2 WHERE id = $1";
+        let mut lent = self.link.lend().await?;
+        let mut transaction = lent.begin().await?;
+        let query = sqlx::query(READ).bind(rotation.session_id).try_map(|row: PgRow| {
+            Ok(StoredSession {
+                user_id: row.try_get(0)?,
+                generation: row.try_get(1)?,
+                refresh_hash: row.try_get(2)?,
+                previous_hash: row.try_get(3)?,
+                rotated_at: row.try_get(4)?,
+                expires_at: row.try_get(5)?,
+                revoked: row.try_get(6)?,
+            })
+        });
+        let stored = query.fetch_optional(&mut *transaction).await?;
+        let verdict = rotation.explain_miss(stored.as_ref());
+        if let Rotated::Reused { .. } = verdict {
+            let query = sqlx::query(REVOKE).bind(rotation.session_id).bind(rotation.now);
+            query.execute(&mut *transaction).await?;
+        }
+        transaction.commit().await?;
+        Ok(verdict)
+    }
+}
+
+async fn views_of(
+    link: PostgresLink,
+    ids: Vec<Uuid>,
+    own: &mut Own,
+) -> Result<Vec<(Uuid, SessionView)>, Unavailable> {
+    const SQL: &str = concat!(
+        user_columns!(),
+        "s.id, s.expires_at, s.revoked_at IS NOT NULL OR u.locked_at IS NOT NULL \
+         FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = ANY($1)"
+    );
+    let query = sqlx::query(SQL).bind(ids).try_map(|row: PgRow| {
+        let view = SessionView {
+            user: user(&row)?,
+            expires_at: row.try_get(AFTER_USER + 1)?,
+            revoked: row.try_get(AFTER_USER + 2)?,
+        };
+        Ok((row.try_get(AFTER_USER)?, view))
+    });
+    link.bounded(async { query.fetch_all(own.connection(&link).await?).await })
+        .await
+}

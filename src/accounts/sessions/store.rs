@@ -1,0 +1,29 @@
+//! The contract of the store of sessions. `postgres.rs` and `sqlite.rs` keep it; `tests/accounts/` holds both to it.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::{NewSession, Rotated, Rotation, SessionView};
+use crate::unavailable::Unavailable;
+
+/// Where sessions are kept. What holds for every store of accounts is said at [`crate::accounts`].
+#[async_trait]
+pub trait SessionStore: Send + Sync {
+    /// A session with its user. Lookups that arrive together are one query, and none is answered from a cache: a
+    /// revocation MUST count at once.
+    async fn view(&self, session: Uuid) -> Result<Option<SessionView>, Unavailable>;
+
+    /// Opens a further session of an account that exists.
+    async fn open(&self, session: NewSession) -> Result<(), Unavailable>;
+
+    /// Replaces a session's refresh token. Of any number of callers with one token, one MUST get
+    /// [`Rotated::Rotated`]. [`Rotated::Reused`] MUST have revoked the session.
+    async fn rotate(&self, rotation: Rotation) -> Result<Rotated, Unavailable>;
+
+    /// Ends a session. One that has ended already, or never was, is no error.
+    async fn revoke(&self, session: Uuid, now: DateTime<Utc>) -> Result<(), Unavailable>;
+
+    /// Deletes sessions that ended before `before`, `limit` of them at most. Returns how many.
+    async fn purge(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, Unavailable>;
+}

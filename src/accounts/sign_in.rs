@@ -1,0 +1,130 @@
+//! Making an account, and signing in to one by its password.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::{
+    AccountError,
+    passwords::{Login, Password, PasswordHash, PasswordHasher, PasswordStore},
+    sessions::{Sessions, Tokens},
+    users::{NewUser, PersonName, RegisterError, User, UserStore},
+};
+use crate::{
+    clock::Clock,
+    email::EmailAddress,
+    entropy::Entropy,
+    limits::{By, ClientNetwork, Limiter, Operation, Subject},
+    phone::PhoneNumber,
+    secrets::Keyring,
+};
+
+/// What somebody enters to get an account, every field judged already.
+#[derive(Debug)]
+pub struct Registration {
+    pub email: EmailAddress,
+    pub phone: PhoneNumber,
+    pub first_name: PersonName,
+    pub last_name: PersonName,
+    pub password: Password,
+}
+
+/// The way in.
+#[derive(Clone)]
+pub struct SignIn {
+    pub users: Arc<dyn UserStore>,
+    pub passwords: Arc<dyn PasswordStore>,
+    pub hasher: PasswordHasher,
+    pub sessions: Sessions,
+    pub keyring: Arc<Keyring>,
+    pub limiter: Limiter,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl SignIn {
+    /// Makes an account and opens its first session. The phone is a claim, no more.
+    ///
+    /// # Errors
+    /// `EmailTaken`, `Limited`, `Unavailable`; at once, and with nothing asked or spent, when too many passwords wait
+    /// to be hashed.
+    pub async fn register(
+        &self,
+        client: ClientNetwork,
+        registration: Registration,
+    ) -> Result<(User, Tokens), AccountError> {
+        let turn = self.hasher.reserve()?;
+        let keys = self.keyring.current();
+        let subject = Subject::new(client).with_phone(registration.phone.clone(), &keys.phone);
+        let _spent = self.limiter.admit(Operation::Register, &subject).await?;
+        let password = turn.hash(registration.password).await?;
+        let now = self.clock.now();
+        let id = self.entropy.row_id(now);
+        let (session, tokens) = self.sessions.prepare(id);
+        let user = NewUser {
+            id,
+            email: registration.email,
+            phone: registration.phone,
+            first_name: registration.first_name,
+            last_name: registration.last_name,
+            password,
+            now,
+        };
+        match self.users.register(user, session).await {
+            Ok(user) => Ok((user, tokens)),
+            Err(RegisterError::EmailTaken) => Err(AccountError::EmailTaken),
+            Err(RegisterError::Unavailable(unavailable)) => Err(unavailable.into()),
+        }
+    }
+
+    /// Opens a session for whoever knows the password. An unknown login, a wrong password and a locked account take
+    /// the same time and say the same.
+    ///
+    /// # Errors
+    /// `InvalidCredentials`, `Limited`, `Unavailable`, as at [`SignIn::register`].
+    pub async fn login(
+        &self,
+        client: ClientNetwork,
+        login: Login,
+        password: Password,
+    ) -> Result<(User, Tokens), AccountError> {
+        let turn = self.hasher.reserve()?;
+        let keys = self.keyring.current();
+        let mut subject = Subject::new(client).with_login(login.digest(&keys.login));
+        if let Login::Phone(phone) = &login {
+            subject = subject.with_phone(phone.clone(), &keys.phone);
+        }
+        let spent = self.limiter.admit(Operation::Login, &subject).await?;
+        let credentials = self.passwords.credentials(&login).await?;
+        let hash = credentials
+            .as_ref()
+            .map(|credentials| credentials.password.clone());
+        let verdict = turn.verify(password.clone(), hash).await?;
+        let credentials = match credentials {
+            Some(credentials) if verdict.matches && !credentials.locked => credentials,
+            _ => return Err(AccountError::InvalidCredentials),
+        };
+        // A right password is no guess: earlier failures stay counted, this try doesn't. What it cost the address
+        // stays, for it was a hash.
+        self.limiter.give_back(spent.only(By::User)).await;
+        let user = credentials.user;
+        if verdict.needs_rehash {
+            self.rehash(user.id, password, &credentials.password).await;
+        }
+        let (session, tokens) = self.sessions.prepare(user.id);
+        self.sessions.store.open(session).await?;
+        Ok((user, tokens))
+    }
+
+    /// Brings an old hash up to today's parameters; a login doesn't fail over it.
+    async fn rehash(&self, user: Uuid, password: Password, old: &PasswordHash) {
+        let outcome = async {
+            let new = self.hasher.reserve()?.hash(password).await?;
+            self.passwords.replace_hash(user, old, &new).await
+        };
+        let outcome = outcome.await;
+        if let Err(error) = outcome {
+            tracing::warn!(%error, "a password keeps its old hash until the next login");
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Who has an account, and how one is made.
+//!
+//! | file | what it is about |
+//! |---|---|
+//! | `name.rs` | what a person's name may be |
+//! | `user.rs` | an account, and one to be made |
+//! | `store.rs` | the contract of the store |
+//! | `postgres.rs`, `sqlite.rs` | the two stores, and how a user is read from a row |
+
+mod name;
+pub(super) mod postgres;
+pub(super) mod sqlite;
+mod store;
+mod user;
+
+pub use name::{NameError, PersonName};
+pub use postgres::PostgresUsers;
+pub use sqlite::SqliteUsers;
+pub use store::{RegisterError, UserStore};
+pub use user::{NewUser, User};

@@ -1,0 +1,86 @@
+//! Users in PostgreSQL.
+
+use async_trait::async_trait;
+use sqlx::{Row, postgres::PgRow};
+
+use super::{NewUser, PersonName, RegisterError, User, UserStore};
+use crate::{
+    accounts::sessions::NewSession,
+    database::{PostgresLink, to_micros},
+    email::EmailAddress,
+    phone::PhoneNumber,
+};
+
+/// Begins a statement whose rows [`user`] reads.
+macro_rules! user_columns {
+    () => {
+        "SELECT u.id, u.email, u.email_key, u.phone, u.first_name, u.last_name, u.phone_verified, \
+         u.email_verified, u.created_at, u.updated_at, "
+    };
+}
+pub(in crate::accounts) use user_columns;
+
+/// The first column after those of `user_columns!`.
+pub(in crate::accounts) const AFTER_USER: usize = 10;
+
+/// A user from a row that begins with the columns of `user_columns!`.
+pub(in crate::accounts) fn user(row: &PgRow) -> Result<User, sqlx::Error> {
+    Ok(User {
+        id: row.try_get(0)?,
+        email: EmailAddress::from_stored(row.try_get(1)?, row.try_get(2)?),
+        phone: PhoneNumber::from_stored(row.try_get(3)?),
+        first_name: PersonName::from_stored(row.try_get(4)?),
+        last_name: PersonName::from_stored(row.try_get(5)?),
+        phone_verified: row.try_get(6)?,
+        email_verified: row.try_get(7)?,
+        created_at: row.try_get(8)?,
+        updated_at: row.try_get(9)?,
+    })
+}
+
+/// Users in PostgreSQL.
+#[derive(Debug)]
+pub struct PostgresUsers(PostgresLink);
+
+impl PostgresUsers {
+    /// By these connections.
+    pub fn new(link: &PostgresLink) -> Self {
+        Self(link.clone())
+    }
+}
+
+#[async_trait]
+impl UserStore for PostgresUsers {
+    async fn register(&self, user: NewUser, session: NewSession) -> Result<User, RegisterError> {
+        // ON CONFLICT rather than the constraint's error: PostgreSQL would write that to its log, with the e-mail.
+        const SQL: &str = "WITH made AS ( \
+               INSERT INTO users (id, email, email_key, phone, first_name, last_name, password_hash, created_at, updated_at) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) ON CONFLICT (email_key) DO NOTHING RETURNING id \
+             ), opened AS ( \
+               INSERT INTO sessions (id, user_id, refresh_hash, created_at, expires_at) \
+               SELECT $9, made.id, $10, $11, $12 FROM made \
+             ) SELECT count(*) FROM made";
+        let now = to_micros(user.now);
+        let query = sqlx::query_scalar(SQL)
+            .bind(user.id)
+            .bind(user.email.expose())
+            .bind(user.email.key())
+            .bind(user.phone.expose())
+            .bind(user.first_name.expose())
+            .bind(user.last_name.expose())
+            .bind(user.password.expose())
+            .bind(now)
+            .bind(session.id)
+            .bind(&session.refresh_hash[..])
+            .bind(session.now)
+            .bind(session.expires_at);
+        let made: i64 = self
+            .0
+            .bounded(async { query.fetch_one(&mut *self.0.lend().await?).await })
+            .await?;
+        if made == 0 {
+            return Err(RegisterError::EmailTaken);
+        }
+        Ok(user.registered(now))
+    }
+}

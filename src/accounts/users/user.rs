@@ -1,0 +1,64 @@
+//! An account, and one to be made.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::PersonName;
+use crate::{accounts::passwords::PasswordHash, email::EmailAddress, phone::PhoneNumber};
+
+/// An account, without what proves it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct User {
+    pub id: Uuid,
+    pub email: EmailAddress,
+    pub phone: PhoneNumber,
+    pub first_name: PersonName,
+    pub last_name: PersonName,
+    /// Whether a code proved the phone. At most one account has it for a phone.
+    pub phone_verified: bool,
+    /// Whether a code proved the e-mail address.
+    pub email_verified: bool,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+impl fmt::Debug for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "User({}, phone_verified: {}, email_verified: {})",
+            self.id, self.phone_verified, self.email_verified
+        )
+    }
+}
+
+/// An account to be made.
+#[derive(Debug, Clone)]
+pub struct NewUser {
+    pub id: Uuid,
+    pub email: EmailAddress,
+    pub phone: PhoneNumber,
+    pub first_name: PersonName,
+    pub last_name: PersonName,
+    pub password: PasswordHash,
+    pub now: DateTime<Utc>,
+}
+
+impl NewUser {
+    /// The account as it is once it was made.
+    pub(super) fn registered(self, now: DateTime<Utc>) -> User {
+        User {
+            id: self.id,
+            email: self.email,
+            phone: self.phone,
+            first_name: self.first_name,
+            last_name: self.last_name,
+            phone_verified: false,
+            email_verified: false,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+}

@@ -17,8 +17,8 @@ fn by_email(text: &str) -> Login {
 
 pub async fn an_account_comes_back_as_it_was_made(stores: Stores) {
     let (made, session) = register(&stores.one, "Jane@Example.com", PHONE).await;
-    assert_eq!(made.email, "Jane@Example.com");
-    assert_eq!(made.last_name, "O’Doe");
+    assert_eq!(made.email.expose(), "Jane@Example.com");
+    assert_eq!(made.last_name.expose(), "O’Doe");
     assert!(!made.phone_verified && !made.email_verified);
     assert!(
         (at(0) - made.created_at).abs() < Duration::microseconds(1),
@@ -27,6 +27,11 @@ pub async fn an_account_comes_back_as_it_was_made(stores: Stores) {
     assert_eq!(made.created_at, made.updated_at);
     let seen = stores.two.sessions.view(session).await.unwrap().unwrap();
     assert_eq!(seen.user, made, "what register answers is what is stored");
+    assert_eq!(
+        seen.user.email.expose(),
+        "Jane@Example.com",
+        "in the spelling that was typed"
+    );
     assert_eq!(
         stores.two.proofs.phone_of(made.id).await.unwrap(),
         Some(phone(PHONE))

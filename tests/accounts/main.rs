@@ -1,8 +1,9 @@
-//! The account store's contract (`AccountStore`), held by both databases.
+//! The contracts of the stores of accounts, held by both databases.
 //!
 //! | file | what it asks |
 //! |---|---|
 //! | `accounts.rs` | what one caller after another sees |
+//! | `emails.rs` | who has an e-mail address, and who has proven it |
 //! | `sessions.rs` | the same for sessions and their refresh tokens |
 //! | `races.rs` | what many callers at once see, on two stores over one database |
 //! | `faults.rs` | what is answered while PostgreSQL is away, and how soon it is over |
@@ -11,6 +12,7 @@
 //! | `harness.rs` | a fresh database for each test |
 
 mod accounts;
+mod emails;
 mod faults;
 mod files;
 mod harness;
@@ -46,6 +48,11 @@ on_both_databases! {
         a_claimant_verifies_his_own_claim_alone
         anyone_verifies_a_sole_claim_alone
         a_hash_is_replaced_while_it_is_still_the_old_one;
+    emails:
+        an_email_is_found_by_its_key_whether_or_not_it_is_proven
+        an_email_is_verified_once_for_the_account_that_has_it
+        of_many_that_verify_an_email_at_once_one_does
+        lookups_of_emails_in_parallel_find_their_own;
     sessions:
         a_session_shows_its_user_and_its_end
         a_token_is_good_once_and_then_for_its_grace

@@ -14,7 +14,11 @@ use crate::{
 const PHONE: &str = "+14152000001";
 
 /// Starts `callers` at once and gives what each got.
-async fn all_at_once<T, F>(stores: &Stores, callers: usize, mut call: impl FnMut(usize, Store) -> F) -> Vec<T>
+pub async fn all_at_once<T, F>(
+    stores: &Stores,
+    callers: usize,
+    mut call: impl FnMut(usize, Store) -> F,
+) -> Vec<T>
 where
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,
@@ -35,7 +39,7 @@ where
     outcomes
 }
 
-fn tally<T: Eq + Hash + Debug>(outcomes: impl IntoIterator<Item = T>) -> HashMap<T, usize> {
+pub fn tally<T: Eq + Hash + Debug>(outcomes: impl IntoIterator<Item = T>) -> HashMap<T, usize> {
     let mut tally = HashMap::new();
     for outcome in outcomes {
         *tally.entry(outcome).or_default() += 1;

@@ -4,7 +4,6 @@
 mod account;
 mod api;
 mod kit;
-mod openapi;
 mod ops;
 mod options;
 mod public;
@@ -12,6 +11,6 @@ mod routes;
 mod server;
 
 pub use api::Api;
-pub use kit::{page::Page, problem::ApiError};
+pub use kit::page::Page;
 pub use options::ServerOptions;
 pub use server::{Listening, serve_api, serve_ops};

@@ -1,48 +1,42 @@
-//! Every route.
-
-use actix_web::web;
+//! Every route: who may call what. One table gives the services, `Allow`, CORS and the OpenAPI document.
 
 use crate::http::{
-    account::{self, me},
-    kit::routes::{get, post},
-    openapi,
+    account::{me, sessions as own_sessions},
+    kit::routes::{Routes, get, post},
     ops::{limits, metrics},
-    public::{challenge_status, docs, health, inbox, receipts, register, sessions, verify_phone},
+    public::{challenge_status, docs, health, inbox, openapi, receipts, register, sessions, verify_phone},
 };
 
-/// The public routes.
-pub fn routes(config: &mut web::ServiceConfig) {
-    post(config, "/api/users/register", register::register);
-    post(config, "/api/users/login", sessions::login);
-    post(config, "/api/users/send-phone-otp", verify_phone::send);
-    post(config, "/api/users/verify-phone-otp", verify_phone::verify);
-    get(
-        config,
-        "/api/users/otp-status/{challenge_id}",
-        challenge_status::status,
-    );
-    post(
-        config,
-        "/api/sms/receipts/twilio/{challenge_id}",
-        receipts::twilio,
-    );
-    get(config, "/api/users/me", me::me);
-    post(config, "/api/users/token/refresh", sessions::refresh);
-    post(config, "/api/users/logout", account::sessions::logout);
-    get(config, "/.well-known/jwks.json", sessions::jwks);
-    get(config, "/healthz", health::healthz);
-    get(config, "/readyz", health::readyz);
-    get(config, "/openapi.json", openapi::document);
-    get(config, "/docs", docs::page);
-    get(config, "/docs/{file}", docs::asset);
-    get(config, "/dev/inbox", inbox::page);
-    get(config, "/dev/inbox.json", inbox::json);
+/// What the world may call.
+pub fn api() -> Routes {
+    Routes::new([
+        post("/api/users/register/", register::register).documented(register::register_docs),
+        get("/api/users/me/", me::me).documented(me::me_docs),
+        post("/api/users/send-phone-otp/", verify_phone::send).documented(verify_phone::send_docs),
+        post("/api/users/verify-phone-otp/", verify_phone::verify).documented(verify_phone::verify_docs),
+        get("/api/users/otp-status/{challenge_id}/", challenge_status::status)
+            .documented(challenge_status::status_docs),
+        post("/api/sms/receipts/twilio/{challenge_id}/", receipts::twilio).documented(receipts::twilio_docs),
+        post("/api/users/login/", sessions::login).documented(sessions::login_docs),
+        post("/api/users/token/refresh/", sessions::refresh).documented(sessions::refresh_docs),
+        post("/api/users/logout/", own_sessions::logout).documented(own_sessions::logout_docs),
+        get("/.well-known/jwks.json", sessions::jwks).documented(sessions::jwks_docs),
+        get("/healthz", health::healthz).documented(health::healthz_docs),
+        get("/readyz", health::readyz).documented(health::readyz_docs),
+        get("/openapi.json", openapi::document).documented(openapi::document_docs),
+        get("/docs/", docs::page).documented(docs::page_docs),
+        get("/docs/{file}", docs::asset),
+        get("/dev/inbox/", inbox::page).documented(inbox::page_docs),
+        get("/dev/inbox.json", inbox::json).documented(inbox::json_docs),
+    ])
 }
 
-/// The operators' routes.
-pub fn ops_routes(config: &mut web::ServiceConfig) {
-    get(config, "/metrics", metrics::metrics);
-    get(config, "/limits", limits::rules);
-    post(config, "/limits/explain", limits::explain);
-    post(config, "/limits/reset", limits::reset);
+/// What operators may call, on a listener of their own.
+pub fn ops() -> Routes {
+    Routes::new([
+        get("/metrics", metrics::metrics),
+        get("/limits", limits::rules),
+        post("/limits/explain", limits::explain),
+        post("/limits/reset", limits::reset),
+    ])
 }

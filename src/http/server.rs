@@ -12,12 +12,13 @@ use actix_web::{
 use crate::http::{
     api::Api,
     kit::{
-        cors::{preflight, share},
+        cors::{Preflight, preflight, share},
+        document::Document,
         observe::observe,
         routes::not_found,
     },
     options::ServerOptions,
-    routes::{ops_routes, routes},
+    routes,
 };
 
 /// A server that listens, until it is stopped.
@@ -42,17 +43,22 @@ impl Listening {
 /// When the workers can't be started.
 pub fn serve_api(options: &ServerOptions, listener: TcpListener, api: Arc<Api>) -> io::Result<Listening> {
     let (api, shares) = (web::Data::from(api), !options.cors_origins.is_empty());
+    let routes = Arc::new(routes::api());
+    let document = web::Data::new(Document::of(&routes));
+    let allowed = web::Data::new(Preflight::of(&routes));
     let server = HttpServer::new(move || {
         // This runs once on each worker: its lane to Redis is open before the first request needs it.
         let challenges = Arc::clone(&api.otp.challenges);
         rt::spawn(async move { drop(challenges.ping().await) });
         App::new()
             .app_data(api.clone())
+            .app_data(document.clone())
+            .app_data(allowed.clone())
             .wrap(Condition::new(shares, from_fn(preflight)))
             .wrap(from_fn(observe))
             // Outermost, so that no answer is without its headers.
             .wrap(Condition::new(shares, from_fn(share)))
-            .configure(routes)
+            .configure(|config| routes.configure(config))
             .default_service(web::to(not_found))
     })
     .workers(options.workers)
@@ -71,12 +77,12 @@ pub fn serve_api(options: &ServerOptions, listener: TcpListener, api: Arc<Api>) 
 /// # Errors
 /// As for [`serve_api`].
 pub fn serve_ops(listener: TcpListener, api: Arc<Api>) -> io::Result<Listening> {
-    let api = web::Data::from(api);
+    let (api, routes) = (web::Data::from(api), Arc::new(routes::ops()));
     let server = HttpServer::new(move || {
         App::new()
             .app_data(api.clone())
             .wrap(from_fn(observe))
-            .configure(ops_routes)
+            .configure(|config| routes.configure(config))
             .default_service(web::to(not_found))
     })
     .workers(1)

@@ -1,4 +1,4 @@
-//! Looking at one's own account.
+//! The current user.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -13,8 +13,8 @@ use crate::{
         kit::{
             auth::Bearer,
             client::client_network,
+            docs::{Docs, MINUTE, Tag},
             problem::ApiError,
-            refusals::{self, MINUTE, refusals},
         },
     },
 };
@@ -41,23 +41,15 @@ pub struct UserView {
     updated_at: DateTime<Utc>,
 }
 
-refusals!(
-    MeRefusals = refusals::bearer(),
-    refusals::limited("me-per-user", 6000, MINUTE),
-    refusals::away()
-);
+pub fn me_docs() -> Docs {
+    Docs::new("me", Tag::Accounts, "Get the current user.")
+        .bearer()
+        .answers(200, "The account.", &UserView::example())
+        .limited("me-per-user", 6000, MINUTE)
+        .unavailable()
+}
 
-/// Look at one's own account.
-#[utoipa::path(
-    get,
-    path = "/api/users/me/",
-    tag = "Accounts",
-    responses(
-        (status = 200, description = "The account.", body = UserView, example = json!(UserView::example())),
-        MeRefusals,
-    ),
-    security(("bearer" = [])),
-)]
+/// Gets the current user.
 pub async fn me(api: web::Data<Api>, request: HttpRequest, bearer: Bearer) -> Result<HttpResponse, ApiError> {
     let user = bearer.0.user;
     api.sessions

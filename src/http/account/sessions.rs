@@ -1,28 +1,26 @@
 //! Signing out.
 
 use actix_web::{HttpResponse, web};
+use serde_json::Value;
 
 use crate::http::{
     api::Api,
     kit::{
         auth::Bearer,
+        docs::{Docs, Tag},
         problem::ApiError,
-        refusals::{self, refusals},
     },
 };
 
-refusals!(LogoutRefusals = refusals::bearer(), refusals::away());
+pub fn logout_docs() -> Docs {
+    Docs::new("logout", Tag::Sessions, "Sign out.")
+        .text("Ends the session that the token belongs to: its tokens are refused from now on.")
+        .bearer()
+        .answer(204, "The session has ended.", Value::Null)
+        .unavailable()
+}
 
-/// Sign out.
-///
-/// Ends the session that the token belongs to: its tokens are refused from now on.
-#[utoipa::path(
-    post,
-    path = "/api/users/logout/",
-    tag = "Sessions",
-    responses((status = 204, description = "The session has ended."), LogoutRefusals),
-    security(("bearer" = [])),
-)]
+/// Ends the session that the token belongs to.
 pub async fn logout(api: web::Data<Api>, bearer: Bearer) -> Result<HttpResponse, ApiError> {
     api.sessions.logout(bearer.0.session).await?;
     Ok(HttpResponse::NoContent().finish())

@@ -14,16 +14,34 @@ use actix_web::{
     web,
 };
 
-use crate::http::{api::Api, kit::routes::Route};
+use crate::http::{
+    api::Api,
+    kit::routes::{Routes, pattern_of},
+};
 
-const METHODS: &str = "GET, POST";
-const REQUEST_HEADERS: &str = "authorization, content-type, x-request-id";
+/// Those of the API, and of tracing in browsers (W3C trace context and baggage, Sentry).
+const REQUEST_HEADERS: &str =
+    "authorization, content-type, x-request-id, x-proof, traceparent, tracestate, baggage, sentry-trace";
 const ANSWER_HEADERS: HeaderValue =
     HeaderValue::from_static("x-request-id, retry-after, ratelimit, ratelimit-policy");
 /// Two hours: the most for which browsers remember the answer to a preflight.
 const MAX_AGE_SECONDS: u32 = 7200;
 /// These are for the service's own pages, whatever is set: any page that a developer opens could read the codes else.
 const OWN_PAGES_ONLY: &str = "/dev/";
+
+/// What preflights are told.
+pub struct Preflight {
+    methods: HeaderValue,
+}
+
+impl Preflight {
+    pub fn of(routes: &Routes) -> Self {
+        let methods = HeaderValue::from_str(&routes.methods());
+        Self {
+            methods: methods.unwrap_or(HeaderValue::from_static("")),
+        }
+    }
+}
 
 /// The middleware: lets pages of the origins that are set read the answers, errors as well. Tokens travel in a header and
 /// cookies nowhere, so credentials are not allowed.
@@ -48,7 +66,7 @@ pub async fn share(
     match next.call(request).await {
         Ok(mut response) => {
             // By the route, not by the path: that has many spellings.
-            let route = Route::of(response.request());
+            let route = pattern_of(response.request());
             if !route.is_some_and(|route| route.starts_with(OWN_PAGES_ONLY)) {
                 mark(response.headers_mut());
             }
@@ -71,8 +89,11 @@ pub async fn preflight(
     if !is_allowed_preflight(&request) {
         return Ok(next.call(request).await?.map_into_left_body());
     }
+    let methods = request
+        .app_data::<web::Data<Preflight>>()
+        .map_or(HeaderValue::from_static(""), |allowed| allowed.methods.clone());
     let answer = HttpResponse::NoContent()
-        .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, METHODS))
+        .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, methods))
         .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS))
         .insert_header((header::ACCESS_CONTROL_MAX_AGE, MAX_AGE_SECONDS))
         .finish();

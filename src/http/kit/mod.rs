@@ -3,11 +3,14 @@
 pub mod auth;
 pub mod client;
 pub mod cors;
+pub mod docs;
+pub mod document;
 pub mod extract;
 pub mod language;
 pub mod observe;
 pub mod page;
 pub mod problem;
-pub mod refusals;
+pub mod problem_docs;
 pub mod rejection;
+pub mod request_id;
 pub mod routes;

@@ -14,20 +14,11 @@ use futures_util::FutureExt;
 use metrics::{Counter, Histogram};
 
 use crate::entropy::{Entropy, SystemEntropy};
-use crate::http::kit::{problem::ApiError, rejection::Rejection, routes::Route};
+use crate::http::kit::{problem::ApiError, rejection::Rejection, request_id, routes::pattern_of};
 
 const REQUEST_ID: &str = "x-request-id";
 /// A caller's id is kept if it is no longer than this and plain.
 const MAX_ID_BYTES: usize = 128;
-
-tokio::task_local! {
-    static CURRENT_ID: String;
-}
-
-/// The id of the request that this task answers.
-pub fn request_id() -> String {
-    CURRENT_ID.try_with(Clone::clone).unwrap_or_default()
-}
 
 /// The two metrics of a kind of request. Found once by each thread: to find them costs as much as to parse a request.
 struct Meter {
@@ -60,14 +51,13 @@ pub async fn observe(
     let started = Instant::now();
     let id = id_of(&request);
     let method = request.method().clone();
-    let outcome = CURRENT_ID
-        .scope(id.clone(), AssertUnwindSafe(next.call(request)).catch_unwind())
+    let outcome = request_id::with(id.clone(), AssertUnwindSafe(next.call(request)).catch_unwind())
         .await
         .unwrap_or_else(|_| Err(ApiError::from(Rejection::Internal).into()));
     let header = HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("-"));
     match outcome {
         Ok(mut response) => {
-            let route = Route::of(response.request()).unwrap_or("unmatched");
+            let route = pattern_of(response.request()).unwrap_or("unmatched");
             record(
                 method_name(&method),
                 route,
@@ -89,7 +79,7 @@ pub async fn observe(
         }
         Err(error) => {
             let mut response =
-                CURRENT_ID.sync_scope(id.clone(), || error.as_response_error().error_response());
+                request_id::with_sync(id.clone(), || error.as_response_error().error_response());
             record(
                 method_name(&method),
                 "unmatched",
@@ -112,6 +102,8 @@ fn method_name(method: &Method) -> &'static str {
         Method::GET => "GET",
         Method::POST => "POST",
         Method::HEAD => "HEAD",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
         Method::OPTIONS => "OPTIONS",
         _ => "other",
     }

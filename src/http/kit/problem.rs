@@ -3,18 +3,23 @@
 use std::{collections::BTreeMap, fmt};
 
 use actix_web::{
-    HttpResponse, HttpResponseBuilder, ResponseError,
-    http::{StatusCode, header},
+    HttpResponse, ResponseError,
+    http::{
+        StatusCode,
+        header::{self, HeaderName},
+    },
 };
 use serde::Serialize;
-use utoipa::ToSchema;
 
 use crate::{
     clock::whole_seconds,
-    http::kit::observe::request_id,
+    http::kit::request_id::request_id,
     problem::{FieldErrors, Problem, ProblemDetails, SpentLimit},
     unavailable::Unavailable,
 };
+
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
 /// What a handler answers instead of what was asked for: any error that says how it looks from outside.
 #[derive(Debug)]
@@ -45,53 +50,30 @@ impl ApiError {
 }
 
 /// The body of an error.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Problem)]
+#[derive(Debug, Serialize)]
 pub struct ProblemView {
-    /// Names the kind of problem: `urn:ringback:problem:` and the code.
-    #[schema(example = "urn:ringback:problem:validation_failed")]
     r#type: String,
-    /// The status in words.
-    #[schema(example = "Bad Request")]
     title: &'static str,
-    /// The HTTP status.
-    #[schema(example = 400)]
     status: u16,
-    /// What happened, for people.
-    #[schema(example = "Some fields are missing or wrong.")]
     detail: &'static str,
-    /// What happened, for programs.
-    #[schema(example = "validation_failed")]
     code: &'static str,
-    /// Names this very request in the service's log; also the header `x-request-id`.
-    #[schema(example = "0b5b1d5c9f1e4b7f8a86c27a2f3a1d77")]
     request_id: String,
-    /// What is wrong with each field.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    #[schema(value_type = BTreeMap<String, Vec<String>>, required = false)]
     errors: FieldErrors,
-    /// How many more codes will be judged.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     attempts_remaining: Option<u8>,
-    /// The rule that refused.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     rule: Option<String>,
-    /// Where it counts: `cluster`, or `instance`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     scope: Option<&'static str>,
-    /// Seconds to wait before another try.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     retry_after: Option<u64>,
 }
 
 impl ProblemView {
     /// As it is sent in answer to this request.
-    fn of(details: ProblemDetails, status: StatusCode) -> Self {
-        let code = details.code;
+    pub fn of(details: ProblemDetails) -> Self {
+        let (code, status) = (details.code, status_of(&details));
         Self {
             r#type: format!("urn:ringback:problem:{code}"),
             title: status.canonical_reason().unwrap_or_default(),
@@ -115,12 +97,13 @@ impl ResponseError for ApiError {
 
     fn error_response(&self) -> HttpResponse {
         let details = self.details();
-        let status = status_of(&details);
-        let mut response = HttpResponse::build(status);
-        add_headers(&mut response, &details);
+        let mut response = HttpResponse::build(status_of(&details));
+        for header in headers(&details) {
+            response.insert_header(header);
+        }
         response
             .content_type("application/problem+json")
-            .json(ProblemView::of(details, status))
+            .json(ProblemView::of(details))
     }
 }
 
@@ -128,28 +111,26 @@ fn status_of(details: &ProblemDetails) -> StatusCode {
     StatusCode::from_u16(details.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-fn add_headers(response: &mut HttpResponseBuilder, details: &ProblemDetails) {
+/// The headers that come along with the body.
+pub fn headers(details: &ProblemDetails) -> Vec<(HeaderName, String)> {
+    let mut headers = Vec::new();
     let wait = details.retry_after.map(|wait| whole_seconds(wait).max(1));
     if let Some(seconds) = wait {
-        response.insert_header((header::RETRY_AFTER, seconds));
+        headers.push((header::RETRY_AFTER, seconds.to_string()));
     }
-    if let Some(limit) = &details.limit {
-        add_rate_limit(response, limit, wait.unwrap_or_default());
+    // draft-ietf-httpapi-ratelimit-headers: the policy, and what is left of it.
+    if let Some(SpentLimit { rule, quota, per, .. }) = &details.limit {
+        let (window, wait) = (whole_seconds(*per).max(1), wait.unwrap_or_default());
+        headers.push((RATE_LIMIT_POLICY, format!("\"{rule}\";q={quota};w={window}")));
+        headers.push((RATE_LIMIT, format!("\"{rule}\";r=0;t={wait}")));
     }
     if let Some(allow) = &details.allow {
-        response.insert_header((header::ALLOW, &**allow));
+        headers.push((header::ALLOW, allow.to_string()));
     }
     if details.status == 401 {
-        response.insert_header((header::WWW_AUTHENTICATE, challenge(details.code)));
+        headers.push((header::WWW_AUTHENTICATE, challenge(details.code)));
     }
-}
-
-/// draft-ietf-httpapi-ratelimit-headers: the policy, and what is left of it.
-fn add_rate_limit(response: &mut HttpResponseBuilder, limit: &SpentLimit, wait: u64) {
-    let SpentLimit { rule, quota, per, .. } = limit;
-    let window = whole_seconds(*per).max(1);
-    response.insert_header(("RateLimit-Policy", format!("\"{rule}\";q={quota};w={window}")));
-    response.insert_header(("RateLimit", format!("\"{rule}\";r=0;t={wait}")));
+    headers
 }
 
 /// RFC 6750 section 3.

@@ -9,8 +9,8 @@ use crate::http::{
     api::Api,
     kit::{
         extract::{Faults, Field, JsonBody},
-        observe::request_id,
         problem::ApiError,
+        request_id::request_id,
     },
 };
 use crate::{

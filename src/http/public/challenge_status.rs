@@ -2,6 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
+use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -9,8 +10,8 @@ use crate::http::{
     api::Api,
     kit::{
         client::client_network,
+        docs::{CHALLENGE_ID, Docs, MINUTE, Tag},
         problem::ApiError,
-        refusals::{self, MINUTE, refusals},
     },
 };
 use crate::{
@@ -34,27 +35,26 @@ pub struct StatusView {
     resend_after: u64,
 }
 
-refusals! {
-    StatusRefusals =
-        [OtpError::UnknownChallenge.into()],
-        refusals::limited("otp-status-per-ip", 6000, MINUTE),
-        refusals::away(),
+pub fn status_docs() -> Docs {
+    Docs::new("otp_status", Tag::Phones, "Get the delivery status of a code.")
+        .text(
+            "For as long as the code lives and no newer one has replaced it. The answer doesn't tell whether an account \
+             has the phone.",
+        )
+        .parameter(
+            "path",
+            "challenge_id",
+            "What `send-phone-otp` answered.",
+            json!({ "type": "string", "format": "uuid" }),
+            CHALLENGE_ID,
+        )
+        .answers(200, "The status.", &StatusView::example())
+        .refuses([OtpError::UnknownChallenge])
+        .limited("otp-status-per-ip", 6000, MINUTE)
+        .unavailable()
 }
 
-/// Ask how the SMS of a challenge fares, for as long as its code lives and no newer one has replaced it.
-///
-/// The answer doesn't tell whether an account has the phone.
-#[utoipa::path(
-    get,
-    path = "/api/users/otp-status/{challenge_id}/",
-    operation_id = "otp_status",
-    tag = "Phones",
-    params(("challenge_id" = Uuid, Path, description = "What `send-phone-otp` answered.")),
-    responses(
-        (status = 200, description = "How it fares.", body = StatusView, example = json!(StatusView::example())),
-        StatusRefusals,
-    ),
-)]
+/// Tells how the delivery of a challenge stands.
 pub async fn status(
     api: web::Data<Api>,
     request: HttpRequest,

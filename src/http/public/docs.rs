@@ -11,19 +11,23 @@ use actix_web::{
     web::{self, Bytes},
 };
 
-use crate::http::kit::{page::Page, problem::ApiError, rejection::Rejection};
+use crate::http::kit::{
+    docs::{Docs, Tag},
+    page::Page,
+    problem::ApiError,
+    rejection::Rejection,
+};
 
 /// What the page loads. Swagger UI's other files are not served: they would show documents of others.
 const ASSETS: [&str; 3] = ["favicon-32x32.png", "swagger-ui-bundle.js", "swagger-ui.css"];
 
+pub fn page_docs() -> Docs {
+    Docs::new("docs", Tag::Documents, "This reference as a page.")
+        .text("Nothing on it comes from another host.")
+        .page(200, "The page.")
+}
+
 /// This reference as a page. Nothing on it comes from another host.
-#[utoipa::path(
-    get,
-    path = "/docs/",
-    operation_id = "docs",
-    tag = "Documents",
-    responses((status = 200, description = "The page.", body = String, content_type = "text/html")),
-)]
 pub async fn page() -> HttpResponse {
     static PAGE: LazyLock<Page> =
         LazyLock::new(|| Page::with_sources(include_str!("docs.html"), " 'self'", " 'self'"));

@@ -4,7 +4,10 @@ use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::{api::Api, kit::refusals::refusals};
+use crate::http::{
+    api::Api,
+    kit::docs::{Docs, Tag},
+};
 use crate::readiness::Report;
 
 /// The process runs.
@@ -14,36 +17,35 @@ pub struct Alive {
     status: &'static str,
 }
 
-refusals!(HealthRefusals =);
+pub fn healthz_docs() -> Docs {
+    Docs::new("healthz", Tag::Operations, "Whether the process runs.").answers(
+        200,
+        "It runs.",
+        &Alive { status: "ok" },
+    )
+}
 
 /// Whether the process runs.
-#[utoipa::path(
-    get,
-    path = "/healthz",
-    tag = "Operations",
-    responses(
-        (status = 200, description = "It runs.", body = Alive, example = json!(Alive { status: "ok" })),
-        HealthRefusals,
-    ),
-)]
 pub async fn healthz() -> HttpResponse {
     HttpResponse::Ok().json(Alive { status: "ok" })
 }
 
-/// Whether it can do its work.
-#[utoipa::path(
-    get,
-    path = "/readyz",
-    tag = "Operations",
-    responses(
-        (status = 200, description = "It can. An operator should look at the warnings all the same.", body = Report,
-            example = json!(Report::of(Vec::new(), Vec::new()))),
-        (status = 503, description = "It can't, for what is down.", body = Report,
-            headers(("retry-after" = u64, description = "Whole seconds until it is worth another try.")),
-            example = json!(Report::of(vec!["redis".to_owned()], Vec::new()))),
-        HealthRefusals,
-    ),
-)]
+pub fn readyz_docs() -> Docs {
+    let (ready, down) = (
+        Report::of(Vec::new(), Vec::new()),
+        Report::of(vec!["redis".to_owned()], Vec::new()),
+    );
+    Docs::new("readyz", Tag::Operations, "Whether the service can do its work.")
+        .answers(
+            200,
+            "Ready. An operator should look at the warnings all the same.",
+            &ready,
+        )
+        .answers(503, "Not ready, because of what is down.", &down)
+        .with_header(503, "retry-after")
+}
+
+/// Whether the service can do its work.
 pub async fn readyz(api: web::Data<Api>) -> HttpResponse {
     let report = api.readiness.report().await;
     if report.down.is_empty() {

@@ -9,7 +9,12 @@ use utoipa::ToSchema;
 
 use crate::http::{
     api::Api,
-    kit::{page::Page, problem::ApiError, refusals::refusals, rejection::Rejection},
+    kit::{
+        docs::{Docs, Tag},
+        page::Page,
+        problem::ApiError,
+        rejection::Rejection,
+    },
 };
 
 /// An SMS that would have gone out.
@@ -23,19 +28,17 @@ pub struct InboxView {
     at: DateTime<Utc>,
 }
 
-refusals!(InboxRefusals = [Rejection::NotFound.into()]);
+pub fn page_docs() -> Docs {
+    Docs::new(
+        "inbox_page",
+        Tag::Development,
+        "The development inbox, as a page that keeps itself fresh.",
+    )
+    .page(200, "The page.")
+    .refuses([Rejection::NotFound])
+}
 
 /// The development inbox, as a page that keeps itself fresh.
-#[utoipa::path(
-    get,
-    path = "/dev/inbox/",
-    operation_id = "inbox_page",
-    tag = "Development",
-    responses(
-        (status = 200, description = "The page.", body = String, content_type = "text/html"),
-        InboxRefusals,
-    ),
-)]
 pub async fn page(api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
     static PAGE: LazyLock<Page> = LazyLock::new(|| Page::new(include_str!("inbox.html")));
     match api.inbox {
@@ -44,18 +47,17 @@ pub async fn page(api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
     }
 }
 
-/// The SMS that would have gone out, the newest first.
-#[utoipa::path(
-    get,
-    path = "/dev/inbox.json",
-    operation_id = "inbox",
-    tag = "Development",
-    responses(
-        (status = 200, description = "The newest first.", body = Vec<InboxView>,
-            example = json!([InboxView::example()])),
-        InboxRefusals,
-    ),
-)]
+pub fn json_docs() -> Docs {
+    Docs::new(
+        "inbox",
+        Tag::Development,
+        "Get the messages that would have gone out, the newest first.",
+    )
+    .answers_list(200, "The newest first.", &[InboxView::example()])
+    .refuses([Rejection::NotFound])
+}
+
+/// The messages that would have gone out, the newest first.
 pub async fn json(api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
     let inbox = api.inbox.as_ref().ok_or(Rejection::NotFound)?;
     let messages: Vec<_> = inbox

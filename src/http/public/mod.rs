@@ -4,6 +4,7 @@ pub mod challenge_status;
 pub mod docs;
 pub mod health;
 pub mod inbox;
+pub mod openapi;
 pub mod receipts;
 pub mod register;
 pub mod sessions;

@@ -1,47 +1,49 @@
 //! What providers report of the SMS that they took.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::http::{
     api::Api,
     kit::{
+        docs::{CHALLENGE_ID, Docs, Tag},
         extract::FormBody,
         problem::ApiError,
-        refusals::{self, refusals},
         rejection::Rejection,
     },
 };
 use crate::sms::Forged;
 
-refusals! {
-    ReceiptRefusals =
-        [
-            Forged.into(),
-            Rejection::NotFound.into(),
-            Rejection::RequestTimeout.into(),
-            Rejection::PayloadTooLarge.into(),
-        ],
-        refusals::away(),
+pub fn twilio_docs() -> Docs {
+    Docs::new("twilio_receipt", Tag::Receipts, "Take a delivery receipt from Twilio.")
+        .text(
+            "Twilio is asked for receipts where `server.public_url` is set; without it there is nothing here. The \
+             signature is checked against that address. Receipts may come twice, in any order, and for challenges that \
+             are long over.",
+        )
+        .parameter(
+            "path",
+            "challenge_id",
+            "The challenge whose SMS it is about.",
+            json!({ "type": "string", "format": "uuid" }),
+            CHALLENGE_ID,
+        )
+        .parameter(
+            "header",
+            "X-Twilio-Signature",
+            "HMAC-SHA1 over the address and the form.",
+            json!({ "type": "string" }),
+            "0/KCTR6DLpKmkAf8muzZqo1nDgQ=",
+        )
+        .form("`MessageSid`, `MessageStatus`, `ErrorCode` and what else Twilio sends.")
+        .answer(204, "Taken.", Value::Null)
+        .refuses([Rejection::NotFound])
+        .refuses([Forged])
+        .unavailable()
 }
 
-/// Take a receipt of Twilio's.
-///
-/// Twilio is asked for receipts where `server.public_url` is set; without, there is nothing here. The signature is
-/// checked against that address. Receipts may come twice, in any order, and for challenges that are long over.
-#[utoipa::path(
-    post,
-    path = "/api/sms/receipts/twilio/{challenge_id}/",
-    operation_id = "twilio_receipt",
-    tag = "Receipts",
-    params(
-        ("challenge_id" = Uuid, Path, description = "The challenge whose SMS it is about."),
-        ("X-Twilio-Signature" = String, Header, description = "HMAC-SHA1 over the address and the form."),
-    ),
-    request_body(content = String, content_type = "application/x-www-form-urlencoded",
-        description = "`MessageSid`, `MessageStatus`, `ErrorCode` and what else Twilio sends."),
-    responses((status = 204, description = "Taken."), ReceiptRefusals),
-)]
+/// Takes a receipt of Twilio.
 pub async fn twilio(
     api: web::Data<Api>,
     request: HttpRequest,

@@ -2,15 +2,16 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
+use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::http::{
     api::Api,
     kit::{
         client::client_network,
+        docs::{Docs, HOUR, PHONE, Tag},
         extract::{Faults, Field, JsonBody},
         problem::ApiError,
-        refusals::{self, HOUR, refusals},
     },
     public::sessions::SignedInView,
 };
@@ -47,28 +48,37 @@ pub struct RegisterRequest {
     password_confirm: Field,
 }
 
-refusals! {
-    RegisterRefusals =
-        refusals::body(&["email", "phone", "first_name", "last_name", "password", "password_confirm"]),
-        [AccountError::EmailTaken.into()],
-        refusals::limited("register-per-ip", 300, HOUR),
-        refusals::away(),
+pub fn register_docs() -> Docs {
+    Docs::new(
+        "register",
+        Tag::Accounts,
+        "Create an account and open its first session.",
+    )
+    .text("The phone is a claim until a code proves it: any number of accounts may claim one.")
+    .body::<RegisterRequest>(
+        &[
+            "email",
+            "phone",
+            "first_name",
+            "last_name",
+            "password",
+            "password_confirm",
+        ],
+        &[(
+            "register",
+            json!({
+                "email": "test@example.com", "phone": PHONE, "first_name": "Test", "last_name": "User",
+                "password": "securepass123", "password_confirm": "securepass123",
+            }),
+        )],
+    )
+    .answers(201, "The account and its tokens.", &SignedInView::example())
+    .refuses([AccountError::EmailTaken])
+    .limited("register-per-ip", 300, HOUR)
+    .unavailable()
 }
 
-/// Make an account and open its first session.
-///
-/// The phone is a claim until a code proves it: any number of accounts may claim one.
-#[utoipa::path(
-    post,
-    path = "/api/users/register/",
-    tag = "Accounts",
-    request_body = RegisterRequest,
-    responses(
-        (status = 201, description = "The account and its tokens.", body = SignedInView,
-            example = json!(SignedInView::example())),
-        RegisterRefusals,
-    ),
-)]
+/// Creates an account and opens its first session.
 pub async fn register(
     api: web::Data<Api>,
     request: HttpRequest,

@@ -2,6 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::http::{
@@ -9,9 +10,9 @@ use crate::http::{
     api::Api,
     kit::{
         client::client_network,
+        docs::{Docs, HOUR, MINUTE, PHONE, Tag},
         extract::{Faults, Field, JsonBody},
         problem::ApiError,
-        refusals::{self, HOUR, MINUTE, refusals},
     },
 };
 use crate::{
@@ -105,31 +106,26 @@ pub struct JwkView {
     x: String,
 }
 
-refusals! {
-    LoginRefusals =
-        refusals::body(&["password"]),
-        [AccountError::InvalidCredentials.into()],
-        refusals::limited("login-per-ip", 600, HOUR),
-        refusals::away(),
+pub fn login_docs() -> Docs {
+    Docs::new("login", Tag::Sessions, "Sign in with a password.")
+        .text(
+            "Send the e-mail address, or the phone once it is verified. An unknown login and a wrong password are \
+             answered alike.",
+        )
+        .body::<LoginRequest>(
+            &["password"],
+            &[
+                ("by e-mail", json!({ "email": "test@example.com", "password": "securepass123" })),
+                ("by phone", json!({ "phone": PHONE, "password": "securepass123" })),
+            ],
+        )
+        .answers(200, "The account and its tokens.", &SignedInView::example())
+        .refuses([AccountError::InvalidCredentials])
+        .limited("login-per-ip", 600, HOUR)
+        .unavailable()
 }
 
-/// Sign in with a password.
-///
-/// Send the e-mail address, or the phone once it is verified. An unknown login and a wrong password are answered alike.
-#[utoipa::path(
-    post,
-    path = "/api/users/login/",
-    tag = "Sessions",
-    request_body(content = LoginRequest, examples(
-        ("by e-mail" = (value = json!({ "email": "test@example.com", "password": "securepass123" }))),
-        ("by phone" = (value = json!({ "phone": "+1234567890", "password": "securepass123" }))),
-    )),
-    responses(
-        (status = 200, description = "The account and its tokens.", body = SignedInView,
-            example = json!(SignedInView::example())),
-        LoginRefusals,
-    ),
-)]
+/// Signs in with a password.
 pub async fn login(
     api: web::Data<Api>,
     request: HttpRequest,
@@ -146,28 +142,23 @@ pub async fn login(
     }))
 }
 
-refusals! {
-    RefreshRefusals =
-        refusals::body(&["refresh"]),
-        refusals::token(),
-        refusals::limited("token-refresh-per-ip", 6000, MINUTE),
-        refusals::away(),
+pub fn refresh_docs() -> Docs {
+    Docs::new("refresh", Tag::Sessions, "Renew the tokens.")
+        .text(
+            "A refresh token is good for one use. A second use ends its session, unless it comes within a few seconds: \
+             then it is answered again, as the answer may have been lost.",
+        )
+        .body::<RefreshRequest>(
+            &["refresh"],
+            &[("refresh", json!({ "refresh": TokensView::example().refresh }))],
+        )
+        .answers(200, "New tokens.", &RefreshedView::example())
+        .token()
+        .limited("token-refresh-per-ip", 6000, MINUTE)
+        .unavailable()
 }
 
-/// Renew the tokens.
-///
-/// A refresh token is good for one use. Showing a spent one ends its session, but for a few seconds after its use, in
-/// which it is answered again: the answer may have been lost.
-#[utoipa::path(
-    post,
-    path = "/api/users/token/refresh/",
-    tag = "Sessions",
-    request_body(content = RefreshRequest, example = json!({ "refresh": TokensView::example().refresh })),
-    responses(
-        (status = 200, description = "New tokens.", body = RefreshedView, example = json!(RefreshedView::example())),
-        RefreshRefusals,
-    ),
-)]
+/// Renews the tokens of a session.
 pub async fn refresh(
     api: web::Data<Api>,
     request: HttpRequest,
@@ -187,23 +178,20 @@ pub async fn refresh(
     }))
 }
 
-refusals!(JwksRefusals =);
+pub fn jwks_docs() -> Docs {
+    let example = json!({ "keys": [{
+        "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": "5d6c3f0e9a1b2c47",
+        "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+    }] });
+    Docs::new("jwks", Tag::Sessions, "Get the public keys of access tokens.")
+        .text(
+            "For whoever checks tokens without asking this service (RFC 7517). There are several while a secret is \
+             rotated.",
+        )
+        .answers_value::<JwksView>(200, "The keys.", example)
+}
 
 /// The public keys of access tokens.
-///
-/// For whoever checks tokens without asking this service (RFC 7517). Several while a secret is being rotated.
-#[utoipa::path(
-    get,
-    path = "/.well-known/jwks.json",
-    tag = "Sessions",
-    responses(
-        (status = 200, description = "The keys.", body = JwksView, example = json!({ "keys": [{
-            "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": "5d6c3f0e9a1b2c47",
-            "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
-        }] })),
-        JwksRefusals,
-    ),
-)]
 pub async fn jwks(api: web::Data<Api>) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "public, max-age=300"))

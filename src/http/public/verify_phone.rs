@@ -2,6 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use thiserror::Error;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -11,10 +12,10 @@ use crate::http::{
     kit::{
         auth::MaybeBearer,
         client::client_network,
+        docs::{Docs, HOUR, MINUTE, PHONE, Tag, refusal},
         extract::{Faults, Field, JsonBody},
         language::accepted,
         problem::ApiError,
-        refusals::{self, HOUR, MINUTE, refusals},
     },
 };
 use crate::{
@@ -86,39 +87,33 @@ enum FieldError {
     ChallengeId,
 }
 
-refusals! {
-    SendRefusals =
-        refusals::body(&["phone"]),
-        [OtpError::PhoneNotSupported.into()],
-        refusals::bearer(),
-        refusals::limited("otp-send-per-phone-hour", 5, HOUR),
-        [OtpError::Cooldown(refusals::refusal("otp-resend-cooldown", 1, MINUTE)).into()],
-        refusals::away(),
+pub fn send_docs() -> Docs {
+    Docs::new("send_phone_otp", Tag::Phones, "Request a code by SMS.")
+        .text(
+            "The answer is the same for every phone; an SMS goes out if an account claims it and none has it verified. A \
+             new code replaces the one before. With a bearer token the challenge is that user's alone: only that user \
+             can answer it.\n\nThe SMS is in the first language of `Accept-Language` that the service has a text in; \
+             else in its own.",
+        )
+        .optional_bearer()
+        .parameter(
+            "header",
+            "Accept-Language",
+            "What the SMS is to be written in (RFC 9110).",
+            json!({ "type": "string" }),
+            "pt-BR, pt;q=0.9, en;q=0.5",
+        )
+        .body::<SendRequest>(&["phone"], &[("send", json!({ "phone": PHONE }))])
+        .answers(200, "The code is on its way, if the phone may have one.", &SentView::example())
+        .refuses([
+            OtpError::PhoneNotSupported,
+            OtpError::Cooldown(refusal("otp-resend-cooldown", 1, MINUTE)),
+        ])
+        .limited("otp-send-per-phone-hour", 5, HOUR)
+        .unavailable()
 }
 
-/// Have a code sent by SMS.
-///
-/// The answer is the same for every phone; an SMS goes out if an account claims it and none has it verified. A new code
-/// replaces the one before. With a bearer token the challenge is that user's alone: only that user can answer it.
-///
-/// The SMS is in the first language of `Accept-Language` that the service has a text in; else in its own.
-#[utoipa::path(
-    post,
-    path = "/api/users/send-phone-otp/",
-    operation_id = "send_phone_otp",
-    tag = "Phones",
-    params(
-        ("Accept-Language" = Option<String>, Header, description = "What the SMS is to be written in (RFC 9110).",
-            example = "pt-BR, pt;q=0.9, en;q=0.5"),
-    ),
-    request_body = SendRequest,
-    responses(
-        (status = 200, description = "A code is on its way, if the phone may have one.", body = SentView,
-            example = json!(SentView::example())),
-        SendRefusals,
-    ),
-    security((), ("bearer" = [])),
-)]
+/// Sends a code to a phone.
 pub async fn send(
     api: web::Data<Api>,
     request: HttpRequest,
@@ -141,38 +136,30 @@ pub async fn send(
     Ok(HttpResponse::Ok().json(SentView::of(shown, &sent)))
 }
 
-refusals! {
-    VerifyRefusals =
-        refusals::body(&["phone", "otp"]),
-        [
-            OtpError::Wrong { attempts_remaining: 2 }.into(),
-            OtpError::AttemptsExceeded.into(),
-            OtpError::Expired.into(),
-            OtpError::AmbiguousClaim.into(),
-            OtpError::PhoneTaken.into(),
-        ],
-        refusals::bearer(),
-        refusals::limited("otp-verify-per-ip", 1200, HOUR),
-        refusals::away(),
+pub fn verify_docs() -> Docs {
+    Docs::new("verify_phone_otp", Tag::Phones, "Verify a phone by its code.")
+        .text(
+            "Three codes are judged at most; after the third wrong one a new code has to be sent. Where several accounts \
+             claim the phone, enter the code signed in.",
+        )
+        .optional_bearer()
+        .body::<VerifyRequest>(
+            &["phone", "otp"],
+            &[("verify", json!({ "phone": PHONE, "otp": "123456" }))],
+        )
+        .answers(200, "The phone is verified.", &VerifiedView::example())
+        .refuses([
+            OtpError::Wrong { attempts_remaining: 2 },
+            OtpError::AttemptsExceeded,
+            OtpError::Expired,
+            OtpError::AmbiguousClaim,
+            OtpError::PhoneTaken,
+        ])
+        .limited("otp-verify-per-ip", 1200, HOUR)
+        .unavailable()
 }
 
-/// Enter a code: a right one verifies the phone.
-///
-/// Three codes are judged at most; after the third wrong one a new code has to be sent. Where several accounts claim
-/// the phone, enter the code signed in.
-#[utoipa::path(
-    post,
-    path = "/api/users/verify-phone-otp/",
-    operation_id = "verify_phone_otp",
-    tag = "Phones",
-    request_body(content = VerifyRequest, example = json!({ "phone": "+1234567890", "otp": "123456" })),
-    responses(
-        (status = 200, description = "The phone is verified.", body = VerifiedView,
-            example = json!(VerifiedView::example())),
-        VerifyRefusals,
-    ),
-    security((), ("bearer" = [])),
-)]
+/// Judges a code: a right one verifies the phone.
 pub async fn verify(
     api: web::Data<Api>,
     request: HttpRequest,

@@ -1,0 +1,274 @@
+//! What the OpenAPI document says of one operation. A handler's file says it, of the very types and errors that clients
+//! get.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use crate::{
+    accounts::AccountError,
+    http::kit::{problem_docs, rejection::Rejection},
+    limits::{Denied, Refusal, Scope},
+    problem::{FieldErrors, Problem, ProblemDetails},
+    unavailable::{Part, Unavailable},
+};
+
+pub const MINUTE: Duration = Duration::from_secs(60);
+pub const HOUR: Duration = Duration::from_secs(3600);
+
+/// A phone, in examples: good under every `phone.check`.
+pub const PHONE: &str = "+14155552671";
+/// The id of a challenge, in examples.
+pub const CHALLENGE_ID: &str = "3f2b8c4d-1e6a-4f70-8b9c-0d1e2f3a4b5c";
+
+/// Under which heading an operation stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tag {
+    Accounts,
+    Phones,
+    Sessions,
+    Receipts,
+    Operations,
+    Documents,
+    Development,
+}
+
+impl Tag {
+    pub const ALL: [(Self, &'static str); 7] = [
+        (Self::Accounts, "Create an account, and see one's own."),
+        (Self::Phones, "Verify a phone by a code that comes by SMS."),
+        (
+            Self::Sessions,
+            "Sign in, renew tokens, sign out; the keys to check tokens with.",
+        ),
+        (
+            Self::Receipts,
+            "For providers of SMS, which report here; not for frontends.",
+        ),
+        (
+            Self::Operations,
+            "For load balancers and monitoring. `/metrics` is on another port.",
+        ),
+        (Self::Documents, "This document, and the page that shows it."),
+        (
+            Self::Development,
+            "Only in development, while no SMS provider is set; else 404.",
+        ),
+    ];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Accounts => "Accounts",
+            Self::Phones => "Phones",
+            Self::Sessions => "Sessions",
+            Self::Receipts => "Receipts",
+            Self::Operations => "Operations",
+            Self::Documents => "Documents",
+            Self::Development => "Development",
+        }
+    }
+}
+
+/// What is said of one operation.
+pub struct Docs {
+    operation: Value,
+    parameters: Vec<Value>,
+    answers: BTreeMap<String, Value>,
+    refusals: Vec<ProblemDetails>,
+    schemas: BTreeMap<String, Value>,
+}
+
+impl Docs {
+    pub fn new(id: &str, tag: Tag, summary: &str) -> Self {
+        Self {
+            operation: json!({ "tags": [tag.name()], "summary": summary, "operationId": id }),
+            parameters: Vec::new(),
+            answers: BTreeMap::new(),
+            // A fault of the service is possible everywhere.
+            refusals: vec![Rejection::Internal.details()],
+            schemas: BTreeMap::new(),
+        }
+    }
+
+    /// More than fits into the summary.
+    pub fn text(mut self, text: &str) -> Self {
+        self.operation["description"] = text.into();
+        self
+    }
+
+    /// A bearer token is needed.
+    pub fn bearer(mut self) -> Self {
+        self.operation["security"] = json!([{ "bearer": [] }]);
+        self.refuses([Rejection::NotAuthenticated]).token()
+    }
+
+    /// A bearer token may come along.
+    pub fn optional_bearer(mut self) -> Self {
+        self.operation["security"] = json!([{}, { "bearer": [] }]);
+        self.refuses([Rejection::NotAuthenticated]).token()
+    }
+
+    /// A token of some kind is judged.
+    pub fn token(self) -> Self {
+        self.refuses([
+            AccountError::TokenInvalid,
+            AccountError::TokenExpired,
+            AccountError::TokenRevoked,
+        ])
+    }
+
+    /// A parameter: a text, by its place (`path`, `query`, `header`) and its schema.
+    pub fn parameter(mut self, place: &str, name: &str, text: &str, schema: Value, example: &str) -> Self {
+        self.parameters.push(json!({
+            "name": name, "in": place, "description": text, "required": place == "path", "schema": schema,
+            "example": example,
+        }));
+        self
+    }
+
+    /// A JSON body; `required` are the fields that it has to have.
+    pub fn body<T: ToSchema>(mut self, required: &[&'static str], examples: &[(&str, Value)]) -> Self {
+        let mut content = json!({ "schema": self.schema::<T>() });
+        match examples {
+            [(_, example)] => content["example"] = example.clone(),
+            _ => {
+                for (name, example) in examples {
+                    content["examples"][name] = json!({ "value": example });
+                }
+            }
+        }
+        self.operation["requestBody"] =
+            json!({ "content": { "application/json": content }, "required": true });
+        let missing = required
+            .iter()
+            .map(|&field| (field, vec!["This field is required.".into()]));
+        self.refuses([
+            Rejection::Fields(FieldErrors::from_iter(missing)),
+            Rejection::MalformedJson,
+            Rejection::RequestTimeout,
+            Rejection::PayloadTooLarge,
+            Rejection::UnsupportedMediaType,
+        ])
+    }
+
+    /// The fields of a form, whatever they are.
+    pub fn form(mut self, text: &str) -> Self {
+        let schema = json!({ "type": "object", "additionalProperties": { "type": "string" } });
+        self.operation["requestBody"] = json!({
+            "description": text,
+            "content": { "application/x-www-form-urlencoded": { "schema": schema } },
+            "required": true,
+        });
+        self.refuses([Rejection::RequestTimeout, Rejection::PayloadTooLarge])
+    }
+
+    /// A JSON answer.
+    pub fn answers<T: ToSchema + Serialize>(self, status: u16, text: &str, example: &T) -> Self {
+        self.answers_value::<T>(status, text, json!(example))
+    }
+
+    /// The same for an example that is made elsewhere.
+    pub fn answers_value<T: ToSchema>(mut self, status: u16, text: &str, example: Value) -> Self {
+        let schema = self.schema::<T>();
+        self.answer(
+            status,
+            text,
+            json!({ "application/json": { "schema": schema, "example": example } }),
+        )
+    }
+
+    /// A page.
+    pub fn page(self, status: u16, text: &str) -> Self {
+        self.answer(
+            status,
+            text,
+            json!({ "text/html": { "schema": { "type": "string" } } }),
+        )
+    }
+
+    /// A JSON answer that is a list.
+    pub fn answers_list<T: ToSchema + Serialize>(mut self, status: u16, text: &str, example: &[T]) -> Self {
+        let schema = json!({ "type": "array", "items": self.schema::<T>() });
+        self.answer(
+            status,
+            text,
+            json!({ "application/json": { "schema": schema, "example": example } }),
+        )
+    }
+
+    /// An answer of another kind, or none: what stands under `content`.
+    pub fn answer(mut self, status: u16, text: &str, content: Value) -> Self {
+        let mut answer =
+            json!({ "description": text, "headers": { "x-request-id": header_ref("x-request-id") } });
+        if content.is_object() {
+            answer["content"] = content;
+        }
+        self.answers.insert(status.to_string(), answer);
+        self
+    }
+
+    /// A header of the answers with this status.
+    pub fn with_header(mut self, status: u16, name: &str) -> Self {
+        if let Some(answer) = self.answers.get_mut(&status.to_string()) {
+            answer["headers"][name] = header_ref(name);
+        }
+        self
+    }
+
+    /// What it may refuse.
+    pub fn refuses<E: Problem>(mut self, errors: impl IntoIterator<Item = E>) -> Self {
+        self.refusals
+            .extend(errors.into_iter().map(|error| error.details()));
+        self
+    }
+
+    /// The rules of the limits file apply; the example is one of those that come with the service.
+    pub fn limited(self, rule: &str, quota: u32, per: Duration) -> Self {
+        self.refuses([Denied::Refused(refusal(rule, quota, per))])
+    }
+
+    /// It needs a part that may be down.
+    pub fn unavailable(self) -> Self {
+        self.refuses([Unavailable::timed_out(Part::Database)])
+    }
+
+    /// The operation, and the schemas that it names.
+    pub fn finish(mut self) -> (Value, BTreeMap<String, Value>) {
+        let (problems, schemas) = problem_docs::answers(self.refusals);
+        self.answers.extend(problems);
+        self.schemas.extend(schemas);
+        self.operation["responses"] = json!(self.answers);
+        if !self.parameters.is_empty() {
+            self.operation["parameters"] = json!(self.parameters);
+        }
+        (self.operation, self.schemas)
+    }
+
+    fn schema<T: ToSchema>(&mut self) -> Value {
+        let mut found = vec![(T::name().into_owned(), T::schema())];
+        T::schemas(&mut found);
+        let reference = json!({ "$ref": format!("#/components/schemas/{}", T::name()) });
+        self.schemas
+            .extend(found.into_iter().map(|(name, schema)| (name, json!(schema))));
+        reference
+    }
+}
+
+/// Where a header is described.
+pub fn header_ref(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/headers/{name}") })
+}
+
+/// A rule's refusal, after half of its time.
+pub fn refusal(rule: &str, quota: u32, per: Duration) -> Refusal {
+    Refusal {
+        rule: rule.into(),
+        scope: Scope::Cluster,
+        retry_after: per / 2,
+        quota,
+        per,
+        burst: quota,
+    }
+}

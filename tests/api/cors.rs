@@ -97,7 +97,7 @@ async fn a_preflight_is_answered_for_every_route_of_the_api() {
         assert_eq!(answer.header("access-control-allow-methods"), "GET, POST");
         assert_eq!(
             answer.header("access-control-allow-headers"),
-            "authorization, content-type, x-request-id"
+            "authorization, content-type, x-request-id, x-proof, traceparent, tracestate, baggage, sentry-trace"
         );
         assert_eq!(answer.header("access-control-max-age"), "7200");
         assert_eq!(answer.header("vary"), "origin");

@@ -1,0 +1,76 @@
+//! What every file has, and none.
+
+use crate::{assert_none, code::files};
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    let mut broken = Vec::new();
+    for folder in ["src", "tests"] {
+        for (path, text) in files(folder, &[".rs", ".lua"]) {
+            let says = ["//! ", "-- "].iter().any(|opening| text.starts_with(opening));
+            // `main.rs` of the binary is one line, and unit tests stand for the file that they test.
+            let needs_none = path == "src/main.rs" || path.ends_with("tests.rs");
+            if !says && !needs_none {
+                broken.push(format!("{} begins without a word on what it is for", path));
+            }
+        }
+    }
+    assert_none(&broken);
+}
+
+#[test]
+fn nothing_names_a_machine_it_was_made_on() {
+    let mut broken = Vec::new();
+    let kinds = [".rs", ".lua", ".sql", ".toml", ".md", ".html", ".sh", ".js"];
+    for folder in ["src", "config", "migrations", "docs"] {
+        for (path, text) in files(folder, &kinds) {
+            for folder in ["/root/", "/home/", "/work/", "/Users/"] {
+                if text.contains(folder) {
+                    broken.push(format!("{folder} in {}", path));
+                }
+            }
+        }
+    }
+    assert_none(&broken);
+}
+
+/// A script that touches a key which is not in `KEYS`, or that asks what other keys there are, fails on a Cluster.
+#[test]
+fn scripts_touch_the_keys_that_they_are_given_and_no_other() {
+    let mut broken = Vec::new();
+    for (path, text) in files("src", &[".lua"]) {
+        for (number, line) in text.lines().enumerate() {
+            let asks_around = ["'KEYS'", "'SCAN'", "'EVAL'", "'RANDOMKEY'", "'FLUSH", "'SELECT'"];
+            let builds_a_key = line.contains("redis.call(")
+                && line.split("redis.call(").skip(1).any(|call| {
+                    let key = call.split(',').nth(1).unwrap_or_default().trim();
+                    key.starts_with(['\'', '"']) || key.contains("..")
+                });
+            if builds_a_key || asks_around.iter().any(|asked| line.contains(asked)) {
+                broken.push(format!("{}:{}: {line}", path, number + 1));
+            }
+        }
+    }
+    assert_none(&broken);
+}
+
+/// Migrations of functions, which SQLite does not have.
+const POSTGRES_ALONE: [&str; 1] = ["20261124000000_verify_phones.sql"];
+
+#[test]
+fn every_migration_has_its_sister_in_the_other_database() {
+    let names = |database: &str| -> Vec<String> {
+        let files = files(&format!("migrations/{database}"), &[".sql"]);
+        let name = |path: &str| path.rsplit('/').next().unwrap().to_owned();
+        files.iter().map(|(path, _)| name(path)).collect()
+    };
+    let mut postgres = names("postgres");
+    for name in POSTGRES_ALONE {
+        assert!(
+            postgres.contains(&name.to_owned()),
+            "{name} is not there any more"
+        );
+    }
+    postgres.retain(|name| !POSTGRES_ALONE.contains(&&name[..]));
+    assert_eq!(postgres, names("sqlite"));
+}

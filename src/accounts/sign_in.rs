@@ -14,7 +14,7 @@ use crate::{
     clock::Clock,
     email::EmailAddress,
     entropy::Entropy,
-    limits::{By, ClientNetwork, Limiter, Operation, Subject},
+    limits::{ClientNetwork, KeyDimension, Limiter, Operation, Subject},
     phone::PhoneNumber,
     secrets::Keyring,
 };
@@ -106,7 +106,7 @@ impl SignIn {
         };
         // A right password is no guess: earlier failures stay counted, this try doesn't. What it cost the address
         // stays, for it was a hash.
-        self.limiter.give_back(spent.only(By::User)).await;
+        self.limiter.give_back(spent.only(KeyDimension::User)).await;
         let user = credentials.user;
         if verdict.needs_rehash {
             self.rehash(user.id, password, &credentials.password).await;

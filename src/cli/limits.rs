@@ -15,7 +15,7 @@ use super::{
     refuse,
 };
 use crate::{
-    limits::{self, Explanation, Operation, Outlook, RuleSet, RuleStanding, Scope, file},
+    limits::{self, Explanation, Operation, Preview, RuleSet, RuleStatus, Scope, file},
     phone::{PhoneCheck, PhoneNumber},
     settings::Settings,
     startup,
@@ -191,11 +191,11 @@ fn check(path: &Path, ops: &Ops) -> ExitCode {
         }
     };
     println!("The limits are sound: {} rules.", rules.rules().len());
-    let Some((where_from, in_force)) = in_force(ops) else {
+    let Some((where_from, active)) = active(ops) else {
         println!("Nothing to compare them with: no service answers, and the configuration names no limits.");
         return ExitCode::SUCCESS;
     };
-    let changes = limits::changes(&in_force, &rules);
+    let changes = limits::changes(&active, &rules);
     if changes.is_empty() {
         println!("They are the same as {where_from}.");
     } else {
@@ -206,7 +206,7 @@ fn check(path: &Path, ops: &Ops) -> ExitCode {
 }
 
 /// The rules of the running service; of the configuration, where none runs.
-fn in_force(ops: &Ops) -> Option<(String, RuleSet)> {
+fn active(ops: &Ops) -> Option<(String, RuleSet)> {
     let settings = Settings::load_from_process().ok();
     let bind = settings
         .as_ref()
@@ -281,7 +281,7 @@ fn table(told: &Explanation) -> String {
     table
 }
 
-fn row(rule: &RuleStanding) -> [String; 8] {
+fn row(rule: &RuleStatus) -> [String; 8] {
     let left = rule
         .remaining
         .map_or("?".to_owned(), |left| format!("{left} of {}", rule.burst));
@@ -291,11 +291,11 @@ fn row(rule: &RuleStanding) -> [String; 8] {
         full => format!("in {}", time(full)),
     };
     let now = match rule.verdict {
-        Outlook::Pass => "passes".to_owned(),
-        Outlook::Refuse => format!("refuses for {}", time(rule.wait_ms)),
-        Outlook::WouldRefuse => format!("would refuse for {}", time(rule.wait_ms)),
-        Outlook::Unavailable => "can't be counted: 503".to_owned(),
-        Outlook::Uncounted => "can't be counted: passes".to_owned(),
+        Preview::Pass => "passes".to_owned(),
+        Preview::Refuse => format!("refuses for {}", time(rule.wait_ms)),
+        Preview::WouldRefuse => format!("would refuse for {}", time(rule.wait_ms)),
+        Preview::Unavailable => "can't be counted: 503".to_owned(),
+        Preview::Uncounted => "can't be counted: passes".to_owned(),
     };
     let quota = format!("{} in {}", rule.quota, rule.per);
     let words = [&rule.rule, &rule.by, &rule.scope, &rule.mode].map(Clone::clone);

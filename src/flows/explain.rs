@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::otp::Otp;
 use crate::{
     challenges::Slot,
-    limits::{Explanation, Operation, RuleStanding, Subject},
+    limits::{Explanation, Operation, RuleStatus, Subject},
 };
 
 impl Otp {
@@ -31,10 +31,10 @@ impl Otp {
         };
         let left = self.rules.max_failures.saturating_sub(waits.failures);
         let failures = self.locked(waits.forgotten_in);
-        let mut own = vec![RuleStanding::of_refusal(&failures, left, waits.forgotten_in)];
+        let mut own = vec![RuleStatus::of_refusal(&failures, left, waits.forgotten_in)];
         if operation == Operation::OtpSend {
             let cooldown = self.cooldown(waits.cooldown);
-            own.push(RuleStanding::of_refusal(
+            own.push(RuleStatus::of_refusal(
                 &cooldown,
                 u32::from(waits.cooldown.is_zero()),
                 waits.cooldown,

@@ -162,11 +162,11 @@ impl Otp {
                         self.courses.pretend(place.carrier(), now, self.entropy.as_ref())
                     }
                 },
-                riders: &admission.riders,
+                riders: &admission.attached,
                 shadowed: &admission.shadowed,
             })
             .await?;
-        let shadowed = admission.shadowed.and(&admission.riders, &issued.riders);
+        let shadowed = admission.shadowed.and(&admission.attached, &issued.riders);
         let entry = match issued.outcome {
             IssueOutcome::Written { entry } => entry,
             // No SMS: what the other rules had counted for one is given back.
@@ -291,7 +291,7 @@ impl Otp {
                 challenge_id,
                 digest: CodeDigest::of(keys, phone, code),
                 // Counted once, under the current secret.
-                riders: admission.as_ref().map_or(&[], |admission| &admission.riders),
+                riders: admission.as_ref().map_or(&[], |admission| &admission.attached),
             };
             let judged = self.challenges.judge(&attempt).await?;
             for &(challenge_id, attempts) in &judged.charged {

@@ -1,6 +1,9 @@
 //! What another limits file would change.
 
-use super::{IfStoreLost, Mode, Operation, Rule, RuleSet, rule::per_text};
+use super::{
+    operation::Operation,
+    rule::{IfStoreLost, Mode, Rule, RuleSet, per_text},
+};
 
 /// A line for each rule that `to` adds (`+`), removes (`-`) or changes (`~`); none if they are the same.
 pub fn changes(from: &RuleSet, to: &RuleSet) -> Vec<String> {

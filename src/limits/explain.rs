@@ -7,9 +7,10 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use super::{
-    By, ClientNetwork, CountedBy, IfStoreLost, Limiter, Mode, Operation, Refusal, Rule, Scope, Subject,
-    gcra::Standing,
-    in_force::Applying,
+    ClientNetwork, IfStoreLost, KeyDimension, Limiter, Mode, Operation, Refusal, Rule, RuleKey, Scope,
+    Subject,
+    active::ActiveRule,
+    gcra::QuotaStatus,
     rule::per_text,
     subject::{key_of_login, prefix_key},
 };
@@ -25,7 +26,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Explanation {
     /// Each rule that applies, in the order of the file.
-    pub rules: Vec<RuleStanding>,
+    pub rules: Vec<RuleStatus>,
     /// The rule that would refuse it; of several the one to wait longest for.
     pub refused_by: Option<String>,
     /// Whether it would be answered 503, since a rule can't be counted.
@@ -33,24 +34,24 @@ pub struct Explanation {
 }
 
 impl Explanation {
-    fn of(rules: Vec<RuleStanding>) -> Self {
+    fn of(rules: Vec<RuleStatus>) -> Self {
         let refusing = rules
             .iter()
-            .filter(|standing| standing.verdict == Outlook::Refuse);
+            .filter(|standing| standing.verdict == Preview::Refuse);
         Self {
             refused_by: refusing
                 .max_by_key(|standing| standing.wait_ms)
                 .map(|standing| standing.rule.clone()),
             unavailable: rules
                 .iter()
-                .any(|standing| standing.verdict == Outlook::Unavailable),
+                .any(|standing| standing.verdict == Preview::Unavailable),
             rules,
         }
     }
 
     /// The same with further rules, which no limits file has.
     #[must_use]
-    pub fn and(mut self, rules: Vec<RuleStanding>) -> Self {
+    pub fn and(mut self, rules: Vec<RuleStatus>) -> Self {
         self.rules.extend(rules);
         Self::of(self.rules)
     }
@@ -67,7 +68,7 @@ impl Explanation {
 
 /// How one rule stands towards one client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RuleStanding {
+pub struct RuleStatus {
     pub rule: String,
     pub by: String,
     /// Where it is counted now.
@@ -82,13 +83,13 @@ pub struct RuleStanding {
     pub wait_ms: Option<u64>,
     /// Until the whole burst may come again, in milliseconds.
     pub full_in_ms: Option<u64>,
-    pub verdict: Outlook,
+    pub verdict: Preview,
 }
 
 /// What a rule would say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outlook {
+pub enum Preview {
     Pass,
     /// 429.
     Refuse,
@@ -103,10 +104,10 @@ pub enum Outlook {
 impl Limiter {
     /// How a request would fare. Nothing is spent.
     pub async fn explain(&self, operation: Operation, subject: &Subject) -> Explanation {
-        let in_force = self.in_force();
-        let key = |applying: &Applying| applying.rule.key(subject);
+        let active = self.active();
+        let key = |applying: &ActiveRule| applying.rule.key(subject);
         let keyed = |applying| Some((applying, key(applying)?));
-        let applying: Vec<_> = in_force.on(operation).iter().filter_map(keyed).collect();
+        let applying: Vec<_> = active.on(operation).iter().filter_map(keyed).collect();
         let in_cluster = applying
             .iter()
             .filter(|(applying, _)| applying.rule.scope == Scope::Cluster);
@@ -121,10 +122,10 @@ impl Limiter {
         for (applying, key) in applying {
             let rule = &applying.rule;
             rules.push(match (rule.scope, &mut in_cluster, &applying.share) {
-                (Scope::Instance, ..) => standing(rule, Some(self.0.shards.look(rule, &key))),
+                (Scope::Instance, ..) => standing(rule, self.0.instance.look(rule, &key).await.ok()),
                 (Scope::Cluster, Some(standings), _) => standing(rule, standings.next()),
                 (Scope::Cluster, None, Some(share)) if local_alone(applying, operation) => {
-                    standing(share, Some(self.0.shards.look(share, &key)))
+                    standing(share, self.0.instance.look(share, &key).await.ok())
                 }
                 (Scope::Cluster, None, _) => standing(rule, None),
             });
@@ -138,31 +139,30 @@ impl Limiter {
     /// [`Unavailable`] when the cluster's counter can't be reached.
     pub async fn reset(&self, rule: &Rule, key: &str) -> Result<(), Unavailable> {
         if rule.scope == Scope::Cluster {
-            let phone = (rule.by == By::Phone.into())
+            let phone = (rule.by == KeyDimension::Phone.into())
                 .then(|| PhoneDigest::decode(key))
                 .flatten();
             self.0.counters.reset(&rule.counter_of(key, phone)).await?;
         }
-        self.0.shards.reset(rule, key);
-        Ok(())
+        self.0.instance.reset(rule, key).await
     }
 }
 
-fn local_alone(applying: &Applying, operation: Operation) -> bool {
-    applying.rule.if_store_lost(operation) == IfStoreLost::Local && !applying.rides
+fn local_alone(applying: &ActiveRule, operation: Operation) -> bool {
+    applying.rule.if_store_lost(operation) == IfStoreLost::Local && !applying.is_attached
 }
 
-fn standing(rule: &Rule, standing: Option<Standing>) -> RuleStanding {
+fn standing(rule: &Rule, standing: Option<QuotaStatus>) -> RuleStatus {
     let verdict = match (standing, rule.mode) {
-        (Some(standing), _) if standing.wait_us == 0 => Outlook::Pass,
-        (Some(_), Mode::Enforce) => Outlook::Refuse,
-        (Some(_), _) => Outlook::WouldRefuse,
-        (None, Mode::Enforce) => Outlook::Unavailable,
-        (None, _) => Outlook::Uncounted,
+        (Some(standing), _) if standing.wait_us == 0 => Preview::Pass,
+        (Some(_), Mode::Enforce) => Preview::Refuse,
+        (Some(_), _) => Preview::WouldRefuse,
+        (None, Mode::Enforce) => Preview::Unavailable,
+        (None, _) => Preview::Uncounted,
     };
     // Rounded up: who waits so long is not refused for a fraction.
     let millis = |us: i64| u64::try_from(us).unwrap_or_default().div_ceil(1000);
-    RuleStanding {
+    RuleStatus {
         rule: rule.id.to_string(),
         by: rule.by.to_string(),
         scope: rule.scope.name().to_owned(),
@@ -177,7 +177,7 @@ fn standing(rule: &Rule, standing: Option<Standing>) -> RuleStanding {
     }
 }
 
-impl RuleStanding {
+impl RuleStatus {
     /// A rule that the limits file doesn't have, by what its refusal says: whole again after `full_in`, and until then
     /// refusing if none remains.
     pub fn of_refusal(rule: &Refusal, remaining: u32, full_in: Duration) -> Self {
@@ -185,7 +185,7 @@ impl RuleStanding {
         let refuses = remaining == 0;
         Self {
             rule: rule.rule.to_string(),
-            by: By::Phone.to_string(),
+            by: KeyDimension::Phone.to_string(),
             scope: rule.scope.name().to_owned(),
             mode: Mode::Enforce.name().to_owned(),
             quota: rule.quota,
@@ -194,7 +194,7 @@ impl RuleStanding {
             remaining: Some(remaining),
             wait_ms: Some(if refuses { millis } else { 0 }),
             full_in_ms: Some(millis),
-            verdict: if refuses { Outlook::Refuse } else { Outlook::Pass },
+            verdict: if refuses { Preview::Refuse } else { Preview::Pass },
         }
     }
 }
@@ -203,7 +203,7 @@ impl RuleStanding {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum KeyError {
     #[error("the rule counts by {by}: name {wanted} of them, with a comma between")]
-    Parts { by: CountedBy, wanted: usize },
+    Parts { by: RuleKey, wanted: usize },
     #[error("not an IP address")]
     Ip,
     #[error("not a phone number: {0}")]
@@ -223,7 +223,7 @@ pub enum KeyError {
 ///
 /// # Errors
 /// What is wrong with the text.
-pub fn key_of(by: CountedBy, text: &str, keys: &SecretKeys, ipv6_prefix: u8) -> Result<String, KeyError> {
+pub fn key_of(by: RuleKey, text: &str, keys: &SecretKeys, ipv6_prefix: u8) -> Result<String, KeyError> {
     let texts: Vec<_> = text.split(',').map(str::trim).collect();
     let wanted = by.parts().count();
     if texts.len() != wanted {
@@ -236,23 +236,23 @@ pub fn key_of(by: CountedBy, text: &str, keys: &SecretKeys, ipv6_prefix: u8) -> 
     Ok(parts.collect::<Result<Vec<_>, _>>()?.join(","))
 }
 
-fn part_of(by: By, text: &str, keys: &SecretKeys, ipv6_prefix: u8) -> Result<String, KeyError> {
+fn part_of(by: KeyDimension, text: &str, keys: &SecretKeys, ipv6_prefix: u8) -> Result<String, KeyError> {
     let phone = || PhoneNumber::parse(text, PhoneCheck::E164);
     match by {
-        By::Ip => ClientNetwork::parse(text, ipv6_prefix)
+        KeyDimension::Ip => ClientNetwork::parse(text, ipv6_prefix)
             .map(|client| client.to_string())
             .ok_or(KeyError::Ip),
-        By::Phone => Ok(PhoneDigest::of(&phone()?, &keys.phone).encode()),
-        By::User => match account(text) {
+        KeyDimension::Phone => Ok(PhoneDigest::of(&phone()?, &keys.phone).encode()),
+        KeyDimension::User => match account(text) {
             Some(Account::User(id)) => Ok(id.to_string()),
             Some(Account::Login(login)) => Ok(key_of_login(login.digest(&keys.login))),
             None => Err(KeyError::User),
         },
-        By::Country if text.len() == 2 && text.bytes().all(|sign| sign.is_ascii_uppercase()) => {
+        KeyDimension::Country if text.len() == 2 && text.bytes().all(|sign| sign.is_ascii_uppercase()) => {
             Ok(text.to_owned())
         }
-        By::Country => Err(KeyError::Country),
-        By::Prefix(digits) => {
+        KeyDimension::Country => Err(KeyError::Country),
+        KeyDimension::Prefix(digits) => {
             let plain = text.trim_start_matches('+');
             let sound = plain.bytes().all(|sign| sign.is_ascii_digit());
             let prefix = plain
@@ -261,8 +261,8 @@ fn part_of(by: By, text: &str, keys: &SecretKeys, ipv6_prefix: u8) -> Result<Str
                 .ok_or(KeyError::Prefix(digits))?;
             Ok(prefix_key(prefix, digits, &keys.phone).into_owned())
         }
-        By::Global if text == "*" => Ok(text.to_owned()),
-        By::Global => Err(KeyError::Global),
+        KeyDimension::Global if text == "*" => Ok(text.to_owned()),
+        KeyDimension::Global => Err(KeyError::Global),
     }
 }
 

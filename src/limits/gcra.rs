@@ -67,7 +67,7 @@ pub fn decide(bucket: Option<Bucket>, now_us: i64, emission_us: i64, burst: u32)
 
 /// How a counter stands, with nothing spent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub struct QuotaStatus {
     /// Requests that may come at once.
     pub remaining: u32,
     /// How long until one may, in microseconds; 0 if one may now.
@@ -77,13 +77,13 @@ pub struct Standing {
 }
 
 /// What [`decide`] would go by.
-pub fn look(bucket: Option<Bucket>, now_us: i64, emission_us: i64, burst: u32) -> Standing {
+pub fn look(bucket: Option<Bucket>, now_us: i64, emission_us: i64, burst: u32) -> QuotaStatus {
     let full_at = now_us + emission_us * i64::from(burst);
     let tat = bucket.map_or(now_us, |bucket| {
         bucket.tat_at(now_us, emission_us).clamp(now_us, full_at)
     });
     let room = full_at - tat;
-    Standing {
+    QuotaStatus {
         remaining: u32::try_from(room / emission_us).unwrap_or(u32::MAX),
         wait_us: (emission_us - room).max(0),
         full_in_us: tat - now_us,

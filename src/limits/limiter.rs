@@ -8,9 +8,16 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    Admission, ClusterCounters, Counter, Denied, Mode, Operation, Refusal, Rule, RuleSet, Scope, Shadowed,
-    Subject, Verdict, actor::Housekeeper, decision::longest, in_force::InForce, rule::IfStoreLost,
-    shadow::RuleTag, shards::Shards,
+    active::ActiveRules,
+    decision::{Admission, Denied},
+    instance::{Ask, Full, InstanceCounters, Request},
+    operation::Operation,
+    refusal::{Refusal, longest},
+    rule::{IfStoreLost, Mode, Rule, RuleSet, Scope},
+    shadowed::Shadowed,
+    store::{ClusterCounters, Counter, Verdict},
+    subject::Subject,
+    tag::RuleTag,
 };
 use crate::{
     clock::Clock,
@@ -27,6 +34,8 @@ const STORE_PAUSE: Duration = Duration::from_secs(1);
 pub struct LimiterOptions {
     /// Keys of instance rules that are held at most.
     pub max_keys: usize,
+    /// Actors that instance rules are counted by: one for each thread that serves requests.
+    pub shards: usize,
     /// Instances of the service: they share a cluster rule's quota while its counters are away.
     pub instances: u32,
 }
@@ -36,17 +45,16 @@ pub struct LimiterOptions {
 pub struct Limiter(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
-    pub shards: Arc<Shards>,
-    housekeeper: Housekeeper,
+    pub instance: InstanceCounters,
     pub counters: Arc<dyn ClusterCounters>,
     instances: u32,
-    rules: RwLock<Arc<InForce>>,
+    rules: RwLock<Arc<ActiveRules>>,
     /// When the cluster's counters are asked again by rules that can do without.
     store_lost_until: Mutex<Option<Instant>>,
 }
 
 impl Limiter {
-    /// Starts the limiter, with the actor that keeps house for it.
+    /// Starts the limiter, with its actors on this thread.
     pub fn start(
         supervision: &Supervision,
         options: LimiterOptions,
@@ -54,32 +62,40 @@ impl Limiter {
         counters: Arc<dyn ClusterCounters>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let shards = Arc::new(Shards::new(options.max_keys, clock));
-        let in_force = InForce::new(rules, options.instances, counters.lie_together());
+        let active = ActiveRules::new(rules, options.instances, counters.are_colocated());
         Self(Arc::new(Inner {
-            housekeeper: Housekeeper::start(supervision, Arc::clone(&shards)),
-            shards,
+            instance: InstanceCounters::start(supervision, options.shards, options.max_keys, clock),
             counters,
             instances: options.instances,
-            rules: RwLock::new(Arc::new(in_force)),
+            rules: RwLock::new(Arc::new(active)),
             store_lost_until: Mutex::default(),
         }))
     }
 
     /// Puts other rules in force. Counters of rules that keep their id and what they count by are kept.
     pub fn replace(&self, rules: RuleSet) {
-        let in_force = InForce::new(rules, self.0.instances, self.0.counters.lie_together());
-        let in_process = in_force.in_process();
-        *self.0.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(in_force);
-        self.0.housekeeper.keep(in_process);
+        let active = ActiveRules::new(rules, self.0.instances, self.0.counters.are_colocated());
+        let in_process = active.in_process();
+        *self.0.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(active);
+        self.0.instance.retain(&in_process);
+    }
+
+    /// Has an actor live on this thread from now on: each thread that serves requests calls it once.
+    pub fn settle_here(&self) {
+        self.0.instance.settle_here();
+    }
+
+    /// Has all actors live on this thread, with what they have counted, before the threads of others end.
+    pub async fn gather_here(&self) {
+        self.0.instance.gather_here().await;
     }
 
     /// The rules in force.
     pub fn rules(&self) -> RuleSet {
-        self.in_force().rules().clone()
+        self.active().rules().clone()
     }
 
-    pub(super) fn in_force(&self) -> Arc<InForce> {
+    pub(super) fn active(&self) -> Arc<ActiveRules> {
         Arc::clone(&self.0.rules.read().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -90,44 +106,47 @@ impl Limiter {
     /// rule that is enforced can't be counted: there is no room for its key, or its store is lost and it says `refuse`
     /// to that ([`Rule::if_store_lost`]).
     pub async fn admit(&self, operation: Operation, subject: &Subject) -> Result<Admission, Denied> {
-        let in_force = self.in_force();
-        let mut admission = Admission::new(operation, Arc::clone(&in_force));
+        let active = self.active();
+        let mut admission = Admission::new(operation, Arc::clone(&active));
         let (mut asks, mut counted) = (Vec::new(), Vec::new());
-        let applying = in_force.on(operation);
-        if applying.iter().any(|applying| applying.rides) {
-            admission.riders.reserve(applying.len());
-            admission.riding.reserve(applying.len());
+        let applying = active.on(operation);
+        if applying.iter().any(|applying| applying.is_attached) {
+            admission.attached.reserve(applying.len());
+            admission.attached_rules.reserve(applying.len());
         }
         for (at, applying) in applying.iter().enumerate() {
             let rule = &applying.rule;
             if rule.scope == Scope::Instance {
-                asks.extend(rule.key(subject).map(|key| (at, key)));
+                asks.extend(self.ask_of(at, rule, subject));
             } else if let Some(counter) = applying.counter(subject) {
-                if applying.rides {
-                    admission.riders.push(counter);
-                    admission.riding.push(at);
+                if applying.is_attached {
+                    admission.attached.push(counter);
+                    admission.attached_rules.push(at);
                 } else {
                     counted.push((at, counter));
                 }
             }
         }
-        self.ask_instance(asks, &mut admission)?;
+        if !asks.is_empty() {
+            self.ask_instance(asks, &mut admission).await?;
+        }
         if !counted.is_empty()
             && let Err(denied) = self.ask_cluster(subject, counted, &mut admission).await
         {
-            self.give_back_instance(&admission, 0);
+            let spent = std::mem::take(&mut admission.instance);
+            self.give_back_instance(&admission, spent);
             return Err(denied);
         }
         Ok(admission)
     }
 
-    /// Takes the riders' verdicts, in the order of [`Admission::riders`], from the script that counted them. When an
+    /// Takes the attached' verdicts, in the order of [`Admission::attached`], from the script that counted them. When an
     /// enforced one refused, the request is refused, and what the admission had spent is given back.
     pub async fn settle(&self, admission: Admission, verdicts: &[Verdict]) -> Option<Refusal> {
         let mut refusal = None;
-        for (&at, &verdict) in admission.riding.iter().zip(verdicts) {
-            let rider = admission.applying(at);
-            if let Some(refused) = rider.tally.count(&rider.rule, verdict) {
+        for (&at, &verdict) in admission.attached_rules.iter().zip(verdicts) {
+            let attached = admission.rule_at(at);
+            if let Some(refused) = attached.metrics.count(&attached.rule, verdict) {
                 refusal = longest(refusal, refused);
             }
         }
@@ -138,8 +157,9 @@ impl Limiter {
     }
 
     /// Gives back what an admission spent. If Redis is away it stays spent, and drains.
-    pub async fn give_back(&self, admission: Admission) {
-        self.give_back_instance(&admission, 0);
+    pub async fn give_back(&self, mut admission: Admission) {
+        let spent = std::mem::take(&mut admission.instance);
+        self.give_back_instance(&admission, spent);
         if admission.cluster.is_empty() {
             return;
         }
@@ -156,20 +176,20 @@ impl Limiter {
     /// A challenge was issued though these shadow rules would have refused it.
     pub fn shadowed_issued(&self, shadowed: &Shadowed) {
         if !shadowed.is_empty() {
-            let in_force = self.in_force();
-            in_force
+            let active = self.active();
+            active
                 .tagged(|tag| shadowed.names(tag))
-                .for_each(|tally| tally.shadow_issued.increment(1));
+                .for_each(|metrics| metrics.shadow_issued.increment(1));
         }
     }
 
     /// A right code followed to such a challenge.
     pub fn shadowed_verified(&self, shadowed: &Shadowed) {
         if !shadowed.is_empty() {
-            let in_force = self.in_force();
-            in_force
+            let active = self.active();
+            active
                 .tagged(|tag| shadowed.names(tag))
-                .for_each(|tally| tally.shadow_verified.increment(1));
+                .for_each(|metrics| metrics.shadow_verified.increment(1));
         }
     }
 
@@ -184,44 +204,61 @@ impl Limiter {
         .await;
     }
 
-    /// Gives back what was spent in this process, but for the first so many rules.
-    fn give_back_instance(&self, admission: &Admission, but: usize) {
-        for (at, key) in admission.instance.iter().skip(but) {
-            self.0.shards.give_back(&admission.applying(*at).rule, key);
+    /// Gives back what was spent in this process.
+    fn give_back_instance(&self, admission: &Admission, mut spent: Vec<Ask>) {
+        while let Some((at, asks)) = self.of_one_shard(&mut spent) {
+            self.0.instance.give_back(at, admission.request(asks, true));
         }
     }
 
-    /// Asks this process's counters, and notes in the admission what was spent. Rules of the cluster are asked for its
-    /// share.
-    fn ask_instance(&self, asks: Vec<(usize, String)>, admission: &mut Admission) -> Result<(), Denied> {
-        if asks.is_empty() {
-            return Ok(());
-        }
-        let (now_us, in_force) = (self.0.shards.now_us(), Arc::clone(&admission.in_force));
+    /// Asks this process's counters, shard by shard, and notes in the admission what was spent. Rules of the cluster are
+    /// asked for its share. Once a shard has refused, the next ones spend nothing: they only tell how long they would
+    /// refuse.
+    async fn ask_instance(&self, mut asks: Vec<Ask>, admission: &mut Admission) -> Result<(), Denied> {
         let spent_before = admission.instance.len();
         let (mut refusal, mut failure) = (None, None);
-        for (at, key) in asks {
-            let applying = &in_force.on(admission.operation)[at];
-            let rule = applying.share.as_ref().unwrap_or(&applying.rule);
-            match self.0.shards.check(rule, &key, now_us) {
-                Ok(verdict) => {
-                    if let Some(refused) = applying.tally.count(rule, verdict) {
+        while let Some((at, asks)) = self.of_one_shard(&mut asks) {
+            let spends = refusal.is_none() && failure.is_none();
+            match self.0.instance.decide(at, admission.request(asks, spends)).await {
+                Ok(decided) => {
+                    let (refused, full) = note_answers(decided, admission);
+                    if let Some(refused) = refused {
                         refusal = longest(refusal, refused);
                     }
-                    note_shadow(rule, verdict, admission);
-                    if !verdict.is_refused() {
-                        admission.instance.push((at, key));
-                    }
+                    failure = failure.or(full.map(|full| Unavailable::new(Part::RateLimiter, full)));
                 }
-                Err(full) if admission.operation.is_strict() => failure = Some(full),
-                Err(_) => applying.tally.uncounted.increment(1),
+                Err(unavailable) => failure = Some(unavailable),
             }
         }
-        let failure = failure.map(|full| Unavailable::new(Part::RateLimiter, full));
         let refused = refusal.map(Denied::Refused).or(failure.map(Denied::Unavailable));
         refused.map_or(Ok(()), |denied| {
-            self.give_back_instance(admission, spent_before);
+            let spent = admission.instance.split_off(spent_before);
+            self.give_back_instance(admission, spent);
             Err(denied)
+        })
+    }
+
+    /// Takes those that lie in one shard out of `asks`; none when all are taken.
+    fn of_one_shard(&self, asks: &mut Vec<Ask>) -> Option<(usize, Vec<Ask>)> {
+        let shard_of = |ask: &Ask| self.0.instance.shard_of(ask.hash);
+        let at = shard_of(asks.first()?);
+        let all = std::mem::take(asks);
+        if all.iter().all(|ask| shard_of(ask) == at) {
+            return Some((at, all));
+        }
+        let (here, elsewhere) = all.into_iter().partition(|ask| shard_of(ask) == at);
+        *asks = elsewhere;
+        Some((at, here))
+    }
+
+    /// What is asked of a rule that is counted in this process; none where it doesn't apply.
+    fn ask_of(&self, at: usize, rule: &Rule, subject: &Subject) -> Option<Ask> {
+        let key = rule.key(subject)?;
+        Some(Ask {
+            at,
+            hash: self.0.instance.hash_of(rule.by, &key),
+            key,
+            answer: Err(Full),
         })
     }
 
@@ -235,7 +272,7 @@ impl Limiter {
     ) -> Result<(), Denied> {
         let operation = admission.operation;
         let needs_store = |at: usize| {
-            let rule = &admission.applying(at).rule;
+            let rule = &admission.rule_at(at).rule;
             rule.mode == Mode::Enforce && rule.if_store_lost(operation) == IfStoreLost::Refuse
         };
         let needed = asked.iter().any(|(at, _)| needs_store(*at));
@@ -251,13 +288,13 @@ impl Limiter {
                 if lost.is_some() {
                     *self.store_lost_until() = Some(Instant::now() + STORE_PAUSE);
                 }
-                return self.ask_shares(subject, places, admission);
+                return self.ask_shares(subject, places, admission).await;
             }
         };
-        let (mut refusal, in_force) = (None, Arc::clone(&admission.in_force));
+        let (mut refusal, active) = (None, Arc::clone(&admission.active));
         for ((at, counter), &verdict) in places.into_iter().zip(counters).zip(&verdicts) {
-            let applying = &in_force.on(operation)[at];
-            if let Some(refused) = applying.tally.count(&applying.rule, verdict) {
+            let applying = &active.on(operation)[at];
+            if let Some(refused) = applying.metrics.count(&applying.rule, verdict) {
                 refusal = longest(refusal, refused);
             }
             note_shadow(&applying.rule, verdict, admission);
@@ -269,7 +306,7 @@ impl Limiter {
     }
 
     /// Counts cluster rules in this process, against its share of their quotas.
-    fn ask_shares(
+    async fn ask_shares(
         &self,
         subject: &Subject,
         places: Vec<usize>,
@@ -277,16 +314,16 @@ impl Limiter {
     ) -> Result<(), Denied> {
         let mut asks = Vec::new();
         for at in places {
-            let (rule, tally) = (&admission.applying(at).rule, &admission.applying(at).tally);
+            let (rule, metrics) = (&admission.rule_at(at).rule, &admission.rule_at(at).metrics);
             let is_local = rule.if_store_lost(admission.operation) == IfStoreLost::Local;
-            if let (true, Some(key)) = (is_local, rule.key(subject)) {
-                tally.local.increment(1);
-                asks.push((at, key));
+            if is_local && let Some(ask) = self.ask_of(at, rule, subject) {
+                metrics.local.increment(1);
+                asks.push(ask);
             } else {
-                tally.uncounted.increment(1);
+                metrics.uncounted.increment(1);
             }
         }
-        self.ask_instance(asks, admission)
+        self.ask_instance(asks, admission).await
     }
 
     fn store_is_lost(&self) -> bool {
@@ -303,6 +340,31 @@ impl Limiter {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Counts what a shard answered, and notes in the admission what it spent. Answers the longest refusal of a rule, and
+/// whether a key that has to be counted found no room.
+fn note_answers(decided: Request, admission: &mut Admission) -> (Option<Refusal>, Option<Full>) {
+    let (mut refusal, mut failure) = (None, None);
+    let is_spent = decided.spends && !decided.is_refused();
+    for ask in decided.asks {
+        let active = &decided.rules.on(decided.operation)[ask.at];
+        let rule = active.counted_here();
+        match ask.answer {
+            Ok(verdict) => {
+                if let Some(refused) = active.metrics.count(rule, verdict) {
+                    refusal = longest(refusal, refused);
+                }
+                note_shadow(rule, verdict, admission);
+                if is_spent && !verdict.is_refused() {
+                    admission.instance.push(ask);
+                }
+            }
+            Err(full) if decided.operation.is_strict() => failure = Some(full),
+            Err(Full) => active.metrics.uncounted.increment(1),
+        }
+    }
+    (refusal, failure)
 }
 
 fn note_shadow(rule: &Rule, verdict: Verdict, admission: &mut Admission) {

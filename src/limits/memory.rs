@@ -8,7 +8,7 @@ use std::{
 use async_trait::async_trait;
 
 use super::{
-    gcra::{self, Bucket, Decision, Standing},
+    gcra::{self, Bucket, Decision, QuotaStatus},
     store::{ClusterCounters, Counter, Verdict, refuses},
 };
 use crate::{
@@ -46,7 +46,7 @@ impl MemoryCounters {
         }
     }
 
-    /// [`ClusterCounters::check`] without waiting: for an in-process store that counts riders in one step with its own
+    /// [`ClusterCounters::check`] without waiting: for an in-process store that counts attached in one step with its own
     /// state, while it holds its own lock.
     ///
     /// # Errors
@@ -111,7 +111,7 @@ impl MemoryCounters {
 
 #[async_trait]
 impl ClusterCounters for MemoryCounters {
-    fn lie_together(&self) -> bool {
+    fn are_colocated(&self) -> bool {
         true
     }
 
@@ -139,7 +139,7 @@ impl ClusterCounters for MemoryCounters {
         Ok(())
     }
 
-    async fn look(&self, counters: &[Counter]) -> Result<Vec<Standing>, Unavailable> {
+    async fn look(&self, counters: &[Counter]) -> Result<Vec<QuotaStatus>, Unavailable> {
         let now_us = self.clock.now().timestamp_micros();
         let state = self.lock();
         let standing = |c: &Counter| {

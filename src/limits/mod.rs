@@ -11,7 +11,7 @@
 //! - [`LimitsWatch`]: the handle of `ConfigWatcher`, which puts a changed file in force.
 //!
 //! Every rule that applies is asked, and a refused request spends nothing from the others. The cluster rules of
-//! `otp.send` and `otp.verify` are *riders*: [`Limiter::admit`] hands them out, the script that issues or judges the code
+//! `otp.send` and `otp.verify` are *attached*: [`Limiter::admit`] hands them out, the script that issues or judges the code
 //! counts them in one step with the challenge, and [`Limiter::settle`] takes its verdicts back. On a Redis Cluster a
 //! script touches one partition, so there the phone's own rules ride, and the others are asked before.
 //!
@@ -20,40 +20,41 @@
 //! something, and goes on elsewhere: see [`Operation::is_strict`]. Making room by forgetting other keys instead would
 //! let a flood of fresh addresses wash away what a guesser has spent.
 
-mod actor;
-mod buckets;
-mod by;
+mod active;
 mod changes;
 mod client;
 mod decision;
 mod explain;
 pub mod file;
 pub mod gcra;
-mod in_force;
+mod instance;
+mod key;
 mod limiter;
 mod memory;
 mod operation;
 mod redis;
+mod refusal;
 mod rule;
-mod shadow;
-mod shard;
-mod shards;
+mod shadowed;
 mod store;
 mod subject;
+mod tag;
 mod watch;
 
-pub use by::{By, CountedBy};
 pub use changes::changes;
 pub use client::ClientNetwork;
-pub use decision::{Admission, Denied, Refusal};
-pub use explain::{Account, Explanation, KeyError, Outlook, RuleStanding, account, key_of};
+pub use decision::{Admission, Denied};
+pub use explain::{Account, Explanation, KeyError, Preview, RuleStatus, account, key_of};
 pub use file::{Fault, FileError};
+pub use key::{KeyDimension, RuleKey};
 pub use limiter::{Limiter, LimiterOptions};
 pub use memory::MemoryCounters;
 pub use operation::Operation;
 pub use redis::{GCRA_LUA, RedisCounters, Verdicts, key_counters, pack_rules};
+pub use refusal::Refusal;
 pub use rule::{IfStoreLost, Mode, Rule, RuleSet, Scope, per_text};
-pub use shadow::{RuleTag, Shadowed};
+pub use shadowed::Shadowed;
 pub use store::{ClusterCounters, Counter, Verdict, refuses};
 pub use subject::{LoginDigest, Subject};
+pub use tag::RuleTag;
 pub use watch::{FileStatus, LimitsWatch};

@@ -1,6 +1,6 @@
 //! What clients ask for.
 
-use super::By;
+use super::key::KeyDimension;
 
 /// What a client asks for: the value of `on` in a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,17 +50,17 @@ impl Operation {
     }
 
     /// Whether requests of this kind can ever carry what `by` counts; those that are strict name a phone.
-    pub const fn can_be_counted(self, by: By) -> bool {
+    pub const fn can_be_counted(self, by: KeyDimension) -> bool {
         match by {
-            By::Ip | By::Global => true,
-            By::Phone | By::Country | By::Prefix(_) => self.is_strict(),
+            KeyDimension::Ip | KeyDimension::Global => true,
+            KeyDimension::Phone | KeyDimension::Country | KeyDimension::Prefix(_) => self.is_strict(),
             // A refresh token is opaque until the store has read it, so its user isn't known in time.
-            By::User => matches!(self, Self::Login | Self::OtpSend | Self::OtpVerify | Self::Me),
+            KeyDimension::User => matches!(self, Self::Login | Self::OtpSend | Self::OtpVerify | Self::Me),
         }
     }
 
     /// Whether cluster rules can be counted by the script that does the work itself.
-    pub(super) const fn carries_riders(self) -> bool {
+    pub(super) const fn attaches_counters(self) -> bool {
         matches!(self, Self::OtpSend | Self::OtpVerify)
     }
 }

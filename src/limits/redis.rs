@@ -9,7 +9,7 @@ use ::redis::{FromRedisValue, ParsingError, Script, Value};
 use async_trait::async_trait;
 
 use super::{
-    gcra::Standing,
+    gcra::QuotaStatus,
     store::{ClusterCounters, Counter, Verdict, refuses},
 };
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     unavailable::Unavailable,
 };
 
-/// The algorithm as a Lua chunk of local functions, for scripts that count riders themselves.
+/// The algorithm as a Lua chunk of local functions, for scripts that count attached themselves.
 pub const GCRA_LUA: &str = include_str!("gcra.lua");
 
 static CHECK: LazyLock<Script> =
@@ -93,12 +93,12 @@ impl RedisCounters {
 
 #[async_trait]
 impl ClusterCounters for RedisCounters {
-    fn lie_together(&self) -> bool {
+    fn are_colocated(&self) -> bool {
         !self.link.is_cluster()
     }
 
     async fn check(&self, counters: &[Counter]) -> Result<Vec<Verdict>, Unavailable> {
-        if !self.lie_together() {
+        if !self.are_colocated() {
             return self.check_apart(counters).await;
         }
         let ask_all = |call: &mut Call<'_>| {
@@ -113,10 +113,10 @@ impl ClusterCounters for RedisCounters {
         self.refund(counters.iter()).await
     }
 
-    async fn look(&self, counters: &[Counter]) -> Result<Vec<Standing>, Unavailable> {
+    async fn look(&self, counters: &[Counter]) -> Result<Vec<QuotaStatus>, Unavailable> {
         let calls = self.calls(counters.iter());
         let answers: Vec<(i64, i64, i64)> = self.link.eval_each(&LOOK, &calls).await?;
-        let standing = |(remaining, wait_us, full_in_us)| Standing {
+        let standing = |(remaining, wait_us, full_in_us)| QuotaStatus {
             remaining: u32::try_from(remaining).unwrap_or(u32::MAX),
             wait_us,
             full_in_us,

@@ -3,8 +3,8 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
-    Operation,
-    by::{By, CountedBy},
+    key::{KeyDimension, RuleKey},
+    operation::Operation,
     store::Counter,
     subject::Subject,
 };
@@ -80,7 +80,7 @@ pub struct Rule {
     pub id: Arc<str>,
     /// `None` is `any`.
     pub on: Option<Operation>,
-    pub by: CountedBy,
+    pub by: RuleKey,
     /// Requests per [`Rule::per`].
     pub quota: u32,
     pub per: Duration,
@@ -107,9 +107,9 @@ impl Rule {
 
     /// Whether the script that issues or judges a code counts it, in one step with the challenge: every cluster rule
     /// where all counters lie `together`, and elsewhere the phone's own.
-    pub fn rides(&self, operation: Operation, together: bool) -> bool {
-        let is_near = together || self.by == By::Phone.into();
-        self.scope == Scope::Cluster && is_near && operation.carries_riders()
+    pub fn is_attached(&self, operation: Operation, together: bool) -> bool {
+        let is_near = together || self.by == KeyDimension::Phone.into();
+        self.scope == Scope::Cluster && is_near && operation.attaches_counters()
     }
 
     /// What becomes of a request of this kind while it can't be counted; unless the rule says otherwise, strict
@@ -140,7 +140,7 @@ impl Rule {
 
     /// The cluster's counter of a key; `phone` is given where the rule counts by the phone alone.
     pub(super) fn counter_of(&self, key: &str, phone: Option<PhoneDigest>) -> Counter {
-        let counting = Counting::by(self);
+        let counting = CounterTemplate::by(self);
         let key = [&counting.head, key].concat();
         counting.named(self, key, phone)
     }
@@ -148,7 +148,7 @@ impl Rule {
 
 /// What all counters of a cluster rule have in common.
 #[derive(Debug, Clone)]
-pub(super) struct Counting {
+pub(super) struct CounterTemplate {
     /// How their names begin.
     head: String,
     emission_us: i64,
@@ -157,7 +157,7 @@ pub(super) struct Counting {
 /// Room for the rest of most names.
 const ROOM_FOR_KEY: usize = 48;
 
-impl Counting {
+impl CounterTemplate {
     pub fn by(rule: &Rule) -> Self {
         Self {
             head: ["l:", &rule.id, ":"].concat(),
@@ -168,7 +168,9 @@ impl Counting {
     /// The counter that `subject` spends from; `None` where the rule doesn't apply to it.
     pub fn counter(&self, rule: &Rule, subject: &Subject) -> Option<Counter> {
         // With everything else about the phone, so that its counters can meet in one script.
-        let phone = subject.phone_digest().filter(|_| rule.by == By::Phone.into());
+        let phone = subject
+            .phone_digest()
+            .filter(|_| rule.by == KeyDimension::Phone.into());
         let mut key = String::with_capacity(self.head.len() + ROOM_FOR_KEY);
         key.push_str(&self.head);
         let applies = subject.write_key(rule.by, &mut key);
@@ -275,7 +277,7 @@ mod tests {
         secrets::Keyring,
     };
 
-    fn rule(by: impl Into<CountedBy>) -> Rule {
+    fn rule(by: impl Into<RuleKey>) -> Rule {
         Rule {
             id: "r".into(),
             on: None,
@@ -300,32 +302,39 @@ mod tests {
     fn the_phones_own_counters_lie_where_its_challenge_lies() {
         let phone = with_phone("+442079460958");
         let digest = phone.phone_digest().unwrap();
-        let rule = rule(By::Phone);
-        let counter = Counting::by(&rule).counter(&rule, &phone).unwrap();
+        let rule = rule(KeyDimension::Phone);
+        let counter = CounterTemplate::by(&rule).counter(&rule, &phone).unwrap();
         assert_eq!(counter.key, format!("l:r:{}", digest.encode()));
         assert_eq!(counter.partition, digest.partition(PARTITIONS));
     }
 
     #[test]
     fn the_cost_of_a_request_is_rounded_so_that_no_quota_is_exceeded() {
-        let cost = rule(By::Ip).emission_us();
+        let cost = rule(KeyDimension::Ip).emission_us();
         assert!(cost * 7 >= 3_600_000_000 && (cost - 1) * 7 < 3_600_000_000);
     }
 
     #[test]
     fn cluster_rules_that_lie_with_a_code_ride_with_it() {
-        let riding = |operation| rule(By::Phone).rides(operation, false);
-        assert!(riding(Operation::OtpSend) && riding(Operation::OtpVerify) && !riding(Operation::Login));
-        let pair = CountedBy::pair(By::Ip, By::Phone).unwrap();
-        for elsewhere in [rule(By::Ip), rule(pair)] {
-            assert!(!elsewhere.rides(Operation::OtpSend, false) && elsewhere.rides(Operation::OtpSend, true));
-            assert!(!elsewhere.rides(Operation::Login, true));
+        let attached_rules = |operation| rule(KeyDimension::Phone).is_attached(operation, false);
+        assert!(
+            attached_rules(Operation::OtpSend)
+                && attached_rules(Operation::OtpVerify)
+                && !attached_rules(Operation::Login)
+        );
+        let pair = RuleKey::pair(KeyDimension::Ip, KeyDimension::Phone).unwrap();
+        for elsewhere in [rule(KeyDimension::Ip), rule(pair)] {
+            assert!(
+                !elsewhere.is_attached(Operation::OtpSend, false)
+                    && elsewhere.is_attached(Operation::OtpSend, true)
+            );
+            assert!(!elsewhere.is_attached(Operation::Login, true));
         }
         let instance = Rule {
             scope: Scope::Instance,
-            ..rule(By::Phone)
+            ..rule(KeyDimension::Phone)
         };
-        assert!(!instance.rides(Operation::OtpSend, true));
+        assert!(!instance.is_attached(Operation::OtpSend, true));
     }
 
     #[test]
@@ -333,13 +342,13 @@ mod tests {
         let lost =
             |rule: &Rule| Operation::ALL.map(|operation| rule.if_store_lost(operation) == IfStoreLost::Local);
         assert_eq!(
-            lost(&rule(By::Ip)),
+            lost(&rule(KeyDimension::Ip)),
             [false, false, false, false, true, true, false, true]
         );
         for said in IfStoreLost::ALL {
             let rule = Rule {
                 if_store_lost: Some(said),
-                ..rule(By::Ip)
+                ..rule(KeyDimension::Ip)
             };
             assert_eq!(lost(&rule), [said == IfStoreLost::Local; 8]);
         }
@@ -347,9 +356,10 @@ mod tests {
 
     #[test]
     fn the_shares_of_all_instances_are_no_more_than_the_whole() {
-        let shares = [1, 2, 3, 7].map(|instances| rule(By::Ip).share_of(instances).quota * instances);
+        let shares =
+            [1, 2, 3, 7].map(|instances| rule(KeyDimension::Ip).share_of(instances).quota * instances);
         assert_eq!(shares, [7, 6, 6, 7]);
-        let least = rule(By::Ip).share_of(100);
+        let least = rule(KeyDimension::Ip).share_of(100);
         assert_eq!((least.quota, least.burst, least.scope), (1, 1, Scope::Instance));
     }
 

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{gcra::Standing, shadow::RuleTag};
+use super::{gcra::QuotaStatus, tag::RuleTag};
 use crate::unavailable::Unavailable;
 
 /// One counter of one rule, and what a request costs it.
@@ -61,7 +61,7 @@ pub fn refuses(counters: &[Counter], verdicts: &[Verdict]) -> bool {
 #[async_trait]
 pub trait ClusterCounters: Send + Sync + 'static {
     /// Whether all counters lie together, with the challenges of all phones: then one step may touch any of them.
-    fn lie_together(&self) -> bool;
+    fn are_colocated(&self) -> bool;
 
     /// Asks every counter for one request, in one round trip. The verdicts come in the order of the counters.
     ///
@@ -84,7 +84,7 @@ pub trait ClusterCounters: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`Unavailable`] when it can't say.
-    async fn look(&self, counters: &[Counter]) -> Result<Vec<Standing>, Unavailable>;
+    async fn look(&self, counters: &[Counter]) -> Result<Vec<QuotaStatus>, Unavailable>;
 
     /// MUST leave the counter as if no request had ever come.
     ///

@@ -10,8 +10,8 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use uuid::Uuid;
 
 use super::{
-    ClientNetwork,
-    by::{By, CountedBy},
+    client::ClientNetwork,
+    key::{KeyDimension, RuleKey},
 };
 use crate::{
     phone::{Country, PhoneDigest, PhoneNumber},
@@ -128,7 +128,7 @@ impl Subject {
     }
 
     /// The text that names a rule's counter; `None` where the rule doesn't apply.
-    pub(super) fn key(&self, by: CountedBy) -> Option<String> {
+    pub(super) fn key(&self, by: RuleKey) -> Option<String> {
         let mut key = String::with_capacity(ROOM_FOR_KEY);
         self.write_key(by, &mut key).then_some(key)
     }
@@ -136,7 +136,7 @@ impl Subject {
     /// Adds the text that names a rule's counter; tells whether the rule applies.
     ///
     /// The texts of different kinds never meet, so a rule whose `by` is changed starts with fresh counters.
-    pub(super) fn write_key(&self, by: CountedBy, key: &mut String) -> bool {
+    pub(super) fn write_key(&self, by: RuleKey, key: &mut String) -> bool {
         by.parts().enumerate().all(|(at, part)| {
             if at > 0 {
                 key.push(',');
@@ -145,19 +145,19 @@ impl Subject {
         })
     }
 
-    fn write_part(&self, by: By, key: &mut String) -> Option<()> {
+    fn write_part(&self, by: KeyDimension, key: &mut String) -> Option<()> {
         match by {
-            By::Ip => key.push_str(self.client_text.get_or_init(|| self.client.text())),
-            By::Phone => {
+            KeyDimension::Ip => key.push_str(self.client_text.get_or_init(|| self.client.text())),
+            KeyDimension::Phone => {
                 let phone = self.phone.as_ref()?;
                 key.push_str(phone.text.get_or_init(|| phone.digest.encode()));
             }
-            By::User => match self.account? {
+            KeyDimension::User => match self.account? {
                 Account::User(id) => write!(key, "{id}").ok()?,
                 Account::Login(login) => key.push_str(&key_of_login(login)),
             },
-            By::Country => key.push_str(self.country()?.as_str()),
-            By::Prefix(digits) => {
+            KeyDimension::Country => key.push_str(self.country()?.as_str()),
+            KeyDimension::Prefix(digits) => {
                 let phone = self.phone.as_ref()?;
                 key.push_str(&prefix_key(
                     phone.number.prefix(digits.into()),
@@ -165,7 +165,7 @@ impl Subject {
                     &phone.key,
                 ));
             }
-            By::Global => key.push('*'),
+            KeyDimension::Global => key.push('*'),
         }
         Some(())
     }
@@ -210,32 +210,43 @@ mod tests {
         subject("203.0.113.7").with_phone(number, &keyring.current().phone)
     }
 
-    fn key(subject: &Subject, by: By) -> Option<String> {
+    fn key(subject: &Subject, by: KeyDimension) -> Option<String> {
         subject.key(by.into())
     }
 
     #[test]
     fn a_rule_whose_subject_is_missing_does_not_apply() {
         let bare = subject("203.0.113.7");
-        for by in [By::Phone, By::Country, By::Prefix(6), By::User] {
+        for by in [
+            KeyDimension::Phone,
+            KeyDimension::Country,
+            KeyDimension::Prefix(6),
+            KeyDimension::User,
+        ] {
             assert_eq!(key(&bare, by), None, "{by:?}");
             assert_eq!(
-                bare.key(CountedBy::pair(By::Ip, by).unwrap()),
+                bare.key(RuleKey::pair(KeyDimension::Ip, by).unwrap()),
                 None,
                 "ip and {by:?}"
             );
         }
-        assert!(key(&bare, By::Global).is_some());
+        assert!(key(&bare, KeyDimension::Global).is_some());
     }
 
     #[test]
     fn a_phone_is_counted_by_digest_country_and_prefix_never_in_clear() {
         let phone = with_phone("+442079460958");
         let digest = phone.phone_digest().unwrap().encode();
-        let keys = [By::Phone, By::Country, By::Prefix(6), By::Prefix(2)].map(|by| key(&phone, by).unwrap());
+        let keys = [
+            KeyDimension::Phone,
+            KeyDimension::Country,
+            KeyDimension::Prefix(6),
+            KeyDimension::Prefix(2),
+        ]
+        .map(|by| key(&phone, by).unwrap());
         assert_eq!(keys, [digest.as_str(), "GB", "442079", "44"]);
         for digits in 7..=15 {
-            let key = key(&phone, By::Prefix(digits)).unwrap();
+            let key = key(&phone, KeyDimension::Prefix(digits)).unwrap();
             assert!(!key.contains("4420") && key != digest, "{digits}: {key}");
         }
     }
@@ -243,8 +254,8 @@ mod tests {
     #[test]
     fn numbers_of_one_block_share_its_counter_whatever_its_length() {
         let same = |digits| {
-            let keys =
-                ["+14152000001", "+14152000099"].map(|text| key(&with_phone(text), By::Prefix(digits)));
+            let keys = ["+14152000001", "+14152000099"]
+                .map(|text| key(&with_phone(text), KeyDimension::Prefix(digits)));
             keys[0] == keys[1]
         };
         assert!((1..=9).all(same) && !(10..=15).any(same));
@@ -253,7 +264,7 @@ mod tests {
     #[test]
     fn a_pair_names_both_in_the_order_of_the_rule() {
         let phone = with_phone("+442079460958");
-        let pair = CountedBy::pair(By::Ip, By::Country).unwrap();
+        let pair = RuleKey::pair(KeyDimension::Ip, KeyDimension::Country).unwrap();
         assert_eq!(phone.key(pair).as_deref(), Some("203.0.113.7,GB"));
     }
 
@@ -262,7 +273,7 @@ mod tests {
         let keyring = Keyring::parse("AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=").unwrap();
         let login = |kind, text| {
             let digest = LoginDigest::of(kind, text, &keyring.current().login);
-            key(&subject("203.0.113.7").with_login(digest), By::User).unwrap()
+            key(&subject("203.0.113.7").with_login(digest), KeyDimension::User).unwrap()
         };
         assert_eq!(
             login("email", "jane@example.com"),

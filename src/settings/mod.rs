@@ -209,7 +209,7 @@ impl Settings {
         let twilio = twilio::read(r, dispatcher.lease, server.origin());
         let vonage = vonage::read(r, dispatcher.lease);
         let webhook = webhook::read(r, env, dispatcher.lease);
-        let limits = LimitsSettings::read(r, &config_dir);
+        let limits = LimitsSettings::read(r, &config_dir, server.workers);
         let inbox = InboxSettings::read(r);
         let telemetry = server::read_telemetry(r, env);
 

@@ -102,11 +102,13 @@ pub struct LimitsSettings {
 }
 
 impl LimitsSettings {
-    pub(super) fn read(reader: &mut Reader, config_dir: &Path) -> Self {
+    /// `workers` are the threads that serve requests.
+    pub(super) fn read(reader: &mut Reader, config_dir: &Path, workers: usize) -> Self {
         Self {
             file: limits_file(reader, config_dir),
             limiter: LimiterOptions {
                 max_keys: reader.integer("limits.max_keys", 1..=100_000_000),
+                shards: workers,
                 instances: reader.integer("limits.instances", 1..=10_000),
             },
         }

@@ -36,7 +36,7 @@ use crate::{
     entropy::{Entropy, SystemEntropy},
     http::Listening,
     ledger::Ledger,
-    limits::{FileError, LimitsWatch},
+    limits::{FileError, Limiter, LimitsWatch},
     redis::RedisUrlError,
     secrets::SecretError,
     settings::Settings,
@@ -109,6 +109,7 @@ pub struct Running {
     pub ops_address: Option<SocketAddr>,
     shutdown_timeout: Duration,
     servers: Vec<Listening>,
+    limiter: Limiter,
     queue: DeliveryQueue,
     watch: Option<LimitsWatch>,
     database: Arc<dyn Database>,
@@ -128,6 +129,8 @@ impl Running {
     pub async fn stop(self) {
         let began = Instant::now();
         self.draining.store(true, Ordering::Relaxed);
+        // What is in flight may yet ask for limits that another worker counted, which may end before.
+        self.limiter.gather_here().await;
         futures_util::future::join_all(self.servers.iter().map(Listening::stop)).await;
         let left = self
             .shutdown_timeout
@@ -179,6 +182,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
         ops_address: servers.ops_address,
         shutdown_timeout: settings.server.shutdown_timeout,
         servers: servers.running,
+        limiter: limits.limiter,
         queue,
         watch: limits.watch,
         database: databases.database,

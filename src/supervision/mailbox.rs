@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use actix::{Actor, Addr, Handler, Message, dev::ToEnvelope};
+use actix::{Actor, Addr, Context, Handler, Message, Supervised, dev::ToEnvelope};
 use thiserror::Error;
-use tokio::sync::OwnedSemaphorePermit;
 
-use super::Vitals;
+use super::{Vitals, restart::Restarting};
 
 /// Why an actor gave no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -21,7 +20,13 @@ pub enum AskError {
 
 /// A place in an actor's mailbox, given back when it is dropped.
 #[derive(Debug)]
-pub struct Slot(#[expect(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
+pub struct Slot(Arc<Vitals>);
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.give_place();
+    }
+}
 
 /// An actor's address with a bound. Each actor's folder wraps it in a handle with methods of its own, so that nobody
 /// outside knows that there is an actor at all.
@@ -41,23 +46,22 @@ impl<A: Actor> Clone for Mailbox<A> {
 }
 
 impl<A: Actor> Mailbox<A> {
-    pub(super) fn new(addr: Addr<A>, vitals: Arc<Vitals>) -> Self {
-        Self { addr, vitals }
-    }
-
-    /// Sends a message and waits for its answer; the message holds a place until then.
+    /// Sends a message at once; the future waits for its answer, and the message holds a place until then.
     ///
     /// # Errors
-    /// [`AskError::Busy`] at once when there is no place, [`AskError::Failed`] when the handler panicked.
-    pub async fn ask<M>(&self, message: M) -> Result<M::Result, AskError>
+    /// [`AskError::Busy`] when there is no place, [`AskError::Failed`] when the handler panicked.
+    pub fn ask<M>(&self, message: M) -> impl Future<Output = Result<M::Result, AskError>> + use<A, M>
     where
         M: Message + Send + 'static,
         M::Result: Send,
         A: Handler<M>,
         A::Context: ToEnvelope<A, M>,
     {
-        let _slot = self.reserve()?;
-        self.addr.send(message).await.map_err(|_| AskError::Failed)
+        let sent = self.reserve().map(|slot| (self.addr.send(message), slot));
+        async move {
+            let (answer, _slot) = sent?;
+            answer.await.map_err(|_| AskError::Failed)
+        }
     }
 
     /// Takes a place without sending yet: for work that must not begin unless it can be handed over.
@@ -65,10 +69,10 @@ impl<A: Actor> Mailbox<A> {
     /// # Errors
     /// [`AskError::Busy`] when there is none.
     pub fn reserve(&self) -> Result<Slot, AskError> {
-        Arc::clone(&self.vitals.places)
-            .try_acquire_owned()
-            .map(Slot)
-            .map_err(|_| AskError::Busy)
+        match self.vitals.take_place() {
+            true => Ok(Slot(Arc::clone(&self.vitals))),
+            false => Err(AskError::Busy),
+        }
     }
 
     /// Hands over a message that carries its own [`Slot`], if it needs one, and waits for nothing.
@@ -80,5 +84,36 @@ impl<A: Actor> Mailbox<A> {
         A::Context: ToEnvelope<A, M>,
     {
         self.addr.do_send(message);
+    }
+}
+
+impl<A> Mailbox<A>
+where
+    A: Supervised + Actor<Context = Context<A>>,
+{
+    /// Starts an actor on this thread under these vital signs.
+    pub(super) fn start(vitals: Arc<Vitals>, make: impl FnOnce(&mut Context<A>) -> A) -> Self {
+        let mut context = Context::new();
+        // actix's own bound is out of the way: a place is needed for every message anyhow.
+        context.set_mailbox_capacity(vitals.capacity());
+        let actor = make(&mut context);
+        let running = context.into_future(actor);
+        let mailbox = Self {
+            addr: running.address(),
+            vitals: Arc::clone(&vitals),
+        };
+        actix::spawn(Restarting::new(running, vitals));
+        mailbox
+    }
+
+    /// Starts another actor on this thread, which shares the name, the bound and the vital signs of this one: it is to
+    /// take this one's place.
+    pub fn start_successor(&self, make: impl FnOnce(&mut Context<A>) -> A) -> Self {
+        Self::start(Arc::clone(&self.vitals), make)
+    }
+
+    /// Whether the actor can be reached at all. It can't any more when the thread that it ran on has ended.
+    pub fn is_connected(&self) -> bool {
+        self.addr.connected()
     }
 }

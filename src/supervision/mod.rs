@@ -13,7 +13,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use actix::{Actor, Context, Supervised};
 
 pub use mailbox::{AskError, Mailbox, Slot};
-use restart::Restarting;
 pub use restart::Vitals;
 
 /// All supervised actors of a running service: asked by `/readyz` and `/metrics`.
@@ -35,13 +34,7 @@ impl Supervision {
     where
         A: Supervised + Actor<Context = Context<A>>,
     {
-        let vitals = self.enrol(name.into(), capacity);
-        let mut context = Context::new();
-        let actor = make(&mut context);
-        let running = context.into_future(actor);
-        let mailbox = Mailbox::new(running.address(), Arc::clone(&vitals));
-        actix::spawn(Restarting::new(running, vitals));
-        mailbox
+        Mailbox::start(self.enrol(name.into(), capacity), make)
     }
 
     /// The actors that restart without end.

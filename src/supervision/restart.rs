@@ -7,17 +7,14 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     task::{Poll, ready},
     time::Duration,
 };
 
 use actix::{Actor, Context, Supervised, dev::ContextFut};
-use tokio::{
-    sync::Semaphore,
-    time::{Instant, Sleep},
-};
+use tokio::time::{Instant, Sleep};
 
 /// Restarts within [`STORM_WINDOW`] from which on an actor counts as failing for good.
 const STORM_RESTARTS: usize = 8;
@@ -31,8 +28,8 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(640);
 pub struct Vitals {
     name: String,
     capacity: usize,
-    /// Free places; what is missing from `capacity` waits or runs.
-    pub(super) places: Arc<Semaphore>,
+    /// Messages that wait or run. Nobody ever waits for a place, so a number does what a semaphore would.
+    taken: AtomicUsize,
     restarts: AtomicU64,
     recent: Mutex<VecDeque<Instant>>,
 }
@@ -42,7 +39,7 @@ impl Vitals {
         Self {
             name,
             capacity,
-            places: Arc::new(Semaphore::new(capacity)),
+            taken: AtomicUsize::new(0),
             restarts: AtomicU64::new(0),
             recent: Mutex::default(),
         }
@@ -60,7 +57,20 @@ impl Vitals {
 
     /// How many messages wait or run.
     pub fn depth(&self) -> usize {
-        self.capacity.saturating_sub(self.places.available_permits())
+        self.taken.load(Ordering::Relaxed).min(self.capacity)
+    }
+
+    /// Takes a place for one more message; false if there is none.
+    pub(super) fn take_place(&self) -> bool {
+        let taken = self.taken.fetch_add(1, Ordering::Relaxed) < self.capacity;
+        if !taken {
+            self.give_place();
+        }
+        taken
+    }
+
+    pub(super) fn give_place(&self) {
+        self.taken.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// How often it was restarted since the service started.

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use chrono::TimeDelta;
-use ringback::limits::{By, CountedBy, KeyError, Operation, Outlook, Subject, key_of};
+use ringback::limits::{KeyDimension, KeyError, Operation, Preview, RuleKey, Subject, key_of};
 
 use super::{
     redis_with_prefix, rules,
@@ -38,7 +38,7 @@ async fn each_rule_that_applies_is_told_and_nothing_is_spent() {
         Arc::new(clock.clone()),
     );
     let admission = limiter.admit(Operation::OtpSend, &client_with_phone()).await;
-    counters.check(&admission.unwrap().riders).await.unwrap(); // as the issuing script does
+    counters.check(&admission.unwrap().attached).await.unwrap(); // as the issuing script does
     for _ in 0..100 {
         let told = limiter.explain(Operation::OtpSend, &client_with_phone()).await;
         let rows = told
@@ -46,10 +46,10 @@ async fn each_rule_that_applies_is_told_and_nothing_is_spent() {
             .iter()
             .map(|rule| (rule.rule.as_str(), rule.remaining.unwrap(), rule.verdict));
         let expected = [
-            ("near", 49, Outlook::Pass),
-            ("far", 19, Outlook::Pass),
-            ("own", 2, Outlook::Pass),
-            ("tried", 0, Outlook::WouldRefuse),
+            ("near", 49, Preview::Pass),
+            ("far", 19, Preview::Pass),
+            ("own", 2, Preview::Pass),
+            ("tried", 0, Preview::WouldRefuse),
         ];
         assert_eq!(rows.collect::<Vec<_>>(), expected);
         assert_eq!((told.refused_by, told.unavailable), (None, false));
@@ -126,36 +126,39 @@ async fn a_reset_gives_one_customer_all_of_it_back_whatever_counts_him() {
 #[test]
 fn customers_are_named_as_operators_know_them() {
     let keyring = keyring();
-    let key = |by: CountedBy, text: &str| key_of(by, text, keyring.current(), 64);
-    let ip = CountedBy::from(By::Ip);
+    let key = |by: RuleKey, text: &str| key_of(by, text, keyring.current(), 64);
+    let ip = RuleKey::from(KeyDimension::Ip);
     assert_eq!(key(ip, "::ffff:203.0.113.7").unwrap(), "203.0.113.7");
     assert_eq!(key(ip, "2001:db8:1:2::/64"), key(ip, "2001:db8:1:2:3::1"));
     let digest = client_with_phone().phone_digest().unwrap().encode();
-    assert_eq!(key(By::Phone.into(), "+1 (415) 200-0001").unwrap(), digest);
-    let pair = CountedBy::pair(By::Country, By::Prefix(4)).unwrap();
+    assert_eq!(
+        key(KeyDimension::Phone.into(), "+1 (415) 200-0001").unwrap(),
+        digest
+    );
+    let pair = RuleKey::pair(KeyDimension::Country, KeyDimension::Prefix(4)).unwrap();
     assert_eq!(key(pair, "US, +14152000001").unwrap(), "US,1415");
     assert_eq!(
-        key(By::Prefix(9).into(), "+14152000001"),
-        key(By::Prefix(9).into(), "141520000")
+        key(KeyDimension::Prefix(9).into(), "+14152000001"),
+        key(KeyDimension::Prefix(9).into(), "141520000")
     );
-    let login = key(By::User.into(), "Jane@Example.com").unwrap();
-    assert_eq!(login, key(By::User.into(), "jane@example.com").unwrap());
+    let login = key(KeyDimension::User.into(), "Jane@Example.com").unwrap();
+    assert_eq!(login, key(KeyDimension::User.into(), "jane@example.com").unwrap());
     assert!(!login.contains("jane"));
-    assert_eq!(key(By::Global.into(), "*").unwrap(), "*");
+    assert_eq!(key(KeyDimension::Global.into(), "*").unwrap(), "*");
     for (by, text, fault) in [
         (ip, "203.0.113.300", KeyError::Ip),
         (ip, "203.0.113.7,x", KeyError::Parts { by: ip, wanted: 1 }),
         (pair, "US", KeyError::Parts { by: pair, wanted: 2 }),
-        (By::User.into(), "jane", KeyError::User),
-        (By::Country.into(), "us", KeyError::Country),
-        (By::Prefix(6).into(), "1415", KeyError::Prefix(6)),
-        (By::Prefix(6).into(), "1415x0", KeyError::Prefix(6)),
-        (By::Global.into(), "", KeyError::Global),
+        (KeyDimension::User.into(), "jane", KeyError::User),
+        (KeyDimension::Country.into(), "us", KeyError::Country),
+        (KeyDimension::Prefix(6).into(), "1415", KeyError::Prefix(6)),
+        (KeyDimension::Prefix(6).into(), "1415x0", KeyError::Prefix(6)),
+        (KeyDimension::Global.into(), "", KeyError::Global),
     ] {
         assert_eq!(key(by, text), Err(fault), "{by} {text}");
     }
     assert!(matches!(
-        key(By::Phone.into(), "4152000001"),
+        key(KeyDimension::Phone.into(), "4152000001"),
         Err(KeyError::Phone(_))
     ));
 }

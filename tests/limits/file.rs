@@ -5,8 +5,8 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use ringback::{
     clock::ManualClock,
     limits::{
-        By, IfStoreLost, Limiter, LimiterOptions, LoginDigest, MemoryCounters, Mode, Operation, Scope,
-        Subject,
+        IfStoreLost, KeyDimension, Limiter, LimiterOptions, LoginDigest, MemoryCounters, Mode, Operation,
+        Scope, Subject,
         file::{load, parse, read},
     },
     supervision::Supervision,
@@ -48,7 +48,7 @@ fn a_rule_is_read_as_it_is_written() {
     assert_eq!(rule.on, Some(Operation::OtpSend));
     assert_eq!(
         (rule.by, rule.scope, rule.mode),
-        (By::Phone.into(), Scope::Cluster, Mode::Shadow)
+        (KeyDimension::Phone.into(), Scope::Cluster, Mode::Shadow)
     );
     assert_eq!(
         (rule.quota, rule.burst, rule.per),
@@ -326,6 +326,7 @@ async fn the_shipped_limits_leave_ordinary_use_alone() {
         LimiterOptions {
             max_keys: 1000,
             instances: 1,
+            shards: 3,
         },
         shipped,
         Arc::new(MemoryCounters::new(Arc::new(clock.clone()), 1000)),
@@ -339,7 +340,7 @@ async fn the_shipped_limits_leave_ordinary_use_alone() {
     for _ in 0..50 {
         let _ = limiter.admit(Operation::Register, &laptop).await.unwrap();
         let spent = limiter.admit(Operation::Login, &signing_in).await.unwrap();
-        limiter.give_back(spent.only(By::User)).await; // as after a right password
+        limiter.give_back(spent.only(KeyDimension::User)).await; // as after a right password
     }
     for (waits, seconds) in [(5, 12), (1, 12)] {
         for _ in 0..waits {

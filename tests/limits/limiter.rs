@@ -87,7 +87,7 @@ async fn a_refused_request_spends_nothing_whoever_refuses() {
     }
 }
 
-const WITH_RIDERS: &str = "
+const WITH_ATTACHED: &str = "
     [[rule]]\nid='near'\non='otp.send'\nby='ip'\nquota=9\nper='1h'\nscope='instance'\n
     [[rule]]\nid='far'\non='otp.send'\nby='country'\nquota=3\nper='1h'\n
     [[rule]]\nid='hour'\non='otp.send'\nby='phone'\nquota=5\nper='1h'\n
@@ -96,24 +96,24 @@ const WITH_RIDERS: &str = "
 
 #[actix::test]
 async fn where_all_counters_lie_together_every_cluster_rule_rides() {
-    let limiter = limiter(OPTIONS, rules(WITH_RIDERS), &clock());
+    let limiter = limiter(OPTIONS, rules(WITH_ATTACHED), &clock());
     let subject = client_with_phone();
     let digest = subject.phone_digest().unwrap();
     for _ in 0..20 {
         let admission = limiter.admit(Operation::OtpSend, &subject).await.unwrap();
-        let riders = admission.riders.iter();
-        let riders: Vec<_> = riders.map(|r| (r.key.clone(), r.enforce)).collect();
+        let attached = admission.attached.iter();
+        let attached: Vec<_> = attached.map(|r| (r.key.clone(), r.enforce)).collect();
         let key = |rule| format!("l:{rule}:{}", digest.encode());
         assert_eq!(
-            riders,
+            attached,
             [
                 ("l:far:US".to_owned(), true),
                 (key("hour"), true),
                 (key("day"), false)
             ]
         );
-        assert_eq!(admission.riders[1].partition, digest.partition(64));
-        assert_eq!(admission.riders[1].emission_us, 720_000_000);
+        assert_eq!(admission.attached[1].partition, digest.partition(64));
+        assert_eq!(admission.attached[1].emission_us, 720_000_000);
         // The script would say: two quotas are spent. What `near` has counted is given back, or it would refuse.
         let refused = |retry_after_us| Verdict::Refused { retry_after_us };
         let said = [refused(7), refused(1_500_001), Verdict::Admitted { remaining: 3 }];
@@ -134,7 +134,7 @@ async fn where_counters_lie_apart_a_riders_refusal_gives_the_others_back() {
     let limiter = Limiter::start(
         &Supervision::default(),
         OPTIONS,
-        rules(WITH_RIDERS),
+        rules(WITH_ATTACHED),
         counters,
         clock,
     );
@@ -143,10 +143,10 @@ async fn where_counters_lie_apart_a_riders_refusal_gives_the_others_back() {
     let admitted = Verdict::Admitted { remaining: 3 };
     for _ in 0..20 {
         let admission = limiter.admit(Operation::OtpSend, &subject).await.unwrap();
-        assert_eq!(admission.riders.len(), 2);
+        assert_eq!(admission.attached.len(), 2);
         assert!(limiter.settle(admission, &[refused, admitted]).await.is_some());
     }
-    // A shadow rider refuses nothing, so the three of `far` are spent now and no more.
+    // A shadow attached refuses nothing, so the three of `far` are spent now and no more.
     for _ in 0..3 {
         let admission = limiter.admit(Operation::OtpSend, &subject).await.unwrap();
         assert_eq!(limiter.settle(admission, &[admitted, refused]).await, None);

@@ -25,6 +25,7 @@ use super::redis_at;
 pub const OPTIONS: LimiterOptions = LimiterOptions {
     max_keys: 1000,
     instances: 1,
+    shards: 3,
 };
 
 pub fn limiter(options: LimiterOptions, rules: RuleSet, clock: &ManualClock) -> Limiter {

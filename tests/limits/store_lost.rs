@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use ringback::{
     clock::ManualClock,
     limits::{
-        ClusterCounters, Counter, Limiter, LimiterOptions, MemoryCounters, Operation, Outlook, RuleSet,
-        Scope, Verdict, gcra::Standing,
+        ClusterCounters, Counter, Limiter, LimiterOptions, MemoryCounters, Operation, Preview, RuleSet,
+        Scope, Verdict, gcra::QuotaStatus,
     },
     supervision::Supervision,
     unavailable::{Part, Unavailable},
@@ -46,7 +46,7 @@ impl Fickle {
 
 #[async_trait]
 impl ClusterCounters for Fickle {
-    fn lie_together(&self) -> bool {
+    fn are_colocated(&self) -> bool {
         false
     }
 
@@ -58,7 +58,7 @@ impl ClusterCounters for Fickle {
         self.here()?.give_back(counters).await
     }
 
-    async fn look(&self, counters: &[Counter]) -> Result<Vec<Standing>, Unavailable> {
+    async fn look(&self, counters: &[Counter]) -> Result<Vec<QuotaStatus>, Unavailable> {
         self.here()?.look(counters).await
     }
 
@@ -97,7 +97,11 @@ async fn what_cannot_be_counted_is_refused_where_it_matters() {
     }
     for operation in [Operation::OtpSend, Operation::OtpVerify] {
         let admission = limiter.admit(operation, &client()).await.unwrap();
-        assert_eq!(admission.riders.len(), 1, "counted with the code, or not at all");
+        assert_eq!(
+            admission.attached.len(),
+            1,
+            "counted with the code, or not at all"
+        );
         limiter.give_back(admission).await;
     }
     for operation in [Operation::Me, Operation::TokenRefresh, Operation::OtpStatus] {
@@ -178,7 +182,7 @@ async fn shares_survive_a_reload_and_are_explained() {
     let verdicts: Vec<_> = told.rules.iter().map(|rule| rule.verdict).collect();
     assert_eq!(
         verdicts,
-        [Outlook::Unavailable; 2],
+        [Preview::Unavailable; 2],
         "a code needs Redis in any case"
     );
     assert!(told.unavailable && told.refused_by.is_none());

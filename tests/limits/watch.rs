@@ -49,6 +49,7 @@ async fn watched(path: &Path) -> Watched {
     let options = LimiterOptions {
         max_keys: 100,
         instances: 1,
+        shards: 3,
     };
     let counters = Arc::new(MemoryCounters::new(clock.clone(), 100));
     let rules = file::load(path).unwrap();
@@ -59,7 +60,7 @@ async fn watched(path: &Path) -> Watched {
 
 impl Watched {
     /// Which quota is in force. Each rule here has its quota as id, and refuses at the second request.
-    async fn in_force(&self) -> String {
+    async fn active(&self) -> String {
         let client = Subject::new("203.0.113.7".parse::<IpAddr>().unwrap());
         for _ in 0..2 {
             if let Err(ringback::limits::Denied::Refused(refusal)) =
@@ -74,7 +75,7 @@ impl Watched {
     async fn becomes(&self, rule: &str) {
         let deadline = Instant::now() + Duration::from_secs(5);
         let wait = async {
-            while self.in_force().await != rule {
+            while self.active().await != rule {
                 sleep(Duration::from_millis(10)).await;
             }
         };
@@ -171,7 +172,7 @@ async fn a_file_that_is_being_written_is_left_until_it_stands_still() {
         });
         let mut held = true;
         while !writer.is_finished() {
-            held &= watched.in_force().await == "whole";
+            held &= watched.active().await == "whole";
             sleep(Duration::from_millis(5)).await;
         }
         // A writer that the machine held up for so long did leave the file standing still.
@@ -201,14 +202,14 @@ async fn a_faulty_or_missing_file_changes_nothing_and_is_told() {
     let faults = watched.status_until(|faults| faults.len() == 2).await;
     assert!(faults[0].contains("limits.toml:9:4: duplicate id"), "{faults:?}");
     assert!(faults[1].contains("limits.toml:10:4: unknown on"), "{faults:?}");
-    assert_eq!(watched.in_force().await, "good");
+    assert_eq!(watched.active().await, "good");
 
     fs::remove_file(&path).unwrap();
     let said = async |what: &str| {
         let faults = watched
             .status_until(|faults| faults.len() == 1 && faults[0].contains(what))
             .await;
-        assert_eq!(watched.in_force().await, "good", "{faults:?}");
+        assert_eq!(watched.active().await, "good", "{faults:?}");
     };
     said("No such file").await;
     fs::create_dir(&path).unwrap();

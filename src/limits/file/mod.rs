@@ -1,5 +1,6 @@
 //! The limits file: its text read into rules, or every fault in it with its place and what is allowed.
 
+mod fault;
 mod reader;
 
 use std::path::Path;
@@ -7,21 +8,8 @@ use std::path::Path;
 use thiserror::Error;
 
 use super::rule::RuleSet;
+pub use fault::{Fault, MAX_BYTES};
 use reader::Reader;
-
-/// A file of hundreds of rules has some 50 KiB; what is larger than this is no limits file, and isn't read.
-pub const MAX_BYTES: u64 = 1024 * 1024;
-
-/// One fault, where it is, and what is allowed there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// The line, from 1.
-    pub line: usize,
-    /// The column in characters, from 1.
-    pub column: usize,
-    /// What is wrong, and what is allowed.
-    pub message: String,
-}
 
 /// Why a limits file is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

@@ -9,11 +9,11 @@ use toml::{
 
 use super::{
     super::{
-        Operation,
-        by::{By, CountedBy},
+        key::{KeyDimension, RuleKey},
+        operation::Operation,
         rule::{IfStoreLost, Mode, Rule, RuleSet, Scope},
     },
-    Fault, MAX_BYTES,
+    fault::{Fault, MAX_BYTES},
 };
 
 /// Costs are whole microseconds: at this rate rounding them up takes 10 % of a quota at most, below it far less.
@@ -160,11 +160,11 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn never_applies(&mut self, on: Operation, by: By, place: &Value<'_>) {
-        let allowed: Vec<_> = By::KINDS
+    fn never_applies(&mut self, on: Operation, by: KeyDimension, place: &Value<'_>) {
+        let allowed: Vec<_> = KeyDimension::KINDS
             .into_iter()
             .filter(|&by| on.can_be_counted(by))
-            .map(By::kind)
+            .map(KeyDimension::kind)
             .collect();
         let (by, on, allowed) = (by.kind(), on.name(), allowed.join(", "));
         self.fault(
@@ -208,9 +208,9 @@ impl<'a> Reader<'a> {
     }
 
     /// One thing in quotes, or two in brackets.
-    fn by(&mut self, value: &Value<'_>) -> Option<CountedBy> {
+    fn by(&mut self, value: &Value<'_>) -> Option<RuleKey> {
         let DeValue::Array(pair) = value.get_ref() else {
-            return self.one_by(value).map(CountedBy::from);
+            return self.one_by(value).map(RuleKey::from);
         };
         if pair.len() != 2 {
             self.fault(&value.span(), format!("by names one thing or two; allowed: {BY}"));
@@ -218,7 +218,7 @@ impl<'a> Reader<'a> {
         }
         let [first, second] = [0, 1].map(|part| self.one_by(&pair[part]));
         let (first, second) = (first?, second?);
-        let by = CountedBy::pair(first, second);
+        let by = RuleKey::pair(first, second);
         if by.is_none() {
             let what =
                 format!("{first} and {second} are no pair; allowed: two different ones, without global");
@@ -227,9 +227,9 @@ impl<'a> Reader<'a> {
         by
     }
 
-    fn one_by(&mut self, value: &Value<'_>) -> Option<By> {
+    fn one_by(&mut self, value: &Value<'_>) -> Option<KeyDimension> {
         let text = self.string(value, "by")?;
-        let by = By::parse(text);
+        let by = KeyDimension::parse(text);
         if by.is_none() {
             self.fault(&value.span(), format!("unknown by {text:?}; allowed: {BY}"));
         }

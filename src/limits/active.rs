@@ -3,23 +3,32 @@
 use std::{fmt, sync::Arc};
 
 use super::{
-    Counter, Mode, Operation, Refusal, Rule, RuleSet, Scope, Subject, Verdict, rule::Counting,
-    shadow::RuleTag,
+    operation::Operation,
+    refusal::Refusal,
+    rule::{CounterTemplate, Mode, Rule, RuleSet, Scope},
+    store::{Counter, Verdict},
+    subject::Subject,
+    tag::RuleTag,
 };
 
 /// A rule as the limiter goes by it.
 #[derive(Debug, Clone)]
-pub(super) struct Applying {
+pub(super) struct ActiveRule {
     pub rule: Arc<Rule>,
-    counting: Arc<Counting>,
-    pub tally: Arc<Tally>,
+    counting: Arc<CounterTemplate>,
+    pub metrics: Arc<RuleMetrics>,
     /// What a cluster rule becomes while the cluster's counters are away.
     pub share: Option<Arc<Rule>>,
     /// Whether the script that does the work of the operation counts it in the same step.
-    pub rides: bool,
+    pub is_attached: bool,
 }
 
-impl Applying {
+impl ActiveRule {
+    /// The rule that this process counts by: its share of a cluster rule.
+    pub fn counted_here(&self) -> &Arc<Rule> {
+        self.share.as_ref().unwrap_or(&self.rule)
+    }
+
     /// The cluster's counter that `subject` spends from; `None` where the rule doesn't apply to it.
     pub fn counter(&self, subject: &Subject) -> Option<Counter> {
         self.counting.counter(&self.rule, subject)
@@ -27,32 +36,32 @@ impl Applying {
 }
 
 /// All rules that are in force.
-pub(super) struct InForce {
+pub(super) struct ActiveRules {
     rules: RuleSet,
-    all: Vec<Applying>,
+    all: Vec<ActiveRule>,
     /// In the order of [`Operation::ALL`].
-    by_operation: [Vec<Applying>; Operation::ALL.len()],
+    by_operation: [Vec<ActiveRule>; Operation::ALL.len()],
 }
 
-impl InForce {
+impl ActiveRules {
     /// `instances` share the quotas of cluster rules while their counters are away; `together` says whether all of these
     /// lie in one place otherwise.
     pub fn new(rules: RuleSet, instances: u32, together: bool) -> Self {
-        let applying = |rule: &Arc<Rule>| Applying {
+        let applying = |rule: &Arc<Rule>| ActiveRule {
             rule: Arc::clone(rule),
-            counting: Arc::new(Counting::by(rule)),
-            tally: Arc::new(Tally::new(rule)),
+            counting: Arc::new(CounterTemplate::by(rule)),
+            metrics: Arc::new(RuleMetrics::new(rule)),
             share: (rule.scope == Scope::Cluster).then(|| Arc::new(rule.share_of(instances))),
-            rides: false,
+            is_attached: false,
         };
         let all: Vec<_> = rules.rules().iter().map(applying).collect();
         let by_operation = Operation::ALL.map(|operation| {
             let applying = all.iter().filter(|applying| applying.rule.applies_to(operation));
-            let rides = |applying: &Applying| Applying {
-                rides: applying.rule.rides(operation, together),
+            let is_attached = |applying: &ActiveRule| ActiveRule {
+                is_attached: applying.rule.is_attached(operation, together),
                 ..applying.clone()
             };
-            applying.map(rides).collect()
+            applying.map(is_attached).collect()
         });
         Self {
             rules,
@@ -67,35 +76,35 @@ impl InForce {
     }
 
     /// What is asked for a request of this kind, in the order of the file.
-    pub fn on(&self, operation: Operation) -> &[Applying] {
+    pub fn on(&self, operation: Operation) -> &[ActiveRule] {
         &self.by_operation[operation as usize]
     }
 
     /// All rules as they are counted in this process: cluster rules as their shares.
     pub fn in_process(&self) -> RuleSet {
-        let rule = |applying: &Applying| Rule::clone(applying.share.as_ref().unwrap_or(&applying.rule));
+        let rule = |applying: &ActiveRule| Rule::clone(applying.counted_here());
         RuleSet::new(self.all.iter().map(rule).collect())
     }
 
     /// The tallies of the rules that a tag stands for.
-    pub fn tagged(&self, is_named: impl Fn(RuleTag) -> bool) -> impl Iterator<Item = &Tally> {
+    pub fn tagged(&self, is_named: impl Fn(RuleTag) -> bool) -> impl Iterator<Item = &RuleMetrics> {
         let named = self
             .all
             .iter()
             .filter(move |applying| is_named(RuleTag::of(&applying.rule.id)));
-        named.map(|applying| applying.tally.as_ref())
+        named.map(|applying| applying.metrics.as_ref())
     }
 }
 
-impl fmt::Debug for InForce {
+impl fmt::Debug for ActiveRules {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "InForce({} rules)", self.all.len())
+        write!(f, "ActiveRules({} rules)", self.all.len())
     }
 }
 
 /// A rule's metrics.
 #[derive(Debug)]
-pub(super) struct Tally {
+pub(super) struct RuleMetrics {
     admitted: metrics::Counter,
     refused: metrics::Counter,
     shadow_refused: metrics::Counter,
@@ -109,7 +118,7 @@ pub(super) struct Tally {
     pub shadow_verified: metrics::Counter,
 }
 
-impl Tally {
+impl RuleMetrics {
     fn new(rule: &Rule) -> Self {
         let decisions = |outcome: &'static str| metrics::counter!("ringback_limiter_decisions_total", "rule" => rule.id.to_string(), "outcome" => outcome);
         let challenges = |outcome: &'static str| metrics::counter!("ringback_limiter_shadow_challenges_total", "rule" => rule.id.to_string(), "outcome" => outcome);

@@ -1,27 +1,28 @@
-//! One shard of the instance rules' counters, bounded together with the others.
+//! One slice of the instance rules' counters, bounded together with the others.
 
 use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::{
-    Rule, RuleSet, Verdict,
-    buckets::{Counted, Keys},
-    gcra::{self, Standing},
+use super::buckets::{Keys, RuleCounters};
+use crate::limits::{
+    gcra::{self, QuotaStatus},
+    rule::{Rule, RuleSet},
+    store::Verdict,
 };
 
 /// There is no room for a new key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("no room for one more key")]
-pub(super) struct Full;
+pub struct Full;
 
-pub(super) struct Shard {
+pub struct Slice {
     /// A dozen or two: found sooner by looking at each than by hashing.
-    rules: Vec<Counted>,
+    rules: Vec<RuleCounters>,
     keys: Arc<Keys>,
 }
 
-impl Shard {
+impl Slice {
     pub fn new(keys: Arc<Keys>) -> Self {
         Self {
             rules: Vec::new(),
@@ -45,7 +46,7 @@ impl Shard {
     }
 
     /// How a counter stands; nothing is spent.
-    pub fn look(&self, rule: &Rule, key: &str, now_us: i64) -> Standing {
+    pub fn look(&self, rule: &Rule, key: &str, now_us: i64) -> QuotaStatus {
         let mut rules = self.rules.iter();
         let counted = rules.find(|counted| counted.rule.id == rule.id);
         let bucket = counted.and_then(|counted| counted.bucket(key));
@@ -60,7 +61,7 @@ impl Shard {
     }
 
     /// Forgets the counters of rules that are gone or count by something else now; keeps the others.
-    pub fn keep(&mut self, rules: &RuleSet) {
+    pub fn retain(&mut self, rules: &RuleSet) {
         self.rules.retain(|counted| {
             rules
                 .find(&counted.rule.id)
@@ -70,19 +71,19 @@ impl Shard {
 
     /// Drops the keys whose buckets are empty.
     pub fn sweep(&mut self, now_us: i64) {
-        // With them go rules without a key: a request that overtook `keep` may have brought a removed one back.
+        // With them go rules without a key: a request that overtook `retain` may have brought a removed one back.
         self.rules.retain_mut(|counted| counted.sweep(now_us));
     }
 
-    fn find(&mut self, rule: &str) -> Option<&mut Counted> {
+    fn find(&mut self, rule: &str) -> Option<&mut RuleCounters> {
         self.rules.iter_mut().find(|counted| &*counted.rule.id == rule)
     }
 
     /// The rule's counters; with new numbers it goes on with the old counters.
-    fn counted(&mut self, rule: &Arc<Rule>, now_us: i64) -> &mut Counted {
-        let fresh = || Counted::new(Arc::clone(rule), Arc::clone(&self.keys));
-        let same = |counted: &Counted| Arc::ptr_eq(&counted.rule, rule);
-        let alike = |counted: &Counted| counted.rule.id == rule.id;
+    fn counted(&mut self, rule: &Arc<Rule>, now_us: i64) -> &mut RuleCounters {
+        let fresh = || RuleCounters::new(Arc::clone(rule), Arc::clone(&self.keys));
+        let same = |counted: &RuleCounters| Arc::ptr_eq(&counted.rule, rule);
+        let alike = |counted: &RuleCounters| counted.rule.id == rule.id;
         let found = self.rules.iter().position(same);
         let Some(at) = found.or_else(|| self.rules.iter().position(alike)) else {
             self.rules.push(fresh());
@@ -93,7 +94,7 @@ impl Shard {
         if counted.rule.by != rule.by {
             *counted = fresh();
         } else if counted.rule != *rule {
-            counted.reckon_in(Arc::clone(rule), now_us);
+            counted.rescale(Arc::clone(rule), now_us);
         }
         counted
     }
@@ -107,7 +108,7 @@ mod tests {
 
     use super::*;
     use crate::limits::{
-        By, Mode, Scope,
+        KeyDimension, Mode, Scope,
         gcra::{Bucket, Decision},
     };
 
@@ -117,7 +118,7 @@ mod tests {
         Rule {
             id: id.into(),
             on: None,
-            by: By::Ip.into(),
+            by: KeyDimension::Ip.into(),
             quota,
             per: Duration::from_secs(per),
             burst: quota,
@@ -127,66 +128,63 @@ mod tests {
         }
     }
 
-    fn shard(max_keys: usize) -> Shard {
-        Shard::new(Arc::new(Keys::at_most(max_keys)))
+    fn slice(max_keys: usize) -> Slice {
+        Slice::new(Arc::new(Keys::at_most(max_keys)))
     }
 
     /// How many of 100 requests pass.
-    fn admitted(shard: &mut Shard, rule: &Rule, key: &str) -> usize {
+    fn admitted(slice: &mut Slice, rule: &Rule, key: &str) -> usize {
         let rule = Arc::new(rule.clone());
         (0..100)
-            .filter(|_| !shard.check(&rule, key, NOW).unwrap().is_refused())
+            .filter(|_| !slice.check(&rule, key, NOW).unwrap().is_refused())
             .count()
     }
 
-    fn check(shard: &mut Shard, rule: &Rule, key: &str, now_us: i64) -> Result<Verdict, Full> {
-        shard.check(&Arc::new(rule.clone()), key, now_us)
+    fn check(slice: &mut Slice, rule: &Rule, key: &str, now_us: i64) -> Result<Verdict, Full> {
+        slice.check(&Arc::new(rule.clone()), key, now_us)
     }
 
     #[test]
     fn what_is_given_back_can_be_spent_again_once() {
-        let (mut shard, rule) = (shard(100), rule("r", 10, 3600));
-        assert_eq!(admitted(&mut shard, &rule, "k"), 10);
-        shard.give_back("r", "k", NOW);
-        shard.give_back("another", "k", NOW);
-        shard.give_back("r", "another", NOW);
-        assert_eq!(admitted(&mut shard, &rule, "k"), 1);
+        let (mut slice, rule) = (slice(100), rule("r", 10, 3600));
+        assert_eq!(admitted(&mut slice, &rule, "k"), 10);
+        slice.give_back("r", "k", NOW);
+        slice.give_back("another", "k", NOW);
+        slice.give_back("r", "another", NOW);
+        assert_eq!(admitted(&mut slice, &rule, "k"), 1);
     }
 
     #[test]
     fn a_look_spends_nothing_and_a_reset_gives_everything_back() {
-        let (mut shard, rule) = (shard(100), rule("r", 10, 3600));
+        let (mut slice, rule) = (slice(100), rule("r", 10, 3600));
         for remaining in (0..10).rev() {
-            assert!(!check(&mut shard, &rule, "k", NOW).unwrap().is_refused());
-            let standing = [0, 1].map(|_| shard.look(&rule, "k", NOW));
-            assert_eq!((standing[0], standing[0].remaining), (standing[1], remaining));
+            assert!(!check(&mut slice, &rule, "k", NOW).unwrap().is_refused());
+            let status = [0, 1].map(|_| slice.look(&rule, "k", NOW));
+            assert_eq!((status[0], status[0].remaining), (status[1], remaining));
         }
-        let standing = shard.look(&rule, "k", NOW);
+        let status = slice.look(&rule, "k", NOW);
+        assert_eq!((status.wait_us, status.full_in_us), (360_000_000, 3_600_000_000));
+        slice.reset("r", "another");
+        slice.reset("another", "k");
+        assert_eq!(admitted(&mut slice, &rule, "k"), 0);
+        slice.reset("r", "k");
         assert_eq!(
-            (standing.wait_us, standing.full_in_us),
-            (360_000_000, 3_600_000_000)
-        );
-        shard.reset("r", "another");
-        shard.reset("another", "k");
-        assert_eq!(admitted(&mut shard, &rule, "k"), 0);
-        shard.reset("r", "k");
-        assert_eq!(
-            (shard.keys.held(), shard.look(&rule, "k", NOW).remaining),
+            (slice.keys.held(), slice.look(&rule, "k", NOW).remaining),
             (0, 10)
         );
-        assert_eq!(admitted(&mut shard, &rule, "k"), 10);
+        assert_eq!(admitted(&mut slice, &rule, "k"), 10);
     }
 
     #[test]
     fn new_numbers_go_on_with_the_old_counter_and_nobody_waits_longer_than_they_say() {
-        let mut shard = shard(100);
-        assert_eq!(admitted(&mut shard, &rule("r", 10, 3600), "k"), 10);
+        let mut slice = slice(100);
+        assert_eq!(admitted(&mut slice, &rule("r", 10, 3600), "k"), 10);
         assert_eq!(
-            admitted(&mut shard, &rule("r", 20, 3600), "k"),
+            admitted(&mut slice, &rule("r", 20, 3600), "k"),
             10,
             "half of it is spent"
         );
-        let verdict = check(&mut shard, &rule("r", 10, 10), "k", NOW);
+        let verdict = check(&mut slice, &rule("r", 10, 10), "k", NOW);
         assert_eq!(
             verdict,
             Ok(Verdict::Refused {
@@ -197,36 +195,36 @@ mod tests {
 
     #[test]
     fn counters_go_with_their_rule_and_when_it_counts_by_something_else() {
-        let mut shard = shard(100);
-        admitted(&mut shard, &rule("r", 10, 3600), "k");
-        shard.keep(&RuleSet::new(vec![rule("r", 11, 3600)]));
-        assert_eq!(shard.keys.held(), 1);
+        let mut slice = slice(100);
+        admitted(&mut slice, &rule("r", 10, 3600), "k");
+        slice.retain(&RuleSet::new(vec![rule("r", 11, 3600)]));
+        assert_eq!(slice.keys.held(), 1);
         let by_user = Rule {
-            by: By::User.into(),
+            by: KeyDimension::User.into(),
             ..rule("r", 10, 3600)
         };
-        assert_eq!(admitted(&mut shard, &by_user, "k"), 10);
-        shard.keep(&RuleSet::default());
-        assert_eq!(shard.keys.held(), 0);
+        assert_eq!(admitted(&mut slice, &by_user, "k"), 10);
+        slice.retain(&RuleSet::default());
+        assert_eq!(slice.keys.held(), 0);
     }
 
     #[test]
     fn keys_are_bounded_and_drained_ones_make_room() {
-        let mut shard = shard(10);
+        let mut slice = slice(10);
         let (one, other) = (rule("one", 1, 60), rule("other", 1, 60));
         for key in ["0", "1", "2", "3", "4"] {
-            assert!(check(&mut shard, &one, key, NOW).is_ok());
-            assert!(check(&mut shard, &other, key, NOW).is_ok());
+            assert!(check(&mut slice, &one, key, NOW).is_ok());
+            assert!(check(&mut slice, &other, key, NOW).is_ok());
         }
-        assert_eq!(check(&mut shard, &one, "new", NOW), Err(Full));
+        assert_eq!(check(&mut slice, &one, "new", NOW), Err(Full));
         assert!(
-            check(&mut shard, &one, "3", NOW).unwrap().is_refused(),
+            check(&mut slice, &one, "3", NOW).unwrap().is_refused(),
             "a known key is judged still"
         );
-        assert_eq!(shard.keys.held(), 10);
-        shard.sweep(NOW + 61_000_000);
-        assert!(check(&mut shard, &one, "new", NOW + 61_000_000).is_ok());
-        assert_eq!(shard.keys.held(), 1);
+        assert_eq!(slice.keys.held(), 10);
+        slice.sweep(NOW + 61_000_000);
+        assert!(check(&mut slice, &one, "new", NOW + 61_000_000).is_ok());
+        assert_eq!(slice.keys.held(), 1);
     }
 
     proptest! {
@@ -236,7 +234,7 @@ mod tests {
             per in 1_u64..100,
             steps in prop::collection::vec(-2000_i64..5000, 1..100),
         ) {
-            let (mut shard, rule) = (shard(10), rule("r", quota, per));
+            let (mut slice, rule) = (slice(10), rule("r", quota, per));
             let (mut now_us, mut tat) = (NOW, None);
             for step in steps {
                 now_us += step * 1000;
@@ -247,7 +245,7 @@ mod tests {
                     }
                     Decision::Refuse { retry_after_us } => Verdict::Refused { retry_after_us },
                 };
-                prop_assert_eq!(check(&mut shard, &rule, "k", now_us), Ok(expected));
+                prop_assert_eq!(check(&mut slice, &rule, "k", now_us), Ok(expected));
             }
         }
     }

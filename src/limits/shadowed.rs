@@ -1,28 +1,10 @@
 //! Which shadow rules would have refused a request: remembered beside its challenge, so that a right code tells whom
 //! the rule would have wronged.
 
-use super::{Verdict, store::Counter};
-
-/// Four characters that stand for a rule's id, so that a challenge needs little room to name some. Of a hundred rules,
-/// two share a tag once in 3,400 files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RuleTag([u8; 4]);
-
-impl RuleTag {
-    /// The tag of a rule's id: 24 bits of its FNV-1a.
-    pub fn of(id: &str) -> Self {
-        const SIGNS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-        let hash = id.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
-            (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-        });
-        Self([0, 6, 12, 18].map(|at| SIGNS[((hash >> at) & 63) as usize]))
-    }
-
-    /// Its four characters.
-    pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or_default()
-    }
-}
+use super::{
+    store::{Counter, Verdict},
+    tag::RuleTag,
+};
 
 /// The shadow rules that would have refused a request. Of more than 16 the first are remembered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -69,7 +51,10 @@ impl Shadowed {
 
     /// Whether the rule is among them.
     pub fn names(&self, tag: RuleTag) -> bool {
-        self.0.as_bytes().chunks(4).any(|named| named == tag.0)
+        self.0
+            .as_bytes()
+            .chunks(4)
+            .any(|named| named == tag.as_str().as_bytes())
     }
 }
 

@@ -20,14 +20,15 @@ use governor::{
     state::{NotKeyed, StateStore},
 };
 
-use super::{
-    Rule, Verdict,
+use crate::limits::{
     gcra::{self, Bucket},
+    rule::Rule,
+    store::Verdict,
 };
 
 /// How many keys are held over all shards, and may be.
 #[derive(Debug)]
-pub(super) struct Keys {
+pub struct Keys {
     held: AtomicUsize,
     most: usize,
 }
@@ -63,7 +64,7 @@ impl Keys {
 }
 
 /// A rule's counters with its numbers.
-pub(super) struct Counted {
+pub struct RuleCounters {
     pub rule: Arc<Rule>,
     limiter: RateLimiter<NotKeyed, Lent, Lent, StateInformationMiddleware>,
     lent: Lent,
@@ -74,7 +75,7 @@ pub(super) struct Counted {
     keys: Arc<Keys>,
 }
 
-impl Counted {
+impl RuleCounters {
     pub fn new(rule: Arc<Rule>, keys: Arc<Keys>) -> Self {
         let (quota, holds) = numbers(&rule);
         let lent = Lent::default();
@@ -90,7 +91,7 @@ impl Counted {
     }
 
     /// The same counters by the numbers of another rule: what was spent stays the same number of requests.
-    pub fn reckon_in(&mut self, rule: Arc<Rule>, now_us: i64) {
+    pub fn rescale(&mut self, rule: Arc<Rule>, now_us: i64) {
         let (from_us, to_us) = (self.rule.emission_us(), rule.emission_us());
         for tat in self.tats.values_mut() {
             let bucket = Bucket {
@@ -174,7 +175,7 @@ impl Counted {
     }
 }
 
-impl Drop for Counted {
+impl Drop for RuleCounters {
     fn drop(&mut self) {
         self.keys.give(self.tats.len());
     }

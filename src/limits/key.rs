@@ -7,7 +7,7 @@ const MAX_PREFIX: u8 = 15;
 
 /// One thing that requests are told apart by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum By {
+pub enum KeyDimension {
     /// The client's address; of IPv6 his network.
     Ip,
     /// The phone number, as its keyed digest.
@@ -22,7 +22,7 @@ pub enum By {
     Global,
 }
 
-impl By {
+impl KeyDimension {
     /// Each kind once, in the order of the contract; the prefix with its usual length: the country and the block that
     /// SMS pumpers walk through.
     pub const KINDS: [Self; 6] = [
@@ -60,7 +60,7 @@ impl By {
     }
 }
 
-impl fmt::Display for By {
+impl fmt::Display for KeyDimension {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Prefix(digits) => write!(f, "prefix:{digits}"),
@@ -71,28 +71,29 @@ impl fmt::Display for By {
 
 /// What a rule counts by: one thing, or two. A rule by two applies to requests that carry both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct CountedBy(By, Option<By>);
+pub struct RuleKey(KeyDimension, Option<KeyDimension>);
 
-impl CountedBy {
+impl RuleKey {
     /// Two things together; `None` where that would be one thing: twice the same kind, or `global`, which adds nothing.
-    pub fn pair(first: By, second: By) -> Option<Self> {
-        let distinct = first.kind() != second.kind() && first != By::Global && second != By::Global;
+    pub fn pair(first: KeyDimension, second: KeyDimension) -> Option<Self> {
+        let distinct =
+            first.kind() != second.kind() && first != KeyDimension::Global && second != KeyDimension::Global;
         distinct.then_some(Self(first, Some(second)))
     }
 
     /// What it consists of, in the order of the file.
-    pub fn parts(self) -> impl Iterator<Item = By> {
+    pub fn parts(self) -> impl Iterator<Item = KeyDimension> {
         std::iter::once(self.0).chain(self.1)
     }
 }
 
-impl From<By> for CountedBy {
-    fn from(by: By) -> Self {
+impl From<KeyDimension> for RuleKey {
+    fn from(by: KeyDimension) -> Self {
         Self(by, None)
     }
 }
 
-impl fmt::Display for CountedBy {
+impl fmt::Display for RuleKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.1 {
             None => self.0.fmt(f),
@@ -107,10 +108,13 @@ mod tests {
 
     #[test]
     fn every_name_is_read_as_it_is_shown() {
-        for by in By::KINDS.into_iter().chain((1..=15).map(By::Prefix)) {
-            assert_eq!(By::parse(&by.to_string()), Some(by), "{by}");
+        for by in KeyDimension::KINDS
+            .into_iter()
+            .chain((1..=15).map(KeyDimension::Prefix))
+        {
+            assert_eq!(KeyDimension::parse(&by.to_string()), Some(by), "{by}");
         }
-        assert_eq!(By::parse("prefix"), Some(By::Prefix(6)));
+        assert_eq!(KeyDimension::parse("prefix"), Some(KeyDimension::Prefix(6)));
         for text in [
             "",
             "IP",
@@ -121,20 +125,20 @@ mod tests {
             "prefix:04",
             "prefix:x",
         ] {
-            assert_eq!(By::parse(text), None, "{text}");
+            assert_eq!(KeyDimension::parse(text), None, "{text}");
         }
     }
 
     #[test]
     fn a_pair_is_of_two_kinds_that_tell_requests_apart() {
-        assert!(CountedBy::pair(By::Ip, By::Phone).is_some());
+        assert!(RuleKey::pair(KeyDimension::Ip, KeyDimension::Phone).is_some());
         for (first, second) in [
-            (By::Ip, By::Ip),
-            (By::Prefix(3), By::Prefix(6)),
-            (By::Ip, By::Global),
-            (By::Global, By::Ip),
+            (KeyDimension::Ip, KeyDimension::Ip),
+            (KeyDimension::Prefix(3), KeyDimension::Prefix(6)),
+            (KeyDimension::Ip, KeyDimension::Global),
+            (KeyDimension::Global, KeyDimension::Ip),
         ] {
-            assert_eq!(CountedBy::pair(first, second), None, "{first} {second}");
+            assert_eq!(RuleKey::pair(first, second), None, "{first} {second}");
         }
     }
 }

@@ -3,6 +3,9 @@
 //!     scripts/servers run cargo bench --bench limits -- exact    1,000,000 requests over 3 instances, one cluster rule
 //!     scripts/servers run cargo bench --bench limits -- memory   bytes for each of 1,000,000 addresses
 //!     scripts/servers run cargo bench --bench limits -- cost     CPU of `send` with several sets of rules
+//!     cargo bench --bench limits -- forms                        CPU of a question to counters behind locks and in actors
+
+mod forms;
 
 use std::{
     fs,
@@ -50,6 +53,9 @@ fn main() {
     if wants("cost") {
         cost();
     }
+    if wants("forms") {
+        actix::System::new().block_on(forms::compare());
+    }
 }
 
 fn unique() -> String {
@@ -67,6 +73,7 @@ fn limiter(rules: &str, counters: Arc<dyn ClusterCounters>) -> Limiter {
     let options = LimiterOptions {
         max_keys: 2_000_000,
         instances: 1,
+        shards: 3,
     };
     let rules = file::parse(rules, "bench").unwrap();
     Limiter::start(

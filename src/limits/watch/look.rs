@@ -1,4 +1,4 @@
-//! The limits file while the service runs: looked at four times a second, put in force when it changed and is sound.
+//! One look at the limits file: it becomes active when it has changed and is sound.
 
 use std::{
     path::{Path, PathBuf},
@@ -9,11 +9,12 @@ use std::{
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
-use super::{FileError, Limiter, actor::Watcher, file};
-use crate::{
-    clock::Clock,
-    supervision::{AskError, Supervision},
+use super::super::{
+    changes::changes,
+    file::{self, FileError},
+    limiter::Limiter,
 };
+use crate::clock::Clock;
 
 /// A changed file is taken when it looks the same twice, this far apart: whoever writes in place truncates first, and
 /// an empty file would mean no limits.
@@ -34,45 +35,12 @@ pub struct FileStatus {
     pub faults: Vec<String>,
 }
 
-/// The handle of the `ConfigWatcher`.
-#[derive(Clone)]
-pub struct LimitsWatch {
-    watcher: Watcher,
-    status: Arc<Mutex<FileStatus>>,
-}
-
-impl LimitsWatch {
-    /// Watches `path` for `limiter`, which has the rules that [`file::load`] found there at start.
-    pub fn start(supervision: &Supervision, path: &Path, limiter: Limiter, clock: Arc<dyn Clock>) -> Self {
-        let watch = Watch::new(path, limiter, clock);
-        let status = Arc::clone(&watch.status);
-        Self {
-            watcher: Watcher::start(supervision, watch),
-            status,
-        }
-    }
-
-    /// Reads the file now (SIGHUP), and says how it stands.
-    ///
-    /// # Errors
-    /// [`AskError`] when reloads pile up already.
-    pub async fn reload(&self) -> Result<FileStatus, AskError> {
-        self.watcher.reload().await?;
-        Ok(self.status())
-    }
-
-    /// How the file stood when it was last looked at.
-    pub fn status(&self) -> FileStatus {
-        self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
 /// The watcher's state and its one step, [`Watch::look`].
-pub(super) struct Watch {
+pub struct Watch {
     path: PathBuf,
     limiter: Limiter,
     clock: Arc<dyn Clock>,
-    status: Arc<Mutex<FileStatus>>,
+    pub status: Arc<Mutex<FileStatus>>,
     seen: Option<Seen>,
     wary: u8,
 }
@@ -160,14 +128,14 @@ impl Watch {
         let faulty = rules.is_err();
         match rules {
             Ok(rules) => {
-                let changes = super::changes(&self.limiter.rules(), &rules);
+                let changed = changes(&self.limiter.rules(), &rules);
                 // The first look finds what the start has put in force already.
-                if asked || !changes.is_empty() {
+                if asked || !changed.is_empty() {
                     tracing::info!(
                         limits.action = "reload",
                         limits.file = name,
                         limits.rules = rules.rules().len(),
-                        limits.changes = changes.join("; "),
+                        limits.changes = changed.join("; "),
                         "limits.audit"
                     );
                 }

@@ -1,0 +1,221 @@
+//! The counters of the instance rules: in shards by key, each owned by an actor on the thread of an HTTP worker.
+//!
+//! All that one request asks one shard is one message. A key always lies in the same shard, so its count is exact for the
+//! process, whatever thread asks. Rules that count by client network, alone or with something else, go by the network,
+//! so that they share a message; the others go by their whole key. A request that several shards have a say in
+//! asks one after another: one that is refused by the first spends nothing in the next, which says only how long
+//! it would refuse.
+
+mod actor;
+mod buckets;
+mod shard;
+mod slice;
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock, RwLockReadGuard,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use futures_util::future::join_all;
+use tokio::sync::oneshot;
+
+use super::{
+    gcra::QuotaStatus,
+    key::{KeyDimension, RuleKey},
+    rule::{Rule, RuleSet},
+};
+use crate::{
+    clock::Clock,
+    supervision::{AskError, Mailbox, Supervision},
+    unavailable::{Part, Unavailable},
+};
+use actor::{Arrived, Decide, GiveBack, HandOver, Inspect, Moved, Question, RateLimiter, Retain, Sweep};
+use buckets::Keys;
+use shard::Shard;
+pub use shard::{Ask, Request};
+pub use slice::Full;
+
+/// Questions that wait for one shard at most. It answers one in about a microsecond.
+const MAX_WAITING: usize = 8192;
+/// When all room is taken, keys to drop are looked for at most this often, so that a flood of new keys can't make it scan
+/// at each request.
+const SWEEP_PAUSE_US: i64 = 1_000_000;
+
+/// The handle of the `RateLimiter` actors.
+pub struct InstanceCounters {
+    shards: Vec<RwLock<Mailbox<RateLimiter>>>,
+    /// Shards that no worker has taken yet.
+    unsettled: Mutex<Vec<usize>>,
+    keys: Arc<Keys>,
+    hasher: RandomState,
+    /// When keys may be looked for again if all room is taken, in microseconds.
+    next_search_us: AtomicI64,
+    clock: Arc<dyn Clock>,
+}
+
+impl InstanceCounters {
+    /// Starts `shards` actors on this thread. They hold `max_keys` keys at most, all together.
+    pub fn start(supervision: &Supervision, shards: usize, max_keys: usize, clock: Arc<dyn Clock>) -> Self {
+        let (keys, shards) = (Arc::new(Keys::at_most(max_keys)), shards.max(1));
+        let start = |at| {
+            let shard = Shard::new(shards, &keys, Arc::clone(&clock));
+            let name = format!("rate-limiter-{at}");
+            RwLock::new(supervision.start(name, MAX_WAITING, |_| RateLimiter::new(shard)))
+        };
+        Self {
+            shards: (0..shards).map(start).collect(),
+            unsettled: Mutex::new((0..shards).rev().collect()),
+            keys,
+            hasher: RandomState::new(),
+            next_search_us: AtomicI64::new(i64::MIN),
+            clock,
+        }
+    }
+
+    /// Moves a shard to this thread: the next one that lives on no worker's yet, or one whose thread has ended. Each HTTP
+    /// worker calls it once.
+    pub fn settle_here(&self) {
+        let lost = || (0..self.shards.len()).find(|&at| !self.shard(at).is_connected());
+        let unsettled = || {
+            self.unsettled
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .pop()
+        };
+        if let Some(at) = lost().or_else(unsettled) {
+            self.move_here(at);
+        }
+    }
+
+    /// Moves all shards to this thread, before their threads end.
+    pub async fn gather_here(&self) {
+        (0..self.shards.len()).for_each(|at| self.move_here(at));
+        let arrived = self.shards.iter().map(|shard| read(shard).ask(Arrived));
+        join_all(arrived).await;
+    }
+
+    fn move_here(&self, at: usize) {
+        let if_lost = Shard::new(self.shards.len(), &self.keys, Arc::clone(&self.clock));
+        let (to, from) = oneshot::channel();
+        let mut place = self.shards[at].write().unwrap_or_else(PoisonError::into_inner);
+        let successor = place.start_successor(|_| RateLimiter::taking_over(from, if_lost));
+        let old = std::mem::replace(&mut *place, successor.clone());
+        drop(place);
+        old.tell(HandOver { to, successor });
+    }
+
+    fn shard(&self, at: usize) -> RwLockReadGuard<'_, Mailbox<RateLimiter>> {
+        read(&self.shards[at])
+    }
+
+    /// Which shard and slice a key of a rule lies in.
+    pub fn hash_of(&self, rule: RuleKey, key: &str) -> u64 {
+        let mut parts = rule.parts().zip(key.split(','));
+        let network = parts.find(|(part, _)| *part == KeyDimension::Ip);
+        self.hasher.hash_one(network.map_or(key, |(_, network)| network))
+    }
+
+    /// Which shard a hash leads to.
+    pub fn shard_of(&self, hash: u64) -> usize {
+        (hash % self.shards.len() as u64) as usize
+    }
+
+    /// Asks a shard. All that the request asks has to lie there.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when too many wait there already, or the shard failed over this very request.
+    pub async fn decide(&self, at: usize, mut request: Request) -> Result<Request, Unavailable> {
+        if self.keys.is_full() {
+            self.make_room().await;
+        }
+        loop {
+            let decided = self.shard(at).ask(Decide(request));
+            match decided.await.map_err(unavailable)? {
+                Ok(decided) => return Ok(decided),
+                Err(Moved(back)) => request = back,
+            }
+        }
+    }
+
+    /// Gives back what a request has spent in one shard. When too many wait there, it stays spent, and drains.
+    pub fn give_back(&self, at: usize, request: Request) {
+        let mailbox = self.shard(at);
+        match mailbox.reserve() {
+            Ok(slot) => mailbox.tell(GiveBack(request, slot)),
+            Err(error) => tracing::warn!(%error, "a request stays counted though it should cost nothing"),
+        }
+    }
+
+    /// How a counter stands; nothing is spent.
+    ///
+    /// # Errors
+    /// As for [`InstanceCounters::decide`].
+    pub async fn look(&self, rule: &Rule, key: &str) -> Result<QuotaStatus, Unavailable> {
+        self.inspect(rule, key, || Question::Look).await
+    }
+
+    /// Gives a key its whole quota back.
+    ///
+    /// # Errors
+    /// As for [`InstanceCounters::decide`].
+    pub async fn reset(&self, rule: &Rule, key: &str) -> Result<(), Unavailable> {
+        self.inspect(rule, key, || Question::Reset).await.map(drop)
+    }
+
+    async fn inspect(
+        &self,
+        rule: &Rule,
+        key: &str,
+        question: fn() -> Question,
+    ) -> Result<QuotaStatus, Unavailable> {
+        let hash = self.hash_of(rule.by, key);
+        loop {
+            let inspect = Inspect {
+                rule: rule.clone(),
+                key: key.to_owned(),
+                hash,
+                question: question(),
+            };
+            let answer = self.shard(self.shard_of(hash)).ask(inspect);
+            if let Ok(status) = answer.await.map_err(unavailable)? {
+                return Ok(status);
+            }
+        }
+    }
+
+    /// Forgets the counters of rules that are gone or count by something else now; retains the others.
+    pub fn retain(&self, rules: &RuleSet) {
+        for shard in &self.shards {
+            read(shard).tell(Retain(rules.clone()));
+        }
+    }
+
+    /// Drops the keys whose buckets are empty, unless somebody did just now.
+    async fn make_room(&self) {
+        let now_us = self.clock.now().timestamp_micros();
+        let due = self.next_search_us.load(Ordering::Relaxed);
+        let next = now_us + SWEEP_PAUSE_US;
+        let is_mine = || {
+            self.next_search_us
+                .compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+        };
+        if now_us >= due && is_mine() {
+            join_all(self.shards.iter().map(|shard| read(shard).ask(Sweep))).await;
+        }
+    }
+}
+
+fn read(shard: &RwLock<Mailbox<RateLimiter>>) -> RwLockReadGuard<'_, Mailbox<RateLimiter>> {
+    shard.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn unavailable(error: AskError) -> Unavailable {
+    match error {
+        AskError::Busy => Unavailable::full(Part::RateLimiter),
+        AskError::Failed => Unavailable::new(Part::RateLimiter, error),
+    }
+}

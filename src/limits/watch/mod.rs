@@ -1,0 +1,51 @@
+//! The limits file while the service runs: looked at four times a second, and active as soon as it has changed and is sound.
+
+mod actor;
+mod look;
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use super::limiter::Limiter;
+use crate::{
+    clock::Clock,
+    supervision::{AskError, Supervision},
+};
+use actor::Watcher;
+pub use look::FileStatus;
+use look::Watch;
+
+/// The handle of the `ConfigWatcher`.
+#[derive(Clone)]
+pub struct LimitsWatch {
+    watcher: Watcher,
+    status: Arc<Mutex<FileStatus>>,
+}
+
+impl LimitsWatch {
+    /// Watches `path` for `limiter`, which has the rules that [`file::load`] found there at start.
+    pub fn start(supervision: &Supervision, path: &Path, limiter: Limiter, clock: Arc<dyn Clock>) -> Self {
+        let watch = Watch::new(path, limiter, clock);
+        let status = Arc::clone(&watch.status);
+        Self {
+            watcher: Watcher::start(supervision, watch),
+            status,
+        }
+    }
+
+    /// Reads the file now (SIGHUP), and says how it stands.
+    ///
+    /// # Errors
+    /// [`AskError`] when reloads pile up already.
+    pub async fn reload(&self) -> Result<FileStatus, AskError> {
+        self.watcher.reload().await?;
+        Ok(self.status())
+    }
+
+    /// How the file stood when it was last looked at.
+    pub fn status(&self) -> FileStatus {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

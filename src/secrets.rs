@@ -75,6 +75,8 @@ pub struct SecretKeys {
     pub challenge_id: MacKey,
     /// Digests a phone number for keys of Redis and of limiters.
     pub phone: MacKey,
+    /// Digests an e-mail address for the same.
+    pub email: MacKey,
     /// Digests what a login names, for keys of limiters.
     pub login: MacKey,
     /// Authenticates refresh tokens.
@@ -99,6 +101,7 @@ impl SecretKeys {
             code_digest: MacKey::new(&expand("otp code digest")),
             challenge_id: MacKey::new(&expand("otp challenge id")),
             phone: MacKey::new(&expand("phone digest")),
+            email: MacKey::new(&expand("email digest")),
             login: MacKey::new(&expand("login digest")),
             refresh: MacKey::new(&expand("refresh token")),
             signing_seed: expand("access token ed25519"),

@@ -14,7 +14,10 @@ use std::{
 
 use actix::{Actor, Addr, Arbiter, Context, Handler, Message};
 use futures_util::future::join_all;
-use ringback::limits::gcra::{Bucket, Decision, decide};
+use ringback::{
+    clock::{Clock, SystemClock},
+    limits::gcra::{Bucket, Decision, decide},
+};
 
 const WORKERS: usize = 2;
 const AT_ONCE: usize = 32;
@@ -60,7 +63,7 @@ impl Handler<Ask> for Counters {
     type Result = bool;
 
     fn handle(&mut self, Ask(keys): Ask, _: &mut Self::Context) -> bool {
-        let now_us = chrono::Utc::now().timestamp_micros();
+        let now_us = SystemClock.now().timestamp_micros();
         keys.into_iter().all(|key| self.ask(key, now_us))
     }
 }
@@ -79,7 +82,7 @@ impl Form {
         match self {
             Self::Nothing => {}
             Self::Locks(shards) => {
-                let now_us = chrono::Utc::now().timestamp_micros();
+                let now_us = SystemClock.now().timestamp_micros();
                 for (n, key) in keys.into_iter().enumerate() {
                     let shard = &shards[(hash + n) % shards.len()];
                     assert!(shard.lock().unwrap().ask(key, now_us));

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    email::EmailAddress,
+    email::{EmailAddress, EmailDigest},
     entropy::Entropy,
     limits::{ClientNetwork, KeyDimension, Limiter, Operation, Subject},
     phone::PhoneNumber,
@@ -55,7 +55,9 @@ impl SignIn {
     ) -> Result<(User, Tokens), AccountError> {
         let turn = self.hasher.reserve()?;
         let keys = self.keyring.current();
-        let subject = Subject::new(client).with_phone(registration.phone.clone(), &keys.phone);
+        let subject = Subject::new(client)
+            .with_phone(registration.phone.clone(), &keys.phone)
+            .with_email(EmailDigest::of(&registration.email, &keys.email));
         let _spent = self.limiter.admit(Operation::Register, &subject).await?;
         let password = turn.hash(registration.password).await?;
         let now = self.clock.now();

@@ -38,6 +38,9 @@ pub enum LimitsCommand {
         /// The phone number that the request is about, in international form.
         #[arg(long)]
         phone: Option<String>,
+        /// The e-mail address that the request is about: a code's, or that of a registration.
+        #[arg(long)]
+        email: Option<String>,
         /// The signed-in user's id; for a login, the e-mail address or phone that it names.
         #[arg(long)]
         user: Option<String>,
@@ -56,8 +59,8 @@ pub enum LimitsCommand {
         /// The rule's id.
         #[arg(long)]
         rule: String,
-        /// The customer, by what the rule counts: an address, a phone number, a user's id or login, a country, a
-        /// prefix, * for a global rule, two of them with a comma between.
+        /// The customer, by what the rule counts: an IP address, a phone number, an e-mail address, a user's id
+        /// or login, a country, a prefix, * for a global rule, two of them with a comma between.
         #[arg(long)]
         key: String,
         /// The services' ops addresses, with commas between or each with an option of its own; by default that of the
@@ -82,13 +85,14 @@ pub fn run(command: LimitsCommand) -> ExitCode {
             on,
             ip,
             phone,
+            email,
             user,
             ops,
         } => {
             if let Some(fault) = fault_of(&on, &ip, phone.as_deref()) {
                 return complain(&OpsError::Wrong(fault));
             }
-            let body = json!({ "on": on, "ip": ip, "phone": phone, "user": user });
+            let body = json!({ "on": on, "ip": ip, "phone": phone, "email": email, "user": user });
             ask::<Explanation>(&ops, "/limits/explain", &body, |told| print!("{}", table(&told)))
         }
         LimitsCommand::Reset { rule, key, urls } => reset(&rule, &key, urls),

@@ -1,9 +1,13 @@
 //! What an e-mail address is, and when two of them are one.
 
+mod digest;
+
 use std::fmt;
 
 use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
+
+pub use digest::EmailDigest;
 
 /// RFC 5321, 4.5.3.1.3: a path has 256 octets, its angle brackets included.
 const MAX_CHARS: usize = 254;

@@ -375,6 +375,7 @@ fn recipient(caller: &Caller, phone: &PhoneNumber, claims: &Claims) -> Option<Uu
 fn subject(caller: &Caller, phone: &PhoneNumber, digest: PhoneDigest, keys: &SecretKeys) -> Subject {
     Subject::new(caller.client)
         .with_digested(phone.clone(), digest, &keys.phone)
+        .with_channel(Channel::Sms)
         .with_user(caller.user.as_ref().map(|user| user.id))
 }
 

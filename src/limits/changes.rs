@@ -4,6 +4,7 @@ use super::{
     operation::Operation,
     rule::{IfStoreLost, Mode, Rule, RuleSet, per_text},
 };
+use crate::channel::Channel;
 
 /// A line for each rule that `to` adds (`+`), removes (`-`) or changes (`~`); none if they are the same.
 pub fn changes(from: &RuleSet, to: &RuleSet) -> Vec<String> {
@@ -27,8 +28,11 @@ fn told(rule: &Rule) -> String {
         Mode::Off => ", off",
     };
     let (on, per) = (on(rule), per_text(rule.per));
+    let channel = rule
+        .channel
+        .map_or(String::new(), |channel| format!(" for {}", channel.name()));
     format!(
-        "{on} by {}, {} in {per}, burst {}, {}{mode}",
+        "{on}{channel} by {}, {} in {per}, burst {}, {}{mode}",
         rule.by,
         rule.quota,
         rule.burst,
@@ -51,11 +55,12 @@ fn difference(old: &Rule, new: &Rule) -> String {
     format!("{}{anew}", changed.join(", "))
 }
 
-fn fields(rule: &Rule) -> [(&'static str, String); 8] {
+fn fields(rule: &Rule) -> [(&'static str, String); 9] {
     let lost = rule.if_store_lost.map_or("as usual", IfStoreLost::name);
     [
         ("on", on(rule)),
         ("by", rule.by.to_string()),
+        ("channel", rule.channel.map_or("any", Channel::name).to_owned()),
         ("quota", rule.quota.to_string()),
         ("per", per_text(rule.per)),
         ("burst", rule.burst.to_string()),

@@ -3,24 +3,18 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
-use uuid::Uuid;
 
 use super::{
-    ClientNetwork, IfStoreLost, KeyDimension, Limiter, Mode, Operation, Refusal, Rule, RuleKey, Scope,
-    Subject,
     active::ActiveRule,
     gcra::QuotaStatus,
-    rule::per_text,
-    subject::{key_of_login, prefix_key},
+    key::KeyDimension,
+    limiter::Limiter,
+    operation::Operation,
+    refusal::Refusal,
+    rule::{IfStoreLost, Mode, Rule, Scope, per_text},
+    subject::Subject,
 };
-use crate::{
-    accounts::Login,
-    email::EmailAddress,
-    phone::{PhoneCheck, PhoneDigest, PhoneError, PhoneNumber},
-    secrets::SecretKeys,
-    unavailable::Unavailable,
-};
+use crate::unavailable::Unavailable;
 
 /// How one request would fare now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,10 +133,7 @@ impl Limiter {
     /// [`Unavailable`] when the cluster's counter can't be reached.
     pub async fn reset(&self, rule: &Rule, key: &str) -> Result<(), Unavailable> {
         if rule.scope == Scope::Cluster {
-            let phone = (rule.by == KeyDimension::Phone.into())
-                .then(|| PhoneDigest::decode(key))
-                .flatten();
-            self.0.counters.reset(&rule.counter_of(key, phone)).await?;
+            self.0.counters.reset(&rule.counter_of(key)).await?;
         }
         self.0.instance.reset(rule, key).await
     }
@@ -197,87 +188,4 @@ impl RuleStatus {
             verdict: if refuses { Preview::Refuse } else { Preview::Pass },
         }
     }
-}
-
-/// Why a text names no customer of a rule.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum KeyError {
-    #[error("the rule counts by {by}: name {wanted} of them, with a comma between")]
-    Parts { by: RuleKey, wanted: usize },
-    #[error("not an IP address")]
-    Ip,
-    #[error("not a phone number: {0}")]
-    Phone(#[from] PhoneError),
-    #[error("not a user's id; at a login, an e-mail address or a phone number names the account")]
-    User,
-    #[error("not a country: two capital letters, as in ISO 3166-1")]
-    Country,
-    #[error("not a prefix: at least {0} digits")]
-    Prefix(u8),
-    #[error("the rule has one counter for all: its key is *")]
-    Global,
-}
-
-/// The name of a rule's counter, from what operators call the customer: an address, a phone number, a user's id or
-/// login, a country, a prefix, or two of them with a comma between. `ipv6_prefix` is as for [`ClientNetwork::of`].
-///
-/// # Errors
-/// What is wrong with the text.
-pub fn key_of(by: RuleKey, text: &str, keys: &SecretKeys, ipv6_prefix: u8) -> Result<String, KeyError> {
-    let texts: Vec<_> = text.split(',').map(str::trim).collect();
-    let wanted = by.parts().count();
-    if texts.len() != wanted {
-        return Err(KeyError::Parts { by, wanted });
-    }
-    let parts = by
-        .parts()
-        .zip(texts)
-        .map(|(by, text)| part_of(by, text, keys, ipv6_prefix));
-    Ok(parts.collect::<Result<Vec<_>, _>>()?.join(","))
-}
-
-fn part_of(by: KeyDimension, text: &str, keys: &SecretKeys, ipv6_prefix: u8) -> Result<String, KeyError> {
-    let phone = || PhoneNumber::parse(text, PhoneCheck::E164);
-    match by {
-        KeyDimension::Ip => ClientNetwork::parse(text, ipv6_prefix)
-            .map(|client| client.to_string())
-            .ok_or(KeyError::Ip),
-        KeyDimension::Phone => Ok(PhoneDigest::of(&phone()?, &keys.phone).encode()),
-        KeyDimension::User => match account(text) {
-            Some(Account::User(id)) => Ok(id.to_string()),
-            Some(Account::Login(login)) => Ok(key_of_login(login.digest(&keys.login))),
-            None => Err(KeyError::User),
-        },
-        KeyDimension::Country if text.len() == 2 && text.bytes().all(|sign| sign.is_ascii_uppercase()) => {
-            Ok(text.to_owned())
-        }
-        KeyDimension::Country => Err(KeyError::Country),
-        KeyDimension::Prefix(digits) => {
-            let plain = text.trim_start_matches('+');
-            let sound = plain.bytes().all(|sign| sign.is_ascii_digit());
-            let prefix = plain
-                .get(..digits.into())
-                .filter(|_| sound)
-                .ok_or(KeyError::Prefix(digits))?;
-            Ok(prefix_key(prefix, digits, &keys.phone).into_owned())
-        }
-        KeyDimension::Global if text == "*" => Ok(text.to_owned()),
-        KeyDimension::Global => Err(KeyError::Global),
-    }
-}
-
-/// Whom `--user` means.
-pub enum Account {
-    User(Uuid),
-    Login(Login),
-}
-
-/// A user's id, or what he signs in with.
-pub fn account(text: &str) -> Option<Account> {
-    if let Ok(id) = Uuid::parse_str(text) {
-        return Some(Account::User(id));
-    }
-    let email = || EmailAddress::parse(text).ok().map(Login::Email);
-    let phone = || PhoneNumber::parse(text, PhoneCheck::E164).ok().map(Login::Phone);
-    email().or_else(phone).map(Account::Login)
 }

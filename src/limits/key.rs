@@ -1,6 +1,8 @@
-//! What a rule counts by: one thing that a request carries, or two of them together.
+//! Rule keys: what a rule counts by, one thing that a request carries or two of them together.
 
 use std::fmt;
+
+use crate::channel::Channel;
 
 /// The longest number has 15 digits (ITU-T E.164).
 const MAX_PREFIX: u8 = 15;
@@ -12,6 +14,8 @@ pub enum KeyDimension {
     Ip,
     /// The phone number, as its keyed digest.
     Phone,
+    /// The e-mail address that a code goes to, or that an account is registered with; as its keyed digest.
+    Email,
     /// The signed-in user; at a login, the account that it names.
     User,
     /// The country that the phone number belongs to.
@@ -25,16 +29,17 @@ pub enum KeyDimension {
 impl KeyDimension {
     /// Each kind once, in the order of the contract; the prefix with its usual length: the country and the block that
     /// SMS pumpers walk through.
-    pub const KINDS: [Self; 6] = [
+    pub const KINDS: [Self; 7] = [
         Self::Ip,
         Self::Phone,
+        Self::Email,
         Self::User,
         Self::Country,
         Self::Prefix(6),
         Self::Global,
     ];
 
-    /// Reads `ip`, `phone`, `user`, `country`, `prefix`, `prefix:1` to `prefix:15`, `global`.
+    /// Reads `ip`, `phone`, `email`, `user`, `country`, `prefix`, `prefix:1` to `prefix:15`, `global`.
     pub fn parse(text: &str) -> Option<Self> {
         if let Some(digits) = text.strip_prefix("prefix:") {
             let plain = !digits.starts_with(['0', '+']);
@@ -47,11 +52,21 @@ impl KeyDimension {
         Self::KINDS.into_iter().find(|by| by.kind() == text)
     }
 
+    /// Whether a request about a code that goes by `channel` can have it.
+    pub const fn is_carried_by(self, channel: Channel) -> bool {
+        match self {
+            Self::Phone | Self::Country | Self::Prefix(_) => matches!(channel, Channel::Sms),
+            Self::Email => matches!(channel, Channel::Email),
+            Self::Ip | Self::User | Self::Global => true,
+        }
+    }
+
     /// Its name without a length.
     pub const fn kind(self) -> &'static str {
         match self {
             Self::Ip => "ip",
             Self::Phone => "phone",
+            Self::Email => "email",
             Self::User => "user",
             Self::Country => "country",
             Self::Prefix(_) => "prefix",

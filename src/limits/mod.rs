@@ -1,21 +1,23 @@
 //! Limits: how often whom may ask for what, tuned in a file while the service runs.
 //!
-//! - `rule`: what a rule is, which requests it applies to, which counter it asks; `by` and `subject`: what it counts
+//! - `rule`: what a rule is, which requests it applies to, which counter it asks; `key` and `subject`: what it counts
 //!   by, and whom. Pure.
 //! - [`mod@file`]: the limits file, read into rules, or every fault in it with its place; [`changes()`]: what another
 //!   file would change.
 //! - [`gcra`]: the algorithm; `gcra.lua` is the same where Redis counts.
-//! - [`Limiter`]: what everyone calls. It asks the instance's rules first (`shards`, which the actor `RateLimiter`
-//!   keeps house for), so that a flood is shed before any I/O but the look at a bearer's session, and then the
-//!   cluster's ([`ClusterCounters`]: `redis` or `memory`) in one round trip. `explain` is what operators ask it.
-//! - [`LimitsWatch`]: the handle of `ConfigWatcher`, which puts a changed file in force.
+//! - [`Limiter`]: what everyone calls. It asks the instance's rules first (`instance`: actors that own the counters), so
+//!   that a flood is shed before any I/O but the look at a bearer's session, and then the cluster's
+//!   ([`ClusterCounters`]: `redis` or `memory`) in one round trip. `explain` is what operators ask it, `customer` how
+//!   they name whom they ask about.
+//! - [`LimitsWatch`]: the handle of `ConfigWatcher`, which makes a changed file active.
 //!
-//! Every rule that applies is asked, and a refused request spends nothing from the others. The cluster rules of
-//! `otp.send` and `otp.verify` are *attached*: [`Limiter::admit`] hands them out, the script that issues or judges the code
-//! counts them in one step with the challenge, and [`Limiter::settle`] takes its verdicts back. On a Redis Cluster a
-//! script touches one partition, so there the phone's own rules ride, and the others are asked before.
+//! Every rule that applies is asked, and a refused request spends nothing from the others. The counters of cluster rules
+//! of `otp.send` and `otp.verify` are *attached*: [`Limiter::admit`] hands them out, the script that issues or judges
+//! the code counts them in one step with the challenge, and [`Limiter::settle`] takes its verdicts back. On a Redis
+//! Cluster a script touches one partition, so there the counters of the address alone are attached, and the others are
+//! asked before.
 //!
-//! A request that can't be counted since Redis is away is refused or counted in this process, as the rule says:
+//! A request that can't be counted since Redis is down is refused or counted in this process, as the rule says:
 //! [`Rule::if_store_lost`]. One for whose key there is no room is refused where guessing or sending costs someone
 //! something, and goes on elsewhere: see [`Operation::is_strict`]. Making room by forgetting other keys instead would
 //! let a flood of fresh addresses wash away what a guesser has spent.
@@ -23,6 +25,7 @@
 mod active;
 mod changes;
 mod client;
+mod customer;
 mod decision;
 mod explain;
 pub mod file;
@@ -43,8 +46,9 @@ mod watch;
 
 pub use changes::changes;
 pub use client::ClientNetwork;
+pub use customer::{Account, KeyError, account, key_of};
 pub use decision::{Admission, Denied};
-pub use explain::{Account, Explanation, KeyError, Preview, RuleStatus, account, key_of};
+pub use explain::{Explanation, Preview, RuleStatus};
 pub use file::{Fault, FileError};
 pub use key::{KeyDimension, RuleKey};
 pub use limiter::{Limiter, LimiterOptions};

@@ -53,10 +53,19 @@ impl Operation {
     pub const fn can_be_counted(self, by: KeyDimension) -> bool {
         match by {
             KeyDimension::Ip | KeyDimension::Global => true,
+            KeyDimension::Email => matches!(
+                self,
+                Self::Register | Self::OtpSend | Self::OtpVerify | Self::PasswordReset
+            ),
             KeyDimension::Phone | KeyDimension::Country | KeyDimension::Prefix(_) => self.is_strict(),
             // A refresh token is opaque until the store has read it, so its user isn't known in time.
             KeyDimension::User => matches!(self, Self::Login | Self::OtpSend | Self::OtpVerify | Self::Me),
         }
+    }
+
+    /// Whether it is about a code, which goes by one channel: only there a rule can name one.
+    pub const fn has_channel(self) -> bool {
+        matches!(self, Self::OtpSend | Self::OtpVerify)
     }
 
     /// Whether cluster rules can be counted by the script that does the work itself.

@@ -8,7 +8,7 @@ use super::{
     store::Counter,
     subject::Subject,
 };
-use crate::{partition::PARTITIONS, phone::PhoneDigest};
+use crate::{channel::Channel, email::EmailDigest, partition::PARTITIONS, phone::PhoneDigest};
 
 /// Where a rule is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -81,6 +81,8 @@ pub struct Rule {
     /// `None` is `any`.
     pub on: Option<Operation>,
     pub by: RuleKey,
+    /// The channel that the code goes by; with none the rule counts all channels together, and requests without a code.
+    pub channel: Option<Channel>,
     /// Requests per [`Rule::per`].
     pub quota: u32,
     pub per: Duration,
@@ -106,9 +108,10 @@ impl Rule {
     }
 
     /// Whether the script that issues or judges a code counts it, in one step with the challenge: every cluster rule
-    /// where all counters lie `together`, and elsewhere the phone's own.
+    /// where all counters lie `together`, and elsewhere those of the address alone.
     pub fn is_attached(&self, operation: Operation, together: bool) -> bool {
-        let is_near = together || self.by == KeyDimension::Phone.into();
+        let is_address = [KeyDimension::Phone, KeyDimension::Email].map(RuleKey::from);
+        let is_near = together || is_address.contains(&self.by);
         self.scope == Scope::Cluster && is_near && operation.attaches_counters()
     }
 
@@ -135,14 +138,26 @@ impl Rule {
 
     /// Which counter `subject` spends from; `None` where the rule doesn't apply to it.
     pub fn key(&self, subject: &Subject) -> Option<String> {
-        subject.key(self.by)
+        self.fits(subject).then(|| subject.key(self.by)).flatten()
     }
 
-    /// The cluster's counter of a key; `phone` is given where the rule counts by the phone alone.
-    pub(super) fn counter_of(&self, key: &str, phone: Option<PhoneDigest>) -> Counter {
-        let counting = CounterTemplate::by(self);
-        let key = [&counting.head, key].concat();
-        counting.named(self, key, phone)
+    /// Whether the rule is for the channel that the request's code goes by.
+    fn fits(&self, subject: &Subject) -> bool {
+        self.channel.is_none() || self.channel == subject.channel()
+    }
+
+    /// The cluster's counter of a key.
+    pub(super) fn counter_of(&self, key: &str) -> Counter {
+        let phone = || Some(PhoneDigest::decode(key)?.partition(PARTITIONS));
+        let email = || Some(EmailDigest::decode(key)?.partition(PARTITIONS));
+        let partition = match self.by {
+            by if by == KeyDimension::Phone.into() => phone(),
+            by if by == KeyDimension::Email.into() => email(),
+            _ => None,
+        };
+        let template = CounterTemplate::by(self);
+        let key = [&template.head, key].concat();
+        template.named(self, key, partition)
     }
 }
 
@@ -167,19 +182,19 @@ impl CounterTemplate {
 
     /// The counter that `subject` spends from; `None` where the rule doesn't apply to it.
     pub fn counter(&self, rule: &Rule, subject: &Subject) -> Option<Counter> {
-        // With everything else about the phone, so that its counters can meet in one script.
-        let phone = subject
-            .phone_digest()
-            .filter(|_| rule.by == KeyDimension::Phone.into());
+        if !rule.fits(subject) || !subject.has(rule.by) {
+            return None;
+        }
         let mut key = String::with_capacity(self.head.len() + ROOM_FOR_KEY);
         key.push_str(&self.head);
         let applies = subject.write_key(rule.by, &mut key);
-        applies.then(|| self.named(rule, key, phone))
+        // With everything else about the address, so that its counters can meet in one script.
+        applies.then(|| self.named(rule, key, subject.partition(rule.by)))
     }
 
-    fn named(&self, rule: &Rule, key: String, phone: Option<PhoneDigest>) -> Counter {
+    fn named(&self, rule: &Rule, key: String, partition: Option<u8>) -> Counter {
         Counter {
-            partition: phone.map_or_else(|| partition_of(&key), |digest| digest.partition(PARTITIONS)),
+            partition: partition.unwrap_or_else(|| partition_of(&key)),
             key,
             emission_us: self.emission_us,
             burst: rule.burst,
@@ -188,7 +203,8 @@ impl CounterTemplate {
     }
 }
 
-/// As a table of the limits file, with every key but an `if_store_lost` that is left to the operation.
+/// As a table of the limits file, with every key but a `channel` that isn't said and an `if_store_lost` that is left to
+/// the operation.
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let on = self.on.map_or("any", Operation::name);
@@ -215,6 +231,9 @@ impl fmt::Display for Rule {
             self.scope.name(),
             self.mode.name()
         )?;
+        if let Some(channel) = self.channel {
+            writeln!(f, "channel = {:?}", channel.name())?;
+        }
         if let Some(if_store_lost) = self.if_store_lost {
             writeln!(f, "if_store_lost = {:?}", if_store_lost.name())?;
         }
@@ -282,6 +301,7 @@ mod tests {
             id: "r".into(),
             on: None,
             by: by.into(),
+            channel: None,
             quota: 7,
             per: Duration::from_secs(3600),
             burst: 7,

@@ -14,6 +14,9 @@ use super::{
     key::{KeyDimension, RuleKey},
 };
 use crate::{
+    channel::Channel,
+    email::EmailDigest,
+    partition::PARTITIONS,
     phone::{Country, PhoneDigest, PhoneNumber},
     secrets::MacKey,
 };
@@ -45,6 +48,9 @@ pub struct Subject {
     /// The client as counters name him; most requests meet several rules by address.
     client_text: OnceLock<String>,
     phone: Option<Phone>,
+    email: Option<EmailDigest>,
+    /// By which a code goes.
+    channel: Option<Channel>,
     account: Option<Account>,
 }
 
@@ -71,6 +77,8 @@ impl Subject {
             client: client.into(),
             client_text: OnceLock::new(),
             phone: None,
+            email: None,
+            channel: None,
             account: None,
         }
     }
@@ -98,6 +106,24 @@ impl Subject {
         }
     }
 
+    /// The same client, asking about an e-mail address.
+    #[must_use]
+    pub fn with_email(self, digest: EmailDigest) -> Self {
+        Self {
+            email: Some(digest),
+            ..self
+        }
+    }
+
+    /// The same where it is about a code that goes by `channel`.
+    #[must_use]
+    pub fn with_channel(self, channel: Channel) -> Self {
+        Self {
+            channel: Some(channel),
+            ..self
+        }
+    }
+
     /// The same client, signed in.
     #[must_use]
     pub fn with_user(self, user: Option<Uuid>) -> Self {
@@ -121,6 +147,23 @@ impl Subject {
         self.phone.as_ref().map(|phone| phone.digest)
     }
 
+    /// The channel of the code, if the request is about one.
+    pub fn channel(&self) -> Option<Channel> {
+        self.channel
+    }
+
+    /// The share of the keys that an address's counters belong to, together with its challenges: known for rules that
+    /// count by the phone alone, or by the e-mail address alone.
+    pub(super) fn partition(&self, by: RuleKey) -> Option<u8> {
+        if by == KeyDimension::Phone.into() {
+            return Some(self.phone_digest()?.partition(PARTITIONS));
+        }
+        let is_email = by == KeyDimension::Email.into();
+        self.email
+            .filter(|_| is_email)
+            .map(|email| email.partition(PARTITIONS))
+    }
+
     /// The country of the number.
     pub fn country(&self) -> Option<Country> {
         let phone = self.phone.as_ref()?;
@@ -129,8 +172,21 @@ impl Subject {
 
     /// The text that names a rule's counter; `None` where the rule doesn't apply.
     pub(super) fn key(&self, by: RuleKey) -> Option<String> {
+        if !self.has(by) {
+            return None;
+        }
         let mut key = String::with_capacity(ROOM_FOR_KEY);
         self.write_key(by, &mut key).then_some(key)
+    }
+
+    /// Whether it has all that `by` names: no text is made for a rule that doesn't apply.
+    pub(super) fn has(&self, by: RuleKey) -> bool {
+        by.parts().all(|part| match part {
+            KeyDimension::Ip | KeyDimension::Global => true,
+            KeyDimension::Phone | KeyDimension::Country | KeyDimension::Prefix(_) => self.phone.is_some(),
+            KeyDimension::Email => self.email.is_some(),
+            KeyDimension::User => self.account.is_some(),
+        })
     }
 
     /// Adds the text that names a rule's counter; tells whether the rule applies.
@@ -152,6 +208,7 @@ impl Subject {
                 let phone = self.phone.as_ref()?;
                 key.push_str(phone.text.get_or_init(|| phone.digest.encode()));
             }
+            KeyDimension::Email => key.push_str(&self.email?.encode()),
             KeyDimension::User => match self.account? {
                 Account::User(id) => write!(key, "{id}").ok()?,
                 Account::Login(login) => key.push_str(&key_of_login(login)),
@@ -190,6 +247,8 @@ impl fmt::Debug for Subject {
         f.debug_struct("Subject")
             .field("client", &self.client)
             .field("phone", &self.phone_digest())
+            .field("email", &self.email)
+            .field("channel", &self.channel)
             .field("account", &self.account)
             .finish()
     }
@@ -218,6 +277,7 @@ mod tests {
     fn a_rule_whose_subject_is_missing_does_not_apply() {
         let bare = subject("203.0.113.7");
         for by in [
+            KeyDimension::Email,
             KeyDimension::Phone,
             KeyDimension::Country,
             KeyDimension::Prefix(6),

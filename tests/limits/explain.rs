@@ -148,6 +148,11 @@ fn customers_are_named_as_operators_know_them() {
     for (by, text, fault) in [
         (ip, "203.0.113.300", KeyError::Ip),
         (ip, "203.0.113.7,x", KeyError::Parts { by: ip, wanted: 1 }),
+        (
+            RuleKey::pair(KeyDimension::Ip, KeyDimension::Country).unwrap(),
+            "US, 203.0.113.7",
+            KeyError::Order(RuleKey::pair(KeyDimension::Ip, KeyDimension::Country).unwrap()),
+        ),
         (pair, "US", KeyError::Parts { by: pair, wanted: 2 }),
         (KeyDimension::User.into(), "jane", KeyError::User),
         (KeyDimension::Country.into(), "us", KeyError::Country),

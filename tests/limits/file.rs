@@ -103,22 +103,22 @@ fn each_fault_is_named_with_its_place_and_what_is_allowed() {
         (
             "\"phone\"",
             "\"fax\"",
-            "5:9: unknown by \"fax\"; allowed: ip, phone, user, country, prefix (or prefix:1 to prefix:15), global, or two of them: [\"ip\", \"phone\"]",
+            "5:9: unknown by \"fax\"; allowed: ip, phone, email, user, country, prefix (or prefix:1 to prefix:15), global, or two of them: [\"ip\", \"phone\"]",
         ),
         (
             "\"phone\"",
             "\"prefix:16\"",
-            "5:9: unknown by \"prefix:16\"; allowed: ip, phone, user, country, prefix (or prefix:1 to prefix:15), global, or two of them: [\"ip\", \"phone\"]",
+            "5:9: unknown by \"prefix:16\"; allowed: ip, phone, email, user, country, prefix (or prefix:1 to prefix:15), global, or two of them: [\"ip\", \"phone\"]",
         ),
         (
             "\"phone\"",
             "[\"ip\", \"fax\"]",
-            "5:16: unknown by \"fax\"; allowed: ip, phone, user, country, prefix (or prefix:1 to prefix:15), global, or two of them: [\"ip\", \"phone\"]",
+            "5:16: unknown by \"fax\"; allowed: ip, phone, email, user, country, prefix (or prefix:1 to prefix:15), global, or two of them: [\"ip\", \"phone\"]",
         ),
         (
             "\"phone\"",
             "[\"ip\"]",
-            "5:9: by names one thing or two; allowed: ip, phone, user, country, prefix (or prefix:1 to prefix:15), global, or two of them: [\"ip\", \"phone\"]",
+            "5:9: by names one thing or two; allowed: ip, phone, email, user, country, prefix (or prefix:1 to prefix:15), global, or two of them: [\"ip\", \"phone\"]",
         ),
         (
             "\"phone\"",
@@ -134,6 +134,16 @@ fn each_fault_is_named_with_its_place_and_what_is_allowed() {
             "burst = 1",
             "if_store_lost = \"allow\"",
             "8:17: unknown if_store_lost \"allow\"; allowed: refuse, local",
+        ),
+        (
+            "burst = 1",
+            "channel = \"fax\"",
+            "8:11: unknown channel \"fax\"; allowed: sms, email",
+        ),
+        (
+            "burst = 1",
+            "channel = \"email\"",
+            "8:11: this rule can never apply: no code by email has a phone",
         ),
         ("\"phone\"", "7", "5:9: by is a string in quotes, not integer"),
         (
@@ -184,7 +194,7 @@ fn each_fault_is_named_with_its_place_and_what_is_allowed() {
         (
             "burst = 1",
             "brust = 1",
-            "8:1: unknown key \"brust\"; allowed: id, on, by, quota, per, burst, scope, mode, if_store_lost",
+            "8:1: unknown key \"brust\"; allowed: id, on, by, quota, per, burst, scope, mode, channel, if_store_lost",
         ),
         (
             "[[rule]]",
@@ -218,6 +228,31 @@ fn each_fault_is_named_with_its_place_and_what_is_allowed() {
 }
 
 #[test]
+fn a_channel_is_that_of_a_code() {
+    let with = |on: &str, by: &str, channel: &str| {
+        let rule = format!("[[rule]]\nid='r'\non='{on}'\nby='{by}'\nquota=1\nper='1h'\nchannel='{channel}'");
+        parse(&rule, "limits.toml")
+    };
+    for (on, by, channel) in [
+        ("otp.send", "email", "email"),
+        ("otp.verify", "ip", "email"),
+        ("any", "global", "sms"),
+    ] {
+        let rules = with(on, by, channel).unwrap();
+        assert_eq!(
+            rules,
+            parse(&rules.to_string(), "again").unwrap(),
+            "{on} {by} {channel}"
+        );
+    }
+    let fault = |on, by, channel| with(on, by, channel).unwrap_err().to_string();
+    assert!(
+        fault("me", "ip", "sms").contains("\"me\" has no channel; allowed on otp.send, otp.verify and any")
+    );
+    assert!(fault("otp.send", "email", "sms").contains("no code by sms has a email"));
+}
+
+#[test]
 fn times_run_from_a_second_to_thirty_days() {
     for per in ["1s", "90m", "24h", "30d", "2592000s"] {
         assert!(parse(&with("1h", per), "limits.toml").is_ok(), "{per}");
@@ -244,6 +279,8 @@ fn a_rule_that_could_never_apply_is_refused() {
         ("me", "country"),
         ("me", "prefix"),
         ("otp.status", "phone"),
+        ("login", "email"),
+        ("me", "email"),
         ("otp.status", "user"),
     ] {
         let text = with("\"otp.send\"", &format!("{on:?}")).replace("\"phone\"", &format!("{by:?}"));
@@ -277,7 +314,7 @@ fn every_fault_of_a_file_is_named_at_once_in_its_order() {
         [
             "limits.toml:13:9: duplicate id \"otp-send-per-phone\": line 3 has it already",
             "limits.toml:16:9: quota is a whole number; allowed: 1 to 4294967295",
-            "limits.toml:21:1: unknown key \"limit\"; allowed: id, on, by, quota, per, burst, scope, mode, if_store_lost",
+            "limits.toml:21:1: unknown key \"limit\"; allowed: id, on, by, quota, per, burst, scope, mode, channel, if_store_lost",
             "limits.toml:22:2: unknown key \"other\"; allowed: [[rule]] tables",
         ]
     );
@@ -288,7 +325,7 @@ fn columns_count_characters_and_broken_toml_has_its_place() {
     assert_eq!(
         faults("rule = [ { 'ключ' = 1, id = 'r', on = 'me', by = 'ip', quota = 1, per = 'x' } ]"),
         [
-            "limits.toml:1:12: unknown key \"ключ\"; allowed: id, on, by, quota, per, burst, scope, mode, if_store_lost",
+            "limits.toml:1:12: unknown key \"ключ\"; allowed: id, on, by, quota, per, burst, scope, mode, channel, if_store_lost",
             "limits.toml:1:73: per \"x\"; allowed: a whole number and a unit (s, m, h, d), \"1s\" to \"30d\"",
         ]
     );

@@ -5,8 +5,13 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use chrono::TimeDelta;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use ringback::{
+    channel::Channel,
     clock::SystemClock,
-    limits::{Limiter, LimiterOptions, Operation, RedisCounters, RuleSet, Scope, Subject, Verdict},
+    email::{EmailAddress, EmailDigest},
+    limits::{
+        KeyDimension, Limiter, LimiterOptions, Operation, RedisCounters, RuleSet, Scope, Subject, Verdict,
+        key_of,
+    },
     supervision::Supervision,
     unavailable::Part,
 };
@@ -15,8 +20,8 @@ use uuid::Uuid;
 use super::{
     redis_with_prefix, rules,
     stage::{
-        OPTIONS, admitted, admitted_in_parallel, client, client_with_phone, clock, limiter, refusal,
-        unavailable,
+        OPTIONS, admitted, admitted_in_parallel, client, client_with_email, client_with_phone, clock,
+        keyring, limiter, refusal, unavailable,
     },
     unique,
 };
@@ -95,7 +100,7 @@ const WITH_ATTACHED: &str = "
     [[rule]]\nid='not-here'\non='login'\nby='phone'\nquota=1\nper='1d'";
 
 #[actix::test]
-async fn where_all_counters_lie_together_every_cluster_rule_rides() {
+async fn where_all_counters_lie_together_every_cluster_rule_is_attached() {
     let limiter = limiter(OPTIONS, rules(WITH_ATTACHED), &clock());
     let subject = client_with_phone();
     let digest = subject.phone_digest().unwrap();
@@ -127,7 +132,65 @@ async fn where_all_counters_lie_together_every_cluster_rule_rides() {
 }
 
 #[actix::test]
-async fn where_counters_lie_apart_a_riders_refusal_gives_the_others_back() {
+async fn codes_by_email_are_counted_by_their_address_and_by_channel() {
+    let rules = rules(
+        "[[rule]]\nid='own'\non='otp.send'\nby='email'\nquota=3\nper='1h'\nscope='instance'\n
+         [[rule]]\nid='mail'\non='otp.send'\nby='global'\nquota=4\nper='1h'\nscope='instance'\nchannel='email'\n
+         [[rule]]\nid='sms'\non='otp.send'\nby='global'\nquota=2\nper='1h'\nscope='instance'\nchannel='sms'\n
+         [[rule]]\nid='both'\non='otp.send'\nby='ip'\nquota=5\nper='1h'\nscope='instance'",
+    );
+    let limiter = limiter(OPTIONS, rules, &clock());
+    let send = async |subject: &Subject| match limiter.admit(Operation::OtpSend, subject).await {
+        Ok(_) => "sent".to_owned(),
+        Err(denied) => refusal(Err(denied)).rule.to_string(),
+    };
+    let (jane, john) = (
+        client_with_email("Jane@Example.com"),
+        client_with_email("john@example.com"),
+    );
+    let phone = client_with_phone().with_channel(Channel::Sms);
+    for _ in 0..3 {
+        assert_eq!(send(&client_with_email("jane@example.com")).await, "sent");
+    }
+    assert_eq!(send(&jane).await, "own", "however it is typed");
+    assert_eq!(send(&john).await, "sent");
+    assert_eq!(send(&john).await, "mail");
+    assert_eq!(send(&phone).await, "sent", "another channel");
+    assert_eq!(send(&phone).await, "both", "one address, both channels");
+}
+
+#[actix::test]
+async fn on_a_cluster_the_counters_of_an_email_lie_where_its_challenge_lies() {
+    let link = redis_with_prefix("RINGBACK_TEST_REDIS_CLUSTER_URL", &unique());
+    let rule = "[[rule]]\nid='own'\non='otp.send'\nby='email'\nquota=3\nper='1h'";
+    let limiter = Limiter::start(
+        &Supervision::default(),
+        OPTIONS,
+        rules(rule),
+        Arc::new(RedisCounters::new(Arc::new(link))),
+        Arc::new(SystemClock),
+    );
+    let subject = client_with_email("jane@example.com");
+    let admission = limiter.admit(Operation::OtpSend, &subject).await.unwrap();
+    let digest = EmailDigest::of(
+        &EmailAddress::parse("jane@example.com").unwrap(),
+        &keyring().current().email,
+    );
+    let attached = &admission.attached[0];
+    assert_eq!(attached.key, format!("l:own:{}", digest.encode()));
+    assert_eq!(attached.partition, digest.partition(64));
+    let name = key_of(
+        KeyDimension::Email.into(),
+        "Jane@example.com",
+        keyring().current(),
+        64,
+    )
+    .unwrap();
+    assert_eq!(name, digest.encode(), "as operators name it");
+}
+
+#[actix::test]
+async fn where_counters_lie_apart_an_attached_refusal_gives_the_others_back() {
     let clock = Arc::new(SystemClock);
     let link = redis_with_prefix("RINGBACK_TEST_REDIS_CLUSTER_URL", &unique());
     let counters = Arc::new(RedisCounters::new(Arc::new(link)));

@@ -9,7 +9,9 @@ use std::sync::{
 
 use chrono::DateTime;
 use ringback::{
+    channel::Channel,
     clock::ManualClock,
+    email::{EmailAddress, EmailDigest},
     limits::{
         Admission, ClusterCounters, Denied, Limiter, LimiterOptions, MemoryCounters, Operation,
         RedisCounters, Refusal, RuleSet, Subject,
@@ -55,6 +57,13 @@ pub fn client_with_phone() -> Subject {
     let keys = keyring();
     let number = PhoneNumber::parse("+14152000001", PhoneCheck::E164).unwrap();
     client().with_phone(number, &keys.current().phone)
+}
+
+/// Somebody who has a code sent to an e-mail address.
+pub fn client_with_email(text: &str) -> Subject {
+    let email = EmailAddress::parse(text).unwrap();
+    let digest = EmailDigest::of(&email, &keyring().current().email);
+    client().with_email(digest).with_channel(Channel::Email)
 }
 
 pub fn refusal(answer: Result<Admission, Denied>) -> Refusal {

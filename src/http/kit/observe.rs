@@ -142,11 +142,25 @@ fn record(
         meter.requests.increment(1);
         meter.seconds.record(elapsed.as_secs_f64());
     });
-    let cause = error
-        .and_then(|error| error.as_error::<ApiError>())
-        .and_then(ApiError::unavailable);
+    let error = error.and_then(|error| error.as_error::<ApiError>());
+    let cause = error.and_then(ApiError::unavailable);
+    let limit = error
+        .filter(|_| status == StatusCode::TOO_MANY_REQUESTS)
+        .and_then(|error| error.details().limit);
     let status = status.as_u16();
     let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+    if let Some(limit) = limit {
+        tracing::info!(
+            request.id = id,
+            http.method = method,
+            http.route = route,
+            http.status = status,
+            duration_us = micros,
+            limits.rule = &*limit.rule,
+            "request"
+        );
+        return;
+    }
     match cause {
         Some(cause) if cause.is_full => tracing::info!(
             request.id = id, http.method = method, http.route = route, http.status = status, duration_us = micros,

@@ -14,7 +14,8 @@ use crate::http::{
     },
 };
 use crate::{
-    accounts::Login,
+    channel::Channel,
+    email::{EmailAddress, EmailDigest},
     flows::OtpError,
     limits::{self, Account, ClientNetwork, KeyError, Operation, Subject},
     phone::PhoneNumber,
@@ -29,6 +30,8 @@ pub struct ExplainRequest {
     ip: Field,
     #[serde(default)]
     phone: Field,
+    #[serde(default)]
+    email: Field,
     /// A user's id; at a login, what names the account.
     #[serde(default)]
     user: Field,
@@ -64,11 +67,18 @@ pub async fn explain(
     request: HttpRequest,
     body: JsonBody<ExplainRequest>,
 ) -> Result<HttpResponse, ApiError> {
-    let ExplainRequest { on, ip, phone, user } = body.0;
+    let ExplainRequest {
+        on,
+        ip,
+        phone,
+        email,
+        user,
+    } = body.0;
     let mut faults = Faults::default();
     let on = faults.required("on", on, operation);
     let ip = faults.required("ip", ip, |text| text.parse::<IpAddr>().map_err(|_| KeyError::Ip));
     let phone = faults.optional("phone", phone, |text| PhoneNumber::parse(text, api.phone_check));
+    let email = faults.optional("email", email, EmailAddress::parse);
     let user = faults.optional("user", user, |text| account(text, on));
     let (Some(on), Some(ip), true) = (on, ip, faults.is_empty()) else {
         return Err(faults.into_error());
@@ -77,6 +87,7 @@ pub async fn explain(
         limits.action = "explain",
         limits.on = on.name(),
         limits.phone = phone.is_some(),
+        limits.email = email.is_some(),
         limits.user = user.is_some(),
         operator.peer = peer(&request),
         request.id = request_id(),
@@ -86,8 +97,8 @@ pub async fn explain(
         Some(Account::User(id)) => Some(*id),
         _ => None,
     };
-    let told = api.otp.explain(on, &subject(&api, on, ip, phone, user), id).await;
-    Ok(HttpResponse::Ok().json(told))
+    let subject = subject(&api, on, ip, Named { phone, email, user });
+    Ok(HttpResponse::Ok().json(api.otp.explain(on, &subject, id).await))
 }
 
 /// Gives a customer the quota of a rule back.
@@ -122,29 +133,44 @@ pub async fn reset(
     }))
 }
 
-fn subject(
-    api: &Api,
-    on: Operation,
-    ip: IpAddr,
+/// Whom and what the request names.
+struct Named {
     phone: Option<PhoneNumber>,
+    email: Option<EmailAddress>,
     user: Option<Account>,
-) -> Subject {
+}
+
+fn subject(api: &Api, on: Operation, ip: IpAddr, named: Named) -> Subject {
     let keys = api.otp.keyring.current();
     let mut subject = Subject::new(ClientNetwork::of(ip, api.server.ipv6_prefix));
-    let login = match user {
-        Some(Account::User(id)) => {
-            subject = subject.with_user(Some(id));
-            None
-        }
-        Some(Account::Login(login)) => Some(login),
-        None => phone.clone().filter(|_| on == Operation::Login).map(Login::Phone),
-    };
-    if let Some(login) = login {
-        subject = subject.with_login(login.digest(&keys.login));
+    let Named { phone, email, user } = named;
+    let user = user.or_else(|| {
+        let phone = phone.clone().filter(|_| on == Operation::Login);
+        phone.map(Account::Phone)
+    });
+    if let Some(Account::User(id)) = user {
+        subject = subject.with_user(Some(id));
+    } else if let Some(login) = user.and_then(|login| login.login(keys)) {
+        subject = subject.with_login(login);
+    }
+    if let Some(channel) = channel(&phone, &email).filter(|_| on.has_channel()) {
+        subject = subject.with_channel(channel);
+    }
+    if let Some(email) = email {
+        subject = subject.with_email(EmailDigest::of(&email, &keys.email));
     }
     match phone {
         Some(phone) => subject.with_phone(phone, &keys.phone),
         None => subject,
+    }
+}
+
+/// The channel by which a code goes to the address.
+fn channel(phone: &Option<PhoneNumber>, email: &Option<EmailAddress>) -> Option<Channel> {
+    match (phone, email) {
+        (None, Some(_)) => Some(Channel::Email),
+        (Some(_), None) => Some(Channel::Sms),
+        _ => None,
     }
 }
 
@@ -161,7 +187,7 @@ fn account(text: &str, on: Option<Operation>) -> Result<Account, KeyError> {
     let account = limits::account(text).ok_or(KeyError::User)?;
     let fits = match account {
         Account::User(_) => on != Some(Operation::Login),
-        Account::Login(_) => on == Some(Operation::Login),
+        Account::Email(_) | Account::Phone(_) => on == Some(Operation::Login),
     };
     if fits { Ok(account) } else { Err(KeyError::User) }
 }

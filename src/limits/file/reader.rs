@@ -15,12 +15,13 @@ use super::{
     },
     fault::{Fault, MAX_BYTES},
 };
+use crate::channel::Channel;
 
 /// Costs are whole microseconds: at this rate rounding them up takes 10 % of a quota at most, below it far less.
 const MAX_PER_SECOND: u64 = 100_000;
 const MAX_PER: Duration = Duration::from_secs(30 * 24 * 3600);
 const MAX_ID_CHARS: usize = 64;
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "id",
     "on",
     "by",
@@ -29,9 +30,10 @@ const KEYS: [&str; 9] = [
     "burst",
     "scope",
     "mode",
+    "channel",
     "if_store_lost",
 ];
-const BY: &str = "ip, phone, user, country, prefix (or prefix:1 to prefix:15), global, or two of them: [\"ip\", \"phone\"]";
+const BY: &str = "ip, phone, email, user, country, prefix (or prefix:1 to prefix:15), global, or two of them: [\"ip\", \"phone\"]";
 
 pub(super) struct Reader<'a> {
     text: &'a str,
@@ -121,6 +123,9 @@ impl<'a> Reader<'a> {
         let scope = field("scope").map_or(Some(Scope::Cluster), |scope| self.one_of(scope, "scope", &scopes));
         let modes = Mode::ALL.map(|mode| (mode.name(), mode));
         let mode = field("mode").map_or(Some(Mode::Enforce), |mode| self.one_of(mode, "mode", &modes));
+        let channels = Channel::ALL.map(|channel| (channel.name(), Some(channel)));
+        let channel =
+            field("channel").map_or(Some(None), |channel| self.one_of(channel, "channel", &channels));
         let answers = IfStoreLost::ALL.map(|answer| (answer.name(), Some(answer)));
         let if_store_lost = field("if_store_lost").map_or(Some(None), |answer| {
             self.one_of(answer, "if_store_lost", &answers)
@@ -130,6 +135,9 @@ impl<'a> Reader<'a> {
             && let Some(by) = by.parts().find(|&by| !on.can_be_counted(by))
         {
             self.never_applies(on, by, place);
+        }
+        if let (Some(on), Some(by), Some(Some(channel)), Some(place)) = (on, by, channel, field("channel")) {
+            self.check_channel(on, by, channel, place);
         }
         if let (Some(quota), Some(per), Some(place)) = (quota, per, field("quota"))
             && u64::from(quota) > per.as_secs() * MAX_PER_SECOND
@@ -151,6 +159,7 @@ impl<'a> Reader<'a> {
             id: id?,
             on: on?,
             by: by?,
+            channel: channel?,
             quota: quota?,
             per: per?,
             burst: burst.unwrap_or(quota)?,
@@ -171,6 +180,23 @@ impl<'a> Reader<'a> {
             &place.span(),
             format!("this rule can never apply: {on:?} knows no {by}; allowed on it: {allowed}"),
         );
+    }
+
+    /// A channel is that of a code, and has addresses of its own kind.
+    fn check_channel(&mut self, on: Option<Operation>, by: RuleKey, channel: Channel, place: &Value<'_>) {
+        if let Some(on) = on.filter(|on| !on.has_channel()) {
+            let on = on.name();
+            self.fault(
+                &place.span(),
+                format!("this rule can never apply: {on:?} has no channel; allowed on otp.send, otp.verify and any"),
+            );
+        } else if let Some(by) = by.parts().find(|by| !by.is_carried_by(channel)) {
+            let (by, channel) = (by.kind(), channel.name());
+            self.fault(
+                &place.span(),
+                format!("this rule can never apply: no code by {channel} has a {by}"),
+            );
+        }
     }
 
     fn id(&mut self, value: &Value<'_>) -> Option<Arc<str>> {

@@ -296,7 +296,8 @@ mod tests {
     async fn a_panic_costs_one_answer_and_no_counter() {
         let (supervision, counters) = counters(1);
         assert_eq!(admitted(&counters, "k", 4).await, 4);
-        assert!(counters.shard(0).ask(Fail).await.is_err());
+        let failing = counters.shard(0).ask(Fail);
+        assert!(failing.await.is_err());
         // What waits behind the failure is answered after the restart.
         let waiting = (0..3).map(|_| {
             let (at, request) = request(&counters, "k");

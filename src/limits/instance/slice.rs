@@ -119,6 +119,7 @@ mod tests {
             id: id.into(),
             on: None,
             by: KeyDimension::Ip.into(),
+            channel: None,
             quota,
             per: Duration::from_secs(per),
             burst: quota,

@@ -210,6 +210,7 @@ class Stage:
                 "RINGBACK__SERVER__BIND": f"127.0.0.1:{port}",
                 "RINGBACK__SERVER__OPS_BIND": f"127.0.0.1:{ops}",
                 "TWILIO_ACCOUNT_SID": "AC00000000000000000000000000000000",
+                "RINGBACK__SMS__COUNTRIES_ALLOW": "*",
                 "TWILIO_AUTH_TOKEN": "not-a-secret",
                 "TWILIO_PHONE_NUMBER": "+14155550100",
                 **environment,

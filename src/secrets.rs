@@ -2,7 +2,7 @@
 //!
 //! Several secrets make a rotation: the first is used for whatever is new, all are tried for what exists.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use base64::{Engine, prelude::BASE64_STANDARD, prelude::BASE64_URL_SAFE_NO_PAD};
 use hkdf::Hkdf;
@@ -10,7 +10,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use sha2::Sha256;
 use thiserror::Error;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 /// Why a text is not a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -125,21 +125,10 @@ impl Keyring {
     /// # Errors
     /// What is wrong with the first faulty secret.
     pub fn parse(text: &str) -> Result<Self, SecretError> {
-        let keys = text.split(',').map(str::trim).map(|part| {
-            if part.is_empty() {
-                return Err(SecretError::Empty);
-            }
-            let mut secret = BASE64_STANDARD
-                .decode(part)
-                .or_else(|_| BASE64_URL_SAFE_NO_PAD.decode(part.trim_end_matches('=')))
-                .map_err(|_| SecretError::NotBase64)?;
-            if secret.len() < 32 {
-                return Err(SecretError::TooShort);
-            }
-            let keys = SecretKeys::derive(&secret);
-            secret.zeroize();
-            Ok(keys)
-        });
+        let keys = text
+            .split(',')
+            .map(decode)
+            .map(|secret| Ok(SecretKeys::derive(&secret?)));
         Ok(Self(keys.collect::<Result<_, _>>()?))
     }
 
@@ -152,6 +141,39 @@ impl Keyring {
     pub fn all(&self) -> &[SecretKeys] {
         &self.0
     }
+}
+
+/// One of the secrets of `RINGBACK_SECRET`.
+fn decode(part: &str) -> Result<Zeroizing<Vec<u8>>, SecretError> {
+    let part = part.trim();
+    if part.is_empty() {
+        return Err(SecretError::Empty);
+    }
+    let secret = BASE64_STANDARD
+        .decode(part)
+        .or_else(|_| BASE64_URL_SAFE_NO_PAD.decode(part.trim_end_matches('=')))
+        .map_err(|_| SecretError::NotBase64)?;
+    match secret.len() {
+        32.. => Ok(Zeroizing::new(secret)),
+        _ => Err(SecretError::TooShort),
+    }
+}
+
+/// Whether one of the secrets of `RINGBACK_SECRET` was not made at random: all zeros, a counter, a word that repeats.
+/// Random bytes, or random letters and digits, look so less than once in a billion times.
+pub fn is_guessable(text: &str) -> bool {
+    text.split(',')
+        .filter_map(|part| decode(part).ok())
+        .any(|secret| {
+            let different = |bytes: &mut dyn Iterator<Item = u8>| bytes.collect::<BTreeSet<_>>().len();
+            let steps = &mut secret.windows(2).map(|pair| pair[1].wrapping_sub(pair[0]));
+            let repeats = |period: usize| {
+                let pairs = secret.iter().zip(&secret[period..]);
+                let same = pairs.filter(|(one, other)| one == other).count();
+                same * 4 >= (secret.len() - period) * 3
+            };
+            different(&mut secret.iter().copied()) < 8 || different(steps) < 8 || (1..=16).any(repeats)
+        })
 }
 
 #[cfg(test)]
@@ -171,6 +193,30 @@ mod tests {
             Keyring::parse(&format!("{good},")).unwrap_err(),
             SecretError::Empty
         );
+    }
+
+    #[test]
+    fn a_secret_that_was_not_made_at_random_is_told() {
+        let random = "9NUgm2Hb0aVtUYOzuQsxK1gO8aOS2Vxm1d1EoYYb3Zk=";
+        let hex = BASE64_STANDARD.encode("7d0e1f64a3b98c25e6d0417fa92c83b5");
+        for good in [random, &hex] {
+            assert!(!is_guessable(good), "{good}");
+        }
+        let counter: Vec<u8> = (0..32).collect();
+        for bad in [
+            vec![0; 32],
+            counter,
+            (0..64).map(|step| step * 3).collect(),
+            b"changemechangemechangemechangeme!".to_vec(),
+            b"passwordpasswordpasswordpassword".to_vec(),
+            b"0123456789abcdef0123456789abcdef".to_vec(),
+        ] {
+            let bad = BASE64_STANDARD.encode(bad);
+            assert!(
+                is_guessable(&bad) && is_guessable(&format!("{random},{bad}")),
+                "{bad}"
+            );
+        }
     }
 
     #[test]

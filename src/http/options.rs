@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use ipnet::IpNet;
+use secrecy::SecretString;
 use url::Url;
 
 /// The section `server` of the configuration.
@@ -12,6 +13,8 @@ pub struct ServerOptions {
     pub bind: SocketAddr,
     /// Where `/metrics` listens.
     pub ops_bind: SocketAddr,
+    /// What has to be shown to the operators' port for all that changes or explains something.
+    pub ops_token: Option<SecretString>,
     /// Where the world reaches the service: scheme, host and port alone, so that its path is `/`.
     pub public_url: Option<Url>,
     /// Threads that serve HTTP, at least 1.
@@ -20,6 +23,8 @@ pub struct ServerOptions {
     pub trusted_proxies: Vec<IpNet>,
     /// The length of the IPv6 network that counts as one client.
     pub ipv6_prefix: u8,
+    /// How long `/readyz` says that the end has come before no more connections are taken.
+    pub drain_delay: Duration,
     /// How long what is in flight may take at a shutdown.
     pub shutdown_timeout: Duration,
     /// How long a client may take to send a head or a body.

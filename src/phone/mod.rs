@@ -1,6 +1,7 @@
 //! What a phone number is, in one spelling, and how it is kept out of sight.
 
 mod country;
+mod territories;
 
 use std::{
     cmp::Ordering,

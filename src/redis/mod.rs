@@ -33,7 +33,8 @@ pub use topology::RedisUrlError;
 /// How to reach Redis, and for how long to wait for it.
 #[derive(Clone)]
 pub struct RedisOptions {
-    /// `redis://…`, `rediss://…`, a comma-separated list for a Cluster, or `redis+sentinel://…/master-name`.
+    /// `redis://…`, `rediss://…`, a comma-separated list for a Cluster, or `redis+sentinel://…/master-name`;
+    /// `rediss+sentinel://…` with TLS.
     pub url: String,
     /// Begins every key.
     pub prefix: String,
@@ -103,6 +104,14 @@ impl RedisLink {
                 .collect(),
             timeout: options.timeout,
         })
+    }
+
+    /// The hosts that a URL leads to without TLS.
+    ///
+    /// # Errors
+    /// As for [`RedisLink::open`].
+    pub fn plaintext_hosts(url: &str) -> Result<Vec<String>, RedisUrlError> {
+        Topology::parse(url).map(|topology| topology.plaintext_hosts())
     }
 
     /// A key whose slot is `partition`'s: `prefix:{17}:rest`. Keys of one partition can meet in one script.

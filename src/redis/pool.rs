@@ -60,22 +60,21 @@ impl Pool {
             Topology::Sentinel {
                 sentinels,
                 master,
+                tls,
                 login,
             } => {
                 let sentinels = sentinels.iter().map(String::as_str).collect();
                 let role = sentinel::SentinelServerType::Master;
-                let node =
-                    login
-                        .clone()
-                        .map(|Login { user, password }| sentinel::SentinelNodeConnectionInfo {
-                            tls_mode: None,
-                            redis_connection_info: Some(RedisConnectionInfo {
-                                username: user,
-                                password,
-                                ..RedisConnectionInfo::default()
-                            }),
-                        });
-                let manager = sentinel::Manager::new(sentinels, master.clone(), node, role)?;
+                let login = login.clone().map(|Login { user, password }| RedisConnectionInfo {
+                    username: user,
+                    password,
+                    ..RedisConnectionInfo::default()
+                });
+                let node = sentinel::SentinelNodeConnectionInfo {
+                    tls_mode: tls.then_some(sentinel::TlsMode::Secure),
+                    redis_connection_info: login,
+                };
+                let manager = sentinel::Manager::new(sentinels, master.clone(), Some(node), role)?;
                 Self::Sentinel(build!(sentinel, manager)?)
             }
         })

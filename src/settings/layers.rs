@@ -24,12 +24,14 @@ const PRODUCTION: &str = include_str!("../../config/production.toml");
 const DEFAULT_DIR: &str = "config";
 
 /// Names that others know: the seed's, and those of the hosting platforms.
-pub(super) const ALIASES: [(&str, &str); 7] = [
+pub(super) const ALIASES: [(&str, &str); 9] = [
     ("DATABASE_URL", "database.url"),
     ("REDIS_URL", "redis.url"),
     ("RINGBACK_SECRET", "secret.keys"),
     ("TWILIO_ACCOUNT_SID", "twilio.account_sid"),
     ("TWILIO_AUTH_TOKEN", "twilio.auth_token"),
+    ("TWILIO_API_KEY", "twilio.api_key"),
+    ("TWILIO_API_SECRET", "twilio.api_secret"),
     ("TWILIO_PHONE_NUMBER", "twilio.phone_number"),
     ("TWILIO_BASE_URL", "twilio.base_url"),
 ];

@@ -5,9 +5,11 @@ use super::value::{Value, quoted};
 const MASK: &str = "***";
 
 /// Keys whose value is never shown.
-const SECRETS: [&str; 5] = [
+const SECRETS: [&str; 7] = [
     "secret.keys",
+    "server.ops_token",
     "test_numbers.codes",
+    "twilio.api_secret",
     "twilio.auth_token",
     "vonage.api_secret",
     "webhook.secret",

@@ -10,6 +10,7 @@ mod fault;
 mod layers;
 mod mask;
 mod otp;
+mod plaintext;
 mod provider_section;
 mod providers;
 mod reader;
@@ -20,6 +21,7 @@ mod test_numbers;
 mod texts;
 mod twilio;
 mod unknown;
+mod urls;
 mod value;
 mod vonage;
 mod webhook;
@@ -38,6 +40,7 @@ pub use server::{InboxSettings, LimitsSettings};
 pub use stores::DatabaseSettings;
 pub use value::{parse_duration, show_duration};
 
+use countries::Reach;
 use layers::Layers;
 use reader::{Effective, Reader};
 use value::escaped;
@@ -190,24 +193,24 @@ impl Settings {
         let mut reader = Reader::new(entries, faults);
         let r = &mut reader;
 
-        let server = server::read(r);
-        let database = DatabaseSettings::read(r);
+        let server = server::read(r, env);
+        let database = DatabaseSettings::read(r, env);
         // One lane for each worker, and one for the actors' thread.
-        let redis = stores::read_redis(r, server.workers + 1);
+        let redis = stores::read_redis(r, env, server.workers + 1);
         let ledger = stores::read_ledger(r);
         let data_dir = stores::read_data_dir(r);
-        let keyring = stores::read_secret(r);
+        let keyring = stores::read_secret(r, env);
         let otp = otp::read(r);
         let phone_check = otp::read_phone_check(r);
         let test_numbers = test_numbers::read(r, env, &otp, phone_check);
         let passwords = accounts::read_passwords(r);
         let (access, sessions) = accounts::read_tokens(r, server.origin());
         let texts = texts::read(r, &config_dir, &otp);
-        let countries = countries::read(r);
+        let reach = Reach::read(r);
         let mut routes = RouteSettings::read(r);
         let dispatcher = sms::read(r, otp.ttl);
-        let twilio = twilio::read(r, dispatcher.lease, server.origin());
-        let vonage = vonage::read(r, dispatcher.lease);
+        let twilio = twilio::read(r, env, dispatcher.lease, server.origin());
+        let vonage = vonage::read(r, env, dispatcher.lease);
         let webhook = webhook::read(r, env, dispatcher.lease);
         let limits = LimitsSettings::read(r, &config_dir, server.workers);
         let inbox = InboxSettings::read(r);
@@ -235,6 +238,9 @@ impl Settings {
                         configured.is_empty(),
                     ],
                 );
+                if !configured.is_empty() {
+                    reach.demand(r);
+                }
             }
         }
         if database.url.is_none() {
@@ -260,7 +266,7 @@ impl Settings {
                 access,
                 sessions,
                 texts,
-                countries,
+                countries: reach.countries,
                 routes,
                 dispatcher,
                 twilio: twilio.settings,

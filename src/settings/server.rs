@@ -3,6 +3,7 @@
 use std::{
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use ipnet::IpNet;
@@ -12,6 +13,8 @@ use url::Url;
 use super::{
     Environment, MINUTE, SECOND,
     fault::Source,
+    plaintext::{Plaintext, plain_host},
+    provider_section::secret,
     reader::{Reader, Refused},
 };
 use crate::{
@@ -21,12 +24,20 @@ use crate::{
 };
 
 /// Where the service listens, and what it takes from clients.
-pub(super) fn read(reader: &mut Reader) -> ServerOptions {
+pub(super) fn read(reader: &mut Reader, env: Environment) -> ServerOptions {
     let address = "an address and a port such as \"127.0.0.1:8000\" or \"[::]:8000\"";
     let socket = |text: &str| text.parse::<SocketAddr>().map_err(|_| Refused::default());
     let options = ServerOptions {
         bind: reader.text("server.bind", address, socket),
         ops_bind: reader.text("server.ops_bind", address, socket),
+        ops_token: reader.optional(
+            "server.ops_token",
+            "16 to 256 signs without spaces, such as `openssl rand -base64 32` makes them",
+            |text| match text.len() {
+                16.. => secret(text),
+                _ => Err(Refused::default()),
+            },
+        ),
         public_url: reader.optional(
             "server.public_url",
             "http:// or https:// with a host, a port if need be, and nothing behind it",
@@ -43,6 +54,7 @@ pub(super) fn read(reader: &mut Reader) -> ServerOptions {
             },
         ),
         ipv6_prefix: reader.integer("server.ipv6_prefix", 32..=128),
+        drain_delay: reader.duration("server.drain_delay", Duration::ZERO..=5 * MINUTE),
         shutdown_timeout: reader.duration("server.shutdown_timeout", SECOND..=5 * MINUTE),
         request_timeout: reader.duration("server.request_timeout", SECOND / 10..=5 * MINUTE),
         cors_origins: reader.list(
@@ -62,6 +74,12 @@ pub(super) fn read(reader: &mut Reader) -> ServerOptions {
     if options.bind == options.ops_bind && options.bind.port() != 0 {
         reader.refuse("server.ops_bind", "must be another address than server.bind");
     }
+    let rule = Plaintext {
+        key: "server.public_url",
+        switch: "server.allow_plaintext",
+        tls: "https://",
+    };
+    rule.refuse(reader, env, options.public_url.as_ref().and_then(plain_host));
     options
 }
 
@@ -81,12 +99,36 @@ pub(super) fn is_http(url: &Url) -> bool {
     ["http", "https"].contains(&url.scheme()) && url.username().is_empty() && url.password().is_none()
 }
 
-/// An origin counts if it equals what browsers send to the letter (RFC 6454, section 6.2): they are compared as text.
+/// An origin counts if it equals what browsers send to the letter (RFC 6454, section 6.2): they are compared as text, and
+/// no sign in one stands for others.
 fn origin(text: &str) -> Result<String, Refused> {
-    let is_origin =
-        || Url::parse(text).is_ok_and(|url| is_http(&url) && url.origin().ascii_serialization() == text);
-    if text == "*" || is_origin() {
-        Ok(text.to_owned())
+    let Ok(url) = Url::parse(text) else {
+        return if text == "*" {
+            Ok(text.to_owned())
+        } else {
+            Err(Refused::default())
+        };
+    };
+    if text.contains('*') {
+        return Err(Refused::because(
+            "each subdomain by itself: * stands for no part of an origin",
+        ));
+    }
+    let spelled = match url.scheme() {
+        "http" | "https" if is_http(&url) => url.origin().ascii_serialization(),
+        "http" | "https" | "ftp" | "ws" | "wss" | "file" => return Err(Refused::default()),
+        // What shells of mobile and desktop apps send: capacitor://localhost, tauri://localhost.
+        scheme => {
+            let host = url
+                .host_str()
+                .filter(|host| !host.is_empty())
+                .ok_or_else(Refused::default)?;
+            let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+            format!("{scheme}://{}{port}", host.to_ascii_lowercase())
+        }
+    };
+    if spelled == text {
+        Ok(spelled)
     } else {
         Err(Refused::default())
     }
@@ -144,12 +186,15 @@ fn limits_file(reader: &mut Reader, config_dir: &Path) -> Option<PathBuf> {
 pub struct InboxSettings {
     /// How many messages it keeps, the newest.
     pub size: usize,
+    /// Whether others than this machine see it.
+    pub allow_remote: bool,
 }
 
 impl InboxSettings {
     pub(super) fn read(reader: &mut Reader) -> Self {
         Self {
             size: reader.integer("inbox.size", 1..=10_000),
+            allow_remote: reader.flag("inbox.allow_remote"),
         }
     }
 }

@@ -2,18 +2,20 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::{
-    SECOND,
+    Environment, SECOND,
+    plaintext::Plaintext,
     reader::{Reader, Refused},
+    urls::{look_at, postgres_plaintext_host},
 };
 use crate::{
     database::{PoolOptions, PostgresLink, SqliteLink},
     ledger::LedgerOptions,
     redis::{RedisLink, RedisOptions},
-    secrets::Keyring,
+    secrets::{Keyring, is_guessable},
 };
 
 /// Where users are kept.
@@ -27,8 +29,8 @@ pub struct DatabaseSettings {
 }
 
 impl DatabaseSettings {
-    pub(super) fn read(reader: &mut Reader) -> Self {
-        Self {
+    pub(super) fn read(reader: &mut Reader, env: Environment) -> Self {
+        let settings = Self {
             url: reader.optional(
                 "database.url",
                 "postgres://user:password@host/database or sqlite://path",
@@ -39,7 +41,17 @@ impl DatabaseSettings {
                 timeout: reader.duration("database.timeout", SECOND / 20..=10 * SECOND),
             },
             migrate: reader.flag("database.migrate"),
-        }
+        };
+        let url = settings.url.as_ref().map(ExposeSecret::expose_secret);
+        let postgres = url.filter(|url| url.starts_with("postgres"));
+        let plain = postgres.and_then(postgres_plaintext_host);
+        let rule = Plaintext {
+            key: "database.url",
+            switch: "database.allow_plaintext",
+            tls: "?sslmode=verify-full, verify-ca or require",
+        };
+        rule.refuse(reader, env, plain);
+        settings
     }
 }
 
@@ -52,11 +64,34 @@ pub(super) fn read_ledger(reader: &mut Reader) -> LedgerOptions {
     }
 }
 
+/// What a query may say, as `sqlx` reads it: it passes over what it doesn't know.
+const POSTGRES_QUERY: [&str; 18] = [
+    "sslmode",
+    "ssl-mode",
+    "sslrootcert",
+    "ssl-root-cert",
+    "ssl-ca",
+    "sslcert",
+    "ssl-cert",
+    "sslkey",
+    "ssl-key",
+    "statement-cache-capacity",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+    "options",
+];
+
 /// Asks those who will use it. Nothing is connected here, and no file made; what they say repeats nothing of the URL.
 fn database_url(text: &str) -> Result<SecretString, Refused> {
     let (scheme, rest) = text.split_once("://").ok_or_else(Refused::default)?;
     match scheme {
         "postgres" | "postgresql" => {
+            look_at(text, &POSTGRES_QUERY)?;
             let url = Url::parse(text).map_err(Refused::because)?;
             // A socket's folder may stand in the query: `?host=/run/postgresql`.
             let names_host = url.has_host() || url.query_pairs().any(|(name, _)| name == "host");
@@ -75,7 +110,7 @@ fn database_url(text: &str) -> Result<SecretString, Refused> {
 
 /// Where codes, cluster limits and the outbox are kept, by one connection for each of `lanes`; none means this process's
 /// memory.
-pub(super) fn read_redis(reader: &mut Reader, lanes: usize) -> Option<RedisOptions> {
+pub(super) fn read_redis(reader: &mut Reader, env: Environment, lanes: usize) -> Option<RedisOptions> {
     let is_prefix = |text: &str| {
         (1..=32).contains(&text.len())
             && text
@@ -85,7 +120,7 @@ pub(super) fn read_redis(reader: &mut Reader, lanes: usize) -> Option<RedisOptio
     let url = reader.optional(
         "redis.url",
         "redis://host:6379, rediss://host:6379 (TLS), several with commas between them (a Cluster), or \
-         redis+sentinel://host:26379/master-name",
+         redis+sentinel://host:26379/master-name (rediss+sentinel:// with TLS)",
         redis_url,
     );
     // No braces: they are what spreads keys over a Cluster.
@@ -97,6 +132,15 @@ pub(super) fn read_redis(reader: &mut Reader, lanes: usize) -> Option<RedisOptio
         }
     });
     let timeout = reader.duration("redis.timeout", SECOND / 20..=SECOND);
+    let plain = url
+        .as_deref()
+        .and_then(|url| RedisLink::plaintext_hosts(url).ok());
+    let rule = Plaintext {
+        key: "redis.url",
+        switch: "redis.allow_plaintext",
+        tls: "rediss:// or rediss+sentinel://",
+    };
+    rule.refuse(reader, env, plain.unwrap_or_default());
     Some(RedisOptions {
         url: url?,
         prefix,
@@ -107,6 +151,12 @@ pub(super) fn read_redis(reader: &mut Reader, lanes: usize) -> Option<RedisOptio
 
 /// Asks those who will use it. Nothing is connected here.
 fn redis_url(text: &str) -> Result<String, Refused> {
+    let is_sentinel = text.starts_with("redis+sentinel:") || text.starts_with("rediss+sentinel:");
+    if !is_sentinel {
+        for node in text.split(',') {
+            look_at(node.trim(), &["protocol"])?;
+        }
+    }
     let options = RedisOptions {
         url: text.to_owned(),
         prefix: String::new(),
@@ -127,10 +177,16 @@ pub(super) fn read_data_dir(reader: &mut Reader) -> PathBuf {
 }
 
 /// What every key is derived from.
-pub(super) fn read_secret(reader: &mut Reader) -> Option<Keyring> {
+pub(super) fn read_secret(reader: &mut Reader, env: Environment) -> Option<Keyring> {
     reader.optional(
         "secret.keys",
         "32 or more random bytes in base64 (`openssl rand -base64 32`), several with commas between them",
-        |text| Keyring::parse(text).map_err(Refused::because),
+        |text| {
+            let keyring = Keyring::parse(text).map_err(Refused::because)?;
+            if env == Environment::Production && is_guessable(text) {
+                return Err(Refused::because("not random: a pattern, or few different bytes"));
+            }
+            Ok(keyring)
+        },
     )
 }

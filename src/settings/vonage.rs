@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use super::{
+    Environment,
+    plaintext::{Plaintext, plain_host},
     provider_section::{
         BASE_URL, MAX_PACE, ProviderSettings, Reading, base_url, identifier, secret, timeouts,
     },
@@ -11,7 +13,7 @@ use super::{
 use crate::sms::VonageOptions;
 
 /// The account at Vonage that SMS are sent from.
-pub(super) fn read(reader: &mut Reader, lease: Duration) -> Reading<VonageOptions> {
+pub(super) fn read(reader: &mut Reader, env: Environment, lease: Duration) -> Reading<VonageOptions> {
     const KEY: &str = "vonage.api_key";
     const SECRET: &str = "vonage.api_secret";
     const SENDER: &str = "vonage.sender";
@@ -25,6 +27,12 @@ pub(super) fn read(reader: &mut Reader, lease: Duration) -> Reading<VonageOption
     let base_url = reader.text("vonage.base_url", BASE_URL, base_url);
     let (connect_timeout, timeout) = timeouts(reader, "vonage.connect_timeout", "vonage.timeout", lease);
     let max_per_second = reader.integer("vonage.max_per_second", 0..=MAX_PACE);
+    let rule = Plaintext {
+        key: "vonage.base_url",
+        switch: "vonage.allow_plaintext",
+        tls: "https://",
+    };
+    rule.refuse(reader, env, plain_host(&base_url));
     let parts = [
         (KEY, "RINGBACK__VONAGE__API_KEY", api_key.is_some()),
         (SECRET, "RINGBACK__VONAGE__API_SECRET", api_secret.is_some()),

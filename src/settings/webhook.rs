@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use url::{Host, Url};
-
 use super::{
     Environment,
+    plaintext::{Plaintext, plain_host},
     provider_section::{BASE_URL, MAX_PACE, ProviderSettings, Reading, base_url, timeouts},
     reader::{Reader, Refused},
 };
@@ -23,13 +22,12 @@ pub(super) fn read(reader: &mut Reader, env: Environment, lease: Duration) -> Re
     );
     let (connect_timeout, timeout) = timeouts(reader, "webhook.connect_timeout", "webhook.timeout", lease);
     let max_per_second = reader.integer("webhook.max_per_second", 0..=MAX_PACE);
-    let exposed = |url: &Url| env == Environment::Production && url.scheme() == "http" && !is_loopback(url);
-    if url.as_ref().is_some_and(exposed) {
-        reader.refuse(
-            URL,
-            "must be https in production, or on this machine: codes and numbers would be readable on the way",
-        );
-    }
+    let rule = Plaintext {
+        key: URL,
+        switch: "webhook.allow_plaintext",
+        tls: "https://",
+    };
+    rule.refuse(reader, env, url.as_ref().and_then(plain_host));
     let parts = [
         (URL, "RINGBACK__WEBHOOK__URL", url.is_some()),
         (SECRET, "RINGBACK__WEBHOOK__SECRET", keys.is_some()),
@@ -47,14 +45,4 @@ pub(super) fn read(reader: &mut Reader, env: Environment, lease: Duration) -> Re
         _ => None,
     };
     Reading::new(reader, "the webhook", parts, settings)
-}
-
-/// Whether what is sent there stays on this machine.
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }

@@ -11,8 +11,8 @@ mod text;
 use std::time::Duration;
 
 pub use providers::{
-    DevInbox, Forged, InboxMessage, ProviderError, Twilio, TwilioOptions, TwilioReceipts, Vonage,
-    VonageOptions, Webhook, WebhookKeys, WebhookOptions, twilio_signature,
+    DevInbox, Forged, InboxMessage, ProviderError, Twilio, TwilioKey, TwilioOptions, TwilioReceipts, Vonage,
+    VonageOptions, Webhook, WebhookKeys, WebhookOptions, is_twilio_sender, twilio_signature,
 };
 pub use text::{Brand, BrandError, TextFault, TextOptions, Texts, segments, septets};
 

@@ -98,5 +98,5 @@ fn routes(
 /// Who reads Twilio's receipts, where they are asked for.
 fn twilio_receipts(settings: &Settings) -> Option<TwilioReceipts> {
     let (twilio, url) = (settings.twilio.as_ref()?, settings.server.public_url.as_ref()?);
-    Some(TwilioReceipts::new(url, twilio.options.auth_token.clone()))
+    Some(TwilioReceipts::new(url, twilio.options.auth_token.clone()?))
 }

@@ -2,7 +2,7 @@
 
 use support::service::Folder;
 
-const SECRET: &str = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldCE=";
+const SECRET: &str = "9NUgm2Hb0aVtUYOzuQsxK1gO8aOS2Vxm1d1EoYYb3Zk=";
 
 /// Asserts that each line speaks of one fault, in this order.
 fn each_line_has(text: &str, parts: &[&str]) {
@@ -136,12 +136,16 @@ fn a_sound_configuration_is_said_to_be_sound() {
     let whole = [
         ("RINGBACK_ENV", "production"),
         ("RINGBACK_SECRET", SECRET),
-        ("DATABASE_URL", "postgres://user:password@db.example.com/ringback"),
+        (
+            "DATABASE_URL",
+            "postgres://user:password@db.example.com/ringback?sslmode=require",
+        ),
         (
             "REDIS_URL",
-            "redis+sentinel://a.example.com:26379,b.example.com:26379/main",
+            "rediss+sentinel://a.example.com:26379,b.example.com:26379/main",
         ),
         ("TWILIO_ACCOUNT_SID", "AC00000000000000000000000000000000"),
+        ("RINGBACK__SMS__COUNTRIES_ALLOW", "*"),
         ("TWILIO_AUTH_TOKEN", "token"),
         ("TWILIO_PHONE_NUMBER", "+15005550006"),
     ];
@@ -265,10 +269,11 @@ fn show_says_where_each_value_is_from_and_masks_secrets() {
         ("RINGBACK_SECRET", SECRET),
         (
             "DATABASE_URL",
-            "postgres://user:hidden-one@db.example.com/ringback",
+            "postgres://user:hidden-one@db.example.com/ringback?sslmode=require",
         ),
         ("REDIS_URL", "rediss://:hidden-two@redis.example.com"),
         ("TWILIO_ACCOUNT_SID", "AC00000000000000000000000000000000"),
+        ("RINGBACK__SMS__COUNTRIES_ALLOW", "*"),
         ("TWILIO_AUTH_TOKEN", "hidden-three"),
         ("TWILIO_PHONE_NUMBER", "+15005550006"),
         ("RINGBACK__OTP__LENGTH", "8"),

@@ -62,6 +62,7 @@ impl Fleet {
                 "TWILIO_ACCOUNT_SID",
                 "AC00000000000000000000000000000000".to_owned(),
             ),
+            ("RINGBACK__SMS__COUNTRIES_ALLOW", "*".to_owned()),
             ("TWILIO_AUTH_TOKEN", "any".to_owned()),
             ("TWILIO_PHONE_NUMBER", "+15005550006".to_owned()),
             ("TWILIO_BASE_URL", simulator.url.clone()),

@@ -121,7 +121,7 @@ fn only_variables_that_are_meant_for_us_are_judged() {
     Place::new()
         .var("RINGBACK_TEST_DATABASE_URL", "x")
         .var("HOME", "/")
-        .var("TWILIO_API_KEY", "x")
+        .var("TWILIO_REGION", "x")
         .var("REDIS_HOST", "x")
         // A Kubernetes service by the name of `ringback`, and one named `ringback-ops`.
         .var("RINGBACK_SERVICE_HOST", "10.0.0.1")

@@ -140,14 +140,14 @@ fn every_alias_sets_its_key() {
         .good();
     let twilio = settings.twilio.unwrap().options;
     assert_eq!(twilio.account_sid, "AC0123");
-    assert_eq!(twilio.auth_token.expose_secret(), "hush-token");
+    assert_eq!(twilio.auth_token.unwrap().expose_secret(), "hush-token");
     assert_eq!(twilio.sender, "+1234567890");
     assert_eq!(twilio.base_url, "http://127.0.0.1:9/x");
     assert_eq!(
         settings.keyring.unwrap().current().id,
         Keyring::parse(SECRET).unwrap().current().id
     );
-    assert_eq!(settings.redis.unwrap().url, "redis://:hush@cache:6379");
+    assert_eq!(settings.redis.unwrap().url, "rediss://:hush@cache:6379");
     let auto = Place::new()
         .production()
         .var("RINGBACK__TELEMETRY__FORMAT", "auto");

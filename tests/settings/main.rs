@@ -7,6 +7,7 @@ mod layers;
 mod place;
 mod providers;
 mod rules;
+mod safety;
 mod test_numbers;
 mod texts;
 mod values;

@@ -11,7 +11,7 @@ use ringback::settings::Settings;
 
 pub const DEFAULT: &str = include_str!("../../config/default.toml");
 /// 32 bytes.
-pub const SECRET: &str = "aHVzaGh1c2hodXNoaHVzaGh1c2hodXNoaHVzaGh1c2g=";
+pub const SECRET: &str = "9NUgm2Hb0aVtUYOzuQsxK1gO8aOS2Vxm1d1EoYYb3Zk=";
 
 /// 32 bytes.
 pub const WEBHOOK_SECRET: &str = "whsec_aHVzaGh1c2hodXNoaHVzaGh1c2hodXNoaHVzaGh1c2g=";
@@ -57,8 +57,9 @@ impl Place {
     pub fn production(self) -> Self {
         self.var("RINGBACK_ENV", "production")
             .var("RINGBACK_SECRET", SECRET)
-            .var("DATABASE_URL", "postgres://u:hush@db/ringback")
-            .var("REDIS_URL", "redis://:hush@cache:6379")
+            .var("DATABASE_URL", "postgres://u:hush@db/ringback?sslmode=require")
+            .var("REDIS_URL", "rediss://:hush@cache:6379")
+            .var("RINGBACK__SMS__COUNTRIES_ALLOW", "*")
             .var("TWILIO_ACCOUNT_SID", "AC0123")
             .var("TWILIO_AUTH_TOKEN", "hush-token")
             .var("TWILIO_PHONE_NUMBER", "+1 (234) 567-890")

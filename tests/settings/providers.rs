@@ -57,7 +57,11 @@ fn what_cannot_be_an_account_is_refused() {
     for (name, value) in [
         ("TWILIO_ACCOUNT_SID", "AC/../x"),
         ("TWILIO_AUTH_TOKEN", "hush hush"),
+        ("TWILIO_ACCOUNT_SID", "SK00000000000000000000000000000000"),
+        ("TWILIO_API_KEY", "AC0123"),
         ("TWILIO_PHONE_NUMBER", "4152000001"),
+        ("TWILIO_PHONE_NUMBER", "MG0123456789abcdef"),
+        ("TWILIO_PHONE_NUMBER", "Ringbackringback"),
         ("TWILIO_PHONE_NUMBER", "MG/x"),
         ("RINGBACK__VONAGE__API_KEY", "a:b"),
         ("RINGBACK__VONAGE__API_SECRET", "hush hush"),

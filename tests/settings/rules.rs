@@ -169,8 +169,8 @@ fn countries_are_allowed_or_denied_but_not_both() {
     assert_eq!(
         both.faults(),
         [
-            "development.toml:2: sms.countries_deny = [\"IN\"]: must be empty where sms.countries_allow is set: what is \
-             not allowed is denied"
+            "development.toml:2: sms.countries_deny = [\"IN\"]: must be empty where sms.countries_allow names \
+             countries: what is not allowed is denied"
         ]
     );
 }
@@ -213,7 +213,7 @@ fn no_secret_leaves_by_any_door() {
         assert!(!text.contains("aHVza"), "{text}");
     }
     assert!(
-        shown.contains("url = \"postgres://u:***@db/ringback\" # environment: DATABASE_URL"),
+        shown.contains("url = \"postgres://u:***@db/ringback?sslmode=require\" # environment: DATABASE_URL"),
         "{shown}"
     );
     assert!(

@@ -231,7 +231,8 @@ async fn what_was_sent_is_shown_and_forgotten() {
 fn client(sim: &Simulator) -> Twilio {
     Twilio::new(TwilioOptions {
         account_sid: ACCOUNT.to_owned(),
-        auth_token: TOKEN.into(),
+        auth_token: Some(TOKEN.into()),
+        api_key: None,
         sender: "+15005550006".to_owned(),
         base_url: sim.url.clone(),
         receipts_to: None,

@@ -37,7 +37,8 @@ pub fn twilio(base_url: String, sender: &str) -> Twilio {
     install_tls();
     Twilio::new(TwilioOptions {
         account_sid: SID.to_owned(),
-        auth_token: TOKEN.to_owned().into(),
+        auth_token: Some(TOKEN.to_owned().into()),
+        api_key: None,
         sender: sender.to_owned(),
         base_url,
         receipts_to: None,

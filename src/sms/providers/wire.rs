@@ -28,6 +28,8 @@ const MAX_ID: usize = 64;
 pub enum ProviderError {
     #[error("{0}: its URL is not an http or https URL without login, query and fragment")]
     Url(&'static str),
+    #[error("{0}: neither a token nor an API key")]
+    Login(&'static str),
     #[error("{0}: the HTTP client cannot be set up")]
     Client(&'static str, #[source] reqwest::Error),
 }

@@ -4,6 +4,7 @@
 mod errors;
 mod list;
 mod receipts;
+mod sender;
 mod signature;
 
 use std::{fmt, time::Duration};
@@ -15,6 +16,7 @@ use tokio::time::timeout;
 use url::Url;
 
 pub use receipts::{Forged, TwilioReceipts};
+pub use sender::is_twilio_sender;
 pub use signature::twilio_signature;
 
 use self::list::Page;
@@ -36,9 +38,12 @@ const MAX_PAGES: usize = 3;
 /// How to reach an account at Twilio.
 #[derive(Debug, Clone)]
 pub struct TwilioOptions {
-    /// `AC…`, which is the user name too.
+    /// `AC…`; stands in the path of every call.
     pub account_sid: String,
-    pub auth_token: SecretString,
+    /// What calls are signed in with, unless there is an API key; receipts are signed with it in any case.
+    pub auth_token: Option<SecretString>,
+    /// What calls are signed in with in place of the token.
+    pub api_key: Option<TwilioKey>,
     /// A phone number in E.164, a short code, a sender id, or a Messaging Service (`MG…`).
     pub sender: String,
     /// Where the API is: `https://api.twilio.com` but in tests.
@@ -52,12 +57,20 @@ pub struct TwilioOptions {
     pub timeout: Duration,
 }
 
+/// An API key, which can be withdrawn by itself.
+#[derive(Debug, Clone)]
+pub struct TwilioKey {
+    /// `SK…`.
+    pub sid: String,
+    pub secret: SecretString,
+}
+
 /// A client for one account and one sender.
 pub struct Twilio {
     wire: Wire,
     messages: Url,
-    account_sid: String,
-    auth_token: SecretString,
+    user: String,
+    password: SecretString,
     sender: String,
     receipts_to: Option<String>,
     timeout: Duration,
@@ -75,12 +88,17 @@ impl Twilio {
     /// # Errors
     /// [`ProviderError`] if the base URL is none, or the client cannot be set up (no TLS roots on this machine).
     pub fn new(options: TwilioOptions) -> Result<Self, ProviderError> {
+        let (user, password) = match (options.api_key, options.auth_token) {
+            (Some(key), _) => (key.sid, key.secret),
+            (None, Some(token)) => (options.account_sid.clone(), token),
+            (None, None) => return Err(ProviderError::Login(NAME)),
+        };
         Ok(Self {
             wire: Wire::new(NAME, options.connect_timeout, options.timeout)?,
             messages: messages_url(&options.base_url, &options.account_sid)
                 .ok_or(ProviderError::Url(NAME))?,
-            account_sid: options.account_sid,
-            auth_token: options.auth_token,
+            user,
+            password,
             sender: options.sender,
             receipts_to: options.receipts_to,
             timeout: options.timeout,
@@ -88,7 +106,7 @@ impl Twilio {
     }
 
     async fn create(&self, message: &SmsMessage) -> Result<Answer, Outcome> {
-        let sender = if self.sender.starts_with("MG") {
+        let sender = if sender::is_messaging_service(&self.sender) {
             "MessagingServiceSid"
         } else {
             "From"
@@ -112,7 +130,7 @@ impl Twilio {
         let request = self
             .wire
             .post(self.messages.clone())
-            .basic_auth(&self.account_sid, Some(self.auth_token.expose_secret()))
+            .basic_auth(&self.user, Some(self.password.expose_secret()))
             .form(&form);
         wire::call(request).await
     }
@@ -128,7 +146,7 @@ impl Twilio {
             let request = self
                 .wire
                 .get(url.clone())
-                .basic_auth(&self.account_sid, Some(self.auth_token.expose_secret()));
+                .basic_auth(&self.user, Some(self.password.expose_secret()));
             let answer = match wire::call(request).await {
                 Ok(answer) if answer.is_success() => answer,
                 _ => return LookupResult::Unknown,

@@ -40,6 +40,7 @@ pub mod database;
 pub mod email;
 pub mod entropy;
 pub mod language;
+pub mod loopback;
 pub mod partition;
 pub mod phone;
 pub mod problem;

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -29,7 +29,8 @@ pub struct Readiness {
     pub database: Arc<dyn Database>,
     pub challenges: Arc<dyn ChallengeStore>,
     pub queue: DeliveryQueue,
-    pub watcher: Option<LimitsWatch>,
+    /// Empty while no limits file is watched.
+    pub watcher: Arc<OnceLock<LimitsWatch>>,
     pub supervision: Supervision,
     /// Set when the service is ending.
     pub draining: Arc<AtomicBool>,
@@ -98,7 +99,7 @@ impl Readiness {
         // What is wrong with it stands in the log: the world need not know.
         if self
             .watcher
-            .as_ref()
+            .get()
             .is_some_and(|watcher| !watcher.status().faults.is_empty())
         {
             warnings.push("limits file: faulty, the last good one is in force".to_owned());

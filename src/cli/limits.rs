@@ -1,18 +1,19 @@
 //! `ringback limits`: what operators ask about limits, and what they may do about them.
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use clap::Subcommand;
+use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::{
-    EX_CONFIG,
+    exit::{EX_CONFIG, refuse},
     ops_client::{OpsClient, OpsError},
-    refuse,
+    reach::{blocking, ops_url},
 };
 use crate::{
     limits::{self, Explanation, Operation, Preview, RuleSet, RuleStatus, Scope, file},
@@ -126,7 +127,7 @@ fn ask<T: serde::de::DeserializeOwned>(
         Ok(url) => url,
         Err(code) => return code,
     };
-    let asked = blocking(async { OpsClient::new(&url)?.post::<T>(path, body).await });
+    let asked = blocking(async { OpsClient::new(&url, ops_token())?.post::<T>(path, body).await });
     match asked {
         Ok(answer) => {
             show(answer);
@@ -148,7 +149,11 @@ fn reset(rule: &str, key: &str, urls: Vec<String>) -> ExitCode {
     let body = json!({ "rule": rule, "key": key });
     let mut code = ExitCode::SUCCESS;
     for url in urls {
-        match blocking(async { OpsClient::new(&url)?.post::<Value>("/limits/reset", &body).await }) {
+        match blocking(async {
+            OpsClient::new(&url, ops_token())?
+                .post::<Value>("/limits/reset", &body)
+                .await
+        }) {
             Ok(told) if told["scope"] == Scope::Cluster.name() => {
                 println!("{rule}: the quota is whole again, in all instances.");
             }
@@ -167,23 +172,17 @@ fn complain(error: &OpsError) -> ExitCode {
     }
 }
 
+/// What the configuration has, whatever else is wrong with it.
+fn ops_token() -> Option<SecretString> {
+    Settings::load_from_process().ok()?.server.ops_token
+}
+
 fn address(ops: &Ops) -> Result<String, ExitCode> {
     if let Some(url) = &ops.url {
         return Ok(url.clone());
     }
     let settings = Settings::load_from_process().map_err(|faults| refuse(&faults))?;
     Ok(ops_url(settings.server.ops_bind))
-}
-
-/// Who listens everywhere is reached here.
-fn ops_url(mut bind: SocketAddr) -> String {
-    if bind.ip().is_unspecified() {
-        bind.set_ip(match bind {
-            SocketAddr::V4(_) => IpAddr::from([127, 0, 0, 1]),
-            SocketAddr::V6(_) => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1_u16]),
-        });
-    }
-    format!("http://{bind}")
 }
 
 fn check(path: &Path, ops: &Ops) -> ExitCode {
@@ -216,7 +215,7 @@ fn active(ops: &Ops) -> Option<(String, RuleSet)> {
         .as_ref()
         .map(|settings| ops_url(settings.server.ops_bind));
     if let Some(url) = ops.url.clone().or(bind) {
-        let text = blocking(async { OpsClient::new(&url)?.get("/limits").await });
+        let text = blocking(async { OpsClient::new(&url, ops_token())?.get("/limits").await });
         if let Some(rules) = text.ok().and_then(|text| file::parse(&text, "in force").ok()) {
             return Some((format!("the rules in force at {url}"), rules));
         }
@@ -227,13 +226,6 @@ fn active(ops: &Ops) -> Option<(String, RuleSet)> {
         None => "the rules that the program carries, since no service answers".to_owned(),
     };
     startup::limit_rules(&settings).ok().map(|rules| (name, rules))
-}
-
-fn blocking<T>(work: impl Future<Output = Result<T, OpsError>>) -> Result<T, OpsError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime
-        .map_err(|error| OpsError::Failed(error.to_string()))?
-        .block_on(work)
 }
 
 fn table(told: &Explanation) -> String {

@@ -1,19 +1,21 @@
 //! The command line.
 
+mod exit;
+mod healthcheck;
 mod limits;
 mod ops_client;
+mod reach;
 
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
+use exit::refuse;
+
 use crate::{
-    settings::{self, Faults, Settings},
+    settings::{self, Settings},
     startup, telemetry,
 };
-
-/// sysexits.h `EX_CONFIG`: the configuration was refused.
-const EX_CONFIG: u8 = 78;
 
 /// User accounts whose phone numbers are proven by SMS code.
 #[derive(Debug, Parser)]
@@ -38,6 +40,8 @@ enum Command {
         #[command(subcommand)]
         command: limits::LimitsCommand,
     },
+    /// Ask the service on this machine whether it is ready: exit 0, or 1 with what is down. For containers.
+    Healthcheck,
     /// Look at the configuration.
     Config {
         #[command(subcommand)]
@@ -68,6 +72,7 @@ pub fn run() -> ExitCode {
             let _logs = telemetry::init_logs(&settings.telemetry);
             startup::migrate(&settings)
         }),
+        Command::Healthcheck => with_settings(|settings| healthcheck::run(&settings)),
         Command::Limits { command } => limits::run(command),
         Command::Config {
             command: ConfigCommand::Show,
@@ -96,9 +101,4 @@ fn with_settings(act: impl FnOnce(Settings) -> ExitCode) -> ExitCode {
         Ok(settings) => act(settings),
         Err(faults) => refuse(&faults),
     }
-}
-
-fn refuse(faults: &Faults) -> ExitCode {
-    eprintln!("{faults}");
-    ExitCode::from(EX_CONFIG)
 }

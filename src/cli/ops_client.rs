@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use thiserror::Error;
@@ -12,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Why the service gave no answer that helps.
 #[derive(Debug, Error)]
 pub enum OpsError {
-    #[error("no service answers at {0}: is it running, and is that its server.ops_bind?")]
+    #[error("no service answers at {0}: is it running, and is that its address?")]
     Away(String),
     /// It understood, and what was asked for is wrong.
     #[error("{0}")]
@@ -24,18 +25,20 @@ pub enum OpsError {
 /// Speaks to one service.
 pub struct OpsClient {
     url: String,
+    token: Option<SecretString>,
     client: reqwest::Client,
 }
 
 impl OpsClient {
-    /// For the service at `url`, such as `http://127.0.0.1:8001`.
+    /// For the service at `url`, such as `http://127.0.0.1:8001`, which may want a token.
     ///
     /// # Errors
     /// [`OpsError::Failed`] when this machine's TLS can't be set up.
-    pub fn new(url: &str) -> Result<Self, OpsError> {
+    pub fn new(url: &str, token: Option<SecretString>) -> Result<Self, OpsError> {
         let client = reqwest::Client::builder().timeout(PATIENCE).no_proxy().build();
         Ok(Self {
             url: url.trim_end_matches('/').to_owned(),
+            token,
             client: client.map_err(|error| OpsError::Failed(error.to_string()))?,
         })
     }
@@ -58,8 +61,31 @@ impl OpsClient {
         serde_json::from_str(&text).map_err(|_| self.strange())
     }
 
+    /// Whether it is ready.
+    ///
+    /// # Errors
+    /// [`OpsError::Failed`] with what is down; others as for [`OpsClient::get`].
+    pub async fn readiness(&self) -> Result<(), OpsError> {
+        let away = |_| OpsError::Away(self.url.clone());
+        let request = self.client.get(format!("{}/readyz", self.url));
+        let response = request.send().await.map_err(away)?;
+        let is_ready = response.status().is_success();
+        let text = response.text().await.map_err(away)?;
+        let report: Value = serde_json::from_str(&text).map_err(|_| self.strange())?;
+        let down = report["down"].as_array().ok_or_else(|| self.strange())?;
+        let down: Vec<_> = down.iter().filter_map(Value::as_str).collect();
+        match is_ready {
+            true => Ok(()),
+            false => Err(OpsError::Failed(format!("not ready: {}", down.join(", ")))),
+        }
+    }
+
     async fn answer(&self, request: reqwest::RequestBuilder) -> Result<String, OpsError> {
         let away = |_| OpsError::Away(self.url.clone());
+        let request = match &self.token {
+            Some(token) => request.bearer_auth(token.expose_secret()),
+            None => request,
+        };
         let response = request.send().await.map_err(away)?;
         let status = response.status();
         let text = response.text().await.map_err(away)?;

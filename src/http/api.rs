@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     accounts::{Sessions, SignIn},
-    flows::Flows,
+    flows::Otp,
     http::ServerOptions,
     phone::PhoneCheck,
     readiness::Readiness,
@@ -16,12 +16,14 @@ use crate::{
 pub struct Api {
     pub sign_in: SignIn,
     pub sessions: Sessions,
-    pub flows: Flows,
+    pub otp: Arc<Otp>,
     pub readiness: Readiness,
     /// Present where Twilio is asked for receipts.
     pub receipts: Option<TwilioReceipts>,
     /// Present in development without a provider.
     pub inbox: Option<DevInbox>,
+    /// Whether others than this machine see it.
+    pub inbox_allows_remote: bool,
     pub metrics: Metrics,
     /// What SMS say, for the language that suits a client best.
     pub texts: Arc<Texts>,

@@ -3,13 +3,34 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::{
-    channel::Channel,
-    phone::Country,
-    provider::{DeliveryStatus, Price},
-};
+use crate::{phone::Country, provider::Price};
 
-/// Something that happened to a challenge that has a message; nobody is told of decoys.
+/// How far a challenge came; what is further wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    Issued,
+    Sent,
+    Failed,
+    Undelivered,
+    Delivered,
+    Verified,
+}
+
+impl State {
+    /// Its name in the table.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Issued => "issued",
+            Self::Sent => "sent",
+            Self::Failed => "failed",
+            Self::Undelivered => "undelivered",
+            Self::Delivered => "delivered",
+            Self::Verified => "verified",
+        }
+    }
+}
+
+/// Something that happened to a challenge that has an SMS; decoys are told of to nobody.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     pub challenge_id: Uuid,
@@ -20,27 +41,21 @@ pub struct Event {
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
-    /// It was issued: its message is queued.
-    Issued {
-        user_id: Uuid,
-        /// What its code is for.
-        purpose: &'static str,
-        channel: Channel,
-        country: Country,
-    },
-    /// Its message came so far.
+    /// Its SMS is owed.
+    Issued { user_id: Uuid, country: Country },
+    /// Its SMS came so far.
     Carried {
-        status: DeliveryStatus,
+        state: State,
         provider: &'static str,
-        /// The provider's id of the message; empty if it gave none.
+        /// The provider's id of the message; empty if he told none.
         message_id: String,
         /// The provider's own error code.
-        error_code: Option<u32>,
+        code: Option<u32>,
         price: Option<Price>,
     },
     /// A wrong code was entered, the last of so many.
     Wrong { attempts: u8 },
-    /// The right code was entered, and took effect.
+    /// The right code was entered, and its phone verified.
     Verified,
 }
 
@@ -49,22 +64,17 @@ pub enum What {
 pub struct Row {
     pub challenge_id: Uuid,
     pub user_id: Option<Uuid>,
-    pub purpose: Option<&'static str>,
-    pub channel: Option<Channel>,
     pub country: Option<Country>,
     pub provider: Option<&'static str>,
     pub message_id: Option<String>,
-    /// The furthest that was told; of those that are final, the one that came first.
-    pub status: DeliveryStatus,
+    pub state: State,
     pub attempts: u8,
-    /// The provider's own, of this very status.
     pub error_code: Option<u32>,
     pub price: Option<Price>,
     /// The earliest that was told of it.
     pub created_at: DateTime<Utc>,
     pub sent_at: Option<DateTime<Utc>>,
-    /// When the status became final.
-    pub settled_at: Option<DateTime<Utc>>,
+    pub delivered_at: Option<DateTime<Utc>>,
     pub verified_at: Option<DateTime<Utc>>,
 }
 
@@ -74,18 +84,16 @@ impl Row {
         let mut row = Self {
             challenge_id: event.challenge_id,
             user_id: None,
-            purpose: None,
-            channel: None,
             country: None,
             provider: None,
             message_id: None,
-            status: DeliveryStatus::Queued,
+            state: State::Issued,
             attempts: 0,
             error_code: None,
             price: None,
             created_at: event.at,
             sent_at: None,
-            settled_at: None,
+            delivered_at: None,
             verified_at: None,
         };
         row.add(event);
@@ -98,47 +106,35 @@ impl Row {
         self.created_at = self.created_at.min(at);
         let earlier = |known: Option<DateTime<Utc>>| Some(known.map_or(at, |known| known.min(at)));
         match event.what {
-            What::Issued {
-                user_id,
-                purpose,
-                channel,
-                country,
-            } => {
+            What::Issued { user_id, country } => {
                 self.user_id = Some(user_id);
-                self.purpose = Some(purpose);
-                self.channel = Some(channel);
                 self.country = Some(country);
             }
             What::Carried {
-                status,
+                state,
                 provider,
                 message_id,
-                error_code,
+                code,
                 price,
             } => {
+                self.state = self.state.max(state);
                 self.provider = Some(provider);
                 if !message_id.is_empty() {
                     self.message_id = Some(message_id);
                 }
+                self.error_code = code.or(self.error_code);
                 self.price = price.or(self.price.take());
-                match status {
-                    DeliveryStatus::Queued => {}
-                    DeliveryStatus::Sent => {
-                        self.sent_at = earlier(self.sent_at);
-                        if self.settled_at.is_none() {
-                            self.status = status;
-                        }
-                    }
-                    DeliveryStatus::Delivered | DeliveryStatus::Undelivered | DeliveryStatus::Failed => {
-                        if self.settled_at.is_none_or(|settled_at| at < settled_at) {
-                            (self.status, self.error_code) = (status, error_code);
-                            self.settled_at = Some(at);
-                        }
-                    }
+                match state {
+                    State::Sent => self.sent_at = earlier(self.sent_at),
+                    State::Delivered => self.delivered_at = earlier(self.delivered_at),
+                    State::Issued | State::Failed | State::Undelivered | State::Verified => {}
                 }
             }
             What::Wrong { attempts } => self.attempts = self.attempts.max(attempts),
-            What::Verified => self.verified_at = earlier(self.verified_at),
+            What::Verified => {
+                self.state = State::Verified;
+                self.verified_at = earlier(self.verified_at);
+            }
         }
     }
 }

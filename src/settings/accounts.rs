@@ -5,8 +5,8 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::{
-    MINUTE, SECOND,
     reader::{Reader, Refused},
+    value::{MINUTE, SECOND},
 };
 use crate::{
     accounts::{Argon2Cost, HasherOptions, SessionOptions},

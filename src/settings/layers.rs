@@ -9,7 +9,7 @@ use std::{
 use toml::de::{DeTable, DeValue};
 
 use super::{
-    Environment,
+    environment::Environment,
     fault::{Fault, Source},
     value::{Value, quoted},
 };

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod countries;
+mod environment;
 mod fault;
 mod layers;
 mod mask;
@@ -30,9 +31,9 @@ use std::{
     fmt::Write,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 
+pub use environment::Environment;
 pub use fault::{Fault, Faults, Source};
 pub use provider_section::ProviderSettings;
 pub use providers::{ProviderName, RouteSettings};
@@ -59,28 +60,6 @@ use crate::{
     telemetry::TelemetryOptions,
     tokens::AccessOptions,
 };
-
-const SECOND: Duration = Duration::from_secs(1);
-const MINUTE: Duration = Duration::from_secs(60);
-
-/// What the service is run for (`RINGBACK_ENV`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Environment {
-    /// What is missing falls back to embedded parts.
-    Development,
-    /// Nothing falls back.
-    Production,
-}
-
-impl Environment {
-    /// Its name in `RINGBACK_ENV`, and the name of its file.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Development => "development",
-            Self::Production => "production",
-        }
-    }
-}
 
 /// The whole configuration, each value within its bounds: the options of each room, filled. `Debug` shows no secret.
 #[derive(Debug, Clone)]

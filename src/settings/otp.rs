@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{MINUTE, SECOND, reader::Reader};
+use super::{
+    reader::Reader,
+    value::{MINUTE, SECOND},
+};
 use crate::{challenges::OtpRules, phone::PhoneCheck};
 
 /// The rules of a code.

@@ -1,10 +1,9 @@
 //! What production doesn't send in plain text over a network: passwords, codes and phone numbers.
 
-use std::net::IpAddr;
-
 use url::Url;
 
-use super::{Environment, reader::Reader};
+use super::{environment::Environment, reader::Reader};
+use crate::loopback::is_this_machine;
 
 /// What a section says of plain text.
 pub(super) struct Plaintext {
@@ -44,48 +43,4 @@ impl Plaintext {
 pub(super) fn plain_host(url: &Url) -> Option<String> {
     let host = url.host_str().filter(|_| url.scheme() == "http")?;
     Some(host.to_owned())
-}
-
-/// Whether what is sent to a host stays on this machine. Only names that always mean it: others are up to a resolver.
-pub(super) fn is_this_machine(host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    match host.parse::<IpAddr>() {
-        Ok(address) => address.to_canonical().is_loopback(),
-        Err(_) => {
-            let name = host.trim_end_matches('.').to_ascii_lowercase();
-            name == "localhost" || name.ends_with(".localhost")
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_this_machine;
-
-    #[test]
-    fn this_machine_is_named_by_its_own_names_alone() {
-        for host in [
-            "localhost",
-            "LOCALHOST.",
-            "db.localhost",
-            "127.0.0.1",
-            "127.9.9.9",
-            "[::1]",
-            "::1",
-            "::ffff:127.0.0.1",
-        ] {
-            assert!(is_this_machine(host), "{host}");
-        }
-        for host in [
-            "localhost.example.com",
-            "db",
-            "10.0.0.1",
-            "0.0.0.0",
-            "::",
-            "127.0.0.1.nip.io",
-            "",
-        ] {
-            assert!(!is_this_machine(host), "{host}");
-        }
-    }
 }

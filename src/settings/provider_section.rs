@@ -6,10 +6,10 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::{
-    MINUTE, SECOND,
     fault::{Fault, Source},
     reader::{Reader, Refused},
-    server::is_http,
+    urls::is_http,
+    value::{MINUTE, SECOND},
 };
 
 /// What [`base_url`] takes.

@@ -11,11 +11,13 @@ use tracing_subscriber::EnvFilter;
 use url::Url;
 
 use super::{
-    Environment, MINUTE, SECOND,
+    environment::Environment,
     fault::Source,
     plaintext::{Plaintext, plain_host},
     provider_section::secret,
     reader::{Reader, Refused},
+    urls::is_http,
+    value::{MINUTE, SECOND},
 };
 use crate::{
     http::ServerOptions,
@@ -94,11 +96,6 @@ fn public_url(text: &str) -> Result<Url, Refused> {
     }
 }
 
-/// Whether a URL is reached by HTTP, and holds no user and password, which logs and issuers would repeat.
-pub(super) fn is_http(url: &Url) -> bool {
-    ["http", "https"].contains(&url.scheme()) && url.username().is_empty() && url.password().is_none()
-}
-
 /// An origin counts if it equals what browsers send to the letter (RFC 6454, section 6.2): they are compared as text, and
 /// no sign in one stands for others.
 fn origin(text: &str) -> Result<String, Refused> {
@@ -139,6 +136,8 @@ fn origin(text: &str) -> Result<String, Refused> {
 pub struct LimitsSettings {
     /// The file with the rules, which exists; none means the rules that the program carries.
     pub file: Option<PathBuf>,
+    /// Where the file is looked for, if it may come later: nothing but the default names it, and it isn't there.
+    pub awaited: Vec<PathBuf>,
     /// The bounds of whoever counts.
     pub limiter: LimiterOptions,
 }
@@ -146,8 +145,10 @@ pub struct LimitsSettings {
 impl LimitsSettings {
     /// `workers` are the threads that serve requests.
     pub(super) fn read(reader: &mut Reader, config_dir: &Path, workers: usize) -> Self {
+        let (file, awaited) = limits_file(reader, config_dir);
         Self {
-            file: limits_file(reader, config_dir),
+            file,
+            awaited,
             limiter: LimiterOptions {
                 max_keys: reader.integer("limits.max_keys", 1..=100_000_000),
                 shards: workers,
@@ -158,16 +159,15 @@ impl LimitsSettings {
 }
 
 /// A relative path is looked for beside the other files first, then from where the service was started.
-fn limits_file(reader: &mut Reader, config_dir: &Path) -> Option<PathBuf> {
+fn limits_file(reader: &mut Reader, config_dir: &Path) -> (Option<PathBuf>, Vec<PathBuf>) {
     const KEY: &str = "limits.file";
     let named = reader.text(KEY, "the path of a TOML file", |text| match text {
         "" => Err(Refused::default()),
         path => Ok(PathBuf::from(path)),
     });
     // Joining an absolute path gives that path itself.
-    let found = [config_dir.join(&named), named]
-        .into_iter()
-        .find(|path| path.is_file());
+    let mut awaited = vec![config_dir.join(&named), named];
+    let found = awaited.iter().find(|path| path.is_file()).cloned();
     match &found {
         Some(path) => reader.note(KEY, format!("in force: {}", path.display())),
         None if reader.source(KEY) == Source::BuiltIn => {
@@ -178,7 +178,10 @@ fn limits_file(reader: &mut Reader, config_dir: &Path) -> Option<PathBuf> {
             "no such file: must be a path from the config folder, from the working directory, or an absolute one",
         ),
     }
-    found
+    if found.is_some() {
+        awaited.clear();
+    }
+    (found, awaited)
 }
 
 /// The development inbox.

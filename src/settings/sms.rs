@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{MINUTE, SECOND, reader::Reader};
+use super::{
+    reader::Reader,
+    value::{MINUTE, SECOND},
+};
 use crate::delivery::DispatcherOptions;
 
 /// The dispatcher's bounds. Nothing is tried for longer than its code lives.

@@ -6,10 +6,11 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::{
-    Environment, SECOND,
+    environment::Environment,
     plaintext::Plaintext,
     reader::{Reader, Refused},
     urls::{look_at, postgres_plaintext_host},
+    value::SECOND,
 };
 use crate::{
     database::{PoolOptions, PostgresLink, SqliteLink},

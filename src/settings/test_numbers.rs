@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 
 use super::{
-    Environment,
+    environment::Environment,
     reader::{Reader, Refused},
 };
 use crate::{

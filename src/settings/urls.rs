@@ -4,6 +4,11 @@ use url::Url;
 
 use super::reader::Refused;
 
+/// Whether a URL is reached by HTTP, and holds no user and password, which logs and issuers would repeat.
+pub(super) fn is_http(url: &Url) -> bool {
+    ["http", "https"].contains(&url.scheme()) && url.username().is_empty() && url.password().is_none()
+}
+
 /// Whether a URL reads as its writer meant it: nothing that belongs to a password has become a path, a query or a
 /// fragment, and every key of its query is one of `known`.
 pub(super) fn look_at(url: &str, known: &[&str]) -> Result<(), Refused> {

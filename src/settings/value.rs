@@ -4,6 +4,9 @@ use std::{borrow::Cow, fmt, time::Duration};
 
 use toml::{Spanned, de::DeValue};
 
+pub(super) const SECOND: Duration = Duration::from_secs(1);
+pub(super) const MINUTE: Duration = Duration::from_secs(60);
+
 /// What a layer holds for a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Value {

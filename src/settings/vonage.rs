@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Environment,
+    environment::Environment,
     plaintext::{Plaintext, plain_host},
     provider_section::{
         BASE_URL, MAX_PACE, ProviderSettings, Reading, base_url, identifier, secret, timeouts,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{StartError, base::Base, limits::Limits, stores::Databases};
+use super::{base::Base, error::StartError, limits::Limits, stores::Databases};
 use crate::{
     accounts::{Argon2Pool, PasswordHasher, Sessions, SignIn},
     tokens::{AccessTokens, RefreshTokens},

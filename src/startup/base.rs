@@ -3,13 +3,14 @@
 use std::{
     fs,
     io::{self, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::Path,
     sync::{Arc, atomic::AtomicI64},
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 
-use super::{StartError, World};
+use super::{error::StartError, world::World};
 use crate::{
     clock::Clock,
     entropy::Entropy,
@@ -66,7 +67,9 @@ fn kept_keyring(folder: &Path, entropy: &dyn Entropy) -> Result<Keyring, StartEr
         path: path.clone(),
         source,
     };
-    fs::create_dir_all(folder).map_err(failed)?;
+    // It is this user's alone. A folder that is there already stays as somebody made it.
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(failed)?;
     match write_new_secret(&path, &BASE64_STANDARD.encode(entropy.bytes::<32>())) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
         _ => {}
@@ -79,7 +82,6 @@ fn kept_keyring(folder: &Path, entropy: &dyn Entropy) -> Result<Keyring, StartEr
 }
 
 fn write_new_secret(path: &Path, secret: &str) -> io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt;
     let mut file = fs::OpenOptions::new()
         .write(true)
         .create_new(true)

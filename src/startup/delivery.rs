@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use super::{
-    StartError,
     base::Base,
+    error::StartError,
     providers::Providers,
     stores::{Databases, Stores},
 };
 use crate::{
+    challenges::Courses,
     clock::Clock,
     delivery::{ChannelProvider, Countries, DeliveryQueue, DispatcherParts, Route},
-    flows::{FlowMessages, StatusReports},
+    flows::{Recipients, StatusReports},
     ledger::Ledger,
     settings::Settings,
     sms::{DevInbox, ProviderError, TwilioReceipts},
@@ -21,6 +22,7 @@ use crate::{
 pub(super) struct Delivery {
     pub(super) queue: DeliveryQueue,
     pub(super) ledger: Ledger,
+    pub(super) courses: Arc<Courses>,
     /// Present where receipts are asked for.
     pub(super) receipts: Option<TwilioReceipts>,
     /// Present in development without a provider.
@@ -31,15 +33,18 @@ pub(super) fn start(base: &Base<'_>, stores: &Stores, databases: &Databases) -> 
     let (routes, inbox) = routes(base.settings, &base.clock)?;
     let ledger = Ledger::start(Arc::clone(&databases.ledger), base.settings.ledger);
     let receipts = twilio_receipts(base.settings);
+    let courses = Arc::new(Courses::new(receipts.is_some().then_some("twilio")));
     let reports = StatusReports::start(
-        Arc::clone(&stores.challenges.store),
+        Arc::clone(&stores.statuses),
+        Arc::clone(&courses),
         ledger.clone(),
         Arc::clone(&base.clock),
         base.settings.dispatcher.queue,
     );
-    let messages = FlowMessages {
+    let recipients = Recipients {
         proofs: Arc::clone(&databases.proofs),
-        challenges: stores.challenges.clone(),
+        keyring: Arc::clone(&base.keyring),
+        code_length: base.settings.otp.length,
         texts: Arc::clone(&base.settings.texts),
     };
     let queue = DeliveryQueue::start(
@@ -48,7 +53,7 @@ pub(super) fn start(base: &Base<'_>, stores: &Stores, databases: &Databases) -> 
         DispatcherParts {
             routes,
             outbox: Arc::clone(&stores.outbox),
-            messages: Arc::new(messages),
+            messages: Arc::new(recipients),
             reports: Arc::new(reports),
             clock: Arc::clone(&base.clock),
             entropy: Arc::clone(&base.entropy),
@@ -57,6 +62,7 @@ pub(super) fn start(base: &Base<'_>, stores: &Stores, databases: &Databases) -> 
     Ok(Delivery {
         queue,
         ledger,
+        courses,
         receipts,
         inbox,
     })

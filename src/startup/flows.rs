@@ -8,34 +8,30 @@ use super::{
     limits::Limits,
     stores::{Databases, Stores},
 };
-use crate::flows::{Codes, Flows, VerifyEmail, VerifyPhone};
+use crate::flows::Otp;
 
-pub(super) fn start(
+pub(super) fn verify_phone(
     base: &Base<'_>,
     stores: &Stores,
     databases: &Databases,
     limits: &Limits,
     delivery: &Delivery,
-) -> Flows {
+) -> Otp {
     let settings = base.settings;
-    let codes = Arc::new(Codes {
-        challenges: stores.challenges.clone(),
+    Otp {
+        rules: settings.otp.clone(),
+        countries: Arc::new(settings.countries.clone()),
+        test_numbers: Arc::new(settings.test_numbers.clone()),
+        challenges: Arc::clone(&stores.challenges),
+        statuses: Arc::clone(&stores.statuses),
+        courses: Arc::clone(&delivery.courses),
+        ledger: delivery.ledger.clone(),
+        proofs: Arc::clone(&databases.proofs),
+        keyring: Arc::clone(&base.keyring),
         limiter: limits.limiter.clone(),
         queue: delivery.queue.clone(),
-        ledger: delivery.ledger.clone(),
+        lease: settings.dispatcher.lease,
         clock: Arc::clone(&base.clock),
-    });
-    Flows {
-        verify_email: VerifyEmail {
-            codes: Arc::clone(&codes),
-            proofs: Arc::clone(&databases.proofs),
-        },
-        verify_phone: VerifyPhone {
-            codes: Arc::clone(&codes),
-            proofs: Arc::clone(&databases.proofs),
-            countries: Arc::new(settings.countries.clone()),
-            test_numbers: Arc::new(settings.test_numbers.clone()),
-        },
-        codes,
+        entropy: Arc::clone(&base.entropy),
     }
 }

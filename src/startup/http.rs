@@ -15,7 +15,7 @@ use super::{
     stores::{Databases, Stores},
 };
 use crate::{
-    flows::Flows,
+    flows::Otp,
     http::{Api, Listening, serve_api, serve_ops},
     readiness::Readiness,
     telemetry::Metrics,
@@ -49,16 +49,17 @@ pub(super) fn api(
     metrics: Metrics,
     readiness: Readiness,
     accounts: Accounts,
-    flows: Flows,
+    otp: Otp,
     delivery: Delivery,
 ) -> Api {
     Api {
         sign_in: accounts.sign_in,
         sessions: accounts.sessions,
-        flows,
+        otp: Arc::new(otp),
         readiness,
         receipts: delivery.receipts,
         inbox: delivery.inbox,
+        inbox_allows_remote: base.settings.inbox.allow_remote,
         metrics,
         texts: Arc::clone(&base.settings.texts),
         phone_check: base.settings.phone_check,
@@ -77,9 +78,9 @@ pub(super) fn readiness(
 ) -> Readiness {
     Readiness {
         database: Arc::clone(&databases.database),
-        challenges: Arc::clone(&stores.challenges.store),
+        challenges: Arc::clone(&stores.challenges),
         queue: delivery.queue.clone(),
-        watcher: limits.watch.clone(),
+        watcher: Arc::clone(&limits.watch),
         supervision: base.supervision.clone(),
         draining,
         last: Arc::default(),

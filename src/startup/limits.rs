@@ -1,11 +1,16 @@
 //! The rules that requests are admitted by.
 
-use std::sync::Arc;
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, OnceLock},
+};
 
-use super::{StartError, base::Base, stores::Stores};
+use super::{base::Base, error::StartError, stores::Stores, warnings};
 use crate::{
+    clock::Clock,
     limits::{self, FileError, Limiter, LimitsWatch, RuleSet},
     settings::Settings,
+    supervision::Supervision,
 };
 
 /// The rules that the program carries: active where no limits file is at hand.
@@ -14,21 +19,60 @@ const SHIPPED: &str = include_str!("../../config/limits.toml");
 /// The limiter, and what watches its file.
 pub(super) struct Limits {
     pub(super) limiter: Limiter,
-    pub(super) watch: Option<LimitsWatch>,
+    /// Set at the start, or once a file that is awaited has come.
+    pub(super) watch: Arc<OnceLock<LimitsWatch>>,
+    awaited: Vec<PathBuf>,
+    supervision: Supervision,
+    clock: Arc<dyn Clock>,
 }
 
 pub(super) fn start(base: &Base<'_>, stores: &Stores) -> Result<Limits, StartError> {
-    let limiter = Limiter::start(
-        &base.supervision,
-        base.settings.limits.limiter,
-        limit_rules(base.settings)?,
-        Arc::clone(&stores.counters),
-        Arc::clone(&base.clock),
-    );
-    let watched =
-        |file| LimitsWatch::start(&base.supervision, file, limiter.clone(), Arc::clone(&base.clock));
-    let watch = base.settings.limits.file.as_deref().map(watched);
-    Ok(Limits { limiter, watch })
+    let settings = &base.settings.limits;
+    let rules = limit_rules(base.settings)?;
+    warnings::tell(base.settings, &rules, base.clock.now());
+    let limits = Limits {
+        limiter: Limiter::start(
+            &base.supervision,
+            settings.limiter,
+            rules,
+            Arc::clone(&stores.counters),
+            Arc::clone(&base.clock),
+        ),
+        watch: Arc::default(),
+        awaited: settings.awaited.clone(),
+        supervision: base.supervision.clone(),
+        clock: Arc::clone(&base.clock),
+    };
+    if let Some(file) = &settings.file {
+        limits.watch(file);
+    }
+    Ok(limits)
+}
+
+impl Limits {
+    /// Reads the file again; one that has come since the start, for the first time.
+    pub(super) async fn reload(&self) {
+        if self.watch.get().is_none()
+            && let Some(file) = self.awaited.iter().find(|file| file.is_file())
+        {
+            tracing::info!(limits.file = %file.display(), "the limits file has come");
+            self.watch(file);
+        }
+        if let Some(watch) = self.watch.get() {
+            let _ = watch.reload().await;
+        }
+    }
+
+    fn watch(&self, file: &Path) {
+        self.watch.get_or_init(|| {
+            LimitsWatch::start(
+                &self.supervision,
+                file,
+                self.limiter.clone(),
+                Arc::clone(&self.clock),
+            )
+        });
+    }
 }
 
 /// The rules that the configuration names; those that the program carries, where it names none.

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::net::TcpSocket;
 
-use super::StartError;
+use super::error::StartError;
 use crate::settings::{Environment, Settings};
 
 /// Connections that may wait to be accepted; the system may allow less (`net.core.somaxconn`). The standard library's 128

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Running, StartError, World, limits::limit_rules, start, stores};
+use super::{Running, error::StartError, limits::limit_rules, start, stores, warnings, world::World};
 use crate::{
     limits,
     settings::{Environment, Settings},
@@ -77,13 +77,10 @@ pub fn is_limits_file(path: &Path) -> bool {
 /// `config check`: the settings were taken; the limits file that they name belongs to them.
 pub fn check(settings: &Settings) -> ExitCode {
     match limit_rules(settings) {
-        Ok(_) => {
+        Ok(rules) => {
             println!("The configuration is sound.");
-            for (language, segments) in settings.texts.long() {
-                println!(
-                    "Each SMS in {:?} takes {segments} segments, and is paid for as often.",
-                    language.as_str()
-                );
+            for warning in warnings::of(settings, &rules) {
+                println!("{warning}");
             }
             ExitCode::SUCCESS
         }
@@ -139,14 +136,4 @@ fn announce(settings: &Settings, running: &Running) {
         lines += "  Codes, outbox and cluster limits in this process alone: a restart forgets them. Set REDIS_URL to keep them.\n";
     }
     let _ = io::stdout().write_all(lines.as_bytes());
-}
-
-impl StartError {
-    /// 78 where the configuration is at fault, 1 where the surroundings are.
-    fn exit_code(&self) -> ExitCode {
-        match self {
-            Self::Bind { .. } | Self::File { .. } | Self::Migrate(_) | Self::Io(_) => ExitCode::FAILURE,
-            _ => ExitCode::from(78),
-        }
-    }
 }

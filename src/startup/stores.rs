@@ -7,13 +7,13 @@ use std::{
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{StartError, base::Base};
+use super::{base::Base, error::StartError};
 use crate::{
     accounts::{
         PasswordStore, PostgresPasswords, PostgresProofs, PostgresSessions, PostgresUsers, ProofStore,
         SessionStore, SqlitePasswords, SqliteProofs, SqliteSessions, SqliteUsers, UserStore,
     },
-    challenges::{ChallengeStore, Challenges, MemoryChallenges, RedisChallenges},
+    challenges::{ChallengeStore, MemoryChallenges, RedisChallenges, Statuses},
     database::{Database, MigrateError, PostgresLink, SqliteLink},
     delivery::Outbox,
     ledger::{LedgerStore, PostgresLedger, SqliteLedger},
@@ -28,7 +28,8 @@ const MIGRATION_PATIENCE: Duration = Duration::from_secs(15);
 /// What Redis keeps.
 pub(super) struct Stores {
     pub(super) counters: Arc<dyn ClusterCounters>,
-    pub(super) challenges: Challenges,
+    pub(super) challenges: Arc<dyn ChallengeStore>,
+    pub(super) statuses: Arc<dyn Statuses>,
     pub(super) outbox: Arc<dyn Outbox>,
 }
 
@@ -52,7 +53,8 @@ pub(super) fn connect(base: &Base<'_>) -> Result<Stores, StartError> {
         let store = Arc::new(store);
         return Ok(Stores {
             counters,
-            challenges: challenges(base, Arc::clone(&store) as _),
+            challenges: Arc::clone(&store) as _,
+            statuses: Arc::clone(&store) as _,
             outbox: store,
         });
     };
@@ -66,19 +68,10 @@ pub(super) fn connect(base: &Base<'_>) -> Result<Stores, StartError> {
     ));
     Ok(Stores {
         counters: Arc::new(RedisCounters::with_offset(link, Arc::clone(offset))),
-        challenges: challenges(base, Arc::clone(&store) as _),
+        challenges: Arc::clone(&store) as _,
+        statuses: Arc::clone(&store) as _,
         outbox: store,
     })
-}
-
-fn challenges(base: &Base<'_>, store: Arc<dyn ChallengeStore>) -> Challenges {
-    Challenges {
-        store,
-        keyring: Arc::clone(&base.keyring),
-        rules: base.settings.otp.clone(),
-        lease: base.settings.dispatcher.lease,
-        entropy: Arc::clone(&base.entropy),
-    }
 }
 
 /// The database that is configured, else SQLite in the data folder.

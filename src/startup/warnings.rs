@@ -1,12 +1,67 @@
-//! What an operator should know at the start, though the service runs.
+//! What an operator should know, though the service runs: said at the start, and by `config check`.
 
 use chrono::{DateTime, Utc};
+use ipnet::IpNet;
 
-use crate::{flows::TestNumbers, settings::Settings, sms::Texts};
+use crate::{delivery::Countries, flows::TestNumbers, limits::RuleSet, phone::Country, settings::Settings};
 
-pub(super) fn tell(settings: &Settings, now: DateTime<Utc>) {
-    tell_of_long_texts(&settings.texts);
+/// Says it in the log.
+pub(super) fn tell(settings: &Settings, rules: &RuleSet, now: DateTime<Utc>) {
+    for warning in of(settings, rules) {
+        tracing::warn!("{warning}");
+    }
     tell_of_test_numbers(&settings.test_numbers, now);
+}
+
+/// A line for each thing.
+pub(super) fn of(settings: &Settings, rules: &RuleSet) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for (language, segments) in settings.texts.long() {
+        let language = language.as_str();
+        warnings.push(format!(
+            "Each SMS in {language:?} takes {segments} segments, and is paid for as often."
+        ));
+    }
+    warnings.extend(territories(&settings.countries));
+    if rules.rules().is_empty() {
+        warnings.push("limits.file has no rule: nothing is limited.".to_owned());
+    }
+    let proxies = IpNet::aggregate(&settings.server.trusted_proxies);
+    if proxies.iter().any(|network| network.prefix_len() == 0) {
+        warnings.push(
+            "server.trusted_proxies has all addresses: every client chooses the address that it is counted by.".to_owned(),
+        );
+    }
+    if settings.server.ops_bind.ip().is_unspecified() {
+        let guard = match settings.server.ops_token {
+            Some(_) => "metrics are readable by whoever reaches it",
+            None => "whoever reaches it reads metrics and gives quotas back, as server.ops_token is not set",
+        };
+        warnings.push(format!("server.ops_bind listens on all addresses: {guard}."));
+    }
+    if settings.inbox.allow_remote && settings.routes.is_empty() {
+        warnings.push("inbox.allow_remote shows every code to whoever reaches the service.".to_owned());
+    }
+    warnings
+}
+
+/// Which people a list of countries leaves out, though it may seem to have them.
+fn territories(countries: &Countries) -> Option<String> {
+    let Countries::Only(allowed) = countries else {
+        return None;
+    };
+    let missing = |country: &Country| {
+        let territories = country
+            .territories()
+            .filter(|territory| !allowed.contains(territory));
+        let names: Vec<_> = territories.map(|territory| territory.to_string()).collect();
+        (!names.is_empty()).then(|| format!("{country} has {}", names.join(", ")))
+    };
+    let missing: Vec<_> = allowed.iter().filter_map(missing).collect();
+    (!missing.is_empty()).then(|| {
+        let missing = missing.join("; ");
+        format!("sms.countries_allow leaves territories out, which are listed by themselves: {missing}.")
+    })
 }
 
 /// There are phones that anyone can verify, or there were.
@@ -21,16 +76,5 @@ fn tell_of_test_numbers(numbers: &TestNumbers, now: DateTime<Utc>) {
             test_numbers.count = count,
             "the test numbers are over: test_numbers.until is past"
         ),
-    }
-}
-
-/// Which SMS cost more than one.
-fn tell_of_long_texts(texts: &Texts) {
-    for (language, segments) in texts.long() {
-        tracing::warn!(
-            sms.language = language.as_str(),
-            sms.segments = segments,
-            "each SMS in this language is paid for more than once"
-        );
     }
 }

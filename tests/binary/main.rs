@@ -2,5 +2,6 @@
 
 mod config;
 mod log;
+mod operators;
 mod serve;
 mod stop;

@@ -4,7 +4,10 @@ use std::sync::{Arc, Mutex};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use redis::AsyncCommands;
-use ringback::entropy::{Entropy, SystemEntropy};
+use ringback::{
+    entropy::{Entropy, SystemEntropy},
+    secrets::Keyring,
+};
 use sqlx::{Connection, Executor, PgConnection};
 
 use support::{
@@ -24,6 +27,7 @@ pub type Addresses = Arc<Mutex<Vec<Option<String>>>>;
 pub struct Fleet {
     pub simulator: Simulator,
     pub addresses: Addresses,
+    pub keys: Keyring,
     folder: Folder,
     variables: Vec<(&'static str, String)>,
     instances: Vec<Option<Service>>,
@@ -48,7 +52,7 @@ impl Fleet {
         let prefix = name[..16].to_owned();
         let mut variables = vec![
             ("RINGBACK_ENV", "production".to_owned()),
-            ("RINGBACK_SECRET", secret),
+            ("RINGBACK_SECRET", secret.clone()),
             ("DATABASE_URL", database.clone()),
             ("REDIS_URL", variable("RINGBACK_TEST_REDIS_URL")),
             ("RINGBACK__REDIS__PREFIX", prefix.clone()),
@@ -67,6 +71,7 @@ impl Fleet {
         let mut fleet = Self {
             simulator,
             addresses: Arc::new(Mutex::new(vec![None; count])),
+            keys: Keyring::parse(&secret).unwrap(),
             folder,
             variables,
             instances: (0..count).map(|_| None).collect(),

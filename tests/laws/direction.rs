@@ -38,16 +38,10 @@ const KNOWN: &[(&str, &str, &str)] = &[
 const KNOWN_CIRCLES: &[(&str, &str)] = &[
     ("accounts", "users and sessions name each other's adapters"),
     ("challenges", "the statuses and the store share types"),
-    ("cli", "a command finds its types where all commands are listed"),
     ("delivery", "the queue and its actor"),
     ("http", "the refusals know the whole document"),
     ("limits", "the limiter, its actor and its watcher"),
     ("redis", "a call and the link"),
-    (
-        "settings",
-        "sections find their reader where all sections are listed",
-    ),
-    ("startup", "adapters find their types where all is put together"),
 ];
 
 /// Where a room stands; the ground floor is the lowest.

@@ -22,7 +22,10 @@ const TECHNOLOGIES: [(&str, &[&str]); 19] = [
     ("actix", &["actor.rs", "src/supervision/", "src/startup/"]),
     ("governor", &["src/limits/buckets.rs"]),
     ("argon2", &["src/accounts/passwords/hash.rs"]),
-    ("rustix", &["src/accounts/passwords/threads.rs"]),
+    (
+        "rustix",
+        &["src/accounts/passwords/threads.rs", "src/startup/open_files.rs"],
+    ),
     ("jsonwebtoken", &["src/tokens/"]),
     ("aws_lc_rs", &["src/tokens/"]),
     ("hmac", &["src/secrets.rs"]),

@@ -105,7 +105,7 @@ async fn readiness(folder: &std::path::Path, supervision: &Supervision) -> Readi
         database: Arc::new(database),
         challenges,
         queue,
-        watcher: None,
+        watcher: Arc::default(),
         supervision: supervision.clone(),
         draining: Arc::default(),
         last: Arc::default(),

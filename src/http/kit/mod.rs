@@ -9,6 +9,7 @@ pub mod extract;
 pub mod language;
 pub mod observe;
 pub mod page;
+pub mod peer;
 pub mod problem;
 pub mod problem_docs;
 pub mod rejection;

@@ -25,6 +25,10 @@ pub enum Rejection {
     MethodNotAllowed { allow: Arc<str> },
     #[error("no token came along")]
     NotAuthenticated,
+    #[error("the operators' port wants its token")]
+    OpsToken,
+    #[error("asked by a name that is not this port's")]
+    StrangeHost,
     #[error("a fault of the service")]
     Internal,
 }
@@ -56,6 +60,16 @@ impl Problem for Rejection {
                 401,
                 "not_authenticated",
                 "Send an access token as a bearer token.",
+            ),
+            Self::OpsToken => ProblemDetails::new(
+                401,
+                "not_authenticated",
+                "Send the token of server.ops_token as a bearer token.",
+            ),
+            Self::StrangeHost => ProblemDetails::new(
+                403,
+                "forbidden",
+                "Ask this port by its address, or by localhost on the same machine.",
             ),
             Self::Internal => ProblemDetails::new(500, "internal", "Something went wrong in the service."),
         }

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -12,10 +12,12 @@ use crate::http::{
     kit::{
         docs::{Docs, Tag},
         page::Page,
+        peer::is_this_machine_asking,
         problem::ApiError,
         rejection::Rejection,
     },
 };
+use crate::sms::DevInbox;
 
 /// An SMS that would have gone out.
 #[derive(Serialize, ToSchema)]
@@ -39,12 +41,10 @@ pub fn page_docs() -> Docs {
 }
 
 /// The development inbox, as a page that keeps itself fresh.
-pub async fn page(api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
+pub async fn page(api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     static PAGE: LazyLock<Page> = LazyLock::new(|| Page::new(include_str!("inbox.html")));
-    match api.inbox {
-        Some(_) => Ok(PAGE.answer()),
-        None => Err(Rejection::NotFound.into()),
-    }
+    inbox(&api, &request)?;
+    Ok(PAGE.answer())
 }
 
 pub fn json_docs() -> Docs {
@@ -58,9 +58,8 @@ pub fn json_docs() -> Docs {
 }
 
 /// The messages that would have gone out, the newest first.
-pub async fn json(api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
-    let inbox = api.inbox.as_ref().ok_or(Rejection::NotFound)?;
-    let messages: Vec<_> = inbox
+pub async fn json(api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let messages: Vec<_> = inbox(&api, &request)?
         .list()
         .into_iter()
         .map(|message| InboxView {
@@ -70,6 +69,12 @@ pub async fn json(api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
         })
         .collect();
     Ok(HttpResponse::Ok().json(messages))
+}
+
+/// It holds every code, so it is for this machine alone, unless it was opened.
+fn inbox<'a>(api: &'a Api, request: &HttpRequest) -> Result<&'a DevInbox, Rejection> {
+    let is_shown = api.inbox_allows_remote || is_this_machine_asking(request);
+    api.inbox.as_ref().filter(|_| is_shown).ok_or(Rejection::NotFound)
 }
 
 impl InboxView {

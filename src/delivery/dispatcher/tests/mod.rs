@@ -9,6 +9,7 @@ use async_trait::async_trait;
 
 use super::*;
 use crate::{
+    challenges::Slot,
     channel::{Channel, MessageCode},
     delivery::{
         ChannelProvider, CodeSeed, Countries, Destination, OutboxEntry, Recipient, Route,
@@ -16,8 +17,7 @@ use crate::{
         job::{Errand, Fate, Finding, Ticket, Verdict},
     },
     language::Language,
-    partition::SlotAddress,
-    phone::{Country, PhoneNumber},
+    phone::{Country, PhoneDigest, PhoneNumber},
     provider::{Outcome, Provider},
     sms::SmsMessage,
 };
@@ -124,7 +124,7 @@ impl Bench {
                 entry: OutboxEntry {
                     challenge_id: Uuid::from_u128(number),
                     user_id: Uuid::from_u128(7),
-                    address: SlotAddress::from_bits(0),
+                    address: Slot::Public.address(PhoneDigest::from_bytes([0; 16])),
                     channel: Channel::Sms,
                     topic: 0,
                     seed: CodeSeed::default(),

@@ -1,0 +1,14 @@
+//! How a command that was refused ends.
+
+use std::process::ExitCode;
+
+use crate::settings::Faults;
+
+/// sysexits.h `EX_CONFIG`: the configuration was refused.
+pub const EX_CONFIG: u8 = 78;
+
+/// Says what is wrong with the configuration.
+pub fn refuse(faults: &Faults) -> ExitCode {
+    eprintln!("{faults}");
+    ExitCode::from(EX_CONFIG)
+}

@@ -1,0 +1,66 @@
+//! Why the service did not start.
+
+use std::{io, net::SocketAddr, path::PathBuf, process::ExitCode};
+
+use thiserror::Error;
+
+use crate::{
+    accounts::CostError,
+    database::{DatabaseUrlError, MigrateError},
+    limits::FileError,
+    redis::RedisUrlError,
+    secrets::SecretError,
+    sms::ProviderError,
+};
+
+/// Why the service did not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    #[error("{key} = {address}: {source}")]
+    Bind {
+        key: &'static str,
+        address: SocketAddr,
+        source: io::Error,
+    },
+    #[error("{path}: {source}")]
+    File { path: PathBuf, source: io::Error },
+    #[error("{path}: {source}")]
+    SecretFile { path: PathBuf, source: SecretError },
+    #[error("database.url: {0}")]
+    DatabaseUrl(#[from] DatabaseUrlError),
+    #[error("redis.url: {0}")]
+    RedisUrl(#[from] RedisUrlError),
+    #[error("passwords: {0}")]
+    PasswordCost(#[from] CostError),
+    #[error("SMS provider {0}")]
+    Provider(#[from] ProviderError),
+    #[error(transparent)]
+    Limits(#[from] FileError),
+    #[error(
+        "{needed} open files are needed to start with {workers} workers, and {allowed} are allowed: raise the hard limit \
+         (ulimit -Hn, LimitNOFILE=), or lower server.workers"
+    )]
+    OpenFiles {
+        allowed: u64,
+        needed: u64,
+        workers: usize,
+    },
+    #[error("the database could not be migrated: {0}")]
+    Migrate(#[from] MigrateError),
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl StartError {
+    /// 78 where the configuration is at fault, 1 where the surroundings are.
+    pub(super) fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Bind { .. }
+            | Self::File { .. }
+            | Self::OpenFiles { .. }
+            | Self::Migrate(_)
+            | Self::Io(_) => ExitCode::FAILURE,
+            _ => ExitCode::from(78),
+        }
+    }
+}

@@ -1,5 +1,5 @@
 //! What live challenges cost Redis: memory, as `used_memory` grows by them and split by kind of key as `MEMORY USAGE`
-//! reckons it; and CPU, with the calls that a script makes.
+//! estimates it; and CPU, with the calls that a script makes.
 //!
 //! `scripts/servers run cargo bench --bench challenges`
 
@@ -14,15 +14,16 @@ use futures_util::{StreamExt, stream};
 use redis::{AsyncCommands, aio::MultiplexedConnection};
 use ringback::{
     challenges::{
-        Attempt, ChallengeStore, CodeDigest, Course, Delivery, End, Issue, IssueOutcome, News, OtpRules,
-        RedisChallenges, Slot, Stage, Statuses, challenge_id,
+        Attempt, ChallengeStore, CodeDigest, Issue, IssueOutcome, IssuedMessage, OtpRules, Purpose,
+        RedisChallenges, Slot, Whose, challenge_id,
     },
-    delivery::{Outbox, OutboxEntry},
+    delivery::{CodeSeed, Outbox, OutboxEntry},
     entropy::{Entropy, SystemEntropy},
     language::Language,
     limits::Shadowed,
     partition::PARTITIONS,
     phone::{Country, PhoneDigest},
+    provider::DeliveryStatus,
     redis::{RedisLink, RedisOptions},
     secrets::Keyring,
 };
@@ -42,7 +43,7 @@ async fn main() {
     let client = redis::Client::open(url.as_str()).unwrap();
     let mut redis = client.get_multiplexed_async_connection().await.unwrap();
     let bench = Bench::new(url);
-    for kind in [Kind::Owed, Kind::Delivered, Kind::Users, Kind::Decoy] {
+    for kind in [Kind::Pending, Kind::Delivered, Kind::Users, Kind::Decoy] {
         bench.memory(&mut redis, kind).await;
     }
     for _ in 0..2 {
@@ -54,7 +55,7 @@ async fn main() {
 /// How a challenge stands when it is weighed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    Owed,
+    Pending,
     Delivered,
     Users,
     Decoy,
@@ -63,9 +64,9 @@ enum Kind {
 impl Kind {
     const fn name(self) -> &'static str {
         match self {
-            Self::Owed => "public, its SMS owed",
-            Self::Delivered => "public, its SMS delivered",
-            Self::Users => "a user's, its SMS owed, the phone in its cooldown",
+            Self::Pending => "public, its message pending",
+            Self::Delivered => "public, its message delivered",
+            Self::Users => "a user's, its message pending, the phone in its cooldown",
             Self::Decoy => "a decoy",
         }
     }
@@ -135,48 +136,43 @@ impl Bench {
 
     /// A challenge as it is to be weighed.
     async fn weighed(&self, phone: PhoneDigest, kind: Kind) {
-        let slot = match kind {
-            Kind::Users => Slot::User(entropy().uuid()),
-            _ => Slot::Public,
+        let whose = match kind {
+            Kind::Users => Whose::User(entropy().uuid()),
+            _ => Whose::Public,
         };
-        let entry = self.issue(phone, slot, kind != Kind::Decoy).await;
+        let entry = self.issue(phone, whose, kind != Kind::Decoy).await;
         if kind == Kind::Delivered {
             let entry = entry.unwrap();
             self.store.acknowledge(&entry).await.unwrap();
-            for stage in [Stage::Sent, Stage::Ended(End::Delivered)] {
-                let (address, provider) = (entry.address, "twilio");
-                let news = News { stage, provider };
-                let course = self
+            for status in [DeliveryStatus::Sent, DeliveryStatus::Delivered] {
+                let noted = self
                     .store
-                    .advance(address, entry.challenge_id, &news)
-                    .await
-                    .unwrap();
-                assert!(course.is_some());
+                    .note_status(entry.address, entry.challenge_id, status, "twilio");
+                assert!(noted.await.unwrap());
             }
         }
     }
 
     /// A challenge of a phone that one account claims.
-    async fn issue(&self, phone: PhoneDigest, slot: Slot, sms: bool) -> Option<OutboxEntry> {
-        let user_id = match slot {
-            Slot::User(id) => id,
-            Slot::Public => entropy().uuid(),
+    async fn issue(&self, phone: PhoneDigest, whose: Whose, has_message: bool) -> Option<OutboxEntry> {
+        let user_id = match whose {
+            Whose::User(id) => id,
+            Whose::Public => entropy().uuid(),
         };
-        let address = slot.address(phone);
+        let slot = slot(phone, whose);
         let issue = Issue {
-            phone,
             slot,
-            challenge_id: challenge_id(self.keyring.current(), address, entropy()),
+            challenge_id: challenge_id(self.keyring.current(), slot.address(), entropy()),
             digest: CodeDigest::unmatchable(entropy().bytes()),
             subject: Some(user_id),
-            deliver: sms.then_some(Delivery {
+            message: has_message.then_some(IssuedMessage {
                 user_id,
+                seed: CodeSeed::from_bytes(entropy().bytes()),
                 country: Country::UNKNOWN,
                 language: &self.language,
                 lease: Duration::from_secs(600),
             }),
-            course: Course::default(),
-            riders: &[],
+            attached: &[],
             shadowed: &Shadowed::default(),
         };
         match self.store.issue(&issue).await.unwrap().outcome {
@@ -187,11 +183,10 @@ impl Bench {
 
     async fn judge_wrong(&self, phone: PhoneDigest) {
         let attempt = Attempt {
-            phone,
-            slots: &[Slot::Public],
+            slots: &[slot(phone, Whose::Public)],
             challenge_id: None,
             digest: CodeDigest::unmatchable(CODE),
-            riders: &[],
+            attached: &[],
         };
         self.store.judge(&attempt).await.unwrap();
     }
@@ -207,10 +202,10 @@ impl Bench {
         let phones: Vec<_> = (0..CALLS).map(|_| random_phone()).collect();
         let phones = || stream::iter(phones.iter().copied());
         let issued = phones().for_each_concurrent(ABREAST, async |phone| {
-            let entry = self.issue(phone, Slot::Public, true).await.unwrap();
+            let entry = self.issue(phone, Whose::Public, true).await.unwrap();
             self.store.acknowledge(&entry).await.unwrap();
         });
-        spent(redis, "codes issued, their SMS acknowledged", issued).await;
+        spent(redis, "codes issued, their messages acknowledged", issued).await;
         let judged = phones().for_each_concurrent(ABREAST, async |phone| self.judge_wrong(phone).await);
         spent(redis, "wrong codes judged", judged).await;
     }
@@ -218,6 +213,14 @@ impl Bench {
 
 fn entropy() -> &'static dyn Entropy {
     &SystemEntropy
+}
+
+fn slot(phone: PhoneDigest, whose: Whose) -> Slot {
+    Slot {
+        purpose: Purpose::VerifyPhone,
+        destination: phone.into(),
+        whose,
+    }
 }
 
 fn random_phone() -> PhoneDigest {
@@ -228,7 +231,7 @@ async fn flush(redis: &mut MultiplexedConnection) {
     redis::cmd("FLUSHDB").query_async(redis).await.unwrap()
 }
 
-/// Says what Redis spends on `CALLS` calls of a kind, as it reckons itself.
+/// Says what Redis spends on `CALLS` calls of a kind, as it measures itself.
 async fn spent(redis: &mut MultiplexedConnection, what: &str, work: impl Future<Output = ()>) {
     let _: () = redis::cmd("CONFIG")
         .arg("RESETSTAT")

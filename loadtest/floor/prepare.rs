@@ -9,12 +9,14 @@ use std::{
 use futures_util::{StreamExt, stream};
 use ringback::{
     challenges::{
-        ChallengeStore, CodeDigest, Course, Issue, OtpCode, OtpRules, RedisChallenges, Slot, challenge_id,
+        ChallengeStore, CodeDigest, DestinationDigest, Issue, OtpCode, OtpRules, Purpose, RedisChallenges,
+        Slot, Whose, challenge_id,
     },
     clock::{Clock, SystemClock},
+    delivery::{CodeSeed, Destination},
     entropy::SystemEntropy,
     limits::Shadowed,
-    phone::{PhoneDigest, PhoneNumber},
+    phone::PhoneNumber,
     redis::{RedisLink, RedisOptions},
     secrets::Keyring,
     tokens::{AccessOptions, AccessTokens},
@@ -101,20 +103,23 @@ impl Issuer {
     async fn issue(&self, number: u64) -> String {
         let keys = self.keyring.current();
         let phone = PhoneNumber::from_stored(phone_of(number));
-        let digest = PhoneDigest::of(&phone, &keys.phone);
-        let address = Slot::Public.address(digest);
-        let challenge_id = challenge_id(keys, address, &SystemEntropy);
-        let code = OtpCode::derive(&keys.code, challenge_id, 6);
+        let destination = Destination::Phone(phone.clone());
+        let slot = Slot {
+            purpose: Purpose::VerifyPhone,
+            destination: DestinationDigest::of(&destination, keys),
+            whose: Whose::Public,
+        };
+        let challenge_id = challenge_id(keys, slot.address(), &SystemEntropy);
+        let seed = CodeSeed::default();
+        let code = OtpCode::derive(&keys.code, slot.purpose, challenge_id, seed, 6);
         let shadowed = Shadowed::default();
         let issue = Issue {
-            phone: digest,
-            slot: Slot::Public,
+            slot,
             challenge_id,
-            digest: CodeDigest::of(keys, &phone, &code),
+            digest: CodeDigest::of(keys, slot.purpose, &slot.destination, &code),
             subject: None,
-            deliver: None,
-            course: Course::default(),
-            riders: &[],
+            message: None,
+            attached: &[],
             shadowed: &shadowed,
         };
         self.ringback.issue(&issue).await.expect("Redis answers");

@@ -1,9 +1,9 @@
 //! The name of a challenge, which clients and providers hold: it says where the challenge is kept, to us alone.
 //!
-//! It looks like any UUID of version 4. Of its 122 free bits 60 are random; the others are the slot's address, each bit
-//! flipped or not as a digest of the first 60 says, keyed by the secret. So no index leads from an id to its challenge,
-//! and two ids of one phone have nothing in common for whoever lacks the secret. A made-up id leads somewhere as well:
-//! only the challenge that has the very id counts.
+//! It looks like any UUID of version 4. Of its 122 free bits 60 are random; the others are the slot's address, masked by a
+//! digest of the first 60 that is keyed by the secret. So no index has to lead from an id to its challenge, and two ids of
+//! one address have nothing in common for whoever lacks the secret. A made-up id leads somewhere as well: only the challenge
+//! that has the very id counts.
 
 use uuid::{Uuid, Variant, Version};
 
@@ -21,26 +21,26 @@ const VARIANT: u64 = 0b10 << SlotAddress::BITS;
 /// A new name for a challenge of the slot at `address`.
 pub fn challenge_id(keys: &SecretKeys, address: SlotAddress, entropy: &dyn Entropy) -> Uuid {
     let random = u64::from_be_bytes(entropy.bytes()) & !VERSION_MASK | VERSION;
-    let sealed = SlotAddress::from_bits(address.bits() ^ veil(keys, random));
+    let sealed = SlotAddress::from_bits(address.bits() ^ mask(keys, random));
     Uuid::from_u64_pair(random, VARIANT | sealed.bits())
 }
 
-/// Where the challenge of this name may be kept: one place for each secret in force; none for what is no such name.
-pub fn places(keyring: &Keyring, challenge_id: Uuid) -> impl Iterator<Item = SlotAddress> {
+/// Where the challenge of this name may be kept: one slot for each secret in force; none for what is no such name.
+pub fn candidate_slots(keyring: &Keyring, challenge_id: Uuid) -> impl Iterator<Item = SlotAddress> {
     let ours =
         challenge_id.get_version() == Some(Version::Random) && challenge_id.get_variant() == Variant::RFC4122;
     let (random, sealed) = challenge_id.as_u64_pair();
     let keys = keyring.all().iter().filter(move |_| ours);
-    keys.map(move |keys| SlotAddress::from_bits(sealed ^ veil(keys, random)))
+    keys.map(move |keys| SlotAddress::from_bits(sealed ^ mask(keys, random)))
 }
 
 /// The secret that named the challenge of the slot at `address`, and so derives its code, if it is in force.
-pub fn secret_of(keyring: &Keyring, address: SlotAddress, challenge_id: Uuid) -> Option<&SecretKeys> {
-    let mut secrets = keyring.all().iter().zip(places(keyring, challenge_id));
-    secrets.find_map(|(keys, place)| (place == address).then_some(keys))
+pub(super) fn secret_of(keyring: &Keyring, address: SlotAddress, challenge_id: Uuid) -> Option<&SecretKeys> {
+    let mut secrets = keyring.all().iter().zip(candidate_slots(keyring, challenge_id));
+    secrets.find_map(|(keys, slot)| (slot == address).then_some(keys))
 }
 
-fn veil(keys: &SecretKeys, random: u64) -> u64 {
+fn mask(keys: &SecretKeys, random: u64) -> u64 {
     let tag = keys.challenge_id.tag(&[&random.to_be_bytes()]);
     tag[..8].iter().fold(0, |bits, &byte| bits << 8 | u64::from(byte))
 }
@@ -50,7 +50,11 @@ mod tests {
     use base64::{Engine, prelude::BASE64_STANDARD};
 
     use super::*;
-    use crate::{challenges::Slot, entropy::SystemEntropy, phone::PhoneDigest};
+    use crate::{
+        challenges::{Purpose, Slot, Whose},
+        entropy::SystemEntropy,
+        phone::PhoneDigest,
+    };
 
     fn keyring(secrets: &[u8]) -> Keyring {
         let secrets: Vec<_> = secrets
@@ -61,7 +65,12 @@ mod tests {
     }
 
     fn address(phone: u8) -> SlotAddress {
-        Slot::Public.address(PhoneDigest::from_bytes([phone; 16]))
+        let slot = Slot {
+            purpose: Purpose::VerifyPhone,
+            destination: PhoneDigest::from_bytes([phone; 16]).into(),
+            whose: Whose::Public,
+        };
+        slot.address()
     }
 
     fn name(keyring: &Keyring, phone: u8) -> Uuid {
@@ -73,7 +82,10 @@ mod tests {
         let keyring = keyring(&[1]);
         for phone in 0..=255 {
             let id = name(&keyring, phone);
-            assert_eq!(places(&keyring, id).collect::<Vec<_>>(), [address(phone)]);
+            assert_eq!(
+                candidate_slots(&keyring, id).collect::<Vec<_>>(),
+                [address(phone)]
+            );
             assert_eq!(id.get_version(), Some(Version::Random));
             assert_eq!(id.get_variant(), Variant::RFC4122);
             assert_eq!(Uuid::parse_str(&id.to_string()), Ok(id));
@@ -113,11 +125,11 @@ mod tests {
     #[test]
     fn an_id_of_an_older_secret_is_still_read() {
         let id = name(&keyring(&[1]), 7);
-        let places_under = |secrets: &[u8]| places(&keyring(secrets), id).collect::<Vec<_>>();
-        let found = places_under(&[2, 1]);
+        let slots_under = |secrets: &[u8]| candidate_slots(&keyring(secrets), id).collect::<Vec<_>>();
+        let found = slots_under(&[2, 1]);
         assert_eq!((found.len(), found[1]), (2, address(7)));
         assert_ne!(found[0], address(7));
-        assert!(!places_under(&[2]).contains(&address(7)));
+        assert!(!slots_under(&[2]).contains(&address(7)));
         let both = keyring(&[2, 1]);
         assert_eq!(secret_of(&both, address(7), id).unwrap().id, both.all()[1].id);
         assert!(secret_of(&both, address(8), id).is_none());
@@ -132,7 +144,7 @@ mod tests {
             Uuid::from_u128(7),
             Uuid::from_u64_pair(VERSION, 0),
         ] {
-            assert_eq!(places(&keyring(&[1]), id).count(), 0, "{id}");
+            assert_eq!(candidate_slots(&keyring(&[1]), id).count(), 0, "{id}");
         }
     }
 }

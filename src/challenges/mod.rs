@@ -1,30 +1,44 @@
 //! One-time passwords: issued, judged and used up in one atomic step each, by the store that holds them.
 //!
+//! A challenge is a purpose × an address × whose it is. What may ask for one and what a right code does is for a flow; how
+//! its message travels is for delivery.
+//!
 //! | file | holds |
 //! |---|---|
-//! | `slot.rs` | what a challenge is for, and where it is kept |
+//! | `purpose.rs`, `policy.rs` | what codes are for, and what holds for each purpose |
+//! | `destination.rs`, `slot.rs` | the digest of an address; where a challenge is kept |
 //! | `challenge_id.rs` | how an id leads there |
 //! | `code.rs` | the code itself |
+//! | `service.rs` | issues, judges, reinstates |
 //! | `store.rs` | the contract of what keeps challenges |
 //! | `state.rs` | the rules of a slot, as plain arithmetic |
-//! | `redis/`, `memory/` | the two stores, with the outbox and the statuses; `tests/challenges` holds both to the contract |
-//! | `status/` | what is told of a challenge's SMS |
+//! | `status.rs` | what is told of a challenge's message |
+//! | `redis/`, `memory/` | the two stores, each with its outbox; `tests/challenges` holds both to the contract |
 
 mod challenge_id;
 mod code;
+mod destination;
 mod memory;
+mod policy;
+mod purpose;
 mod redis;
+mod service;
 mod slot;
 mod state;
 mod status;
 mod store;
 
-pub use challenge_id::{challenge_id, places, secret_of};
+pub use challenge_id::{candidate_slots, challenge_id};
 pub use code::{CodeDigest, OtpCode};
+pub use destination::DestinationDigest;
 pub use memory::MemoryChallenges;
+pub use policy::Policy;
+pub use purpose::Purpose;
 pub use redis::RedisChallenges;
-pub use slot::Slot;
-pub use status::{Course, Courses, End, News, Stage, Statuses, Whereabouts};
+pub use service::{Challenges, Guess, Issuance, NewChallenge, NewCode};
+pub use slot::{Slot, Whose};
+pub use status::StatusSnapshot;
 pub use store::{
-    Attempt, ChallengeStore, Delivery, Issue, IssueOutcome, Issued, Judged, OtpRules, Proof, Verdict, Waits,
+    Attempt, ChallengeStore, Issue, IssueOutcome, Issued, IssuedMessage, Judged, OtpRules, Proof, Verdict,
+    Waits,
 };

@@ -1,62 +1,108 @@
-//! What a challenge is for, and where it is kept.
+//! Purpose × address × whose: what a challenge is identified by, and where it is kept.
 
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::{
-    partition::{PARTITIONS, SlotAddress},
-    phone::PhoneDigest,
-};
+use super::{destination::DestinationDigest, purpose::Purpose};
+use crate::partition::SlotAddress;
 
-/// Whose challenge of a phone: each phone has one public slot, and one for each user who asked with a token.
+/// Whose a challenge is. Each purpose has one public slot for an address, and one for each user who asked with a token.
 ///
 /// What is spent in one slot (attempts, failures) is not spent in another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Slot {
+pub enum Whose {
     /// Asked for without a token: whoever has the code may use it.
     Public,
     /// Asked for with a token: that user's alone.
     User(Uuid),
 }
 
-impl Slot {
-    /// Where a store keeps this slot of a phone. Two that share an address don't share a code, since the code's digest
-    /// is over the phone.
-    pub fn address(self, phone: PhoneDigest) -> SlotAddress {
-        let mut head = [0; 8];
-        match self {
-            Self::Public => head.copy_from_slice(&phone.as_bytes()[..8]),
-            Self::User(id) => head.copy_from_slice(&hash(phone, id)[..8]),
-        }
-        SlotAddress::new(phone.partition(PARTITIONS), u64::from_be_bytes(head))
+impl Whose {
+    /// The slot of whoever asks with this user's token, or with none.
+    pub fn of(user: Option<Uuid>) -> Self {
+        user.map_or(Self::Public, Self::User)
     }
 }
 
-fn hash(phone: PhoneDigest, user: Uuid) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    hash.update(phone.as_bytes());
-    hash.update(user.as_bytes());
-    hash.finalize().into()
+/// A place for one challenge at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Slot {
+    pub purpose: Purpose,
+    pub destination: DestinationDigest,
+    pub whose: Whose,
+}
+
+impl Slot {
+    /// Where a store keeps it. Two that share an address don't share a code, since the code's digest is over purpose and
+    /// destination.
+    pub fn address(&self) -> SlotAddress {
+        let purpose = self.purpose.byte();
+        let mut local = [0; 8];
+        match self.whose {
+            // The digest is as good as random already; the purpose keeps the slots of one address apart.
+            Whose::Public => {
+                local.copy_from_slice(&self.destination.as_bytes()[..8]);
+                local[1] ^= purpose;
+            }
+            Whose::User(id) => {
+                let mut hash = Sha256::new();
+                hash.update([purpose]);
+                hash.update(self.destination.as_bytes());
+                hash.update(id.as_bytes());
+                local.copy_from_slice(&hash.finalize()[..8]);
+            }
+        }
+        SlotAddress::new(self.destination.partition(), u64::from_be_bytes(local))
+    }
+
+    /// The slot that keeps the cooldown of the address, whatever a code is for and whoever asks: the public one of the
+    /// purpose that proves such addresses. Most requests touch no other.
+    pub fn cooldown_slot(&self) -> Self {
+        Self {
+            purpose: Purpose::verifying(self.destination.channel()),
+            destination: self.destination,
+            whose: Whose::Public,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
+    use crate::{email::EmailDigest, phone::PhoneDigest};
+
+    fn slots(destination: DestinationDigest) -> impl Iterator<Item = Slot> {
+        let users = [1, 2].map(|id| Whose::User(Uuid::from_u128(id)));
+        Purpose::ALL.into_iter().flat_map(move |purpose| {
+            [Whose::Public, users[0], users[1]].map(|whose| Slot {
+                purpose,
+                destination,
+                whose,
+            })
+        })
+    }
 
     #[test]
-    fn every_slot_has_an_address_of_its_own_in_its_phones_partition() {
-        let mut seen = std::collections::HashSet::new();
+    fn every_slot_has_an_address_of_its_own_in_the_partition_of_its_destination() {
+        let mut seen = HashSet::new();
         for first in 0..=255 {
-            let phone = PhoneDigest::from_bytes([first; 16]);
-            for slot in [
-                Slot::Public,
-                Slot::User(Uuid::from_u128(1)),
-                Slot::User(Uuid::from_u128(2)),
-            ] {
-                let address = slot.address(phone);
-                assert_eq!(address.partition(), phone.partition(PARTITIONS));
+            let destination = PhoneDigest::from_bytes([first; 16]).into();
+            for slot in slots(destination) {
+                let address = slot.address();
+                assert_eq!(address.partition(), destination.partition());
                 assert!(seen.insert(address), "{address:?}");
             }
         }
+    }
+
+    #[test]
+    fn the_cooldown_of_an_address_has_one_place() {
+        let phone = PhoneDigest::from_bytes([7; 16]).into();
+        let places: HashSet<_> = slots(phone).map(|slot| slot.cooldown_slot()).collect();
+        assert_eq!(places.len(), 1);
+        let email = EmailDigest::from_bytes([7; 16]).into();
+        assert!(slots(email).all(|slot| slot.cooldown_slot().purpose == Purpose::VerifyEmail));
     }
 }

@@ -9,8 +9,9 @@ use uuid::Uuid;
 
 use super::{
     code::CodeDigest,
-    slot::Slot,
-    status::{Course, Pending, Stage},
+    purpose::Purpose,
+    slot::Whose,
+    status::{StatusSnapshot, age, is_failure, is_progress},
     store::{Issue, Millis, OtpRules, Waits},
 };
 use crate::{
@@ -20,22 +21,26 @@ use crate::{
     limits::Shadowed,
     partition::SlotAddress,
     phone::Country,
+    provider::DeliveryStatus,
 };
 
-/// One slot of one phone.
+/// One slot.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SlotState {
     pub challenge: Option<Challenge>,
     pub failures: u32,
     pub last_failure: Millis,
-    /// The phone's; only its public slot keeps it.
-    pub cooldown: Cooldown,
+    /// When the cooldown of the address ends; only one of its slots keeps it.
+    pub cooldown_ends: Millis,
 }
 
 /// A challenge as the store keeps it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Challenge {
     pub id: Uuid,
+    pub purpose: Purpose,
+    /// How its message travels.
+    pub channel: Channel,
     pub digest: CodeDigest,
     pub subject: Option<Uuid>,
     pub issued: Millis,
@@ -43,40 +48,27 @@ pub struct Challenge {
     pub ttl: Millis,
     pub attempts: u8,
     pub used: bool,
-    /// How its SMS fares, or seems to.
-    pub course: Course,
-    /// The SMS that goes out for it, if one does.
-    pub sms: Option<Sms>,
-    /// The provider that its SMS is not to go by; once its SMS failed, the one by which the next is not to.
+    /// Whether it was asked for with a token.
+    pub is_users: bool,
+    /// How far its message has come.
+    pub status: DeliveryStatus,
+    /// The message that goes out for it, if one does.
+    pub message: Option<PendingMessage>,
+    /// The provider that its message is to avoid; once that failed, the one that the next message is to avoid.
     pub avoid: Option<String>,
-    /// In a user's slot, where the phone's public one is.
-    pub public: Option<SlotAddress>,
+    /// Where the cooldown of the address is kept, unless it is in the same slot.
+    pub cooldown_at: Option<SlotAddress>,
     /// The shadow rules that would have refused it.
     pub shadowed: Shadowed,
 }
 
-/// What is to be known of an SMS to send it.
+/// What is to be known of a message to send it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Sms {
+pub struct PendingMessage {
     pub user_id: Uuid,
+    pub seed: CodeSeed,
     pub country: Country,
     pub language: Language,
-}
-
-/// When a phone may get its next code; earlier, when the SMS of a decoy seems to fail.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Cooldown {
-    pub ends: Millis,
-    pub fails_at: Option<Millis>,
-}
-
-impl Cooldown {
-    pub fn wait(&self, now: Millis) -> Millis {
-        match self.fails_at {
-            Some(fails_at) if fails_at <= now => 0,
-            _ => (self.ends - now).max(0),
-        }
-    }
 }
 
 /// The bounds that a slot is judged by.
@@ -85,6 +77,7 @@ pub struct Bounds {
     pub max_attempts: u8,
     pub max_failures: u32,
     pub failure_window: Millis,
+    pub cooldown: Millis,
 }
 
 impl Bounds {
@@ -93,6 +86,7 @@ impl Bounds {
             max_attempts: rules.max_attempts,
             max_failures: rules.max_failures,
             failure_window: millis(rules.failure_window),
+            cooldown: millis(rules.resend_cooldown),
         }
     }
 }
@@ -111,23 +105,27 @@ pub enum Standing {
 impl Challenge {
     /// A new one.
     pub fn new(issue: &Issue<'_>, shadowed: Shadowed, now: Millis, ttl: Millis) -> Self {
-        let public = Slot::Public.address(issue.phone);
+        let cooldown_slot = issue.slot.cooldown_slot();
         Self {
             id: issue.challenge_id,
+            purpose: issue.slot.purpose,
+            channel: issue.slot.destination.channel(),
             digest: issue.digest,
             subject: issue.subject,
             issued: now,
             ttl,
             attempts: 0,
             used: false,
-            course: issue.course,
-            sms: issue.deliver.map(|delivery| Sms {
-                user_id: delivery.user_id,
-                country: delivery.country,
-                language: delivery.language.clone(),
+            is_users: issue.slot.whose != Whose::Public,
+            status: DeliveryStatus::Queued,
+            message: issue.message.map(|message| PendingMessage {
+                user_id: message.user_id,
+                seed: message.seed,
+                country: message.country,
+                language: message.language.clone(),
             }),
             avoid: None,
-            public: (issue.slot != Slot::Public).then_some(public),
+            cooldown_at: (issue.slot != cooldown_slot).then(|| cooldown_slot.address()),
             shadowed,
         }
     }
@@ -137,32 +135,29 @@ impl Challenge {
         self.issued + self.ttl
     }
 
-    /// What a decoy's status is made from that waits with the real SMS; nothing for any other challenge.
-    pub fn pending(&self, now: Millis) -> Option<Pending> {
-        let has_receipts = [false, true]
-            .into_iter()
-            .find(|&has| self.course == Course::pending(has))?;
-        self.sms.is_none().then_some(Pending {
-            elapsed: now - self.issued,
-            has_receipts,
-        })
-    }
-
-    /// What the outbox owes for it, if an SMS goes out: nothing once it is used or has expired.
-    pub fn owed(&self, address: SlotAddress, now: Millis) -> Option<OutboxEntry> {
-        let sms = self.sms.clone().filter(|_| !self.used && self.expires() > now)?;
+    /// Its outbox entry, if a message goes out: none once it is used or has expired.
+    pub fn entry(&self, address: SlotAddress, now: Millis) -> Option<OutboxEntry> {
+        let message = self
+            .message
+            .clone()
+            .filter(|_| !self.used && self.expires() > now)?;
         Some(OutboxEntry {
             challenge_id: self.id,
-            user_id: sms.user_id,
+            user_id: message.user_id,
             address,
-            channel: Channel::Sms,
-            topic: 0,
-            seed: CodeSeed::default(),
-            country: sms.country,
-            language: sms.language,
+            channel: self.channel,
+            topic: self.purpose.byte(),
+            seed: message.seed,
+            country: message.country,
+            language: message.language,
             avoid: self.avoid.clone(),
             expires_at_ms: self.expires(),
         })
+    }
+
+    /// Whether the cooldown that ends then is over for its user: its message failed, and the cooldown began with it.
+    fn ends_cooldown(&self, ends: Millis, cooldown: Millis) -> bool {
+        self.is_users && is_failure(self.status) && self.issued + cooldown == ends
     }
 }
 
@@ -175,26 +170,40 @@ impl SlotState {
         (self.last_failure + bounds.failure_window - now).max(0)
     }
 
-    /// Replaces the challenge, and keeps the failures. An SMS that goes out avoids whoever failed with the last.
+    /// How long the slot's owner waits for the cooldown of the address that ends then; 0 if not at all.
+    pub fn cooldown_wait(&self, ends: Millis, now: Millis, bounds: &Bounds) -> Millis {
+        let is_over = self
+            .challenge
+            .as_ref()
+            .is_some_and(|challenge| challenge.ends_cooldown(ends, bounds.cooldown));
+        if is_over { 0 } else { (ends - now).max(0) }
+    }
+
+    /// Replaces the challenge, and keeps the failures. A message that goes out avoids whoever failed with the last.
     pub fn issue(&mut self, mut challenge: Challenge) {
         let last = self.challenge.take();
         challenge.avoid = last
-            .filter(|last| challenge.sms.is_some() && last.course.fails_after().is_some())
+            .filter(|last| challenge.message.is_some() && is_failure(last.status))
             .and_then(|last| last.avoid);
         self.challenge = Some(challenge);
     }
 
-    /// Notes news of an SMS; the challenge, if it was news.
-    pub fn advance(&mut self, id: Uuid, stage: Stage, provider: &str, now: Millis) -> Option<&Challenge> {
+    /// Notes how far a message has come; whether that was news.
+    pub fn note_status(&mut self, id: Uuid, status: DeliveryStatus, provider: &str, now: Millis) -> bool {
         let known = self.challenge.as_mut();
-        let challenge = known.filter(|challenge| challenge.id == id && challenge.expires() > now)?;
-        if !challenge.course.advance(stage, now - challenge.issued) {
-            return None;
-        }
-        if challenge.course.fails_after().is_some() {
+        let Some(challenge) = known.filter(|challenge| {
+            challenge.id == id
+                && challenge.expires() > now
+                && challenge.message.is_some()
+                && is_progress(challenge.status, status)
+        }) else {
+            return false;
+        };
+        challenge.status = status;
+        if is_failure(status) {
             challenge.avoid = Some(provider.to_owned());
         }
-        Some(challenge)
+        true
     }
 
     /// The challenge of this id, used or not, for as long as its code lives.
@@ -203,23 +212,41 @@ impl SlotState {
         known.filter(|challenge| challenge.id == id && challenge.expires() > now)
     }
 
-    /// What keeps the slot from its next code, by its failures and the phone's cooldown.
-    pub fn waits(&self, cooldown: Cooldown, now: Millis, bounds: &Bounds) -> Waits {
+    /// What is to be told of the challenge of this id, with the end of the cooldown of its address.
+    pub fn snapshot(&self, id: Uuid, ends: Millis, now: Millis, bounds: &Bounds) -> Option<StatusSnapshot> {
+        let challenge = self.known(id, now)?;
+        let owner_waits = self.waits(ends, now, bounds);
+        let message = challenge.message.as_ref().filter(|_| challenge.is_users);
+        Some(StatusSnapshot {
+            channel: challenge.channel,
+            age: age(challenge.issued, now),
+            owner: message.map(|message| message.user_id),
+            status: challenge.status,
+            waits: Waits {
+                cooldown: from_millis(ends - now),
+                ..owner_waits
+            },
+            owner_waits,
+        })
+    }
+
+    /// What keeps the slot's owner from the next code, by its failures and the cooldown of the address.
+    pub fn waits(&self, ends: Millis, now: Millis, bounds: &Bounds) -> Waits {
         let forgotten_in = match self.failures {
             0 => 0,
             _ => (self.last_failure + bounds.failure_window - now).max(0),
         };
         Waits {
-            cooldown: from_millis(cooldown.wait(now)),
+            cooldown: from_millis(self.cooldown_wait(ends, now, bounds)),
             failures: if forgotten_in > 0 { self.failures } else { 0 },
             forgotten_in: from_millis(forgotten_in),
         }
     }
 
-    /// The challenge in force and the attempts it has spent, if it has an SMS.
+    /// The challenge in force and the attempts it has spent, if it has a message.
     pub fn charged(&self) -> Option<(Uuid, u8)> {
         let known = self.challenge.as_ref();
-        let challenge = known.filter(|challenge| challenge.sms.is_some())?;
+        let challenge = known.filter(|challenge| challenge.message.is_some())?;
         Some((challenge.id, challenge.attempts))
     }
 
@@ -279,7 +306,7 @@ impl SlotState {
             .as_ref()
             .is_none_or(|challenge| challenge.expires() <= now);
         let forgotten = self.failures == 0 || self.last_failure + bounds.failure_window <= now;
-        over && forgotten && self.cooldown.wait(now) == 0
+        over && forgotten && self.cooldown_ends <= now
     }
 }
 

@@ -5,20 +5,21 @@ use std::time::Duration;
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::{code::CodeDigest, slot::Slot, status::Course};
+use super::{code::CodeDigest, slot::Slot, status::StatusSnapshot};
 use crate::{
-    channel::Channel,
     delivery::{CodeSeed, OutboxEntry},
     language::Language,
     limits::{self, Counter, Shadowed},
-    phone::{Country, PhoneDigest},
+    partition::SlotAddress,
+    phone::Country,
+    provider::DeliveryStatus,
     unavailable::Unavailable,
 };
 
 /// Milliseconds: since the Unix epoch by the store's clock, or between two times.
 pub(super) type Millis = i64;
 
-/// What a code costs and how long it lives (`[otp]` in the configuration).
+/// What a code costs and how long it lives (`[otp]` in the configuration), whatever it is for.
 #[derive(Debug, Clone)]
 pub struct OtpRules {
     /// How long a code is good, by the store's clock.
@@ -27,7 +28,7 @@ pub struct OtpRules {
     pub max_attempts: u8,
     /// Digits of a code.
     pub length: u8,
-    /// The least time between two codes to one phone, whoever asks.
+    /// The least time between two codes to one address, whoever asks.
     pub resend_cooldown: Duration,
     /// Wrong codes across challenges after which a slot is locked (NIST SP 800-63B section 3.2.2: throttling).
     pub max_failures: u32,
@@ -40,35 +41,33 @@ pub struct OtpRules {
 /// A challenge to be written.
 #[derive(Debug, Clone)]
 pub struct Issue<'a> {
-    pub phone: PhoneDigest,
     pub slot: Slot,
     /// From [`challenge_id`](super::challenge_id()) for the slot's address, so that the challenge is found by it.
     pub challenge_id: Uuid,
     pub digest: CodeDigest,
-    /// The user that a public challenge was meant for, if exactly one claimed the phone.
+    /// The user that a public challenge was meant for, if exactly one claims the address.
     pub subject: Option<Uuid>,
-    /// To whose account the SMS goes; `None` for a decoy, which gets no SMS.
-    pub deliver: Option<Delivery<'a>>,
-    /// How the SMS of a decoy shall seem to fare; none of it has happened yet to one that goes out.
-    pub course: Course,
-    /// Cluster rules on the phone, counted in the same step.
-    pub riders: &'a [Counter],
-    /// The shadow rules that would have refused this; those of the riders are added, and all kept with the challenge.
+    /// The message that goes out for it; `None` for a decoy, which has none.
+    pub message: Option<IssuedMessage<'a>>,
+    /// Counters of cluster rules on the address, counted in the same step.
+    pub attached: &'a [Counter],
+    /// The shadow rules that would have refused this; those of the attached counters are added, and all kept with the
+    /// challenge.
     pub shadowed: &'a Shadowed,
 }
 
 impl Issue<'_> {
-    /// What the outbox owes once this is written.
+    /// The outbox entry that is pending once this is written.
     pub(super) fn entry(&self, avoid: Option<String>, expires_at_ms: Millis) -> Option<OutboxEntry> {
-        self.deliver.map(|delivery| OutboxEntry {
+        self.message.map(|message| OutboxEntry {
             challenge_id: self.challenge_id,
-            user_id: delivery.user_id,
-            address: self.slot.address(self.phone),
-            channel: Channel::Sms,
-            topic: 0,
-            seed: CodeSeed::default(),
-            country: delivery.country,
-            language: delivery.language.clone(),
+            user_id: message.user_id,
+            address: self.slot.address(),
+            channel: self.slot.destination.channel(),
+            topic: self.slot.purpose.byte(),
+            seed: message.seed,
+            country: message.country,
+            language: message.language.clone(),
             avoid,
             expires_at_ms,
         })
@@ -77,12 +76,14 @@ impl Issue<'_> {
 
 /// What the outbox needs to know beside the challenge.
 #[derive(Debug, Clone, Copy)]
-pub struct Delivery<'a> {
-    /// The phone's owner, as far as anybody says; of a user's slot, that user.
+pub struct IssuedMessage<'a> {
+    /// To whose account it goes; of a user's slot, that user.
     pub user_id: Uuid,
-    /// Where the phone belongs.
+    /// The random part of the code.
+    pub seed: CodeSeed,
+    /// Where a phone belongs.
     pub country: Country,
-    /// What the SMS is to be written in.
+    /// What the message is to be written in.
     pub language: &'a Language,
     /// How long this process has before another may take the delivery over.
     pub lease: Duration,
@@ -92,33 +93,32 @@ pub struct Delivery<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issued {
     pub outcome: IssueOutcome,
-    /// What each rider said; empty if none was asked.
-    pub riders: Vec<limits::Verdict>,
+    /// What each attached counter said; empty if none was asked.
+    pub attached: Vec<limits::Verdict>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IssueOutcome {
     /// Written; any earlier challenge of the slot is replaced. The entry is `None` for a decoy.
     Written { entry: Option<OutboxEntry> },
-    /// A code went to this phone less than the cooldown ago.
+    /// A code went to this address less than the cooldown ago.
     Cooldown { wait: Duration },
     /// Too many wrong codes: nothing is sent until they are forgotten.
     Locked { wait: Duration },
-    /// An enforced rider refused.
+    /// An enforced counter refused.
     Limited,
 }
 
 /// A code to be judged.
 #[derive(Debug, Clone)]
 pub struct Attempt<'a> {
-    pub phone: PhoneDigest,
-    /// The slots whose open challenges judge the code, each of them.
+    /// The slots whose open challenges judge the code, each of them. All are of one purpose and one destination.
     pub slots: &'a [Slot],
     /// If given, only this challenge may judge it.
     pub challenge_id: Option<Uuid>,
     pub digest: CodeDigest,
-    /// Cluster rules on the phone, counted in the same step.
-    pub riders: &'a [Counter],
+    /// Counters of cluster rules on the address, counted in the same step.
+    pub attached: &'a [Counter],
 }
 
 /// What became of an [`Attempt`].
@@ -126,7 +126,7 @@ pub struct Attempt<'a> {
 pub struct Judged {
     pub verdict: Verdict,
     /// As in [`Issued`].
-    pub riders: Vec<limits::Verdict>,
+    pub attached: Vec<limits::Verdict>,
     /// The challenges that a wrong code was charged to, and the attempts that each has spent; decoys are left out.
     pub charged: Vec<(Uuid, u8)>,
 }
@@ -143,14 +143,13 @@ pub enum Verdict {
     Expired,
     /// Too many wrong codes across challenges: nothing was judged.
     Locked { wait: Duration },
-    /// An enforced rider refused: nothing was judged.
+    /// An enforced counter refused: nothing was judged.
     Limited,
 }
 
 /// A consumed challenge: what a right code proves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proof {
-    pub phone: PhoneDigest,
     pub slot: Slot,
     pub challenge_id: Uuid,
     /// As in [`Issue`].
@@ -159,10 +158,10 @@ pub struct Proof {
     pub shadowed: Shadowed,
 }
 
-/// What keeps a slot of a phone from its next code.
+/// What keeps a slot from its next code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Waits {
-    /// Until a code may be sent to the phone; zero if one may now.
+    /// Until a code may be sent to the address by whoever owns the slot; zero if one may now.
     pub cooldown: Duration,
     /// Wrong codes that are remembered.
     pub failures: u32,
@@ -171,41 +170,74 @@ pub struct Waits {
 }
 
 /// Keeps challenges. Every method is one atomic step where the state lives; time is the store's own.
+///
+/// Where a method takes an address and an id, the address is where the id says that its challenge may be
+/// ([`candidate_slots`](super::candidate_slots)).
 #[async_trait]
 pub trait ChallengeStore: Send + Sync {
-    /// MUST, in one step: answer `Locked` while the slot is, `Cooldown` while the phone's runs, `Limited` if an
-    /// enforced rider refuses (spending nothing of any rider in these three cases); else spend the riders, start the
-    /// cooldown (which ends early for a decoy that seems to fail), replace the slot's challenge by one with all
-    /// attempts, its status among it, keep the slot's failures, and, with a delivery, put a leased entry into the outbox
-    /// that avoids the provider with whom the SMS of the replaced one failed. Called again with the same id, MUST change
-    /// nothing and answer `Written` as before, but for the riders' verdicts: a call whose connection broke may be sent twice.
+    /// MUST, in one step: answer `Locked` while the slot is, `Cooldown` while that of the address runs, `Limited` if an
+    /// enforced counter refuses (spending nothing of any counter in these three cases); else spend the counters, start the
+    /// cooldown, replace the slot's challenge by one with all attempts whose message is queued, keep the slot's failures,
+    /// and, with a message, put a leased entry into the outbox that avoids the provider by whom the message of the
+    /// replaced one failed.
+    ///
+    /// The cooldown MUST NOT hold for a user's slot whose last message failed, if it began with that very challenge. It
+    /// then runs on for everybody else as it did: nobody can tell that it ended early for that user.
+    ///
+    /// Called again with the same id, MUST change nothing and answer `Written` as before, but for the counters' verdicts:
+    /// a call whose connection broke may be sent twice.
     ///
     /// # Errors
-    /// [`Unavailable`] when the store is away or full; whether it was written is unknown then.
+    /// [`Unavailable`] when the store is down or full; whether it was written is unknown then.
     async fn issue(&self, issue: &Issue<'_>) -> Result<Issued, Unavailable>;
 
-    /// MUST, in one step: answer `Limited` if an enforced rider refuses (spending nothing); else have the code judged
+    /// MUST, in one step: answer `Limited` if an enforced counter refuses (spending nothing); else have the code judged
     /// by each slot that isn't locked and has an unexpired, unused challenge (of the given id, if one is given) with
     /// an attempt left. A right code uses up the challenge it belongs to, and costs the others nothing; a wrong one
     /// counts as an attempt and as a failure of each. Whatever the concurrency, a challenge judges at most
     /// `max_attempts` codes.
     ///
     /// # Errors
-    /// [`Unavailable`] when the store is away; an attempt may have been spent.
+    /// [`Unavailable`] when the store is down; an attempt may have been spent.
     async fn judge(&self, attempt: &Attempt<'_>) -> Result<Judged, Unavailable>;
 
     /// MUST make a consumed challenge good again, if it has neither expired nor been replaced: for when a right code
     /// could not take effect.
     ///
     /// # Errors
-    /// [`Unavailable`] when the store is away; the user needs a new code then.
+    /// [`Unavailable`] when the store is down; the user needs a new code then.
     async fn reinstate(&self, proof: &Proof) -> Result<(), Unavailable>;
 
-    /// What the OTP rules say of a slot of a phone. MUST change nothing.
+    /// What keeps a slot from its next code. MUST change nothing.
     ///
     /// # Errors
-    /// [`Unavailable`] when the store is away.
-    async fn waits(&self, phone: PhoneDigest, slot: Slot) -> Result<Waits, Unavailable>;
+    /// [`Unavailable`] when the store is down.
+    async fn waits(&self, slot: &Slot) -> Result<Waits, Unavailable>;
+
+    /// A challenge and its message as they are by the store's clock. MUST answer `None` for an id that was never issued,
+    /// that a newer challenge of its slot has replaced, or whose code's life is over.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the store is down.
+    async fn snapshot(
+        &self,
+        address: SlotAddress,
+        challenge_id: Uuid,
+    ) -> Result<Option<StatusSnapshot>, Unavailable>;
+
+    /// MUST, in one step, note how far the challenge's message has come, unless it has come further already, it has none,
+    /// or `snapshot` would answer `None`. A status that is final stays. A message that failed MUST have the slot's next one
+    /// avoid the provider. Answers whether it was noted.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the store is down; whether it was noted is unknown then, and may be told again.
+    async fn note_status(
+        &self,
+        address: SlotAddress,
+        challenge_id: Uuid,
+        status: DeliveryStatus,
+        provider: &str,
+    ) -> Result<bool, Unavailable>;
 
     /// Whether it answers.
     ///

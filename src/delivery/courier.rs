@@ -213,9 +213,6 @@ impl Courier {
     pub fn count(&self, line: Option<LineId>, fate: Fate, count: usize) {
         counter!("ringback_sms_total", "provider" => self.name(line), "outcome" => fate.name())
             .increment(count as u64);
-        if fate != Fate::Left {
-            self.reports.ended(count);
-        }
     }
 
     fn report(&self, entry: &OutboxEntry, line: LineId, update: StatusUpdate) {

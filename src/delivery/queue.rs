@@ -78,14 +78,6 @@ pub struct NewDelivery {
 #[derive(Debug)]
 pub struct QueueSlot {
     place: Slot,
-    carrier: &'static str,
-}
-
-impl QueueSlot {
-    /// The provider that would carry the SMS as things are.
-    pub fn carrier(&self) -> &'static str {
-        self.carrier
-    }
 }
 
 /// How the dispatcher does: for `/readyz`.
@@ -197,10 +189,10 @@ impl DeliveryQueue {
             return Err(Unavailable::new(Part::SmsQueue, "ending"));
         }
         let admitted = self.0.signs.gate.admits(channel, country, Instant::now());
-        let carrier = admitted.map_err(|why| Unavailable::new(Part::SmsProvider, why))?;
+        admitted.map_err(|why| Unavailable::new(Part::SmsProvider, why))?;
         let place = self.0.mailbox.reserve();
         place
-            .map(|place| QueueSlot { place, carrier })
+            .map(|place| QueueSlot { place })
             .map_err(|_| Unavailable::full(Part::SmsQueue))
     }
 

@@ -8,16 +8,11 @@ use crate::{partition::SlotAddress, phone::Country, provider::StatusUpdate};
 /// dropped and counted.
 pub trait DeliveryReports: Send + Sync {
     fn report(&self, report: DeliveryReport);
-
-    /// So many messages are this process's to send no more, whatever became of them. MUST NOT block.
-    fn ended(&self, count: usize);
 }
 
 /// Nobody is told.
 impl DeliveryReports for () {
     fn report(&self, _: DeliveryReport) {}
-
-    fn ended(&self, _: usize) {}
 }
 
 /// What became of one message with the provider: it took it or refused it for good. What the networks made of it comes

@@ -10,7 +10,7 @@ use crate::{
 
 /// Why no code was sent, or a code was not taken.
 #[derive(Debug, Error)]
-pub enum OtpError {
+pub enum FlowError {
     #[error("the code is wrong")]
     Wrong { attempts_remaining: u8 },
     #[error("too many wrong codes for this challenge")]
@@ -23,11 +23,11 @@ pub enum OtpError {
     AmbiguousClaim,
     #[error("the phone is verified on another account")]
     PhoneTaken,
-    #[error("no SMS go to the country of the phone")]
+    #[error("no codes go to the country of the phone")]
     PhoneNotSupported,
     #[error("a public challenge is judged with its id alone")]
     ChallengeIdRequired,
-    #[error("a code was sent to the phone moments ago")]
+    #[error("a code was sent to the address moments ago")]
     Cooldown(Refusal),
     #[error("refused by a rate limit")]
     Limited(Refusal),
@@ -35,7 +35,12 @@ pub enum OtpError {
     Unavailable(#[from] Unavailable),
 }
 
-impl OtpError {
+impl FlowError {
+    /// Whether it leaves a right code good: what stood in its way may go.
+    pub(super) const fn keeps_code(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::AmbiguousClaim)
+    }
+
     /// Its name in metrics.
     pub(super) const fn label(&self) -> &'static str {
         match self {
@@ -52,7 +57,7 @@ impl OtpError {
     }
 }
 
-impl Problem for OtpError {
+impl Problem for FlowError {
     fn details(&self) -> ProblemDetails {
         match self {
             Self::Wrong { attempts_remaining } => ProblemDetails {
@@ -88,7 +93,7 @@ impl Problem for OtpError {
                 .with_field("challenge_id", "This field is required."),
             Self::Cooldown(refusal) => ProblemDetails {
                 code: "resend_cooldown",
-                detail: "A code was sent to this phone moments ago.",
+                detail: "A code was sent to this address moments ago.",
                 ..refusal.details()
             },
             Self::Limited(refusal) => refusal.details(),
@@ -104,7 +109,7 @@ impl Problem for OtpError {
     }
 }
 
-impl From<Denied> for OtpError {
+impl From<Denied> for FlowError {
     fn from(denied: Denied) -> Self {
         match denied {
             Denied::Refused(refusal) => Self::Limited(refusal),

@@ -1,35 +1,31 @@
-//! What operators ask about a phone: the limits, and the OTP rules' own waits beside them.
+//! What operators ask about an address: the limits, and the OTP rules' own waits beside them.
 
 use uuid::Uuid;
 
-use super::otp::Otp;
+use super::codes::Codes;
 use crate::{
-    challenges::Slot,
+    challenges::{DestinationDigest, Purpose, Slot, Whose},
     limits::{Explanation, Operation, RuleStatus, Subject},
 };
 
-impl Otp {
+impl Codes {
     /// How a request would fare. Nothing is spent, nothing sent, no code judged.
     ///
-    /// With Redis away, the OTP rules' own waits are left out: the explanation says that the request would be answered
+    /// With Redis down, the OTP rules' own waits are left out: the explanation says that the request would be answered
     /// 503.
     pub async fn explain(&self, operation: Operation, subject: &Subject, user: Option<Uuid>) -> Explanation {
-        let told = self.limiter.explain(operation, subject).await;
-        let phone = match operation {
-            Operation::OtpSend | Operation::OtpVerify => subject.phone_digest(),
+        let explained = self.limiter.explain(operation, subject).await;
+        let slot = match operation {
+            Operation::OtpSend | Operation::OtpVerify => slot(subject, Whose::of(user)),
             _ => None,
         };
-        let Some(phone) = phone else {
-            return told;
+        let Some(slot) = slot else {
+            return explained;
         };
-        let Ok(waits) = self
-            .challenges
-            .waits(phone, user.map_or(Slot::Public, Slot::User))
-            .await
-        else {
-            return told.without_store();
+        let Ok(waits) = self.challenges.waits(&slot).await else {
+            return explained.without_store();
         };
-        let left = self.rules.max_failures.saturating_sub(waits.failures);
+        let left = self.challenges.rules.max_failures.saturating_sub(waits.failures);
         let failures = self.locked(waits.forgotten_in);
         let mut own = vec![RuleStatus::of_refusal(&failures, left, waits.forgotten_in)];
         if operation == Operation::OtpSend {
@@ -40,6 +36,17 @@ impl Otp {
                 waits.cooldown,
             ));
         }
-        told.and(own)
+        explained.and(own)
     }
+}
+
+/// The slot of the address that a request is about: of the purpose that proves it.
+fn slot(subject: &Subject, whose: Whose) -> Option<Slot> {
+    let phone = subject.phone_digest().map(DestinationDigest::from);
+    let destination = phone.or_else(|| subject.email_digest().map(DestinationDigest::from))?;
+    Some(Slot {
+        purpose: Purpose::verifying(destination.channel()),
+        destination,
+        whose,
+    })
 }

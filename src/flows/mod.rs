@@ -2,23 +2,38 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `otp.rs` | the way of a code, from the request to the SMS and from the typed digits to the verified phone |
-//! | `progress.rs`, `reports.rs` | what is told of its SMS, and by whom |
-//! | `recipients.rs` | whom an SMS goes to that is taken over |
+//! | `verify_phone.rs`, `verify_email.rs` | proving a phone, an e-mail address |
+//! | `codes.rs` | what every flow does: admit, issue, hand over; judge, let take effect |
+//! | `status.rs`, `reports.rs` | how far a message has come: who may know it, and who tells it |
+//! | `messages.rs` | from an outbox entry back to the message, for delivery |
 //! | `test_numbers.rs` | phones whose code is known beforehand |
 //! | `explain.rs` | what operators ask |
+//! | `error.rs` | why a code was not sent or not taken |
 
+mod codes;
 mod error;
 mod explain;
-mod otp;
-mod progress;
-mod recipients;
+mod messages;
 mod reports;
+mod status;
 mod test_numbers;
+mod verify_email;
+mod verify_phone;
 
-pub use error::OtpError;
-pub use otp::{Caller, Otp, Sent};
-pub use progress::Progress;
-pub use recipients::Recipients;
+use std::sync::Arc;
+
+pub use codes::{Caller, Codes, Sent, Typed};
+pub use error::FlowError;
+pub use messages::FlowMessages;
 pub use reports::StatusReports;
+pub use status::Progress;
 pub use test_numbers::TestNumbers;
+pub use verify_email::VerifyEmail;
+pub use verify_phone::VerifyPhone;
+
+/// All flows, and what they share.
+pub struct Flows {
+    pub codes: Arc<Codes>,
+    pub verify_email: VerifyEmail,
+    pub verify_phone: VerifyPhone,
+}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     accounts::{Sessions, SignIn},
-    flows::Otp,
+    flows::Flows,
     http::ServerOptions,
     phone::PhoneCheck,
     readiness::Readiness,
@@ -16,7 +16,7 @@ use crate::{
 pub struct Api {
     pub sign_in: SignIn,
     pub sessions: Sessions,
-    pub otp: Arc<Otp>,
+    pub flows: Flows,
     pub readiness: Readiness,
     /// Present where Twilio is asked for receipts.
     pub receipts: Option<TwilioReceipts>,

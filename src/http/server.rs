@@ -50,8 +50,8 @@ pub fn serve_api(options: &ServerOptions, listener: TcpListener, api: Arc<Api>) 
     let server = HttpServer::new(move || {
         // This runs once on each worker: its share of the rate limits is counted on its thread, and its lane to Redis is
         // open before the first request needs it.
-        let challenges = Arc::clone(&api.otp.challenges);
-        api.otp.limiter.settle_here();
+        let challenges = Arc::clone(&api.flows.codes.challenges.store);
+        api.flows.codes.limiter.settle_here();
         rt::spawn(async move { drop(challenges.ping().await) });
         App::new()
             .app_data(api.clone())

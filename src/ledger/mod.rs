@@ -1,8 +1,8 @@
-//! The ledger: what became of each SMS and its code, for whoever looks into a bill or a complaint later. It holds
-//! neither codes nor phone numbers.
+//! The ledger: what became of each message and its code, for whoever looks into a bill or a complaint later. It holds
+//! neither codes nor addresses.
 //!
 //! Nobody waits for it: whoever has something to tell puts it into a bounded queue, and a task writes many at once.
-//! What it can't take is dropped and counted; codes are judged and SMS sent all the same.
+//! What it can't take is dropped and counted; codes are judged and messages sent all the same.
 //!
 //! | file | holds |
 //! |---|---|
@@ -21,7 +21,7 @@ mod writer;
 
 pub use housekeeping::purge_ledger;
 pub use postgres::PostgresLedger;
-pub use row::{Event, Row, State, What};
+pub use row::{Event, Row, What};
 pub use sqlite::SqliteLedger;
 pub use store::LedgerStore;
 pub use writer::{Ledger, LedgerOptions};

@@ -3,8 +3,9 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::{LedgerStore, Row, store::PURPOSE};
+use super::{LedgerStore, Row};
 use crate::{
+    channel::Channel,
     database::{PostgresLink, to_micros},
     unavailable::Unavailable,
 };
@@ -23,54 +24,54 @@ impl PostgresLedger {
 #[async_trait]
 impl LedgerStore for PostgresLedger {
     async fn write(&self, rows: &[Row]) -> Result<(), Unavailable> {
-        const SQL: &str = "INSERT INTO phone_verifications AS p (challenge_id, user_id, purpose, country, provider, \
-               message_id, state, attempts, error_code, price_micros, currency, created_at, sent_at, delivered_at, \
+        // A final status stays, unless one is told that came earlier; its error code goes with it.
+        const SQL: &str = "INSERT INTO verifications AS p (challenge_id, user_id, purpose, channel, country, provider, \
+               message_id, status, attempts, error_code, price_micros, currency, created_at, sent_at, settled_at, \
                verified_at) \
-             SELECT challenge_id, user_id, $1, country, provider, message_id, state, attempts, error_code, \
-               price_micros, currency, created_at, sent_at, delivered_at, verified_at \
-             FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::smallint[], \
-               $9::bigint[], $10::bigint[], $11::text[], $12::timestamptz[], $13::timestamptz[], $14::timestamptz[], \
-               $15::timestamptz[]) \
-               AS t (challenge_id, user_id, country, provider, message_id, state, attempts, error_code, \
-               price_micros, currency, created_at, sent_at, delivered_at, verified_at) \
+             SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], \
+               $8::text[], $9::smallint[], $10::bigint[], $11::bigint[], $12::text[], $13::timestamptz[], \
+               $14::timestamptz[], $15::timestamptz[], $16::timestamptz[]) \
              ON CONFLICT (challenge_id) DO UPDATE SET \
                user_id = COALESCE(EXCLUDED.user_id, p.user_id), \
+               purpose = COALESCE(EXCLUDED.purpose, p.purpose), \
+               channel = COALESCE(EXCLUDED.channel, p.channel), \
                country = COALESCE(EXCLUDED.country, p.country), \
                provider = COALESCE(EXCLUDED.provider, p.provider), \
                message_id = COALESCE(EXCLUDED.message_id, p.message_id), \
-               state = CASE WHEN \
-                 array_position(ARRAY['issued','sent','failed','undelivered','delivered','verified'], EXCLUDED.state) > \
-                 array_position(ARRAY['issued','sent','failed','undelivered','delivered','verified'], p.state) \
-                 THEN EXCLUDED.state ELSE p.state END, \
+               status = CASE WHEN EXCLUDED.settled_at < p.settled_at \
+                   OR (p.settled_at IS NULL AND EXCLUDED.status <> 'queued') \
+                 THEN EXCLUDED.status ELSE p.status END, \
+               error_code = CASE WHEN EXCLUDED.settled_at < p.settled_at OR p.settled_at IS NULL \
+                 THEN EXCLUDED.error_code ELSE p.error_code END, \
                attempts = GREATEST(EXCLUDED.attempts, p.attempts), \
-               error_code = COALESCE(EXCLUDED.error_code, p.error_code), \
                price_micros = COALESCE(EXCLUDED.price_micros, p.price_micros), \
                currency = COALESCE(EXCLUDED.currency, p.currency), \
                created_at = LEAST(EXCLUDED.created_at, p.created_at), \
                sent_at = LEAST(EXCLUDED.sent_at, p.sent_at), \
-               delivered_at = LEAST(EXCLUDED.delivered_at, p.delivered_at), \
+               settled_at = LEAST(EXCLUDED.settled_at, p.settled_at), \
                verified_at = LEAST(EXCLUDED.verified_at, p.verified_at)";
         fn column<T>(rows: &[Row], value: impl Fn(&Row) -> T) -> Vec<T> {
             rows.iter().map(value).collect()
         }
         let price = |row: &Row| row.price.clone();
         let query = sqlx::query(SQL)
-            .bind(PURPOSE)
             .bind(column(rows, |row| row.challenge_id))
             .bind(column(rows, |row| row.user_id))
+            .bind(column(rows, |row| row.purpose))
+            .bind(column(rows, |row| row.channel.map(Channel::name)))
             .bind(column(rows, |row| {
                 row.country.map(|country| country.as_str().to_owned())
             }))
             .bind(column(rows, |row| row.provider))
             .bind(column(rows, |row| row.message_id.clone()))
-            .bind(column(rows, |row| row.state.name()))
+            .bind(column(rows, |row| row.status.name()))
             .bind(column(rows, |row| i16::from(row.attempts)))
             .bind(column(rows, |row| row.error_code.map(i64::from)))
             .bind(column(rows, |row| price(row).map(|price| price.micros)))
             .bind(column(rows, |row| price(row).map(|price| price.currency)))
             .bind(column(rows, |row| to_micros(row.created_at)))
             .bind(column(rows, |row| row.sent_at.map(to_micros)))
-            .bind(column(rows, |row| row.delivered_at.map(to_micros)))
+            .bind(column(rows, |row| row.settled_at.map(to_micros)))
             .bind(column(rows, |row| row.verified_at.map(to_micros)));
         let done = self
             .0
@@ -79,8 +80,8 @@ impl LedgerStore for PostgresLedger {
     }
 
     async fn purge(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, Unavailable> {
-        const SQL: &str = "DELETE FROM phone_verifications WHERE challenge_id IN \
-             (SELECT challenge_id FROM phone_verifications WHERE created_at < $1 LIMIT $2)";
+        const SQL: &str = "DELETE FROM verifications WHERE challenge_id IN \
+             (SELECT challenge_id FROM verifications WHERE created_at < $1 LIMIT $2)";
         let query = sqlx::query(SQL).bind(before).bind(i64::from(limit));
         let done = self
             .0

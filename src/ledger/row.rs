@@ -3,34 +3,13 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::{phone::Country, provider::Price};
+use crate::{
+    channel::Channel,
+    phone::Country,
+    provider::{DeliveryStatus, Price},
+};
 
-/// How far a challenge came; what is further wins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum State {
-    Issued,
-    Sent,
-    Failed,
-    Undelivered,
-    Delivered,
-    Verified,
-}
-
-impl State {
-    /// Its name in the table.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Issued => "issued",
-            Self::Sent => "sent",
-            Self::Failed => "failed",
-            Self::Undelivered => "undelivered",
-            Self::Delivered => "delivered",
-            Self::Verified => "verified",
-        }
-    }
-}
-
-/// Something that happened to a challenge that has an SMS; decoys are told of to nobody.
+/// Something that happened to a challenge that has a message; nobody is told of decoys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     pub challenge_id: Uuid,
@@ -41,21 +20,27 @@ pub struct Event {
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
-    /// Its SMS is owed.
-    Issued { user_id: Uuid, country: Country },
-    /// Its SMS came so far.
+    /// It was issued: its message is queued.
+    Issued {
+        user_id: Uuid,
+        /// What its code is for.
+        purpose: &'static str,
+        channel: Channel,
+        country: Country,
+    },
+    /// Its message came so far.
     Carried {
-        state: State,
+        status: DeliveryStatus,
         provider: &'static str,
-        /// The provider's id of the message; empty if he told none.
+        /// The provider's id of the message; empty if it gave none.
         message_id: String,
         /// The provider's own error code.
-        code: Option<u32>,
+        error_code: Option<u32>,
         price: Option<Price>,
     },
     /// A wrong code was entered, the last of so many.
     Wrong { attempts: u8 },
-    /// The right code was entered, and its phone verified.
+    /// The right code was entered, and took effect.
     Verified,
 }
 
@@ -64,17 +49,22 @@ pub enum What {
 pub struct Row {
     pub challenge_id: Uuid,
     pub user_id: Option<Uuid>,
+    pub purpose: Option<&'static str>,
+    pub channel: Option<Channel>,
     pub country: Option<Country>,
     pub provider: Option<&'static str>,
     pub message_id: Option<String>,
-    pub state: State,
+    /// The furthest that was told; of those that are final, the one that came first.
+    pub status: DeliveryStatus,
     pub attempts: u8,
+    /// The provider's own, of this very status.
     pub error_code: Option<u32>,
     pub price: Option<Price>,
     /// The earliest that was told of it.
     pub created_at: DateTime<Utc>,
     pub sent_at: Option<DateTime<Utc>>,
-    pub delivered_at: Option<DateTime<Utc>>,
+    /// When the status became final.
+    pub settled_at: Option<DateTime<Utc>>,
     pub verified_at: Option<DateTime<Utc>>,
 }
 
@@ -84,16 +74,18 @@ impl Row {
         let mut row = Self {
             challenge_id: event.challenge_id,
             user_id: None,
+            purpose: None,
+            channel: None,
             country: None,
             provider: None,
             message_id: None,
-            state: State::Issued,
+            status: DeliveryStatus::Queued,
             attempts: 0,
             error_code: None,
             price: None,
             created_at: event.at,
             sent_at: None,
-            delivered_at: None,
+            settled_at: None,
             verified_at: None,
         };
         row.add(event);
@@ -106,35 +98,47 @@ impl Row {
         self.created_at = self.created_at.min(at);
         let earlier = |known: Option<DateTime<Utc>>| Some(known.map_or(at, |known| known.min(at)));
         match event.what {
-            What::Issued { user_id, country } => {
+            What::Issued {
+                user_id,
+                purpose,
+                channel,
+                country,
+            } => {
                 self.user_id = Some(user_id);
+                self.purpose = Some(purpose);
+                self.channel = Some(channel);
                 self.country = Some(country);
             }
             What::Carried {
-                state,
+                status,
                 provider,
                 message_id,
-                code,
+                error_code,
                 price,
             } => {
-                self.state = self.state.max(state);
                 self.provider = Some(provider);
                 if !message_id.is_empty() {
                     self.message_id = Some(message_id);
                 }
-                self.error_code = code.or(self.error_code);
                 self.price = price.or(self.price.take());
-                match state {
-                    State::Sent => self.sent_at = earlier(self.sent_at),
-                    State::Delivered => self.delivered_at = earlier(self.delivered_at),
-                    State::Issued | State::Failed | State::Undelivered | State::Verified => {}
+                match status {
+                    DeliveryStatus::Queued => {}
+                    DeliveryStatus::Sent => {
+                        self.sent_at = earlier(self.sent_at);
+                        if self.settled_at.is_none() {
+                            self.status = status;
+                        }
+                    }
+                    DeliveryStatus::Delivered | DeliveryStatus::Undelivered | DeliveryStatus::Failed => {
+                        if self.settled_at.is_none_or(|settled_at| at < settled_at) {
+                            (self.status, self.error_code) = (status, error_code);
+                            self.settled_at = Some(at);
+                        }
+                    }
                 }
             }
             What::Wrong { attempts } => self.attempts = self.attempts.max(attempts),
-            What::Verified => {
-                self.state = State::Verified;
-                self.verified_at = earlier(self.verified_at);
-            }
+            What::Verified => self.verified_at = earlier(self.verified_at),
         }
     }
 }

@@ -6,23 +6,21 @@ use chrono::{DateTime, Utc};
 use super::Row;
 use crate::unavailable::Unavailable;
 
-/// What every code is for, so far.
-pub(super) const PURPOSE: &str = "verify_phone";
-
 /// Keeps rows.
 #[async_trait]
 pub trait LedgerStore: Send + Sync {
-    /// MUST add the rows, one for a challenge, to what is kept of their challenges, all of them or none: the state that
-    /// is further, the most attempts and the earliest times stay, and of the rest what is told last. So rows that are
-    /// written twice, or by several instances at once, add up to the same.
+    /// MUST add the rows, one for a challenge, to what is kept of their challenges, all of them or none: the most
+    /// attempts and the earliest times stay, and of the rest what is told last. The status that is further stays; one that
+    /// is final stays with its error code, unless one is told that came earlier. So rows that are written twice, or by
+    /// several instances at once, add up to the same.
     ///
     /// # Errors
-    /// [`Unavailable`] when the database is away; it may have been written.
+    /// [`Unavailable`] when the database is down; it may have been written.
     async fn write(&self, rows: &[Row]) -> Result<(), Unavailable>;
 
     /// MUST delete what was created before, at most `limit` rows; answers how many.
     ///
     /// # Errors
-    /// [`Unavailable`] when the database is away.
+    /// [`Unavailable`] when the database is down.
     async fn purge(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, Unavailable>;
 }

@@ -147,6 +147,11 @@ impl Subject {
         self.phone.as_ref().map(|phone| phone.digest)
     }
 
+    /// The digest of the e-mail address, if the request is about one.
+    pub fn email_digest(&self) -> Option<EmailDigest> {
+        self.email
+    }
+
     /// The channel of the code, if the request is about one.
     pub fn channel(&self) -> Option<Channel> {
         self.channel

@@ -9,10 +9,9 @@ use super::{
     stores::{Databases, Stores},
 };
 use crate::{
-    challenges::Courses,
     clock::Clock,
     delivery::{ChannelProvider, Countries, DeliveryQueue, DispatcherParts, Route},
-    flows::{Recipients, StatusReports},
+    flows::{FlowMessages, StatusReports},
     ledger::Ledger,
     settings::Settings,
     sms::{DevInbox, ProviderError, TwilioReceipts},
@@ -22,7 +21,6 @@ use crate::{
 pub(super) struct Delivery {
     pub(super) queue: DeliveryQueue,
     pub(super) ledger: Ledger,
-    pub(super) courses: Arc<Courses>,
     /// Present where receipts are asked for.
     pub(super) receipts: Option<TwilioReceipts>,
     /// Present in development without a provider.
@@ -33,18 +31,15 @@ pub(super) fn start(base: &Base<'_>, stores: &Stores, databases: &Databases) -> 
     let (routes, inbox) = routes(base.settings, &base.clock)?;
     let ledger = Ledger::start(Arc::clone(&databases.ledger), base.settings.ledger);
     let receipts = twilio_receipts(base.settings);
-    let courses = Arc::new(Courses::new(receipts.is_some().then_some("twilio")));
     let reports = StatusReports::start(
-        Arc::clone(&stores.statuses),
-        Arc::clone(&courses),
+        Arc::clone(&stores.challenges.store),
         ledger.clone(),
         Arc::clone(&base.clock),
         base.settings.dispatcher.queue,
     );
-    let recipients = Recipients {
+    let messages = FlowMessages {
         proofs: Arc::clone(&databases.proofs),
-        keyring: Arc::clone(&base.keyring),
-        code_length: base.settings.otp.length,
+        challenges: stores.challenges.clone(),
         texts: Arc::clone(&base.settings.texts),
     };
     let queue = DeliveryQueue::start(
@@ -53,7 +48,7 @@ pub(super) fn start(base: &Base<'_>, stores: &Stores, databases: &Databases) -> 
         DispatcherParts {
             routes,
             outbox: Arc::clone(&stores.outbox),
-            messages: Arc::new(recipients),
+            messages: Arc::new(messages),
             reports: Arc::new(reports),
             clock: Arc::clone(&base.clock),
             entropy: Arc::clone(&base.entropy),
@@ -62,7 +57,6 @@ pub(super) fn start(base: &Base<'_>, stores: &Stores, databases: &Databases) -> 
     Ok(Delivery {
         queue,
         ledger,
-        courses,
         receipts,
         inbox,
     })

@@ -8,30 +8,34 @@ use super::{
     limits::Limits,
     stores::{Databases, Stores},
 };
-use crate::flows::Otp;
+use crate::flows::{Codes, Flows, VerifyEmail, VerifyPhone};
 
-pub(super) fn verify_phone(
+pub(super) fn start(
     base: &Base<'_>,
     stores: &Stores,
     databases: &Databases,
     limits: &Limits,
     delivery: &Delivery,
-) -> Otp {
+) -> Flows {
     let settings = base.settings;
-    Otp {
-        rules: settings.otp.clone(),
-        countries: Arc::new(settings.countries.clone()),
-        test_numbers: Arc::new(settings.test_numbers.clone()),
-        challenges: Arc::clone(&stores.challenges),
-        statuses: Arc::clone(&stores.statuses),
-        courses: Arc::clone(&delivery.courses),
-        ledger: delivery.ledger.clone(),
-        proofs: Arc::clone(&databases.proofs),
-        keyring: Arc::clone(&base.keyring),
+    let codes = Arc::new(Codes {
+        challenges: stores.challenges.clone(),
         limiter: limits.limiter.clone(),
         queue: delivery.queue.clone(),
-        lease: settings.dispatcher.lease,
+        ledger: delivery.ledger.clone(),
         clock: Arc::clone(&base.clock),
-        entropy: Arc::clone(&base.entropy),
+    });
+    Flows {
+        verify_email: VerifyEmail {
+            codes: Arc::clone(&codes),
+            proofs: Arc::clone(&databases.proofs),
+        },
+        verify_phone: VerifyPhone {
+            codes: Arc::clone(&codes),
+            proofs: Arc::clone(&databases.proofs),
+            countries: Arc::new(settings.countries.clone()),
+            test_numbers: Arc::new(settings.test_numbers.clone()),
+        },
+        codes,
     }
 }

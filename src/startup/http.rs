@@ -15,7 +15,7 @@ use super::{
     stores::{Databases, Stores},
 };
 use crate::{
-    flows::Otp,
+    flows::Flows,
     http::{Api, Listening, serve_api, serve_ops},
     readiness::Readiness,
     telemetry::Metrics,
@@ -49,13 +49,13 @@ pub(super) fn api(
     metrics: Metrics,
     readiness: Readiness,
     accounts: Accounts,
-    otp: Otp,
+    flows: Flows,
     delivery: Delivery,
 ) -> Api {
     Api {
         sign_in: accounts.sign_in,
         sessions: accounts.sessions,
-        otp: Arc::new(otp),
+        flows,
         readiness,
         receipts: delivery.receipts,
         inbox: delivery.inbox,
@@ -78,7 +78,7 @@ pub(super) fn readiness(
 ) -> Readiness {
     Readiness {
         database: Arc::clone(&databases.database),
-        challenges: Arc::clone(&stores.challenges),
+        challenges: Arc::clone(&stores.challenges.store),
         queue: delivery.queue.clone(),
         watcher: Arc::clone(&limits.watch),
         supervision: base.supervision.clone(),

@@ -107,7 +107,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
     let limits = limits::start(&base, &stores)?;
     let delivery = delivery::start(&base, &stores, &databases)?;
     let accounts = accounts::start(&base, &databases, &limits)?;
-    let otp = flows::verify_phone(&base, &stores, &databases, &limits, &delivery);
+    let flows = flows::start(&base, &stores, &databases, &limits, &delivery);
 
     let draining = Arc::new(AtomicBool::new(false));
     let readiness = http::readiness(
@@ -119,7 +119,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
         Arc::clone(&draining),
     );
     let (queue, ledger) = (delivery.queue.clone(), delivery.ledger.clone());
-    let api = http::api(&base, metrics.clone(), readiness, accounts, otp, delivery);
+    let api = http::api(&base, metrics.clone(), readiness, accounts, flows, delivery);
     housekeeping::start(&base, &databases, &metrics);
     let servers = http::serve(&base, listeners, api)?;
     Ok(Running {

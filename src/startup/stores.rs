@@ -13,7 +13,7 @@ use crate::{
         PasswordStore, PostgresPasswords, PostgresProofs, PostgresSessions, PostgresUsers, ProofStore,
         SessionStore, SqlitePasswords, SqliteProofs, SqliteSessions, SqliteUsers, UserStore,
     },
-    challenges::{ChallengeStore, MemoryChallenges, RedisChallenges, Statuses},
+    challenges::{ChallengeStore, Challenges, MemoryChallenges, RedisChallenges},
     database::{Database, MigrateError, PostgresLink, SqliteLink},
     delivery::Outbox,
     ledger::{LedgerStore, PostgresLedger, SqliteLedger},
@@ -28,8 +28,7 @@ const MIGRATION_PATIENCE: Duration = Duration::from_secs(15);
 /// What Redis keeps.
 pub(super) struct Stores {
     pub(super) counters: Arc<dyn ClusterCounters>,
-    pub(super) challenges: Arc<dyn ChallengeStore>,
-    pub(super) statuses: Arc<dyn Statuses>,
+    pub(super) challenges: Challenges,
     pub(super) outbox: Arc<dyn Outbox>,
 }
 
@@ -53,8 +52,7 @@ pub(super) fn connect(base: &Base<'_>) -> Result<Stores, StartError> {
         let store = Arc::new(store);
         return Ok(Stores {
             counters,
-            challenges: Arc::clone(&store) as _,
-            statuses: Arc::clone(&store) as _,
+            challenges: challenges(base, Arc::clone(&store) as _),
             outbox: store,
         });
     };
@@ -68,10 +66,19 @@ pub(super) fn connect(base: &Base<'_>) -> Result<Stores, StartError> {
     ));
     Ok(Stores {
         counters: Arc::new(RedisCounters::with_offset(link, Arc::clone(offset))),
-        challenges: Arc::clone(&store) as _,
-        statuses: Arc::clone(&store) as _,
+        challenges: challenges(base, Arc::clone(&store) as _),
         outbox: store,
     })
+}
+
+fn challenges(base: &Base<'_>, store: Arc<dyn ChallengeStore>) -> Challenges {
+    Challenges {
+        store,
+        keyring: Arc::clone(&base.keyring),
+        rules: base.settings.otp.clone(),
+        lease: base.settings.dispatcher.lease,
+        entropy: Arc::clone(&base.entropy),
+    }
 }
 
 /// The database that is configured, else SQLite in the data folder.

@@ -2,9 +2,10 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ringback::{
-    ledger::{Event, Row, State, What},
+    channel::Channel,
+    ledger::{Event, Row, What},
     phone::Country,
-    provider::Price,
+    provider::{DeliveryStatus, Price},
 };
 use uuid::Uuid;
 
@@ -12,15 +13,15 @@ use crate::harness::{Stores, at};
 
 /// A challenge's life, each event a second after the one before.
 fn life(challenge: u128) -> Vec<Event> {
-    let carried = |state, code, price| What::Carried {
-        state,
+    let carried = |status, error_code, price| What::Carried {
+        status,
         provider: "twilio",
-        message_id: if state == State::Sent {
+        message_id: if status == DeliveryStatus::Sent {
             "SM1".to_owned()
         } else {
             String::new()
         },
-        code,
+        error_code,
         price,
     };
     let price = Price {
@@ -30,11 +31,13 @@ fn life(challenge: u128) -> Vec<Event> {
     let told = [
         What::Issued {
             user_id: Uuid::from_u128(7),
+            purpose: "verify_phone",
+            channel: Channel::Sms,
             country: Country::parse("US").unwrap(),
         },
-        carried(State::Sent, None, None),
-        carried(State::Undelivered, Some(30_003), None),
-        carried(State::Delivered, None, Some(price)),
+        carried(DeliveryStatus::Sent, None, None),
+        carried(DeliveryStatus::Undelivered, Some(30_003), None),
+        carried(DeliveryStatus::Delivered, None, Some(price)),
         What::Wrong { attempts: 1 },
         What::Wrong { attempts: 2 },
         What::Verified,
@@ -63,10 +66,11 @@ async fn kept(stores: &Stores, challenge: u128) -> String {
     let columns = [
         "user_id",
         "purpose",
+        "channel",
         "country",
         "provider",
         "message_id",
-        "state",
+        "status",
         "attempts",
         "error_code",
         "price_micros",
@@ -74,20 +78,20 @@ async fn kept(stores: &Stores, challenge: u128) -> String {
     ]
     .map(str::to_owned)
     .into_iter()
-    .chain(["sent_at", "delivered_at", "verified_at"].map(seconds))
+    .chain(["sent_at", "settled_at", "verified_at"].map(seconds))
     .map(|column| format!("coalesce(CAST({column} AS text), '-')"))
     .collect::<Vec<_>>()
     .join(" || ' ' || ");
     stores
         .text(format!(
-            "SELECT {columns} FROM phone_verifications WHERE challenge_id = '{}'",
+            "SELECT {columns} FROM verifications WHERE challenge_id = '{}'",
             Uuid::from_u128(challenge)
         ))
         .await
 }
 
 const WHOLE: &str =
-    "00000000-0000-0000-0000-000000000007 verify_phone US twilio SM1 verified 2 30003 7500 USD 1 3 6";
+    "00000000-0000-0000-0000-000000000007 verify_phone sms US twilio SM1 undelivered 2 30003 7500 USD 1 2 6";
 
 pub async fn a_life_adds_up_whatever_the_order_and_however_often(stores: Stores) {
     let ledger = &stores.one.ledger;
@@ -107,20 +111,61 @@ pub async fn a_life_adds_up_whatever_the_order_and_however_often(stores: Stores)
         assert_eq!(kept(&stores, challenge).await, WHOLE, "{challenge}");
     }
     ledger.write(&[]).await.unwrap();
-    assert_eq!(stores.count("phone_verifications").await, 4);
+    assert_eq!(stores.count("verifications").await, 4);
 }
 
 pub async fn what_is_known_of_a_challenge_at_first_is_kept(stores: Stores) {
     let first = life(1).remove(0);
     stores.one.ledger.write(&[Row::of(first)]).await.unwrap();
-    let expected = "00000000-0000-0000-0000-000000000007 verify_phone US - - issued 0 - - - - - -";
+    let expected = "00000000-0000-0000-0000-000000000007 verify_phone sms US - - queued 0 - - - - - -";
     assert_eq!(kept(&stores, 1).await, expected);
     let wrong = life(2).remove(4);
     stores.one.ledger.write(&[Row::of(wrong)]).await.unwrap();
+    assert_eq!(kept(&stores, 2).await, "- - - - - - queued 1 - - - - - -");
+}
+
+/// As a provider may: failed by one receipt, delivered by the next.
+pub async fn a_final_status_stays_with_its_error_code(stores: Stores) {
+    let carried = |second, status, error_code| Event {
+        challenge_id: Uuid::from_u128(1),
+        at: at(second),
+        what: What::Carried {
+            status,
+            provider: "twilio",
+            message_id: String::new(),
+            error_code,
+            price: None,
+        },
+    };
+    let status = async || {
+        stores
+            .text(
+                "SELECT status || ' ' || coalesce(CAST(error_code AS text), '-') FROM verifications"
+                    .to_owned(),
+            )
+            .await
+    };
+    let failed = carried(1, DeliveryStatus::Failed, Some(30_003));
+    let later = [
+        carried(2, DeliveryStatus::Delivered, None),
+        carried(3, DeliveryStatus::Sent, None),
+        carried(4, DeliveryStatus::Undelivered, Some(30_005)),
+    ];
+    stores.one.ledger.write(&[Row::of(failed.clone())]).await.unwrap();
+    for event in &later {
+        stores.one.ledger.write(&[Row::of(event.clone())]).await.unwrap();
+        assert_eq!(status().await, "failed 30003");
+    }
+    let together = row(std::iter::once(failed).chain(later));
     assert_eq!(
-        kept(&stores, 2).await,
-        "- verify_phone - - - issued 1 - - - - - -"
+        (together.status, together.error_code),
+        (DeliveryStatus::Failed, Some(30_003))
     );
+    assert_eq!(together.settled_at, Some(at(1)));
+    // What came earlier and is told late is what came first.
+    let earlier = carried(0, DeliveryStatus::Delivered, None);
+    stores.one.ledger.write(&[Row::of(earlier)]).await.unwrap();
+    assert_eq!(status().await, "delivered -");
 }
 
 pub async fn writers_of_the_same_challenges_add_up(stores: Stores) {

@@ -64,6 +64,7 @@ on_both_databases! {
     ledger:
         a_life_adds_up_whatever_the_order_and_however_often
         what_is_known_of_a_challenge_at_first_is_kept
+        a_final_status_stays_with_its_error_code
         writers_of_the_same_challenges_add_up
         what_is_old_is_purged_so_many_at_a_time;
     races:

@@ -19,7 +19,7 @@ impl Ledger for TestApp {
             Some(_) => format!("string_agg({columns}, ';' ORDER BY created_at)"),
             None => format!("group_concat({columns}, ';' ORDER BY created_at)"),
         };
-        let query = format!("SELECT coalesce({lines}, '') FROM phone_verifications");
+        let query = format!("SELECT coalesce({lines}, '') FROM verifications");
         let mut seen = String::new();
         for _ in 0..1000 {
             seen = self.sql_text(query.clone()).await;
@@ -32,7 +32,7 @@ impl Ledger for TestApp {
     }
 }
 
-const LIFE: &str = "state || ' ' || attempts || ' ' || purpose || ' ' || coalesce(country, '?') || ' ' || \
+const LIFE: &str = "status || ' ' || attempts || ' ' || purpose || ' ' || coalesce(country, '?') || ' ' || \
     CAST(sent_at IS NOT NULL AS text) || ' ' || CAST(verified_at IS NOT NULL AS text)";
 
 fn flags(app: &TestApp, line: &str) -> String {
@@ -57,7 +57,7 @@ on_both! {
         app.pass(60);
         let second = app.code(PHONE, Some(&account.access)).await;
         assert_eq!(app.verify(PHONE, &second, Some(&account.access)).await.status, 200);
-        let expected = flags(&app, "sent 2 verify_phone US + -;verified 0 verify_phone US + +");
+        let expected = flags(&app, "sent 2 verify_phone US + -;sent 0 verify_phone US + +");
         app.ledger_says(LIFE, &expected).await;
         app.ledger_says("coalesce(CAST(user_id AS text), '?')", &format!("{0};{0}", account.id)).await;
         let provider = if app.provider.is_some() { "twilio" } else { "dev_inbox" };
@@ -70,7 +70,7 @@ on_both! {
         app.code(PHONE, None).await;
         let mut app = app;
         app.running.take().unwrap().stop().await;
-        assert_eq!(app.sql_text("SELECT CAST(count(*) AS text) FROM phone_verifications".to_owned()).await, "1");
+        assert_eq!(app.sql_text("SELECT CAST(count(*) AS text) FROM verifications".to_owned()).await, "1");
     }
 }
 
@@ -80,7 +80,7 @@ async fn a_ledger_that_keeps_nothing_has_no_rows() {
         let app = TestApp::start_with(backends, &[("RINGBACK__LEDGER__RETENTION", "0s")]).await;
         app.verified(PHONE).await;
         tokio::time::sleep(Duration::from_millis(500)).await;
-        app.ledger_says("state", "").await;
+        app.ledger_says("status", "").await;
     }
 }
 
@@ -89,7 +89,7 @@ async fn what_happens_while_the_database_is_away_is_written_when_it_is_back() {
     let (app, proxies) = TestApp::start_behind_proxies(&[]).await;
     app.register(PHONE).await;
     let code = app.code(PHONE, None).await;
-    app.ledger_says("state", "sent").await;
+    app.ledger_says("status", "sent").await;
     proxies.database.go_away();
     app.verify(PHONE, &wrong(&code), None)
         .await
@@ -101,5 +101,9 @@ async fn what_happens_while_the_database_is_away_is_written_when_it_is_back() {
         (app.verify(PHONE, &code, None).await.status == 200).then_some(())
     })
     .await;
-    app.ledger_says("state || ' ' || attempts", "verified 1").await;
+    app.ledger_says(
+        "status || ' ' || attempts || ' ' || CAST(verified_at IS NOT NULL AS text)",
+        "sent 1 true",
+    )
+    .await;
 }

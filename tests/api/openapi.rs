@@ -38,7 +38,7 @@ const REFUSALS: [(&str, &[&str]); 14] = [
     ),
     (
         "/api/users/otp-status/{challenge_id}/",
-        &["not_found rate_limited unavailable"],
+        &[BEARER, "not_found rate_limited unavailable"],
     ),
     (
         "/api/sms/receipts/twilio/{challenge_id}/",

@@ -39,8 +39,8 @@ fn path(sent: &Answer) -> String {
 trait Receipts {
     async fn post_receipt(&self, path: &str, form: &[(&str, &str)], signature: Option<&str>) -> Answer;
     async fn receive(&self, path: &str, form: &[(&str, &str)]) -> Answer;
-    async fn fares(&self, sent: &Answer) -> Value;
-    async fn waits_for(&self, sent: &Answer, status: &str);
+    async fn status_of(&self, sent: &Answer, token: Option<&str>) -> Value;
+    async fn waits_for(&self, sent: &Answer, token: &str, status: &str);
     async fn sent_to_an_account(&self) -> (Account, Answer);
 }
 
@@ -60,51 +60,54 @@ impl Receipts for TestApp {
         self.post_receipt(path, form, Some(&signature)).await
     }
 
-    async fn fares(&self, sent: &Answer) -> Value {
+    async fn status_of(&self, sent: &Answer, token: Option<&str>) -> Value {
         let path = format!("/api/users/otp-status/{}/", sent.text("challenge_id"));
-        let answer = self.get(&path).await;
+        let answer = match token {
+            Some(token) => self.get_as(&path, token).await,
+            None => self.get(&path).await,
+        };
         assert_eq!(answer.status, 200, "{answer:?}");
         let mut body = answer.body;
         body.as_object_mut().unwrap().remove("challenge_id");
         body
     }
 
-    async fn waits_for(&self, sent: &Answer, status: &str) {
+    async fn waits_for(&self, sent: &Answer, token: &str, status: &str) {
         eventually(status, async || {
-            (self.fares(sent).await["status"] == status).then_some(())
+            (self.status_of(sent, Some(token)).await["status"] == status).then_some(())
         })
         .await;
     }
 
     async fn sent_to_an_account(&self) -> (Account, Answer) {
         let account = self.register(PHONE).await;
-        let sent = self.send(PHONE, None).await;
-        self.waits_for(&sent, "sent").await;
+        let sent = self.send(PHONE, Some(&account.access)).await;
+        self.waits_for(&sent, &account.access, "sent").await;
         (account, sent)
     }
 }
 
 #[actix_web::test]
-async fn an_undelivered_sms_may_be_sent_again_at_once() {
+async fn an_undelivered_sms_may_be_sent_again_at_once_by_its_user() {
     for backends in [Backends::Embedded, Backends::Servers] {
         let app = start(backends).await;
-        let (_, sent) = app.sent_to_an_account().await;
+        let (account, sent) = app.sent_to_an_account().await;
+        let token = Some(account.access.as_str());
         let callback = (
             "StatusCallback".to_owned(),
             format!("{PUBLIC_URL}{}", path(&sent)),
         );
         assert!(app.provider.as_ref().unwrap().calls()[0].form.contains(&callback));
-        app.send(PHONE, None).await.is(429, "resend_cooldown");
+        app.send(PHONE, token).await.is(429, "resend_cooldown");
 
         assert_eq!(app.receive(&path(&sent), &UNDELIVERED).await.status, 204);
-        assert_eq!(
-            app.fares(&sent).await,
-            serde_json::json!({ "status": "undelivered", "resend_after": 0 })
-        );
-        let again = app.send(PHONE, None).await;
-        assert_eq!(again.status, 200, "{again:?}");
-        app.waits_for(&again, "sent").await;
+        let truth = serde_json::json!({ "channel": "sms", "status": "undelivered", "resend_after": 0 });
+        assert_eq!(app.status_of(&sent, token).await, truth);
         app.send(PHONE, None).await.is(429, "resend_cooldown");
+        let again = app.send(PHONE, token).await;
+        assert_eq!(again.status, 200, "{again:?}");
+        app.waits_for(&again, &account.access, "sent").await;
+        app.send(PHONE, token).await.is(429, "resend_cooldown");
     }
 }
 
@@ -112,7 +115,8 @@ async fn an_undelivered_sms_may_be_sent_again_at_once() {
 async fn repeated_and_disordered_receipts_change_nothing() {
     for backends in [Backends::Embedded, Backends::Servers] {
         let app = start(backends).await;
-        let (_, sent) = app.sent_to_an_account().await;
+        let (account, sent) = app.sent_to_an_account().await;
+        let token = Some(account.access.as_str());
         for (status, reached) in [
             ("queued", "sent"),
             ("sending", "sent"),
@@ -125,9 +129,9 @@ async fn repeated_and_disordered_receipts_change_nothing() {
         ] {
             let form = [("MessageSid", "SM1"), ("MessageStatus", status)];
             assert_eq!(app.receive(&path(&sent), &form).await.status, 204, "{status}");
-            assert_eq!(app.fares(&sent).await["status"], reached, "{status}");
+            assert_eq!(app.status_of(&sent, token).await["status"], reached, "{status}");
         }
-        app.send(PHONE, None).await.is(429, "resend_cooldown");
+        app.send(PHONE, token).await.is(429, "resend_cooldown");
         app.pass(600);
         assert_eq!(
             app.receive(&path(&sent), &UNDELIVERED).await.status,
@@ -144,7 +148,7 @@ async fn repeated_and_disordered_receipts_change_nothing() {
 #[actix_web::test]
 async fn a_forged_receipt_is_refused_and_changes_nothing() {
     let app = start(Backends::Servers).await;
-    let (_, sent) = app.sent_to_an_account().await;
+    let (account, sent) = app.sent_to_an_account().await;
     let path = path(&sent);
     let sign = |token: &str, url: String, form: &[(&str, &str)]| twilio_signature(token, &url, form);
     let url = format!("{PUBLIC_URL}{path}");
@@ -174,7 +178,8 @@ async fn a_forged_receipt_is_refused_and_changes_nothing() {
         let answer = app.post_receipt(&path, form, signature.as_deref()).await;
         answer.is(403, "signature_invalid");
     }
-    assert_eq!(app.fares(&sent).await["status"], "sent");
+    let truth = app.status_of(&sent, Some(&account.access)).await;
+    assert_eq!(truth["status"], "sent");
     let long = "x".repeat(20_000);
     app.receive(&path, &[("MessageStatus", &long)])
         .await
@@ -195,31 +200,38 @@ async fn without_a_public_address_no_receipts_are_asked_for_or_taken() {
     app.receive(&path(&sent), &UNDELIVERED).await.is(404, "not_found");
 }
 
+/// Whatever became of it: a message that failed at once, one that was delivered, and none at all.
 #[actix_web::test]
-async fn a_phone_without_an_account_seems_to_fare_like_one_that_has_it() {
+async fn without_its_users_token_every_challenge_has_the_status_of_the_schedule() {
+    const CLAIMED: &str = "+14152000003";
     for backends in [Backends::Embedded, Backends::Servers] {
         let app = start(backends).await;
-        let (_, real) = app.sent_to_an_account().await;
-        let mut lived = vec![app.fares(&real).await];
-        app.pass(20);
-        app.receive(&path(&real), &UNDELIVERED).await;
-        lived.push(app.fares(&real).await);
-        lived.push(Value::from(app.send(PHONE, None).await.status));
-
+        let (account, failed) = app.sent_to_an_account().await;
+        app.receive(&path(&failed), &UNDELIVERED).await;
+        let stranger = app.register(CLAIMED).await;
+        let delivered = app.send(CLAIMED, None).await;
+        app.receive(&path(&delivered), &[("MessageStatus", "delivered")])
+            .await;
         let decoy = app.send(NOBODYS, None).await;
-        app.waits_for(&decoy, "sent").await;
-        let mut seemed = vec![app.fares(&decoy).await];
-        app.send(NOBODYS, None).await.is(429, "resend_cooldown");
-        app.pass(20);
-        app.waits_for(&decoy, "undelivered").await;
-        seemed.push(app.fares(&decoy).await);
-        seemed.push(Value::from(app.send(NOBODYS, None).await.status));
-        for body in [&mut lived[0], &mut seemed[0]] {
+        let signed_in_decoy = app.send("+14152000004", Some(&stranger.access)).await;
+        app.pass(2);
+        let scheduled = async |sent, token| {
+            let mut body = app.status_of(sent, token).await;
             let seconds = body["resend_after"].as_u64().unwrap();
             assert!((50..=60).contains(&seconds), "{seconds}");
             body["resend_after"] = Value::Null;
+            body
+        };
+        let expected = serde_json::json!({ "channel": "sms", "status": "sent", "resend_after": null });
+        for sent in [&failed, &delivered, &decoy, &signed_in_decoy] {
+            for token in [None, Some(stranger.access.as_str())] {
+                assert_eq!(scheduled(sent, token).await, expected);
+            }
         }
-        assert_eq!(lived, seemed);
+        // Its user's token tells, and only of what was asked for with it.
+        let token = Some(account.access.as_str());
+        assert_eq!(app.status_of(&failed, token).await["status"], "undelivered");
+        assert_eq!(scheduled(&delivered, token).await, expected);
     }
 }
 
@@ -227,7 +239,7 @@ async fn a_phone_without_an_account_seems_to_fare_like_one_that_has_it() {
 async fn a_receipt_that_meets_redis_away_is_asked_for_again() {
     let variables = [("RINGBACK__SERVER__PUBLIC_URL", PUBLIC_URL)];
     let (app, proxies) = TestApp::start_behind_proxies(&variables).await;
-    let (_, sent) = app.sent_to_an_account().await;
+    let (account, sent) = app.sent_to_an_account().await;
     proxies.redis.go_away();
     app.receive(&path(&sent), &UNDELIVERED)
         .await
@@ -238,5 +250,6 @@ async fn a_receipt_that_meets_redis_away_is_asked_for_again() {
         (answer.status == 204).then_some(())
     })
     .await;
-    assert_eq!(app.fares(&sent).await["status"], "undelivered");
+    let truth = app.status_of(&sent, Some(&account.access)).await;
+    assert_eq!(truth["status"], "undelivered");
 }

@@ -1,4 +1,5 @@
-//! How an SMS fares, for the page that waits for it: alike for a phone that has an account and for one that has none.
+//! How far a message has come, for the page that waits for it: alike for a phone that has an account and for one that has
+//! none; the truth for the user whose challenge it is.
 
 use serde_json::json;
 
@@ -24,7 +25,7 @@ impl Statuses for TestApp {
         answer
     }
 
-    /// Waits until the SMS has come so far; every status on the way is one that comes before it.
+    /// Waits until the schedule says so; every status on the way is one that comes before it.
     async fn reaches(&self, sent: &Answer, status: &str, before: &[&str]) -> Answer {
         eventually(status, async || {
             let answer = self.status_of(sent).await;
@@ -47,11 +48,33 @@ on_both! {
             assert!((40..=60).contains(&seconds), "{answer:?}");
             app.pass(60);
             let id = sent.text("challenge_id");
-            let expected = json!({ "challenge_id": id, "status": "sent", "resend_after": 0 });
+            let expected = json!({ "challenge_id": id, "channel": "sms", "status": "sent", "resend_after": 0 });
             assert_eq!(app.status_of(&sent).await.body, expected);
             app.pass(540);
             app.status_of(&sent).await.is(404, "not_found");
         }
+    }
+
+    async fn the_schedule_goes_by_the_time_since_the_challenge_was_issued(app) {
+        app.register(PHONE).await;
+        for phone in [PHONE, NOBODYS] {
+            let sent = app.send(phone, None).await;
+            app.pass(1);
+            assert_eq!(app.status_of(&sent).await.text("status"), "sent");
+        }
+    }
+
+    async fn the_user_whose_challenge_it_is_is_told_what_happened(app) {
+        let account = app.register(PHONE).await;
+        let sent = app.send(PHONE, Some(&account.access)).await;
+        let path = format!("/api/users/otp-status/{}/", sent.text("challenge_id"));
+        eventually("the truth", async || {
+            let answer = app.get_as(&path, &account.access).await;
+            assert_eq!(answer.status, 200, "{answer:?}");
+            (answer.text("status") == "sent").then_some(())
+        })
+        .await;
+        app.get_as(&path, "no-token").await.is(401, "token_invalid");
     }
 
     async fn every_instance_knows_a_status(app) {

@@ -2,8 +2,9 @@
 
 use redis::AsyncCommands;
 use ringback::{
-    challenges::{Attempt, CodeDigest, Course, End, Issue, News, Proof, Slot, Stage},
+    challenges::{Attempt, CodeDigest, Issue, Proof, Whose},
     limits::Shadowed,
+    provider::DeliveryStatus,
 };
 use uuid::Uuid;
 
@@ -16,7 +17,7 @@ use crate::{
 async fn a_record_of_another_format_is_refused_and_left_alone() {
     let prefix = format!("test-{}", entropy().uuid().simple());
     let world = redis_under(prefix.clone());
-    let (id, entry) = world.issue(Slot::Public).await;
+    let (id, entry) = world.issue(Whose::Public).await;
     let client = redis::Client::open(variable("RINGBACK_TEST_REDIS_URL")).unwrap();
     let mut redis = client.get_multiplexed_async_connection().await.unwrap();
     let keys: Vec<String> = redis.keys(format!("{prefix}:*:o:*")).await.unwrap();
@@ -25,47 +26,39 @@ async fn a_record_of_another_format_is_refused_and_left_alone() {
     let written: Vec<u8> = redis.get(&key).await.unwrap();
 
     world.pass(60);
-    let (store, phone) = (&world.store, world.phone);
-    let address = Slot::Public.address(phone);
+    let (store, slot) = (&world.store, world.slot(Whose::Public));
     let shadowed = Shadowed::default();
-    for slot in [Slot::Public, Slot::User(Uuid::from_u128(1))] {
+    for whose in [Whose::Public, Whose::User(Uuid::from_u128(1))] {
         let issue = Issue {
-            phone,
-            slot,
-            challenge_id: world.name(slot),
+            slot: world.slot(whose),
+            challenge_id: world.name(whose),
             digest: CodeDigest::unmatchable(RIGHT),
             subject: None,
-            deliver: None,
-            course: Course::default(),
-            riders: &[],
+            message: None,
+            attached: &[],
             shadowed: &shadowed,
         };
-        assert!(store.issue(&issue).await.is_err(), "{slot:?}");
+        assert!(store.issue(&issue).await.is_err(), "{whose:?}");
     }
     let attempt = Attempt {
-        phone,
-        slots: &[Slot::Public],
+        slots: &[slot],
         challenge_id: None,
         digest: CodeDigest::unmatchable(RIGHT),
-        riders: &[],
+        attached: &[],
     };
     assert!(store.judge(&attempt).await.is_err());
     let proof = Proof {
-        phone,
-        slot: Slot::Public,
+        slot,
         challenge_id: id,
         subject: None,
         shadowed: shadowed.clone(),
     };
     assert!(store.reinstate(&proof).await.is_err());
-    assert!(store.waits(phone, Slot::Public).await.is_err());
-    assert!(store.recall(address, id).await.is_err());
-    for stage in [Stage::Sent, Stage::Ended(End::Failed)] {
-        let news = News {
-            stage,
-            provider: "twilio",
-        };
-        assert!(store.advance(address, id, &news).await.is_err());
+    assert!(store.waits(&slot).await.is_err());
+    assert!(store.snapshot(slot.address(), id).await.is_err());
+    for status in [DeliveryStatus::Sent, DeliveryStatus::Failed] {
+        let noted = store.note_status(slot.address(), id, status, "twilio");
+        assert!(noted.await.is_err());
     }
     assert!(store.renew(&entry).await.is_err());
     assert_eq!(store.take_over(10).await.unwrap(), [], "held back");

@@ -3,19 +3,20 @@
 use std::sync::Arc;
 
 use ringback::{
-    challenges::{Course, Slot, Verdict},
+    challenges::{Purpose, Verdict, Whose},
+    channel::Channel,
     delivery::Lease,
 };
 use uuid::Uuid;
 
 use crate::{
     support::on_every_store,
-    world::{RIGHT, World},
+    world::{RIGHT, SEED, World},
 };
 
 on_every_store! {
     async fn the_outbox_holds_an_entry_until_it_is_acknowledged(world) {
-        let (_, entry) = world.issue(Slot::Public).await;
+        let (_, entry) = world.issue(Whose::Public).await;
         assert_eq!(world.store.take_over(10).await.unwrap(), [], "leased to whoever issued it");
         world.pass(31);
         assert_eq!(world.store.take_over(10).await.unwrap(), std::slice::from_ref(&entry));
@@ -31,7 +32,7 @@ on_every_store! {
     }
 
     async fn an_overdue_entry_is_taken_over_by_one_alone(world) {
-        world.issue(Slot::Public).await;
+        world.issue(Whose::Public).await;
         world.pass(31);
         let takers = (0..20).map(|_| {
             let store = Arc::clone(&world.store);
@@ -42,23 +43,23 @@ on_every_store! {
     }
 
     async fn what_is_replaced_used_or_expired_is_not_delivered(world) {
-        let (_, replaced) = world.issue(Slot::Public).await;
+        let (_, replaced) = world.issue(Whose::Public).await;
         world.pass(60);
-        let (_, used) = world.issue(Slot::Public).await;
+        let (_, used) = world.issue(Whose::Public).await;
         assert_eq!(world.store.renew(&replaced).await.unwrap(), Lease::Gone);
         assert!(matches!(world.judge(RIGHT).await, Verdict::Right(_)));
         assert_eq!(world.store.renew(&used).await.unwrap(), Lease::Gone);
         world.pass(60);
-        let (_, expired) = world.issue(Slot::Public).await;
+        let (_, expired) = world.issue(Whose::Public).await;
         world.pass(600);
         assert_eq!(world.store.renew(&expired).await.unwrap(), Lease::Gone);
         assert_eq!(world.store.take_over(10).await.unwrap(), []);
     }
 
-    async fn whoever_is_done_with_a_replaced_sms_leaves_the_new_one(world) {
-        let (_, old) = world.issue(Slot::Public).await;
+    async fn whoever_is_done_with_a_replaced_message_leaves_the_new_one(world) {
+        let (_, old) = world.issue(Whose::Public).await;
         world.pass(60);
-        let (_, new) = world.issue(Slot::Public).await;
+        let (_, new) = world.issue(Whose::Public).await;
         assert_eq!(world.store.renew(&old).await.unwrap(), Lease::Gone);
         world.store.acknowledge(&old).await.unwrap();
         world.store.hand_back(&old).await.unwrap();
@@ -68,17 +69,17 @@ on_every_store! {
         assert_eq!(world.store.take_over(10).await.unwrap(), [new]);
     }
 
-    async fn a_code_without_an_sms_leaves_nothing_owed(world) {
-        world.issue(Slot::Public).await;
+    async fn a_code_without_a_message_leaves_nothing_pending(world) {
+        world.issue(Whose::Public).await;
         world.pass(60);
-        world.issue_decoy(Course::default()).await;
+        world.issue_decoy(Whose::Public).await;
         assert_eq!(world.store.take_over(10).await.unwrap(), []);
     }
 
-    async fn each_slot_of_a_phone_has_its_own_entry(world) {
-        let mut owed = Vec::new();
-        for slot in [Slot::Public, Slot::User(Uuid::from_u128(1)), Slot::User(Uuid::from_u128(2))] {
-            owed.push(world.issue(slot).await.1);
+    async fn each_slot_of_an_address_has_its_own_entry(world) {
+        let mut pending = Vec::new();
+        for whose in [Whose::Public, Whose::User(Uuid::from_u128(1)), Whose::User(Uuid::from_u128(2))] {
+            pending.push(world.issue(whose).await.1);
             world.pass(60);
         }
         let mut taken = Vec::new();
@@ -86,21 +87,21 @@ on_every_store! {
             taken.extend(world.store.take_over(1).await.unwrap());
         }
         assert_eq!(world.store.take_over(10).await.unwrap(), []);
-        for entries in [&mut owed, &mut taken] {
+        for entries in [&mut pending, &mut taken] {
             entries.sort_by_key(|entry| entry.challenge_id);
         }
-        assert_eq!(taken, owed);
+        assert_eq!(taken, pending);
     }
 
-    async fn a_resend_while_others_take_over_is_owed_once(world) {
+    async fn a_resend_while_others_take_over_is_pending_once(world) {
         for _ in 0..20 {
-            world.issue(Slot::Public).await;
+            world.issue(Whose::Public).await;
             world.pass(60);
             let (store, taker) = (Arc::clone(&world.store), tokio::spawn({
                 let store = Arc::clone(&world.store);
                 async move { store.take_over(10).await.unwrap() }
             }));
-            let (_, new) = world.issue(Slot::Public).await;
+            let (_, new) = world.issue(Whose::Public).await;
             let taken = taker.await.unwrap();
             assert!(taken.iter().all(|entry| *entry != new), "leased to whoever issued it");
             for old in taken {
@@ -108,6 +109,22 @@ on_every_store! {
             }
             assert_eq!(store.renew(&new).await.unwrap(), Lease::Held);
             world.pass(60);
+        }
+    }
+
+    async fn an_entry_has_what_its_message_is_made_of(world) {
+        let email = world.about_email();
+        let expected = [
+            (&world, Channel::Sms, Purpose::VerifyPhone),
+            (&email, Channel::Email, Purpose::VerifyEmail),
+        ];
+        for (world, channel, purpose) in expected {
+            let (id, entry) = world.issue(Whose::Public).await;
+            assert_eq!((entry.channel, entry.topic, entry.seed), (channel, purpose.byte(), SEED));
+            assert_eq!((entry.challenge_id, entry.address), (id, world.slot(Whose::Public).address()));
+            world.pass(31);
+            assert_eq!(world.store.take_over(10).await.unwrap(), std::slice::from_ref(&entry), "whoever takes it over as well");
+            world.store.acknowledge(&entry).await.unwrap();
         }
     }
 }

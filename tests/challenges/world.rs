@@ -8,15 +8,15 @@ use std::{
     time::Duration,
 };
 
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::TimeDelta;
 use ringback::{
     challenges::{
-        Attempt, ChallengeStore, CodeDigest, Course, Delivery, Issue, IssueOutcome, MemoryChallenges,
-        OtpRules, RedisChallenges, Slot, Statuses, Verdict, challenge_id,
+        Attempt, ChallengeStore, CodeDigest, DestinationDigest, Issue, IssueOutcome, IssuedMessage,
+        MemoryChallenges, OtpRules, Purpose, RedisChallenges, Slot, Verdict, Waits, Whose, challenge_id,
     },
     clock::{ShiftedClock, SystemClock},
-    delivery::{Outbox, OutboxEntry},
+    delivery::{CodeSeed, Outbox, OutboxEntry},
+    email::EmailDigest,
     entropy::{Entropy, SystemEntropy},
     language::Language,
     limits::{Counter, MemoryCounters, Shadowed},
@@ -29,6 +29,7 @@ use uuid::Uuid;
 use crate::support::variable;
 
 pub const LEASE: Duration = Duration::from_secs(30);
+pub const SEED: CodeSeed = CodeSeed::from_bytes([9; 8]);
 pub const RIGHT: [u8; 16] = [1; 16];
 pub const WRONG: [u8; 16] = [2; 16];
 /// The right code of another challenge.
@@ -39,11 +40,12 @@ pub const OTHER: [u8; 16] = [3; 16];
 pub struct World {
     pub store: Arc<dyn Store>,
     advance: Arc<dyn Fn(Duration) + Send + Sync>,
-    pub phone: PhoneDigest,
+    pub purpose: Purpose,
+    pub destination: DestinationDigest,
 }
 
-pub trait Store: ChallengeStore + Outbox + Statuses {}
-impl<T: ChallengeStore + Outbox + Statuses> Store for T {}
+pub trait Store: ChallengeStore + Outbox {}
+impl<T: ChallengeStore + Outbox> Store for T {}
 
 pub fn entropy() -> &'static dyn Entropy {
     &SystemEntropy
@@ -66,8 +68,8 @@ fn rules() -> OtpRules {
     }
 }
 
-fn random_phone() -> PhoneDigest {
-    PhoneDigest::decode(&BASE64_URL_SAFE_NO_PAD.encode(entropy().bytes::<16>())).unwrap()
+fn random_phone() -> DestinationDigest {
+    PhoneDigest::from_bytes(entropy().bytes()).into()
 }
 
 pub async fn memory() -> World {
@@ -83,7 +85,8 @@ pub async fn memory() -> World {
     World {
         store,
         advance: Arc::new(advance),
-        phone: random_phone(),
+        purpose: Purpose::VerifyPhone,
+        destination: random_phone(),
     }
 }
 
@@ -124,124 +127,150 @@ fn on_redis_under(url: &str, prefix: String) -> World {
     World {
         store,
         advance: Arc::new(advance),
-        phone: random_phone(),
+        purpose: Purpose::VerifyPhone,
+        destination: random_phone(),
     }
 }
 
 impl World {
-    /// A name for a challenge of a slot of the phone.
-    pub fn name(&self, slot: Slot) -> Uuid {
-        challenge_id(keyring().current(), slot.address(self.phone), entropy())
+    /// The same store with another purpose and address.
+    pub fn about(&self, purpose: Purpose, destination: DestinationDigest) -> Self {
+        Self {
+            purpose,
+            destination,
+            ..self.clone()
+        }
+    }
+
+    /// The same store, asked about an e-mail address whose digest has the very bytes of the phone's.
+    pub fn about_email(&self) -> Self {
+        let digest = EmailDigest::from_bytes(*self.destination.as_bytes());
+        self.about(Purpose::VerifyEmail, digest.into())
+    }
+
+    pub fn slot(&self, whose: Whose) -> Slot {
+        Slot {
+            purpose: self.purpose,
+            destination: self.destination,
+            whose,
+        }
+    }
+
+    /// A name for a challenge of a slot.
+    pub fn name(&self, whose: Whose) -> Uuid {
+        challenge_id(keyring().current(), self.slot(whose).address(), entropy())
+    }
+
+    pub async fn waits(&self, whose: Whose) -> Waits {
+        self.store.waits(&self.slot(whose)).await.unwrap()
     }
 
     pub fn pass(&self, seconds: u64) {
         (self.advance)(Duration::from_secs(seconds));
     }
 
-    pub async fn issue_to(&self, slot: Slot, riders: &[Counter]) -> (Uuid, IssueOutcome) {
-        self.issue_all(slot, riders, RIGHT).await
+    pub async fn issue_to(&self, whose: Whose, attached: &[Counter]) -> (Uuid, IssueOutcome) {
+        self.issue_all(whose, attached, RIGHT).await
     }
 
-    pub async fn issue_with(&self, slot: Slot, code: [u8; 16]) {
-        let (_, outcome) = self.issue_all(slot, &[], code).await;
+    pub async fn issue_with(&self, whose: Whose, code: [u8; 16]) {
+        let (_, outcome) = self.issue_all(whose, &[], code).await;
         assert!(matches!(outcome, IssueOutcome::Written { .. }), "{outcome:?}");
     }
 
-    pub async fn issue_all(&self, slot: Slot, riders: &[Counter], code: [u8; 16]) -> (Uuid, IssueOutcome) {
-        self.issue_as(self.name(slot), slot, riders, code).await
+    pub async fn issue_all(
+        &self,
+        whose: Whose,
+        attached: &[Counter],
+        code: [u8; 16],
+    ) -> (Uuid, IssueOutcome) {
+        self.issue_as(self.name(whose), whose, attached, code).await
     }
 
     /// The call of `id` once more, or a first one.
-    pub async fn issue_again(&self, slot: Slot, id: Option<Uuid>) -> (Uuid, IssueOutcome) {
-        let id = id.unwrap_or_else(|| self.name(slot));
-        self.issue_as(id, slot, &[], RIGHT).await
+    pub async fn issue_again(&self, whose: Whose, id: Option<Uuid>) -> (Uuid, IssueOutcome) {
+        let id = id.unwrap_or_else(|| self.name(whose));
+        self.issue_as(id, whose, &[], RIGHT).await
     }
 
     async fn issue_as(
         &self,
         challenge_id: Uuid,
-        slot: Slot,
-        riders: &[Counter],
+        whose: Whose,
+        attached: &[Counter],
         code: [u8; 16],
     ) -> (Uuid, IssueOutcome) {
-        let user_id = match slot {
-            Slot::Public => Uuid::from_u128(7),
-            Slot::User(id) => id,
+        let user_id = match whose {
+            Whose::Public => Uuid::from_u128(7),
+            Whose::User(id) => id,
         };
         let issue = Issue {
-            phone: self.phone,
-            slot,
+            slot: self.slot(whose),
             challenge_id,
             digest: CodeDigest::unmatchable(code),
             subject: Some(Uuid::from_u128(7)),
-            deliver: Some(Delivery {
+            message: Some(IssuedMessage {
                 user_id,
+                seed: SEED,
                 country: Country::UNKNOWN,
                 language: &Language::default(),
                 lease: LEASE,
             }),
-            course: Course::default(),
-            riders,
+            attached,
             shadowed: &Shadowed::default(),
         };
         (challenge_id, self.store.issue(&issue).await.unwrap().outcome)
     }
 
-    /// A challenge without an SMS, which seems to fare like this.
-    pub async fn issue_decoy(&self, course: Course) -> (Uuid, IssueOutcome) {
-        self.issue_decoy_in(Slot::Public, course).await
-    }
-
-    pub async fn issue_decoy_in(&self, slot: Slot, course: Course) -> (Uuid, IssueOutcome) {
-        let challenge_id = self.name(slot);
+    /// A challenge without a message.
+    pub async fn issue_decoy(&self, whose: Whose) -> (Uuid, IssueOutcome) {
+        let challenge_id = self.name(whose);
         let issue = Issue {
-            phone: self.phone,
-            slot,
+            slot: self.slot(whose),
             challenge_id,
             digest: CodeDigest::unmatchable(entropy().bytes()),
             subject: None,
-            deliver: None,
-            course,
-            riders: &[],
+            message: None,
+            attached: &[],
             shadowed: &Shadowed::default(),
         };
         (challenge_id, self.store.issue(&issue).await.unwrap().outcome)
     }
 
-    pub async fn issue(&self, slot: Slot) -> (Uuid, OutboxEntry) {
-        match self.issue_to(slot, &[]).await {
+    pub async fn issue(&self, whose: Whose) -> (Uuid, OutboxEntry) {
+        match self.issue_to(whose, &[]).await {
             (id, IssueOutcome::Written { entry: Some(entry) }) => (id, entry),
             (_, outcome) => panic!("{outcome:?}"),
         }
     }
 
-    pub async fn judge_in(&self, slots: &[Slot], id: Option<Uuid>, digest: [u8; 16]) -> Verdict {
+    pub async fn judge_in(&self, whose: &[Whose], id: Option<Uuid>, digest: [u8; 16]) -> Verdict {
+        let slots: Vec<_> = whose.iter().map(|&whose| self.slot(whose)).collect();
         let digest = CodeDigest::unmatchable(digest);
         let attempt = Attempt {
-            phone: self.phone,
-            slots,
+            slots: &slots,
             challenge_id: id,
             digest,
-            riders: &[],
+            attached: &[],
         };
         self.store.judge(&attempt).await.unwrap().verdict
     }
 
     /// The verdict, and what was charged for it.
-    pub async fn charged(&self, slots: &[Slot], digest: [u8; 16]) -> (Verdict, Vec<(Uuid, u8)>) {
+    pub async fn charged(&self, whose: &[Whose], digest: [u8; 16]) -> (Verdict, Vec<(Uuid, u8)>) {
+        let slots: Vec<_> = whose.iter().map(|&whose| self.slot(whose)).collect();
         let attempt = Attempt {
-            phone: self.phone,
-            slots,
+            slots: &slots,
             challenge_id: None,
             digest: CodeDigest::unmatchable(digest),
-            riders: &[],
+            attached: &[],
         };
         let judged = self.store.judge(&attempt).await.unwrap();
         (judged.verdict, judged.charged)
     }
 
     pub async fn judge(&self, digest: [u8; 16]) -> Verdict {
-        self.judge_in(&[Slot::Public], None, digest).await
+        self.judge_in(&[Whose::Public], None, digest).await
     }
 
     /// Many attempts at once, on threads of their own.

@@ -7,7 +7,6 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use ringback::challenges::OtpCode;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
@@ -70,17 +69,13 @@ impl fmt::Display for Report {
 pub async fn audit(fleet: &Fleet, log: &Log) -> Report {
     let began = Instant::now();
     let mut report = Report::default();
-    let code = |challenge| {
-        let code = OtpCode::derive(&fleet.keys.current().code, challenge, 6);
-        code.expose().to_owned()
-    };
-    let mut owed = HashMap::new();
+    let mut owed = HashMap::<String, (DateTime<Utc>, DateTime<Utc>)>::new();
     for (phone, sends) in log {
         for (index, sent) in sends.iter().enumerate() {
             report.requests += 1;
             let answer = sent.status.map_or("none".to_owned(), |status| status.to_string());
             *report.answers.entry(answer).or_default() += 1;
-            let Some((challenge, at)) = sent.answered else {
+            let Some(at) = sent.answered else {
                 continue;
             };
             // One that was refused replaces nothing; one whose answer is lost may have.
@@ -88,15 +83,18 @@ pub async fn audit(fleet: &Fleet, log: &Log) -> Report {
             if sends[index + 1..].iter().any(|later| replaces(later.status)) {
                 report.maybe_replaced += 1;
             } else {
-                owed.insert((phone.clone(), code(challenge)), at);
+                owed.insert(phone.clone(), (sent.asked, at));
             }
         }
     }
     report.owed = owed.len();
-    let mut came = HashMap::new();
+    let mut came = Codes::new();
     while began.elapsed() < PATIENCE && (report.came_after.is_none() || report.empty_after.is_none()) {
         came = messages(fleet).await;
-        if report.came_after.is_none() && owed.keys().all(|key| came.contains_key(key)) {
+        let came_all = owed
+            .iter()
+            .all(|(phone, (asked, _))| arrival(&came, phone, *asked).is_some());
+        if report.came_after.is_none() && came_all {
             report.came_after = Some(began.elapsed());
         }
         if fleet.owed().await == 0 {
@@ -105,11 +103,11 @@ pub async fn audit(fleet: &Fleet, log: &Log) -> Report {
         sleep(Duration::from_millis(200)).await;
     }
     let mut delays = Vec::new();
-    for (key, at) in &owed {
-        match came.get(key) {
+    for (phone, (asked, at)) in &owed {
+        match arrival(&came, phone, *asked) {
             // The clock of both is this machine's; the message may even be quicker than the answer.
-            Some(times) => delays.push((times[0] - *at).to_std().unwrap_or_default()),
-            None => report.lost.push(format!("{} answered at {at}", key.0)),
+            Some(arrived) => delays.push((arrived - *at).to_std().unwrap_or_default()),
+            None => report.lost.push(format!("{phone} answered at {at}")),
         }
     }
     delays.sort_unstable();
@@ -118,22 +116,39 @@ pub async fn audit(fleet: &Fleet, log: &Log) -> Report {
     if let Some(last) = delays.len().checked_sub(1) {
         report.delays = [delays[last / 2], delays[last * 99 / 100], delays[last]];
     }
-    report.duplicates = came.values().map(|times| times.len() - 1).sum();
+    report.duplicates = came
+        .values()
+        .flat_map(HashMap::values)
+        .map(|times| times.len() - 1)
+        .sum();
     let stats = fleet.simulator.stats().await;
     (report.outcomes, report.lookups) = (stats["by_outcome"].clone(), stats["by_lookup"].clone());
     report
 }
 
+/// When the message came that a request at `asked` was promised: the latest code's, if it is no older than the request.
+/// Nobody but its phone can tell a code from the answer, so this goes by time: the requests of a phone don't overlap.
+fn arrival(came: &Codes, phone: &str, asked: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let firsts = came.get(phone)?.values().map(|times| times[0]);
+    firsts.max().filter(|arrived| *arrived >= asked)
+}
+
 /// When each code came to each phone, the first time first.
-async fn messages(fleet: &Fleet) -> HashMap<(String, String), Vec<DateTime<Utc>>> {
+type Codes = HashMap<String, HashMap<String, Vec<DateTime<Utc>>>>;
+
+async fn messages(fleet: &Fleet) -> Codes {
     let all = fleet.simulator.ask("/messages.json?limit=1000000").await;
     let all: Vec<Value> = all.json().await.unwrap();
-    let mut came = HashMap::<_, Vec<DateTime<Utc>>>::new();
+    let mut came = Codes::new();
     for message in all.iter().rev() {
         let text = |field: &str| message[field].as_str().unwrap();
         let mut runs = text("body").split(|sign: char| !sign.is_ascii_digit());
         let code = runs.find(|run| run.len() == 6).unwrap().to_owned();
-        let times = came.entry((text("to").to_owned(), code)).or_default();
+        let times = came
+            .entry(text("to").to_owned())
+            .or_default()
+            .entry(code)
+            .or_default();
         times.push(text("at").parse().unwrap());
     }
     came

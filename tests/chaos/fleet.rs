@@ -4,10 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use redis::AsyncCommands;
-use ringback::{
-    entropy::{Entropy, SystemEntropy},
-    secrets::Keyring,
-};
+use ringback::entropy::{Entropy, SystemEntropy};
 use sqlx::{Connection, Executor, PgConnection};
 
 use support::{
@@ -27,7 +24,6 @@ pub type Addresses = Arc<Mutex<Vec<Option<String>>>>;
 pub struct Fleet {
     pub simulator: Simulator,
     pub addresses: Addresses,
-    pub keys: Keyring,
     folder: Folder,
     variables: Vec<(&'static str, String)>,
     instances: Vec<Option<Service>>,
@@ -52,7 +48,7 @@ impl Fleet {
         let prefix = name[..16].to_owned();
         let mut variables = vec![
             ("RINGBACK_ENV", "production".to_owned()),
-            ("RINGBACK_SECRET", secret.clone()),
+            ("RINGBACK_SECRET", secret),
             ("DATABASE_URL", database.clone()),
             ("REDIS_URL", variable("RINGBACK_TEST_REDIS_URL")),
             ("RINGBACK__REDIS__PREFIX", prefix.clone()),
@@ -71,7 +67,6 @@ impl Fleet {
         let mut fleet = Self {
             simulator,
             addresses: Arc::new(Mutex::new(vec![None; count])),
-            keys: Keyring::parse(&secret).unwrap(),
             folder,
             variables,
             instances: (0..count).map(|_| None).collect(),

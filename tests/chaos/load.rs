@@ -11,13 +11,12 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use ringback::clock::{Clock, SystemClock};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::{
     sync::watch,
     task::JoinHandle,
     time::{MissedTickBehavior, interval},
 };
-use uuid::Uuid;
 
 use crate::{
     fleet::{Addresses, phone},
@@ -32,8 +31,9 @@ const RECENT: usize = 40;
 /// One request for a code.
 #[derive(Debug)]
 pub struct Sent {
-    /// The challenge and when it was answered, if the answer was 200.
-    pub answered: Option<(Uuid, DateTime<Utc>)>,
+    pub asked: DateTime<Utc>,
+    /// When it was answered, if the answer was 200.
+    pub answered: Option<DateTime<Utc>>,
     pub status: Option<u16>,
 }
 
@@ -123,17 +123,17 @@ impl Load {
 
 async fn send(client: &reqwest::Client, address: &str, to: &str) -> Sent {
     let url = format!("{address}/api/users/send-phone-otp/");
-    let (mut status, mut answered) = (None, None);
+    let (asked, mut status, mut answered) = (SystemClock.now(), None, None);
     if let Ok(answer) = client.post(url).json(&json!({ "phone": to })).send().await {
         status = Some(answer.status().as_u16());
         let at = SystemClock.now();
-        // A 200 is a promise as soon as its head is here; without its body, nobody knows for what.
-        if status == Some(200)
-            && let Ok(body) = answer.json::<Value>().await
-        {
-            let id = body["challenge_id"].as_str().unwrap().parse().unwrap();
-            answered = Some((id, at));
-        }
+        // A 200 is a promise as soon as its head is here.
+        answered = (status == Some(200)).then_some(at);
+        drop(answer.bytes().await);
     }
-    Sent { answered, status }
+    Sent {
+        asked,
+        answered,
+        status,
+    }
 }

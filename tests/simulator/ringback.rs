@@ -39,8 +39,9 @@ async fn told(receipts: serde_json::Value) -> String {
                        "password": "correct-horse-battery", "password_confirm": "correct-horse-battery" });
     let registered = service.post("/api/users/register/", user.to_string()).await;
     assert_eq!(registered.status, 201, "{registered:?}");
+    let access = registered.body["tokens"]["access"].as_str().unwrap().to_owned();
     let send = json!({ "phone": PHONE }).to_string();
-    let sent = service.post("/api/users/send-phone-otp/", send).await;
+    let sent = service.post_as("/api/users/send-phone-otp/", send, &access).await;
     assert_eq!(sent.status, 200, "{sent:?}");
     let settled = async || {
         let stats = sim.stats().await;
@@ -54,7 +55,7 @@ async fn told(receipts: serde_json::Value) -> String {
         service.said()
     );
     let status = format!("/api/users/otp-status/{}/", sent.text("challenge_id"));
-    let answer = service.get(&status).await;
+    let answer = service.get_as(&status, &access).await;
     answer.text("status").to_owned()
 }
 

@@ -12,7 +12,6 @@ use std::{
 use async_trait::async_trait;
 use chrono::{DateTime, TimeZone, Utc};
 use ringback::{
-    challenges::Slot,
     channel::{Channel, MessageCode},
     clock::{Clock, ManualClock},
     delivery::{
@@ -22,7 +21,8 @@ use ringback::{
     },
     entropy::Entropy,
     language::Language,
-    phone::{Country, PhoneDigest, PhoneNumber},
+    partition::SlotAddress,
+    phone::{Country, PhoneNumber},
     sms::{SmsMessage, TextOptions, Texts},
     supervision::Supervision,
     unavailable::{Part, Unavailable},
@@ -191,8 +191,6 @@ pub fn recipient(number: u128) -> Recipient {
 pub struct Told(pub Mutex<Vec<DeliveryReport>>);
 
 impl DeliveryReports for Told {
-    fn ended(&self, _: usize) {}
-
     fn report(&self, report: DeliveryReport) {
         self.0.lock().unwrap().push(report);
     }
@@ -267,7 +265,7 @@ impl Stage {
         let entry = OutboxEntry {
             challenge_id: Uuid::from_u128(number),
             user_id: Uuid::from_u128(number + 1_000),
-            address: Slot::Public.address(PhoneDigest::from_bytes([0; 16])),
+            address: SlotAddress::from_bits(0),
             channel: Channel::Sms,
             topic: 0,
             seed: CodeSeed::default(),

@@ -189,6 +189,19 @@ impl Service {
         Answer::of(self.client.get(format!("{}{path}", self.address))).await
     }
 
+    /// The same with a token.
+    pub async fn get_as(&self, path: &str, token: &str) -> Answer {
+        let request = self.client.get(format!("{}{path}", self.address));
+        Answer::of(request.bearer_auth(token)).await
+    }
+
+    /// Posts a body as it is, with a token.
+    pub async fn post_as(&self, path: &str, body: impl Into<String>, token: &str) -> Answer {
+        let request = self.client.post(format!("{}{path}", self.address));
+        let request = request.header("content-type", "application/json");
+        Answer::of(request.body(body.into()).bearer_auth(token)).await
+    }
+
     /// Posts a body as it is.
     pub async fn post(&self, path: &str, body: impl Into<String>) -> Answer {
         let request = self.client.post(format!("{}{path}", self.address));

@@ -1,7 +1,6 @@
 //! Challenges and outbox in this process: for a laptop, a demo, one small machine. What is in flight is lost with it.
 
 mod outbox;
-mod statuses;
 
 use std::{
     collections::HashMap,
@@ -14,7 +13,8 @@ use uuid::Uuid;
 
 use super::{
     slot::Slot,
-    state::{Bounds, Challenge, Cooldown, SlotState, Standing, from_millis, millis},
+    state::{Bounds, Challenge, SlotState, Standing, from_millis, millis},
+    status::StatusSnapshot,
     store::{
         Attempt, ChallengeStore, Issue, IssueOutcome, Issued, Judged, Millis, OtpRules, Proof, Verdict, Waits,
     },
@@ -23,7 +23,7 @@ use crate::{
     clock::Clock,
     limits::{MemoryCounters, refuses},
     partition::SlotAddress,
-    phone::PhoneDigest,
+    provider::DeliveryStatus,
     unavailable::{Part, Unavailable},
 };
 
@@ -42,8 +42,8 @@ pub struct MemoryChallenges {
 #[derive(Default)]
 pub(super) struct State {
     pub(super) slots: HashMap<SlotAddress, SlotState>,
-    /// Challenges whose SMS is owed, and when their lease ends.
-    pub(super) owed: HashMap<(SlotAddress, Uuid), Millis>,
+    /// Challenges whose message is pending, and when their lease ends.
+    pub(super) pending: HashMap<(SlotAddress, Uuid), Millis>,
     /// The size at which the next sweep for idle slots is worth its time.
     sweep_at: usize,
     /// When the last one was.
@@ -51,7 +51,7 @@ pub(super) struct State {
 }
 
 impl MemoryChallenges {
-    /// An empty store, whose riders are counted in `counters`. `lease` is how long a taken-over delivery is its taker's.
+    /// An empty store, whose attached counters are among `counters`. `lease` is how long a taken-over delivery is its taker's.
     pub fn new(
         counters: Arc<MemoryCounters>,
         rules: OtpRules,
@@ -81,7 +81,7 @@ impl State {
     fn judge(&mut self, attempt: &Attempt<'_>, now: Millis, bounds: &Bounds) -> (Verdict, Vec<(Uuid, u8)>) {
         let (mut open, mut exhausted, mut longest_lock) = (Vec::new(), false, 0);
         for &slot in attempt.slots {
-            let address = slot.address(attempt.phone);
+            let address = slot.address();
             let Some(state) = self.slots.get_mut(&address) else {
                 continue;
             };
@@ -94,7 +94,6 @@ impl State {
                 Standing::Open => match state.take(&attempt.digest) {
                     Some(challenge) => {
                         let proof = Proof {
-                            phone: attempt.phone,
                             slot,
                             challenge_id: challenge.id,
                             subject: challenge.subject,
@@ -140,12 +139,9 @@ impl State {
         self.slots.len() >= MAX_SLOTS
     }
 
-    /// The cooldown of the phone whose public slot is at `public`.
-    pub(super) fn cooldown(&self, public: SlotAddress) -> Cooldown {
-        self.slots
-            .get(&public)
-            .map(|slot| slot.cooldown)
-            .unwrap_or_default()
+    /// When the cooldown ends that the slot at this address keeps.
+    fn cooldown_ends(&self, address: SlotAddress) -> Millis {
+        self.slots.get(&address).map_or(0, |slot| slot.cooldown_ends)
     }
 }
 
@@ -161,92 +157,120 @@ impl ChallengeStore for MemoryChallenges {
         let unasked = |outcome| {
             Ok(Issued {
                 outcome,
-                riders: Vec::new(),
+                attached: Vec::new(),
             })
         };
-        let address = issue.slot.address(issue.phone);
-        let public = Slot::Public.address(issue.phone);
-        let slot = state.slots.get(&address);
-        let challenge = slot.and_then(|slot| slot.challenge.as_ref());
+        let (address, cooldown_at) = (issue.slot.address(), issue.slot.cooldown_slot().address());
+        let ends = state.cooldown_ends(cooldown_at);
+        let empty = SlotState::default();
+        let slot = state.slots.get(&address).unwrap_or(&empty);
+        let challenge = slot.challenge.as_ref();
         if let Some(done) = challenge.filter(|challenge| challenge.id == issue.challenge_id) {
-            let entry = done.owed(address, now);
+            let entry = done.entry(address, now);
             return unasked(IssueOutcome::Written { entry });
         }
-        let locked = slot.map_or(0, |slot| slot.lock_wait(now, &bounds));
+        let locked = slot.lock_wait(now, &bounds);
         if locked > 0 {
             return unasked(IssueOutcome::Locked {
                 wait: from_millis(locked),
             });
         }
-        let cooling = state.cooldown(public).wait(now);
+        let cooling = slot.cooldown_wait(ends, now, &bounds);
         if cooling > 0 {
             return unasked(IssueOutcome::Cooldown {
                 wait: from_millis(cooling),
             });
         }
-        let riders = self.counters.check_now(issue.riders)?;
-        if refuses(issue.riders, &riders) {
+        let attached = self.counters.check_now(issue.attached)?;
+        if refuses(issue.attached, &attached) {
             return Ok(Issued {
                 outcome: IssueOutcome::Limited,
-                riders,
+                attached,
             });
         }
-        let shadowed = issue.shadowed.and(issue.riders, &riders);
-        state.slots.entry(public).or_default().cooldown = Cooldown {
-            ends: now + millis(self.rules.resend_cooldown),
-            fails_at: issue.course.fails_after().map(|after| now + after),
-        };
+        let shadowed = issue.shadowed.and(issue.attached, &attached);
         let slot = state.slots.entry(address).or_default();
         slot.issue(Challenge::new(issue, shadowed, now, millis(self.rules.ttl)));
         let entry = slot
             .challenge
             .as_ref()
-            .and_then(|challenge| challenge.owed(address, now));
-        if let Some(delivery) = issue.deliver {
-            let leased_until = now + millis(delivery.lease);
-            state.owed.insert((address, issue.challenge_id), leased_until);
+            .and_then(|challenge| challenge.entry(address, now));
+        // One that ended early for this user runs on for everybody else.
+        if ends <= now {
+            state.slots.entry(cooldown_at).or_default().cooldown_ends = now + bounds.cooldown;
+        }
+        if let Some(message) = issue.message {
+            let leased_until = now + millis(message.lease);
+            state.pending.insert((address, issue.challenge_id), leased_until);
         }
         Ok(Issued {
             outcome: IssueOutcome::Written { entry },
-            riders,
+            attached,
         })
     }
 
     async fn judge(&self, attempt: &Attempt<'_>) -> Result<Judged, Unavailable> {
         let (now, bounds) = (self.clock.now_ms(), self.bounds());
         let mut state = self.lock();
-        let riders = self.counters.check_now(attempt.riders)?;
-        if refuses(attempt.riders, &riders) {
+        let attached = self.counters.check_now(attempt.attached)?;
+        if refuses(attempt.attached, &attached) {
             return Ok(Judged {
                 verdict: Verdict::Limited,
-                riders,
+                attached,
                 charged: Vec::new(),
             });
         }
         let (verdict, charged) = state.judge(attempt, now, &bounds);
         Ok(Judged {
             verdict,
-            riders,
+            attached,
             charged,
         })
     }
 
     async fn reinstate(&self, proof: &Proof) -> Result<(), Unavailable> {
         let now = self.clock.now_ms();
-        let address = proof.slot.address(proof.phone);
-        if let Some(slot) = self.lock().slots.get_mut(&address) {
+        if let Some(slot) = self.lock().slots.get_mut(&proof.slot.address()) {
             slot.reinstate(proof.challenge_id, now);
         }
         Ok(())
     }
 
-    async fn waits(&self, phone: PhoneDigest, slot: Slot) -> Result<Waits, Unavailable> {
+    async fn waits(&self, slot: &Slot) -> Result<Waits, Unavailable> {
         let (now, bounds, state) = (self.clock.now_ms(), self.bounds(), self.lock());
-        let cooldown = state.cooldown(Slot::Public.address(phone));
-        let slot = state.slots.get(&slot.address(phone));
-        Ok(slot
-            .unwrap_or(&SlotState::default())
-            .waits(cooldown, now, &bounds))
+        let ends = state.cooldown_ends(slot.cooldown_slot().address());
+        let slot = state.slots.get(&slot.address());
+        Ok(slot.unwrap_or(&SlotState::default()).waits(ends, now, &bounds))
+    }
+
+    async fn snapshot(
+        &self,
+        address: SlotAddress,
+        challenge_id: Uuid,
+    ) -> Result<Option<StatusSnapshot>, Unavailable> {
+        let (now, bounds, state) = (self.clock.now_ms(), self.bounds(), self.lock());
+        let Some(slot) = state.slots.get(&address) else {
+            return Ok(None);
+        };
+        let cooldown_at = slot
+            .challenge
+            .as_ref()
+            .and_then(|challenge| challenge.cooldown_at);
+        let ends = state.cooldown_ends(cooldown_at.unwrap_or(address));
+        Ok(slot.snapshot(challenge_id, ends, now, &bounds))
+    }
+
+    async fn note_status(
+        &self,
+        address: SlotAddress,
+        challenge_id: Uuid,
+        status: DeliveryStatus,
+        provider: &str,
+    ) -> Result<bool, Unavailable> {
+        let now = self.clock.now_ms();
+        let mut state = self.lock();
+        let slot = state.slots.get_mut(&address);
+        Ok(slot.is_some_and(|slot| slot.note_status(challenge_id, status, provider, now)))
     }
 
     async fn ping(&self) -> Result<(), Unavailable> {

@@ -3,13 +3,13 @@
 -- Every slot with an open challenge judges it: a right code uses up the challenge that it belongs to, a wrong one costs
 -- each of them an attempt. So a user may type the code that came last, whichever way it was asked for.
 --
--- KEYS  1..n the slots  n+1.. counters of the riders
+-- KEYS  1..n the slots  n+1.. attached counters
 -- ARGV  1 packed: clock offset ms (8), n (1), max attempts (1), max failures (4), failure window ms (4), code digest (16),
 --         the id of the only challenge that may judge (16) if one is given
---       2 the riders' rules, as gcra_all has them
--- gives packed: a letter for the verdict (1), its number (6), verdicts of the riders as gcra_all has them; then the record
+--       2 the counters' rules, as gcra_all has them
+-- gives packed: a letter for the verdict (1), its number (6), verdicts of the counters as gcra_all has them; then the record
 --        that a right code used up (its number is the slot's), or the id (16) and the spent attempts (1) of each challenge
---        that was charged and had an SMS
+--        that was charged and has a message
 local offset, n, max_attempts, max_failures, window, digest, at = read('>i8BBI4I4c16', ARGV[1])
 local wanted = string.sub(ARGV[1], at)
 local now_us = gcra_now(offset)
@@ -17,8 +17,8 @@ local now = floor(now_us / 1000)
 local slots = call('MGET', unpack(KEYS, 1, n))
 for index = 1, n do slots[index] = slot_of(slots[index]) end
 
-local refused, riders = gcra_all(n + 1, ARGV[2], now_us)
-if refused then return pack('>c1I6', 'm', 0) .. riders end
+local refused, attached = gcra_all(n + 1, ARGV[2], now_us)
+if refused then return pack('>c1I6', 'm', 0) .. attached end
 
 local open, exhausted, longest_lock = {}, false, 0
 for index, slot in ipairs(slots) do
@@ -26,13 +26,13 @@ for index, slot in ipairs(slots) do
   local locked = lock_wait(failures, last, now, max_failures, window)
   longest_lock = max(longest_lock, locked)
   if is_open(flags) and locked == 0 then
-    local id, code, issued, ttl = read('>c16c16I6I3', slot, 21)
+    local id, code, issued, ttl = challenge_of(slot)
     if issued + ttl > now and (wanted == '' or wanted == id) then
       if attempts >= max_attempts then
         exhausted = true
       elseif code == digest then
-        call('SET', KEYS[index], pack('BB', 1, flags + USED) .. string.sub(slot, 3), 'KEEPTTL')
-        return pack('>c1I6', 'r', index) .. riders .. slot
+        call('SET', KEYS[index], with_flags(slot, flags + USED), 'KEEPTTL')
+        return pack('>c1I6', 'r', index) .. attached .. slot
       else
         if last + window <= now then failures = 0 end
         open[#open + 1] = { index, flags, attempts + 1, min(failures + 1, 0xFFFF), id }
@@ -47,9 +47,9 @@ for _, judged in ipairs(open) do
   local head = pack('>BBBI2I6', 1, flags, attempts, failures, now)
   keep(KEYS[index], head .. string.sub(slots[index], 12), now, window)
   remaining = max(remaining, max_attempts - attempts)
-  if has(flags, SMS) then charged = charged .. id .. string.char(attempts) end
+  if has(flags, MESSAGE) then charged = charged .. id .. string.char(attempts) end
 end
-if remaining > 0 then return pack('>c1I6', 'w', remaining) .. riders .. charged end
-if #open > 0 or exhausted then return pack('>c1I6', 'x', 0) .. riders .. charged end
-if longest_lock > 0 then return pack('>c1I6', 'l', longest_lock) .. riders end
-return pack('>c1I6', 'e', 0) .. riders
+if remaining > 0 then return pack('>c1I6', 'w', remaining) .. attached .. charged end
+if #open > 0 or exhausted then return pack('>c1I6', 'x', 0) .. attached .. charged end
+if longest_lock > 0 then return pack('>c1I6', 'l', longest_lock) .. attached end
+return pack('>c1I6', 'e', 0) .. attached

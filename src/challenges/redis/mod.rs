@@ -1,12 +1,12 @@
 //! Challenges in Redis, for any number of instances: one script a step, one slot of a Cluster a script.
 //!
-//! A slot of a phone is one string, `o:<address>` under the phone's partition (`record.rs` says what is in it): its
-//! challenge, the status of that, failures, and in the phone's public slot the cooldown. What is owed stands in the
-//! outbox (`outbox.rs`) as well. The riders' counters lie where the limiter says.
+//! A slot is one string, `o:<address>` under its partition (`record.rs` says what is in it): its challenge with the status
+//! of its message, failures, and in one slot of an address the cooldown. What is pending stands in the outbox
+//! (`outbox.rs`) as well. The attached counters lie where the limiter says. `wire.rs` is how the scripts are talked to.
 
 mod outbox;
 mod record;
-mod statuses;
+mod wire;
 
 use std::{
     sync::{
@@ -23,19 +23,21 @@ use uuid::Uuid;
 use super::{
     slot::Slot,
     state::{Bounds, SlotState, from_millis, millis},
+    status::{self, StatusSnapshot},
     store::{
         Attempt, ChallengeStore, Issue, IssueOutcome, Issued, Judged, Millis, OtpRules, Proof, Verdict, Waits,
     },
 };
 use crate::{
-    limits::{self, Verdicts, key_counters, pack_rules},
+    limits::{key_counters, pack_rules},
     partition::SlotAddress,
-    phone::PhoneDigest,
+    provider::DeliveryStatus,
     redis::{Call, RedisLink},
-    unavailable::{Part, Unavailable},
+    unavailable::Unavailable,
 };
 
 use outbox::key_outbox;
+use wire::{Answer, CHARGED, Packed, decode_charged, unknown_answer};
 
 /// A script of this room, with what all of them share before it.
 macro_rules! script {
@@ -62,6 +64,7 @@ static ISSUE: LazyLock<Script> = script!("issue.lua");
 static JUDGE: LazyLock<Script> = script!("judge.lua");
 static REINSTATE: LazyLock<Script> = script!("reinstate.lua");
 static LOOK: LazyLock<Script> = script!("look.lua");
+static NOTE_STATUS: LazyLock<Script> = script!("note_status.lua");
 
 /// How the names of slots begin.
 const SLOT: &str = "o:";
@@ -125,43 +128,40 @@ impl RedisChallenges {
 #[async_trait]
 impl ChallengeStore for RedisChallenges {
     async fn issue(&self, issue: &Issue<'_>) -> Result<Issued, Unavailable> {
-        let address = issue.slot.address(issue.phone);
-        let public = Slot::Public.address(issue.phone);
-        let slots: &[_] = if address == public {
-            &[public]
+        let (address, cooldown_at) = (issue.slot.address(), issue.slot.cooldown_slot().address());
+        let slots: &[_] = if address == cooldown_at {
+            &[address]
         } else {
-            &[address, public]
+            &[address, cooldown_at]
         };
-        let lease = issue.deliver.map_or(Duration::ZERO, |delivery| delivery.lease);
+        let lease = issue.message.map_or(Duration::ZERO, |message| message.lease);
         let facts = Packed::at(self.offset())
             .number(millis(self.rules.ttl), 4)
             .number(millis(self.rules.resend_cooldown), 4)
             .number(self.rules.max_failures.into(), 4)
             .number(millis(self.rules.failure_window), 4)
             .number(millis(lease), 4)
-            .number(issue.course.fails_after().map_or(0, |after| after.max(1)), 4)
-            .bytes(&[slots.len() as u8, record::flags(issue)])
-            .bytes(&issue.course.encode())
+            .bytes(&[slots.len() as u8, record::flags(issue), issue.slot.purpose.byte()])
             .bytes(&address.local())
-            .bytes(&public.local())
+            .bytes(&cooldown_at.local())
             .bytes(issue.challenge_id.as_bytes())
             .bytes(issue.digest.as_bytes());
         let answer: Vec<u8> = self
             .link
-            .eval(&ISSUE, slots.len() + 1 + issue.riders.len(), |call| {
+            .eval(&ISSUE, slots.len() + 1 + issue.attached.len(), |call| {
                 slots.iter().for_each(|&slot| key_slot(call, slot));
                 key_outbox(call, address);
-                key_counters(call, issue.riders);
+                key_counters(call, issue.attached);
                 call.arg(facts.0)
                     .arg(record::encode_rest(issue))
                     .arg(issue.shadowed.as_str())
-                    .arg(pack_rules(issue.riders));
+                    .arg(pack_rules(issue.attached));
             })
             .await?;
         let Answer {
             letter,
             number,
-            riders,
+            attached,
             rest,
         } = Answer::read(&answer)?;
         let outcome = match letter {
@@ -180,7 +180,7 @@ impl ChallengeStore for RedisChallenges {
             b'm' => IssueOutcome::Limited,
             _ => return Err(unknown_answer()),
         };
-        Ok(Issued { outcome, riders })
+        Ok(Issued { outcome, attached })
     }
 
     async fn judge(&self, attempt: &Attempt<'_>) -> Result<Judged, Unavailable> {
@@ -192,18 +192,18 @@ impl ChallengeStore for RedisChallenges {
             .bytes(attempt.challenge_id.as_ref().map_or(&[], |id| id.as_bytes()));
         let answer: Vec<u8> = self
             .link
-            .eval(&JUDGE, attempt.slots.len() + attempt.riders.len(), |call| {
-                for &slot in attempt.slots {
-                    key_slot(call, slot.address(attempt.phone));
+            .eval(&JUDGE, attempt.slots.len() + attempt.attached.len(), |call| {
+                for slot in attempt.slots {
+                    key_slot(call, slot.address());
                 }
-                key_counters(call, attempt.riders);
-                call.arg(facts.0).arg(pack_rules(attempt.riders));
+                key_counters(call, attempt.attached);
+                call.arg(facts.0).arg(pack_rules(attempt.attached));
             })
             .await?;
         let Answer {
             letter,
             number,
-            riders,
+            attached,
             rest,
         } = Answer::read(&answer)?;
         let mut charged = Vec::new();
@@ -227,7 +227,7 @@ impl ChallengeStore for RedisChallenges {
         };
         Ok(Judged {
             verdict,
-            riders,
+            attached,
             charged,
         })
     }
@@ -236,16 +236,53 @@ impl ChallengeStore for RedisChallenges {
         let facts = Packed::at(self.offset()).bytes(proof.challenge_id.as_bytes());
         self.link
             .eval(&REINSTATE, 1, |call| {
-                key_slot(call, proof.slot.address(proof.phone));
+                key_slot(call, proof.slot.address());
                 call.arg(facts.0);
             })
             .await
     }
 
-    async fn waits(&self, phone: PhoneDigest, slot: Slot) -> Result<Waits, Unavailable> {
-        let places = [slot, Slot::Public].map(|slot| slot.address(phone));
-        let (now, [slot, public]) = self.look(places).await?;
-        Ok(slot.waits(public.cooldown, now, &Bounds::of(&self.rules)))
+    async fn waits(&self, slot: &Slot) -> Result<Waits, Unavailable> {
+        let addresses = [slot.address(), slot.cooldown_slot().address()];
+        let (now, [slot, cooling]) = self.look(addresses).await?;
+        Ok(slot.waits(cooling.cooldown_ends, now, &Bounds::of(&self.rules)))
+    }
+
+    async fn snapshot(
+        &self,
+        address: SlotAddress,
+        challenge_id: Uuid,
+    ) -> Result<Option<StatusSnapshot>, Unavailable> {
+        let (now, [slot]) = self.look([address]).await?;
+        let Some(challenge) = slot.known(challenge_id, now) else {
+            return Ok(None);
+        };
+        let ends = match challenge.cooldown_at {
+            None => slot.cooldown_ends,
+            Some(cooldown_at) => {
+                let (_, [cooling]) = self.look([cooldown_at]).await?;
+                cooling.cooldown_ends
+            }
+        };
+        Ok(slot.snapshot(challenge_id, ends, now, &Bounds::of(&self.rules)))
+    }
+
+    async fn note_status(
+        &self,
+        address: SlotAddress,
+        challenge_id: Uuid,
+        status: DeliveryStatus,
+        provider: &str,
+    ) -> Result<bool, Unavailable> {
+        let facts = Packed::at(self.offset())
+            .bytes(&[status::byte(status)])
+            .bytes(challenge_id.as_bytes());
+        self.link
+            .eval(&NOTE_STATUS, 1, |call| {
+                key_slot(call, address);
+                call.arg(facts.0).arg(provider);
+            })
+            .await
     }
 
     async fn ping(&self) -> Result<(), Unavailable> {
@@ -258,80 +295,15 @@ pub(super) fn key_slot(call: &mut Call<'_>, address: SlotAddress) {
     call.key(address.partition(), [SLOT, &address.encode()]);
 }
 
-/// What a script is told in one argument: numbers with their highest byte first, and bytes as they are.
-pub(super) struct Packed(pub Vec<u8>);
-
-impl Packed {
-    /// Begins with the offset of the store's clock.
-    pub fn at(offset: Millis) -> Self {
-        let mut bytes = Vec::with_capacity(96);
-        bytes.extend_from_slice(&offset.to_be_bytes());
-        Self(bytes)
-    }
-
-    /// Adds a number in so many bytes; the nearest that has room there.
-    #[must_use]
-    pub fn number(mut self, number: Millis, bytes: usize) -> Self {
-        let number = number.clamp(0, (1 << (8 * bytes)) - 1).to_be_bytes();
-        self.0.extend_from_slice(&number[number.len() - bytes..]);
-        self
-    }
-
-    #[must_use]
-    pub fn bytes(mut self, bytes: &[u8]) -> Self {
-        self.0.extend_from_slice(bytes);
-        self
-    }
-}
-
-/// What `issue.lua` and `judge.lua` answer.
-struct Answer<'a> {
-    letter: u8,
-    number: Millis,
-    riders: Vec<limits::Verdict>,
-    rest: &'a [u8],
-}
-
-impl<'a> Answer<'a> {
-    fn read(answer: &'a [u8]) -> Result<Self, Unavailable> {
-        let (&letter, answer) = answer.split_first().ok_or_else(unknown_answer)?;
-        let (number, answer) = answer.split_at_checked(6).ok_or_else(unknown_answer)?;
-        let number = number
-            .iter()
-            .fold(0, |number, &byte| number << 8 | Millis::from(byte));
-        let (Verdicts(riders), rest) = Verdicts::read(answer).ok_or_else(unknown_answer)?;
-        Ok(Self {
-            letter,
-            number,
-            riders,
-            rest,
-        })
-    }
-}
-
-/// Bytes that tell of a challenge that was charged: its id, its attempts.
-const CHARGED: usize = 17;
-
-fn decode_charged(charged: &[u8]) -> Option<(Uuid, u8)> {
-    let (id, rest) = charged.split_first_chunk()?;
-    Some((Uuid::from_bytes(*id), *rest.first()?))
-}
-
 /// What the record of a used challenge proves; it is that of slot `number`, from 1.
 fn proof(attempt: &Attempt<'_>, number: Millis, record: &[u8]) -> Option<Proof> {
     let index = usize::try_from(number).ok()?.checked_sub(1)?;
     let slot = *attempt.slots.get(index)?;
-    let state = record::decode(record, slot.address(attempt.phone))?;
-    let challenge = state.challenge?;
+    let challenge = record::decode(record, slot.address())?.challenge?;
     Some(Proof {
-        phone: attempt.phone,
         slot,
         challenge_id: challenge.id,
         subject: challenge.subject,
         shadowed: challenge.shadowed,
     })
-}
-
-pub(super) fn unknown_answer() -> Unavailable {
-    Unavailable::new(Part::Redis, "an answer that no script of ours gives")
 }

@@ -1,4 +1,4 @@
-//! The outbox in Redis: sorted sets of challenges whose SMS is owed, scored by the end of the lease.
+//! The outbox in Redis: sorted sets of challenges whose message is pending, scored by the end of the lease.
 //!
 //! A partition has several sets, `x<n>`, by the slot's address: small ones Redis keeps as plain lists, at a quarter of the
 //! memory. A member is the slot's address in its partition (7 bytes) and the first half of the challenge's id (8): the
@@ -13,7 +13,10 @@ use uuid::Uuid;
 
 use crate::{
     challenges::{
-        redis::{Packed, RedisChallenges, key_slot, record, script, unknown_answer},
+        redis::{
+            RedisChallenges, key_slot, record, script,
+            wire::{Packed, unknown_answer},
+        },
         state::{SlotState, millis},
         store::Millis,
     },
@@ -182,11 +185,11 @@ impl RedisChallenges {
             let Some(slot) = stored.map_or(Some(SlotState::default()), |stored| {
                 record::decode(stored, address)
             }) else {
-                tracing::error!("an SMS is held back: its challenge has a format that is not known here");
+                tracing::error!("a message is held back: its challenge has a format that is not known here");
                 continue;
             };
             let challenge = slot.challenge.filter(|challenge| name(challenge.id) == named);
-            match challenge.and_then(|challenge| challenge.owed(address, leased.now)) {
+            match challenge.and_then(|challenge| challenge.entry(address, leased.now)) {
                 Some(entry) => entries.push(entry),
                 None => stale.push((address, named)),
             }

@@ -9,16 +9,16 @@
 //! | 1 | flags: what it has |
 //! | 1 | attempts spent |
 //! | 2, 6 | failures; when the last was |
-//! | 6, 3 | of a phone's public slot: when the phone's cooldown ends, and how much earlier since a decoy seems to fail |
-//! | 7, 2 | of a user's slot: the address of the phone's public one, zeros |
+//! | 6, 1 | where the cooldown of the address is kept: when it ends, zero |
+//! | 7 | elsewhere: the address of the slot that keeps it |
 //! | | *the end, where there is no challenge* |
 //! | 16, 16 | its id; the digest of its code |
 //! | 6, 3 | when it was issued; how long its code lives |
-//! | 7 | its course ([`Course`]) |
+//! | 1, 1 | how far its message has come; its purpose |
 //! | 1 + n | the provider to avoid |
 //! | 16 | its subject, if it has one |
-//! | 16 | whose SMS it is, where that isn't the subject |
-//! | 2, 1 + n | of an SMS: the country, the language |
+//! | 16 | of a message: to whose account it goes, where that isn't the subject |
+//! | 8, 2, 1 + n | of a message: the seed of its code, the country, the language |
 //! | n | tags of the shadow rules that would have refused it |
 //!
 //! With its key and its place in Redis's tables that is some 230 bytes; from 93 on Redis takes 16 more.
@@ -28,11 +28,14 @@ use uuid::Uuid;
 use crate::{
     challenges::{
         code::CodeDigest,
-        slot::Slot,
-        state::{Challenge, Cooldown, SlotState, Sms},
-        status::Course,
+        purpose::Purpose,
+        slot::Whose,
+        state::{Challenge, PendingMessage, SlotState},
+        status,
         store::{Issue, Millis},
     },
+    channel::Channel,
+    delivery::CodeSeed,
     language::Language,
     limits::Shadowed,
     partition::SlotAddress,
@@ -42,23 +45,27 @@ use crate::{
 /// Of every record.
 const FORMAT: u8 = 1;
 
-/// Flags. The first four are the scripts' as well (`slot.lua`).
+/// Flags. The first five are the scripts' as well (`slot.lua`).
 const CHALLENGE: u8 = 1;
 const USED: u8 = 2;
-const SMS: u8 = 4;
-const USERS: u8 = 8;
-const SUBJECT: u8 = 16;
-const ADDRESSEE: u8 = 32;
+const MESSAGE: u8 = 4;
+const ELSEWHERE: u8 = 8;
+const USERS: u8 = 16;
+const SUBJECT: u8 = 32;
+const ADDRESSEE: u8 = 64;
+const EMAIL: u8 = 128;
 
 /// The flags of a new challenge.
 pub fn flags(issue: &Issue<'_>) -> u8 {
-    let addressee = issue.deliver.map(|delivery| delivery.user_id);
+    let addressee = issue.message.map(|message| message.user_id);
     let all = [
         (CHALLENGE, true),
-        (SMS, addressee.is_some()),
-        (USERS, issue.slot != Slot::Public),
+        (MESSAGE, addressee.is_some()),
+        (ELSEWHERE, issue.slot != issue.slot.cooldown_slot()),
+        (USERS, issue.slot.whose != Whose::Public),
         (SUBJECT, issue.subject.is_some()),
         (ADDRESSEE, addressee.is_some() && addressee != issue.subject),
+        (EMAIL, issue.slot.destination.channel() == Channel::Email),
     ];
     all.into_iter()
         .filter(|(_, has)| *has)
@@ -71,12 +78,13 @@ pub fn encode_rest(issue: &Issue<'_>) -> Vec<u8> {
     if let Some(subject) = issue.subject {
         rest.extend_from_slice(subject.as_bytes());
     }
-    if let Some(delivery) = &issue.deliver {
-        if issue.subject != Some(delivery.user_id) {
-            rest.extend_from_slice(delivery.user_id.as_bytes());
+    if let Some(message) = &issue.message {
+        if issue.subject != Some(message.user_id) {
+            rest.extend_from_slice(message.user_id.as_bytes());
         }
-        rest.extend_from_slice(delivery.country.as_str().as_bytes());
-        let language = delivery.language.as_str().as_bytes(); // 16 at most
+        rest.extend_from_slice(message.seed.as_bytes());
+        rest.extend_from_slice(message.country.as_str().as_bytes());
+        let language = message.language.as_str().as_bytes(); // 16 at most
         rest.push(language.len() as u8);
         rest.extend_from_slice(language);
     }
@@ -96,25 +104,28 @@ pub fn decode(record: &[u8], address: SlotAddress) -> Option<SlotState> {
         last_failure: bytes.number(6)?,
         ..SlotState::default()
     };
-    let mut public = None;
-    if has(USERS) {
-        public = Some(SlotAddress::from_local(address.partition(), bytes.array()?));
-        bytes.take(2)?;
+    let mut cooldown_at = None;
+    if has(ELSEWHERE) {
+        cooldown_at = Some(SlotAddress::from_local(address.partition(), bytes.array()?));
     } else {
-        let (ends, early) = (bytes.number(6)?, bytes.number(3)?);
-        let fails_at = (early > 0).then_some(ends - early);
-        slot.cooldown = Cooldown { ends, fails_at };
+        slot.cooldown_ends = bytes.number(6)?;
+        bytes.byte()?;
     }
     if !has(CHALLENGE) {
         return Some(slot);
     }
     let (id, digest) = (bytes.uuid()?, CodeDigest::from_stored(bytes.array()?));
     let (issued, ttl) = (bytes.number(6)?, bytes.number(3)?);
-    let (course, avoid) = (Course::decode(&bytes.array()?)?, bytes.text()?);
+    let (status, purpose) = (
+        status::from_byte(bytes.byte()?)?,
+        Purpose::from_byte(bytes.byte()?)?,
+    );
+    let avoid = bytes.text()?;
     let subject = if has(SUBJECT) { Some(bytes.uuid()?) } else { None };
-    let sms = match has(SMS) {
-        true => Some(Sms {
+    let message = match has(MESSAGE) {
+        true => Some(PendingMessage {
             user_id: if has(ADDRESSEE) { bytes.uuid()? } else { subject? },
+            seed: CodeSeed::from_bytes(bytes.array()?),
             country: Country::parse(std::str::from_utf8(bytes.take(2)?).ok()?)?,
             language: Language::parse(bytes.text()?)?,
         }),
@@ -122,16 +133,19 @@ pub fn decode(record: &[u8], address: SlotAddress) -> Option<SlotState> {
     };
     slot.challenge = Some(Challenge {
         id,
+        purpose,
+        channel: if has(EMAIL) { Channel::Email } else { Channel::Sms },
         digest,
         subject,
         issued,
         ttl,
         attempts,
         used: has(USED),
-        course,
-        sms,
+        is_users: has(USERS),
+        status,
+        message,
         avoid: Some(avoid.to_owned()).filter(|name| !name.is_empty()),
-        public,
+        cooldown_at,
         shadowed: Shadowed::from_stored(std::str::from_utf8(bytes.0).ok()?.to_owned()),
     });
     Some(slot)
@@ -175,9 +189,15 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{challenges::store::Delivery, phone::PhoneDigest};
+    use crate::{
+        challenges::{IssuedMessage, Slot},
+        email::EmailDigest,
+        phone::PhoneDigest,
+        provider::DeliveryStatus,
+    };
 
     const NOW: Millis = 1_800_000_000_123;
+    const SEED: CodeSeed = CodeSeed::from_bytes([4; 8]);
 
     fn address() -> SlotAddress {
         SlotAddress::from_bits(7)
@@ -187,17 +207,20 @@ mod tests {
     fn record(flags: u8, rest: &[u8]) -> Vec<u8> {
         let mut record = vec![FORMAT, flags, 2, 1, 4];
         record.extend_from_slice(&(NOW - 5).to_be_bytes()[2..]);
-        match flags & USERS {
+        match flags & ELSEWHERE {
             0 => record.extend_from_slice(&(NOW + 60_000).to_be_bytes()[2..]),
             _ => record.extend_from_slice(&[2; 6]),
         }
-        record.extend_from_slice(&[2, 0, 0]);
+        record.push(2);
         if flags & CHALLENGE != 0 {
             record.extend_from_slice(&[9; 16]);
             record.extend_from_slice(&[8; 16]);
             record.extend_from_slice(&NOW.to_be_bytes()[2..]);
             record.extend_from_slice(&600_000_u32.to_be_bytes()[1..]);
-            record.extend_from_slice(&Course::DELIVERED.encode());
+            record.extend_from_slice(&[
+                status::byte(DeliveryStatus::Delivered),
+                Purpose::VerifyEmail.byte(),
+            ]);
             record.extend_from_slice(rest);
         }
         record
@@ -208,68 +231,84 @@ mod tests {
         let mut rest = b"\x06twilio".to_vec();
         rest.extend_from_slice(&[1; 16]);
         rest.extend_from_slice(&[3; 16]);
+        rest.extend_from_slice(&[4; 8]);
         rest.extend_from_slice(b"GB\x05pt-brAbCd");
-        let flags = CHALLENGE | USED | SMS | USERS | SUBJECT | ADDRESSEE;
+        let flags = CHALLENGE | USED | MESSAGE | ELSEWHERE | USERS | SUBJECT | ADDRESSEE | EMAIL;
         let slot = decode(&record(flags, &rest), address()).unwrap();
         assert_eq!((slot.failures, slot.last_failure), (260, NOW - 5));
-        assert_eq!(slot.cooldown, Cooldown::default());
+        assert_eq!(slot.cooldown_ends, 0);
         let challenge = slot.challenge.unwrap();
         assert!(challenge.used && challenge.attempts == 2 && challenge.expires() == NOW + 600_000);
-        assert_eq!(challenge.course, Course::DELIVERED);
+        assert!(challenge.is_users && challenge.purpose == Purpose::VerifyEmail);
+        assert_eq!(challenge.status, DeliveryStatus::Delivered);
         assert_eq!(challenge.avoid.as_deref(), Some("twilio"));
         assert_eq!(challenge.subject, Some(Uuid::from_bytes([1; 16])));
-        assert_eq!(challenge.public.unwrap().local(), [2; SlotAddress::LOCAL_BYTES]);
+        assert_eq!(
+            challenge.cooldown_at.unwrap().local(),
+            [2; SlotAddress::LOCAL_BYTES]
+        );
         assert_eq!(challenge.shadowed.as_str(), "AbCd");
-        let sms = challenge.sms.unwrap();
-        assert_eq!(sms.user_id, Uuid::from_bytes([3; 16]));
-        assert_eq!((sms.country.as_str(), sms.language.as_str()), ("GB", "pt-br"));
+        let message = challenge.message.unwrap();
+        assert_eq!(message.user_id, Uuid::from_bytes([3; 16]));
+        assert_eq!((challenge.channel, message.seed), (Channel::Email, SEED));
+        assert_eq!(
+            (message.country.as_str(), message.language.as_str()),
+            ("GB", "pt-br")
+        );
     }
 
     #[test]
-    fn a_cooldown_may_stand_alone_and_end_early() {
+    fn a_cooldown_may_stand_alone() {
         let slot = decode(&record(0, b""), address()).unwrap();
-        assert_eq!(slot.challenge, None);
-        let early = NOW + 60_000 - 0x02_0000;
-        assert_eq!(slot.cooldown.fails_at, Some(early));
-        assert_eq!(
-            [early - 1, early].map(|now| slot.cooldown.wait(now)),
-            [0x02_0001, 0]
-        );
+        assert_eq!((slot.challenge, slot.cooldown_ends), (None, NOW + 60_000));
     }
 
     /// The sizes at which jemalloc takes 96 bytes, with the four that Redis adds.
     #[test]
     fn the_usual_record_has_at_most_92_bytes() {
         let user = Uuid::from_u128(7);
-        for slot in [Slot::Public, Slot::User(user)] {
+        let phone = (Purpose::VerifyPhone, PhoneDigest::from_bytes([7; 16]).into());
+        let email = (Purpose::VerifyEmail, EmailDigest::from_bytes([7; 16]).into());
+        for ((purpose, destination), whose) in [
+            (phone, Whose::Public),
+            (phone, Whose::User(user)),
+            (email, Whose::Public),
+            (email, Whose::User(user)),
+        ] {
             let issue = Issue {
-                phone: PhoneDigest::from_bytes([7; 16]),
-                slot,
+                slot: Slot {
+                    purpose,
+                    destination,
+                    whose,
+                },
                 challenge_id: user,
                 digest: CodeDigest::unmatchable([1; 16]),
                 subject: Some(user),
-                deliver: Some(Delivery {
+                message: Some(IssuedMessage {
                     user_id: user,
+                    seed: SEED,
                     country: Country::UNKNOWN,
                     language: &Language::default(),
                     lease: Duration::ZERO,
                 }),
-                course: Course::default(),
-                riders: &[],
+                attached: &[],
                 shadowed: &Shadowed::default(),
             };
             let rest = [&[0][..], &encode_rest(&issue)].concat();
             let record = record(flags(&issue), &rest);
             assert!(record.len() <= 92, "{}", record.len());
             let challenge = decode(&record, address()).unwrap().challenge.unwrap();
-            assert_eq!(challenge.sms.unwrap().user_id, user);
-            assert_eq!(challenge.public.is_some(), slot != Slot::Public);
+            assert_eq!(challenge.channel, destination.channel());
+            assert_eq!(challenge.is_users, whose != Whose::Public);
+            assert_eq!(challenge.cooldown_at.is_some(), whose != Whose::Public);
+            let message = challenge.message.unwrap();
+            assert_eq!((message.user_id, message.seed), (user, SEED));
         }
     }
 
     #[test]
     fn what_was_cut_off_or_is_of_another_format_is_refused() {
-        let nobodys = record(CHALLENGE | SMS, b"\x00GB\x02en");
+        let nobodys = record(CHALLENGE | MESSAGE, b"\x00seedseedGB\x02en");
         assert_eq!(decode(&nobodys, address()), None);
         let mut whole = record(CHALLENGE, b"\x00");
         assert!(decode(&whole, address()).is_some());

@@ -4,10 +4,7 @@
 local offset, wanted = read('>i8c16', ARGV[1])
 local slot = slot_of(call('GET', KEYS[1]))
 local flags = string.byte(slot, 2)
-if has(flags, USED) then
-  local id, _, issued, ttl = read('>c16c16I6I3', slot, 21)
-  local now = floor(gcra_now(offset) / 1000)
-  if id == wanted and issued + ttl > now then
-    call('SET', KEYS[1], pack('BB', 1, flags - USED) .. string.sub(slot, 3), 'KEEPTTL')
-  end
+local id, _, issued, ttl = challenge_of(slot)
+if id == wanted and has(flags, USED) and issued + ttl > floor(gcra_now(offset) / 1000) then
+  call('SET', KEYS[1], with_flags(slot, flags - USED), 'KEEPTTL')
 end

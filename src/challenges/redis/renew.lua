@@ -4,12 +4,9 @@
 -- gives 1 if the lease is held
 local offset, lease, wanted = read('>i8I4c16', ARGV[1])
 local now = floor(gcra_now(offset) / 1000)
-local slot, held = slot_of(call('GET', KEYS[2])), false
-if is_open(string.byte(slot, 2)) then
-  local id, _, issued, ttl = read('>c16c16I6I3', slot, 21)
-  held = id == wanted and issued + ttl > now
-end
-if not held then
+local slot = slot_of(call('GET', KEYS[2]))
+local id, _, issued, ttl = challenge_of(slot)
+if id ~= wanted or not is_open(string.byte(slot, 2)) or issued + ttl <= now then
   call('ZREM', KEYS[1], ARGV[2])
   return 0
 end

@@ -5,10 +5,10 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
-    challenges::Slot,
     delivery::CodeSeed,
     language::Language,
-    phone::{Country, PhoneDigest},
+    partition::SlotAddress,
+    phone::Country,
     provider::{Outcome, Provider},
     sms::SmsMessage,
 };
@@ -73,7 +73,7 @@ impl Bench {
             &OutboxEntry {
                 challenge_id: Uuid::nil(),
                 user_id: Uuid::nil(),
-                address: Slot::Public.address(PhoneDigest::from_bytes([0; 16])),
+                address: SlotAddress::from_bits(0),
                 channel: Channel::Sms,
                 topic: 0,
                 seed: CodeSeed::default(),

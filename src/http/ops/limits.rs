@@ -16,7 +16,7 @@ use crate::http::{
 use crate::{
     channel::Channel,
     email::{EmailAddress, EmailDigest},
-    flows::OtpError,
+    flows::FlowError,
     limits::{self, Account, ClientNetwork, KeyError, Operation, Subject},
     phone::PhoneNumber,
 };
@@ -58,7 +58,7 @@ pub struct ResetView {
 pub async fn rules(api: web::Data<Api>) -> HttpResponse {
     HttpResponse::Ok()
         .content_type("application/toml; charset=utf-8")
-        .body(api.otp.limiter.rules().to_string())
+        .body(api.flows.codes.limiter.rules().to_string())
 }
 
 /// How a request would fare, with nothing spent.
@@ -98,7 +98,7 @@ pub async fn explain(
         _ => None,
     };
     let subject = subject(&api, on, ip, Named { phone, email, user });
-    Ok(HttpResponse::Ok().json(api.otp.explain(on, &subject, id).await))
+    Ok(HttpResponse::Ok().json(api.flows.codes.explain(on, &subject, id).await))
 }
 
 /// Gives a customer the quota of a rule back.
@@ -107,7 +107,10 @@ pub async fn reset(
     request: HttpRequest,
     body: JsonBody<ResetRequest>,
 ) -> Result<HttpResponse, ApiError> {
-    let (limiter, keys) = (&api.otp.limiter, api.otp.keyring.current());
+    let (limiter, keys) = (
+        &api.flows.codes.limiter,
+        api.flows.codes.challenges.keyring.current(),
+    );
     let rules = limiter.rules();
     let mut faults = Faults::default();
     let rule = faults.required("rule", body.0.rule, |id| {
@@ -125,7 +128,7 @@ pub async fn reset(
         limits.action = "reset", limits.rule = &*rule.id, limits.by = %rule.by, limits.key = key,
         limits.done = reset.is_ok(), operator.peer = peer(&request), request.id = request_id(), "limits.audit"
     );
-    reset.map_err(OtpError::from)?;
+    reset.map_err(FlowError::from)?;
     Ok(HttpResponse::Ok().json(ResetView {
         rule: rule.id.to_string(),
         by: rule.by.to_string(),
@@ -141,7 +144,7 @@ struct Named {
 }
 
 fn subject(api: &Api, on: Operation, ip: IpAddr, named: Named) -> Subject {
-    let keys = api.otp.keyring.current();
+    let keys = api.flows.codes.challenges.keyring.current();
     let mut subject = Subject::new(ClientNetwork::of(ip, api.server.ipv6_prefix));
     let Named { phone, email, user } = named;
     let user = user.or_else(|| {

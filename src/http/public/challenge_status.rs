@@ -1,4 +1,4 @@
-//! How the SMS of a code fares.
+//! How far the message of a code has come.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
@@ -9,28 +9,36 @@ use uuid::Uuid;
 use crate::http::{
     api::Api,
     kit::{
+        auth::MaybeBearer,
         client::client_network,
         docs::{CHALLENGE_ID, Docs, MINUTE, Tag},
         problem::ApiError,
     },
 };
 use crate::{
+    channel::Channel,
     clock::whole_seconds,
-    flows::{OtpError, Progress},
+    flows::{FlowError, Progress},
     provider::DeliveryStatus,
 };
 
-/// How the SMS of a challenge fares; of one that has none, how it would.
+/// How far the message of a challenge has come.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = OtpStatus)]
 pub struct StatusView {
     challenge_id: Uuid,
-    /// `queued`: it is about to go out. `sent`: a provider has it. `delivered`: it is on the phone. `undelivered`: the
-    /// networks gave it up. `failed`: the provider refused it. Without delivery receipts it stays `sent`.
-    #[schema(example = "delivered")]
+    /// How the message travels: `sms` or `email`.
+    #[schema(example = "sms")]
+    channel: &'static str,
+    /// With the token of the user whose challenge it is, what happened. `queued`: it is about to go out. `sent`: a provider
+    /// has it. `delivered`: it arrived. `undelivered`: the networks gave it up. `failed`: the provider refused it. Without
+    /// delivery receipts it stays `sent`.
+    ///
+    /// Without a token, or with another user's: `queued` for a second, then `sent`, whatever happened.
+    #[schema(example = "sent")]
     status: &'static str,
-    /// Seconds until another code may be sent to this phone, as far as rate limits allow; 0: now. An SMS that did not
-    /// arrive ends the wait.
+    /// Seconds until another code may be sent to this address, as far as rate limits allow; 0: now. A message that did not
+    /// arrive ends the wait for the user whose challenge it is.
     #[schema(example = 42)]
     resend_after: u64,
 }
@@ -38,18 +46,19 @@ pub struct StatusView {
 pub fn status_docs() -> Docs {
     Docs::new("otp_status", Tag::Phones, "Get the delivery status of a code.")
         .text(
-            "For as long as the code lives and no newer one has replaced it. The answer doesn't tell whether an account \
-             has the phone.",
+            "For as long as the code lives and no newer one has replaced it. Without the token of the user whose challenge it \
+             is, the answer follows one schedule for every challenge, and doesn't tell whether an account has the address.",
         )
+        .optional_bearer()
         .parameter(
             "path",
             "challenge_id",
-            "What `send-phone-otp` answered.",
+            "What the request for the code answered.",
             json!({ "type": "string", "format": "uuid" }),
             CHALLENGE_ID,
         )
         .answers(200, "The status.", &StatusView::example())
-        .refuses([OtpError::UnknownChallenge])
+        .refuses([FlowError::UnknownChallenge])
         .limited("otp-status-per-ip", 6000, MINUTE)
         .unavailable()
 }
@@ -58,10 +67,13 @@ pub fn status_docs() -> Docs {
 pub async fn status(
     api: web::Data<Api>,
     request: HttpRequest,
+    bearer: MaybeBearer,
     id: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    let id = Uuid::parse_str(&id).map_err(|_| OtpError::UnknownChallenge)?;
-    let progress = api.otp.status(client_network(&api, &request), id).await?;
+    let id = Uuid::parse_str(&id).map_err(|_| FlowError::UnknownChallenge)?;
+    let user = bearer.0.map(|signed_in| signed_in.user.id);
+    let client = client_network(&api, &request);
+    let progress = api.flows.codes.status(client, user, id).await?;
     Ok(HttpResponse::Ok().json(StatusView::of(id, &progress)))
 }
 
@@ -69,6 +81,7 @@ impl StatusView {
     fn of(challenge_id: Uuid, progress: &Progress) -> Self {
         Self {
             challenge_id,
+            channel: progress.channel.name(),
             status: progress.status.name(),
             resend_after: whole_seconds(progress.resend_after),
         }
@@ -77,7 +90,8 @@ impl StatusView {
     /// As the documents show it.
     fn example() -> Self {
         let progress = Progress {
-            status: DeliveryStatus::Delivered,
+            channel: Channel::Sms,
+            status: DeliveryStatus::Sent,
             resend_after: MINUTE * 7 / 10,
         };
         Self::of(

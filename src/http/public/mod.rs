@@ -1,6 +1,7 @@
 //! What anybody may call.
 
 pub mod challenge_status;
+mod codes;
 pub mod docs;
 pub mod health;
 pub mod inbox;

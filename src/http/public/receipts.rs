@@ -55,7 +55,7 @@ pub async fn twilio(
     let signature = signature.and_then(|signature| signature.to_str().ok());
     let receipt = receipts.read(request.path(), request.query_string(), &form.0, signature)?;
     if let Ok(id) = Uuid::parse_str(&id) {
-        api.otp.receive(id, "twilio", &receipt).await?;
+        api.flows.codes.receive(id, "twilio", &receipt).await?;
     }
     Ok(HttpResponse::NoContent().finish())
 }

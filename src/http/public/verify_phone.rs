@@ -3,27 +3,20 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use thiserror::Error;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
+use super::codes::{SentCode, caller, typed};
 use crate::http::{
     api::Api,
     kit::{
         auth::MaybeBearer,
-        client::client_network,
         docs::{Docs, HOUR, MINUTE, PHONE, Tag, refusal},
         extract::{Faults, Field, JsonBody},
         language::accepted,
         problem::ApiError,
     },
 };
-use crate::{
-    challenges::OtpCode,
-    flows::{Caller, OtpError, Sent},
-    language::Language,
-    phone::PhoneNumber,
-};
+use crate::{flows::FlowError, language::Language, phone::PhoneNumber};
 
 /// Where a code shall go.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -58,13 +51,8 @@ pub struct SentView {
     detail: &'static str,
     #[schema(example = "+1234567890")]
     phone: String,
-    challenge_id: Uuid,
-    /// Seconds for which the code is good.
-    #[schema(example = 600)]
-    expires_in: u64,
-    /// Seconds until another code may be sent to this phone.
-    #[schema(example = 60)]
-    resend_after: u64,
+    #[serde(flatten)]
+    code: SentCode,
 }
 
 /// The phone is proven.
@@ -77,14 +65,6 @@ pub struct VerifiedView {
     phone: String,
     #[schema(example = true)]
     phone_verified: bool,
-}
-
-#[derive(Debug, Error)]
-enum FieldError {
-    #[error("Enter the {0} digits of the SMS.")]
-    Code(u8),
-    #[error("This is not a challenge id.")]
-    ChallengeId,
 }
 
 pub fn send_docs() -> Docs {
@@ -104,10 +84,10 @@ pub fn send_docs() -> Docs {
             "pt-BR, pt;q=0.9, en;q=0.5",
         )
         .body::<SendRequest>(&["phone"], &[("send", json!({ "phone": PHONE }))])
-        .answers(200, "The code is on its way, if the phone may have one.", &SentView::example())
+        .answers(200, "The code is on its way, if the phone may have one.", &SentView::of(PHONE.to_owned(), SentCode::example()))
         .refuses([
-            OtpError::PhoneNotSupported,
-            OtpError::Cooldown(refusal("otp-resend-cooldown", 1, MINUTE)),
+            FlowError::PhoneNotSupported,
+            FlowError::Cooldown(refusal("otp-resend-cooldown", 1, MINUTE)),
         ])
         .limited("otp-send-per-phone-hour", 5, HOUR)
         .unavailable()
@@ -125,15 +105,13 @@ pub async fn send(
         PhoneNumber::parse(text, api.phone_check)
     });
     let phone = phone.ok_or_else(|| faults.into_error())?;
-    let caller = Caller {
-        language: api
-            .texts
-            .best_for(accepted(request.headers()).iter().map(String::as_str)),
-        ..caller(&api, &request, bearer)
-    };
+    let language = api
+        .texts
+        .best_for(accepted(request.headers()).iter().map(String::as_str));
+    let caller = caller(&api, &request, bearer, language);
     let shown = phone.expose().to_owned();
-    let sent = api.otp.send(caller, phone).await?;
-    Ok(HttpResponse::Ok().json(SentView::of(shown, &sent)))
+    let sent = api.flows.verify_phone.send(caller, phone).await?;
+    Ok(HttpResponse::Ok().json(SentView::of(shown, SentCode::from(&sent))))
 }
 
 pub fn verify_docs() -> Docs {
@@ -147,13 +125,13 @@ pub fn verify_docs() -> Docs {
             &["phone", "otp"],
             &[("verify", json!({ "phone": PHONE, "otp": "123456" }))],
         )
-        .answers(200, "The phone is verified.", &VerifiedView::example())
+        .answers(200, "The phone is verified.", &VerifiedView::of(PHONE.to_owned()))
         .refuses([
-            OtpError::Wrong { attempts_remaining: 2 },
-            OtpError::AttemptsExceeded,
-            OtpError::Expired,
-            OtpError::AmbiguousClaim,
-            OtpError::PhoneTaken,
+            FlowError::Wrong { attempts_remaining: 2 },
+            FlowError::AttemptsExceeded,
+            FlowError::Expired,
+            FlowError::AmbiguousClaim,
+            FlowError::PhoneTaken,
         ])
         .limited("otp-verify-per-ip", 1200, HOUR)
         .unavailable()
@@ -166,46 +144,30 @@ pub async fn verify(
     bearer: MaybeBearer,
     body: JsonBody<VerifyRequest>,
 ) -> Result<HttpResponse, ApiError> {
-    let length = api.otp.rules.length;
     let mut faults = Faults::default();
-    let phone = faults.required("phone", body.0.phone, |text| {
-        PhoneNumber::parse(text, api.phone_check)
-    });
-    let code = faults.required("otp", body.0.otp, |text| {
-        OtpCode::parse(text, length).ok_or(FieldError::Code(length))
-    });
-    let challenge = faults.optional("challenge_id", body.0.challenge_id, |text| {
-        Uuid::parse_str(text).map_err(|_| FieldError::ChallengeId)
-    });
-    let (Some(phone), Some(code), true) = (phone, code, faults.is_empty()) else {
+    let VerifyRequest {
+        phone,
+        otp,
+        challenge_id,
+    } = body.0;
+    let phone = faults.required("phone", phone, |text| PhoneNumber::parse(text, api.phone_check));
+    let typed = typed(&api, &mut faults, otp, challenge_id);
+    let (Some(phone), Some(typed), true) = (phone, typed, faults.is_empty()) else {
         return Err(faults.into_error());
     };
     let view = VerifiedView::of(phone.expose().to_owned());
-    api.otp
-        .verify(caller(&api, &request, bearer), phone, code, challenge)
-        .await?;
+    let caller = caller(&api, &request, bearer, Language::default());
+    api.flows.verify_phone.verify(caller, phone, typed).await?;
     Ok(HttpResponse::Ok().json(view))
 }
 
 impl SentView {
-    fn of(phone: String, sent: &Sent) -> Self {
+    fn of(phone: String, code: SentCode) -> Self {
         Self {
             detail: "If the phone belongs to an account, a code is on its way.",
             phone,
-            challenge_id: sent.challenge_id,
-            expires_in: sent.expires_in.as_secs(),
-            resend_after: sent.resend_after.as_secs(),
+            code,
         }
-    }
-
-    /// As the documents show it.
-    fn example() -> Self {
-        let sent = Sent {
-            challenge_id: Uuid::from_u128(0x3f2b_8c4d_1e6a_4f70_8b9c_0d1e_2f3a_4b5c),
-            expires_in: 10 * MINUTE,
-            resend_after: MINUTE,
-        };
-        Self::of("+1234567890".to_owned(), &sent)
     }
 }
 
@@ -216,18 +178,5 @@ impl VerifiedView {
             phone,
             phone_verified: true,
         }
-    }
-
-    /// As the documents show it.
-    fn example() -> Self {
-        Self::of("+1234567890".to_owned())
-    }
-}
-
-fn caller(api: &Api, request: &HttpRequest, bearer: MaybeBearer) -> Caller {
-    Caller {
-        client: client_network(api, request),
-        user: bearer.0.map(|signed_in| signed_in.user),
-        language: Language::default(),
     }
 }

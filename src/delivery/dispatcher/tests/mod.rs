@@ -9,7 +9,6 @@ use async_trait::async_trait;
 
 use super::*;
 use crate::{
-    challenges::Slot,
     channel::{Channel, MessageCode},
     delivery::{
         ChannelProvider, CodeSeed, Countries, Destination, OutboxEntry, Recipient, Route,
@@ -17,7 +16,8 @@ use crate::{
         job::{Errand, Fate, Finding, Ticket, Verdict},
     },
     language::Language,
-    phone::{Country, PhoneDigest, PhoneNumber},
+    partition::SlotAddress,
+    phone::{Country, PhoneNumber},
     provider::{Outcome, Provider},
     sms::SmsMessage,
 };
@@ -124,7 +124,7 @@ impl Bench {
                 entry: OutboxEntry {
                     challenge_id: Uuid::from_u128(number),
                     user_id: Uuid::from_u128(7),
-                    address: Slot::Public.address(PhoneDigest::from_bytes([0; 16])),
+                    address: SlotAddress::from_bits(0),
                     channel: Channel::Sms,
                     topic: 0,
                     seed: CodeSeed::default(),

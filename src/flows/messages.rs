@@ -1,4 +1,4 @@
-//! Whom a message of the outbox goes to and what it says, found again where it is taken over.
+//! From an outbox entry, which holds neither address nor code, back to the message.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,46 +6,39 @@ use async_trait::async_trait;
 
 use crate::{
     accounts::ProofStore,
-    challenges::{OtpCode, Slot, secret_of},
+    challenges::{Challenges, Purpose},
     channel::{MessageCode, MessageText},
     delivery::{Destination, Message, Messages, OutboxEntry, Recipient},
     mail::EmailMessage,
-    phone::PhoneDigest,
-    secrets::Keyring,
     sms::{SmsMessage, Texts},
     unavailable::{Part, Unavailable},
 };
 
-/// The dispatcher's way back from an outbox entry, which holds neither phone nor code, to what is sent.
-pub struct Recipients {
+/// Knows purposes, accounts and texts, for delivery, which knows none of them.
+pub struct FlowMessages {
     pub proofs: Arc<dyn ProofStore>,
-    pub keyring: Arc<Keyring>,
-    pub code_length: u8,
+    pub challenges: Challenges,
     /// What an SMS says.
     pub texts: Arc<Texts>,
 }
 
 #[async_trait]
-impl Messages for Recipients {
+impl Messages for FlowMessages {
     async fn recipient(&self, entry: &OutboxEntry) -> Result<Option<Recipient>, Unavailable> {
-        let Some(keys) = secret_of(&self.keyring, entry.address, entry.challenge_id) else {
-            // In a rotation, an instance that knows the secret takes it over.
+        let purpose = Purpose::from_byte(entry.topic);
+        let Some(purpose) = purpose.filter(|_| self.challenges.knows_secret_of(entry)) else {
+            // In a rotation or an upgrade, an instance that knows it takes it over.
             return Err(Unavailable::new(
                 Part::SmsQueue,
-                "the code's secret is not known here",
+                "the code's secret or purpose is not known here",
             ));
         };
-        let Some(phone) = self.proofs.phone_of(entry.user_id).await? else {
+        let Some(to) = self.destination(purpose, entry).await? else {
             return Ok(None);
         };
-        let digest = PhoneDigest::of(&phone, &keys.phone);
-        let slots = [Slot::Public, Slot::User(entry.user_id)];
-        if !slots.map(|slot| slot.address(digest)).contains(&entry.address) {
-            return Ok(None);
-        }
-        let code = OtpCode::derive(&keys.code, entry.challenge_id, self.code_length);
-        Ok(Some(Recipient {
-            to: Destination::Phone(phone),
+        let code = self.challenges.code_again(entry, purpose, &to);
+        Ok(code.map(|code| Recipient {
+            to,
             code: MessageCode::new(code.expose()),
         }))
     }
@@ -70,5 +63,19 @@ impl Messages for Recipients {
                 valid_for,
             }),
         }
+    }
+}
+
+impl FlowMessages {
+    /// Where the entry's message goes, if its user still has such an address.
+    async fn destination(
+        &self,
+        purpose: Purpose,
+        entry: &OutboxEntry,
+    ) -> Result<Option<Destination>, Unavailable> {
+        Ok(match purpose {
+            Purpose::VerifyPhone => self.proofs.phone_of(entry.user_id).await?.map(Destination::Phone),
+            Purpose::VerifyEmail => self.proofs.email_of(entry.user_id).await?.map(Destination::Email),
+        })
     }
 }

@@ -1,0 +1,37 @@
+-- What became of each message and its code, for whoever looks into a bill or a complaint. Neither the code nor the address
+-- is here: the user leads to it. Written in batches, some moments after the fact and in any order, so most columns may be
+-- NULL for a while. No foreign key: one vanished user would fail the whole batch.
+CREATE TABLE verifications (
+    challenge_id uuid        PRIMARY KEY,
+    -- To whose account it went.
+    user_id      uuid,
+    -- What the code was for, and how it travelled.
+    purpose      text,
+    channel      text,
+    -- Where a phone belongs, ISO 3166-1.
+    country      text,
+    -- Who carried the message, and its name there.
+    provider     text,
+    message_id   text,
+    -- queued, sent, delivered, undelivered, failed. The last three are final: what is told later changes them no more.
+    status       text        NOT NULL,
+    -- Wrong codes that were entered.
+    attempts     smallint    NOT NULL DEFAULT 0,
+    -- The provider's own, of this very status.
+    error_code   bigint,
+    -- In millionths of the currency (ISO 4217).
+    price_micros bigint,
+    currency     text,
+    created_at   timestamptz NOT NULL,
+    sent_at      timestamptz,
+    -- When its status became final.
+    settled_at   timestamptz,
+    -- When the right code was entered, whatever the provider told.
+    verified_at  timestamptz
+);
+
+-- A user's, the newest first.
+CREATE INDEX verifications_user ON verifications (user_id, created_at);
+
+-- What housekeeping deletes.
+CREATE INDEX verifications_age ON verifications (created_at);

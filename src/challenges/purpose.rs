@@ -1,0 +1,84 @@
+//! What a code is for.
+
+use super::policy::{POLICIES, Policy};
+use crate::channel::Channel;
+
+/// What a code is for. A code for one purpose is good for no other: the purpose is part of where a challenge is kept, of
+/// its code, and of what the code is compared with.
+///
+/// A further purpose is one variant here, its byte and name, and one row in `policy.rs`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Purpose {
+    /// To prove a phone that an account claims.
+    VerifyPhone,
+    /// To prove the e-mail address of an account.
+    VerifyEmail,
+}
+
+impl Purpose {
+    /// Every purpose.
+    pub const ALL: [Self; 2] = [Self::VerifyPhone, Self::VerifyEmail];
+
+    /// Its number in records and messages that wait. It never changes, and none is used twice.
+    pub const fn byte(self) -> u8 {
+        match self {
+            Self::VerifyPhone => 1,
+            Self::VerifyEmail => 2,
+        }
+    }
+
+    /// Takes back what [`Purpose::byte`] gave.
+    pub fn from_byte(byte: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|purpose| purpose.byte() == byte)
+    }
+
+    /// Its name in the ledger, logs and metrics; of its text as well.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::VerifyPhone => "verify_phone",
+            Self::VerifyEmail => "verify_email",
+        }
+    }
+
+    /// What holds for it.
+    pub fn policy(self) -> &'static Policy {
+        &POLICIES[self as usize]
+    }
+
+    /// The purpose that proves addresses of a channel. The cooldown of an address is kept with its challenges.
+    pub const fn verifying(channel: Channel) -> Self {
+        match channel {
+            Channel::Sms => Self::VerifyPhone,
+            Channel::Email => Self::VerifyEmail,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_purpose_has_a_byte_a_name_and_a_row_of_its_own() {
+        let bytes: HashSet<_> = Purpose::ALL.iter().map(|purpose| purpose.byte()).collect();
+        let names: HashSet<_> = Purpose::ALL.iter().map(|purpose| purpose.name()).collect();
+        assert_eq!(
+            (bytes.len(), names.len()),
+            (Purpose::ALL.len(), Purpose::ALL.len())
+        );
+        for purpose in Purpose::ALL {
+            assert_eq!(Purpose::from_byte(purpose.byte()), Some(purpose));
+            assert_eq!(purpose.policy().purpose, purpose);
+        }
+        assert_eq!(Purpose::from_byte(0), None);
+    }
+
+    #[test]
+    fn the_purpose_that_proves_a_channel_takes_its_addresses() {
+        for channel in Channel::ALL {
+            assert!(Purpose::verifying(channel).policy().channels.contains(&channel));
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What goes to the scripts and comes back: packed, since numbers by themselves are slow to write and to read.
+
+use uuid::Uuid;
+
+use crate::{
+    challenges::store::Millis,
+    limits::{self, Verdicts},
+    unavailable::{Part, Unavailable},
+};
+
+/// What a script is told in one argument: numbers with their highest byte first, and bytes as they are.
+pub struct Packed(pub Vec<u8>);
+
+impl Packed {
+    /// Begins with the offset of the store's clock.
+    pub fn at(offset: Millis) -> Self {
+        let mut bytes = Vec::with_capacity(96);
+        bytes.extend_from_slice(&offset.to_be_bytes());
+        Self(bytes)
+    }
+
+    /// Adds a number in so many bytes; the nearest that has room there.
+    #[must_use]
+    pub fn number(mut self, number: Millis, bytes: usize) -> Self {
+        let number = number.clamp(0, (1 << (8 * bytes)) - 1).to_be_bytes();
+        self.0.extend_from_slice(&number[number.len() - bytes..]);
+        self
+    }
+
+    #[must_use]
+    pub fn bytes(mut self, bytes: &[u8]) -> Self {
+        self.0.extend_from_slice(bytes);
+        self
+    }
+}
+
+/// What `issue.lua` and `judge.lua` answer.
+pub struct Answer<'a> {
+    pub letter: u8,
+    pub number: Millis,
+    pub attached: Vec<limits::Verdict>,
+    pub rest: &'a [u8],
+}
+
+impl<'a> Answer<'a> {
+    pub fn read(answer: &'a [u8]) -> Result<Self, Unavailable> {
+        let (&letter, answer) = answer.split_first().ok_or_else(unknown_answer)?;
+        let (number, answer) = answer.split_at_checked(6).ok_or_else(unknown_answer)?;
+        let number = number
+            .iter()
+            .fold(0, |number, &byte| number << 8 | Millis::from(byte));
+        let (Verdicts(attached), rest) = Verdicts::read(answer).ok_or_else(unknown_answer)?;
+        Ok(Self {
+            letter,
+            number,
+            attached,
+            rest,
+        })
+    }
+}
+
+/// Bytes that tell of a challenge that was charged: its id, its attempts.
+pub const CHARGED: usize = 17;
+
+pub fn decode_charged(charged: &[u8]) -> Option<(Uuid, u8)> {
+    let (id, rest) = charged.split_first_chunk()?;
+    Some((Uuid::from_bytes(*id), *rest.first()?))
+}
+
+/// The error of an answer that cannot be read.
+pub fn unknown_answer() -> Unavailable {
+    Unavailable::new(Part::Redis, "an answer that no script of ours gives")
+}

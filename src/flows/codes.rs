@@ -1,0 +1,344 @@
+//! What every flow does: admit, issue, hand over to delivery; judge, and let a right code take effect.
+
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+
+use metrics::{Counter, counter};
+use uuid::Uuid;
+
+use super::error::FlowError;
+use crate::{
+    accounts::User,
+    carry_on::carry_on,
+    challenges::{
+        Challenges, DestinationDigest, Guess, Issuance, IssueOutcome, NewChallenge, NewCode, OtpCode, Proof,
+        Purpose, Slot, Verdict, Whose,
+    },
+    channel::{Channel, MessageCode},
+    clock::Clock,
+    delivery::{DeliveryQueue, Destination, NewDelivery, OutboxEntry, QueueSlot, Recipient},
+    language::Language,
+    ledger::{Event, Ledger, What},
+    limits::{Admission, ClientNetwork, Limiter, Operation, Refusal, Scope, Subject},
+    phone::Country,
+    unavailable::{Part, Unavailable},
+};
+
+// Codes that were issued, by their kind.
+static DECOYS: LazyLock<Counter> = LazyLock::new(|| counter!("ringback_otp_issued_total", "kind" => "decoy"));
+static TEST_CODES: LazyLock<Counter> =
+    LazyLock::new(|| counter!("ringback_otp_issued_total", "kind" => "test"));
+static SMS_CODES: LazyLock<Counter> =
+    LazyLock::new(|| counter!("ringback_otp_issued_total", "kind" => "sms"));
+static EMAIL_CODES: LazyLock<Counter> =
+    LazyLock::new(|| counter!("ringback_otp_issued_total", "kind" => "email"));
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    pub client: ClientNetwork,
+    /// The user whose token came along, if one did.
+    pub user: Option<User>,
+    /// What a message to the caller is written in.
+    pub language: Language,
+}
+
+impl Caller {
+    /// The id of the user whose token came along.
+    pub fn user_id(&self) -> Option<Uuid> {
+        self.user.as_ref().map(|user| user.id)
+    }
+}
+
+/// A code that is on its way, or seems to be: an address that gets none is answered alike.
+#[derive(Debug, Clone, Copy)]
+pub struct Sent {
+    pub challenge_id: Uuid,
+    pub expires_in: Duration,
+    pub resend_after: Duration,
+}
+
+/// A code that somebody typed.
+#[derive(Debug)]
+pub struct Typed {
+    pub code: OtpCode,
+    /// If given, no other challenge is touched.
+    pub challenge_id: Option<Uuid>,
+}
+
+/// An address that a code is asked for or typed for.
+pub(super) struct Asked {
+    pub caller: Caller,
+    pub purpose: Purpose,
+    pub to: Destination,
+    pub digest: DestinationDigest,
+    /// Where a phone belongs.
+    pub country: Country,
+    pub subject: Subject,
+}
+
+/// Who may have a code.
+pub(super) struct Entitled {
+    /// To whose account it goes; nobody's gets a decoy.
+    pub user_id: Option<Uuid>,
+    /// The user that a public challenge is meant for, if exactly one claims the address.
+    pub subject: Option<Uuid>,
+    /// The code, where it is known beforehand: there is no message then.
+    pub known_code: Option<OtpCode>,
+}
+
+/// What a right code does.
+pub(super) trait Effect: Send + Sync + 'static {
+    /// Lets it take effect. An error that [keeps the code](FlowError::keeps_code) leaves it good.
+    fn take(&self, proof: &Proof) -> impl Future<Output = Result<(), FlowError>> + Send;
+}
+
+/// What all flows share.
+pub struct Codes {
+    pub challenges: Challenges,
+    pub limiter: Limiter,
+    pub queue: DeliveryQueue,
+    pub ledger: Ledger,
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Codes {
+    /// Issues a code and hands its message to delivery; waits for no provider. `entitled` says who may have it, and is
+    /// asked once the limits let the request in.
+    ///
+    /// # Errors
+    /// `Cooldown` and `Limited`: nothing is sent. `Unavailable`: nothing is sent, unless Redis did its part and was too
+    /// late to say so.
+    pub(super) async fn send(
+        self: &Arc<Self>,
+        asked: Asked,
+        entitled: impl AsyncFnOnce(&Asked) -> Result<Entitled, Unavailable>,
+    ) -> Result<Sent, FlowError> {
+        let place = self.queue.reserve(asked.to.channel(), asked.country)?;
+        let admission = self.limiter.admit(Operation::OtpSend, &asked.subject).await?;
+        let entitled = entitled(&asked).await?;
+        let this = Arc::clone(self);
+        // From here on a challenge may stand: a client that hangs up must not leave it without its message.
+        carry_on(async move { this.issue(asked, &entitled, place, admission).await }).await
+    }
+
+    async fn issue(
+        &self,
+        asked: Asked,
+        entitled: &Entitled,
+        place: QueueSlot,
+        admission: Admission,
+    ) -> Result<Sent, FlowError> {
+        let code = match (entitled.user_id, &entitled.known_code) {
+            (Some(user_id), None) => NewCode::Sent {
+                user_id,
+                country: asked.country,
+                language: &asked.caller.language,
+            },
+            (Some(_), Some(code)) => NewCode::Known(code),
+            (None, _) => NewCode::Nobodys,
+        };
+        let new = NewChallenge {
+            slot: Slot {
+                purpose: asked.purpose,
+                destination: asked.digest,
+                whose: Whose::of(asked.caller.user_id()),
+            },
+            code,
+            subject: entitled.subject,
+            attached: &admission.attached,
+            shadowed: &admission.shadowed,
+        };
+        let issuance = self.challenges.issue(&new).await?;
+        let entry = self.settle(admission, &issuance).await?;
+        self.note_issued(&asked, entitled, issuance.challenge_id);
+        match entry.zip(issuance.code) {
+            Some((entry, code)) => {
+                let (to, code) = (asked.to, MessageCode::new(code.expose()));
+                let recipient = Recipient { to, code };
+                self.queue.submit(place, NewDelivery { entry, recipient });
+            }
+            None => self.queue.pass(place),
+        }
+        let rules = &self.challenges.rules;
+        Ok(Sent {
+            challenge_id: issuance.challenge_id,
+            expires_in: rules.ttl,
+            resend_after: rules.resend_cooldown,
+        })
+    }
+
+    /// Settles with the limits what became of a challenge; gives its outbox entry, or why it wasn't issued.
+    async fn settle(
+        &self,
+        admission: Admission,
+        issuance: &Issuance,
+    ) -> Result<Option<OutboxEntry>, FlowError> {
+        let shadowed = admission.shadowed.and(&admission.attached, &issuance.attached);
+        match &issuance.outcome {
+            IssueOutcome::Written { entry } => {
+                self.limiter.settle(admission, &issuance.attached).await;
+                self.limiter.shadowed_issued(&shadowed);
+                Ok(entry.clone())
+            }
+            // No message: what the other rules had counted for one is given back.
+            IssueOutcome::Cooldown { wait } => {
+                self.limiter.give_back_cluster(admission).await;
+                Err(FlowError::Cooldown(self.cooldown(*wait)))
+            }
+            IssueOutcome::Locked { wait } => {
+                self.limiter.give_back_cluster(admission).await;
+                Err(FlowError::Limited(self.locked(*wait)))
+            }
+            IssueOutcome::Limited => Err(refused_by(
+                self.limiter.settle(admission, &issuance.attached).await,
+            )),
+        }
+    }
+
+    fn note_issued(&self, asked: &Asked, entitled: &Entitled, challenge_id: Uuid) {
+        let channel = asked.to.channel();
+        let kind = match (entitled.user_id, &entitled.known_code, channel) {
+            (None, ..) => &DECOYS,
+            (Some(_), Some(_), _) => &TEST_CODES,
+            (Some(_), None, Channel::Sms) => &SMS_CODES,
+            (Some(_), None, Channel::Email) => &EMAIL_CODES,
+        };
+        kind.increment(1);
+        if let Some(user_id) = entitled.user_id {
+            let issued = What::Issued {
+                user_id,
+                purpose: asked.purpose.name(),
+                channel,
+                country: asked.country,
+            };
+            self.note(challenge_id, issued);
+        }
+    }
+
+    /// Judges a code, and lets a right one take effect. `is_own` says whether the address is the caller's own.
+    ///
+    /// # Errors
+    /// Every way in which a code is not taken; only those that [keep the code](FlowError::keeps_code) leave a right one
+    /// good.
+    pub(super) async fn verify(
+        self: &Arc<Self>,
+        asked: Asked,
+        typed: Typed,
+        is_own: bool,
+        effect: impl Effect,
+    ) -> Result<(), FlowError> {
+        let needs_id = self.challenges.rules.require_challenge_id && typed.challenge_id.is_none();
+        let policy = asked.purpose.policy();
+        let user = asked.caller.user_id().map(Whose::User);
+        // Someone else's address: a stranger's attempts must not be spent, nor that stranger's code used.
+        let public = (policy.public && !needs_id && (is_own || user.is_none())).then_some(Whose::Public);
+        let whose: Vec<_> = user.into_iter().chain(public).collect();
+        if whose.is_empty() {
+            return Err(FlowError::ChallengeIdRequired);
+        }
+        let this = Arc::clone(self);
+        // A client that hangs up must not leave a used code without its effect.
+        let judged = async move {
+            let proof = this.judge(&asked, &typed, &whose).await?;
+            let taken = effect.take(&proof).await;
+            this.close(proof, taken).await
+        };
+        let outcome = carry_on(judged).await;
+        counter!("ringback_otp_verdicts_total", "verdict" => outcome.as_ref().map_or_else(FlowError::label, |()| "right")).increment(1);
+        outcome
+    }
+
+    async fn judge(&self, asked: &Asked, typed: &Typed, whose: &[Whose]) -> Result<Proof, FlowError> {
+        let admission = self.limiter.admit(Operation::OtpVerify, &asked.subject).await?;
+        let guess = Guess {
+            purpose: asked.purpose,
+            destination: &asked.to,
+            current: asked.digest,
+            whose,
+            code: &typed.code,
+            challenge_id: typed.challenge_id,
+            attached: &admission.attached,
+        };
+        let judged = self.challenges.judge(&guess).await?;
+        for (challenge_id, attempts) in judged.charged {
+            self.note(challenge_id, What::Wrong { attempts });
+        }
+        if let Some(refusal) = self.limiter.settle(admission, &judged.attached).await {
+            return Err(FlowError::Limited(refusal));
+        }
+        match judged.verdict {
+            Verdict::Right(proof) => Ok(proof),
+            Verdict::Wrong { attempts_remaining } => Err(FlowError::Wrong { attempts_remaining }),
+            Verdict::Exceeded => Err(FlowError::AttemptsExceeded),
+            Verdict::Expired => Err(FlowError::Expired),
+            Verdict::Locked { wait } => Err(FlowError::Limited(self.locked(wait))),
+            Verdict::Limited => Err(refused_by(None)),
+        }
+    }
+
+    /// Notes a code that took effect, and makes one good again that couldn't.
+    async fn close(&self, proof: Proof, taken: Result<(), FlowError>) -> Result<(), FlowError> {
+        match taken {
+            Ok(()) => {
+                self.note(proof.challenge_id, What::Verified);
+                self.limiter.shadowed_verified(&proof.shadowed);
+                Ok(())
+            }
+            Err(error) if error.keeps_code() => {
+                if let Err(lost) = self.challenges.reinstate(&proof).await {
+                    tracing::error!(error = %lost, "a right code is lost: it could neither take effect nor be made good again");
+                    return Err(lost.into());
+                }
+                Err(error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) fn cooldown(&self, wait: Duration) -> Refusal {
+        own_rule(
+            "otp-resend-cooldown",
+            wait,
+            1,
+            self.challenges.rules.resend_cooldown,
+        )
+    }
+
+    pub(super) fn locked(&self, wait: Duration) -> Refusal {
+        let rules = &self.challenges.rules;
+        own_rule("otp-max-failures", wait, rules.max_failures, rules.failure_window)
+    }
+
+    /// Notes in the ledger.
+    pub(super) fn note(&self, challenge_id: Uuid, what: What) {
+        let at = self.clock.now();
+        self.ledger.note(Event {
+            challenge_id,
+            at,
+            what,
+        });
+    }
+}
+
+/// What the OTP rules themselves refuse, told like a rule of the limits file.
+fn own_rule(rule: &str, retry_after: Duration, quota: u32, per: Duration) -> Refusal {
+    Refusal {
+        rule: rule.into(),
+        scope: Scope::Cluster,
+        retry_after,
+        quota,
+        per,
+        burst: quota,
+    }
+}
+
+/// The store refused for an attached counter; of which rule, the limiter told.
+fn refused_by(refusal: Option<Refusal>) -> FlowError {
+    match refusal {
+        Some(refusal) => FlowError::Limited(refusal),
+        None => FlowError::Unavailable(Unavailable::new(Part::RateLimiter, "refused by no active rule")),
+    }
+}

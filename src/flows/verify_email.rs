@@ -1,0 +1,118 @@
+//! Proving an e-mail address: who may have a code for it, and what a right one does.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::{
+    codes::{Asked, Caller, Codes, Effect, Entitled, Sent, Typed},
+    error::FlowError,
+};
+use crate::{
+    accounts::{Claimant, EmailHolder, EmailVerification, ProofStore},
+    challenges::{Proof, Purpose},
+    channel::Channel,
+    delivery::Destination,
+    email::{EmailAddress, EmailDigest},
+    limits::Subject,
+    phone::Country,
+};
+
+/// The flow.
+pub struct VerifyEmail {
+    pub codes: Arc<Codes>,
+    pub proofs: Arc<dyn ProofStore>,
+}
+
+impl VerifyEmail {
+    /// Issues a code for an e-mail address and hands its message to delivery; waits for no provider.
+    ///
+    /// An address that no account has, that is verified already, or that is not the signed-in user's gets a decoy: a
+    /// challenge like any other whose code nobody has.
+    ///
+    /// # Errors
+    /// `Cooldown` and `Limited`: nothing is sent. `Unavailable`: nothing is sent, unless Redis did its part and was too
+    /// late to say so.
+    pub async fn send(&self, caller: Caller, email: EmailAddress) -> Result<Sent, FlowError> {
+        let asked = self.asked(caller, &email);
+        let entitled = async |asked: &Asked| {
+            let holder = self.proofs.email_holder(&email).await?;
+            let unproven = holder.filter(|holder| !holder.is_verified);
+            Ok(Entitled {
+                user_id: entitled_user(&asked.caller, unproven),
+                subject: unproven.map(|holder| holder.user),
+                known_code: None,
+            })
+        };
+        self.codes.send(asked, entitled).await
+    }
+
+    /// Judges a code, and marks the address verified on the account that has it.
+    ///
+    /// # Errors
+    /// Every way in which a code is not taken; only `Unavailable` leaves a right one good.
+    pub async fn verify(&self, caller: Caller, email: EmailAddress, typed: Typed) -> Result<(), FlowError> {
+        let is_own = caller.user.as_ref().is_some_and(|user| user.email == email);
+        let asked = self.asked(caller, &email);
+        let mark = MarkVerified {
+            proofs: Arc::clone(&self.proofs),
+            claimant: asked.caller.user_id().map_or(Claimant::Anyone, Claimant::User),
+            now: self.codes.clock.now(),
+            email,
+        };
+        self.codes.verify(asked, typed, is_own, mark).await
+    }
+
+    fn asked(&self, caller: Caller, email: &EmailAddress) -> Asked {
+        let keys = self.codes.challenges.keyring.current();
+        let digest = EmailDigest::of(email, &keys.email);
+        Asked {
+            purpose: Purpose::VerifyEmail,
+            to: Destination::Email(email.clone()),
+            digest: digest.into(),
+            country: Country::UNKNOWN,
+            subject: Subject::new(caller.client)
+                .with_email(digest)
+                .with_channel(Channel::Email)
+                .with_user(caller.user_id()),
+            caller,
+        }
+    }
+}
+
+/// To whose account the code goes, if to any: to the one that has the address and hasn't proven it.
+fn entitled_user(caller: &Caller, unproven: Option<EmailHolder>) -> Option<Uuid> {
+    let holder = unproven?.user;
+    caller
+        .user_id()
+        .is_none_or(|user| user == holder)
+        .then_some(holder)
+}
+
+/// Marks the address verified.
+struct MarkVerified {
+    proofs: Arc<dyn ProofStore>,
+    email: EmailAddress,
+    claimant: Claimant,
+    now: DateTime<Utc>,
+}
+
+impl Effect for MarkVerified {
+    async fn take(&self, proof: &Proof) -> Result<(), FlowError> {
+        let marked = self
+            .proofs
+            .verify_email(&self.email, &self.claimant, self.now)
+            .await?;
+        match marked {
+            EmailVerification::Verified(_) => Ok(()),
+            // The UPDATE of an earlier try that was answered 503 did take effect.
+            EmailVerification::AlreadyVerified(id)
+                if self.claimant == Claimant::User(id) || proof.subject == Some(id) =>
+            {
+                Ok(())
+            }
+            EmailVerification::AlreadyVerified(_) | EmailVerification::NoClaim => Err(FlowError::Expired),
+        }
+    }
+}

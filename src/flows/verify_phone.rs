@@ -1,0 +1,132 @@
+//! Proving a phone: who may have a code for it, and what a right one does.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use metrics::counter;
+
+use super::{
+    codes::{Asked, Caller, Codes, Effect, Entitled, Sent, Typed},
+    error::FlowError,
+    test_numbers::TestNumbers,
+};
+use crate::{
+    accounts::{Claimant, Claims, ProofStore, Verification},
+    challenges::{Proof, Purpose},
+    channel::Channel,
+    delivery::{Countries, Destination},
+    limits::Subject,
+    phone::{Country, PhoneDigest, PhoneNumber},
+};
+
+/// The flow.
+pub struct VerifyPhone {
+    pub codes: Arc<Codes>,
+    pub proofs: Arc<dyn ProofStore>,
+    /// The countries whose phones may be verified.
+    pub countries: Arc<Countries>,
+    pub test_numbers: Arc<TestNumbers>,
+}
+
+impl VerifyPhone {
+    /// Issues a code for a phone and hands its message to delivery; waits for no provider.
+    ///
+    /// A phone that no account claims, that is verified already, or that is not the signed-in user's gets a decoy: a
+    /// challenge like any other whose code nobody has. A test number's challenge has the code that is known, and no
+    /// message.
+    ///
+    /// # Errors
+    /// `PhoneNotSupported`: for the number's country, before anything is asked or counted, so that it is the same with
+    /// and without an account. `Cooldown` and `Limited`: nothing is sent. `Unavailable`: nothing is sent, unless Redis did
+    /// its part and was too late to say so.
+    pub async fn send(&self, caller: Caller, phone: PhoneNumber) -> Result<Sent, FlowError> {
+        let asked = self.asked(caller, &phone);
+        if !self.countries.fits(asked.country) {
+            counter!("ringback_otp_not_supported_total", "country" => asked.country.to_string()).increment(1);
+            return Err(FlowError::PhoneNotSupported);
+        }
+        let entitled = async |asked: &Asked| {
+            let claims = self.proofs.claims(&phone).await?;
+            let known_code = self.test_numbers.code(&phone, self.codes.clock.now());
+            Ok(Entitled {
+                user_id: entitled_user(&asked.caller, &phone, &claims),
+                subject: claims.sole_claimant,
+                known_code: known_code.cloned(),
+            })
+        };
+        self.codes.send(asked, entitled).await
+    }
+
+    /// Judges a code, and marks the phone verified on the account it belongs to.
+    ///
+    /// # Errors
+    /// Every way in which a code is not taken; only `Unavailable` and `AmbiguousClaim` leave a right one good.
+    pub async fn verify(&self, caller: Caller, phone: PhoneNumber, typed: Typed) -> Result<(), FlowError> {
+        let is_own = caller.user.as_ref().is_some_and(|user| user.phone == phone);
+        let mark = MarkVerified {
+            proofs: Arc::clone(&self.proofs),
+            claimant: caller.user_id().map_or(Claimant::Anyone, Claimant::User),
+            now: self.codes.clock.now(),
+            phone: phone.clone(),
+        };
+        let asked = self.asked(caller, &phone);
+        self.codes.verify(asked, typed, is_own, mark).await
+    }
+
+    fn asked(&self, caller: Caller, phone: &PhoneNumber) -> Asked {
+        let keys = self.codes.challenges.keyring.current();
+        let digest = PhoneDigest::of(phone, &keys.phone);
+        let subject = Subject::new(caller.client)
+            .with_digested(phone.clone(), digest, &keys.phone)
+            .with_channel(Channel::Sms)
+            .with_user(caller.user_id());
+        Asked {
+            caller,
+            purpose: Purpose::VerifyPhone,
+            to: Destination::Phone(phone.clone()),
+            digest: digest.into(),
+            country: subject.country().unwrap_or(Country::UNKNOWN),
+            subject,
+        }
+    }
+}
+
+/// To whose account the code goes, if to any.
+fn entitled_user(caller: &Caller, phone: &PhoneNumber, claims: &Claims) -> Option<uuid::Uuid> {
+    if claims.verified_by.is_some() {
+        return None;
+    }
+    match &caller.user {
+        None => claims.any_claimant,
+        Some(user) => (user.phone == *phone && !user.phone_verified).then_some(user.id),
+    }
+}
+
+/// Marks the phone verified.
+struct MarkVerified {
+    proofs: Arc<dyn ProofStore>,
+    phone: PhoneNumber,
+    claimant: Claimant,
+    now: DateTime<Utc>,
+}
+
+impl Effect for MarkVerified {
+    async fn take(&self, proof: &Proof) -> Result<(), FlowError> {
+        let marked = self
+            .proofs
+            .verify_phone(&self.phone, &self.claimant, self.now)
+            .await?;
+        match marked {
+            Verification::Verified(_) => Ok(()),
+            // The UPDATE of an earlier try that was answered 503 did take effect.
+            Verification::AlreadyVerified(id)
+                if self.claimant == Claimant::User(id) || proof.subject == Some(id) =>
+            {
+                Ok(())
+            }
+            Verification::AlreadyVerified(_) | Verification::Taken => Err(FlowError::PhoneTaken),
+            Verification::NoClaim => Err(FlowError::Expired),
+            Verification::Ambiguous => Err(FlowError::AmbiguousClaim),
+        }
+    }
+}

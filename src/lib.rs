@@ -39,6 +39,7 @@ pub mod clock;
 pub mod database;
 pub mod email;
 pub mod entropy;
+mod lane;
 pub mod language;
 pub mod loopback;
 pub mod partition;

@@ -10,17 +10,17 @@ use std::{
     hash::Hash,
     mem,
     panic::AssertUnwindSafe,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use futures_util::{FutureExt, future::BoxFuture};
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-use crate::unavailable::{Part, Unavailable};
+use crate::{
+    lane::lane_of_this_thread,
+    unavailable::{Part, Unavailable},
+};
 
 /// How much may be under way.
 #[derive(Debug, Clone, Copy)]
@@ -290,13 +290,6 @@ impl<K: Eq + Hash, V: Clone> Batch<K, V> {
             let _ = caller.send(Err(Arc::clone(failure)));
         }
     }
-}
-
-/// Threads that serve requests each keep to a lane, so that a batch is made, run and answered on one thread.
-fn lane_of_this_thread() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local! { static LANE: usize = NEXT.fetch_add(1, Ordering::Relaxed); }
-    LANE.with(|lane| *lane)
 }
 
 #[cfg(test)]

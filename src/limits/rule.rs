@@ -1,6 +1,8 @@
 //! What a rule is, which requests it applies to, and which counter it asks for one.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, hash::Hasher, sync::Arc, time::Duration};
+
+use fnv::FnvHasher;
 
 use super::{
     key::{KeyDimension, RuleKey},
@@ -279,13 +281,12 @@ impl fmt::Display for RuleSet {
     }
 }
 
-/// Spreads counters over the partitions, alike in every instance and version (FNV-1a).
+/// Spreads counters over the partitions, alike in every instance and version.
 fn partition_of(key: &str) -> u8 {
-    let hash = key.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let mut hasher = FnvHasher::default();
+    hasher.write(key.as_bytes());
     // The remainder is below 64, so nothing is cut off.
-    (hash % u64::from(PARTITIONS)) as u8
+    (hasher.finish() % u64::from(PARTITIONS)) as u8
 }
 
 #[cfg(test)]

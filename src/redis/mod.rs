@@ -10,7 +10,7 @@ mod topology;
 
 use std::{
     fmt,
-    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
@@ -23,6 +23,7 @@ use pool::{Connection, Held, Pool};
 use topology::Topology;
 
 use crate::{
+    lane::lane_of_this_thread,
     partition::PARTITIONS,
     unavailable::{Part, Unavailable},
 };
@@ -370,11 +371,4 @@ where
         command
     };
     calls.iter().map(command).collect()
-}
-
-/// The lane that belongs to the thread that asks.
-fn lane_of_this_thread() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local! { static LANE: usize = NEXT.fetch_add(1, Ordering::Relaxed); }
-    LANE.with(|lane| *lane)
 }

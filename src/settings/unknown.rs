@@ -38,10 +38,10 @@ impl<'a> Meant<'a> {
             _ => name,
         };
         let typed = typed.to_lowercase();
-        candidates.retain(|candidate| distance(&typed, &candidate.name.to_lowercase()) <= 2);
+        candidates.retain(|candidate| strsim::levenshtein(&typed, &candidate.name.to_lowercase()) <= 2);
         candidates
             .into_iter()
-            .min_by_key(|candidate| distance(&typed, &candidate.name.to_lowercase()))
+            .min_by_key(|candidate| strsim::levenshtein(&typed, &candidate.name.to_lowercase()))
     }
 }
 
@@ -85,20 +85,6 @@ pub(super) fn allowed_instead(
         }
         keys => format!("no such key: [{section}] has {}", keys.join(", ")),
     })
-}
-
-/// How many signs have to be put in, left out or changed (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (i, sign_a) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, sign_b) in b.chars().enumerate() {
-            let changed = diagonal + usize::from(sign_a != sign_b);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -114,7 +114,12 @@ pub async fn reset(
     let rules = limiter.rules();
     let mut faults = Faults::default();
     let rule = faults.required("rule", body.0.rule, |id| {
-        rules.find(id).ok_or("no rule in force has this id")
+        rules.find(id).ok_or_else(|| match id {
+            "otp-resend-cooldown" | "otp-max-failures" => {
+                "this rule is one of [otp] in the configuration, not of the limits file: it can't be reset, and ends by itself"
+            }
+            _ => "no active rule has this id",
+        })
     });
     let key = faults.required("key", body.0.key, |text| match rule {
         Some(rule) => limits::key_of(rule.by, text, keys, api.server.ipv6_prefix).map(Some),

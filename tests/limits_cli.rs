@@ -266,7 +266,25 @@ fn what_is_typed_wrong_is_told_in_one_line() {
         ),
         (
             &["reset", "--rule", "no-such", "--key", "203.0.113.7"],
-            "no rule in force",
+            "no active rule",
+        ),
+        (
+            &["reset", "--rule", "otp-resend-cooldown", "--key", "+14152000001"],
+            "one of [otp] in the configuration",
+        ),
+        (
+            &["reset", "--rule", "otp-max-failures", "--key", "+14152000001"],
+            "one of [otp] in the configuration",
+        ),
+        (
+            &[
+                "reset",
+                "--rule",
+                "login-guess",
+                "--key",
+                "jane@example.com,203.0.113.7",
+            ],
+            "counts by ip+user: name them in this order",
         ),
         (
             &["reset", "--rule", "send-hour", "--key", "203.0.113.7"],

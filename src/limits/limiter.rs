@@ -344,10 +344,9 @@ impl Limiter {
 
 /// Counts what a shard answered, and notes in the admission what it spent. Answers the longest refusal of a rule, and
 /// whether a key that has to be counted found no room.
-fn note_answers(decided: Request, admission: &mut Admission) -> (Option<Refusal>, Option<Full>) {
+fn note_answers(mut decided: Request, admission: &mut Admission) -> (Option<Refusal>, Option<Full>) {
     let (mut refusal, mut failure) = (None, None);
-    let is_spent = decided.spends && !decided.is_refused();
-    for ask in decided.asks {
+    for ask in &decided.asks {
         let active = &decided.rules.on(decided.operation)[ask.at];
         let rule = active.counted_here();
         match ask.answer {
@@ -356,12 +355,18 @@ fn note_answers(decided: Request, admission: &mut Admission) -> (Option<Refusal>
                     refusal = longest(refusal, refused);
                 }
                 note_shadow(rule, verdict, admission);
-                if is_spent && !verdict.is_refused() {
-                    admission.instance.push(ask);
-                }
             }
             Err(full) if decided.operation.is_strict() => failure = Some(full),
             Err(Full) => active.metrics.uncounted.increment(1),
+        }
+    }
+    if decided.spends && refusal.is_none() && failure.is_none() {
+        decided
+            .asks
+            .retain(|ask| ask.answer.is_ok_and(|verdict| !verdict.is_refused()));
+        match admission.instance.is_empty() {
+            true => admission.instance = decided.asks,
+            false => admission.instance.append(&mut decided.asks),
         }
     }
     (refusal, failure)

@@ -289,6 +289,11 @@ async fn a_session_in_production_leaves_no_secret_in_the_log() {
     assert_eq!(provider.messages().len(), 1);
     let said = end(service);
     assert!(said.lines().count() > 20, "{said}");
+    let refused = said.lines().filter(|line| line.contains("\"http.status\":429"));
+    let rules: Vec<_> = refused
+        .map(|line| line.contains("\"limits.rule\":\"otp-resend-cooldown\""))
+        .collect();
+    assert_eq!(rules, [true], "a refusal's line names its rule: {said}");
     holds_none(&said, &secrets);
 }
 

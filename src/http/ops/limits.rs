@@ -114,7 +114,7 @@ pub async fn reset(
     let rules = limiter.rules();
     let mut faults = Faults::default();
     let rule = faults.required("rule", body.0.rule, |id| {
-        rules.find(id).ok_or_else(|| match id {
+        rules.find(id).ok_or(match id {
             "otp-resend-cooldown" | "otp-max-failures" => {
                 "this rule is one of [otp] in the configuration, not of the limits file: it can't be reset, and ends by itself"
             }

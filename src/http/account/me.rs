@@ -11,10 +11,11 @@ use crate::{
     http::{
         api::Api,
         kit::{
-            auth::Bearer,
+            auth::bearer_token,
             client::client_network,
             docs::{Docs, MINUTE, Tag},
             problem::ApiError,
+            rejection::Rejection,
         },
     },
 };
@@ -50,11 +51,10 @@ pub fn me_docs() -> Docs {
 }
 
 /// Gets the current user.
-pub async fn me(api: web::Data<Api>, request: HttpRequest, bearer: Bearer) -> Result<HttpResponse, ApiError> {
-    let user = bearer.0.user;
-    api.sessions
-        .admit_me(client_network(&api, &request), &user)
-        .await?;
+pub async fn me(api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let token = bearer_token(&request)?.ok_or(Rejection::NotAuthenticated)?;
+    let client = client_network(&api, &request);
+    let user = api.sessions.current_user(client, token).await?;
     Ok(HttpResponse::Ok().json(UserView::from(user)))
 }
 

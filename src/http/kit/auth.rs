@@ -42,10 +42,21 @@ impl FromRequest for MaybeBearer {
 }
 
 async fn signed_in(request: &HttpRequest) -> Result<Option<SignedIn>, ApiError> {
-    let Some(value) = request.headers().get(header::AUTHORIZATION) else {
+    let Some(token) = bearer_token(request)? else {
         return Ok(None);
     };
     let api = request.app_data::<web::Data<Api>>().ok_or(Rejection::Internal)?;
+    Ok(Some(api.sessions.authenticate(token).await?))
+}
+
+/// The token that comes along, unread.
+///
+/// # Errors
+/// When the header holds anything else.
+pub fn bearer_token(request: &HttpRequest) -> Result<Option<&str>, ApiError> {
+    let Some(value) = request.headers().get(header::AUTHORIZATION) else {
+        return Ok(None);
+    };
     let (scheme, token) = value
         .to_str()
         .ok()
@@ -54,5 +65,5 @@ async fn signed_in(request: &HttpRequest) -> Result<Option<SignedIn>, ApiError> 
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(Rejection::NotAuthenticated.into());
     }
-    Ok(Some(api.sessions.authenticate(token.trim()).await?))
+    Ok(Some(token.trim()))
 }

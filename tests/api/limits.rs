@@ -100,6 +100,24 @@ on_both! {
         }
     }
 
+    async fn a_token_that_is_refused_counts_nowhere(app) {
+        for scope in ["instance", "cluster"] {
+            let account = app.register(&format!("+141520{:05}", scope.len())).await;
+            let login = json!({ "email": account.email, "password": "securepass123" });
+            let other = app.post("/api/users/login/", login).await;
+            let other = other.body["tokens"]["access"].as_str().unwrap().to_owned();
+            app.post_as("/api/users/logout/", json!({}), Some(&account.access)).await;
+            app.limit(&rule(&format!("me-{scope}"), "me", "user", 2, scope, "enforce")).await;
+            for _ in 0..5 {
+                app.get_as("/api/users/me/", &account.access).await.is(401, "token_revoked");
+            }
+            for status in [200, 200, 429] {
+                assert_eq!(app.get_as("/api/users/me/", &other).await.status, status, "{scope}");
+            }
+            app.limit("").await;
+        }
+    }
+
     async fn a_rule_on_any_counts_all_operations_together(app) {
         for scope in ["instance", "cluster"] {
             let (account, id) = (app.register("+14152000001").await, format!("any-{scope}"));

@@ -17,6 +17,7 @@ use std::{
         Arc, Mutex, PoisonError, RwLock, RwLockReadGuard,
         atomic::{AtomicI64, Ordering},
     },
+    time::Duration,
 };
 
 use futures_util::future::join_all;
@@ -40,6 +41,8 @@ pub use slice::Full;
 
 /// Questions that wait for one shard at most. It answers one in about a microsecond.
 const MAX_WAITING: usize = 8192;
+/// How long counters may take to come from other threads.
+const MOVE_TIMEOUT: Duration = Duration::from_secs(1);
 /// When all room is taken, keys to drop are looked for at most this often, so that a flood of new keys can't make it scan
 /// at each request.
 const SWEEP_PAUSE_US: i64 = 1_000_000;
@@ -94,7 +97,8 @@ impl InstanceCounters {
     pub async fn gather_here(&self) {
         (0..self.shards.len()).for_each(|at| self.move_here(at));
         let arrived = self.shards.iter().map(|shard| read(shard).ask(Arrived));
-        join_all(arrived).await;
+        // A thread that answers nothing holds nobody up.
+        let _ = tokio::time::timeout(MOVE_TIMEOUT, join_all(arrived)).await;
     }
 
     fn move_here(&self, at: usize) {

@@ -33,7 +33,6 @@ pub mod settings;
 pub mod telemetry;
 
 // What all rooms stand on.
-pub mod carry_on;
 pub mod channel;
 pub mod clock;
 pub mod database;
@@ -47,6 +46,7 @@ pub mod phone;
 pub mod problem;
 pub mod provider;
 pub mod redis;
+pub mod run_to_completion;
 pub mod secrets;
 pub mod supervision;
 pub mod unavailable;

@@ -47,6 +47,12 @@ impl Gate {
         signs[line].opens = opens;
     }
 
+    /// Whether any provider carries messages of this channel.
+    pub fn carries(&self, channel: Channel) -> bool {
+        let signs = self.signs.read().unwrap_or_else(PoisonError::into_inner);
+        signs.iter().any(|sign| sign.channel == channel)
+    }
+
     /// Who would carry a code by this channel to this country now, so that it may be issued; else, why not.
     pub fn admits(
         &self,

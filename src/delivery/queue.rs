@@ -178,6 +178,11 @@ impl DeliveryQueue {
         Self(inner)
     }
 
+    /// Whether any provider carries messages of this channel.
+    pub fn carries(&self, channel: Channel) -> bool {
+        self.0.signs.gate.carries(channel)
+    }
+
     /// Takes a place for a message by this channel, and of an SMS, to a phone of this country: before a code is issued, so that nothing is issued that could
     /// not be sent.
     ///

@@ -11,7 +11,6 @@ use uuid::Uuid;
 use super::error::FlowError;
 use crate::{
     accounts::User,
-    carry_on::carry_on,
     challenges::{
         Challenges, DestinationDigest, Guess, Issuance, IssueOutcome, NewChallenge, NewCode, OtpCode, Proof,
         Purpose, Slot, Verdict, Whose,
@@ -23,6 +22,7 @@ use crate::{
     ledger::{Event, Ledger, What},
     limits::{Admission, ClientNetwork, Limiter, Operation, Refusal, Scope, Subject},
     phone::Country,
+    run_to_completion::run_to_completion,
     unavailable::{Part, Unavailable},
 };
 
@@ -121,7 +121,7 @@ impl Codes {
         let entitled = entitled(&asked).await?;
         let this = Arc::clone(self);
         // From here on a challenge may stand: a client that hangs up must not leave it without its message.
-        carry_on(async move { this.issue(asked, &entitled, place, admission).await }).await
+        run_to_completion(async move { this.issue(asked, &entitled, place, admission).await }).await
     }
 
     async fn issue(
@@ -246,7 +246,7 @@ impl Codes {
             let taken = effect.take(&proof).await;
             this.close(proof, taken).await
         };
-        let outcome = carry_on(judged).await;
+        let outcome = run_to_completion(judged).await;
         counter!("ringback_otp_verdicts_total", "verdict" => outcome.as_ref().map_or_else(FlowError::label, |()| "right")).increment(1);
         outcome
     }

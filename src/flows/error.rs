@@ -1,5 +1,7 @@
 //! Why no code was sent, or a code was not taken.
 
+use std::time::Duration;
+
 use thiserror::Error;
 
 use crate::{
@@ -7,6 +9,9 @@ use crate::{
     problem::{FieldErrors, Problem, ProblemDetails},
     unavailable::Unavailable,
 };
+
+/// After how long it is worth asking again whether e-mail is configured: an operator has to see to it.
+const MAIL_PAUSE: Duration = Duration::from_secs(60);
 
 /// Why no code was sent, or a code was not taken.
 #[derive(Debug, Error)]
@@ -25,6 +30,8 @@ pub enum FlowError {
     PhoneTaken,
     #[error("no codes go to the country of the phone")]
     PhoneNotSupported,
+    #[error("no provider of e-mail is configured")]
+    MailNotConfigured,
     #[error("a public challenge is judged with its id alone")]
     ChallengeIdRequired,
     #[error("a code was sent to the address moments ago")]
@@ -50,6 +57,7 @@ impl FlowError {
             Self::AmbiguousClaim => "ambiguous",
             Self::PhoneTaken => "taken",
             Self::PhoneNotSupported => "not_supported",
+            Self::MailNotConfigured => "not_configured",
             Self::ChallengeIdRequired => "no_challenge_id",
             Self::Cooldown(_) | Self::Limited(_) => "limited",
             Self::Unavailable(_) => "unavailable",
@@ -89,6 +97,10 @@ impl Problem for FlowError {
                 "No codes are sent to phones of this country.",
             )
             .with_field("phone", "Phones of this country can't be verified here."),
+            Self::MailNotConfigured => ProblemDetails {
+                retry_after: Some(MAIL_PAUSE),
+                ..ProblemDetails::new(503, "mail_not_configured", "This service sends no e-mail.")
+            },
             Self::ChallengeIdRequired => ProblemDetails::validation_failed(FieldErrors::new())
                 .with_field("challenge_id", "This field is required."),
             Self::Cooldown(refusal) => ProblemDetails {

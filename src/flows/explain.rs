@@ -9,7 +9,7 @@ use crate::{
 };
 
 impl Codes {
-    /// How a request would fare. Nothing is spent, nothing sent, no code judged.
+    /// Whether a request would be let in. Nothing is spent, nothing sent, no code judged.
     ///
     /// With Redis down, the OTP rules' own waits are left out: the explanation says that the request would be answered
     /// 503.

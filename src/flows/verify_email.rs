@@ -23,6 +23,8 @@ use crate::{
 pub struct VerifyEmail {
     pub codes: Arc<Codes>,
     pub proofs: Arc<dyn ProofStore>,
+    /// Whether there is a way to send e-mail.
+    pub is_configured: bool,
 }
 
 impl VerifyEmail {
@@ -32,9 +34,10 @@ impl VerifyEmail {
     /// challenge like any other whose code nobody has.
     ///
     /// # Errors
-    /// `Cooldown` and `Limited`: nothing is sent. `Unavailable`: nothing is sent, unless Redis did its part and was too
+    /// `MailNotConfigured`, whatever the address. `Cooldown` and `Limited`: nothing is sent. `Unavailable`: nothing is sent, unless Redis did its part and was too
     /// late to say so.
     pub async fn send(&self, caller: Caller, email: EmailAddress) -> Result<Sent, FlowError> {
+        self.demand_mail()?;
         let asked = self.asked(caller, &email);
         let entitled = async |asked: &Asked| {
             let holder = self.proofs.email_holder(&email).await?;
@@ -53,6 +56,7 @@ impl VerifyEmail {
     /// # Errors
     /// Every way in which a code is not taken; only `Unavailable` leaves a right one good.
     pub async fn verify(&self, caller: Caller, email: EmailAddress, typed: Typed) -> Result<(), FlowError> {
+        self.demand_mail()?;
         let is_own = caller.user.as_ref().is_some_and(|user| user.email == email);
         let asked = self.asked(caller, &email);
         let mark = MarkVerified {
@@ -62,6 +66,13 @@ impl VerifyEmail {
             email,
         };
         self.codes.verify(asked, typed, is_own, mark).await
+    }
+
+    fn demand_mail(&self) -> Result<(), FlowError> {
+        match self.is_configured {
+            true => Ok(()),
+            false => Err(FlowError::MailNotConfigured),
+        }
     }
 
     fn asked(&self, caller: Caller, email: &EmailAddress) -> Asked {

@@ -4,7 +4,10 @@ use crate::http::{
     account::{me, sessions as own_sessions},
     kit::routes::{Routes, get, post},
     ops::{limits, metrics},
-    public::{challenge_status, docs, health, inbox, openapi, receipts, register, sessions, verify_phone},
+    public::{
+        challenge_status, docs, health, inbox, openapi, receipts, register, sessions, verify_email,
+        verify_phone,
+    },
 };
 
 /// What the world may call.
@@ -14,6 +17,8 @@ pub fn api() -> Routes {
         get("/api/users/me/", me::me).documented(me::me_docs),
         post("/api/users/send-phone-otp/", verify_phone::send).documented(verify_phone::send_docs),
         post("/api/users/verify-phone-otp/", verify_phone::verify).documented(verify_phone::verify_docs),
+        post("/api/users/send-email-otp/", verify_email::send).documented(verify_email::send_docs),
+        post("/api/users/verify-email-otp/", verify_email::verify).documented(verify_email::verify_docs),
         get("/api/users/otp-status/{challenge_id}/", challenge_status::status)
             .documented(challenge_status::status_docs),
         post("/api/sms/receipts/twilio/{challenge_id}/", receipts::twilio).documented(receipts::twilio_docs),

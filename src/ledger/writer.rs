@@ -19,7 +19,7 @@ use super::{Event, LedgerStore, Row};
 const BATCH: usize = 512;
 /// How long the first of a batch waits for others: some hundred thousand events an hour are one write each.
 const GATHER: Duration = Duration::from_millis(100);
-/// How often a batch is tried while the database is away, some ten minutes in all, and the pause after the first
+/// How often a batch is tried while the database is down, some ten minutes in all, and the pause after the first
 /// failure, doubled each time up to the cap.
 const TRIES: u32 = 120;
 const PAUSE: Duration = Duration::from_millis(250);
@@ -175,10 +175,10 @@ mod tests {
         unavailable::{Part, Unavailable},
     };
 
-    /// A store that can be away.
+    /// A store that can be down.
     #[derive(Default)]
     struct Fickle {
-        away: AtomicBool,
+        is_down: AtomicBool,
         refused: AtomicUsize,
         written: Mutex<Vec<Vec<Row>>>,
     }
@@ -186,7 +186,7 @@ mod tests {
     #[async_trait]
     impl LedgerStore for Fickle {
         async fn write(&self, rows: &[Row]) -> Result<(), Unavailable> {
-            if self.away.load(Ordering::SeqCst) {
+            if self.is_down.load(Ordering::SeqCst) {
                 self.refused.fetch_add(1, Ordering::SeqCst);
                 return Err(Unavailable::timed_out(Part::Database));
             }
@@ -230,10 +230,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_database_that_is_away_did_not_take_is_written_when_it_is_back() {
+    async fn what_a_database_that_was_down_did_not_take_is_written_when_it_is_back() {
         let store = Arc::new(Fickle::default());
         let ledger = Ledger::start(Arc::clone(&store) as _, options(2));
-        store.away.store(true, Ordering::SeqCst);
+        store.is_down.store(true, Ordering::SeqCst);
         ledger.note(wrong(1, 1));
         while store.refused.load(Ordering::SeqCst) == 0 {
             sleep(Duration::from_millis(1)).await;
@@ -244,7 +244,7 @@ mod tests {
         }
         ledger.flush(Duration::from_millis(10)).await;
         assert!(store.written.lock().unwrap().is_empty());
-        store.away.store(false, Ordering::SeqCst);
+        store.is_down.store(false, Ordering::SeqCst);
         ledger.flush(Duration::from_secs(60)).await;
         let written = store.written.lock().unwrap().concat();
         let challenges: Vec<_> = written.iter().map(|row| row.challenge_id.as_u128()).collect();
@@ -254,7 +254,7 @@ mod tests {
     #[tokio::test]
     async fn a_batch_is_given_up_in_the_end_and_a_ledger_that_is_off_keeps_nothing() {
         let store = Fickle::default();
-        store.away.store(true, Ordering::SeqCst);
+        store.is_down.store(true, Ordering::SeqCst);
         let (mut batch, (done, given_up)) = (Batch::default(), oneshot::channel());
         batch.add(Mail::Event(wrong(1, 1)));
         batch.add(Mail::Flush(done));

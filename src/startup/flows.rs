@@ -8,7 +8,10 @@ use super::{
     limits::Limits,
     stores::{Databases, Stores},
 };
-use crate::flows::{Codes, Flows, VerifyEmail, VerifyPhone};
+use crate::{
+    channel::Channel,
+    flows::{Codes, Flows, VerifyEmail, VerifyPhone},
+};
 
 pub(super) fn start(
     base: &Base<'_>,
@@ -27,6 +30,7 @@ pub(super) fn start(
     });
     Flows {
         verify_email: VerifyEmail {
+            is_configured: delivery.queue.carries(Channel::Email),
             codes: Arc::clone(&codes),
             proofs: Arc::clone(&databases.proofs),
         },

@@ -28,5 +28,6 @@ mod sessions;
 mod statuses;
 mod test_numbers;
 mod tokens;
+mod verify_email;
 
 extern crate support;

@@ -11,7 +11,7 @@ const BODY: &str =
 const BEARER: &str = "not_authenticated token_invalid token_expired token_revoked";
 
 /// What each operation may refuse, but for a fault of ours.
-const REFUSALS: [(&str, &[&str]); 14] = [
+const REFUSALS: [(&str, &[&str]); 16] = [
     (
         "/api/users/register/",
         &[BODY, "email_taken rate_limited unavailable"],
@@ -34,6 +34,22 @@ const REFUSALS: [(&str, &[&str]); 14] = [
             BODY,
             BEARER,
             "otp_invalid otp_attempts_exceeded otp_expired ambiguous_claim phone_taken rate_limited unavailable",
+        ],
+    ),
+    (
+        "/api/users/send-email-otp/",
+        &[
+            BODY,
+            BEARER,
+            "resend_cooldown rate_limited mail_not_configured unavailable",
+        ],
+    ),
+    (
+        "/api/users/verify-email-otp/",
+        &[
+            BODY,
+            BEARER,
+            "otp_invalid otp_attempts_exceeded otp_expired rate_limited mail_not_configured unavailable",
         ],
     ),
     (

@@ -100,7 +100,7 @@ impl Outbox for RedisChallenges {
     }
 
     /// Asks each partition once, as many at a time as entries are wanted, beginning where the last sweep ended so that
-    /// none starves; then reads the challenges of what it leased. A partition whose server is away is left out: the
+    /// none starves; then reads the challenges of what it leased. A partition whose server is down is left out: the
     /// others' entries are leased by then.
     async fn take_over(&self, limit: usize) -> Result<Vec<OutboxEntry>, Unavailable> {
         let (mut taken, mut left) = (Vec::new(), usize::from(PARTITIONS));

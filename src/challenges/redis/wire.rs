@@ -59,7 +59,7 @@ impl<'a> Answer<'a> {
     }
 }
 
-/// Bytes that tell of a challenge that was charged: its id, its attempts.
+/// Bytes for each challenge that was charged: its id, its attempts.
 pub const CHARGED: usize = 17;
 
 pub fn decode_charged(charged: &[u8]) -> Option<(Uuid, u8)> {

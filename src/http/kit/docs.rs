@@ -20,6 +20,8 @@ pub const HOUR: Duration = Duration::from_secs(3600);
 
 /// A phone, in examples: good under every `phone.check`.
 pub const PHONE: &str = "+14155552671";
+/// An e-mail address, in examples.
+pub const EMAIL: &str = "jane@example.com";
 /// The id of a challenge, in examples.
 pub const CHALLENGE_ID: &str = "3f2b8c4d-1e6a-4f70-8b9c-0d1e2f3a4b5c";
 
@@ -28,6 +30,7 @@ pub const CHALLENGE_ID: &str = "3f2b8c4d-1e6a-4f70-8b9c-0d1e2f3a4b5c";
 pub enum Tag {
     Accounts,
     Phones,
+    Emails,
     Sessions,
     Receipts,
     Operations,
@@ -36,9 +39,10 @@ pub enum Tag {
 }
 
 impl Tag {
-    pub const ALL: [(Self, &'static str); 7] = [
+    pub const ALL: [(Self, &'static str); 8] = [
         (Self::Accounts, "Create an account, and see one's own."),
         (Self::Phones, "Verify a phone by a code that comes by SMS."),
+        (Self::Emails, "Verify an e-mail address by a code."),
         (
             Self::Sessions,
             "Sign in, renew tokens, sign out; the keys to check tokens with.",
@@ -62,6 +66,7 @@ impl Tag {
         match self {
             Self::Accounts => "Accounts",
             Self::Phones => "Phones",
+            Self::Emails => "E-mail addresses",
             Self::Sessions => "Sessions",
             Self::Receipts => "Receipts",
             Self::Operations => "Operations",

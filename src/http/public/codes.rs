@@ -1,9 +1,7 @@
 //! What the requests for codes and their answers have in common, whatever the address.
 
 use actix_web::HttpRequest;
-use serde::Serialize;
 use thiserror::Error;
-use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::http::{
@@ -21,18 +19,6 @@ use crate::{
     language::Language,
 };
 
-/// What is said of a code that was asked for, whether or not the address may have one.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct SentCode {
-    challenge_id: Uuid,
-    /// Seconds for which the code is good.
-    #[schema(example = 600)]
-    expires_in: u64,
-    /// Seconds until another code may be sent to this address.
-    #[schema(example = 60)]
-    resend_after: u64,
-}
-
 #[derive(Debug, Error)]
 enum FieldError {
     #[error("Enter the {0} digits of the message.")]
@@ -41,24 +27,12 @@ enum FieldError {
     ChallengeId,
 }
 
-impl From<&Sent> for SentCode {
-    fn from(sent: &Sent) -> Self {
-        Self {
-            challenge_id: sent.challenge_id,
-            expires_in: sent.expires_in.as_secs(),
-            resend_after: sent.resend_after.as_secs(),
-        }
-    }
-}
-
-impl SentCode {
-    /// As the documents show it.
-    pub fn example() -> Self {
-        Self::from(&Sent {
-            challenge_id: Uuid::from_u128(0x3f2b_8c4d_1e6a_4f70_8b9c_0d1e_2f3a_4b5c),
-            expires_in: 10 * MINUTE,
-            resend_after: MINUTE,
-        })
+/// What was sent, as the documents show it.
+pub fn example_sent() -> Sent {
+    Sent {
+        challenge_id: Uuid::from_u128(0x3f2b_8c4d_1e6a_4f70_8b9c_0d1e_2f3a_4b5c),
+        expires_in: 10 * MINUTE,
+        resend_after: MINUTE,
     }
 }
 

@@ -9,4 +9,5 @@ pub mod openapi;
 pub mod receipts;
 pub mod register;
 pub mod sessions;
+pub mod verify_email;
 pub mod verify_phone;

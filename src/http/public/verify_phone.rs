@@ -4,8 +4,9 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
-use super::codes::{SentCode, caller, typed};
+use super::codes::{caller, example_sent, typed};
 use crate::http::{
     api::Api,
     kit::{
@@ -16,7 +17,11 @@ use crate::http::{
         problem::ApiError,
     },
 };
-use crate::{flows::FlowError, language::Language, phone::PhoneNumber};
+use crate::{
+    flows::{FlowError, Sent},
+    language::Language,
+    phone::PhoneNumber,
+};
 
 /// Where a code shall go.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -51,8 +56,13 @@ pub struct SentView {
     detail: &'static str,
     #[schema(example = "+1234567890")]
     phone: String,
-    #[serde(flatten)]
-    code: SentCode,
+    challenge_id: Uuid,
+    /// Seconds for which the code is good.
+    #[schema(example = 600)]
+    expires_in: u64,
+    /// Seconds until another code may be sent to this address.
+    #[schema(example = 60)]
+    resend_after: u64,
 }
 
 /// The phone is proven.
@@ -84,7 +94,7 @@ pub fn send_docs() -> Docs {
             "pt-BR, pt;q=0.9, en;q=0.5",
         )
         .body::<SendRequest>(&["phone"], &[("send", json!({ "phone": PHONE }))])
-        .answers(200, "The code is on its way, if the phone may have one.", &SentView::of(PHONE.to_owned(), SentCode::example()))
+        .answers(200, "The code is on its way, if the phone may have one.", &SentView::of(PHONE.to_owned(), &example_sent()))
         .refuses([
             FlowError::PhoneNotSupported,
             FlowError::Cooldown(refusal("otp-resend-cooldown", 1, MINUTE)),
@@ -111,7 +121,7 @@ pub async fn send(
     let caller = caller(&api, &request, bearer, language);
     let shown = phone.expose().to_owned();
     let sent = api.flows.verify_phone.send(caller, phone).await?;
-    Ok(HttpResponse::Ok().json(SentView::of(shown, SentCode::from(&sent))))
+    Ok(HttpResponse::Ok().json(SentView::of(shown, &sent)))
 }
 
 pub fn verify_docs() -> Docs {
@@ -162,11 +172,13 @@ pub async fn verify(
 }
 
 impl SentView {
-    fn of(phone: String, code: SentCode) -> Self {
+    fn of(phone: String, sent: &Sent) -> Self {
         Self {
             detail: "If the phone belongs to an account, a code is on its way.",
             phone,
-            code,
+            challenge_id: sent.challenge_id,
+            expires_in: sent.expires_in.as_secs(),
+            resend_after: sent.resend_after.as_secs(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::panic::resume_unwind;
 /// Does `work` on a task of its own, which goes on when this is dropped: actix-web drops a handler whose client hung up.
 ///
 /// Runs inside a Tokio runtime; as that ends, so does the work. What panics there, panics here.
-pub async fn carry_on<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+pub async fn run_to_completion<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
     // Boxed, since a task is moved several times, with all that it holds.
     match tokio::spawn(Box::pin(work)).await {
         Ok(outcome) => outcome,
@@ -23,7 +23,7 @@ mod tests {
     async fn work_goes_on_when_nobody_waits_for_it_any_more() {
         let (go, gone) = oneshot::channel::<()>();
         let (done, outcome) = oneshot::channel();
-        let work = carry_on(async move {
+        let work = run_to_completion(async move {
             let _ = gone.await;
             done.send(7)
         });
@@ -36,7 +36,7 @@ mod tests {
 
     #[tokio::test]
     async fn work_that_panics_does_so_where_it_is_waited_for() {
-        let waited = tokio::spawn(carry_on(async { panic!("on purpose") }));
+        let waited = tokio::spawn(run_to_completion(async { panic!("on purpose") }));
         assert!(waited.await.unwrap_err().is_panic());
     }
 }

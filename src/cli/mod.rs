@@ -35,7 +35,7 @@ enum Command {
     Serve,
     /// Bring the database's tables to this version's form, and end.
     Migrate,
-    /// Ask the running service about its rate limits, or give a customer his quota back.
+    /// Ask the running service about its rate limits, or give a customer's quota back.
     Limits {
         #[command(subcommand)]
         command: limits::LimitsCommand,

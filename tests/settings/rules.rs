@@ -120,7 +120,7 @@ fn the_rules_are_looked_for_beside_the_files_then_where_the_service_was_started(
     let path = elsewhere.dir.join("rules");
     let absolute = Place::new().var("RINGBACK__LIMITS__FILE", &path.display().to_string());
     assert_eq!(found(&absolute), Some(path));
-    // Whoever names a file himself means it, even by the default's name.
+    // A file that is named is meant, even by the default's name.
     let faults = Place::new().var("RINGBACK__LIMITS__FILE", "limits.toml").faults();
     assert!(
         faults.len() == 1 && faults[0].contains("no such file"),

@@ -108,7 +108,7 @@ fn the_texts_are_looked_for_beside_the_files_then_where_the_service_was_started(
     assert!(shown(Place::new()).contains(built_in));
     let named = |name: &str| Place::new().var("RINGBACK__SMS__MESSAGES", name);
     assert!(shown(named("config/messages")).contains("in force: config/messages\n"));
-    // Whoever names a folder himself means it, even by the default's name.
+    // A folder that is named is meant, even by the default's name.
     let faults = named("messages").faults();
     assert!(
         faults.len() == 1 && faults[0].contains("no such folder"),

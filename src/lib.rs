@@ -50,6 +50,7 @@ pub mod run_to_completion;
 pub mod secrets;
 pub mod supervision;
 pub mod unavailable;
+pub mod unicode;
 
 /// The allocator of every program of this package: it takes less CPU than glibc's, and gives freed memory back. How soon
 /// is said in `.cargo/config.toml`, as it is built with it.

@@ -10,7 +10,7 @@ CREATE TABLE users (
     id             uuid        PRIMARY KEY,
     -- As it was typed, to be shown and written to.
     email          text        NOT NULL,
-    -- Lower case of the NFKC form: what makes two spellings one account.
+    -- Lower case of the NFKC form, the domain in ASCII: what makes two spellings one account.
     email_key      text        NOT NULL CONSTRAINT users_email_key UNIQUE,
     -- E.164. A claim, until phone_verified.
     phone          text        NOT NULL,

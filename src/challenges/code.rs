@@ -9,20 +9,39 @@ use super::{destination::DestinationDigest, purpose::Purpose};
 use crate::{
     delivery::CodeSeed,
     secrets::{MacKey, SecretKeys},
+    unicode::{digit, is_dash, is_invisible},
 };
+
+/// Ten digits of four bytes each, and as much again between any two of them.
+const MAX_INPUT_BYTES: usize = 128;
 
 /// A one-time code in clear: it lives in the message and in the mind of whoever reads it, and here while it is judged.
 #[derive(Clone, PartialEq, Eq)]
 pub struct OtpCode(Zeroizing<String>);
 
 impl OtpCode {
-    /// Reads what a user typed: exactly `length` ASCII digits, spaces around them aside.
-    ///
-    /// Other scripts' digits are refused: no message has any.
+    /// Reads what a user typed: exactly `length` digits of any script, spaces and marks that nobody sees anywhere, and
+    /// dashes between the digits (`123-456`) passed over.
     pub fn parse(text: &str, length: u8) -> Option<Self> {
-        let text = text.trim_matches([' ', '\t', '\n', '\r']);
-        let fits = text.len() == usize::from(length) && text.bytes().all(|byte| byte.is_ascii_digit());
-        fits.then(|| Self(Zeroizing::new(text.to_owned())))
+        // Nobody groups digits with more: what is longer is not read.
+        if text.len() > MAX_INPUT_BYTES {
+            return None;
+        }
+        let blank = |sign: char| sign.is_whitespace() || is_invisible(sign);
+        let text = text.trim_matches(blank);
+        let ends_in_digits = |ends: Option<char>| ends.and_then(digit).is_some();
+        if !ends_in_digits(text.chars().next()) || !ends_in_digits(text.chars().next_back()) {
+            return None;
+        }
+        let mut code = Zeroizing::new(String::with_capacity(usize::from(length)));
+        for sign in text.chars().filter(|&sign| !blank(sign) && !is_dash(sign)) {
+            // Never more than there is room for: a string that grows leaves pieces of the secret behind.
+            if code.len() == usize::from(length) {
+                return None;
+            }
+            code.push(char::from(b'0' + digit(sign)?));
+        }
+        (code.len() == usize::from(length)).then_some(Self(code))
     }
 
     /// The code of a challenge: `HMAC-SHA256(key, purpose ‖ challenge ‖ seed)` cut to `length` digits, as in RFC 4226
@@ -155,19 +174,62 @@ mod tests {
     }
 
     #[test]
-    fn only_ascii_digits_of_the_right_number_are_a_code() {
+    fn a_code_is_the_same_however_it_is_typed() {
+        for text in [
+            "123456",
+            " 123456\n",
+            "123 456",
+            "123-456",
+            "12 34 56",
+            "1 2 3 4 5 6",
+            "123 - 456",
+            "123\u{A0}456",
+            "123\u{2009}456",
+            "123\u{2011}456",
+            "123–456",
+            "123－456",
+            "\u{200B}123\u{2060}456\u{FEFF}",
+            "\u{202A}123456\u{202C}",
+            "１２３４５６",
+            "１２３　４５６",
+            "١٢٣٤٥٦",
+            "۱۲۳ ۴۵۶",
+            "१२३४५६",
+            "๑๒๓๔๕๖",
+            "১২৩-৪৫৬",
+            "𝟏𝟐𝟑𝟒𝟓𝟔",
+        ] {
+            let code = OtpCode::parse(text, 6);
+            assert_eq!(code.as_ref().map(OtpCode::expose), Some("123456"), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_has_other_signs_or_another_number_of_digits_is_no_code() {
         for text in [
             "12345",
             "1234567",
+            "123 4567",
             "12345a",
-            "１２３４５６",
-            "١٢٣٤٥٦",
+            "G-123456",
+            "123.456",
+            "123,456",
+            "123/456",
+            "123_456",
+            "+123456",
+            "-123456",
+            "123456-",
             "",
+            " ",
+            "------",
             "-12345",
             "1234 6",
+            "①②③④⑤⑥",
+            "一二三四五六",
+            "١٢٣٤٥",
+            &format!("123{}456", " ".repeat(1000)),
         ] {
             assert!(OtpCode::parse(text, 6).is_none(), "{text}");
         }
-        assert!(OtpCode::parse(" 123456 ", 6).is_some());
     }
 }

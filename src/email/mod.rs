@@ -4,26 +4,34 @@ mod digest;
 
 use std::fmt;
 
+use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
 
+use crate::unicode::{is_invisible, is_unknown};
+
 pub use digest::EmailDigest;
 
-/// RFC 5321, 4.5.3.1.3: a path has 256 octets, its angle brackets included.
-const MAX_CHARS: usize = 254;
-/// RFC 5321, 4.5.3.1.1.
-const MAX_LOCAL_CHARS: usize = 64;
+/// RFC 5321, 4.5.3.1.3: a path has 256 octets, its angle brackets included. The domain's own bound of 255 octets
+/// (4.5.3.1.2) is beyond what that leaves.
+const MAX_OCTETS: usize = 254;
+/// RFC 5321, 4.5.3.1.1; of UTF-8 (RFC 6531, 3.3).
+const MAX_LOCAL_OCTETS: usize = 64;
 /// RFC 1035, 2.3.4.
-const MAX_LABEL_CHARS: usize = 63;
+const MAX_LABEL_OCTETS: usize = 63;
 
 /// Why a text is not an e-mail address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum EmailError {
     #[error("Enter an e-mail address, for example name@example.com.")]
     Shape,
-    #[error("An e-mail address has at most 254 characters, 64 of them before the @.")]
+    #[error(
+        "An e-mail address has at most 254 bytes, 64 of them before the @ (letters other than a to z take two to four each)."
+    )]
     Length,
-    #[error("An e-mail address has no spaces, control characters or any of \" ( ) , : ; < > [ ] \\.")]
+    #[error(
+        "An e-mail address has no spaces, no control characters, nothing invisible and none of \" ( ) , : ; < > [ ] \\."
+    )]
     ForeignCharacter,
 }
 
@@ -43,17 +51,22 @@ impl EmailAddress {
     /// An [`EmailError`] that can be shown to whoever typed it.
     pub fn parse(text: &str) -> Result<Self, EmailError> {
         let typed = text.trim();
-        // No address of legal length has more bytes: what is longer is not read.
-        if typed.len() > MAX_CHARS * 4 {
+        if typed.len() > MAX_OCTETS {
             return Err(EmailError::Length);
         }
-        check(typed)?;
-        let normalised: String = typed.nfkc().collect();
-        // A full-width "＠" or "．" is harmless as typed and a second "@" once normalised: both forms must hold.
-        check(&normalised)?;
+        let (local, domain) = typed.split_once('@').unwrap_or((typed, ""));
+        let joins = |sign| matches!(sign, '\u{200C}' | '\u{200D}');
+        // Some scripts' domains need joiners; where they may stand there, IDNA says.
+        if local.chars().any(is_foreign) || domain.chars().any(|sign| is_foreign(sign) && !joins(sign)) {
+            return Err(EmailError::ForeignCharacter);
+        }
+        let key = format!("{}@{}", local_key(local)?, domain_key(domain)?);
+        if key.len() > MAX_OCTETS {
+            return Err(EmailError::Length);
+        }
         Ok(Self {
             typed: typed.to_owned(),
-            key: normalised.to_lowercase(),
+            key,
         })
     }
 
@@ -67,7 +80,8 @@ impl EmailAddress {
         &self.typed
     }
 
-    /// What two spellings of one address share: the lower case of its NFKC form.
+    /// What two spellings of one address share: before the @ the lower case of its NFKC form, after it the domain in ASCII
+    /// (`xn--…`), as browsers and the DNS have it.
     ///
     /// RFC 5321 lets the part before the @ depend on case; no provider of note does, and people don't type it so.
     pub fn key(&self) -> &str {
@@ -101,50 +115,50 @@ impl fmt::Debug for EmailAddress {
     }
 }
 
-fn check(text: &str) -> Result<(), EmailError> {
-    if text.chars().any(is_foreign) {
-        return Err(EmailError::ForeignCharacter);
-    }
-    let (local, domain) = text.split_once('@').ok_or(EmailError::Shape)?;
-    if text.chars().count() > MAX_CHARS || local.chars().count() > MAX_LOCAL_CHARS {
-        return Err(EmailError::Length);
-    }
-    if local.is_empty() || domain.contains('@') || !is_domain(domain) {
+/// The part before the @, as it is compared.
+fn local_key(local: &str) -> Result<String, EmailError> {
+    let key = local.nfkc().collect::<String>().to_lowercase();
+    // A full-width "＠" is harmless as typed and a second "@" once normalised: both forms must hold.
+    if local.is_empty() || key.contains('@') {
         return Err(EmailError::Shape);
     }
-    Ok(())
+    if key.chars().any(is_foreign) {
+        return Err(EmailError::ForeignCharacter);
+    }
+    if local.len().max(key.len()) > MAX_LOCAL_OCTETS {
+        return Err(EmailError::Length);
+    }
+    Ok(key)
 }
 
-/// What needs quotes in RFC 5322, and what can't be seen: two addresses that look alike are a trap.
+/// The domain in ASCII, by UTS 46 as browsers do it: case, width and IDN against punycode make no difference.
+fn domain_key(domain: &str) -> Result<String, EmailError> {
+    let (letters, hyphens) = (AsciiDenyList::STD3, Hyphens::CheckFirstLast);
+    let ascii = Uts46::new()
+        .to_ascii(domain.as_bytes(), letters, hyphens, DnsLength::Ignore)
+        .map_err(|_| EmailError::Shape)?;
+    if is_domain(&ascii) {
+        Ok(ascii.into_owned())
+    } else {
+        Err(EmailError::Shape)
+    }
+}
+
+/// What needs quotes in RFC 5322, and what can't be seen or read: two addresses that look alike are a trap.
 fn is_foreign(sign: char) -> bool {
     const NEED_QUOTES: &str = "\"(),:;<>[]\\";
     sign.is_whitespace()
         || sign.is_control()
         || NEED_QUOTES.contains(sign)
-        || matches!(sign, '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{FEFF}')
-        || matches!(sign, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}')
+        || is_invisible(sign)
+        || is_unknown(sign)
 }
 
-/// Two or more labels of letters (of any script: IDN), digits and inner hyphens; the last isn't a number, so an IP
-/// address is none.
-fn is_domain(domain: &str) -> bool {
-    let is_label = |label: &str| {
-        !label.is_empty()
-            && label.chars().count() <= MAX_LABEL_CHARS
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-            && label.chars().all(is_label_sign)
-    };
-    let is_number = |label: &str| label.chars().all(|sign| sign.is_ascii_digit());
-    domain.contains('.')
-        && domain.split('.').all(is_label)
-        && !domain.rsplit('.').next().is_some_and(is_number)
-}
-
-/// Combining marks are part of many scripts' letters and aren't alphanumeric, so beyond ASCII all is let through that
-/// [`is_foreign`] does not refuse.
-fn is_label_sign(sign: char) -> bool {
-    sign.is_alphanumeric() || sign == '-' || !sign.is_ascii()
+/// Two or more labels; the last isn't a number, so an IP address is none. What signs they have, IDNA has looked at.
+fn is_domain(ascii: &str) -> bool {
+    let is_label = |label: &str| !label.is_empty() && label.len() <= MAX_LABEL_OCTETS;
+    let is_number = |label: &str| label.bytes().all(|byte| byte.is_ascii_digit());
+    ascii.contains('.') && ascii.split('.').all(is_label) && !ascii.rsplit('.').next().is_some_and(is_number)
 }
 
 #[cfg(test)]
@@ -209,17 +223,139 @@ mod tests {
     }
 
     #[test]
-    fn lengths_are_held_to_the_character() {
-        let local = |count: usize| format!("{}@example.com", "é".repeat(count));
-        assert!(EmailAddress::parse(&local(64)).is_ok());
-        assert_eq!(EmailAddress::parse(&local(65)).unwrap_err(), EmailError::Length);
-        let label = |last: usize| format!("a@{0}.{0}.{0}.{1}.com", "b".repeat(62), "c".repeat(last));
-        assert!(EmailAddress::parse(&label(59)).is_ok(), "254 characters");
-        assert_eq!(EmailAddress::parse(&label(60)).unwrap_err(), EmailError::Length);
+    fn a_domain_is_one_in_its_own_script_and_in_punycode() {
+        for (spellings, expected) in [
+            (
+                &[
+                    "a@bücher.example",
+                    "a@BÜCHER.example",
+                    "a@bu\u{308}cher.Example",
+                    "a@ｂücher．example",
+                    "a@bücher。example",
+                    "a@xn--bcher-kva.example",
+                    "A@XN--BCHER-KVA.EXAMPLE",
+                ][..],
+                "a@xn--bcher-kva.example",
+            ),
+            (&["a@faß.de", "a@xn--fa-hia.de"], "a@xn--fa-hia.de"),
+            (
+                &["a@例子.公司", "a@xn--fsqu00a.xn--55qx5d"],
+                "a@xn--fsqu00a.xn--55qx5d",
+            ),
+            (&["a@☕.example", "a@xn--53h.example"], "a@xn--53h.example"),
+            // Persian words need a joiner between them.
+            (
+                &["a@نامه\u{200C}ای.example", "a@xn--mgba3gch31f060k.example"],
+                "a@xn--mgba3gch31f060k.example",
+            ),
+        ] {
+            for spelling in spellings {
+                assert_eq!(key(spelling), expected, "{spelling}");
+            }
+        }
+        let shown = EmailAddress::parse("a@Bücher.example").unwrap();
+        assert_eq!(shown.expose(), "a@Bücher.example");
+        for no_domain in [
+            "a@xn--.example",
+            "a@xn--a.example",
+            "a@xn--999999999999.example",
+            // Punycode of ASCII, and of what IDNA maps to something else.
+            "a@xn--example-.com",
+            "a@xn--BCHER-kva-.example",
+            "a@-bücher.example",
+        ] {
+            assert!(EmailAddress::parse(no_domain).is_err(), "{no_domain}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_sees_is_refused_on_both_sides() {
+        for sign in [
+            '\u{AD}',
+            '\u{34F}',
+            '\u{61C}',
+            '\u{115F}',
+            '\u{1160}',
+            '\u{17B4}',
+            '\u{180B}',
+            '\u{180E}',
+            '\u{200B}',
+            '\u{200C}',
+            '\u{200D}',
+            '\u{200E}',
+            '\u{202E}',
+            '\u{2060}',
+            '\u{2064}',
+            '\u{2066}',
+            '\u{206F}',
+            '\u{2800}',
+            '\u{3164}',
+            '\u{FE00}',
+            '\u{FE0F}',
+            '\u{FEFF}',
+            '\u{FFA0}',
+            '\u{FFF9}',
+            '\u{1D159}',
+            '\u{1D173}',
+            '\u{E0001}',
+            '\u{E0061}',
+            '\u{E0100}',
+            '\u{E000}',
+            '\u{378}',
+        ] {
+            for text in [
+                format!("ja{sign}ne@example.com"),
+                format!("{sign}jane@example.com"),
+                format!("jane{sign}@example.com"),
+                format!("jane@exam{sign}ple.com"),
+            ] {
+                let error = EmailAddress::parse(&text).unwrap_err();
+                // A joiner where it joins nothing is no domain.
+                let joins = matches!(sign, '\u{200C}' | '\u{200D}') && text.starts_with("jane@");
+                let expected = if joins {
+                    EmailError::Shape
+                } else {
+                    EmailError::ForeignCharacter
+                };
+                assert_eq!(error, expected, "{text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn lengths_are_held_to_the_octet() {
+        let refusal = |text: String| EmailAddress::parse(&text).err();
+        let local = |sign: &str, count| format!("{}@example.com", sign.repeat(count));
+        assert_eq!(refusal(local("e", 64)), None);
+        assert_eq!(refusal(local("e", 65)), Some(EmailError::Length));
+        assert_eq!(refusal(local("é", 32)), None);
+        assert_eq!(refusal(local("é", 33)), Some(EmailError::Length));
+        assert_eq!(refusal(local("用", 21)), None);
+        assert_eq!(refusal(local("用", 22)), Some(EmailError::Length));
         assert_eq!(
-            EmailAddress::parse(&"x".repeat(100_000)).unwrap_err(),
-            EmailError::Length
+            refusal(local("ﷺ", 4)),
+            Some(EmailError::ForeignCharacter),
+            "it has spaces in it"
         );
+        assert_eq!(
+            refusal(local("㎯", 21)),
+            Some(EmailError::Length),
+            "short as typed alone"
+        );
+        let domain = |last: usize| format!("a@{0}.{0}.{0}.{1}.com", "b".repeat(62), "c".repeat(last));
+        assert_eq!(refusal(domain(59)), None, "254 octets");
+        assert_eq!(refusal(domain(60)), Some(EmailError::Length));
+        assert_eq!(refusal(format!("a@{}.com", "b".repeat(63))), None);
+        assert_eq!(
+            refusal(format!("a@{}.com", "b".repeat(64))),
+            Some(EmailError::Shape)
+        );
+        assert_eq!(
+            refusal(format!("a@{}.com", "ü".repeat(58))),
+            Some(EmailError::Shape),
+            "58 characters, 64 in ASCII"
+        );
+        assert_eq!(refusal("x".repeat(100_000)), Some(EmailError::Length));
     }
 
     #[test]

@@ -28,8 +28,8 @@ pub enum FlowError {
     AmbiguousClaim,
     #[error("the phone is verified on another account")]
     PhoneTaken,
-    #[error("no codes go to the country of the phone")]
-    PhoneNotSupported,
+    #[error("no codes go to the {} of the phone", .0.label())]
+    PhoneNotSupported(Unsupported),
     #[error("no provider of e-mail is configured")]
     MailNotConfigured,
     #[error("a public challenge is judged with its id alone")]
@@ -40,6 +40,23 @@ pub enum FlowError {
     Limited(Refusal),
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
+}
+
+/// What of a phone is not supported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unsupported {
+    Country,
+    Kind,
+}
+
+impl Unsupported {
+    /// Its name in metrics.
+    pub(super) const fn label(self) -> &'static str {
+        match self {
+            Self::Country => "country",
+            Self::Kind => "kind",
+        }
+    }
 }
 
 impl FlowError {
@@ -56,7 +73,7 @@ impl FlowError {
             Self::Expired | Self::UnknownChallenge => "expired",
             Self::AmbiguousClaim => "ambiguous",
             Self::PhoneTaken => "taken",
-            Self::PhoneNotSupported => "not_supported",
+            Self::PhoneNotSupported(_) => "not_supported",
             Self::MailNotConfigured => "not_configured",
             Self::ChallengeIdRequired => "no_challenge_id",
             Self::Cooldown(_) | Self::Limited(_) => "limited",
@@ -91,12 +108,21 @@ impl Problem for FlowError {
             Self::PhoneTaken => {
                 ProblemDetails::new(409, "phone_taken", "The phone is verified on another account.")
             }
-            Self::PhoneNotSupported => ProblemDetails::new(
+            Self::PhoneNotSupported(Unsupported::Country) => ProblemDetails::new(
                 400,
                 "phone_not_supported",
                 "No codes are sent to phones of this country.",
             )
             .with_field("phone", "Phones of this country can't be verified here."),
+            Self::PhoneNotSupported(Unsupported::Kind) => ProblemDetails::new(
+                400,
+                "phone_not_supported",
+                "No codes are sent to numbers of this kind.",
+            )
+            .with_field(
+                "phone",
+                "Enter a mobile number: landlines, premium-rate, toll-free, satellite and such numbers can't be verified here.",
+            ),
             Self::MailNotConfigured => ProblemDetails {
                 retry_after: Some(MAIL_PAUSE),
                 ..ProblemDetails::new(503, "mail_not_configured", "This service sends no e-mail.")

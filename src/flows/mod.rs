@@ -7,6 +7,7 @@
 //! | `status.rs`, `reports.rs` | how far a message has come: who may know it, and who tells it |
 //! | `messages.rs` | from an outbox entry back to the message, for delivery |
 //! | `test_numbers.rs` | phones whose code is known beforehand |
+//! | `supported.rs` | which phones may have a code |
 //! | `explain.rs` | what operators ask |
 //! | `error.rs` | why a code was not sent or not taken |
 
@@ -23,7 +24,7 @@ mod verify_phone;
 use std::sync::Arc;
 
 pub use codes::{Caller, Codes, Sent, Typed};
-pub use error::FlowError;
+pub use error::{FlowError, Unsupported};
 pub use messages::FlowMessages;
 pub use reports::StatusReports;
 pub use status::Progress;

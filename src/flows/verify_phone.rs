@@ -7,7 +7,7 @@ use metrics::counter;
 
 use super::{
     codes::{Asked, Caller, Codes, Effect, Entitled, Sent, Typed},
-    error::FlowError,
+    error::{FlowError, Unsupported},
     test_numbers::TestNumbers,
 };
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     channel::Channel,
     delivery::{Countries, Destination},
     limits::Subject,
-    phone::{Country, PhoneDigest, PhoneNumber},
+    phone::{Country, PhoneDigest, PhoneKinds, PhoneNumber},
 };
 
 /// The flow.
@@ -25,6 +25,8 @@ pub struct VerifyPhone {
     pub proofs: Arc<dyn ProofStore>,
     /// The countries whose phones may be verified.
     pub countries: Arc<Countries>,
+    /// What the phones are for that may be verified.
+    pub phone_kinds: PhoneKinds,
     pub test_numbers: Arc<TestNumbers>,
 }
 
@@ -36,15 +38,12 @@ impl VerifyPhone {
     /// message.
     ///
     /// # Errors
-    /// `PhoneNotSupported`: for the number's country, before anything is asked or counted, so that it is the same with
-    /// and without an account. `Cooldown` and `Limited`: nothing is sent. `Unavailable`: nothing is sent, unless Redis did
+    /// `PhoneNotSupported`: for the number's country or kind, before anything is asked or counted, so that it is the same
+    /// with and without an account. `Cooldown` and `Limited`: nothing is sent. `Unavailable`: nothing is sent, unless Redis did
     /// its part and was too late to say so.
     pub async fn send(&self, caller: Caller, phone: PhoneNumber) -> Result<Sent, FlowError> {
         let asked = self.asked(caller, &phone);
-        if !self.countries.fits(asked.country) {
-            counter!("ringback_otp_not_supported_total", "country" => asked.country.to_string()).increment(1);
-            return Err(FlowError::PhoneNotSupported);
-        }
+        self.refuse_unsupported(&phone, asked.country)?;
         let entitled = async |asked: &Asked| {
             let claims = self.proofs.claims(&phone).await?;
             let known_code = self.test_numbers.code(&phone, self.codes.clock.now());
@@ -71,6 +70,22 @@ impl VerifyPhone {
         };
         let asked = self.asked(caller, &phone);
         self.codes.verify(asked, typed, is_own, mark).await
+    }
+
+    /// Whether codes go to the number's country, and to numbers of its kind.
+    fn refuse_unsupported(&self, phone: &PhoneNumber, country: Country) -> Result<(), FlowError> {
+        // To find the kind takes some microseconds, unless parsing the number did.
+        let is_kind = || {
+            self.phone_kinds == PhoneKinds::ALL || phone.kind().is_some_and(|kind| self.phone_kinds.fit(kind))
+        };
+        let why = match self.countries.fits(country) {
+            true if is_kind() => return Ok(()),
+            true => Unsupported::Kind,
+            false => Unsupported::Country,
+        };
+        counter!("ringback_otp_not_supported_total", "country" => country.to_string(), "by" => why.label())
+            .increment(1);
+        Err(FlowError::PhoneNotSupported(why))
     }
 
     fn asked(&self, caller: Caller, phone: &PhoneNumber) -> Asked {

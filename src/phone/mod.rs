@@ -1,6 +1,10 @@
 //! What a phone number is, in one spelling, and how it is kept out of sight.
 
 mod country;
+mod digest;
+mod kind;
+mod renumbered;
+mod spelling;
 mod territories;
 
 use std::{
@@ -9,20 +13,14 @@ use std::{
     hash::{Hash, Hasher},
 };
 
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use rlibphonenumber::{NumberLengthType, PHONE_NUMBER_UTIL, PhoneNumberFormat};
 use thiserror::Error;
 
-use crate::secrets::MacKey;
+use spelling::{MAX_DIGITS, to_e164};
 
 pub use country::Country;
-
-/// ITU-T E.164: at most 15 digits, country code included.
-const MAX_DIGITS: usize = 15;
-/// The shortest international numbers in use have 7 digits (Saint Helena, Niue: +290 xxxx).
-const MIN_DIGITS: usize = 7;
-/// No spelling of 15 digits needs more; what is longer is not read.
-const MAX_INPUT_CHARS: usize = 40;
+pub use digest::PhoneDigest;
+pub use kind::{PhoneKind, PhoneKinds};
 
 /// How closely a number is looked at (`phone.check`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +40,7 @@ pub enum PhoneError {
         "Enter the number in international form: + and the country code first, for example +14152000001."
     )]
     NoCountryCode,
-    #[error("A phone number has digits, spaces, and the signs ( ) - . / only.")]
+    #[error("A phone number has digits, spaces, and the signs ( ) [ ] - . / ~ only.")]
     ForeignCharacter,
     #[error("A phone number has 7 to 15 digits, country code included.")]
     Length,
@@ -59,28 +57,34 @@ pub enum PhoneError {
 pub struct PhoneNumber {
     e164: String,
     /// Where it was found by the way.
-    country: Option<Country>,
+    assigned: Option<(Country, PhoneKind)>,
 }
 
 impl PhoneNumber {
-    /// Reads a number as people write it: separators dropped, full-width, Arabic-Indic and Devanagari digits folded. Where
-    /// the country is known to the check, what is dialled within it alone, such as a trunk prefix, is dropped too.
+    /// Reads a number as people write it: separators and invisible marks dropped, digits of every script folded. Where the
+    /// country is known to the check, what is dialled within it alone, such as a trunk prefix, is dropped too, and a
+    /// number as it was before its country's plan changed becomes the present one: one phone has one number.
     ///
     /// # Errors
     /// A [`PhoneError`] that can be shown to whoever typed it.
     pub fn parse(text: &str, check: PhoneCheck) -> Result<Self, PhoneError> {
         let number = Self::from_stored(to_e164(text)?);
+        let is_long = number.e164.len() > MAX_DIGITS + 1;
         let plausible = match check {
-            PhoneCheck::E164 => Some(number),
+            PhoneCheck::E164 => Some(number).filter(|_| !is_long),
             PhoneCheck::Possible => number.possible(),
             PhoneCheck::Valid => number.assigned(),
         };
-        plausible.ok_or(PhoneError::Implausible)
+        plausible.ok_or(if is_long {
+            PhoneError::Length
+        } else {
+            PhoneError::Implausible
+        })
     }
 
     /// Takes back a number that this service stored itself.
     pub fn from_stored(e164: String) -> Self {
-        Self { e164, country: None }
+        Self { e164, assigned: None }
     }
 
     /// The number that libphonenumber has read.
@@ -95,11 +99,21 @@ impl PhoneNumber {
 
     /// The country that the number belongs to. To find it takes a microsecond or two, unless `parse` did already.
     pub fn country(&self) -> Country {
-        self.country.unwrap_or_else(|| {
-            let written = self.as_written().and_then(|number| number.get_region_code());
-            let region = written.or_else(|| self.as_dialled()?.get_region_code());
-            region.map_or(Country::UNKNOWN, Country::of)
-        })
+        if let Some((country, _)) = self.assigned {
+            return country;
+        }
+        let written = self.as_written().and_then(|number| number.get_region_code());
+        let region = written.or_else(|| self.as_dialled()?.get_region_code());
+        region.map_or(Country::UNKNOWN, Country::of)
+    }
+
+    /// What the number is for; none where no country has assigned it.
+    pub fn kind(&self) -> Option<PhoneKind> {
+        let assigned = self
+            .assigned
+            .or_else(|| assigned_by(&self.as_written()?))
+            .or_else(|| assigned_by(&self.as_dialled()?));
+        assigned.map(|(_, kind)| kind)
     }
 
     /// The first `digits` digits: numbers of one block, as SMS pumpers walk through them.
@@ -108,36 +122,50 @@ impl PhoneNumber {
         &digits_only[..digits.min(digits_only.len())]
     }
 
+    /// The number as it is dialled, or as it is called today, if its length fits the country.
+    fn possible(self) -> Option<Self> {
+        self.dialled_length().or_else(|| {
+            let mut forms = renumbered::present_forms(&self.e164);
+            forms.find_map(|form| Self::from_stored(form).dialled_length())
+        })
+    }
+
     /// The number as it is dialled, if its length fits the country. It is read in any case: with a digit more, a trunk
     /// prefix for instance, the length often fits as well.
-    fn possible(self) -> Option<Self> {
+    fn dialled_length(&self) -> Option<Self> {
         let dialled = self.as_dialled()?;
         if dialled.is_possible_with_reason() != Ok(NumberLengthType::IsPossible) {
             return None;
         }
         if self.as_written().as_ref() == Some(&dialled) {
-            return Some(self);
+            return Some(self.clone());
         }
         // What still holds something to drop is nobody's number.
         let number = Self::of(&dialled);
         (number.as_dialled() == Some(dialled)).then_some(number)
     }
 
-    /// The number as it is written or else as it is dialled, if it so lies in a range that its country has assigned.
+    /// The number as it is written, or else as it is dialled, or else as it is called today, if it so lies in a range
+    /// that its country has assigned.
     fn assigned(self) -> Option<Self> {
         let written = self.as_written();
-        if let Some(country) = written.as_ref().and_then(assigned_by) {
+        if let Some(assigned) = written.as_ref().and_then(assigned_by) {
             return Some(Self {
-                country: Some(country),
+                assigned: Some(assigned),
                 ..self
             });
         }
-        let dialled = self
-            .as_dialled()
-            .filter(|dialled| written.as_ref() != Some(dialled))?;
-        let country = assigned_by(&dialled)?;
+        self.dialled_range(written.as_ref()).or_else(|| {
+            let mut forms = renumbered::present_forms(&self.e164);
+            forms.find_map(|form| Self::from_stored(form).dialled_range(None))
+        })
+    }
+
+    /// The number as it is dialled, if that is not as it is `written` and lies in an assigned range.
+    fn dialled_range(&self, written: Option<&rlibphonenumber::PhoneNumber>) -> Option<Self> {
+        let dialled = self.as_dialled().filter(|dialled| written != Some(dialled))?;
         Some(Self {
-            country: Some(country),
+            assigned: Some(assigned_by(&dialled)?),
             ..Self::of(&dialled)
         })
     }
@@ -205,157 +233,24 @@ impl fmt::Debug for PhoneNumber {
     }
 }
 
-/// A keyed digest of a number: what Redis keys and limiters hold in its place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct PhoneDigest([u8; 16]);
-
-impl PhoneDigest {
-    /// The digest under the key that one secret gives.
-    pub fn of(phone: &PhoneNumber, key: &MacKey) -> Self {
-        let mut digest = [0; 16];
-        digest.copy_from_slice(&key.tag(&[phone.e164.as_bytes()])[..16]);
-        Self(digest)
-    }
-
-    /// Takes back a digest from its text form.
-    pub fn decode(text: &str) -> Option<Self> {
-        Some(Self(BASE64_URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?))
-    }
-
-    /// Its text form: 22 characters of base64url.
-    pub fn encode(&self) -> String {
-        BASE64_URL_SAFE_NO_PAD.encode(self.0)
-    }
-
-    /// Takes back a digest from its bytes.
-    pub fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes)
-    }
-
-    /// Its bytes.
-    pub fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
-
-    /// Which of `partitions` shares it belongs to.
-    pub fn partition(&self, partitions: u8) -> u8 {
-        self.0[0] % partitions
-    }
-}
-
-/// The country that has assigned the range in which the number lies.
-fn assigned_by(number: &rlibphonenumber::PhoneNumber) -> Option<Country> {
+/// The country that has assigned the range in which the number lies, and what for.
+fn assigned_by(number: &rlibphonenumber::PhoneNumber) -> Option<(Country, PhoneKind)> {
     let region = number.get_region_code()?;
-    number.is_valid_for_region(region).then(|| Country::of(region))
-}
-
-fn to_e164(text: &str) -> Result<String, PhoneError> {
-    let text = text.trim_matches(|sign: char| sign.is_whitespace() || is_direction_mark(sign));
-    if text.chars().count() > MAX_INPUT_CHARS {
-        return Err(PhoneError::Length);
+    if !number.is_valid_for_region(region) {
+        return None;
     }
-    let rest = text
-        .strip_prefix(['+', '\u{FF0B}'])
-        .ok_or(PhoneError::NoCountryCode)?;
-    if has_trunk_prefix(rest) {
-        return Err(PhoneError::TrunkPrefix);
-    }
-    let mut e164 = String::with_capacity(MAX_DIGITS + 1);
-    e164.push('+');
-    for sign in rest.chars() {
-        match digit(sign) {
-            Some(digit) => e164.push(digit),
-            None if is_separator(sign) => {}
-            None => return Err(PhoneError::ForeignCharacter),
-        }
-    }
-    match e164.len() - 1 {
-        MIN_DIGITS..=MAX_DIGITS if e164.as_bytes()[1] != b'0' => Ok(e164),
-        MIN_DIGITS..=MAX_DIGITS => Err(PhoneError::NoCountryCode),
-        _ => Err(PhoneError::Length),
-    }
-}
-
-/// Whether a zero stands in parentheses, with or without separators around it.
-fn has_trunk_prefix(text: &str) -> bool {
-    text.split('(').skip(1).any(|group| {
-        let mut signs = group.chars().filter(|&sign| sign == ')' || !is_separator(sign));
-        signs.next().and_then(digit) == Some('0') && signs.next() == Some(')')
-    })
-}
-
-/// Digits of the scripts that phones and keyboards produce, as ASCII.
-fn digit(sign: char) -> Option<char> {
-    const ZEROS: [char; 5] = ['0', '\u{FF10}', '\u{0660}', '\u{06F0}', '\u{0966}'];
-    ZEROS.iter().find_map(|&zero| {
-        let offset = u32::from(sign).checked_sub(u32::from(zero))?;
-        char::from_digit(offset, 10)
-    })
-}
-
-/// Signs that people put between digits, the dashes and spaces of typography among them.
-fn is_separator(sign: char) -> bool {
-    const TYPOGRAPHY: [char; 6] = [
-        '\u{00A0}', '\u{202F}', '\u{2212}', '\u{3000}', '\u{FF0D}', '\u{2009}',
-    ];
-    matches!(sign, ' ' | '(' | ')' | '-' | '.' | '/' | '\u{2010}'..='\u{2015}')
-        || TYPOGRAPHY.contains(&sign)
-        || is_direction_mark(sign)
-}
-
-/// Invisible marks that address books put around a number so that it reads from the left.
-fn is_direction_mark(sign: char) -> bool {
-    matches!(sign, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+    let kind = PhoneKind::of(number.get_type(), number.country_code)?;
+    Some((Country::of(region), kind))
 }
 
 #[cfg(test)]
 mod dialled_tests;
+#[cfg(test)]
+mod kind_tests;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn e164(text: &str) -> Result<String, PhoneError> {
-        PhoneNumber::parse(text, PhoneCheck::E164).map(|phone| phone.expose().to_owned())
-    }
-
-    #[test]
-    fn every_spelling_of_a_number_is_one_number() {
-        for spelling in [
-            "+14152000001",
-            "+1 (415) 200-0001",
-            "+1.415.200.0001",
-            "  +1 415 200 0001 ",
-            "＋１４１５２０００００１",
-            "+١٤١٥٢٠٠٠٠٠١",
-            "+۱۴۱۵۲۰۰۰۰۰۱",
-            "+१४१५२०००००१",
-            "\u{202A}+1 415 200 0001\u{202C}",
-            "+1\u{2011}415\u{00A0}200/0001",
-        ] {
-            assert_eq!(e164(spelling).as_deref(), Ok("+14152000001"), "{spelling}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_number_is_refused_with_its_reason() {
-        for (text, reason) in [
-            ("", PhoneError::NoCountryCode),
-            ("4152000001", PhoneError::NoCountryCode),
-            ("004152000001", PhoneError::NoCountryCode),
-            ("+0415200000", PhoneError::NoCountryCode),
-            ("+44 (0)20 7946 0958", PhoneError::TrunkPrefix),
-            ("+44 ( 0 ) 20 7946 0958", PhoneError::TrunkPrefix),
-            ("+44 (０)20 7946 0958", PhoneError::TrunkPrefix),
-            ("+1415200000x", PhoneError::ForeignCharacter),
-            ("+1+4152000001", PhoneError::ForeignCharacter),
-            ("+1415२0000\u{0}1", PhoneError::ForeignCharacter),
-            ("+123456", PhoneError::Length),
-            ("+1234567890123456", PhoneError::Length),
-        ] {
-            assert_eq!(e164(text), Err(reason), "{text}");
-        }
-    }
 
     #[test]
     fn checks_grow_stricter() {
@@ -365,6 +260,13 @@ mod tests {
         };
         assert_eq!(allowed("+14152000001"), [true, true, true]);
         assert_eq!(allowed("+12005550123"), [true, true, false], "no such area code");
+        assert_eq!(
+            allowed("+1415200000123456"),
+            [false, false, false],
+            "longer than E.164"
+        );
+        let long = PhoneNumber::parse("+1415200000123456", PhoneCheck::Valid);
+        assert_eq!(long.unwrap_err(), PhoneError::Length);
         assert_eq!(
             allowed("+1234567890"),
             [true, false, false],

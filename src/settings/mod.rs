@@ -53,7 +53,7 @@ use crate::{
     flows::TestNumbers,
     http::ServerOptions,
     ledger::LedgerOptions,
-    phone::PhoneCheck,
+    phone::{PhoneCheck, PhoneKinds},
     redis::RedisOptions,
     secrets::Keyring,
     sms::{Texts, TwilioOptions, VonageOptions, WebhookOptions},
@@ -78,6 +78,8 @@ pub struct Settings {
     pub keyring: Option<Keyring>,
     pub otp: OtpRules,
     pub phone_check: PhoneCheck,
+    /// What the phones are for that may have a code.
+    pub phone_kinds: PhoneKinds,
     pub test_numbers: TestNumbers,
     pub passwords: HasherOptions,
     pub access: AccessOptions,
@@ -181,6 +183,7 @@ impl Settings {
         let keyring = stores::read_secret(r, env);
         let otp = otp::read(r);
         let phone_check = otp::read_phone_check(r);
+        let phone_kinds = otp::read_phone_kinds(r, phone_check);
         let test_numbers = test_numbers::read(r, env, &otp, phone_check);
         let passwords = accounts::read_passwords(r);
         let (access, sessions) = accounts::read_tokens(r, server.origin());
@@ -240,6 +243,7 @@ impl Settings {
                 keyring,
                 otp,
                 phone_check,
+                phone_kinds,
                 test_numbers,
                 passwords,
                 access,

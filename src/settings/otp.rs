@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use super::{
-    reader::Reader,
+    reader::{Reader, Refused},
     value::{MINUTE, SECOND},
 };
-use crate::{challenges::OtpRules, phone::PhoneCheck};
+use crate::{
+    challenges::OtpRules,
+    phone::{PhoneCheck, PhoneKind, PhoneKinds},
+};
 
 /// The rules of a code.
 pub(super) fn read(reader: &mut Reader) -> OtpRules {
@@ -35,4 +38,27 @@ pub(super) fn read_phone_check(reader: &mut Reader) -> PhoneCheck {
         ("valid", PhoneCheck::Valid),
     ];
     reader.choice("phone.check", &choices)
+}
+
+/// What the numbers are for that may have a code. Only where `phone.check` knows what a number is for.
+pub(super) fn read_phone_kinds(reader: &mut Reader, check: PhoneCheck) -> PhoneKinds {
+    const KEY: &str = "phone.kinds_allow";
+    let names: Vec<_> = PhoneKind::ALL.iter().map(|(name, _)| *name).collect();
+    let allowed = format!("some of {}, or \"*\" for all", names.join(", "));
+    let kinds = reader.list(KEY, &allowed, |text| match text {
+        "*" => Ok(None),
+        text => PhoneKind::parse(text).map(Some).ok_or_else(Refused::default),
+    });
+    if kinds.is_empty() {
+        reader.refuse(KEY, allowed);
+    }
+    if check != PhoneCheck::Valid {
+        reader.note(KEY, "not in force, since phone.check isn't \"valid\"".to_owned());
+        return PhoneKinds::ALL;
+    }
+    // A "*" among them is all.
+    kinds
+        .into_iter()
+        .collect::<Option<PhoneKinds>>()
+        .unwrap_or(PhoneKinds::ALL)
 }

@@ -38,6 +38,7 @@ pub(super) fn start(
             codes: Arc::clone(&codes),
             proofs: Arc::clone(&databases.proofs),
             countries: Arc::new(settings.countries.clone()),
+            phone_kinds: settings.phone_kinds,
             test_numbers: Arc::new(settings.test_numbers.clone()),
         },
         codes,

@@ -10,6 +10,7 @@ mod flow;
 mod handover;
 mod hangups;
 mod headers;
+mod inputs;
 mod languages;
 mod ledger;
 mod limits;

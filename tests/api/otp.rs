@@ -207,8 +207,7 @@ on_both! {
     async fn a_field_that_is_no_code_or_no_phone_costs_no_attempt(app) {
         app.register(PHONE).await;
         let code = app.code(PHONE, None).await;
-        let fullwidth: String = code.chars().map(|digit| char::from_u32(digit as u32 + 0xFEE0).unwrap()).collect();
-        for otp in ["", "12345", "1234567", "12345a", "-12345", "12 456", "１２３４５６", fullwidth.as_str()] {
+        for otp in ["", "12345", "1234567", "12345a", "-12345", "12 456", "１２３４５", "12-45", "123.456"] {
             let answer = app.verify(PHONE, otp, None).await;
             answer.is(400, "validation_failed");
             assert!(answer.body["errors"]["otp"][0].is_string(), "{answer:?}");

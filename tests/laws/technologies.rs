@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// A crate, and where its name may stand: files of this name, folders that end in `/`, or whole paths.
-const TECHNOLOGIES: [(&str, &[&str]); 19] = [
+const TECHNOLOGIES: [(&str, &[&str]); 21] = [
     ("sqlx", &["postgres.rs", "sqlite.rs"]),
     ("redis", &["redis.rs", "src/redis/", "src/challenges/redis/"]),
     ("deadpool_redis", &["src/redis/"]),
@@ -32,6 +32,11 @@ const TECHNOLOGIES: [(&str, &[&str]); 19] = [
     ("hkdf", &["src/secrets.rs"]),
     ("rand", &["src/entropy.rs"]),
     ("rlibphonenumber", &["src/phone/"]),
+    (
+        "icu_properties",
+        &["src/unicode.rs", "src/accounts/users/name.rs"],
+    ),
+    ("idna", &["src/email/"]),
     ("rustls", &["src/startup/"]),
     ("clap", &["src/cli/", "src/bin/twilio-sim/cli.rs"]),
     ("metrics_exporter_prometheus", &["src/telemetry/"]),

@@ -138,6 +138,11 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ("otp.require_challenge_id", "true", &["yes"]),
     ("phone.check", "possible", &["", "E164"]),
     (
+        "phone.kinds_allow",
+        "mobile,premium_rate",
+        &["", "Mobile", "mobile,all"],
+    ),
+    (
         "test_numbers.until",
         "2027-01-31",
         &[

@@ -6,7 +6,7 @@ use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
-use crate::{email::EmailAddress, phone::PhoneNumber};
+use crate::{email::EmailAddress, phone::PhoneNumber, unicode::is_invisible};
 
 const MIN_CHARS: usize = 8;
 const MAX_CHARS: usize = 128;
@@ -20,6 +20,10 @@ pub enum PasswordError {
     TooShort,
     #[error("A password has at most 128 characters.")]
     TooLong,
+    #[error("A password needs characters that can be seen, not spaces alone.")]
+    Blank,
+    #[error("A password needs more than one character repeated.")]
+    Repeated,
     #[error("Too many people have this password: choose one that is yours alone.")]
     Common,
     #[error("A password must not be your e-mail address or phone number.")]
@@ -32,7 +36,8 @@ pub enum PasswordError {
 pub struct Password(Zeroizing<String>);
 
 impl Password {
-    /// A password to be set: 8 to 128 characters, and not among the commonest. It is never shortened.
+    /// A password to be set: 8 to 128 characters, more than one of which can be seen, and not among the commonest. It is
+    /// never shortened.
     ///
     /// # Errors
     /// A [`PasswordError`] that can be shown to whoever typed it.
@@ -47,7 +52,7 @@ impl Password {
             MIN_CHARS..=MAX_CHARS if COMMON.contains(password.folded().as_str()) => {
                 Err(PasswordError::Common)
             }
-            MIN_CHARS..=MAX_CHARS => Ok(password),
+            MIN_CHARS..=MAX_CHARS => password.refuse_blank().map(|()| password),
             _ => Err(PasswordError::TooLong),
         }
     }
@@ -80,6 +85,19 @@ impl Password {
         } else {
             Ok(())
         }
+    }
+
+    /// Refuses what shows nothing, and one character again and again, in whatever case and with whatever spaces between.
+    fn refuse_blank(&self) -> Result<(), PasswordError> {
+        let folded = self.folded();
+        let mut seen = folded
+            .chars()
+            .filter(|&sign| !sign.is_whitespace() && !is_invisible(sign));
+        let first = seen.next().ok_or(PasswordError::Blank)?;
+        if seen.all(|sign| sign == first) {
+            return Err(PasswordError::Repeated);
+        }
+        Ok(())
     }
 
     /// What is hashed.
@@ -143,6 +161,34 @@ mod tests {
         ] {
             assert_eq!(refusal(fine), None, "{fine}");
         }
+    }
+
+    #[test]
+    fn blanks_and_one_character_repeated_are_refused() {
+        for blank in [
+            " ".repeat(8),
+            "\u{A0}".repeat(9),
+            "\u{3000}".repeat(8),
+            "\u{200B}".repeat(8),
+            " \u{200B}\t\u{3164}\u{2060}\u{FE0F} \u{2800}".to_owned(),
+        ] {
+            assert_eq!(refusal(&blank), Some(PasswordError::Blank), "{blank:?}");
+        }
+        for repeated in [
+            "zzzzzzzz",
+            "........",
+            "éééééééé",
+            "密密密密密密密密",
+            "🙂🙂🙂🙂🙂🙂🙂🙂",
+            "QqQqQqQq",
+            "ｑqｑqｑqｑq",
+            "x       ",
+            "7 7 7 7 7",
+            "k\u{200B}k\u{200B}k\u{200B}k\u{200B}",
+        ] {
+            assert_eq!(refusal(repeated), Some(PasswordError::Repeated), "{repeated:?}");
+        }
+        assert_eq!(refusal("zzzzzzzzy"), None);
     }
 
     #[test]

@@ -1,11 +1,22 @@
-//! What a person's name is: nearly anything.
+//! What a person's name is: nearly anything that can be seen.
 
 use std::fmt;
 
+use icu_properties::{
+    CodePointMapData, CodePointSetData,
+    props::{
+        BidiClass, EmojiModifier, ExtendedPictographic, GeneralCategory, IndicSyllabicCategory, JoiningType,
+        LineBreak, VariationSelector,
+    },
+};
 use thiserror::Error;
+
+use crate::unicode::{is_direction_override, is_invisible, is_line_separator, is_unknown, is_visible};
 
 /// As many characters as the product's first API took.
 const MAX_CHARS: usize = 150;
+const ZERO_WIDTH_SPACE: char = '\u{200B}';
+const VOWEL_SEPARATOR: char = '\u{180E}';
 
 /// Why a text is not a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -16,6 +27,12 @@ pub enum NameError {
     Length,
     #[error("A name has no line breaks or other control characters.")]
     ControlCharacter,
+    #[error("A name has no characters that turn the direction of the text.")]
+    Direction,
+    #[error("A name has no characters without a meaning in Unicode.")]
+    Unknown,
+    #[error("A name has no invisible characters but those that its script needs: type it anew.")]
+    Invisible,
 }
 
 /// A first or last name, of any script, in the spelling that was typed. `Debug` doesn't show it.
@@ -23,21 +40,43 @@ pub enum NameError {
 pub struct PersonName(String);
 
 impl PersonName {
+    /// The last name of a person who has one name: an empty text.
+    pub const ABSENT: Self = Self(String::new());
+
     /// Reads a name, spaces around it dropped.
     ///
     /// # Errors
     /// A [`NameError`] that can be shown to whoever typed it.
     pub fn parse(text: &str) -> Result<Self, NameError> {
-        let name = text.trim();
-        if name.is_empty() {
-            Err(NameError::Empty)
-        } else if name.chars().count() > MAX_CHARS {
-            Err(NameError::Length)
-        } else if name.chars().any(char::is_control) {
-            Err(NameError::ControlCharacter)
-        } else {
-            Ok(Self(name.to_owned()))
+        let name = text.trim_matches(is_edge);
+        if !name.chars().any(is_visible) {
+            return Err(NameError::Empty);
         }
+        if name.chars().count() > MAX_CHARS {
+            return Err(NameError::Length);
+        }
+        for (at, sign) in name.char_indices() {
+            let fault = match sign {
+                sign if sign.is_control() || is_line_separator(sign) => NameError::ControlCharacter,
+                sign if is_direction_override(sign) => NameError::Direction,
+                sign if is_unknown(sign) => NameError::Unknown,
+                sign if is_invisible(sign) && !is_needed(sign, &name[..at], name) => NameError::Invisible,
+                _ => continue,
+            };
+            return Err(fault);
+        }
+        Ok(Self(name.to_owned()))
+    }
+
+    /// Reads a name that may be left empty.
+    ///
+    /// # Errors
+    /// As for [`PersonName::parse`].
+    pub fn parse_or_absent(text: &str) -> Result<Self, NameError> {
+        if text.trim().is_empty() {
+            return Ok(Self::ABSENT);
+        }
+        Self::parse(text)
     }
 
     /// Takes back a name that this service stored itself.
@@ -64,39 +103,190 @@ impl fmt::Debug for PersonName {
     }
 }
 
+/// Spaces, and what comes along unseen when a text is copied.
+fn is_edge(sign: char) -> bool {
+    sign.is_whitespace() || matches!(sign, ZERO_WIDTH_SPACE | '\u{2060}' | '\u{FEFF}' | '\u{AD}')
+}
+
+/// Whether the script needs an invisible sign where it stands, after what is `before` it.
+fn is_needed(sign: char, before: &str, name: &str) -> bool {
+    let follows = |fits: fn(char) -> bool| before.chars().next_back().is_some_and(fits);
+    match sign {
+        '\u{200C}' | '\u{200D}' => may_join(before),
+        // Between words of Thai, Lao, Khmer and Burmese, which have no spaces there.
+        ZERO_WIDTH_SPACE => {
+            follows(|sign| CodePointMapData::<LineBreak>::new().get(sign) == LineBreak::ComplexContext)
+        }
+        // Which of two forms a character has: Chinese and Japanese names, Mongolian, pictographs.
+        sign if sign == VOWEL_SEPARATOR || CodePointSetData::new::<VariationSelector>().contains(sign) => {
+            follows(is_visible)
+        }
+        '\u{200E}' | '\u{200F}' | '\u{61C}' => name.chars().any(reads_from_the_right),
+        _ => false,
+    }
+}
+
+/// Whether joiners mean something after `before`: after letters that join, those of Indic scripts, and pictographs.
+fn may_join(before: &str) -> bool {
+    for sign in before.chars().rev() {
+        let syllabic = CodePointMapData::<IndicSyllabicCategory>::new().get(sign);
+        let joining = CodePointMapData::<JoiningType>::new().get(sign);
+        let category = CodePointMapData::<GeneralCategory>::new().get(sign);
+        let is_letter = matches!(
+            joining,
+            JoiningType::DualJoining | JoiningType::LeftJoining | JoiningType::RightJoining
+        );
+        let is_indic = !matches!(
+            syllabic,
+            IndicSyllabicCategory::Other
+                | IndicSyllabicCategory::Joiner
+                | IndicSyllabicCategory::NonJoiner
+                | IndicSyllabicCategory::Number
+                | IndicSyllabicCategory::ConsonantPlaceholder
+        );
+        let is_mark = matches!(
+            category,
+            GeneralCategory::NonspacingMark | GeneralCategory::EnclosingMark
+        );
+        if is_letter || is_indic || CodePointSetData::new::<ExtendedPictographic>().contains(sign) {
+            return true;
+        }
+        // Marks belong to the letter before them, a skin's colour to the pictograph.
+        if !is_mark && !CodePointSetData::new::<EmojiModifier>().contains(sign) {
+            return false;
+        }
+    }
+    false
+}
+
+fn reads_from_the_right(sign: char) -> bool {
+    let class = CodePointMapData::<BidiClass>::new().get(sign);
+    !is_invisible(sign) && matches!(class, BidiClass::RightToLeft | BidiClass::ArabicLetter)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn refusal(text: &str) -> Option<NameError> {
+        PersonName::parse(text).err()
+    }
 
     #[test]
     fn names_are_trimmed_and_otherwise_left_alone() {
         for name in [
             "Jane",
+            "X",
             "Μαρία-Ελένη",
             "王",
             "O’Brien de la Cruz",
+            "Jane Q. Doe, 3rd",
+            "Zoe\u{308}",
+            // Persian, Sinhala, Hindi; Malayalam as it was written before it had letters of its own for word ends.
             "علی\u{200C}رضا",
+            "ශ්\u{200D}රී",
+            "क्\u{200D}ष",
+            "മോഹന്\u{200D}",
+            // A Japanese name's own form of a character, Mongolian, Khmer words, marks around Hebrew, pictographs.
+            "葛\u{E0100}城",
+            "ᠠ\u{180B}",
+            "សុខ\u{200B}ជា",
+            "דוד\u{200F}-A\u{200E}",
+            "👩🏽\u{200D}💻",
+            "❤\u{FE0F}",
         ] {
             assert_eq!(PersonName::parse(&format!(" {name}\t")).unwrap().expose(), name);
+        }
+        assert_eq!(
+            PersonName::parse("\u{FEFF}Jane\u{200B} ").unwrap().expose(),
+            "Jane"
+        );
+    }
+
+    #[test]
+    fn a_name_that_shows_nothing_is_none() {
+        for text in [
+            "",
+            " \n",
+            "\u{A0}",
+            "\u{3000}",
+            "\u{200B}",
+            "\u{200D}",
+            "\u{2060}",
+            "\u{3164}",
+            "\u{FE0F}",
+            "\u{AD}",
+            "\u{FEFF}",
+            "\u{34F}",
+            "\u{115F}\u{1160}",
+            "\u{FFA0}",
+            "\u{2800}",
+            "\u{180E}",
+            "\u{17B4}",
+            "\u{E0041}",
+            "\u{202E}",
+            "\u{2028}",
+            "\u{301}",
+            "\u{E000}",
+            "\u{200B} \u{FE0F}\u{3164}",
+        ] {
+            assert_eq!(refusal(text), Some(NameError::Empty), "{text:?}");
         }
     }
 
     #[test]
     fn what_is_no_name_is_refused_with_its_reason() {
-        assert_eq!(PersonName::parse(" \n").unwrap_err(), NameError::Empty);
-        assert!(PersonName::parse(&"é".repeat(150)).is_ok());
-        assert_eq!(
-            PersonName::parse(&"é".repeat(151)).unwrap_err(),
-            NameError::Length
-        );
-        assert_eq!(
-            PersonName::parse("Ja\u{0}ne").unwrap_err(),
-            NameError::ControlCharacter
-        );
-        assert_eq!(
-            PersonName::parse("Jane\nDoe").unwrap_err(),
-            NameError::ControlCharacter
-        );
+        assert_eq!(refusal(&"é".repeat(150)), None);
+        assert_eq!(refusal(&"é".repeat(151)), Some(NameError::Length));
+        for text in [
+            "Ja\u{0}ne",
+            "Jane\nDoe",
+            "Jane\tDoe",
+            "A\u{2028}B",
+            "A\u{2029}B",
+            "A\u{85}B",
+            "A\u{9B}B",
+        ] {
+            assert_eq!(refusal(text), Some(NameError::ControlCharacter), "{text:?}");
+        }
+        for sign in ('\u{202A}'..='\u{202E}').chain('\u{2066}'..='\u{2069}') {
+            assert_eq!(refusal(&format!("Alice{sign}eviL")), Some(NameError::Direction));
+        }
+        for text in ["A\u{E000}B", "A\u{F8FF}", "A\u{378}B", "A\u{FFFF}", "A\u{10FFFD}"] {
+            assert_eq!(refusal(text), Some(NameError::Unknown), "{text:?}");
+        }
+        for text in [
+            "Ja\u{200B}ne",
+            "Ja\u{200D}ne",
+            "Ja\u{200C}ne",
+            "Ja\u{AD}ne",
+            "Ja\u{2060}ne",
+            "Ja\u{FEFF}ne",
+            "Ja\u{34F}ne",
+            "Ja\u{200E}ne",
+            "Ja\u{3164}ne",
+            "Ja\u{2800}ne",
+            "Ja\u{FFF9}ne",
+            "Ja\u{206A}ne",
+            "\u{200D}علی",
+            "Jane\u{E0061}",
+            "Ja ne\u{E0100}\u{E0100}",
+            "1\u{200D}2",
+            "-\u{200D}-",
+            "Jane \u{FE0F}",
+        ] {
+            assert_eq!(refusal(text), Some(NameError::Invisible), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_may_be_absent_where_it_is_asked_for_so() {
+        for text in ["", " ", "\u{3000}\n"] {
+            assert_eq!(PersonName::parse_or_absent(text), Ok(PersonName::ABSENT));
+        }
+        assert_eq!(PersonName::ABSENT.expose(), "");
+        assert_eq!(PersonName::parse_or_absent(" Doe").unwrap().expose(), "Doe");
+        assert_eq!(PersonName::parse_or_absent("\u{3164}"), Err(NameError::Empty));
     }
 
     #[test]

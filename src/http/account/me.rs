@@ -32,6 +32,7 @@ pub struct UserView {
     phone: String,
     #[schema(example = "Test")]
     first_name: String,
+    /// Empty where the person has one name.
     #[schema(example = "User")]
     last_name: String,
     phone_verified: bool,

@@ -21,24 +21,26 @@ use crate::{
     phone::PhoneNumber,
 };
 
-/// A new account. Every field is required.
+/// A new account.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct RegisterRequest {
-    /// Compared without case.
+    /// Compared without case; a domain in its own script and in punycode is one. At most 254 bytes, 64 of them before the @.
     #[serde(default)]
     #[schema(value_type = String, required, format = Email, max_length = 254, example = "test@example.com")]
     email: Field,
-    /// In international form; spaces and punctuation are dropped, and a trunk prefix where `phone.check` knows the country.
+    /// In international form, in digits of any script; spaces, punctuation and invisible marks are dropped, and where
+    /// `phone.check` knows the country, a trunk prefix too.
     #[serde(default)]
     #[schema(value_type = String, required, example = "+1234567890")]
     phone: Field,
     #[serde(default)]
     #[schema(value_type = String, required, max_length = 150, example = "Test")]
     first_name: Field,
+    /// Missing, null or empty for whoever has one name.
     #[serde(default)]
-    #[schema(value_type = String, required, max_length = 150, example = "User")]
+    #[schema(value_type = Option<String>, max_length = 150, example = "User")]
     last_name: Field,
-    /// 8 to 128 characters of any script.
+    /// 8 to 128 characters of any script, not one again and again.
     #[serde(default)]
     #[schema(value_type = String, required, min_length = 8, max_length = 128, example = "securepass123")]
     password: Field,
@@ -102,7 +104,9 @@ fn registration(api: &Api, body: RegisterRequest) -> Result<Registration, ApiErr
         PhoneNumber::parse(text, api.phone_check)
     });
     let first_name = faults.required("first_name", body.first_name, PersonName::parse);
-    let last_name = faults.required("last_name", body.last_name, PersonName::parse);
+    let last_name = faults
+        .optional("last_name", body.last_name, PersonName::parse_or_absent)
+        .unwrap_or(PersonName::ABSENT);
     let password = faults.required("password", body.password, Password::parse);
     let confirm = faults.required("password_confirm", body.password_confirm, |text| {
         Ok::<_, std::convert::Infallible>(Password::presented(text))
@@ -117,16 +121,14 @@ fn registration(api: &Api, body: RegisterRequest) -> Result<Registration, ApiErr
     {
         faults.note("password", error.to_string());
     }
-    match (faults.is_empty(), email, phone, first_name, last_name, password) {
-        (true, Some(email), Some(phone), Some(first_name), Some(last_name), Some(password)) => {
-            Ok(Registration {
-                email,
-                phone,
-                first_name,
-                last_name,
-                password,
-            })
-        }
+    match (faults.is_empty(), email, phone, first_name, password) {
+        (true, Some(email), Some(phone), Some(first_name), Some(password)) => Ok(Registration {
+            email,
+            phone,
+            first_name,
+            last_name,
+            password,
+        }),
         _ => Err(faults.into_error()),
     }
 }

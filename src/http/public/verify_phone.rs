@@ -18,7 +18,7 @@ use crate::http::{
     },
 };
 use crate::{
-    flows::{FlowError, Sent},
+    flows::{FlowError, Sent, Unsupported},
     language::Language,
     phone::PhoneNumber,
 };
@@ -26,7 +26,8 @@ use crate::{
 /// Where a code shall go.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct SendRequest {
-    /// In international form; spaces and punctuation are dropped, and a trunk prefix where `phone.check` knows the country.
+    /// In international form, in digits of any script; spaces, punctuation and invisible marks are dropped, and where
+    /// `phone.check` knows the country, a trunk prefix too.
     #[serde(default)]
     #[schema(value_type = String, required, example = "+1234567890")]
     phone: Field,
@@ -38,7 +39,7 @@ pub struct VerifyRequest {
     #[serde(default)]
     #[schema(value_type = String, required, example = "+1234567890")]
     phone: Field,
-    /// The digits of the SMS.
+    /// The digits of the SMS, in any script; spaces and dashes between them are passed over.
     #[serde(default)]
     #[schema(value_type = String, required, example = "123456")]
     otp: Field,
@@ -96,7 +97,7 @@ pub fn send_docs() -> Docs {
         .body::<SendRequest>(&["phone"], &[("send", json!({ "phone": PHONE }))])
         .answers(200, "The code is on its way, if the phone may have one.", &SentView::of(PHONE.to_owned(), &example_sent()))
         .refuses([
-            FlowError::PhoneNotSupported,
+            FlowError::PhoneNotSupported(Unsupported::Kind),
             FlowError::Cooldown(refusal("otp-resend-cooldown", 1, MINUTE)),
         ])
         .limited("otp-send-per-phone-hour", 5, HOUR)

@@ -68,6 +68,15 @@ impl Readiness {
         }
     }
 
+    /// Brings the metrics up to date that are read when somebody asks for them.
+    #[expect(clippy::cast_precision_loss, reason = "no count here comes near 2^52")]
+    pub fn measure(&self) {
+        self.supervision.measure();
+        let pool = self.database.pool_status();
+        metrics::gauge!("ringback_database_connections", "state" => "open").set(pool.size as f64);
+        metrics::gauge!("ringback_database_connections", "state" => "idle").set(pool.idle as f64);
+    }
+
     /// Looks at everything at once, for a second at most.
     async fn look(&self) -> Report {
         let (database, store) = tokio::join!(answers(self.database.ping()), answers(self.challenges.ping()));

@@ -43,11 +43,11 @@ impl<'a> Base<'a> {
         };
         Ok(Self {
             settings,
+            supervision: Supervision::new(Arc::clone(&clock)),
             clock,
             entropy,
             redis_clock_offset,
             keyring: Arc::new(keyring),
-            supervision: Supervision::default(),
         })
     }
 }

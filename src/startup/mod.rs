@@ -106,6 +106,9 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
     let stores = stores::connect(&base)?;
     let limits = limits::start(&base, &stores)?;
     let delivery = delivery::start(&base, &stores, &databases)?;
+    for (provider, _) in delivery.queue.status().providers {
+        metrics.begin_provider(provider);
+    }
     let accounts = accounts::start(&base, &databases, &limits)?;
     let flows = flows::start(&base, &stores, &databases, &limits, &delivery);
 

@@ -8,20 +8,46 @@
 mod mailbox;
 mod restart;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use actix::{Actor, Context, Supervised};
 
 pub use mailbox::{AskError, Mailbox, Slot};
 pub use restart::Vitals;
 
+use crate::clock::{Clock, SystemClock};
+
 /// All supervised actors of a running service: asked by `/readyz` and `/metrics`.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone)]
 pub struct Supervision {
+    clock: Arc<dyn Clock>,
     actors: Arc<Mutex<Vec<Arc<Vitals>>>>,
 }
 
+impl Default for Supervision {
+    fn default() -> Self {
+        Self::new(Arc::new(SystemClock))
+    }
+}
+
+impl fmt::Debug for Supervision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Supervision").finish_non_exhaustive()
+    }
+}
+
 impl Supervision {
+    /// `clock` tells how long ago a restart was.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            actors: Arc::default(),
+        }
+    }
+
     /// Starts an actor on this thread; whenever it stops or panics, it is restarted with its mailbox kept.
     ///
     /// `name` labels it in metrics; `capacity` bounds the messages that wait or run.
@@ -51,8 +77,19 @@ impl Supervision {
         self.actors.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Brings the metrics of all actors up to date.
+    #[expect(clippy::cast_precision_loss, reason = "no count here comes near 2^52")]
+    pub fn measure(&self) {
+        for actor in self.all() {
+            let labels = [("actor", actor.name().to_owned())];
+            metrics::gauge!("ringback_actor_mailbox_depth", &labels).set(actor.depth() as f64);
+            metrics::gauge!("ringback_actor_mailbox_capacity", &labels).set(actor.capacity() as f64);
+            metrics::counter!("ringback_actor_restarts_total", &labels).absolute(actor.restarts());
+        }
+    }
+
     fn enrol(&self, name: String, capacity: usize) -> Arc<Vitals> {
-        let vitals = Arc::new(Vitals::new(name, capacity));
+        let vitals = Arc::new(Vitals::new(name, capacity, Arc::clone(&self.clock)));
         self.actors
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

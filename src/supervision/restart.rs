@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    fmt,
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
@@ -14,30 +15,42 @@ use std::{
 };
 
 use actix::{Actor, Context, Supervised, dev::ContextFut};
-use tokio::time::{Instant, Sleep};
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::time::Sleep;
+
+use crate::clock::Clock;
 
 /// Restarts within [`STORM_WINDOW`] from which on an actor counts as failing for good.
 const STORM_RESTARTS: usize = 8;
-const STORM_WINDOW: Duration = Duration::from_secs(10);
+const STORM_WINDOW: TimeDelta = TimeDelta::seconds(10);
 /// The pause before a restart doubles from the first to the last of these, so that a failing actor can't spin.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(640);
 
 /// An actor's vital signs.
-#[derive(Debug)]
 pub struct Vitals {
     name: String,
+    clock: Arc<dyn Clock>,
     capacity: usize,
     /// Messages that wait or run. Nobody ever waits for a place, so a number does what a semaphore would.
     taken: AtomicUsize,
     restarts: AtomicU64,
-    recent: Mutex<VecDeque<Instant>>,
+    recent: Mutex<VecDeque<DateTime<Utc>>>,
+}
+
+impl fmt::Debug for Vitals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vitals")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Vitals {
-    pub(super) fn new(name: String, capacity: usize) -> Self {
+    pub(super) fn new(name: String, capacity: usize, clock: Arc<dyn Clock>) -> Self {
         Self {
             name,
+            clock,
             capacity,
             taken: AtomicUsize::new(0),
             restarts: AtomicU64::new(0),
@@ -80,12 +93,12 @@ impl Vitals {
 
     /// Whether it was restarted so often of late that it does no work: eight times in ten seconds.
     pub fn is_storming(&self) -> bool {
-        self.recent_restarts(Instant::now()) >= STORM_RESTARTS
+        self.recent_restarts(self.clock.now()) >= STORM_RESTARTS
     }
 
     /// Counts a restart, and says how long to wait before it.
     fn record_restart(&self) -> Duration {
-        let now = Instant::now();
+        let now = self.clock.now();
         let earlier = self.recent_restarts(now);
         self.restarts.fetch_add(1, Ordering::Relaxed);
         self.recent
@@ -97,14 +110,10 @@ impl Vitals {
             .min(LONGEST_PAUSE)
     }
 
-    fn recent_restarts(&self, now: Instant) -> usize {
+    fn recent_restarts(&self, now: DateTime<Utc>) -> usize {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        while recent
-            .front()
-            .is_some_and(|&at| now.duration_since(at) > STORM_WINDOW)
-        {
-            recent.pop_front();
-        }
+        // Also without those that a clock which was set back has put into the future.
+        recent.retain(|&at| at <= now && now - at <= STORM_WINDOW);
         recent.len()
     }
 }

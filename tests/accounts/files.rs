@@ -23,8 +23,11 @@ fn sqlites_files_are_its_users_alone_and_outlive_the_process() {
         store.database.migrate().await.unwrap();
         let (jane, session) = register(&store, "jane@example.com", "+14152000001").await;
         assert_eq!(mode(file.parent().unwrap()), 0o700);
-        for entry in fs::read_dir(file.parent().unwrap()).unwrap() {
-            assert_eq!(mode(&entry.unwrap().path()), 0o600);
+        let entries = fs::read_dir(file.parent().unwrap()).unwrap();
+        let files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+        assert!(files.contains(&file), "{files:?}");
+        for file in &files {
+            assert_eq!(mode(file), 0o600, "{file:?}");
         }
         store.database.close().await;
         assert!(store.sessions.view(session).await.is_err(), "closed");

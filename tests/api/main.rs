@@ -14,6 +14,7 @@ mod inputs;
 mod languages;
 mod ledger;
 mod limits;
+mod metrics;
 mod openapi;
 mod operators;
 mod otp;

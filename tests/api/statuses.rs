@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use crate::support::{Answer, TestApp, eventually, on_both};
+use crate::support::{Answer, Backends, TestApp, eventually, on_both};
 
 const PHONE: &str = "+14152000001";
 const NOBODYS: &str = "+14152000002";
@@ -77,18 +77,6 @@ on_both! {
         app.get_as(&path, "no-token").await.is(401, "token_invalid");
     }
 
-    async fn every_instance_knows_a_status(app) {
-        if app.provider.is_none() {
-            return; // one process is all there is
-        }
-        let sibling = app.sibling().await;
-        app.register(PHONE).await;
-        for phone in [PHONE, NOBODYS] {
-            let sent = app.send(phone, None).await;
-            sibling.reaches(&sent, "sent", &["queued"]).await;
-        }
-    }
-
     async fn a_locked_phone_waits_for_the_end_of_its_lock(app) {
         app.register(PHONE).await;
         let mut sent = app.send(PHONE, None).await;
@@ -111,5 +99,16 @@ on_both! {
         }
         let answer = app.post("/api/users/otp-status/f47ac10b-58cc-4372-a567-0e02b2c3d479/", json!({})).await;
         answer.is(405, "method_not_allowed");
+    }
+}
+
+#[actix_web::test]
+async fn every_instance_knows_a_status() {
+    let app = TestApp::start(Backends::Servers).await;
+    let sibling = app.sibling().await;
+    app.register(PHONE).await;
+    for phone in [PHONE, NOBODYS] {
+        let sent = app.send(phone, None).await;
+        sibling.reaches(&sent, "sent", &["queued"]).await;
     }
 }

@@ -185,6 +185,7 @@ async fn session(service: &Service, provider: Option<&Provider>) -> Vec<String> 
 }
 
 fn holds_none(said: &str, secrets: &[String]) {
+    assert!(!said.is_empty() && !secrets.is_empty());
     for line in said.lines() {
         let folded = line.to_lowercase();
         for secret in secrets.iter().map(|secret| secret.to_lowercase()) {

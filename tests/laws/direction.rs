@@ -24,15 +24,7 @@ const LEVELS: [&[&str]; 10] = [
 ];
 
 /// What is not so yet: a room, one that it must not know and does, and why. It gets shorter until it is empty.
-const KNOWN: &[(&str, &str, &str)] = &[
-    ("limits", "accounts", "explain takes a Login"),
-    (
-        "telemetry",
-        "database",
-        "the pool is asked by the metrics, it does not tell them",
-    ),
-    ("telemetry", "supervision", "actors are asked by the metrics"),
-];
+const KNOWN: &[(&str, &str, &str)] = &[("limits", "accounts", "explain takes a Login")];
 
 /// Rooms in which files know each other in a circle, and why. It gets shorter until it is empty.
 const KNOWN_CIRCLES: &[(&str, &str)] = &[

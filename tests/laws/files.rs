@@ -1,5 +1,7 @@
 //! What every file has, and none.
 
+use std::collections::BTreeSet;
+
 use crate::{assert_none, code::files};
 
 #[test]
@@ -73,4 +75,37 @@ fn every_migration_has_its_sister_in_the_other_database() {
     }
     postgres.retain(|name| !POSTGRES_ALONE.contains(&&name[..]));
     assert_eq!(postgres, names("sqlite"));
+}
+
+/// The metrics that a text names in a macro of the crate `metrics`.
+fn metrics_in(text: &str) -> BTreeSet<String> {
+    let named = |start: usize, quote: &str| -> Option<String> {
+        let rest = text[start..].trim_start().strip_prefix(quote)?;
+        let name = rest.split('"').next()?;
+        (name.starts_with("ringback_") || name.starts_with("process_")).then(|| name.to_owned())
+    };
+    let macros = ["counter!(", "gauge!(", "histogram!("];
+    macros
+        .iter()
+        .flat_map(|name| text.match_indices(name))
+        .filter_map(|(at, name)| named(at + name.len(), "\""))
+        .collect()
+}
+
+#[test]
+fn every_metric_is_described_and_no_other() {
+    let mut counted = BTreeSet::new();
+    for (_, text) in files("src", &[".rs"]) {
+        counted.extend(metrics_in(&text));
+    }
+    assert!(counted.len() > 30, "{counted:?}");
+    let (_, families) = files("src/telemetry", &["families.rs"]).remove(0);
+    let (_, families) = families.split_once("const FAMILIES").unwrap();
+    let (families, _) = families.split_once("\n];").unwrap();
+    let words = families.split('"').skip(1).step_by(2);
+    let described: BTreeSet<String> = words
+        .filter(|word| !word.contains(' ') && word.contains('_'))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(counted, described);
 }

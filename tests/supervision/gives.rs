@@ -12,8 +12,12 @@ use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture, Supervised,
     WrapFuture,
 };
+use chrono::TimeDelta;
 use futures_util::{future::join_all, poll};
-use ringback::supervision::{AskError, Mailbox, Supervision, Vitals};
+use ringback::{
+    clock::{ShiftedClock, SystemClock},
+    supervision::{AskError, Mailbox, Supervision, Vitals},
+};
 use tokio::sync::Semaphore;
 
 use super::eventually;
@@ -133,6 +137,7 @@ impl Handler<Wait> for Clerk {
 }
 
 struct Stage {
+    clock: ShiftedClock,
     supervision: Supervision,
     clerk: Mailbox<Clerk>,
     signs: Arc<Signs>,
@@ -144,7 +149,8 @@ impl Stage {
     }
 
     fn start_with(capacity: usize, signs: Signs) -> Self {
-        let (supervision, signs) = (Supervision::default(), Arc::new(signs));
+        let clock = ShiftedClock::new(Arc::new(SystemClock));
+        let (supervision, signs) = (Supervision::new(Arc::new(clock.clone())), Arc::new(signs));
         let actor = Clerk {
             durable: 0,
             passing: 0,
@@ -152,6 +158,7 @@ impl Stage {
         };
         let clerk = supervision.start("clerk", capacity, |_| actor);
         Self {
+            clock,
             supervision,
             clerk,
             signs,
@@ -292,7 +299,7 @@ async fn a_storm_of_restarts_is_reported_and_calms_down() {
     assert!(stage.clerk.ask(Ask::Count).await.is_ok());
     assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
     assert_eq!(stage.supervision.storming(), ["clerk"]);
-    actix::clock::sleep(Duration::from_millis(10_100)).await;
+    stage.clock.advance(TimeDelta::milliseconds(10_100));
     assert!(stage.supervision.storming().is_empty());
     assert_eq!(stage.vitals().restarts(), 8, "the count stays");
 }

@@ -1,0 +1,379 @@
+//! Every family of metrics: what it means, in which unit, and which of its series are there before anything happens.
+
+use metrics::Unit;
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Counter,
+    Gauge,
+    Histogram,
+}
+use Kind::{Counter, Gauge, Histogram};
+
+/// Kind, name, unit where it has one, meaning. `tests/laws` holds that all are here which the source names, and no others.
+const FAMILIES: [(Kind, &str, Option<Unit>, &str); 47] = [
+    (
+        Counter,
+        "ringback_http_requests_total",
+        None,
+        "Requests by method, route and status",
+    ),
+    (
+        Histogram,
+        "ringback_http_request_seconds",
+        Some(Unit::Seconds),
+        "Time from a request's head to its answer, by route",
+    ),
+    (
+        Counter,
+        "ringback_otp_issued_total",
+        None,
+        "Challenges by kind: with a message, for a test number, or as a decoy",
+    ),
+    (
+        Counter,
+        "ringback_otp_verdicts_total",
+        None,
+        "Codes that were entered, by what became of them",
+    ),
+    (
+        Counter,
+        "ringback_otp_not_supported_total",
+        None,
+        "Requests for a code to a country that gets none, by country",
+    ),
+    (
+        Counter,
+        "ringback_limiter_decisions_total",
+        None,
+        "What each rule said: admitted, refused, or as a shadow would have refused",
+    ),
+    (
+        Counter,
+        "ringback_limiter_shadow_challenges_total",
+        None,
+        "Codes sent though a shadow rule would have refused; and those of them that were verified, its false positives",
+    ),
+    (
+        Counter,
+        "ringback_limiter_local_total",
+        None,
+        "Requests that a cluster rule counted in this process, since Redis was down",
+    ),
+    (
+        Counter,
+        "ringback_limiter_uncounted_total",
+        None,
+        "Requests that a rule could not count, and let pass",
+    ),
+    (
+        Counter,
+        "ringback_limiter_panics_total",
+        None,
+        "Decisions about a rate limit that failed by a fault of the program",
+    ),
+    (
+        Gauge,
+        "ringback_limiter_keys",
+        None,
+        "Keys that instance rules count by at present",
+    ),
+    (
+        Gauge,
+        "ringback_limits_file_faulty",
+        None,
+        "1 while the limits file is faulty and the last good one is in force",
+    ),
+    (
+        Counter,
+        "ringback_limits_reloads_total",
+        None,
+        "Changes of the limits file, by outcome",
+    ),
+    (
+        Gauge,
+        "ringback_actor_mailbox_depth",
+        None,
+        "Messages that wait or run, by actor",
+    ),
+    (
+        Gauge,
+        "ringback_actor_mailbox_capacity",
+        None,
+        "Messages that may wait or run, by actor",
+    ),
+    (
+        Counter,
+        "ringback_actor_restarts_total",
+        None,
+        "Restarts, by actor",
+    ),
+    (
+        Gauge,
+        "ringback_database_connections",
+        None,
+        "Connections to the database, by state",
+    ),
+    (
+        Counter,
+        "ringback_coalesced_queries_total",
+        None,
+        "Queries that each answered several lookups, by lookup",
+    ),
+    (
+        Counter,
+        "ringback_coalesced_lookups_total",
+        None,
+        "Lookups that such queries answered, by lookup",
+    ),
+    (
+        Counter,
+        "ringback_coalesced_refused_total",
+        None,
+        "Lookups refused since too many waited, by lookup",
+    ),
+    (
+        Gauge,
+        "ringback_sms_queue_depth",
+        None,
+        "Messages that wait for a provider",
+    ),
+    (
+        Gauge,
+        "ringback_sms_in_flight",
+        None,
+        "Calls to a provider that are not answered yet, by provider",
+    ),
+    (
+        Counter,
+        "ringback_sms_retries_total",
+        None,
+        "Further attempts at a message, by provider",
+    ),
+    (
+        Gauge,
+        "ringback_sms_breaker_state",
+        None,
+        "By provider. 0: works, 1: fails and is left alone, 2: tried again, 3: stopped until an operator acts",
+    ),
+    (
+        Counter,
+        "ringback_sms_breaker_turns_total",
+        None,
+        "Changes of a provider's breaker, by provider and new state",
+    ),
+    (
+        Histogram,
+        "ringback_sms_provider_seconds",
+        Some(Unit::Seconds),
+        "Time until a provider answered, by provider",
+    ),
+    (
+        Counter,
+        "ringback_sms_calls_total",
+        None,
+        "Calls to a provider, by provider and result",
+    ),
+    (
+        Counter,
+        "ringback_sms_lookups_total",
+        None,
+        "Look-ups whether a provider has a message, by provider and result",
+    ),
+    (
+        Counter,
+        "ringback_sms_total",
+        None,
+        "Messages that are done with, by provider and outcome",
+    ),
+    (
+        Counter,
+        "ringback_sms_receipts_total",
+        None,
+        "Delivery receipts, by provider and status",
+    ),
+    (
+        Gauge,
+        "ringback_sms_reports_depth",
+        None,
+        "Reports on messages that wait to be recorded",
+    ),
+    (
+        Gauge,
+        "ringback_sms_reports_capacity",
+        None,
+        "Reports on messages that may wait to be recorded",
+    ),
+    (
+        Counter,
+        "ringback_sms_reports_dropped_total",
+        None,
+        "Reports on messages that found no room",
+    ),
+    (
+        Gauge,
+        "ringback_ledger_depth",
+        None,
+        "Events that wait to be written to the ledger",
+    ),
+    (
+        Gauge,
+        "ringback_ledger_capacity",
+        None,
+        "Events that may wait to be written to the ledger",
+    ),
+    (
+        Counter,
+        "ringback_ledger_rows_total",
+        None,
+        "Rows written to the ledger",
+    ),
+    (
+        Counter,
+        "ringback_ledger_dropped_total",
+        None,
+        "Events that the ledger lacks, by reason",
+    ),
+    (
+        Counter,
+        "ringback_password_hasher_refused_total",
+        None,
+        "Passwords that were not hashed since too many waited",
+    ),
+    (
+        Histogram,
+        "ringback_password_hasher_wait_seconds",
+        Some(Unit::Seconds),
+        "Time that a password waited for a thread, by operation",
+    ),
+    (
+        Gauge,
+        "ringback_build_info",
+        None,
+        "Always 1; its label says which version runs",
+    ),
+    (
+        Gauge,
+        "process_virtual_memory_bytes",
+        Some(Unit::Bytes),
+        "Virtual memory",
+    ),
+    (
+        Gauge,
+        "process_resident_memory_bytes",
+        Some(Unit::Bytes),
+        "Memory in RAM",
+    ),
+    (Gauge, "process_open_fds", None, "Open file descriptors"),
+    (
+        Gauge,
+        "process_max_fds",
+        None,
+        "File descriptors that may be open",
+    ),
+    (Gauge, "process_threads", None, "Threads"),
+    (
+        Gauge,
+        "process_start_time_seconds",
+        Some(Unit::Seconds),
+        "When the process started, since the Unix epoch",
+    ),
+    (
+        Counter,
+        "process_cpu_seconds_total",
+        Some(Unit::Seconds),
+        "CPU time that was used",
+    ),
+];
+
+/// Series that alerts look at and that must not be missing until their first event: family, label, its values.
+const AT_ZERO: [(&str, &str, &[&str]); 8] = [
+    ("ringback_otp_issued_total", "kind", &["sms", "test", "decoy"]),
+    (
+        "ringback_otp_verdicts_total",
+        "verdict",
+        &[
+            "right",
+            "wrong",
+            "exceeded",
+            "expired",
+            "ambiguous",
+            "taken",
+            "not_supported",
+            "no_challenge_id",
+            "limited",
+            "unavailable",
+        ],
+    ),
+    (
+        "ringback_limits_reloads_total",
+        "outcome",
+        &["applied", "refused"],
+    ),
+    ("ringback_ledger_dropped_total", "reason", &["full", "failed"]),
+    ("ringback_ledger_rows_total", "", &[""]),
+    ("ringback_limiter_panics_total", "", &[""]),
+    ("ringback_password_hasher_refused_total", "", &[""]),
+    ("ringback_sms_reports_dropped_total", "", &[""]),
+];
+
+/// The same for each provider.
+const AT_ZERO_BY_PROVIDER: [(&str, &str, &[&str]); 3] = [
+    (
+        "ringback_sms_total",
+        "outcome",
+        &[
+            "accepted",
+            "failed",
+            "superseded",
+            "expired",
+            "handed_back",
+            "left",
+        ],
+    ),
+    (
+        "ringback_sms_receipts_total",
+        "status",
+        &["sent", "delivered", "undelivered", "failed"],
+    ),
+    ("ringback_sms_retries_total", "", &[""]),
+];
+
+pub fn describe() {
+    for (kind, name, unit, meaning) in FAMILIES {
+        match (kind, unit) {
+            (Counter, None) => metrics::describe_counter!(name, meaning),
+            (Counter, Some(unit)) => metrics::describe_counter!(name, unit, meaning),
+            (Gauge, None) => metrics::describe_gauge!(name, meaning),
+            (Gauge, Some(unit)) => metrics::describe_gauge!(name, unit, meaning),
+            (Histogram, None) => metrics::describe_histogram!(name, meaning),
+            (Histogram, Some(unit)) => metrics::describe_histogram!(name, unit, meaning),
+        }
+    }
+}
+
+/// Registers what counts from nought, and says which version this is.
+pub fn begin_at_zero() {
+    for (name, label, values) in AT_ZERO {
+        for value in values {
+            match label {
+                "" => drop(metrics::counter!(name)),
+                _ => drop(metrics::counter!(name, label => *value)),
+            }
+        }
+    }
+    metrics::gauge!("ringback_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+}
+
+/// Registers what counts from nought for a provider.
+pub fn begin_provider(provider: &'static str) {
+    for (name, label, values) in AT_ZERO_BY_PROVIDER {
+        for value in values {
+            match label {
+                "" => drop(metrics::counter!(name, "provider" => provider)),
+                _ => drop(metrics::counter!(name, "provider" => provider, label => *value)),
+            }
+        }
+    }
+    metrics::gauge!("ringback_sms_breaker_state", "provider" => provider).set(0.0);
+}

@@ -17,6 +17,7 @@ use crate::{
     limits::{ClientNetwork, KeyDimension, Limiter, Operation, Subject},
     phone::PhoneNumber,
     secrets::Keyring,
+    security,
 };
 
 /// What somebody enters to get an account, every field judged already.
@@ -104,7 +105,14 @@ impl SignIn {
         let verdict = turn.verify(password.clone(), hash).await?;
         let credentials = match credentials {
             Some(credentials) if verdict.matches && !credentials.locked => credentials,
-            _ => return Err(AccountError::InvalidCredentials),
+            _ => {
+                tracing::info!(
+                    target: security::TARGET,
+                    { client.network = %client, login.digest = %login.digest(&keys.login) },
+                    "auth.login.failed"
+                );
+                return Err(AccountError::InvalidCredentials);
+            }
         };
         // A right password is no guess: earlier failures stay counted, this try doesn't. What it cost the address
         // stays, for it was a hash.

@@ -41,6 +41,12 @@ impl LoginDigest {
     }
 }
 
+impl fmt::Display for LoginDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
 /// Whom a request is counted against. `Debug` shows no digit of a phone number.
 #[derive(Clone)]
 pub struct Subject {

@@ -11,7 +11,7 @@ enum Kind {
 use Kind::{Counter, Gauge, Histogram};
 
 /// Kind, name, unit where it has one, meaning. `tests/laws` holds that all are here which the source names, and no others.
-const FAMILIES: [(Kind, &str, Option<Unit>, &str); 47] = [
+const FAMILIES: [(Kind, &str, Option<Unit>, &str); 46] = [
     (
         Counter,
         "ringback_http_requests_total",
@@ -65,12 +65,6 @@ const FAMILIES: [(Kind, &str, Option<Unit>, &str); 47] = [
         "ringback_limiter_uncounted_total",
         None,
         "Requests that a rule could not count, and let pass",
-    ),
-    (
-        Counter,
-        "ringback_limiter_panics_total",
-        None,
-        "Decisions about a rate limit that failed by a fault of the program",
     ),
     (
         Gauge,
@@ -287,7 +281,7 @@ const FAMILIES: [(Kind, &str, Option<Unit>, &str); 47] = [
 ];
 
 /// Series that alerts look at and that must not be missing until their first event: family, label, its values.
-const AT_ZERO: [(&str, &str, &[&str]); 8] = [
+const AT_ZERO: [(&str, &str, &[&str]); 7] = [
     ("ringback_otp_issued_total", "kind", &["sms", "test", "decoy"]),
     (
         "ringback_otp_verdicts_total",
@@ -312,7 +306,6 @@ const AT_ZERO: [(&str, &str, &[&str]); 8] = [
     ),
     ("ringback_ledger_dropped_total", "reason", &["full", "failed"]),
     ("ringback_ledger_rows_total", "", &[""]),
-    ("ringback_limiter_panics_total", "", &[""]),
     ("ringback_password_hasher_refused_total", "", &[""]),
     ("ringback_sms_reports_dropped_total", "", &[""]),
 ];

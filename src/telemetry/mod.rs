@@ -21,6 +21,8 @@ use tracing_subscriber::{
 
 use json::JsonLines;
 
+use crate::outage;
+
 pub use measured::Metrics;
 
 /// How much of the log is written at once, and how long a line may wait for others.
@@ -91,6 +93,7 @@ impl Logs {
         let mut every = tokio::time::interval(FLUSH);
         loop {
             every.tick().await;
+            outage::tick();
             self.lines().flush();
         }
     }

@@ -7,6 +7,7 @@
 //! | `technologies.rs` | a technology is named in one place |
 //! | `size.rs` | how long a file and a function may be |
 //! | `files.rs` | what every file has, and none |
+//! | `words.rs` | which words are not used |
 //! | `lexer.rs`, `reader.rs`, `code.rs` | how the source is read |
 //!
 //! Where something is not so yet, the law has a list of what is known, with reasons. It fails for what is not on the list,
@@ -19,6 +20,7 @@ mod lexer;
 mod reader;
 mod size;
 mod technologies;
+mod words;
 
 use std::collections::BTreeMap;
 

@@ -19,7 +19,6 @@ const KNOWN: &[(&str, &str)] = &[
         "one function for all that the dispatcher asks for",
     ),
     ("src/flows/otp.rs: issue", "the flow of a code, in one piece"),
-    ("src/http/kit/observe.rs: observe", "the request line"),
     ("src/settings/mod.rs: build", "all sections one after the other"),
 ];
 

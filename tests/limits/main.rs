@@ -3,6 +3,7 @@
 mod explain;
 mod file;
 mod limiter;
+mod shipped;
 mod stage;
 mod store;
 mod store_lost;

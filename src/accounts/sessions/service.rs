@@ -16,6 +16,7 @@ use crate::{
     clock::Clock,
     entropy::Entropy,
     limits::{ClientNetwork, Limiter, Operation, Subject},
+    security,
     tokens::{AccessClaims, AccessTokens, RefreshTokens},
 };
 
@@ -91,7 +92,11 @@ impl Sessions {
                 (user_id, again.ok_or(AccountError::TokenRevoked)?)
             }
             Rotated::Reused { .. } => {
-                tracing::warn!(session.id = %token.session, "a spent refresh token was shown: its session is ended");
+                tracing::warn!(
+                    target: security::TARGET,
+                    { session.id = %token.session },
+                    "auth.token.reused: a spent refresh token was shown, and its session is ended"
+                );
                 return Err(AccountError::TokenRevoked);
             }
             Rotated::Revoked => return Err(AccountError::TokenRevoked),

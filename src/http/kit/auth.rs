@@ -7,7 +7,7 @@ use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, web};
 use crate::accounts::SignedIn;
 use crate::http::{
     api::Api,
-    kit::{problem::ApiError, rejection::Rejection},
+    kit::{line, problem::ApiError, rejection::Rejection},
 };
 
 /// Requires a good bearer token.
@@ -46,7 +46,9 @@ async fn signed_in(request: &HttpRequest) -> Result<Option<SignedIn>, ApiError> 
         return Ok(None);
     };
     let api = request.app_data::<web::Data<Api>>().ok_or(Rejection::Internal)?;
-    Ok(Some(api.sessions.authenticate(token).await?))
+    let signed_in = api.sessions.authenticate(token).await?;
+    line::name_user(request, signed_in.user.id);
+    Ok(Some(signed_in))
 }
 
 /// The token that comes along, unread.

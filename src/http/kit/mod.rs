@@ -7,6 +7,7 @@ pub mod docs;
 pub mod document;
 pub mod extract;
 pub mod language;
+pub mod line;
 pub mod observe;
 pub mod page;
 pub mod peer;

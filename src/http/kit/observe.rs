@@ -14,7 +14,13 @@ use futures_util::FutureExt;
 use metrics::{Counter, Histogram};
 
 use crate::entropy::{Entropy, SystemEntropy};
-use crate::http::kit::{problem::ApiError, rejection::Rejection, request_id, routes::pattern_of};
+use crate::http::kit::{
+    line::{Caller, Line},
+    problem::ApiError,
+    rejection::Rejection,
+    request_id,
+    routes::pattern_of,
+};
 
 const REQUEST_ID: &str = "x-request-id";
 /// A caller's id is kept if it is no longer than this and plain.
@@ -58,16 +64,17 @@ pub async fn observe(
     match outcome {
         Ok(mut response) => {
             let route = pattern_of(response.request()).unwrap_or("unmatched");
-            record(
-                method_name(&method),
+            let line = Line {
+                id: &id,
+                method: method_name(&method),
                 route,
-                response.status(),
-                started,
-                &id,
-                response.response().error(),
-            );
+                status: response.status(),
+                took: started.elapsed(),
+            };
+            let caller = Caller::of(response.request());
+            record(&line, &caller, response.response().error());
             let headers = response.headers_mut();
-            headers.insert(header::HeaderName::from_static(REQUEST_ID), header);
+            headers.insert(id_header(), header);
             headers.insert(
                 header::X_CONTENT_TYPE_OPTIONS,
                 HeaderValue::from_static("nosniff"),
@@ -80,20 +87,22 @@ pub async fn observe(
         Err(error) => {
             let mut response =
                 request_id::with_sync(id.clone(), || error.as_response_error().error_response());
-            record(
-                method_name(&method),
-                "unmatched",
-                response.status(),
-                started,
-                &id,
-                Some(&error),
-            );
-            response
-                .headers_mut()
-                .insert(header::HeaderName::from_static(REQUEST_ID), header);
+            let line = Line {
+                id: &id,
+                method: method_name(&method),
+                route: "unmatched",
+                status: response.status(),
+                took: started.elapsed(),
+            };
+            record(&line, &Caller::default(), Some(&error));
+            response.headers_mut().insert(id_header(), header);
             Err(InternalError::from_response(error, response).into())
         }
     }
+}
+
+fn id_header() -> header::HeaderName {
+    header::HeaderName::from_static(REQUEST_ID)
 }
 
 /// Methods that nobody here answers go by one name: their number has no bound.
@@ -126,65 +135,13 @@ fn id_of(request: &ServiceRequest) -> String {
 }
 
 /// One line and two metrics a request.
-fn record(
-    method: &'static str,
-    route: &'static str,
-    status: StatusCode,
-    started: Instant,
-    id: &str,
-    error: Option<&Error>,
-) {
-    let elapsed = started.elapsed();
+fn record(line: &Line<'_>, caller: &Caller, error: Option<&Error>) {
     METERS.with_borrow_mut(|meters| {
         let meter = meters
-            .entry((method, route, status.as_u16()))
-            .or_insert_with(|| Meter::new(method, route, status));
+            .entry((line.method, line.route, line.status.as_u16()))
+            .or_insert_with(|| Meter::new(line.method, line.route, line.status));
         meter.requests.increment(1);
-        meter.seconds.record(elapsed.as_secs_f64());
+        meter.seconds.record(line.took.as_secs_f64());
     });
-    let error = error.and_then(|error| error.as_error::<ApiError>());
-    let cause = error.and_then(ApiError::unavailable);
-    let limit = error
-        .filter(|_| status == StatusCode::TOO_MANY_REQUESTS)
-        .and_then(|error| error.details().limit);
-    let status = status.as_u16();
-    let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
-    if let Some(limit) = limit {
-        tracing::info!(
-            request.id = id,
-            http.method = method,
-            http.route = route,
-            http.status = status,
-            duration_us = micros,
-            limits.rule = &*limit.rule,
-            "request"
-        );
-        return;
-    }
-    match cause {
-        Some(cause) if cause.is_full => tracing::info!(
-            request.id = id, http.method = method, http.route = route, http.status = status, duration_us = micros,
-            part = cause.part.name(), cause = %cause.cause, "request"
-        ),
-        Some(cause) => tracing::warn!(
-            request.id = id, http.method = method, http.route = route, http.status = status, duration_us = micros,
-            part = cause.part.name(), cause = %cause.cause, "request"
-        ),
-        None if status == 500 => tracing::error!(
-            request.id = id,
-            http.method = method,
-            http.route = route,
-            http.status = status,
-            duration_us = micros,
-            "request"
-        ),
-        None => tracing::info!(
-            request.id = id,
-            http.method = method,
-            http.route = route,
-            http.status = status,
-            duration_us = micros,
-            "request"
-        ),
-    }
+    line.write(caller, error.and_then(|error| error.as_error::<ApiError>()));
 }

@@ -28,7 +28,7 @@ const FAMILIES: [(Kind, &str, Option<Unit>, &str); 46] = [
         Counter,
         "ringback_otp_issued_total",
         None,
-        "Challenges by kind: with a message, for a test number, or as a decoy",
+        "Challenges by kind: with an SMS, with an e-mail, for a test number, or as a decoy",
     ),
     (
         Counter,
@@ -282,7 +282,11 @@ const FAMILIES: [(Kind, &str, Option<Unit>, &str); 46] = [
 
 /// Series that alerts look at and that must not be missing until their first event: family, label, its values.
 const AT_ZERO: [(&str, &str, &[&str]); 7] = [
-    ("ringback_otp_issued_total", "kind", &["sms", "test", "decoy"]),
+    (
+        "ringback_otp_issued_total",
+        "kind",
+        &["sms", "email", "test", "decoy"],
+    ),
     (
         "ringback_otp_verdicts_total",
         "verdict",

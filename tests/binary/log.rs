@@ -17,6 +17,7 @@ const PASSWORD: &str = "correct-horse-battery";
 const PHONE: &str = "+14152007754";
 const TWILIO_TOKEN: &str = "twilio-token-5a1f";
 const SECRET: &str = "9NUgm2Hb0aVtUYOzuQsxK1gO8aOS2Vxm1d1EoYYb3Zk=";
+const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 /// Also what is not logged unless it is named.
 const EVERYTHING: &str = "trace,actix_http=trace";
 
@@ -227,7 +228,10 @@ async fn production_writes_one_json_line_a_request() {
         let request = service
             .client
             .request(method, format!("{}{path}", service.address));
-        let answer = Answer::of(request.header("x-request-id", format!("log-{nth}"))).await;
+        let request = request
+            .header("x-request-id", format!("log-{nth}"))
+            .header("traceparent", TRACEPARENT);
+        let answer = Answer::of(request).await;
         assert_eq!(answer.status, *status, "{path}: {answer:?}");
     }
     let said = end(service);
@@ -245,6 +249,15 @@ async fn production_writes_one_json_line_a_request() {
             (&json!(route), &json!(status)),
             "{line}"
         );
+        assert_eq!(line["client.network"], "127.0.0.1", "{line}");
+        assert_eq!(line["traceparent"], TRACEPARENT, "{line}");
+        let code = match status {
+            401 => json!("not_authenticated"),
+            404 => json!("not_found"),
+            405 => json!("method_not_allowed"),
+            _ => Value::Null,
+        };
+        assert_eq!(line["error.code"], code, "{line}");
         assert_eq!(
             (&line["level"], &line["http.method"]),
             (&json!("INFO"), &json!(method)),
@@ -319,4 +332,68 @@ async fn a_session_in_development_leaves_no_secret_in_the_log() {
     assert!(said.contains("/api/users/verify-phone-otp"), "{said}");
     assert!(!said.contains('\u{1b}'), "colours are for terminals: {said}");
     holds_none(&said, &secrets);
+}
+
+/// The lines with this message.
+fn lines(said: &str, message: &str) -> Vec<Value> {
+    let lines = said
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines.filter(|line| line["message"] == message).collect()
+}
+
+#[actix_web::test]
+async fn a_request_of_a_user_and_a_failed_login_can_be_told() {
+    let folder = Folder::new();
+    let (variables, _provider) = production("info").await;
+    let service = start(&folder, &variables);
+    let registration = json!({
+        "email": EMAIL, "phone": PHONE, "first_name": "A", "last_name": "B",
+        "password": PASSWORD, "password_confirm": PASSWORD,
+    });
+    let registered = service
+        .post("/api/users/register/", registration.to_string())
+        .await;
+    assert_eq!(registered.status, 201, "{registered:?}");
+    let access = registered.body["tokens"]["access"].as_str().unwrap();
+    let me = with_token(&service, "GET", "/api/users/me/", access, json!({})).await;
+    assert_eq!(me.status, 200, "{me:?}");
+    for (email, times) in [(EMAIL, 2), ("another@example.com", 1)] {
+        for _ in 0..times {
+            let login = json!({ "email": email, "password": "a-wrong-password" });
+            assert_eq!(
+                service.post("/api/users/login/", login.to_string()).await.status,
+                401
+            );
+        }
+    }
+    let said = end(service);
+    let requests = lines(&said, "request");
+    let of = |route: &str| requests.iter().find(|line| line["http.route"] == route).unwrap();
+    assert_eq!(
+        of("/api/users/me")["user.id"],
+        registered.body["user"]["id"],
+        "{said}"
+    );
+    assert_eq!(of("/api/users/login")["user.id"], Value::Null);
+    let failed = lines(&said, "auth.login.failed");
+    let digests: Vec<&str> = failed
+        .iter()
+        .map(|line| line["login.digest"].as_str().unwrap())
+        .collect();
+    assert_eq!(digests.len(), 3, "{said}");
+    assert!(
+        digests[0] == digests[1] && digests[1] != digests[2],
+        "{digests:?}"
+    );
+    for line in &failed {
+        assert_eq!(
+            (&line["target"], &line["client.network"]),
+            (&json!("ringback::security"), &json!("127.0.0.1"))
+        );
+    }
+    holds_none(
+        &said,
+        &[EMAIL.to_lowercase(), PHONE[1..].to_owned(), PASSWORD.to_owned()],
+    );
 }

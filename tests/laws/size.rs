@@ -18,9 +18,14 @@ const KNOWN: &[(&str, &str)] = &[
         "src/delivery/actor.rs: perform",
         "one function for all that the dispatcher asks for",
     ),
-    ("src/flows/otp.rs: issue", "the flow of a code, in one piece"),
     ("src/settings/mod.rs: build", "all sections one after the other"),
 ];
+
+/// Files that are longer still, and why. It gets shorter until it is empty.
+const KNOWN_FILES: &[(&str, &str)] = &[(
+    "tests/api/openapi.rs",
+    "what answers fit and what the document holds are two files",
+)];
 
 #[test]
 fn no_file_is_longer_than_it_is_readable() {
@@ -33,7 +38,8 @@ fn no_file_is_longer_than_it_is_readable() {
             }
         }
     }
-    assert_exactly([], long);
+    let known = KNOWN_FILES.iter().map(|(file, _)| (*file).to_owned());
+    assert_exactly(known, long);
 }
 
 #[test]

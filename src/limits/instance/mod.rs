@@ -65,7 +65,7 @@ impl InstanceCounters {
         let (keys, shards) = (Arc::new(Keys::at_most(max_keys)), shards.max(1));
         let start = |at| {
             let shard = Shard::new(shards, &keys, Arc::clone(&clock));
-            let name = format!("rate-limiter-{at}");
+            let name = format!("rate_limiter_{at}");
             RwLock::new(supervision.start(name, MAX_WAITING, |_| RateLimiter::new(shard)))
         };
         Self {

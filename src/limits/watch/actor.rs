@@ -20,7 +20,7 @@ pub(super) struct Watcher(Mailbox<ConfigWatcher>);
 impl Watcher {
     pub fn start(supervision: &Supervision, watch: Watch) -> Self {
         let watch = Arc::new(Mutex::new(watch));
-        Self(supervision.start("config-watcher", MAX_RELOADS, |_| ConfigWatcher { watch }))
+        Self(supervision.start("config_watcher", MAX_RELOADS, |_| ConfigWatcher { watch }))
     }
 
     /// Looks at the file now, whether or not it seems to have changed.

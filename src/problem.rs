@@ -26,7 +26,7 @@ pub struct ProblemDetails {
     /// What happened, for programs.
     pub code: &'static str,
     /// What happened, for people.
-    pub detail: &'static str,
+    pub detail: Cow<'static, str>,
     /// What is wrong with each field.
     pub errors: FieldErrors,
     /// How many more codes will be judged.
@@ -51,11 +51,11 @@ pub struct SpentLimit {
 }
 
 impl ProblemDetails {
-    pub fn new(status: u16, code: &'static str, detail: &'static str) -> Self {
+    pub fn new(status: u16, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self {
             status,
             code,
-            detail,
+            detail: detail.into(),
             errors: FieldErrors::new(),
             attempts_remaining: None,
             retry_after: None,

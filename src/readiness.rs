@@ -38,12 +38,21 @@ pub struct Readiness {
     pub last: Arc<Mutex<Option<(Instant, Report)>>>,
 }
 
+/// The words for it, as the documents list them.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "it describes JSON that is made elsewhere")]
+enum ReadinessStatus {
+    Ready,
+    NotReady,
+}
+
 /// What was found.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = Readiness)]
 pub struct Report {
     /// `ready`, or `not_ready`.
-    #[schema(example = "ready")]
+    #[schema(value_type = ReadinessStatus, example = "ready")]
     pub status: &'static str,
     /// What keeps the service from its work.
     pub down: Vec<String>,

@@ -131,7 +131,7 @@ impl Problem for FlowError {
                 .with_field("challenge_id", "This field is required."),
             Self::Cooldown(refusal) => ProblemDetails {
                 code: "resend_cooldown",
-                detail: "A code was sent to this address moments ago.",
+                detail: "A code was sent to this address moments ago.".into(),
                 ..refusal.details()
             },
             Self::Limited(refusal) => refusal.details(),

@@ -29,6 +29,12 @@ pub struct ServerOptions {
     pub shutdown_timeout: Duration,
     /// How long a client may take to send a head or a body.
     pub request_timeout: Duration,
+    /// How long a connection may idle between two requests.
+    pub keep_alive: Duration,
+    /// How long a client may take to read what waits for it.
+    pub write_timeout: Duration,
+    /// Whether the reference page is served.
+    pub docs: bool,
     /// Origins whose pages may call the API from a browser, or `*` alone.
     pub cors_origins: Vec<String>,
     /// Connections open at a time, for each worker.

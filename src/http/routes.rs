@@ -10,9 +10,13 @@ use crate::http::{
     },
 };
 
-/// What the world may call.
-pub fn api() -> Routes {
-    Routes::new([
+/// What the world may call; `docs`: the reference page as well.
+pub fn api(docs: bool) -> Routes {
+    let page = [
+        get("/docs/", docs::page).documented(docs::page_docs),
+        get("/docs/{file}", docs::asset),
+    ];
+    let routes = [
         post("/api/users/register/", register::register).documented(register::register_docs),
         get("/api/users/me/", me::me).documented(me::me_docs),
         post("/api/users/send-phone-otp/", verify_phone::send).documented(verify_phone::send_docs),
@@ -29,11 +33,10 @@ pub fn api() -> Routes {
         get("/healthz", health::healthz).documented(health::healthz_docs),
         get("/readyz", health::readyz).documented(health::readyz_docs),
         get("/openapi.json", openapi::document).documented(openapi::document_docs),
-        get("/docs/", docs::page).documented(docs::page_docs),
-        get("/docs/{file}", docs::asset),
         get("/dev/inbox/", inbox::page).documented(inbox::page_docs),
         get("/dev/inbox.json", inbox::json).documented(inbox::json_docs),
-    ])
+    ];
+    Routes::new(routes.into_iter().chain(page.into_iter().filter(|_| docs)))
 }
 
 /// What operators may call, on a listener of their own.

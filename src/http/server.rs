@@ -1,17 +1,24 @@
 //! The two servers: the API for the world, and the operators' port.
 
-use std::{io, net::TcpListener, sync::Arc};
+use std::{fmt, future::ready, io, net::TcpListener, sync::Arc, time::Duration};
 
+use actix_http::{HttpService, Protocol, Request, error::DispatchError};
+use actix_service::{IntoServiceFactory, ServiceFactoryExt, map_config};
 use actix_web::{
-    App, HttpServer,
-    dev::{Server, ServerHandle},
+    App, Error,
+    body::MessageBody,
+    dev::{AppConfig, Response, Server, ServerHandle, Service, ServiceFactory, fn_service},
     middleware::{Condition, from_fn},
-    rt, web,
+    rt::{self, net::TcpStream},
+    web,
 };
+
+use socket2::SockRef;
 
 use crate::http::{
     api::Api,
     kit::{
+        connection::{Connection, Patience},
         cors::{Preflight, preflight, share},
         document::Document,
         observe::observe,
@@ -21,6 +28,11 @@ use crate::http::{
     options::ServerOptions,
     routes,
 };
+
+/// What is made ready for a client before it reads.
+const WRITE_BUFFER_BYTES: usize = 16 * 1024;
+/// What the kernel holds for a client that doesn't read, before the service notices. The kernel doubles it.
+const SEND_BUFFER_BYTES: usize = 64 * 1024;
 
 /// A server that listens, until it is stopped.
 pub struct Listening(ServerHandle);
@@ -44,10 +56,10 @@ impl Listening {
 /// When the workers can't be started.
 pub fn serve_api(options: &ServerOptions, listener: TcpListener, api: Arc<Api>) -> io::Result<Listening> {
     let (api, shares) = (web::Data::from(api), !options.cors_origins.is_empty());
-    let routes = Arc::new(routes::api());
+    let routes = Arc::new(routes::api(options.docs));
     let document = web::Data::new(Document::of(&routes));
     let allowed = web::Data::new(Preflight::of(&routes));
-    let server = HttpServer::new(move || {
+    let app = move || {
         // This runs once on each worker: its share of the rate limits is counted on its thread, and its lane to Redis is
         // open before the first request needs it.
         let challenges = Arc::clone(&api.flows.codes.challenges.store);
@@ -63,36 +75,111 @@ pub fn serve_api(options: &ServerOptions, listener: TcpListener, api: Arc<Api>) 
             .wrap(Condition::new(shares, from_fn(share)))
             .configure(|config| routes.configure(config))
             .default_service(web::to(not_found))
-    })
-    .workers(options.workers)
-    .max_connections(options.max_connections)
-    .client_request_timeout(options.request_timeout)
-    // Whoever ends his side of the connection has hung up: nothing more is done for him.
-    .h1_allow_half_closed(false)
-    .shutdown_timeout(options.shutdown_timeout.as_secs())
-    .disable_signals()
-    .listen(listener)?;
-    Ok(Listening::run(server.run()))
+    };
+    let bounds = Bounds {
+        workers: options.workers,
+        connections: options.max_connections,
+        shutdown: options.shutdown_timeout,
+        ..Bounds::of(options)
+    };
+    Ok(Listening::run(listen(listener, bounds, app)?))
 }
 
 /// Serves the operators' port, on one thread.
 ///
 /// # Errors
 /// As for [`serve_api`].
-pub fn serve_ops(listener: TcpListener, api: Arc<Api>) -> io::Result<Listening> {
+pub fn serve_ops(options: &ServerOptions, listener: TcpListener, api: Arc<Api>) -> io::Result<Listening> {
     let (api, routes) = (web::Data::from(api), Arc::new(routes::ops()));
-    let server = HttpServer::new(move || {
+    let app = move || {
         App::new()
             .app_data(api.clone())
             .wrap(from_fn(guard))
             .wrap(from_fn(observe))
             .configure(|config| routes.configure(config))
             .default_service(web::to(not_found))
-    })
-    .workers(1)
-    .max_connections(64)
-    .shutdown_timeout(1)
-    .disable_signals()
-    .listen(listener)?;
-    Ok(Listening::run(server.run()))
+    };
+    Ok(Listening::run(listen(listener, Bounds::of(options), app)?))
+}
+
+/// What a listener takes.
+#[derive(Clone, Copy)]
+struct Bounds {
+    workers: usize,
+    /// Open at a time, for each worker.
+    connections: usize,
+    /// For what is in flight at the end.
+    shutdown: Duration,
+    keep_alive: Duration,
+    /// For the head of a request.
+    head: Duration,
+    patience: Patience,
+}
+
+impl Bounds {
+    /// Those of a listener for few.
+    fn of(options: &ServerOptions) -> Self {
+        Self {
+            workers: 1,
+            connections: 64,
+            shutdown: Duration::from_secs(1),
+            keep_alive: options.keep_alive,
+            head: options.request_timeout,
+            patience: Patience {
+                // A little more than a handler waits, so that its answer comes first.
+                body: options.request_timeout + Duration::from_secs(1),
+                write: options.write_timeout,
+            },
+        }
+    }
+}
+
+/// What `HttpServer` of actix-web does, on connections with bounds of their own.
+fn listen<F, I, S, B>(listener: TcpListener, bounds: Bounds, app: F) -> io::Result<Server>
+where
+    F: Fn() -> I + Send + Clone + 'static,
+    I: IntoServiceFactory<S, Request>,
+    S: ServiceFactory<Request, Config = AppConfig> + 'static,
+    S::Error: Into<Error> + 'static,
+    S::InitError: fmt::Debug,
+    S::Response: Into<Response<B>> + 'static,
+    <S::Service as Service<Request>>::Future: 'static,
+    S::Service: 'static,
+    B: MessageBody + 'static,
+{
+    // Connections have what their listener has.
+    SockRef::from(&listener).set_send_buffer_size(SEND_BUFFER_BYTES)?;
+    let builder = Server::build();
+    let ending = builder.graceful_shutdown_signal();
+    let service = move || {
+        let ending = ending.clone();
+        let app = app()
+            .into_factory()
+            .map_err(|error| error.into().error_response());
+        let http = HttpService::build()
+            .graceful_shutdown_signal(move || {
+                let ending = ending.clone();
+                async move { ending.notified().await }
+            })
+            .keep_alive(bounds.keep_alive)
+            .client_request_timeout(bounds.head)
+            .client_disconnect_timeout(Duration::from_secs(1))
+            // Whoever ends its side of the connection has hung up: nothing more is done for it.
+            .h1_allow_half_closed(false)
+            .h1_write_buffer_size(WRITE_BUFFER_BYTES)
+            .finish(map_config(app, |()| AppConfig::default()));
+        fn_service(move |io: TcpStream| {
+            let peer = io.peer_addr().ok();
+            let connection = Connection::new(io, bounds.patience);
+            ready(Ok::<_, DispatchError>((connection, Protocol::Http1, peer)))
+        })
+        .and_then(http)
+    };
+    let server = builder
+        .workers(bounds.workers)
+        .max_concurrent_connections(bounds.connections)
+        .shutdown_timeout(bounds.shutdown.as_secs())
+        .disable_signals()
+        .listen("http", listener, service)?;
+    Ok(server.run())
 }

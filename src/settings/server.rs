@@ -59,10 +59,13 @@ pub(super) fn read(reader: &mut Reader, env: Environment) -> ServerOptions {
         drain_delay: reader.duration("server.drain_delay", Duration::ZERO..=5 * MINUTE),
         shutdown_timeout: reader.duration("server.shutdown_timeout", SECOND..=5 * MINUTE),
         request_timeout: reader.duration("server.request_timeout", SECOND / 10..=5 * MINUTE),
+        keep_alive: reader.duration("server.keep_alive", SECOND..=60 * MINUTE),
+        write_timeout: reader.duration("server.write_timeout", SECOND..=10 * MINUTE),
+        docs: reader.flag("server.docs"),
         cors_origins: reader.list(
             "server.cors_origins",
-            "origins as browsers send them, such as \"https://app.example.com\" (no path, no /, no default \
-             port), or \"*\" alone",
+            "origins as browsers send them, such as \"https://app.example.com\" or \"capacitor://localhost\" (no \
+             path, no /, no default port), or \"*\" alone",
             origin,
         ),
         max_connections: reader.integer("server.max_connections", 1..=1_000_000),

@@ -34,7 +34,7 @@ pub(super) fn serve(base: &Base<'_>, listeners: Listeners, api: Api) -> io::Resu
     let ops_address = listeners.ops.as_ref().map(TcpListener::local_addr).transpose()?;
     let mut running = vec![serve_api(&base.settings.server, listeners.api, Arc::clone(&api))?];
     if let Some(listener) = listeners.ops {
-        running.push(serve_ops(listener, api)?);
+        running.push(serve_ops(&base.settings.server, listener, api)?);
     }
     Ok(Servers {
         address,

@@ -47,7 +47,6 @@ on_both! {
             .map(|text| text.as_bytes().to_vec())
             .into();
             bad.push(format!("[{text}]").into());
-            bad.push(format!("\u{feff}{text}").into());
             bad.push(format!("{text},").into());
             bad.push(text[..text.len() - 1].into());
             let first = good.as_object().unwrap().keys().next().unwrap();

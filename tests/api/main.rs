@@ -3,6 +3,8 @@
 mod accounts;
 mod bad_input;
 mod bounds;
+mod clients;
+mod connections;
 mod cors;
 mod countries;
 mod delivery;

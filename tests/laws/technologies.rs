@@ -18,6 +18,8 @@ const TECHNOLOGIES: [(&str, &[&str]); 21] = [
             "src/bin/twilio-sim/receipts.rs",
         ],
     ),
+    ("actix_http", &["src/http/"]),
+    ("actix_service", &["src/http/"]),
     ("actix_web", &["src/http/", "src/bin/twilio-sim/http/"]),
     ("actix", &["actor.rs", "src/supervision/", "src/startup/"]),
     ("governor", &["src/limits/instance/buckets.rs"]),

@@ -51,6 +51,21 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ("inbox.allow_remote", "true", &["yes"]),
     ("server.shutdown_timeout", "1s", &["0s", "301s", "30"]),
     ("server.request_timeout", "5m", &["99ms", "6m"]),
+    ("server.keep_alive", "75s", &["999ms", "61m", "75"]),
+    ("server.write_timeout", "10m", &["999ms", "11m"]),
+    ("server.docs", "false", &["no", "0"]),
+    (
+        "server.cors_origins",
+        "capacitor://localhost",
+        &[
+            "capacitor://",
+            "capacitor://localhost/",
+            "capacitor:localhost",
+            "Capacitor://localhost",
+            "file://localhost",
+            "https://*.example.com",
+        ],
+    ),
     (
         "server.cors_origins",
         "*",

@@ -13,7 +13,7 @@ use crate::{
         kit::{
             auth::bearer_token,
             client::client_network,
-            docs::{Docs, MINUTE, Tag},
+            docs::{Docs, MINUTE, PHONE, Tag},
             problem::ApiError,
             rejection::Rejection,
         },
@@ -28,7 +28,7 @@ pub struct UserView {
     #[schema(example = "test@example.com")]
     email: String,
     /// E.164.
-    #[schema(example = "+1234567890")]
+    #[schema(example = "+14155552671")]
     phone: String,
     #[schema(example = "Test")]
     first_name: String,
@@ -66,7 +66,7 @@ impl UserView {
         Self {
             id: Uuid::from_u128(0x0199_a2f4_6c1e_7b52_9d3e_4f5a_6b7c_8d9e),
             email: "test@example.com".to_owned(),
-            phone: "+1234567890".to_owned(),
+            phone: PHONE.to_owned(),
             first_name: "Test".to_owned(),
             last_name: "User".to_owned(),
             phone_verified: false,

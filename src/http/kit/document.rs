@@ -31,6 +31,7 @@ impl Document {
                 "version": env!("CARGO_PKG_VERSION"),
             },
             "servers": [{ "url": "/", "description": "The service that this document comes from" }],
+            "security": [{}, { "bearer": [] }],
             "tags": tags,
             "paths": paths,
             "components": {

@@ -1,6 +1,6 @@
-//! From bytes to judged fields: a body is taken whole or refused, with a word on each field.
+//! From bytes to fields: a body or a query is taken whole, or refused.
 
-use std::{borrow::Cow, collections::btree_map::Entry, fmt, future::Future, pin::Pin};
+use std::{future::Future, pin::Pin};
 
 use actix_web::{
     FromRequest, HttpRequest,
@@ -9,16 +9,13 @@ use actix_web::{
     web::{self, BytesMut},
 };
 use futures_util::StreamExt;
-use serde::{
-    Deserialize, Deserializer,
-    de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor},
-};
+use serde::de::DeserializeOwned;
 
+pub use crate::http::kit::field::{Faults, Field};
 use crate::http::{
     api::Api,
     kit::{problem::ApiError, rejection::Rejection},
 };
-use crate::problem::FieldErrors;
 
 /// What a body may weigh.
 const MAX_BODY_BYTES: usize = 16 * 1024;
@@ -39,14 +36,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for JsonBody<T> {
                 return Err(Rejection::UnsupportedMediaType.into());
             }
             let body = read(&request, payload).await?;
-            // The whole of it: serde_json doesn't look into texts that are ignored.
-            let text = str::from_utf8(&body).map_err(|_| Rejection::MalformedJson)?;
-            if !text.trim_ascii_start().starts_with('{') || is_deep(&body) {
-                return Err(Rejection::MalformedJson.into());
-            }
-            serde_json::from_str(text)
-                .map(Self)
-                .map_err(|_| Rejection::MalformedJson.into())
+            Ok(Self(parse(&body)?))
         })
     }
 }
@@ -64,6 +54,31 @@ impl FromRequest for FormBody {
             let body = read(&request, payload).await?;
             Ok(Self(url::form_urlencoded::parse(&body).into_owned().collect()))
         })
+    }
+}
+
+/// The fields of a query string, each a [`Field::Word`]; of a name that comes twice, the first. Unknown ones are ignored.
+#[allow(dead_code, reason = "the kit is whole before each of its parts has a route")]
+pub struct Query(Vec<(String, String)>);
+
+#[allow(dead_code, reason = "the kit is whole before each of its parts has a route")]
+impl Query {
+    /// Takes a field out.
+    pub fn take(&mut self, name: &str) -> Field {
+        match self.0.iter().position(|(found, _)| found == name) {
+            Some(place) => Field::Word(self.0.swap_remove(place).1),
+            None => Field::Missing,
+        }
+    }
+}
+
+impl FromRequest for Query {
+    type Error = ApiError;
+    type Future = std::future::Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let fields = url::form_urlencoded::parse(request.query_string().as_bytes());
+        std::future::ready(Ok(Self(fields.into_owned().collect())))
     }
 }
 
@@ -95,10 +110,31 @@ async fn read(request: &HttpRequest, mut payload: Payload) -> Result<BytesMut, A
         .unwrap_or(Err(Rejection::RequestTimeout.into()))
 }
 
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Rejection> {
+    // The whole of it: serde_json doesn't look into texts that are ignored.
+    let text = str::from_utf8(body).map_err(|_| Rejection::MalformedJson)?;
+    // Some editors and libraries put a byte order mark before it.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if !text.trim_ascii_start().starts_with('{') || is_deep(text.as_bytes()) {
+        return Err(Rejection::MalformedJson);
+    }
+    serde_json::from_str(text).map_err(|error| {
+        // It has no other way to tell. The key is one of ours: of others, the last value would be ignored like the first.
+        let told = error.to_string();
+        let key = told
+            .strip_prefix("duplicate field `")
+            .and_then(|rest| rest.split('`').next());
+        key.map_or(Rejection::MalformedJson, |key| {
+            Rejection::DuplicateKey(key.to_owned())
+        })
+    })
+}
+
 /// `application/json`, in UTF-8 and as it is.
 fn declares_json(request: &HttpRequest) -> bool {
     let headers = request.headers();
-    if headers.contains_key(header::CONTENT_ENCODING) {
+    let is_identity = |value: &header::HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
+    if !headers.get_all(header::CONTENT_ENCODING).all(is_identity) {
         return false;
     }
     let Some(declared) = headers
@@ -112,8 +148,12 @@ fn declares_json(request: &HttpRequest) -> bool {
         .next()
         .is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"));
     json && parts.all(|parameter| match parameter.split_once('=') {
-        Some((name, value)) if name.eq_ignore_ascii_case("charset") => {
-            value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+        // `utf8` is no name of it, but many clients send it.
+        Some((name, value)) if name.trim_ascii().eq_ignore_ascii_case("charset") => {
+            let charset = value.trim_ascii().trim_matches('"');
+            ["utf-8", "utf8"]
+                .iter()
+                .any(|name| charset.eq_ignore_ascii_case(name))
         }
         _ => true,
     })
@@ -137,161 +177,76 @@ fn is_deep(body: &[u8]) -> bool {
     false
 }
 
-/// One field of a body, before anybody asked whether it may be so.
-#[derive(Default)]
-pub enum Field {
-    #[default]
-    Missing,
-    Null,
-    Text(String),
-    Mistyped,
-}
-
-impl fmt::Debug for Field {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Field(•••)")
-    }
-}
-
-impl<'de> Deserialize<'de> for Field {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(FieldVisitor)
-    }
-}
-
-struct FieldVisitor;
-
-impl<'de> Visitor<'de> for FieldVisitor {
-    type Value = Field;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any value")
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Field, E> {
-        Ok(Field::Text(text.to_owned()))
-    }
-
-    fn visit_string<E>(self, text: String) -> Result<Field, E> {
-        Ok(Field::Text(text))
-    }
-
-    fn visit_unit<E>(self) -> Result<Field, E> {
-        Ok(Field::Null)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Field, E> {
-        Ok(Field::Mistyped)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Field, E> {
-        Ok(Field::Mistyped)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Field, E> {
-        Ok(Field::Mistyped)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Field, E> {
-        Ok(Field::Mistyped)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Field, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Field::Mistyped)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Field, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Field::Mistyped)
-    }
-}
-
-/// Collects what is wrong with a body's fields, so that all of it is said at once.
-#[derive(Default)]
-pub struct Faults(FieldErrors);
-
-impl Faults {
-    /// The field's value, judged by `parse`; `None` when something was noted.
-    pub fn required<T, E: fmt::Display>(
-        &mut self,
-        name: &'static str,
-        field: Field,
-        parse: impl FnOnce(&str) -> Result<T, E>,
-    ) -> Option<T> {
-        if matches!(field, Field::Missing) {
-            self.note(name, "This field is required.");
-            return None;
-        }
-        self.judge(name, field, parse)
-    }
-
-    /// The same for a field that may be missing or null.
-    pub fn optional<T, E: fmt::Display>(
-        &mut self,
-        name: &'static str,
-        field: Field,
-        parse: impl FnOnce(&str) -> Result<T, E>,
-    ) -> Option<T> {
-        match field {
-            Field::Missing | Field::Null => None,
-            field => self.judge(name, field, parse),
-        }
-    }
-
-    fn judge<T, E: fmt::Display>(
-        &mut self,
-        name: &'static str,
-        field: Field,
-        parse: impl FnOnce(&str) -> Result<T, E>,
-    ) -> Option<T> {
-        match field {
-            Field::Text(text) => parse(&text)
-                .map_err(|error| self.note(name, error.to_string()))
-                .ok(),
-            Field::Missing | Field::Null => {
-                self.note(name, "This field may not be null.");
-                None
-            }
-            Field::Mistyped => {
-                self.note(name, "This field must be a string.");
-                None
-            }
-        }
-    }
-
-    /// Notes a fault.
-    pub fn note(&mut self, name: &'static str, fault: impl Into<Cow<'static, str>>) {
-        match self.0.entry(name) {
-            Entry::Vacant(entry) => drop(entry.insert(vec![fault.into()])),
-            Entry::Occupied(mut entry) => entry.get_mut().push(fault.into()),
-        }
-    }
-
-    /// Whether nothing was noted.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// The error that says all of it. Handlers ask for it when a value they need is not there.
-    pub fn into_error(self) -> ApiError {
-        Rejection::Fields(self.0).into()
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use actix_web::test::TestRequest;
+    use serde::Deserialize;
+
     use super::*;
+    use crate::problem::Problem;
+
+    #[derive(Debug, Deserialize)]
+    struct Body {
+        #[serde(default)]
+        phone: Field,
+    }
 
     #[test]
     fn depth_is_counted_outside_of_texts() {
-        assert!(!is_deep(
-            br#"{"a": "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["}"#
-        ));
+        assert!(!is_deep(br#"{"a": "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["}"#));
         assert!(!is_deep(
             br#"{"a": "\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["}"#
         ));
         assert!(is_deep(&b"[".repeat(MAX_DEPTH + 1)));
         assert!(!is_deep(&b"[]".repeat(MAX_DEPTH + 1)));
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_passed_over() {
+        let body: Body = parse("\u{feff}{\"phone\": \"+1\"}".as_bytes()).unwrap();
+        assert!(matches!(body.phone, Field::Text(text) if text == "+1"));
+        assert!(parse::<Body>("\u{feff}\u{feff}{}".as_bytes()).is_err());
+    }
+
+    #[test]
+    fn a_key_that_comes_twice_is_named() {
+        let error = parse::<Body>(br#"{"phone": "+1", "x": 1, "x": 2, "phone": "+2"}"#).unwrap_err();
+        let told = error.details();
+        assert_eq!((told.status, told.code), (400, "malformed_json"));
+        assert_eq!(told.detail, "The body has the key `phone` more than once.");
+    }
+
+    #[test]
+    fn json_is_declared_in_many_ways() {
+        for (kind, encoding, is_json) in [
+            ("application/json", None, true),
+            ("Application/JSON; charset=UTF-8", None, true),
+            ("application/json;charset=utf8", None, true),
+            ("application/json; Charset=\"utf-8\"", Some("Identity"), true),
+            ("application/json", Some("identity"), true),
+            ("application/json", Some("gzip"), false),
+            ("application/json", Some("identity, gzip"), false),
+            ("application/json; charset=latin1", None, false),
+            ("text/json", None, false),
+        ] {
+            let mut request = TestRequest::default().insert_header((header::CONTENT_TYPE, kind));
+            if let Some(encoding) = encoding {
+                request = request.insert_header((header::CONTENT_ENCODING, encoding));
+            }
+            assert_eq!(
+                declares_json(&request.to_http_request()),
+                is_json,
+                "{kind} {encoding:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_query_gives_each_field_once() {
+        let request = TestRequest::with_uri("/?q=a%20b&limit=5&q=c&%ff").to_http_request();
+        let mut query = Query::extract(&request).into_inner().unwrap();
+        assert!(matches!(query.take("q"), Field::Word(text) if text == "a b"));
+        assert!(matches!(query.take("limit"), Field::Word(text) if text == "5"));
+        assert!(matches!(query.take("cursor"), Field::Missing));
     }
 }

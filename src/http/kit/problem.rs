@@ -1,6 +1,6 @@
 //! Any error as `application/problem+json` (RFC 9457).
 
-use std::{collections::BTreeMap, fmt};
+use std::{borrow::Cow, collections::BTreeMap, fmt};
 
 use actix_web::{
     HttpResponse, ResponseError,
@@ -55,7 +55,7 @@ pub struct ProblemView {
     r#type: String,
     title: &'static str,
     status: u16,
-    detail: &'static str,
+    detail: Cow<'static, str>,
     code: &'static str,
     request_id: String,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]

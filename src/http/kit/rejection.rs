@@ -13,6 +13,12 @@ pub enum Rejection {
     Fields(FieldErrors),
     #[error("the body is not the JSON that is asked for")]
     MalformedJson,
+    #[error("the body has the key {0} more than once")]
+    DuplicateKey(String),
+    #[error("the request is not HTTP")]
+    MalformedRequest,
+    #[error("the head is too large")]
+    HeadersTooLarge,
     #[error("the body is not declared as JSON")]
     UnsupportedMediaType,
     #[error("the body is too large")]
@@ -40,6 +46,17 @@ impl Problem for Rejection {
             Self::MalformedJson => {
                 ProblemDetails::new(400, "malformed_json", "The body is not a JSON object in UTF-8.")
             }
+            Self::DuplicateKey(key) => ProblemDetails::new(
+                400,
+                "malformed_json",
+                format!("The body has the key `{key}` more than once."),
+            ),
+            Self::MalformedRequest => {
+                ProblemDetails::new(400, "malformed_request", "The request is not valid HTTP.")
+            }
+            Self::HeadersTooLarge => {
+                ProblemDetails::new(431, "headers_too_large", "The head of the request is too large.")
+            }
             Self::UnsupportedMediaType => ProblemDetails::new(
                 415,
                 "unsupported_media_type",
@@ -49,7 +66,7 @@ impl Problem for Rejection {
                 ProblemDetails::new(413, "payload_too_large", "The body is over 16 KiB.")
             }
             Self::RequestTimeout => {
-                ProblemDetails::new(408, "request_timeout", "The body did not arrive in time.")
+                ProblemDetails::new(408, "request_timeout", "The request did not arrive in time.")
             }
             Self::NotFound => ProblemDetails::not_found(),
             Self::MethodNotAllowed { allow } => ProblemDetails {

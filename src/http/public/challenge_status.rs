@@ -28,19 +28,40 @@ use crate::{
 pub struct StatusView {
     challenge_id: Uuid,
     /// How the message travels: `sms` or `email`.
-    #[schema(example = "sms")]
+    #[schema(value_type = ChannelName, example = "sms")]
     channel: &'static str,
     /// With the token of the user whose challenge it is, what happened. `queued`: it is about to go out. `sent`: a provider
     /// has it. `delivered`: it arrived. `undelivered`: the networks gave it up. `failed`: the provider refused it. Without
     /// delivery receipts it stays `sent`.
     ///
     /// Without a token, or with another user's: `queued` for a second, then `sent`, whatever happened.
-    #[schema(example = "sent")]
+    #[schema(value_type = StatusName, example = "sent")]
     status: &'static str,
     /// Seconds until another code may be sent to this address, as far as rate limits allow; 0: now. A message that did not
     /// arrive ends the wait for the user whose challenge it is.
     #[schema(example = 42)]
     resend_after: u64,
+}
+
+/// How a message travels, as the documents list it.
+#[derive(ToSchema)]
+#[schema(as = Channel, rename_all = "snake_case")]
+#[expect(dead_code, reason = "it describes JSON that is made elsewhere")]
+enum ChannelName {
+    Sms,
+    Email,
+}
+
+/// How far a message has come, as the documents list it.
+#[derive(ToSchema)]
+#[schema(as = DeliveryStatus, rename_all = "snake_case")]
+#[expect(dead_code, reason = "it describes JSON that is made elsewhere")]
+enum StatusName {
+    Queued,
+    Sent,
+    Delivered,
+    Undelivered,
+    Failed,
 }
 
 pub fn status_docs() -> Docs {

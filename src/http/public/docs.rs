@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Cow,
+    collections::BTreeMap,
     sync::{Arc, LazyLock},
 };
 
@@ -16,6 +17,7 @@ use crate::http::kit::{
     page::Page,
     problem::ApiError,
     rejection::Rejection,
+    slices::Slices,
 };
 
 /// What the page loads. Swagger UI's other files are not served: they would show documents of others.
@@ -36,22 +38,40 @@ pub async fn page() -> HttpResponse {
 
 /// A part of Swagger UI.
 pub async fn asset(file: web::Path<String>) -> Result<HttpResponse, ApiError> {
-    if !ASSETS.contains(&file.as_str()) {
-        return Err(Rejection::NotFound.into());
-    }
-    let asset = utoipa_swagger_ui::serve(&file, Arc::default())
-        .ok()
-        .flatten()
-        .ok_or(Rejection::NotFound)?;
+    // Unpacked once: who reads slowly holds a place in it, no copy.
+    static UNPACKED: LazyLock<BTreeMap<&str, Asset>> = LazyLock::new(|| {
+        ASSETS
+            .into_iter()
+            .filter_map(|file| Some((file, Asset::of(file)?)))
+            .collect()
+    });
+    let asset = UNPACKED.get(file.as_str()).ok_or(Rejection::NotFound)?;
     let mut answer = HttpResponse::Ok();
     answer
-        .content_type(asset.content_type)
+        .content_type(&*asset.content_type)
         .insert_header((header::CACHE_CONTROL, "public, max-age=3600"));
-    if asset.gzpipped {
+    if asset.is_gzipped {
         answer.insert_header((header::CONTENT_ENCODING, "gzip"));
     }
-    Ok(answer.body(match asset.bytes {
-        Cow::Borrowed(bytes) => Bytes::from_static(bytes),
-        Cow::Owned(bytes) => bytes.into(),
-    }))
+    Ok(answer.body(Slices(asset.bytes.clone())))
+}
+
+struct Asset {
+    content_type: String,
+    is_gzipped: bool,
+    bytes: Bytes,
+}
+
+impl Asset {
+    fn of(file: &str) -> Option<Self> {
+        let asset = utoipa_swagger_ui::serve(file, Arc::default()).ok().flatten()?;
+        Some(Self {
+            content_type: asset.content_type,
+            is_gzipped: asset.gzpipped,
+            bytes: match asset.bytes {
+                Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+                Cow::Owned(bytes) => bytes.into(),
+            },
+        })
+    }
 }

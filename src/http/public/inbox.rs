@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use crate::http::{
     api::Api,
     kit::{
-        docs::{Docs, Tag},
+        docs::{Docs, PHONE, Tag},
         page::Page,
         peer::is_this_machine_asking,
         problem::ApiError,
@@ -23,7 +23,7 @@ use crate::sms::DevInbox;
 #[derive(Serialize, ToSchema)]
 #[schema(as = Sms)]
 pub struct InboxView {
-    #[schema(example = "+1234567890")]
+    #[schema(example = "+14155552671")]
     to: String,
     #[schema(example = "Ringback code: 123456. It expires in 10 minutes. Don't share it.")]
     body: String,
@@ -81,7 +81,7 @@ impl InboxView {
     /// As the documents show it.
     fn example() -> Self {
         Self {
-            to: "+1234567890".to_owned(),
+            to: PHONE.to_owned(),
             body: "Ringback code: 123456. It expires in 10 minutes. Don't share it.".to_owned(),
             at: DateTime::from_timestamp(1_780_000_000, 0).unwrap_or_default(),
         }

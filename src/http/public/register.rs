@@ -31,10 +31,10 @@ pub struct RegisterRequest {
     /// In international form, in digits of any script; spaces, punctuation and invisible marks are dropped, and where
     /// `phone.check` knows the country, a trunk prefix too.
     #[serde(default)]
-    #[schema(value_type = String, required, example = "+1234567890")]
+    #[schema(value_type = String, required, pattern = r"^\+[1-9][0-9]{6,14}$", example = "+14155552671")]
     phone: Field,
     #[serde(default)]
-    #[schema(value_type = String, required, max_length = 150, example = "Test")]
+    #[schema(value_type = String, required, min_length = 1, max_length = 150, pattern = r"\S", example = "Test")]
     first_name: Field,
     /// Missing, null or empty for whoever has one name.
     #[serde(default)]

@@ -22,17 +22,43 @@ use crate::{
 };
 
 /// `email`, or `phone` once it is verified; and the password.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Deserialize)]
 pub struct LoginRequest {
     #[serde(default)]
-    #[schema(value_type = Option<String>, example = "test@example.com")]
     email: Field,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
     phone: Field,
     #[serde(default)]
-    #[schema(value_type = String, required, example = "securepass123")]
     password: Field,
+}
+
+/// Either of the two, never both.
+#[derive(ToSchema)]
+#[schema(as = LoginRequest)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it describes JSON that is read elsewhere")]
+enum EitherLogin {
+    Email(EmailLogin),
+    Phone(PhoneLogin),
+}
+
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes JSON that is read elsewhere")]
+struct EmailLogin {
+    #[schema(format = Email, max_length = 254, example = "test@example.com")]
+    email: String,
+    #[schema(min_length = 1, max_length = 128, example = "securepass123")]
+    password: String,
+}
+
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes JSON that is read elsewhere")]
+struct PhoneLogin {
+    /// In international form, and verified.
+    #[schema(pattern = r"^\+[1-9][0-9]{6,14}$", example = "+14155552671")]
+    phone: String,
+    #[schema(min_length = 1, max_length = 128, example = "securepass123")]
+    password: String,
 }
 
 /// The refresh token of a session.
@@ -43,6 +69,13 @@ pub struct RefreshRequest {
     refresh: Field,
 }
 
+/// How an access token is sent.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes JSON that is made elsewhere")]
+enum TokenType {
+    Bearer,
+}
+
 /// A session's tokens.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Tokens)]
@@ -51,7 +84,7 @@ pub struct TokensView {
     access: String,
     /// Opaque; good for one use at `/api/users/token/refresh/`.
     refresh: String,
-    #[schema(example = "Bearer")]
+    #[schema(value_type = TokenType, example = "Bearer")]
     token_type: &'static str,
     /// Seconds until the access token expires.
     #[schema(example = 900)]
@@ -112,7 +145,7 @@ pub fn login_docs() -> Docs {
             "Send the e-mail address, or the phone once it is verified. An unknown login and a wrong password are \
              answered alike.",
         )
-        .body::<LoginRequest>(
+        .body::<EitherLogin>(
             &["password"],
             &[
                 ("by e-mail", json!({ "email": "test@example.com", "password": "securepass123" })),
@@ -180,7 +213,7 @@ pub async fn refresh(
 
 pub fn jwks_docs() -> Docs {
     let example = json!({ "keys": [{
-        "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": "5d6c3f0e9a1b2c47",
+        "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
         "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
     }] });
     Docs::new("jwks", Tag::Sessions, "Get the public keys of access tokens.")
@@ -234,7 +267,7 @@ impl TokensView {
         Self {
             access: "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFZERTQSJ9.eyJzdWIiOiIwMTk5YTJmNCJ9.c2lnbmF0dXJl"
                 .to_owned(),
-            refresh: "rbr_AZmi9GweBy5Sj7kB0qE2vA".to_owned(),
+            refresh: "pKvURIxJVi2CgRXROh_M6pJ_UrTVRZKX-LQ-QtqJI4vBNibkPcs43bCCSIkn7JBPtCBXRA".to_owned(),
             token_type: "Bearer",
             expires_in: 900,
         }

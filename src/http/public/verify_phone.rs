@@ -29,7 +29,7 @@ pub struct SendRequest {
     /// In international form, in digits of any script; spaces, punctuation and invisible marks are dropped, and where
     /// `phone.check` knows the country, a trunk prefix too.
     #[serde(default)]
-    #[schema(value_type = String, required, example = "+1234567890")]
+    #[schema(value_type = String, required, pattern = r"^\+[1-9][0-9]{6,14}$", example = "+14155552671")]
     phone: Field,
 }
 
@@ -37,11 +37,11 @@ pub struct SendRequest {
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct VerifyRequest {
     #[serde(default)]
-    #[schema(value_type = String, required, example = "+1234567890")]
+    #[schema(value_type = String, required, pattern = r"^\+[1-9][0-9]{6,14}$", example = "+14155552671")]
     phone: Field,
     /// The digits of the SMS, in any script; spaces and dashes between them are passed over.
     #[serde(default)]
-    #[schema(value_type = String, required, example = "123456")]
+    #[schema(value_type = String, required, pattern = "^[0-9]{6}$", example = "123456")]
     otp: Field,
     /// What `send-phone-otp` answered: then no other challenge is touched.
     #[serde(default)]
@@ -55,7 +55,7 @@ pub struct VerifyRequest {
 pub struct SentView {
     #[schema(example = "If the phone belongs to an account, a code is on its way.")]
     detail: &'static str,
-    #[schema(example = "+1234567890")]
+    #[schema(example = "+14155552671")]
     phone: String,
     challenge_id: Uuid,
     /// Seconds for which the code is good.
@@ -72,7 +72,7 @@ pub struct SentView {
 pub struct VerifiedView {
     #[schema(example = "The phone is verified.")]
     detail: &'static str,
-    #[schema(example = "+1234567890")]
+    #[schema(example = "+14155552671")]
     phone: String,
     #[schema(example = true)]
     phone_verified: bool,

@@ -1,0 +1,206 @@
+//! A client's connection, with what the parser of HTTP leaves open: a client that stops reading is cut off, a body
+//! without an end too, a line of a head that ends in a bare LF is refused, and what the parser refuses is answered by a
+//! problem.
+
+mod framing;
+mod refusal;
+
+use std::{
+    future::Future,
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use actix_web::rt::net::TcpStream;
+use socket2::SockRef;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::{Instant, Sleep},
+};
+
+use framing::{Fault, Framing};
+
+/// In each `write_timeout`, a client that makes answers wait has to take this much at least.
+const MIN_TAKEN_BYTES: usize = 16 * 1024;
+
+/// How long a client may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// For a body, whether it was asked for or not.
+    pub body: Duration,
+    /// To read what waits for it.
+    pub write: Duration,
+}
+
+/// A connection that keeps to these bounds.
+pub struct Connection {
+    io: TcpStream,
+    patience: Patience,
+    framing: Framing,
+    /// Runs while a body has begun and not come to its end.
+    body_deadline: Option<Pin<Box<Sleep>>>,
+    /// Runs while the client has something to read and doesn't.
+    stall: Option<Stall>,
+    /// An answer of the parser's, in the words of a problem.
+    replaced: Option<Replaced>,
+}
+
+struct Stall {
+    until: Pin<Box<Sleep>>,
+    taken: usize,
+}
+
+struct Replaced {
+    bytes: Vec<u8>,
+    written: usize,
+    /// How much of the original it stands for.
+    stands_for: usize,
+}
+
+impl Connection {
+    pub fn new(io: TcpStream, patience: Patience) -> Self {
+        Self {
+            io,
+            patience,
+            framing: Framing::default(),
+            body_deadline: None,
+            stall: None,
+            replaced: None,
+        }
+    }
+
+    /// Whether a body has taken too long.
+    fn poll_body(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if !self.framing.is_in_body() {
+            self.body_deadline = None;
+            return Poll::Pending;
+        }
+        let patience = self.patience.body;
+        let deadline = self
+            .body_deadline
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+        deadline.as_mut().poll(context)
+    }
+
+    /// Writes, and notes what the client takes.
+    fn poll_write_some(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match Pin::new(&mut self.io).poll_write(context, bytes) {
+            Poll::Ready(Ok(written)) => {
+                if let Some(stall) = &mut self.stall {
+                    stall.taken += written;
+                }
+                Poll::Ready(Ok(written))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => self.poll_stall(context).map(Err),
+        }
+    }
+
+    /// Whether the client has been still for too long.
+    fn poll_stall(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
+        let patience = self.patience.write;
+        let stall = self.stall.get_or_insert_with(|| Stall {
+            until: Box::pin(tokio::time::sleep(patience)),
+            taken: 0,
+        });
+        while stall.until.as_mut().poll(context).is_ready() {
+            if stall.taken < MIN_TAKEN_BYTES {
+                // What waits in the kernel is given up as well.
+                let _ = SockRef::from(&self.io).set_linger(Some(Duration::ZERO));
+                return Poll::Ready(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "the client does not read",
+                ));
+            }
+            stall.taken = 0;
+            stall.until.as_mut().reset(Instant::now() + patience);
+        }
+        Poll::Pending
+    }
+
+    fn poll_replaced(
+        &mut self,
+        context: &mut Context<'_>,
+        mut replaced: Replaced,
+    ) -> Poll<io::Result<usize>> {
+        while replaced.written < replaced.bytes.len() {
+            match self.poll_write_some(context, &replaced.bytes[replaced.written..]) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Ok(0)),
+                Poll::Ready(Ok(written)) => replaced.written += written,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    self.replaced = Some(replaced);
+                    return Poll::Pending;
+                }
+            }
+        }
+        Poll::Ready(Ok(replaced.stands_for))
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        match Pin::new(&mut self.io).poll_read(context, buffer) {
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+            Poll::Pending => {
+                let late = || io::Error::new(io::ErrorKind::TimedOut, "the body does not end");
+                return self.poll_body(context).map(|()| Err(late()));
+            }
+        }
+        match self.framing.take(&buffer.filled()[before..]) {
+            Ok(()) => Poll::Ready(Ok(())),
+            Err(Fault::BareLineFeed(at)) => {
+                // The parser refuses this in any place of a head, and answers.
+                buffer.filled_mut()[before + at] = 0;
+                Poll::Ready(Ok(()))
+            }
+            Err(Fault::EndlessBody) => Poll::Ready(Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the body is too long",
+            ))),
+        }
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if let Some(replaced) = self.replaced.take() {
+            return self.poll_replaced(context, replaced);
+        }
+        match refusal::find(bytes) {
+            None => self.poll_write_some(context, bytes),
+            Some((0, problem)) => {
+                let replaced = Replaced {
+                    bytes: problem,
+                    written: 0,
+                    stands_for: bytes.len(),
+                };
+                self.poll_replaced(context, replaced)
+            }
+            // First what was answered before.
+            Some((start, _)) => self.poll_write_some(context, &bytes[..start]),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Asked for once all is written.
+        self.stall = None;
+        Pin::new(&mut self.io).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(context)
+    }
+}

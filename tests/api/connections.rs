@@ -1,0 +1,214 @@
+//! Connections: what the parser of HTTP refuses by itself, clients that don't read, bodies without an end, idle ones.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpSocket, TcpStream},
+    time::timeout,
+};
+
+use crate::support::{Backends, TestApp, Wire};
+
+const LARGEST: &str = "GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nhost: x\r\n\r\n";
+
+async fn start(variables: &[(&str, &str)]) -> TestApp {
+    TestApp::start_with(Backends::Embedded, variables).await
+}
+
+fn address(app: &TestApp) -> std::net::SocketAddr {
+    app.address.trim_start_matches("http://").parse().unwrap()
+}
+
+#[actix_web::test]
+async fn what_the_parser_refuses_is_a_problem_like_all_others() {
+    let app = start(&[("RINGBACK__SERVER__REQUEST_TIMEOUT", "300ms")]).await;
+    let long = format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "a".repeat(200_000));
+    for (said, status, code) in [
+        ("BLAH\r\n\r\n", 400, "malformed_request"),
+        ("GET / HTTP/9\r\n\r\n", 400, "malformed_request"),
+        (
+            "GET / HTTP/1.1\r\nhost: x\r\nfo o: y\r\n\r\n",
+            400,
+            "malformed_request",
+        ),
+        (
+            "GET / HTTP/1.1\r\nhost: x\r\ncontent-length: x\r\n\r\n",
+            400,
+            "malformed_request",
+        ),
+        (
+            "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n",
+            400,
+            "malformed_request",
+        ),
+        (&long, 431, "headers_too_large"),
+        ("GET /healthz HTTP/1.1\r\nho", 408, "request_timeout"),
+    ] {
+        let mut wire = Wire::open(&app.address).await;
+        wire.say(said).await;
+        let answer = wire.answer().await;
+        let shown = &said[..said.len().min(60)];
+        assert_eq!((answer.status, answer.text("code")), (status, code), "{shown}");
+        assert_eq!(
+            answer.header("content-type"),
+            "application/problem+json",
+            "{shown}"
+        );
+        assert_eq!(
+            answer.header("x-request-id"),
+            answer.text("request_id"),
+            "{shown}"
+        );
+    }
+}
+
+#[actix_web::test]
+async fn a_line_of_a_head_that_ends_in_a_bare_line_feed_is_refused_and_none_of_a_body() {
+    let app = start(&[]).await;
+    for said in [
+        "GET /healthz HTTP/1.1\nhost: x\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nhost: x\n\r\n",
+        "GET /healthz HTTP/1.1\r\nhost: x\r\n\n",
+        "\nGET /healthz HTTP/1.1\r\nhost: x\r\n\r\n",
+    ] {
+        let mut wire = Wire::open(&app.address).await;
+        wire.say(said).await;
+        wire.answer().await.is(400, "malformed_request");
+    }
+    let mut wire = Wire::open(&app.address).await;
+    let body = "{\n\"email\":\n\"a@example.com\"}";
+    let login = format!(
+        "POST /api/users/login/ HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let chunked = format!(
+        "POST /api/users/login/ HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n\
+         {:x}\r\n{body}\r\n0\r\n\r\n",
+        body.len()
+    );
+    // One connection, several requests: where one ends is known.
+    for _ in 0..2 {
+        wire.say(&login).await;
+        wire.answer().await.is(400, "validation_failed");
+        wire.say(&chunked).await;
+        wire.answer().await.is(400, "validation_failed");
+    }
+    wire.say("GET /healthz HTTP/1.1\nhost: x\r\n\r\n").await;
+    wire.answer().await.is(400, "malformed_request");
+}
+
+/// Sends pieces of a body until the service has had enough; how long that took, and how many bytes.
+async fn send_without_end(app: &TestApp, piece: &[u8], pause: Duration) -> (Duration, usize) {
+    let mut stream = TcpStream::connect(address(app)).await.unwrap();
+    let head = b"GET /healthz HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n";
+    stream.write_all(head).await.unwrap();
+    let (began, mut sent) = (Instant::now(), 0);
+    let all = async {
+        while stream.write_all(piece).await.is_ok() {
+            sent += piece.len();
+            if !pause.is_zero() {
+                tokio::time::sleep(pause).await;
+            }
+        }
+    };
+    timeout(Duration::from_secs(20), all)
+        .await
+        .expect("it is read for ever");
+    (began.elapsed(), sent)
+}
+
+#[actix_web::test]
+async fn a_body_that_nobody_asked_for_is_bounded_in_bytes_and_in_time() {
+    let app = start(&[("RINGBACK__SERVER__REQUEST_TIMEOUT", "1s")]).await;
+    let chunk = [&b"400\r\n"[..], &[b'x'; 1024], b"\r\n"].concat();
+    let (_, sent) = send_without_end(&app, &chunk, Duration::ZERO).await;
+    // What the kernel of this machine holds besides is some MiB.
+    assert!(sent < 16 * 1024 * 1024, "{sent}");
+    let (took, _) = send_without_end(&app, b"1\r\nx\r\n", Duration::from_millis(50)).await;
+    assert!(took < Duration::from_secs(10), "{took:?}");
+}
+
+#[actix_web::test]
+async fn clients_that_do_not_read_are_cut_off_and_others_are_served() {
+    let app = start(&[("RINGBACK__SERVER__WRITE_TIMEOUT", "1s")]).await;
+    let whole = app.get("/docs/swagger-ui-bundle.js").await;
+    assert_eq!(whole.status, 200);
+    let stalled = join_all((0..200).map(|_| async {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        let mut stream = socket.connect(address(&app)).await.unwrap();
+        stream.write_all(LARGEST.as_bytes()).await.unwrap();
+        stream
+    }))
+    .await;
+    app.get("/healthz").await;
+    // Longer than they may stall; nothing is read meanwhile.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let read = join_all(stalled.into_iter().map(|mut stream| async move {
+        let mut read = Vec::new();
+        // A service that waited would go on sending.
+        let end = timeout(Duration::from_secs(10), stream.read_to_end(&mut read)).await;
+        (end.expect("the connection is still open").is_err(), read.len())
+    }))
+    .await;
+    for (reset, length) in read {
+        assert!(reset && length < 300_000, "{length}");
+    }
+    assert_eq!(app.get("/docs/swagger-ui-bundle.js").await.status, 200);
+}
+
+#[actix_web::test]
+async fn a_slow_reader_that_goes_on_reading_gets_all_of_it() {
+    let app = start(&[("RINGBACK__SERVER__WRITE_TIMEOUT", "1s")]).await;
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(16 * 1024).unwrap();
+    let mut stream = socket.connect(address(&app)).await.unwrap();
+    let asked = LARGEST.replace("host: x", "host: x\r\nconnection: close");
+    stream.write_all(asked.as_bytes()).await.unwrap();
+    let (mut read, mut piece) = (0, vec![0; 32 * 1024]);
+    loop {
+        let length = stream.read(&mut piece).await.unwrap();
+        if length == 0 {
+            break;
+        }
+        read += length;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(read > 300_000, "{read}");
+}
+
+#[actix_web::test]
+async fn an_idle_connection_is_kept_for_as_long_as_is_set() {
+    let app = start(&[("RINGBACK__SERVER__KEEP_ALIVE", "2s")]).await;
+    let mut stream = TcpStream::connect(address(&app)).await.unwrap();
+    let mut piece = [0; 4096];
+    for _ in 0..2 {
+        stream
+            .write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
+            .await
+            .unwrap();
+        assert!(stream.read(&mut piece).await.unwrap() > 0);
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    let began = Instant::now();
+    let end = timeout(Duration::from_secs(10), stream.read(&mut piece)).await;
+    assert_eq!(end.expect("it is kept for ever").unwrap(), 0);
+    assert!(
+        began.elapsed() > Duration::from_millis(1000),
+        "{:?}",
+        began.elapsed()
+    );
+}
+
+#[actix_web::test]
+async fn the_reference_page_can_be_left_out() {
+    let app = start(&[("RINGBACK__SERVER__DOCS", "false")]).await;
+    for path in ["/docs", "/docs/", "/docs/swagger-ui-bundle.js"] {
+        app.get(path).await.is(404, "not_found");
+    }
+    let document = app.get("/openapi.json").await;
+    assert_eq!(document.status, 200);
+    assert!(document.body["paths"]["/docs/"].is_null());
+}

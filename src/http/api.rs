@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     accounts::{Sessions, SignIn},
     flows::Flows,
-    http::ServerOptions,
+    http::options::ServerOptions,
     phone::PhoneCheck,
     readiness::Readiness,
     sms::{DevInbox, Texts, TwilioReceipts},

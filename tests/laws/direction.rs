@@ -31,7 +31,6 @@ const KNOWN_CIRCLES: &[(&str, &str)] = &[
     ("accounts", "users and sessions name each other's adapters"),
     ("challenges", "the statuses and the store share types"),
     ("delivery", "the queue and its actor"),
-    ("http", "the refusals know the whole document"),
     ("redis", "a call and the link"),
 ];
 

@@ -9,7 +9,10 @@ use utoipa::ToSchema;
 
 use crate::{
     accounts::AccountError,
-    http::kit::{problem_docs, rejection::Rejection},
+    http::kit::{
+        problem_docs::{self, header_ref},
+        rejection::Rejection,
+    },
     limits::{Denied, Refusal, Scope},
     problem::{FieldErrors, Problem, ProblemDetails},
     unavailable::{Part, Unavailable},
@@ -263,11 +266,6 @@ impl Docs {
             .extend(found.into_iter().map(|(name, schema)| (name, json!(schema))));
         reference
     }
-}
-
-/// Where a header is described.
-pub fn header_ref(name: &str) -> Value {
-    json!({ "$ref": format!("#/components/headers/{name}") })
 }
 
 /// A rule's refusal, after half of its time.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    http::kit::{docs::header_ref, problem, request_id},
+    http::kit::{problem, request_id},
     problem::ProblemDetails,
 };
 
@@ -25,6 +25,11 @@ pub fn answers(problems: Vec<ProblemDetails>) -> (BTreeMap<String, Value>, BTree
         .into_iter()
         .map(|(status, problems)| (status, answer(problems)));
     (answers.collect(), schemas)
+}
+
+/// Where a header is described.
+pub fn header_ref(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/headers/{name}") })
 }
 
 /// Any of these problems.

@@ -25,7 +25,7 @@ use crate::sms::DevInbox;
 pub struct InboxView {
     #[schema(example = "+14155552671")]
     to: String,
-    #[schema(example = "Ringback code: 123456. It expires in 10 minutes. Don't share it.")]
+    #[schema(example = "Ringback code: 123456. It expires in 10 min. Don't share it.")]
     body: String,
     at: DateTime<Utc>,
 }
@@ -82,7 +82,7 @@ impl InboxView {
     fn example() -> Self {
         Self {
             to: PHONE.to_owned(),
-            body: "Ringback code: 123456. It expires in 10 minutes. Don't share it.".to_owned(),
+            body: "Ringback code: 123456. It expires in 10 min. Don't share it.".to_owned(),
             at: DateTime::from_timestamp(1_780_000_000, 0).unwrap_or_default(),
         }
     }

@@ -281,7 +281,8 @@ async fn real_answers_are_those_of_the_document() {
 async fn production_has_the_document_and_the_page_and_no_inbox() {
     let variables = [
         ("RINGBACK_ENV", "production"),
-        ("RINGBACK_SECRET", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
+        ("RINGBACK_SECRET", "y+7sZoTuK5bS/hUOJJ0nuUCm3I1AOEJirEKnwUoIX6A="),
+        ("RINGBACK__SMS__COUNTRIES_ALLOW", "*"),
     ];
     let app = TestApp::start_with(Backends::Servers, &variables).await;
     let document = Document::of(&app).await;

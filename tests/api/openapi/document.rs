@@ -70,9 +70,24 @@ impl Document {
         }
     }
 
+    /// A schema with the parts of its `allOf` in it.
+    fn merged(&self, schema: &Value) -> Value {
+        let Some(parts) = schema["allOf"].as_array() else {
+            return schema.clone();
+        };
+        let (mut properties, mut required) = (Map::new(), Vec::new());
+        for part in parts {
+            let part = self.merged(self.resolve(part));
+            properties.extend(object(&part["properties"]));
+            required.extend(part["required"].as_array().cloned().unwrap_or_default());
+        }
+        json!({ "type": "object", "properties": properties, "required": required })
+    }
+
     /// Asserts that a value has the fields that its schema asks for, and no others.
     pub fn fits(&self, value: &Value, schema: &Value) {
-        let schema = self.resolve(schema);
+        let whole = self.merged(self.resolve(schema));
+        let schema = &whole;
         if let Some(mapping) = schema["discriminator"]["mapping"].as_object() {
             let name = schema["discriminator"]["propertyName"].as_str().unwrap();
             let variant = value[name].as_str().and_then(|name| mapping.get(name));

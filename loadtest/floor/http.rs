@@ -287,7 +287,7 @@ impl Worker {
         let token = (&SystemEntropy as &dyn Entropy).uuid();
         SignedIn {
             tokens: Tokens {
-                access: self.shared.access.sign(user.id, session, token, now),
+                access: self.shared.access.sign(user.id, session, 0, token, now),
                 refresh: refresh.expose().to_owned(),
                 token_type: "Bearer",
                 expires_in: 900,

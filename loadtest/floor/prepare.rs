@@ -48,7 +48,7 @@ pub fn tokens(count: u64, users: u64) {
         let number = u128::from(index * (users / count.min(users)));
         let [user, session] =
             [0x8000, 0x9000].map(|kind| Uuid::from_u128(0x7000 << 64 | kind << 48 | number));
-        let token = access.sign(user, session, Uuid::from_u128(number), SystemClock.now());
+        let token = access.sign(user, session, 0, Uuid::from_u128(number), SystemClock.now());
         let _ = writeln!(lines, "{token}");
     }
     print!("{lines}");

@@ -39,9 +39,12 @@ CREATE TABLE sessions (
     generation    bigint      NOT NULL DEFAULT 0,
     -- Digest of the current refresh token; the token itself is nowhere.
     refresh_hash  bytea       NOT NULL,
-    -- Digest of the one before and when it was replaced: for the grace of a lost answer.
+    -- Digest of the one before: for an answer that was lost.
     previous_hash bytea,
-    rotated_at    timestamptz,
+    -- When the last 16 tokens were spent, in microseconds of 16 digits each, the latest first: for several tabs.
+    spent         text        NOT NULL DEFAULT '',
+    -- The highest generation of which a token was shown: until the current one's is, the one before is still good.
+    shown         bigint      NOT NULL DEFAULT 0,
     created_at    timestamptz NOT NULL,
     expires_at    timestamptz NOT NULL,
     -- By a logout, or because an old token was shown. NULL: not revoked.

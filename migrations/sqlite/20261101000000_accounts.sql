@@ -31,7 +31,8 @@ CREATE TABLE sessions (
     generation    INTEGER NOT NULL DEFAULT 0,
     refresh_hash  BLOB    NOT NULL,
     previous_hash BLOB,
-    rotated_at    INTEGER,
+    spent         TEXT    NOT NULL DEFAULT '',
+    shown         INTEGER NOT NULL DEFAULT 0,
     created_at    INTEGER NOT NULL,
     expires_at    INTEGER NOT NULL,
     revoked_at    INTEGER

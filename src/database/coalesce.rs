@@ -1,8 +1,8 @@
 //! Lookups that travel together: those that arrive while a query is in flight wait for it and go in the next, all in
 //! one.
 //!
-//! There is no timer, so a lone lookup waits for nothing; and no cache, so nobody gets an answer that was read before
-//! he asked. `docs/performance.md` has what it saves.
+//! There is no timer, so a lone lookup waits for nothing; and no cache, so no caller gets an answer that was read before
+//! it asked. `docs/performance.md` has what it saves.
 
 use std::{
     collections::HashMap,

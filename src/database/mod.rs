@@ -4,8 +4,12 @@
 //! its tables come to be.
 
 mod coalesce;
+mod connection;
+mod lane;
 pub(crate) mod postgres;
+mod roots;
 pub(crate) mod sqlite;
+mod way;
 
 use std::{io, num::NonZero, time::Duration};
 
@@ -14,8 +18,11 @@ use chrono::{DateTime, Utc};
 use thiserror::Error;
 
 pub use coalesce::{Bounds, Coalescer};
-pub use postgres::PostgresLink;
+pub(crate) use connection::postgres::Session;
+pub(crate) use lane::postgres::Own;
+pub use postgres::{PostgresLink, PostgresOptions};
 pub use sqlite::SqliteLink;
+pub use way::PreparedStatements;
 
 use crate::unavailable::Unavailable;
 
@@ -63,6 +70,10 @@ pub enum DatabaseUrlError {
     Sqlite,
     #[error("its folder or file can't be made or written to ({0})")]
     File(io::ErrorKind),
+    #[error("database.ca_file can't be read, or holds no certificate ({0})")]
+    CaFile(io::ErrorKind),
+    #[error("database.ca_file is set, but the URL's sslmode says that the connection is not encrypted")]
+    PlainWithCa,
 }
 
 /// Why the tables could not be brought to this version's form.
@@ -93,14 +104,58 @@ pub(crate) fn to_micros(time: DateTime<Utc>) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(time.timestamp_micros()).unwrap_or(time)
 }
 
-/// What went wrong with a call, without a word that could hold a value: no message, no detail.
+/// What went wrong with a call, in the words of the server or the system, without a value of a row or a parameter.
 #[derive(Debug, Error)]
 pub(super) enum Fault {
-    /// The database's own code (SQLSTATE, or SQLite's result code), and the constraint that was hurt.
-    #[error("refused: {code} {constraint}")]
-    Refused { code: String, constraint: String },
+    /// The database's own code (SQLSTATE, or SQLite's result code) and words.
+    #[error("refused: {code} {words}")]
+    Refused { code: String, words: String },
     #[error("connection: {0}")]
-    Io(io::ErrorKind),
+    Io(String),
     #[error("{0}")]
-    Other(&'static str),
+    Other(String),
+}
+
+impl Fault {
+    /// Classes of errors whose messages quote values that were sent: wrong data, hurt constraints, raised by functions.
+    const QUOTING: [&str; 5] = ["22", "23", "27", "44", "P0"];
+    /// Nobody reads more.
+    const MAX_CHARS: usize = 300;
+
+    /// What PostgreSQL, or a pooler before it, says.
+    fn refused(code: String, message: &str, constraint: Option<&str>) -> Self {
+        let is_quoting = code.get(..2).is_none_or(|class| Self::QUOTING.contains(&class));
+        let words = match (is_quoting, constraint) {
+            (true, constraint) => constraint.unwrap_or_default(),
+            (false, _) => message,
+        };
+        let words = words.chars().take(Self::MAX_CHARS).collect();
+        Self::Refused { code, words }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_has_the_servers_words_unless_they_may_quote_a_value() {
+        let said = |code: &str, message, constraint| {
+            Fault::refused(code.to_owned(), message, constraint).to_string()
+        };
+        assert_eq!(
+            said("08P01", "unsupported startup parameter: options", None),
+            "refused: 08P01 unsupported startup parameter: options"
+        );
+        assert_eq!(
+            said("25006", "cannot execute UPDATE in a read-only transaction", None),
+            "refused: 25006 cannot execute UPDATE in a read-only transaction"
+        );
+        assert_eq!(said("22P02", "invalid input: \"jane\"", None), "refused: 22P02 ");
+        assert_eq!(
+            said("23505", "duplicate key (jane)", Some("users_email_key")),
+            "refused: 23505 users_email_key"
+        );
+        assert_eq!(said("", "jane", None), "refused:  ");
+    }
 }

@@ -2,11 +2,10 @@
 
 use std::{
     fmt,
-    io::{self, ErrorKind},
-    ops::{Deref, DerefMut},
+    path::PathBuf,
     str::FromStr,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -15,44 +14,55 @@ use std::{
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{
-    Connection, PgConnection, Postgres,
+    AssertSqlSafe, Connection, PgConnection, Postgres, SqlStr,
     migrate::{MigrateError as SqlxMigrateError, Migrator},
-    pool::PoolConnection,
-    postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions},
+    postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgSslMode},
 };
-use thiserror::Error;
-use tokio::time::timeout;
+use tokio::{sync::OnceCell, time::timeout};
 
 use super::{
     Bounds, Database, DatabaseUrlError, Fault, MIGRATION_TIMEOUT, MigrateError, PoolOptions, PoolStatus,
-    lookup_bounds,
+    PreparedStatements,
+    connection::postgres::{GIVE_BACK, Lent, NotConnected, Trust, not_connected},
+    lookup_bounds, roots,
+    way::postgres::{Way, migrate_in_one_transaction},
 };
 use crate::unavailable::{Part, Unavailable};
 
-/// A lane's connection that was used so lately is taken to be alive; another is asked first, as those of the pool always
-/// are: what they serve can afford it.
-const FRESH: Duration = Duration::from_millis(100);
 /// Kinds of lookups that travel together on connections of their own: sessions, claims, verifications.
 const OWN_LOOKUPS: usize = 3;
-/// How long a connection may take to be given back: sqlx drains it and asks it whether it lives, without a bound.
-const GIVE_BACK: Duration = Duration::from_secs(1);
+/// A write that succeeded so lately isn't tried again for readiness, which anybody may ask for.
+const BEAT: Duration = Duration::from_millis(500);
 
 /// A statement that is run for what it changes.
 pub(crate) type Query = sqlx::query::Query<'static, Postgres, PgArguments>;
+
+/// What only PostgreSQL needs.
+#[derive(Debug, Clone, Default)]
+pub struct PostgresOptions {
+    pub prepared_statements: PreparedStatements,
+    /// Certificates (PEM) that may sign the server's, beside those that the system trusts. Read at each connection.
+    pub ca_file: Option<PathBuf>,
+    /// The certificate (PEM) that this service shows, and its key. Read at each connection.
+    pub client_cert_file: Option<PathBuf>,
+    pub client_key_file: Option<PathBuf>,
+}
 
 /// The pool, and the bound on everything that is asked of it. Cheap to clone.
 #[derive(Clone)]
 pub struct PostgresLink {
     pool: PgPool,
-    /// With the pool's `statement_timeout`.
-    bounded: PgConnectOptions,
-    /// Connections that lanes have of their own.
-    own: Arc<AtomicUsize>,
-    lookups: Bounds,
-    trust: Arc<Trust>,
-    /// Without the pool's `statement_timeout`: a migration may take long.
     connect: PgConnectOptions,
+    prepared: PreparedStatements,
+    /// What stands before the server: found out at the first call.
+    way: Arc<OnceCell<Way>>,
+    /// Connections that lanes have of their own.
+    pub(super) own: Arc<AtomicUsize>,
+    lookups: Bounds,
+    pub(super) trust: Arc<Trust>,
     timeout: Duration,
+    /// When a write for readiness last succeeded.
+    beat: Arc<Mutex<Option<Instant>>>,
 }
 
 impl PostgresLink {
@@ -69,47 +79,73 @@ impl PostgresLink {
     ///
     /// # Errors
     /// [`DatabaseUrlError`].
-    pub fn open(url: &SecretString, options: PoolOptions) -> Result<Self, DatabaseUrlError> {
-        let connect = read(url.expose_secret())?.application_name("ringback");
-        // What nobody waits for any more ends in the server too.
-        let bounded = connect
-            .clone()
-            .options([("statement_timeout", options.timeout.as_millis().to_string())]);
+    pub fn open(
+        url: &SecretString,
+        options: PoolOptions,
+        postgres: &PostgresOptions,
+    ) -> Result<Self, DatabaseUrlError> {
+        let connect = with_tls(read(url.expose_secret())?, url.expose_secret(), postgres)?;
         let lookups = lookup_bounds(options.max_connections);
         let own = u32::try_from(OWN_LOOKUPS * lookups.lanes).unwrap_or(u32::MAX);
-        let trust = Arc::new(Trust {
-            doubted: Mutex::default(),
-            patience: options.timeout / 4,
-        });
-        let pools = Arc::clone(&trust);
+        let trust = Arc::new(Trust::new(options.timeout / 4));
+        let way = Arc::new(OnceCell::new());
+        let (pools_trust, pools_way, limit) = (Arc::clone(&trust), Arc::clone(&way), options.timeout);
         let pool = PgPoolOptions::new()
             .max_connections(options.max_connections.saturating_sub(own).max(1))
             .acquire_timeout(options.timeout)
             .test_before_acquire(false)
+            .after_connect(move |connection, _| {
+                let way = Arc::clone(&pools_way);
+                Box::pin(async move { limit_statements(connection, way.get(), limit).await })
+            })
             .before_acquire(move |connection, about| {
-                let trust = Arc::clone(&pools);
+                let trust = Arc::clone(&pools_trust);
                 Box::pin(async move {
-                    trust.check(connection, about.idle_for, Duration::ZERO).await?;
+                    let (age, idle_for) = (about.age, about.idle_for);
+                    trust.check(connection, age, idle_for, Duration::ZERO).await?;
                     Ok(true)
                 })
             })
-            .connect_lazy_with(bounded.clone());
+            .connect_lazy_with(connect.clone());
         Ok(Self {
             pool,
-            bounded,
+            connect,
+            prepared: postgres.prepared_statements,
+            way,
             own: Arc::default(),
             lookups,
             trust,
-            connect,
             timeout: options.timeout,
+            beat: Arc::default(),
         })
     }
 
     /// A connection for one call.
     pub(crate) async fn lend(&self) -> Result<Lent, sqlx::Error> {
+        let begin = self.way().await?.begin.clone();
         // Its error is of one that it tried to make: those that have ended it replaces by itself.
         let connection = self.pool.acquire().await.map_err(not_connected)?;
-        Ok(Lent(Some(connection)))
+        Ok(Lent::new(connection, begin))
+    }
+
+    /// A connection that isn't the pool's, and what begins each statement on it.
+    pub(super) async fn connect(&self) -> Result<(PgConnection, Option<SqlStr>), sqlx::Error> {
+        let way = self.way().await?;
+        let connecting = async {
+            let mut connection = PgConnection::connect_with(&self.connect).await?;
+            limit_statements(&mut connection, Some(way), self.timeout).await?;
+            Ok(connection)
+        };
+        Ok((connecting.await.map_err(not_connected)?, way.begin.clone()))
+    }
+
+    async fn way(&self) -> Result<&Way, sqlx::Error> {
+        if let Some(way) = self.way.get() {
+            return Ok(way);
+        }
+        // What is rare is on the heap: its future is far larger than a query's.
+        let find = || Box::pin(Way::find(&self.connect, self.prepared, self.timeout));
+        self.way.get_or_try_init(find).await.map_err(not_connected)
     }
 
     /// Runs one call within the time-out.
@@ -120,9 +156,7 @@ impl PostgresLink {
         match timeout(self.timeout, work).await {
             Ok(Ok(done)) => Ok(done),
             Ok(Err(error)) => {
-                if broke_a_connection(&error) {
-                    self.trust.doubt();
-                }
+                self.trust.learn(&error);
                 Err(unavailable(&error))
             }
             Err(_) => Err(Unavailable::timed_out(Part::Database)),
@@ -140,7 +174,7 @@ impl PostgresLink {
 
     /// Runs one statement. Returns how many rows it changed.
     pub(crate) async fn execute(&self, query: Query) -> Result<u64, Unavailable> {
-        let done = self.bounded(async { query.execute(&mut *self.lend().await?).await });
+        let done = self.bounded(async { query.execute(self.lend().await?.session()).await });
         Ok(done.await?.rows_affected())
     }
 
@@ -153,25 +187,39 @@ impl PostgresLink {
 #[async_trait]
 impl Database for PostgresLink {
     async fn ping(&self) -> Result<(), Unavailable> {
-        self.execute(sqlx::query("SELECT 1")).await.map(drop)
+        let last = *self.beat.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_some_and(|last| last.elapsed() < BEAT) {
+            return self.execute(sqlx::query("SELECT 1")).await.map(drop);
+        }
+        // A server that became read-only, or whose disk is full, answers whoever reads.
+        self.execute(sqlx::query("UPDATE heartbeat SET beats = beats + 1"))
+            .await?;
+        *self.beat.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        Ok(())
     }
 
-    /// Runs what has not run yet, on a connection of its own and with its own bound. PostgreSQL's advisory lock lets one
+    /// Runs what has not run yet, on a connection of its own and with its own bound. An advisory lock of PostgreSQL lets one
     /// instance at a time do it.
     async fn migrate(&self) -> Result<(), MigrateError> {
         let mut migrations: Migrator = sqlx::migrate!("migrations/postgres");
         // A newer version may have migrated already; expand and contract lets this one run on beside it.
         migrations.set_ignore_missing(true);
-        let pool = PgPoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(self.timeout)
-            .connect_lazy_with(self.connect.clone());
-        let outcome = match timeout(MIGRATION_TIMEOUT, migrations.run(&pool)).await {
-            Ok(outcome) => outcome.map_err(|error| refused(&error)),
-            Err(_) => Err(Unavailable::timed_out(Part::Database).into()),
+        let migrating = async {
+            let way = self.way().await?;
+            let connecting = timeout(self.timeout, PgConnection::connect_with(&self.connect));
+            let mut connection = connecting.await.map_err(|late| sqlx::Error::Io(late.into()))??;
+            if way.shares_sessions {
+                migrate_in_one_transaction(way, &mut migrations, &mut connection).await?;
+            } else {
+                migrations.run_direct(None, &mut connection, false).await?;
+            }
+            drop(timeout(GIVE_BACK, connection.close()).await);
+            Ok(())
         };
-        drop(timeout(GIVE_BACK, pool.close()).await);
-        outcome
+        match timeout(MIGRATION_TIMEOUT, migrating).await {
+            Ok(outcome) => outcome.map_err(|error: SqlxMigrateError| refused(&error)),
+            Err(_) => Err(Unavailable::timed_out(Part::Database).into()),
+        }
     }
 
     fn pool_status(&self) -> PoolStatus {
@@ -192,7 +240,58 @@ fn read(url: &str) -> Result<PgConnectOptions, DatabaseUrlError> {
     if !["postgres://", "postgresql://"].iter().any(names_scheme) {
         return Err(DatabaseUrlError::Postgres); // sqlx would take any scheme
     }
-    PgConnectOptions::from_str(url).map_err(|_| DatabaseUrlError::Postgres)
+    let connect = PgConnectOptions::from_str(url).map_err(|_| DatabaseUrlError::Postgres)?;
+    // PgBouncer refuses parameters that it doesn't know: none is sent that every pooler does not take.
+    Ok(connect.extra_float_digits(None).application_name("ringback"))
+}
+
+/// Sets what is trusted and shown where the connection is encrypted. What the URL says itself stays.
+fn with_tls(
+    connect: PgConnectOptions,
+    url: &str,
+    options: &PostgresOptions,
+) -> Result<PgConnectOptions, DatabaseUrlError> {
+    let mode = connect.get_ssl_mode();
+    let mut connect = match &options.ca_file {
+        None if url.contains("sslrootcert=") || url.contains("ssl-root-cert=") || url.contains("ssl-ca=") => {
+            connect
+        }
+        None if matches!(mode, PgSslMode::VerifyCa | PgSslMode::VerifyFull) => {
+            connect.ssl_root_cert_from_pem(roots::of_the_system())
+        }
+        None => connect,
+        Some(file) => {
+            roots::check(file).map_err(DatabaseUrlError::CaFile)?;
+            let mode = match mode {
+                PgSslMode::Disable | PgSslMode::Allow => return Err(DatabaseUrlError::PlainWithCa),
+                // Whoever names a CA wants the server checked; `require` is as for libpq.
+                PgSslMode::Prefer => PgSslMode::VerifyFull,
+                PgSslMode::Require => PgSslMode::VerifyCa,
+                checked => checked,
+            };
+            connect.ssl_root_cert(file).ssl_mode(mode)
+        }
+    };
+    if let (Some(certificate), Some(key)) = (&options.client_cert_file, &options.client_key_file) {
+        connect = connect.ssl_client_cert(certificate).ssl_client_key(key);
+    }
+    Ok(connect)
+}
+
+/// What nobody waits for any more ends in the server too. Not where a session is shared: it would end others' statements.
+async fn limit_statements(
+    connection: &mut PgConnection,
+    way: Option<&Way>,
+    limit: Duration,
+) -> Result<(), sqlx::Error> {
+    if way.is_none_or(|way| way.shares_sessions) {
+        return Ok(());
+    }
+    let set = format!("SET statement_timeout = {}", limit.as_millis());
+    sqlx::raw_sql(AssertSqlSafe(set))
+        .execute(connection)
+        .await
+        .map(drop)
 }
 
 /// The options of a connection hold its password.
@@ -202,166 +301,28 @@ impl fmt::Debug for PostgresLink {
     }
 }
 
-/// A connection on loan, given back within a bound whatever happens to its borrower.
-///
-/// sqlx gives a connection back by asking it whether it lives, for as long as it takes. One whose server vanished
-/// without a word would keep its place in the pool for a quarter of an hour; here it loses it after [`GIVE_BACK`].
-pub struct Lent(Option<PoolConnection<Postgres>>);
-
-/// Which connections are taken to be alive. What broke one has broken those that lay idle meanwhile, more likely than
-/// not: they are not asked one after the other, each for as long as it takes to give it up.
-struct Trust {
-    /// When one was last found to be broken.
-    doubted: Mutex<Option<Instant>>,
-    /// How long one is asked: of the time that its borrower has, some is left to make another.
-    patience: Duration,
-}
-
-impl Trust {
-    /// `fresh`: one that was used so lately is taken to be alive without being asked.
-    async fn check(
-        &self,
-        connection: &mut PgConnection,
-        idle_for: Duration,
-        fresh: Duration,
-    ) -> Result<(), sqlx::Error> {
-        let used = Instant::now().checked_sub(idle_for);
-        if *self.doubted() > used {
-            return Err(sqlx::Error::Io(ErrorKind::ConnectionAborted.into()));
-        }
-        if idle_for < fresh {
-            return Ok(());
-        }
-        let answer = timeout(self.patience, connection.ping()).await;
-        let answer = answer.unwrap_or_else(|late| Err(sqlx::Error::Io(late.into())));
-        answer.inspect_err(|_| self.doubt())
-    }
-
-    fn doubt(&self) {
-        *self.doubted() = Some(Instant::now());
-    }
-
-    fn doubted(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.doubted.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A connection of a lane of lookups' own. One from the pool would have been made by another thread, more likely than
-/// not, whose event loop hears what the server says and has to wake this one; and the pool asks each that comes back
-/// whether it lives, which is another round trip.
-#[derive(Default)]
-pub(crate) struct Own(Option<Alive>);
-
-struct Alive {
-    connection: PgConnection,
-    used: Instant,
-    open: Arc<AtomicUsize>,
-}
-
-impl Own {
-    /// The connection, made now if there is none, or if what there was has ended while nobody asked.
-    pub(crate) async fn connection(&mut self, link: &PostgresLink) -> Result<&mut PgConnection, sqlx::Error> {
-        // What is rare is on the heap: its future is far larger than a query's, and would make each lookup's as large.
-        if let Some(mut alive) = self.0.take()
-            && Box::pin(
-                link.trust
-                    .check(&mut alive.connection, alive.used.elapsed(), FRESH),
-            )
-            .await
-            .is_ok()
-        {
-            alive.used = Instant::now();
-            return Ok(&mut self.0.insert(alive).connection);
-        }
-        let connection = Box::pin(PgConnection::connect_with(&link.bounded))
-            .await
-            .map_err(not_connected)?;
-        link.own.fetch_add(1, Ordering::Relaxed);
-        let alive = Alive {
-            connection,
-            used: Instant::now(),
-            open: Arc::clone(&link.own),
-        };
-        Ok(&mut self.0.insert(alive).connection)
-    }
-}
-
-impl Drop for Alive {
-    fn drop(&mut self) {
-        self.open.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-impl Deref for Lent {
-    type Target = PgConnection;
-
-    fn deref(&self) -> &PgConnection {
-        match &self.0 {
-            Some(connection) => connection,
-            None => unreachable!("taken in drop alone"),
-        }
-    }
-}
-
-impl DerefMut for Lent {
-    fn deref_mut(&mut self) -> &mut PgConnection {
-        match &mut self.0 {
-            Some(connection) => connection,
-            None => unreachable!("taken in drop alone"),
-        }
-    }
-}
-
-impl Drop for Lent {
-    fn drop(&mut self) {
-        let Some(mut connection) = self.0.take() else {
-            return;
-        };
-        match tokio::runtime::Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn(async move {
-                // Hidden in sqlx's documentation, public since 0.4: it is what its own drop does.
-                let _ = timeout(GIVE_BACK, connection.return_to_pool()).await;
-            })),
-            Err(_) => drop(connection.detach()),
-        }
-    }
-}
-
-/// Why a connection did not come to be. It says nothing of those that stand: where the server, or a pooler before it, takes
-/// no more of them, to give those up would ask for more still.
-#[derive(Debug, Error)]
-#[error(transparent)]
-struct NotConnected(io::Error);
-
-fn not_connected(error: sqlx::Error) -> sqlx::Error {
-    match error {
-        sqlx::Error::Io(error) => io::Error::new(error.kind(), NotConnected(error)).into(),
-        other => other,
-    }
-}
-
-/// Whether the connection that met it has ended, and not one that never was.
-fn broke_a_connection(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Io(error) => !error.get_ref().is_some_and(|cause| cause.is::<NotConnected>()),
-        _ => false,
-    }
-}
-
 /// What went wrong, without a word that could hold a value.
 fn unavailable(error: &sqlx::Error) -> Unavailable {
-    let fault = match error {
-        sqlx::Error::Database(error) => Fault::Refused {
-            code: error.code().unwrap_or_default().into_owned(),
-            constraint: error.constraint().unwrap_or_default().to_owned(),
+    Unavailable::new(Part::Database, fault(error))
+}
+
+fn fault(error: &sqlx::Error) -> Fault {
+    match error {
+        sqlx::Error::Database(error) => Fault::refused(
+            error.code().unwrap_or_default().into_owned(),
+            error.message(),
+            error.constraint(),
+        ),
+        sqlx::Error::Io(error) => Fault::Io(error.to_string()),
+        sqlx::Error::PoolTimedOut => Fault::Other("no connection in time".to_owned()),
+        sqlx::Error::PoolClosed => Fault::Other("closed".to_owned()),
+        sqlx::Error::Tls(error) => Fault::Other(format!("TLS: {error}")),
+        sqlx::Error::Configuration(error) => match error.downcast_ref() {
+            Some(NotConnected(error)) => fault(error),
+            None => Fault::Other("not connected: the URL or a file of it is at fault".to_owned()),
         },
-        sqlx::Error::Io(error) => Fault::Io(error.kind()),
-        sqlx::Error::PoolTimedOut => Fault::Other("no connection in time"),
-        sqlx::Error::PoolClosed => Fault::Other("closed"),
-        sqlx::Error::Tls(_) => Fault::Other("TLS failed"),
-        _ => Fault::Other("an answer that was not expected"),
-    };
-    Unavailable::new(Part::Database, fault)
+        _ => Fault::Other("an answer that was not expected".to_owned()),
+    }
 }
 
 fn refused(error: &SqlxMigrateError) -> MigrateError {
@@ -374,7 +335,7 @@ fn refused(error: &SqlxMigrateError) -> MigrateError {
         SqlxMigrateError::VersionMismatch(version) => MigrateError::Changed(*version),
         _ => Unavailable::new(
             Part::Database,
-            Fault::Other("the list of migrations can't be read"),
+            Fault::Other("the list of migrations can't be read".to_owned()),
         )
         .into(),
     }

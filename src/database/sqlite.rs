@@ -119,8 +119,9 @@ impl SqliteLink {
 #[async_trait]
 impl Database for SqliteLink {
     async fn ping(&self) -> Result<(), Unavailable> {
-        let query = sqlx::query("SELECT 1").execute(&self.readers);
-        self.bounded(query).await.map(drop)
+        // A file that became read-only, or whose disk is full, answers whoever reads.
+        let beat = sqlx::query("UPDATE heartbeat SET beats = beats + 1");
+        self.execute(beat).await.map(drop)
     }
 
     /// Runs what has not run yet.
@@ -209,14 +210,15 @@ fn make_private(file: &Path) -> io::Result<()> {
 /// What went wrong, without a word that could hold a value.
 fn unavailable(error: &sqlx::Error) -> Unavailable {
     let fault = match error {
+        // SQLite's words name tables and columns, never a value.
         sqlx::Error::Database(error) => Fault::Refused {
             code: error.code().unwrap_or_default().into_owned(),
-            constraint: String::new(), // SQLite doesn't name it
+            words: error.message().to_owned(),
         },
-        sqlx::Error::Io(error) => Fault::Io(error.kind()),
-        sqlx::Error::PoolTimedOut => Fault::Other("no connection in time"),
-        sqlx::Error::PoolClosed => Fault::Other("closed"),
-        _ => Fault::Other("an answer that was not expected"),
+        sqlx::Error::Io(error) => Fault::Io(error.to_string()),
+        sqlx::Error::PoolTimedOut => Fault::Other("no connection in time".to_owned()),
+        sqlx::Error::PoolClosed => Fault::Other("closed".to_owned()),
+        _ => Fault::Other("an answer that was not expected".to_owned()),
     };
     Unavailable::new(Part::Database, fault)
 }
@@ -231,7 +233,7 @@ fn refused(error: &SqlxMigrateError) -> MigrateError {
         SqlxMigrateError::VersionMismatch(version) => MigrateError::Changed(*version),
         _ => Unavailable::new(
             Part::Database,
-            Fault::Other("the list of migrations can't be read"),
+            Fault::Other("the list of migrations can't be read".to_owned()),
         )
         .into(),
     }

@@ -75,7 +75,7 @@ impl LedgerStore for PostgresLedger {
             .bind(column(rows, |row| row.verified_at.map(to_micros)));
         let done = self
             .0
-            .bounded(async { query.execute(&mut *self.0.lend().await?).await });
+            .bounded(async { query.execute(self.0.lend().await?.session()).await });
         done.await.map(drop)
     }
 
@@ -85,7 +85,7 @@ impl LedgerStore for PostgresLedger {
         let query = sqlx::query(SQL).bind(before).bind(i64::from(limit));
         let done = self
             .0
-            .bounded(async { query.execute(&mut *self.0.lend().await?).await });
+            .bounded(async { query.execute(self.0.lend().await?.session()).await });
         Ok(done.await?.rows_affected())
     }
 }

@@ -13,7 +13,7 @@ use super::{
     value::SECOND,
 };
 use crate::{
-    database::{PoolOptions, PostgresLink, SqliteLink},
+    database::{PoolOptions, PostgresLink, PostgresOptions, PreparedStatements, SqliteLink},
     ledger::LedgerOptions,
     redis::{RedisLink, RedisOptions},
     secrets::{Keyring, is_guessable},
@@ -25,6 +25,7 @@ pub struct DatabaseSettings {
     /// `postgres://…`, `postgresql://…` or `sqlite://path`; none means SQLite in `ringback.db` of the data folder.
     pub url: Option<SecretString>,
     pub pool: PoolOptions,
+    pub postgres: PostgresOptions,
     /// Whether migrations run at the start.
     pub migrate: bool,
 }
@@ -41,6 +42,7 @@ impl DatabaseSettings {
                 max_connections: reader.integer("database.max_connections", 4..=1000),
                 timeout: reader.duration("database.timeout", SECOND / 20..=10 * SECOND),
             },
+            postgres: read_postgres(reader),
             migrate: reader.flag("database.migrate"),
         };
         let url = settings.url.as_ref().map(ExposeSecret::expose_secret);
@@ -53,6 +55,34 @@ impl DatabaseSettings {
         };
         rule.refuse(reader, env, plain);
         settings
+    }
+}
+
+fn read_postgres(reader: &mut Reader) -> PostgresOptions {
+    let prepared = [
+        ("auto", PreparedStatements::Auto),
+        ("on", PreparedStatements::On),
+        ("off", PreparedStatements::Off),
+    ];
+    let mut file = |key| reader.optional(key, "the path of a file", |path| Ok(PathBuf::from(path)));
+    let ca_file = file("database.ca_file");
+    let client_cert_file = file("database.client_cert_file");
+    let client_key_file = file("database.client_key_file");
+    if client_cert_file.is_some() != client_key_file.is_some() {
+        let missing = match client_key_file {
+            Some(_) => "database.client_cert_file",
+            None => "database.client_key_file",
+        };
+        reader.refuse(
+            missing,
+            "must be set: a client certificate and its key go together",
+        );
+    }
+    PostgresOptions {
+        prepared_statements: reader.choice("database.prepared_statements", &prepared),
+        ca_file,
+        client_cert_file,
+        client_key_file,
     }
 }
 

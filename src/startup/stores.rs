@@ -100,7 +100,7 @@ pub(super) fn connect_database(settings: &Settings) -> Result<Databases, StartEr
             database: Arc::new(link),
         }
     } else {
-        let link = PostgresLink::open(&url, options)?;
+        let link = PostgresLink::open(&url, options, &settings.database.postgres)?;
         Databases {
             users: Arc::new(PostgresUsers::new(&link)),
             proofs: Arc::new(PostgresProofs::new(&link)),

@@ -31,9 +31,16 @@ pub struct AccessClaims {
     pub sub: Uuid,
     /// The session; it may have been revoked since.
     pub sid: Uuid,
+    /// Of the refresh token that it was given with. Left out where it is 0, as after a login.
+    #[serde(rename = "gen", default, skip_serializing_if = "is_zero")]
+    pub generation: u32,
     jti: Uuid,
     iat: i64,
     exp: i64,
+}
+
+fn is_zero(generation: &u32) -> bool {
+    *generation == 0
 }
 
 /// Why a token is not accepted.
@@ -122,8 +129,8 @@ impl AccessTokens {
         self.ttl
     }
 
-    /// A token for a session, with `jti` to name it.
-    pub fn sign(&self, user: Uuid, session: Uuid, jti: Uuid, now: DateTime<Utc>) -> String {
+    /// A token for a session, given with the refresh token of this generation; `jti` names it.
+    pub fn sign(&self, user: Uuid, session: Uuid, generation: u32, jti: Uuid, now: DateTime<Utc>) -> String {
         let key = &self.keys[0];
         let mut header = Header::new(Algorithm::EdDSA);
         header.typ = Some(TYPE.to_owned());
@@ -134,6 +141,7 @@ impl AccessTokens {
             aud: self.audience.clone(),
             sub: user,
             sid: session,
+            generation,
             jti,
             iat,
             exp: iat + i64::try_from(self.ttl.as_secs()).unwrap_or(i64::MAX / 2),
@@ -258,7 +266,13 @@ mod tests {
     }
 
     fn sign(tokens: &AccessTokens) -> String {
-        tokens.sign(Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3), at(0))
+        tokens.sign(
+            Uuid::from_u128(1),
+            Uuid::from_u128(2),
+            0,
+            Uuid::from_u128(3),
+            at(0),
+        )
     }
 
     #[test]
@@ -275,6 +289,16 @@ mod tests {
                 Err(TokenError::Invalid),
                 "from the future"
             );
+        }
+    }
+
+    #[test]
+    fn a_token_says_which_refresh_token_came_with_it() {
+        let tokens = tokens(&[1], "app");
+        let ids = [1, 2, 3].map(Uuid::from_u128);
+        for generation in [0, 7] {
+            let token = tokens.sign(ids[0], ids[1], generation, ids[2], at(0));
+            assert_eq!(tokens.check(&token, at(0)).unwrap().generation, generation);
         }
     }
 

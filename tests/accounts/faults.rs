@@ -1,4 +1,4 @@
-//! What is answered while PostgreSQL is away, and how soon it is over. A small proxy stands between, that a test cuts
+//! What is answered while PostgreSQL is down, and how soon it is over. A small proxy stands between, that a test cuts
 //! or freezes.
 
 use std::{
@@ -94,7 +94,7 @@ impl Behind {
         panic!("{:?}", self.store.database.pool_status());
     }
 
-    /// Each call, many of each at once, answers that the database is away, and in time.
+    /// Each call, many of each at once, answers that the database is down, and in time.
     async fn every_call_is_unavailable(&self) {
         let mut calls = Vec::new();
         for n in 0..40 {
@@ -217,7 +217,7 @@ fn a_server_that_is_away_at_the_start_is_found_when_it_comes() {
     });
 }
 
-/// What could not be connected says nothing of what is: nobody else loses his connection by it, and needs another.
+/// What could not be connected says nothing of what is: nobody else loses a connection by it, and needs another.
 #[test]
 fn a_connection_that_was_refused_breaks_none_that_stands() {
     with_postgres_url(|url| async move {
@@ -238,7 +238,7 @@ fn a_connection_that_was_refused_breaks_none_that_stands() {
     });
 }
 
-/// A caller that goes away in the middle of a call takes no connection with him.
+/// A caller that goes away in the middle of a call takes no connection with it.
 #[test]
 fn callers_that_left_give_their_connections_back() {
     with_postgres_url(|url| async move {

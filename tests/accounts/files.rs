@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
-use ringback::database::{DatabaseUrlError, MigrateError, PostgresLink};
+use ringback::database::{DatabaseUrlError, MigrateError, PostgresLink, PostgresOptions};
 use secrecy::SecretString;
 use sqlx::{Connection, PgConnection, SqliteConnection};
 
@@ -60,7 +60,8 @@ fn a_database_url_that_is_none_is_refused_without_showing_it() {
             "postgres://u:hush@:x/",
             "postgres://u:hush@h/d?sslmode=hush",
         ] {
-            let refused = PostgresLink::open(&SecretString::from(url), OPTIONS).unwrap_err();
+            let refused = PostgresLink::open(&SecretString::from(url), OPTIONS, &PostgresOptions::default())
+                .unwrap_err();
             assert_eq!(refused, DatabaseUrlError::Postgres, "{url}");
             assert!(!refused.to_string().contains("hush"));
         }

@@ -18,7 +18,7 @@ use ringback::{
         PostgresSessions, PostgresUsers, ProofStore, SessionStore, SqlitePasswords, SqliteProofs,
         SqliteSessions, SqliteUsers, User, UserStore,
     },
-    database::{Database, DatabaseUrlError, PoolOptions, PostgresLink, SqliteLink},
+    database::{Database, DatabaseUrlError, PoolOptions, PostgresLink, PostgresOptions, SqliteLink},
     email::EmailAddress,
     entropy::{Entropy, SystemEntropy},
     ledger::{LedgerStore, PostgresLedger, SqliteLedger},
@@ -46,9 +46,17 @@ pub struct Store {
 
 impl Store {
     pub fn open(url: &str, options: PoolOptions) -> Result<Self, DatabaseUrlError> {
+        Self::with(url, options, &PostgresOptions::default())
+    }
+
+    pub fn with(
+        url: &str,
+        options: PoolOptions,
+        postgres: &PostgresOptions,
+    ) -> Result<Self, DatabaseUrlError> {
         let secret = SecretString::from(url);
         Ok(if url.starts_with("postgres") {
-            let link = PostgresLink::open(&secret, options)?;
+            let link = PostgresLink::open(&secret, options, postgres)?;
             Self {
                 users: Arc::new(PostgresUsers::new(&link)),
                 proofs: Arc::new(PostgresProofs::new(&link)),

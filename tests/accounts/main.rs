@@ -6,17 +6,23 @@
 //! | `emails.rs` | who has an e-mail address, and who has proven it |
 //! | `sessions.rs` | the same for sessions and their refresh tokens |
 //! | `races.rs` | what many callers at once see, on two stores over one database |
-//! | `faults.rs` | what is answered while PostgreSQL is away, and how soon it is over |
+//! | `faults.rs` | what is answered while PostgreSQL is down, and how soon it is over |
+//! | `failover.rs` | PostgreSQL that became read-only, and one with a private authority |
+//! | `poolers.rs` | the stores behind PgBouncer |
+//! | `own_server.rs` | servers that a test starts for itself |
 //! | `files.rs` | what SQLite leaves on the disk, and how tables come to be |
 //! | `ledger.rs` | the contract of the ledger (`LedgerStore`), which shares the database |
 //! | `harness.rs` | a fresh database for each test |
 
 mod accounts;
 mod emails;
+mod failover;
 mod faults;
 mod files;
 mod harness;
 mod ledger;
+mod own_server;
+mod poolers;
 mod races;
 mod sessions;
 

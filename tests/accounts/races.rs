@@ -229,7 +229,7 @@ pub async fn reuse_in_parallel_revokes_once_and_for_all(stores: Stores) {
             let generation = if n % 20 < 2 { 3 } else { 0 };
             match store
                 .sessions
-                .rotate(rotation(session, generation, 100))
+                .rotate(rotation(session, generation, 200))
                 .await
                 .unwrap()
             {

@@ -48,7 +48,7 @@ pub async fn a_session_shows_its_user_and_its_end(stores: Stores) {
     stores
         .sql(format!("DELETE FROM users WHERE id = '{}'", john.id))
         .await;
-    assert_eq!(stores.count("sessions").await, 2, "a user's sessions go with him");
+    assert_eq!(stores.count("sessions").await, 2, "a user's sessions go with it");
 }
 
 pub async fn a_token_is_good_once_and_then_for_its_grace(stores: Stores) {
@@ -73,16 +73,18 @@ pub async fn a_token_is_good_once_and_then_for_its_grace(stores: Stores) {
         user_id: jane.id,
         expires_at,
     };
-    let replayed = |current| Rotated::Replayed {
+    let replayed = |current: u8| Rotated::Replayed {
         user_id: jane.id,
         expires_at,
+        generation: current.into(),
         current_hash: [current; 32],
     };
 
     assert_eq!(rotate(0, 100).await, rotated);
     assert_eq!(rotate(0, 100).await, replayed(1));
-    assert_eq!(rotate(0, 109).await, replayed(1), "its answer was lost");
-    assert_eq!(rotate(1, 110).await, rotated);
+    assert_eq!(rotate(0, 199).await, replayed(1), "its answer was lost");
+    assert_eq!(rotate(1, 105).await, rotated);
+    assert_eq!(rotate(0, 109).await, replayed(2), "another tab was first");
     assert_eq!(rotate(1, 115).await, replayed(2));
     assert_eq!(rotate(2, 200).await, rotated, "an answer again is no rotation");
     assert!(!stores.one.sessions.view(session).await.unwrap().unwrap().revoked);
@@ -95,8 +97,12 @@ pub async fn reuse_of_an_old_token_revokes_the_session(stores: Stores) {
     stores.one.sessions.open(other).await.unwrap();
     let reused = Rotated::Reused { user_id: jane.id };
 
-    // Too late for the grace.
+    // Too late for the grace, and its answer has arrived.
     stores.one.sessions.rotate(rotation(first, 0, 100)).await.unwrap();
+    stores.one.sessions.note_shown(first, 1).await.unwrap();
+    stores.one.sessions.note_shown(first, 0).await.unwrap();
+    let seen = stores.two.sessions.view(first).await.unwrap().unwrap();
+    assert_eq!(seen.shown, 1, "the highest");
     assert_eq!(
         stores.two.sessions.rotate(rotation(first, 0, 111)).await.unwrap(),
         reused
@@ -112,7 +118,7 @@ pub async fn reuse_of_an_old_token_revokes_the_session(stores: Stores) {
     );
     assert!(stores.one.sessions.view(first).await.unwrap().unwrap().revoked);
 
-    // Two generations old, within the grace.
+    // Two generations old, too late for the grace.
     assert!(
         !stores.one.sessions.view(second).await.unwrap().unwrap().revoked,
         "another session is untouched"
@@ -133,7 +139,7 @@ pub async fn reuse_of_an_old_token_revokes_the_session(stores: Stores) {
         stores
             .two
             .sessions
-            .rotate(rotation(second, 0, 100))
+            .rotate(rotation(second, 0, 111))
             .await
             .unwrap(),
         reused

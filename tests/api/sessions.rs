@@ -53,15 +53,43 @@ on_both! {
         assert_eq!(app.effects().await.0, "1 users, 1 sessions");
     }
 
-    async fn a_lost_answer_is_given_again_for_ten_seconds(app) {
+    async fn a_lost_answer_is_given_again_until_it_is_shown(app) {
+        let account = app.register("+14152000001").await;
+        let (lost, next) = refreshed(&app, &account.refresh).await;
+        for pause in [5, 11, 3_600] {
+            app.pass(pause);
+            let (_, again) = refreshed(&app, &account.refresh).await;
+            assert_eq!(again, next, "the same answer, so that both can go on from it");
+        }
+        assert_eq!(me(&app, &lost).await, (401, "token_expired".to_owned()), "no sign that it arrived");
+        let (access, _) = refreshed(&app, &account.refresh).await;
+        assert_eq!(me(&app, &access).await, good());
+        refresh(&app, &account.refresh).await.is(401, "token_revoked");
+    }
+
+    async fn an_answer_whose_refresh_token_was_shown_is_not_given_again(app) {
         let account = app.register("+14152000001").await;
         let (_, next) = refreshed(&app, &account.refresh).await;
-        app.pass(5);
-        let (access, again) = refreshed(&app, &account.refresh).await;
-        assert_eq!(again, next, "the same answer, so that both can go on from it");
+        app.pass(60);
+        refreshed(&app, &next).await;
+        refresh(&app, &account.refresh).await.is(401, "token_revoked");
+    }
+
+    /// They share a store of tokens, and each of them refreshes.
+    async fn tabs_that_use_one_token_within_ten_seconds_end_up_with_the_newest(app) {
+        let account = app.register("+14152000001").await;
+        let (_, second) = refreshed(&app, &account.refresh).await;
+        app.pass(4);
+        let (_, third) = refreshed(&app, &second).await;
+        app.pass(4);
+        let (access, newest) = refreshed(&app, &account.refresh).await;
+        assert_eq!(newest, third);
         assert_eq!(me(&app, &access).await, good());
-        let (access, _) = refreshed(&app, &next).await;
+        let (_, again) = refreshed(&app, &second).await;
+        assert_eq!(again, third);
+        let (access, next) = refreshed(&app, &third).await;
         assert_eq!(me(&app, &access).await, good());
+        refreshed(&app, &next).await;
     }
 
     async fn a_spent_token_ends_its_session(app) {
@@ -69,6 +97,7 @@ on_both! {
         let login = json!({ "email": account.email, "password": "securepass123" });
         let elsewhere = app.post("/api/users/login/", login).await;
         let (access, next) = refreshed(&app, &account.refresh).await;
+        assert_eq!(me(&app, &access).await, good());
         app.pass(11);
         refresh(&app, &account.refresh).await.is(401, "token_revoked");
         for access in [&account.access, &access] {
@@ -82,10 +111,11 @@ on_both! {
         assert_eq!(me(&app, elsewhere).await, good(), "the thief had one session");
     }
 
-    async fn a_token_of_before_the_last_ends_its_session_at_once(app) {
+    async fn a_token_of_before_the_last_ends_its_session_after_ten_seconds(app) {
         let account = app.register("+14152000001").await;
         let (_, second) = refreshed(&app, &account.refresh).await;
         let (access, third) = refreshed(&app, &second).await;
+        app.pass(11);
         refresh(&app, &account.refresh).await.is(401, "token_revoked");
         assert_eq!(me(&app, &access).await, revoked());
         refresh(&app, &third).await.is(401, "token_revoked");
@@ -133,6 +163,7 @@ on_both! {
         let other = app.sibling().await;
         let account = app.register("+14152000001").await;
         let (access, next) = refreshed(&app, &account.refresh).await;
+        assert_eq!(me(&app, &access).await, good());
         app.pass(11);
         let instances = [&app, &other];
         let answers = join_all((0..20).map(|nth| refresh(instances[nth % 2], &account.refresh))).await;
@@ -164,6 +195,35 @@ on_both! {
             instance.post_as("/api/users/logout/", json!({}), Some(&account.access)).await.is(401, "token_revoked");
             assert_eq!(me(instance, elsewhere).await, good(), "another session of his goes on");
         }
+    }
+
+    /// A page that was open over night, or a phone that lost its access token.
+    async fn a_refresh_token_is_enough_to_sign_out(app) {
+        let logout = async |refresh: &str, access: Option<&str>| {
+            app.post_as("/api/users/logout/", json!({ "refresh": refresh }), access).await
+        };
+        let account = app.register("+14152000001").await;
+        app.pass(3_600);
+        assert_eq!(logout(&account.refresh, Some(&account.access)).await.status, 204, "expired");
+        refresh(&app, &account.refresh).await.is(401, "token_revoked");
+        assert_eq!(logout(&account.refresh, None).await.status, 204, "it has ended already");
+
+        let account = app.register("+14152000002").await;
+        let (access, next) = refreshed(&app, &account.refresh).await;
+        assert_eq!(logout(&account.refresh, None).await.status, 204, "a spent one tells the session too");
+        assert_eq!(me(&app, &access).await, revoked());
+        refresh(&app, &next).await.is(401, "token_revoked");
+
+        let account = app.register("+14152000003").await;
+        for none in ["nonsense", &account.access, &"A".repeat(70)] {
+            logout(none, None).await.is(401, "token_invalid");
+        }
+        logout("nonsense", Some("nonsense")).await.is(401, "token_invalid");
+        let faulty = json!({ "refresh": 7 });
+        app.post_as("/api/users/logout/", faulty, Some(&account.access)).await.is(400, "validation_failed");
+        assert_eq!(me(&app, &account.access).await, good());
+        assert_eq!(logout("nonsense", Some(&account.access)).await.status, 204, "the access token is good");
+        assert_eq!(me(&app, &account.access).await, revoked());
     }
 
     /// No body is asked for, whatever comes.

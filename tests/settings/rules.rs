@@ -16,6 +16,22 @@ use crate::{
 };
 
 #[test]
+fn a_client_certificate_and_its_key_go_together() {
+    const CERTIFICATE: &str = "RINGBACK__DATABASE__CLIENT_CERT_FILE";
+    const KEY: &str = "RINGBACK__DATABASE__CLIENT_KEY_FILE";
+    let good = Place::new()
+        .var(CERTIFICATE, "client.pem")
+        .var(KEY, "client.key")
+        .good();
+    let shown = good.database.postgres.client_key_file;
+    assert_eq!(shown, Some(PathBuf::from("client.key")));
+    for (set, missing) in [(CERTIFICATE, "client_key_file"), (KEY, "client_cert_file")] {
+        let faults = Place::new().var(set, "client.pem").faults();
+        assert!(faults.len() == 1 && faults[0].contains(missing), "{faults:?}");
+    }
+}
+
+#[test]
 fn production_falls_back_on_nothing() {
     let faults = Place::new().var("RINGBACK_ENV", "production").faults();
     assert_eq!(faults.len(), 4, "{faults:?}");

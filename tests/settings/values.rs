@@ -115,6 +115,8 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ("database.max_connections", "4", &["3", "1001"]),
     ("database.timeout", "50ms", &["49ms", "11s"]),
     ("database.migrate", "false", &["no", "0", "", "False"]),
+    ("database.prepared_statements", "off", &["", "no", "true", "AUTO"]),
+    ("database.ca_file", "/etc/ca.pem", &[]),
     (
         "redis.url",
         "rediss://:hush@a:1,rediss://:hush@b:2",
@@ -302,6 +304,8 @@ fn each_key_has_its_bounds() {
     }
     // These need others beside them: their tests are elsewhere.
     let together = [
+        "database.client_cert_file",
+        "database.client_key_file",
         "test_numbers.codes",
         "twilio.account_sid",
         "twilio.auth_token",

@@ -45,7 +45,7 @@ impl PasswordStore for PostgresPasswords {
             })
         });
         self.0
-            .bounded(async { query.fetch_optional(&mut *self.0.lend().await?).await })
+            .bounded(async { query.fetch_optional(self.0.lend().await?.session()).await })
             .await
     }
 

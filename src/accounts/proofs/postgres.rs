@@ -10,7 +10,7 @@ use super::{
     batch::{Ask, postgres::verify},
 };
 use crate::{
-    database::{Coalescer, PostgresLink, postgres::Own, to_micros},
+    database::{Coalescer, Own, PostgresLink, to_micros},
     email::EmailAddress,
     phone::PhoneNumber,
     unavailable::{Part, Unavailable},
@@ -70,7 +70,7 @@ impl ProofStore for PostgresProofs {
         let query = sqlx::query_scalar("SELECT phone FROM users WHERE id = $1").bind(user);
         let found: Option<String> = self
             .link
-            .bounded(async { query.fetch_optional(&mut *self.link.lend().await?).await })
+            .bounded(async { query.fetch_optional(self.link.lend().await?.session()).await })
             .await?;
         Ok(found.map(PhoneNumber::from_stored))
     }
@@ -99,7 +99,7 @@ impl ProofStore for PostgresProofs {
             .bind(to_micros(now));
         let held = self
             .link
-            .bounded(async { query.fetch_optional(&mut *self.link.lend().await?).await });
+            .bounded(async { query.fetch_optional(self.link.lend().await?.session()).await });
         Ok(EmailVerification::of(held.await?))
     }
 
@@ -107,7 +107,7 @@ impl ProofStore for PostgresProofs {
         let query = sqlx::query_as("SELECT email, email_key FROM users WHERE id = $1").bind(user);
         let found: Option<(String, String)> = self
             .link
-            .bounded(async { query.fetch_optional(&mut *self.link.lend().await?).await })
+            .bounded(async { query.fetch_optional(self.link.lend().await?.session()).await })
             .await?;
         Ok(found.map(|(typed, key)| EmailAddress::from_stored(typed, key)))
     }
@@ -126,11 +126,11 @@ async fn claims_of(
     const OWNERS: &str = "SELECT (SELECT u.id FROM users u WHERE u.phone = a.phone AND u.phone_verified) \
          FROM unnest($1::text[]) WITH ORDINALITY AS a (phone, place) ORDER BY a.place";
     let found = link.bounded(async {
-        let connection = own.connection(&link).await?;
+        let mut session = own.connection(&link).await?;
         let mut found = vec![Claims::default(); phones.len()];
         let rows: Vec<(i64, Uuid, bool)> = sqlx::query_as(SQL)
             .bind(phones.iter().map(PhoneNumber::expose).collect::<Vec<_>>())
-            .fetch_all(&mut *connection)
+            .fetch_all(session.again())
             .await?;
         for (place, user, is_verified) in rows {
             // Places begin with 1.
@@ -141,7 +141,7 @@ async fn claims_of(
         if !crowded.is_empty() {
             let owners: Vec<Option<Uuid>> = sqlx::query_scalar(OWNERS)
                 .bind(crowded.iter().map(|&at| phones[at].expose()).collect::<Vec<_>>())
-                .fetch_all(connection)
+                .fetch_all(session)
                 .await?;
             for (at, owner) in crowded.into_iter().zip(owners) {
                 found[at].verified_by = owner;
@@ -160,7 +160,7 @@ async fn holders_of(
     const SQL: &str = "SELECT email_key, id, email_verified FROM users WHERE email_key = ANY($1)";
     let query = sqlx::query_as(SQL).bind(keys);
     let rows: Vec<(String, Uuid, bool)> = link
-        .bounded(async { query.fetch_all(&mut *link.lend().await?).await })
+        .bounded(async { query.fetch_all(link.lend().await?.session()).await })
         .await?;
     let holder = |(key, user, is_verified)| (key, EmailHolder { user, is_verified });
     Ok(rows.into_iter().map(holder).collect())

@@ -5,13 +5,16 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
-use sqlx::{Connection, Row, postgres::PgRow};
+use sqlx::{Row, postgres::PgRow};
 use uuid::Uuid;
 
-use super::{NewSession, Rotated, Rotation, SessionStore, SessionView, rotation::StoredSession};
+use super::{
+    NewSession, Rotated, Rotation, SessionStore, SessionView,
+    rotation::{SpentTimes, StoredSession},
+};
 use crate::{
     accounts::users::postgres::{AFTER_USER, user, user_columns},
-    database::{Coalescer, PostgresLink, postgres::Own, to_micros},
+    database::{Coalescer, Own, PostgresLink, to_micros},
     unavailable::{Part, Unavailable},
 };
 
@@ -64,6 +67,12 @@ impl SessionStore for PostgresSessions {
             .await
     }
 
+    async fn note_shown(&self, session: Uuid, generation: u32) -> Result<(), Unavailable> {
+        const SQL: &str = "UPDATE sessions SET shown = $2 WHERE id = $1 AND shown < $2";
+        let query = sqlx::query(SQL).bind(session).bind(i64::from(generation));
+        self.link.execute(query).await.map(drop)
+    }
+
     async fn revoke(&self, session: Uuid, now: DateTime<Utc>) -> Result<(), Unavailable> {
         const SQL: &str = "UPDATE sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
         let query = sqlx::query(SQL).bind(session).bind(now);
@@ -82,7 +91,8 @@ impl PostgresSessions {
     /// The one UPDATE that rotates. `None` if it missed.
     async fn move_on(&self, rotation: &Rotation) -> Result<Option<Rotated>, sqlx::Error> {
         const SQL: &str = "UPDATE sessions s SET generation = s.generation + 1, refresh_hash = $4, \
-               previous_hash = s.refresh_hash, rotated_at = $5 \
+               previous_hash = s.refresh_hash, spent = substr($6 || s.spent, 1, $7), \
+               shown = greatest(s.shown, s.generation) \
              WHERE s.id = $1 AND s.generation = $2 AND s.refresh_hash = $3 \
                AND s.revoked_at IS NULL AND s.expires_at > $5 \
                AND EXISTS (SELECT FROM users u WHERE u.id = s.user_id AND u.locked_at IS NULL) \
@@ -92,38 +102,41 @@ impl PostgresSessions {
             .bind(i64::from(rotation.generation))
             .bind(&rotation.token_hash[..])
             .bind(&rotation.next_hash[..])
-            .bind(to_micros(rotation.now));
+            .bind(to_micros(rotation.now))
+            .bind(rotation.spent_now())
+            .bind(SpentTimes::LENGTH);
         let moved: Option<(Uuid, DateTime<Utc>)> =
-            query.fetch_optional(&mut *self.link.lend().await?).await?;
+            query.fetch_optional(self.link.lend().await?.session()).await?;
         Ok(moved.map(|(user_id, expires_at)| Rotated::Rotated { user_id, expires_at }))
     }
 
     /// Why the UPDATE missed; a reuse is revoked before anyone else sees the session again.
     async fn explain_rotation(&self, rotation: &Rotation) -> Result<Rotated, sqlx::Error> {
-        const READ: &str = "SELECT s.user_id, s.generation, s.refresh_hash, s.previous_hash, s.rotated_at, \
+        const READ: &str = "SELECT s.user_id, s.generation, s.refresh_hash, s.previous_hash, s.spent, s.shown, \
              s.expires_at, s.revoked_at IS NOT NULL OR u.locked_at IS NOT NULL \
              FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1 FOR UPDATE OF s";
         const REVOKE: &str = "UPDATE sessions SET revoked_at = $2 WHERE id = $1";
         let mut lent = self.link.lend().await?;
-        let mut transaction = lent.begin().await?;
+        let mut together = lent.begin().await?;
         let query = sqlx::query(READ).bind(rotation.session_id).try_map(|row: PgRow| {
             Ok(StoredSession {
                 user_id: row.try_get(0)?,
                 generation: row.try_get(1)?,
                 refresh_hash: row.try_get(2)?,
                 previous_hash: row.try_get(3)?,
-                rotated_at: row.try_get(4)?,
-                expires_at: row.try_get(5)?,
-                revoked: row.try_get(6)?,
+                spent: row.try_get(4)?,
+                shown: row.try_get(5)?,
+                expires_at: row.try_get(6)?,
+                revoked: row.try_get(7)?,
             })
         });
-        let stored = query.fetch_optional(&mut *transaction).await?;
+        let stored = query.fetch_optional(together.session()).await?;
         let verdict = rotation.explain_miss(stored.as_ref());
         if let Rotated::Reused { .. } = verdict {
             let query = sqlx::query(REVOKE).bind(rotation.session_id).bind(rotation.now);
-            query.execute(&mut *transaction).await?;
+            query.execute(together.session()).await?;
         }
-        transaction.commit().await?;
+        together.commit().await?;
         Ok(verdict)
     }
 }
@@ -135,7 +148,7 @@ async fn views_of(
 ) -> Result<Vec<(Uuid, SessionView)>, Unavailable> {
     const SQL: &str = concat!(
         user_columns!(),
-        "s.id, s.expires_at, s.revoked_at IS NOT NULL OR u.locked_at IS NOT NULL \
+        "s.id, s.expires_at, s.revoked_at IS NOT NULL OR u.locked_at IS NOT NULL, s.shown \
          FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = ANY($1)"
     );
     let query = sqlx::query(SQL).bind(ids).try_map(|row: PgRow| {
@@ -143,6 +156,7 @@ async fn views_of(
             user: user(&row)?,
             expires_at: row.try_get(AFTER_USER + 1)?,
             revoked: row.try_get(AFTER_USER + 2)?,
+            shown: row.try_get(AFTER_USER + 3)?,
         };
         Ok((row.try_get(AFTER_USER)?, view))
     });

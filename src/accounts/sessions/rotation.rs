@@ -1,5 +1,9 @@
 //! The rules of refresh-token rotation (RFC 9700, 4.14.2): each token is good for one refresh; an old one shown again means
 //! that two parties hold it, and ends the session.
+//!
+//! Two cases are no theft. An answer got lost: nothing of it was ever shown, neither its access token nor its refresh token,
+//! so the one before is good again, for the same answer. Several tabs of one browser use one token at nearly the same time:
+//! for a few seconds after its own use, a token is answered with the session's newest.
 
 use chrono::{DateTime, Duration, Utc};
 use uuid::Uuid;
@@ -18,7 +22,7 @@ pub struct Rotation {
     /// Digest of the token that replaces it, of the next generation.
     pub next_hash: [u8; 32],
     pub now: DateTime<Utc>,
-    /// For how long after a rotation the same token may be shown again: its answer may have been lost.
+    /// For how long after its use a token is still answered: another tab may have used it, too.
     pub grace: Duration,
 }
 
@@ -30,11 +34,14 @@ pub enum Rotated {
         user_id: Uuid,
         expires_at: DateTime<Utc>,
     },
-    /// It was the one before, and the rotation at most `grace` ago: nothing changed, answer the same next token again.
+    /// It was spent before, and is answered once more: nothing of its answer was shown yet (that answer may have been
+    /// lost), or it was spent at most `grace` ago. Nothing changed: answer the session's current token.
     Replayed {
         user_id: Uuid,
         expires_at: DateTime<Utc>,
-        /// Digest of the session's current token, of generation + 1: the one to answer.
+        /// Of the session's current token: the one to answer.
+        generation: u32,
+        /// Digest of that token.
         current_hash: [u8; 32],
     },
     /// It was an older one. The session is revoked now.
@@ -53,9 +60,12 @@ pub(super) struct StoredSession {
     pub user_id: Uuid,
     pub generation: i64,
     pub refresh_hash: Vec<u8>,
-    /// Digest of the token before, and when it was replaced.
+    /// Digest of the token before.
     pub previous_hash: Option<Vec<u8>>,
-    pub rotated_at: Option<DateTime<Utc>>,
+    /// When the last tokens were spent, the latest first: see [`SpentTimes`].
+    pub spent: String,
+    /// The highest generation of which a token was shown.
+    pub shown: i64,
     pub expires_at: DateTime<Utc>,
     /// As for [`super::SessionView::revoked`].
     pub revoked: bool,
@@ -74,23 +84,70 @@ impl Rotation {
         if stored.expires_at <= self.now {
             return Rotated::Expired;
         }
-        let user_id = stored.user_id;
-        match stored.generation - i64::from(self.generation) {
-            1 if stored.previous_hash.as_deref() != Some(&self.token_hash[..]) => Rotated::Unknown,
-            1 if stored.rotated_at.is_some_and(|at| self.now - at <= self.grace) => {
-                match stored.refresh_hash.as_slice().try_into() {
-                    Ok(current_hash) => Rotated::Replayed {
-                        user_id,
-                        expires_at: stored.expires_at,
-                        current_hash,
-                    },
-                    Err(_) => Rotated::Unknown,
-                }
-            }
+        let age = stored.generation - i64::from(self.generation);
+        let is_previous = stored.previous_hash.as_deref() == Some(&self.token_hash[..]);
+        match age {
+            1 if !is_previous => Rotated::Unknown,
+            // Whoever has the answer has not shown it: it may have been lost.
+            1 if stored.shown < stored.generation => stored.replay(),
             // Digests of older tokens aren't kept; the caller has checked their MAC.
-            1.. => Rotated::Reused { user_id },
+            1.. if self.was_spent_lately(age, &stored.spent) => stored.replay(),
+            1.. => Rotated::Reused {
+                user_id: stored.user_id,
+            },
             // Of the current generation with another digest, or of one that is yet to come.
             _ => Rotated::Unknown,
+        }
+    }
+
+    /// Whether the token, of so many generations ago, was spent within the grace.
+    fn was_spent_lately(&self, age: i64, spent: &str) -> bool {
+        let spent_at = usize::try_from(age - 1)
+            .ok()
+            .and_then(|at| SpentTimes::get(spent, at));
+        spent_at.is_some_and(|at| self.now - at <= self.grace)
+    }
+
+    /// This use, to be put before those that are stored.
+    pub(super) fn spent_now(&self) -> String {
+        SpentTimes::entry(self.now)
+    }
+}
+
+/// When a session's last tokens were spent: microseconds in [`SpentTimes::WIDTH`] digits each, the latest first. A text, so
+/// that one statement of any database puts another before it and cuts it off.
+pub(super) struct SpentTimes;
+
+impl SpentTimes {
+    /// Until the year 2286.
+    const WIDTH: usize = 16;
+    /// What is kept, in characters: of 16 uses. Who spends more within the grace is no browser with many tabs.
+    pub const LENGTH: i32 = 16 * Self::WIDTH as i32;
+
+    fn entry(at: DateTime<Utc>) -> String {
+        format!("{:0width$}", at.timestamp_micros().max(0), width = Self::WIDTH)
+    }
+
+    fn get(spent: &str, index: usize) -> Option<DateTime<Utc>> {
+        let from = index.checked_mul(Self::WIDTH)?;
+        let micros = spent.get(from..from + Self::WIDTH)?.parse().ok()?;
+        DateTime::from_timestamp_micros(micros)
+    }
+}
+
+impl StoredSession {
+    fn replay(&self) -> Rotated {
+        let (Ok(current_hash), Ok(generation)) = (
+            self.refresh_hash.as_slice().try_into(),
+            u32::try_from(self.generation),
+        ) else {
+            return Rotated::Unknown;
+        };
+        Rotated::Replayed {
+            user_id: self.user_id,
+            expires_at: self.expires_at,
+            generation,
+            current_hash,
         }
     }
 }
@@ -116,37 +173,69 @@ mod tests {
         }
     }
 
-    /// At generation 5 since second 100; token n has digest n.
+    /// At generation 5 since second 100, and its token was shown; token n has digest n, and was spent at 10 n + 60.
     fn stored() -> StoredSession {
+        let spent = (0..5).rev().map(|n| SpentTimes::entry(at(10 * n + 60)));
         StoredSession {
             user_id: Uuid::max(),
             generation: 5,
             refresh_hash: vec![5; 32],
             previous_hash: Some(vec![4; 32]),
-            rotated_at: Some(at(100)),
+            spent: spent.collect(),
+            shown: 5,
             expires_at: at(1_000),
             revoked: false,
         }
     }
 
-    #[test]
-    fn the_token_before_is_good_for_the_grace_and_no_longer() {
-        let replayed = Rotated::Replayed {
+    fn replayed() -> Rotated {
+        Rotated::Replayed {
             user_id: Uuid::max(),
             expires_at: at(1_000),
+            generation: 5,
             current_hash: [5; 32],
-        };
-        assert_eq!(shown(4, 4, 100).explain_miss(Some(&stored())), replayed);
-        assert_eq!(shown(4, 4, 110).explain_miss(Some(&stored())), replayed);
-        let reused = Rotated::Reused { user_id: Uuid::max() };
-        assert_eq!(shown(4, 4, 111).explain_miss(Some(&stored())), reused);
+        }
+    }
+
+    const REUSED: Rotated = Rotated::Reused { user_id: Uuid::max() };
+
+    #[test]
+    fn a_token_is_answered_with_the_newest_for_the_grace_of_its_own_use() {
+        assert_eq!(shown(4, 4, 100).explain_miss(Some(&stored())), replayed());
+        assert_eq!(shown(4, 4, 110).explain_miss(Some(&stored())), replayed());
+        assert_eq!(shown(4, 4, 111).explain_miss(Some(&stored())), REUSED);
+        assert_eq!(shown(3, 3, 100).explain_miss(Some(&stored())), replayed());
+        assert_eq!(shown(3, 3, 101).explain_miss(Some(&stored())), REUSED);
+        assert_eq!(shown(0, 0, 70).explain_miss(Some(&stored())), replayed());
+        assert_eq!(shown(0, 0, 999).explain_miss(Some(&stored())), REUSED);
     }
 
     #[test]
-    fn older_tokens_are_reuse_at_once() {
-        let reused = Rotated::Reused { user_id: Uuid::max() };
-        assert_eq!(shown(3, 3, 100).explain_miss(Some(&stored())), reused);
-        assert_eq!(shown(0, 0, 999).explain_miss(Some(&stored())), reused);
+    fn a_token_whose_answer_nobody_has_shown_is_answered_at_any_time() {
+        let lost = StoredSession { shown: 4, ..stored() };
+        assert_eq!(shown(4, 4, 999).explain_miss(Some(&lost)), replayed());
+        assert_eq!(shown(4, 77, 999).explain_miss(Some(&lost)), Rotated::Unknown);
+        assert_eq!(
+            shown(3, 3, 999).explain_miss(Some(&lost)),
+            REUSED,
+            "its answer was shown"
+        );
+    }
+
+    #[test]
+    fn of_uses_that_are_not_kept_nothing_is_known() {
+        let many = StoredSession {
+            generation: 20,
+            shown: 20,
+            spent: SpentTimes::entry(at(100)).repeat(16),
+            ..stored()
+        };
+        let kept = matches!(
+            shown(4, 4, 100).explain_miss(Some(&many)),
+            Rotated::Replayed { .. }
+        );
+        assert!(kept);
+        assert_eq!(shown(3, 3, 100).explain_miss(Some(&many)), REUSED);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::{
     entropy::Entropy,
     limits::{ClientNetwork, Limiter, Operation, Subject},
     security,
-    tokens::{AccessClaims, AccessTokens, RefreshTokens},
+    tokens::{AccessClaims, AccessTokens, RefreshToken, RefreshTokens},
 };
 
 /// A session's pair of tokens.
@@ -57,7 +57,8 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// Spends a refresh token for a new pair. Showing a spent one ends the session, but for the grace after its use.
+    /// Spends a refresh token for a new pair. Showing a spent one ends the session, unless its answer was lost or it was
+    /// spent a moment ago.
     ///
     /// # Errors
     /// `TokenInvalid`, `TokenExpired`, `TokenRevoked`, `Limited`, `Unavailable`.
@@ -80,15 +81,14 @@ impl Sessions {
         };
         let (user, next) = match self.store.rotate(rotation).await? {
             Rotated::Rotated { user_id, .. } => (user_id, next),
-            // The answer got lost on its way: it is given again.
+            // The answer got lost on its way, or another tab was first.
             Rotated::Replayed {
                 user_id,
+                generation,
                 current_hash,
                 ..
             } => {
-                let again = self
-                    .refresh
-                    .make_again(token.session, next.generation, &current_hash);
+                let again = self.refresh.make_again(token.session, generation, &current_hash);
                 (user_id, again.ok_or(AccountError::TokenRevoked)?)
             }
             Rotated::Reused { .. } => {
@@ -103,7 +103,7 @@ impl Sessions {
             Rotated::Expired => return Err(AccountError::TokenExpired),
             Rotated::Unknown => return Err(AccountError::TokenInvalid),
         };
-        Ok(self.pair(user, token.session, next.expose().to_owned()))
+        Ok(self.pair(user, &next))
     }
 
     /// Who shows this access token, as the database has them now: a revoked session is refused at once.
@@ -127,6 +127,9 @@ impl Sessions {
         }
         if view.expires_at <= now {
             return Err(AccountError::TokenExpired);
+        }
+        if i64::from(claims.generation) > view.shown {
+            self.store.note_shown(claims.sid, claims.generation).await?;
         }
         Ok(SignedIn {
             user: view.user,
@@ -162,6 +165,15 @@ impl Sessions {
         }
     }
 
+    /// The session of a refresh token, spent or not, whose access token may have expired: for signing out.
+    ///
+    /// # Errors
+    /// `TokenInvalid`.
+    pub fn of_refresh(&self, refresh: &str) -> Result<Uuid, AccountError> {
+        let token = self.refresh.read(refresh).ok_or(AccountError::TokenInvalid)?;
+        Ok(token.session)
+    }
+
     /// Ends a session: its tokens are refused from now on.
     ///
     /// # Errors
@@ -182,16 +194,17 @@ impl Sessions {
             now,
             expires_at: now + self.options.ttl,
         };
-        (session, self.pair(user_id, id, refresh.expose().to_owned()))
+        (session, self.pair(user_id, &refresh))
     }
 
-    fn pair(&self, user: Uuid, session: Uuid, refresh: String) -> Tokens {
+    fn pair(&self, user: Uuid, refresh: &RefreshToken) -> Tokens {
+        let (jti, now) = (self.entropy.uuid(), self.clock.now());
         let access = self
             .access
-            .sign(user, session, self.entropy.uuid(), self.clock.now());
+            .sign(user, refresh.session, refresh.generation, jti, now);
         Tokens {
             access,
-            refresh,
+            refresh: refresh.expose().to_owned(),
             expires_in: self.access.ttl(),
         }
     }

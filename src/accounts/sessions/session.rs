@@ -23,4 +23,6 @@ pub struct SessionView {
     /// Logged out, revoked for reuse of a token, or its user is locked.
     pub revoked: bool,
     pub expires_at: DateTime<Utc>,
+    /// The highest generation of which a token was shown.
+    pub shown: i64,
 }

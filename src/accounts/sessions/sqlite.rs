@@ -6,7 +6,10 @@ use chrono::{DateTime, Utc};
 use sqlx::{Row, sqlite::SqliteRow};
 use uuid::{Uuid, fmt::Hyphenated};
 
-use super::{NewSession, Rotated, Rotation, SessionStore, SessionView, rotation::StoredSession};
+use super::{
+    NewSession, Rotated, Rotation, SessionStore, SessionView,
+    rotation::{SpentTimes, StoredSession},
+};
 use crate::{
     accounts::users::sqlite::{AFTER_USER, user, user_columns},
     database::{
@@ -57,6 +60,12 @@ impl SessionStore for SqliteSessions {
             .await
     }
 
+    async fn note_shown(&self, session: Uuid, generation: u32) -> Result<(), Unavailable> {
+        const SQL: &str = "UPDATE sessions SET shown = ?2 WHERE id = ?1 AND shown < ?2";
+        let query = sqlx::query(SQL).bind(session.hyphenated()).bind(generation);
+        self.link.execute(query).await.map(drop)
+    }
+
     async fn revoke(&self, session: Uuid, now: DateTime<Utc>) -> Result<(), Unavailable> {
         const SQL: &str = "UPDATE sessions SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL";
         let query = sqlx::query(SQL).bind(session.hyphenated());
@@ -77,7 +86,8 @@ impl SqliteSessions {
     /// The one UPDATE that rotates. `None` if it missed.
     async fn move_on(&self, rotation: &Rotation) -> Result<Option<Rotated>, sqlx::Error> {
         const SQL: &str = "UPDATE sessions AS s SET generation = s.generation + 1, refresh_hash = ?4, \
-               previous_hash = s.refresh_hash, rotated_at = ?5 \
+               previous_hash = s.refresh_hash, spent = substr(?6 || s.spent, 1, ?7), \
+               shown = max(s.shown, s.generation) \
              WHERE s.id = ?1 AND s.generation = ?2 AND s.refresh_hash = ?3 \
                AND s.revoked_at IS NULL AND s.expires_at > ?5 \
                AND EXISTS (SELECT 1 FROM users u WHERE u.id = s.user_id AND u.locked_at IS NULL) \
@@ -87,7 +97,9 @@ impl SqliteSessions {
             .bind(i64::from(rotation.generation))
             .bind(&rotation.token_hash[..])
             .bind(&rotation.next_hash[..])
-            .bind(rotation.now.timestamp_micros());
+            .bind(rotation.now.timestamp_micros())
+            .bind(rotation.spent_now())
+            .bind(SpentTimes::LENGTH);
         let moved: Option<(Hyphenated, i64)> = query.fetch_optional(&self.link.writer).await?;
         Ok(moved.map(|(user_id, expires_at)| Rotated::Rotated {
             user_id: user_id.into_uuid(),
@@ -97,7 +109,7 @@ impl SqliteSessions {
 
     /// Why the UPDATE missed; a reuse is revoked before anyone else writes.
     async fn explain_rotation(&self, rotation: &Rotation) -> Result<Rotated, sqlx::Error> {
-        const READ: &str = "SELECT s.user_id, s.generation, s.refresh_hash, s.previous_hash, s.rotated_at, \
+        const READ: &str = "SELECT s.user_id, s.generation, s.refresh_hash, s.previous_hash, s.spent, s.shown, \
              s.expires_at, s.revoked_at IS NOT NULL OR u.locked_at IS NOT NULL \
              FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = ?1";
         const REVOKE: &str = "UPDATE sessions SET revoked_at = ?2 WHERE id = ?1";
@@ -109,9 +121,10 @@ impl SqliteSessions {
                 generation: row.try_get(1)?,
                 refresh_hash: row.try_get(2)?,
                 previous_hash: row.try_get(3)?,
-                rotated_at: row.try_get::<Option<i64>, _>(4)?.map(time),
-                expires_at: time(row.try_get(5)?),
-                revoked: row.try_get(6)?,
+                spent: row.try_get(4)?,
+                shown: row.try_get(5)?,
+                expires_at: time(row.try_get(6)?),
+                revoked: row.try_get(7)?,
             })
         });
         let stored = query.fetch_optional(&mut *transaction).await?;
@@ -139,7 +152,7 @@ pub(in crate::accounts) fn insert(session: &NewSession) -> Query {
 async fn views_of(link: SqliteLink, ids: Vec<Uuid>) -> Result<Vec<(Uuid, SessionView)>, Unavailable> {
     const SQL: &str = concat!(
         user_columns!(),
-        "s.id, s.expires_at, s.revoked_at IS NOT NULL OR u.locked_at IS NOT NULL \
+        "s.id, s.expires_at, s.revoked_at IS NOT NULL OR u.locked_at IS NOT NULL, s.shown \
          FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id IN (SELECT value FROM json_each(?1))"
     );
     let ids = json(ids.iter().map(Uuid::to_string));
@@ -148,6 +161,7 @@ async fn views_of(link: SqliteLink, ids: Vec<Uuid>) -> Result<Vec<(Uuid, Session
             user: user(&row)?,
             expires_at: time(row.try_get(AFTER_USER + 1)?),
             revoked: row.try_get(AFTER_USER + 2)?,
+            shown: row.try_get(AFTER_USER + 3)?,
         };
         Ok((row.try_get::<Hyphenated, _>(AFTER_USER)?.into_uuid(), view))
     });

@@ -17,9 +17,12 @@ pub trait SessionStore: Send + Sync {
     /// Opens a further session of an account that exists.
     async fn open(&self, session: NewSession) -> Result<(), Unavailable>;
 
-    /// Replaces a session's refresh token. Of any number of callers with one token, one MUST get
+    /// Replaces a session's refresh token by the rules of `rotation.rs`. Of any number of callers with one token, one MUST get
     /// [`Rotated::Rotated`]. [`Rotated::Reused`] MUST have revoked the session.
     async fn rotate(&self, rotation: Rotation) -> Result<Rotated, Unavailable>;
+
+    /// Notes that a token of this generation was shown: the one before is good for its grace alone from now on.
+    async fn note_shown(&self, session: Uuid, generation: u32) -> Result<(), Unavailable>;
 
     /// Ends a session. One that has ended already, or never was, is no error.
     async fn revoke(&self, session: Uuid, now: DateTime<Utc>) -> Result<(), Unavailable>;

@@ -76,7 +76,7 @@ impl UserStore for PostgresUsers {
             .bind(session.expires_at);
         let made: i64 = self
             .0
-            .bounded(async { query.fetch_one(&mut *self.0.lend().await?).await })
+            .bounded(async { query.fetch_one(self.0.lend().await?.session()).await })
             .await?;
         if made == 0 {
             return Err(RegisterError::EmailTaken);

@@ -10,26 +10,8 @@ use crate::http::{
     kit::{line, problem::ApiError, rejection::Rejection},
 };
 
-/// Requires a good bearer token.
-pub struct Bearer(pub SignedIn);
-
 /// Takes a bearer token if one comes along; a faulty one is refused, not overlooked.
 pub struct MaybeBearer(pub Option<SignedIn>);
-
-impl FromRequest for Bearer {
-    type Error = ApiError;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        Box::pin(async move {
-            signed_in(&request)
-                .await?
-                .map(Self)
-                .ok_or(Rejection::NotAuthenticated.into())
-        })
-    }
-}
 
 impl FromRequest for MaybeBearer {
     type Error = ApiError;
@@ -41,7 +23,11 @@ impl FromRequest for MaybeBearer {
     }
 }
 
-async fn signed_in(request: &HttpRequest) -> Result<Option<SignedIn>, ApiError> {
+/// Who signed the request in, if anybody did.
+///
+/// # Errors
+/// When the token that comes along is not good.
+pub async fn signed_in(request: &HttpRequest) -> Result<Option<SignedIn>, ApiError> {
     let Some(token) = bearer_token(request)? else {
         return Ok(None);
     };

@@ -165,6 +165,20 @@ impl Docs {
         ])
     }
 
+    /// A JSON body that may come along, with one field.
+    pub fn optional_body<T: ToSchema>(mut self, field: &'static str, example: Value) -> Self {
+        let content = json!({ "schema": self.schema::<T>(), "example": example });
+        self.operation["requestBody"] =
+            json!({ "content": { "application/json": content }, "required": false });
+        let faulty = [(field, vec!["This must be a text.".into()])];
+        self.refuses([
+            Rejection::Fields(FieldErrors::from_iter(faulty)),
+            Rejection::MalformedJson,
+            Rejection::RequestTimeout,
+            Rejection::PayloadTooLarge,
+        ])
+    }
+
     /// The fields of a form, whatever they are.
     pub fn form(mut self, text: &str) -> Self {
         let schema = json!({ "type": "object", "additionalProperties": { "type": "string" } });

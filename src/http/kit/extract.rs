@@ -41,6 +41,24 @@ impl<T: DeserializeOwned + 'static> FromRequest for JsonBody<T> {
     }
 }
 
+/// A JSON object where one comes along: without a body, or with one of another kind, there is none.
+pub struct OptionalJson<T>(pub Option<T>);
+
+impl<T: DeserializeOwned + 'static> FromRequest for OptionalJson<T> {
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let has_none = |name| request.headers().get(name).is_none_or(|value| value == "0");
+        let is_empty = has_none(header::CONTENT_LENGTH) && has_none(header::TRANSFER_ENCODING);
+        if is_empty || !declares_json(request) {
+            return Box::pin(async { Ok(Self(None)) });
+        }
+        let body = JsonBody::from_request(request, payload);
+        Box::pin(async { body.await.map(|JsonBody(body)| Self(Some(body))) })
+    }
+}
+
 /// The fields of a form, in their order. What is no form has none.
 pub struct FormBody(pub Vec<(String, String)>);
 

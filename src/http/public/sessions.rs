@@ -178,8 +178,9 @@ pub async fn login(
 pub fn refresh_docs() -> Docs {
     Docs::new("refresh", Tag::Sessions, "Renew the tokens.")
         .text(
-            "A refresh token is good for one use. A second use ends its session, unless it comes within a few seconds: \
-             then it is answered again, as the answer may have been lost.",
+            "A refresh token is good for one use. It is answered once more while no token of its answer was used, as that \
+             answer may have been lost; and within a few seconds of its use, with the session's newest token, as several \
+             tabs may use one. Any other second use ends its session.",
         )
         .body::<RefreshRequest>(
             &["refresh"],

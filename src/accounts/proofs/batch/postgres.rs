@@ -3,7 +3,6 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::Ask;
@@ -12,7 +11,7 @@ use crate::{
         Verification,
         miss::{Miss, VERIFY_ATTEMPTS},
     },
-    database::{PostgresLink, postgres::Own, to_micros},
+    database::{Own, PostgresLink, Session, to_micros},
     phone::PhoneNumber,
     unavailable::Unavailable,
 };
@@ -24,7 +23,7 @@ pub(in crate::accounts::proofs) async fn verify(
     own: &mut Own,
 ) -> Result<Vec<(Ask, Verification)>, Unavailable> {
     link.bounded(async {
-        let connection = own.connection(&link).await?;
+        let mut session = own.connection(&link).await?;
         let mut answered = Vec::with_capacity(asks.len());
         // Most often one round: a phone is asked for once in each, and again if its miss is not explained.
         let (mut asks, mut unexplained) = (asks, 0);
@@ -33,8 +32,8 @@ pub(in crate::accounts::proofs) async fn verify(
             let (round, later) = asks
                 .into_iter()
                 .partition(|ask: &Ask| seen.insert(ask.phone.clone()));
-            let missed = mark(connection, round, &mut answered).await?;
-            let open = explain(connection, missed, &mut answered).await?;
+            let missed = mark(session.again(), round, &mut answered).await?;
+            let open = explain(session.again(), missed, &mut answered).await?;
             unexplained += usize::from(!open.is_empty());
             asks = open.into_iter().chain(later).collect();
         }
@@ -45,7 +44,7 @@ pub(in crate::accounts::proofs) async fn verify(
 
 /// Marks phones that differ, in one transaction. Gives back the asks that it missed.
 async fn mark(
-    connection: &mut PgConnection,
+    session: Session<'_>,
     asks: Vec<Ask>,
     answered: &mut Vec<(Ask, Verification)>,
 ) -> Result<Vec<Ask>, sqlx::Error> {
@@ -54,7 +53,7 @@ async fn mark(
         .bind(phones(&asks))
         .bind(claimants(&asks))
         .bind(times)
-        .fetch_all(connection)
+        .fetch_all(session)
         .await?;
     let marked: HashMap<_, _> = marked
         .into_iter()
@@ -72,7 +71,7 @@ async fn mark(
 
 /// Why asks were missed. Gives back those that nothing explains.
 async fn explain(
-    connection: &mut PgConnection,
+    session: Session<'_>,
     asks: Vec<Ask>,
     answered: &mut Vec<(Ask, Verification)>,
 ) -> Result<Vec<Ask>, sqlx::Error> {
@@ -86,7 +85,7 @@ async fn explain(
     let misses: Vec<(Option<Uuid>, i64, bool)> = sqlx::query_as(SQL)
         .bind(phones(&asks))
         .bind(claimants(&asks))
-        .fetch_all(connection)
+        .fetch_all(session)
         .await?;
     let mut open = Vec::new();
     for (ask, (verified_by, unverified, mine)) in asks.into_iter().zip(misses) {

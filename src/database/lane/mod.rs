@@ -1,0 +1,3 @@
+//! Connections of lanes of coalesced lookups.
+
+pub(super) mod postgres;

@@ -1,0 +1,254 @@
+//! PostgreSQL that became read-only under open connections, and one that speaks TLS by an authority of the test's own.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use ringback::database::{DatabaseUrlError, PoolOptions, PostgresLink, PostgresOptions};
+use secrecy::SecretString;
+
+use crate::{
+    harness::{Folder, OPTIONS, Store, new_session, new_user, register, runtime},
+    own_server::OwnServer,
+};
+
+const PATIENT: PoolOptions = PoolOptions {
+    max_connections: 8,
+    timeout: Duration::from_millis(1_800),
+};
+
+async fn can_write(store: &Store, n: usize) -> bool {
+    let user = new_user(&format!("user{n}@example.com"), "+14152000001");
+    let session = new_session(user.id);
+    store.users.register(user, session).await.is_ok()
+}
+
+#[test]
+fn connections_that_became_read_only_are_given_up_for_new_ones_that_write() {
+    runtime().block_on(async {
+        let server = OwnServer::postgres(&[], &[]).await;
+        let store = Store::open(&server.url("postgres"), PATIENT).unwrap();
+        store.database.migrate().await.unwrap();
+        for n in 0..8 {
+            assert!(can_write(&store, n).await);
+        }
+        // What stands becomes read-only; what is connected from now on is not.
+        server
+            .sql(&[
+                "ALTER ROLE postgres SET default_transaction_read_only = off",
+                "ALTER SYSTEM SET default_transaction_read_only = on",
+                "SELECT pg_reload_conf()",
+            ])
+            .await;
+        let (began, mut n, mut in_a_row) = (Instant::now(), 100, 0);
+        while in_a_row < 20 {
+            in_a_row = if can_write(&store, n).await {
+                in_a_row + 1
+            } else {
+                0
+            };
+            n += 1;
+            assert!(began.elapsed() < Duration::from_secs(5), "not back in time");
+        }
+        store.database.ping().await.unwrap();
+        store.database.close().await;
+    });
+}
+
+#[test]
+fn a_database_that_takes_no_writes_is_not_ready_and_is_back_when_it_does() {
+    runtime().block_on(async {
+        let server = OwnServer::postgres(&[], &[]).await;
+        server
+            .sql(&[
+                "CREATE ROLE ringback LOGIN",
+                "GRANT ALL ON SCHEMA public TO ringback",
+            ])
+            .await;
+        let store = Store::open(&server.url("ringback"), PATIENT).unwrap();
+        store.database.migrate().await.unwrap();
+        let (jane, session) = register(&store, "jane@example.com", "+14152000001").await;
+        store.database.ping().await.unwrap();
+        let read_only = "ALTER DATABASE postgres SET default_transaction_read_only = on";
+        let ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'ringback'";
+        server.sql(&[read_only, ended]).await;
+
+        let began = Instant::now();
+        let refused = loop {
+            match store.database.ping().await {
+                Err(failure) if failure.to_string().contains("25006") => break failure.to_string(),
+                _ => assert!(began.elapsed() < Duration::from_secs(5), "still said to be ready"),
+            }
+        };
+        assert!(
+            refused.contains("read-only transaction"),
+            "the server's own words: {refused}"
+        );
+        assert_eq!(
+            store.sessions.view(session).await.unwrap().unwrap().user,
+            jane,
+            "reads go on"
+        );
+
+        server
+            .sql(&[
+                "ALTER DATABASE postgres RESET default_transaction_read_only",
+                ended,
+            ])
+            .await;
+        let began = Instant::now();
+        while store.database.ping().await.is_err() {
+            assert!(began.elapsed() < Duration::from_secs(5), "not back in time");
+        }
+        assert!(can_write(&store, 1).await);
+        store.database.close().await;
+    });
+}
+
+/// An authority, a server's certificate by it for `localhost`, a client's for `ringback`, and one of another authority.
+struct Certificates(Folder);
+
+impl Certificates {
+    fn make() -> Self {
+        let folder = Folder::new();
+        fs::create_dir(&folder.0).unwrap();
+        let this = Self(folder);
+        for ca in ["ca", "other"] {
+            this.openssl(&format!(
+                "req -x509 -newkey rsa:2048 -nodes -keyout {ca}.key -out {ca}.pem -days 9 -subj /CN={ca} -addext \
+                 keyUsage=critical,keyCertSign"
+            ));
+        }
+        fs::write(this.file("names"), "subjectAltName=DNS:localhost").unwrap();
+        for (name, subject) in [("server", "localhost"), ("client", "ringback")] {
+            this.openssl(&format!(
+                "req -newkey rsa:2048 -nodes -keyout {name}.key -out {name}.csr -subj /CN={subject}"
+            ));
+            this.openssl(&format!(
+                "x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out {name}.pem -days 9 -extfile names"
+            ));
+        }
+        this
+    }
+
+    fn openssl(&self, arguments: &str) {
+        let output = Command::new("openssl")
+            .args(arguments.split_whitespace())
+            .current_dir(&self.0.0)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.0.0.join(name)
+    }
+}
+
+async fn tls_server(certificates: &Certificates) -> OwnServer {
+    let files = ["server.pem", "server.key", "ca.pem"].map(|name| certificates.file(name));
+    let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+    let settings = [
+        "ssl=on",
+        "ssl_cert_file=server.pem",
+        "ssl_key_file=server.key",
+        "ssl_ca_file=ca.pem",
+    ];
+    OwnServer::postgres(&settings, &files).await
+}
+
+fn url(server: &OwnServer, host: &str, user: &str, query: &str) -> String {
+    format!("postgres://{user}@{host}:{}/postgres{query}", server.port)
+}
+
+async fn reaches(url: &str, options: &PostgresOptions) -> Result<(), String> {
+    let store = Store::with(url, OPTIONS, options).map_err(|error| error.to_string())?;
+    let outcome = store.database.migrate().await;
+    store.database.close().await;
+    outcome.map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_certificate_of_ones_own_authority_is_trusted_where_it_is_named_and_nowhere_else() {
+    runtime().block_on(async {
+        let certificates = Certificates::make();
+        let server = tls_server(&certificates).await;
+        let trusting = |name| PostgresOptions {
+            ca_file: Some(certificates.file(name)),
+            ..PostgresOptions::default()
+        };
+        let none = PostgresOptions::default();
+        let at = |host, query| url(&server, host, "postgres", query);
+        for query in [
+            "",
+            "?sslmode=prefer",
+            "?sslmode=require",
+            "?sslmode=verify-ca",
+            "?sslmode=verify-full",
+        ] {
+            reaches(&at("localhost", query), &trusting("ca.pem"))
+                .await
+                .unwrap();
+            let refused = reaches(&at("localhost", query), &trusting("other.pem"))
+                .await
+                .unwrap_err();
+            assert!(
+                refused.contains("UnknownIssuer") || refused.contains("BadSignature"),
+                "{query}: {refused}"
+            );
+        }
+        for query in ["?sslmode=verify-ca", "?sslmode=verify-full"] {
+            let refused = reaches(&at("localhost", query), &none).await.unwrap_err();
+            assert!(refused.contains("UnknownIssuer"), "{query}: {refused}");
+        }
+        let refused = reaches(&at("127.0.0.1", ""), &trusting("ca.pem"))
+            .await
+            .unwrap_err();
+        assert!(refused.contains("name"), "not for this host: {refused}");
+        reaches(&at("127.0.0.1", "?sslmode=verify-ca"), &trusting("ca.pem"))
+            .await
+            .unwrap();
+
+        let secret = SecretString::from(at("localhost", "?sslmode=disable"));
+        let refused = PostgresLink::open(&secret, OPTIONS, &trusting("ca.pem")).unwrap_err();
+        assert_eq!(refused, DatabaseUrlError::PlainWithCa);
+        for missing in ["nothing.pem", "names"] {
+            let refused = PostgresLink::open(&secret, OPTIONS, &trusting(missing)).unwrap_err();
+            assert!(matches!(refused, DatabaseUrlError::CaFile(_)), "{refused}");
+        }
+    });
+}
+
+#[test]
+fn a_client_certificate_is_shown_to_a_server_that_asks_for_it() {
+    runtime().block_on(async {
+        let certificates = Certificates::make();
+        let server = tls_server(&certificates).await;
+        server
+            .sql(&[
+                "CREATE ROLE ringback LOGIN",
+                "GRANT ALL ON SCHEMA public TO ringback",
+                "COPY (VALUES ('hostssl all ringback all cert'), ('host all postgres all trust')) \
+                 TO PROGRAM 'cat > pg_hba.conf'",
+                "SELECT pg_reload_conf()",
+            ])
+            .await;
+        let address = url(&server, "localhost", "ringback", "");
+        let mut options = PostgresOptions {
+            ca_file: Some(certificates.file("ca.pem")),
+            ..PostgresOptions::default()
+        };
+        let refused = reaches(&address, &options).await.unwrap_err();
+        assert!(refused.contains("certificate"), "{refused}");
+        options.client_cert_file = Some(certificates.file("client.pem"));
+        options.client_key_file = Some(certificates.file("client.key"));
+        reaches(&address, &options).await.unwrap();
+    });
+}

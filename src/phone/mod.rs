@@ -2,6 +2,7 @@
 
 mod country;
 mod digest;
+mod error;
 mod kind;
 mod renumbered;
 mod spelling;
@@ -14,12 +15,12 @@ use std::{
 };
 
 use rlibphonenumber::{NumberLengthType, PHONE_NUMBER_UTIL, PhoneNumberFormat};
-use thiserror::Error;
 
 use spelling::{MAX_DIGITS, to_e164};
 
 pub use country::Country;
 pub use digest::PhoneDigest;
+pub use error::PhoneError;
 pub use kind::{PhoneKind, PhoneKinds};
 
 /// How closely a number is looked at (`phone.check`).
@@ -31,23 +32,6 @@ pub enum PhoneCheck {
     Possible,
     /// The number lies in a range that the country has assigned (libphonenumber's `isValidNumber`).
     Valid,
-}
-
-/// Why a text is not a phone number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum PhoneError {
-    #[error(
-        "Enter the number in international form: + and the country code first, for example +14152000001."
-    )]
-    NoCountryCode,
-    #[error("A phone number has digits, spaces, and the signs ( ) [ ] - . / ~ only.")]
-    ForeignCharacter,
-    #[error("A phone number has 7 to 15 digits, country code included.")]
-    Length,
-    #[error("Leave out the (0): it is not dialled after a country code.")]
-    TrunkPrefix,
-    #[error("No number like this exists in its country.")]
-    Implausible,
 }
 
 /// A phone number in E.164. There is one value for each number, however it was typed.

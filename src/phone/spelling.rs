@@ -3,7 +3,7 @@
 //! What is passed over is what libphonenumber passes over, letters aside: it would read those as the keys of a phone, or as
 //! an extension, and a code sent there would go to somebody else.
 
-use super::PhoneError;
+use super::error::PhoneError;
 use crate::unicode::{digit, is_invisible};
 
 /// ITU-T E.164: at most 15 digits, country code included.

@@ -14,6 +14,7 @@ use crate::{
             auth::bearer_token,
             client::client_network,
             docs::{Docs, MINUTE, PHONE, Tag},
+            line,
             problem::ApiError,
             rejection::Rejection,
         },
@@ -56,6 +57,7 @@ pub async fn me(api: web::Data<Api>, request: HttpRequest) -> Result<HttpRespons
     let token = bearer_token(&request)?.ok_or(Rejection::NotAuthenticated)?;
     let client = client_network(&api, &request);
     let user = api.sessions.current_user(client, token).await?;
+    line::name_user(&request, user.id);
     Ok(HttpResponse::Ok().json(UserView::from(user)))
 }
 

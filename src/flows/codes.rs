@@ -89,6 +89,12 @@ pub(super) struct Entitled {
     pub known_code: Option<OtpCode>,
 }
 
+/// Says who may have a code.
+pub(super) trait Entitlement: Send + 'static {
+    /// Who may have the code that is asked for.
+    fn entitled(self, asked: &Asked) -> impl Future<Output = Result<Entitled, Unavailable>> + Send;
+}
+
 /// What a right code does.
 pub(super) trait Effect: Send + Sync + 'static {
     /// Lets it take effect. An error that [keeps the code](FlowError::keeps_code) leaves it good.
@@ -105,8 +111,8 @@ pub struct Codes {
 }
 
 impl Codes {
-    /// Issues a code and hands its message to delivery; waits for no provider. `entitled` says who may have it, and is
-    /// asked once the limits let the request in.
+    /// Issues a code and hands its message to delivery; waits for no provider. `entitlement` says who may have it, and
+    /// is asked once the limits let the request in.
     ///
     /// # Errors
     /// `Cooldown` and `Limited`: nothing is sent. `Unavailable`: nothing is sent, unless Redis did its part and was too
@@ -114,14 +120,18 @@ impl Codes {
     pub(super) async fn send(
         self: &Arc<Self>,
         asked: Asked,
-        entitled: impl AsyncFnOnce(&Asked) -> Result<Entitled, Unavailable>,
+        entitlement: impl Entitlement,
     ) -> Result<Sent, FlowError> {
         let place = self.queue.reserve(asked.to.channel(), asked.country)?;
-        let admission = self.limiter.admit(Operation::OtpSend, &asked.subject).await?;
-        let entitled = entitled(&asked).await?;
         let this = Arc::clone(self);
-        // From here on a challenge may stand: a client that hangs up must not leave it without its message.
-        run_to_completion(async move { this.issue(asked, &entitled, place, admission).await }).await
+        // Once a challenge may stand, a client that hangs up must not leave it without its message. The steps before run
+        // in the same task, so that the handler, which has the whole connection to look after, is woken once.
+        let issued = async move {
+            let admission = this.limiter.admit(Operation::OtpSend, &asked.subject).await?;
+            let entitled = entitlement.entitled(&asked).await?;
+            this.issue(asked, &entitled, place, admission).await
+        };
+        run_to_completion(issued).await
     }
 
     async fn issue(

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{
-    codes::{Asked, Caller, Codes, Effect, Entitled, Sent, Typed},
+    codes::{Asked, Caller, Codes, Effect, Entitled, Entitlement, Sent, Typed},
     error::FlowError,
 };
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
     email::{EmailAddress, EmailDigest},
     limits::Subject,
     phone::Country,
+    unavailable::Unavailable,
 };
 
 /// The flow.
@@ -34,21 +35,16 @@ impl VerifyEmail {
     /// challenge like any other whose code nobody has.
     ///
     /// # Errors
-    /// `MailNotConfigured`, whatever the address. `Cooldown` and `Limited`: nothing is sent. `Unavailable`: nothing is sent, unless Redis did its part and was too
-    /// late to say so.
+    /// `MailNotConfigured`, whatever the address. `Cooldown` and `Limited`: nothing is sent. `Unavailable`: nothing is sent, unless
+    /// Redis did its part and was too late to say so.
     pub async fn send(&self, caller: Caller, email: EmailAddress) -> Result<Sent, FlowError> {
         self.demand_mail()?;
         let asked = self.asked(caller, &email);
-        let entitled = async |asked: &Asked| {
-            let holder = self.proofs.email_holder(&email).await?;
-            let unproven = holder.filter(|holder| !holder.is_verified);
-            Ok(Entitled {
-                user_id: entitled_user(&asked.caller, unproven),
-                subject: unproven.map(|holder| holder.user),
-                known_code: None,
-            })
+        let holder = Holder {
+            proofs: Arc::clone(&self.proofs),
+            email,
         };
-        self.codes.send(asked, entitled).await
+        self.codes.send(asked, holder).await
     }
 
     /// Judges a code, and marks the address verified on the account that has it.
@@ -89,6 +85,24 @@ impl VerifyEmail {
                 .with_user(caller.user_id()),
             caller,
         }
+    }
+}
+
+/// Whoever has the address.
+struct Holder {
+    proofs: Arc<dyn ProofStore>,
+    email: EmailAddress,
+}
+
+impl Entitlement for Holder {
+    async fn entitled(self, asked: &Asked) -> Result<Entitled, Unavailable> {
+        let holder = self.proofs.email_holder(&self.email).await?;
+        let unproven = holder.filter(|holder| !holder.is_verified);
+        Ok(Entitled {
+            user_id: entitled_user(&asked.caller, unproven),
+            subject: unproven.map(|holder| holder.user),
+            known_code: None,
+        })
     }
 }
 

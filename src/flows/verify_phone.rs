@@ -6,17 +6,18 @@ use chrono::{DateTime, Utc};
 use metrics::counter;
 
 use super::{
-    codes::{Asked, Caller, Codes, Effect, Entitled, Sent, Typed},
+    codes::{Asked, Caller, Codes, Effect, Entitled, Entitlement, Sent, Typed},
     error::{FlowError, Unsupported},
     test_numbers::TestNumbers,
 };
 use crate::{
     accounts::{Claimant, Claims, ProofStore, Verification},
-    challenges::{Proof, Purpose},
+    challenges::{OtpCode, Proof, Purpose},
     channel::Channel,
     delivery::{Countries, Destination},
     limits::Subject,
     phone::{Country, PhoneDigest, PhoneKinds, PhoneNumber},
+    unavailable::Unavailable,
 };
 
 /// The flow.
@@ -44,16 +45,12 @@ impl VerifyPhone {
     pub async fn send(&self, caller: Caller, phone: PhoneNumber) -> Result<Sent, FlowError> {
         let asked = self.asked(caller, &phone);
         self.refuse_unsupported(&phone, asked.country)?;
-        let entitled = async |asked: &Asked| {
-            let claims = self.proofs.claims(&phone).await?;
-            let known_code = self.test_numbers.code(&phone, self.codes.clock.now());
-            Ok(Entitled {
-                user_id: entitled_user(&asked.caller, &phone, &claims),
-                subject: claims.sole_claimant,
-                known_code: known_code.cloned(),
-            })
+        let claimants = Claimants {
+            proofs: Arc::clone(&self.proofs),
+            known_code: self.test_numbers.code(&phone, self.codes.clock.now()).cloned(),
+            phone,
         };
-        self.codes.send(asked, entitled).await
+        self.codes.send(asked, claimants).await
     }
 
     /// Judges a code, and marks the phone verified on the account it belongs to.
@@ -103,6 +100,25 @@ impl VerifyPhone {
             country: subject.country().unwrap_or(Country::UNKNOWN),
             subject,
         }
+    }
+}
+
+/// Whoever claims the phone.
+struct Claimants {
+    proofs: Arc<dyn ProofStore>,
+    phone: PhoneNumber,
+    /// Of a test number.
+    known_code: Option<OtpCode>,
+}
+
+impl Entitlement for Claimants {
+    async fn entitled(self, asked: &Asked) -> Result<Entitled, Unavailable> {
+        let claims = self.proofs.claims(&self.phone).await?;
+        Ok(Entitled {
+            user_id: entitled_user(&asked.caller, &self.phone, &claims),
+            subject: claims.sole_claimant,
+            known_code: self.known_code,
+        })
     }
 }
 

@@ -38,6 +38,7 @@ pub mod clock;
 pub mod database;
 pub mod email;
 pub mod entropy;
+pub mod inbox;
 mod lane;
 pub mod language;
 pub mod loopback;
@@ -51,6 +52,7 @@ pub mod run_to_completion;
 pub mod secrets;
 pub mod security;
 pub mod supervision;
+pub mod texts;
 pub mod unavailable;
 pub mod unicode;
 

@@ -6,6 +6,9 @@ use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use thiserror::Error;
+
+use crate::problem::{Problem, ProblemDetails};
 
 /// Carries messages to the networks.
 #[async_trait]
@@ -86,6 +89,38 @@ impl StatusUpdate {
             error_code,
             price: None,
         }
+    }
+}
+
+/// A request that says it is a provider's receipt.
+#[derive(Clone, Copy)]
+pub struct ReceiptRequest<'a> {
+    /// May have lost the slash at its end on its way.
+    pub path: &'a str,
+    pub query: &'a str,
+    /// The fields of its form, in their order.
+    pub form: &'a [(String, String)],
+    /// Finds a header by its name in lower case.
+    pub header: &'a dyn Fn(&str) -> Option<&'a str>,
+}
+
+/// Checks and reads the receipts of one provider.
+pub trait ReceiptReader: Send + Sync {
+    /// What a receipt says. MUST refuse what the provider did not sign.
+    ///
+    /// # Errors
+    /// [`Forged`], whatever the request says.
+    fn read(&self, request: &ReceiptRequest<'_>) -> Result<StatusUpdate, Forged>;
+}
+
+/// The receipt is not the provider's, or not for this service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the signature is missing or wrong")]
+pub struct Forged;
+
+impl Problem for Forged {
+    fn details(&self) -> ProblemDetails {
+        ProblemDetails::new(403, "signature_invalid", "The signature is missing or wrong.")
     }
 }
 

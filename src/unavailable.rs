@@ -9,8 +9,8 @@ use thiserror::Error;
 pub enum Part {
     Database,
     Redis,
-    SmsQueue,
-    SmsProvider,
+    DeliveryQueue,
+    Provider,
     PasswordHasher,
     RateLimiter,
 }
@@ -21,8 +21,8 @@ impl Part {
         match self {
             Self::Database => "database",
             Self::Redis => "redis",
-            Self::SmsQueue => "sms_queue",
-            Self::SmsProvider => "sms_provider",
+            Self::DeliveryQueue => "delivery_queue",
+            Self::Provider => "provider",
             Self::PasswordHasher => "password_hasher",
             Self::RateLimiter => "rate_limiter",
         }

@@ -18,12 +18,12 @@ use tokio::{
 
 use super::{
     Health,
-    courier::Courier,
     dispatcher::Dispatcher,
-    handover::{HANDOVER, Handover},
-    job::{Errand, Fate, Finding, Ticket, Verdict},
+    handoff::{HANDOFF_DELAY, Handoff},
+    io::DeliveryIo,
     queue::{Inner, Signs},
     steps::{Effect, Event, Moment},
+    tracked::{AttemptOutcome, Delivery, Disposition, LookupOutcome, Tracked},
 };
 use crate::supervision::Slot;
 
@@ -34,25 +34,25 @@ pub(super) const SWEEP_EVERY: Duration = Duration::from_secs(1);
 #[rtype(result = "()")]
 pub(super) enum Mail {
     Event(Event),
-    /// Something was handed over, to be begun in a moment.
-    HandedOver,
+    /// Something was handed off, to be begun in a moment.
+    HandedOff,
     /// Drain, and tell when that is done.
     Drain(oneshot::Sender<usize>),
 }
 
 /// Where a task's report goes: sent when this is dropped, with what is true if the task never got to its end.
-struct Report {
-    to: Addr<SmsDispatcher>,
+struct Reply {
+    to: Addr<DispatcherActor>,
     event: Option<Event>,
 }
 
-impl Report {
+impl Reply {
     fn send(mut self, event: Event) {
         self.event = Some(event);
     }
 }
 
-impl Drop for Report {
+impl Drop for Reply {
     fn drop(&mut self) {
         if let Some(event) = self.event.take() {
             self.to.do_send(Mail::Event(event));
@@ -63,37 +63,37 @@ impl Drop for Report {
 /// What each step shows, found once.
 pub(super) struct Gauges {
     queue_depth: Gauge,
-    /// Of each line.
+    /// Of each provider.
     in_flight: Vec<Gauge>,
 }
 
 impl Gauges {
-    pub(super) fn of(courier: &Courier) -> Self {
-        let names = courier.providers.iter().map(|provider| provider.name());
+    pub(super) fn of(io: &DeliveryIo) -> Self {
+        let names = io.providers.iter().map(|provider| provider.name());
         Self {
-            queue_depth: gauge!("ringback_sms_queue_depth"),
+            queue_depth: gauge!("ringback_delivery_queue_depth"),
             in_flight: names
-                .map(|name| gauge!("ringback_sms_in_flight", "provider" => name))
+                .map(|name| gauge!("ringback_delivery_in_flight", "provider" => name))
                 .collect(),
         }
     }
 }
 
 /// The actor. All that it holds outlives a restart.
-pub(super) struct SmsDispatcher {
+pub(super) struct DispatcherActor {
     pub(super) dispatcher: Dispatcher,
-    pub(super) courier: Arc<Courier>,
+    pub(super) io: Arc<DeliveryIo>,
     /// Weak, or the actor would keep itself alive.
     pub(super) queue: Weak<Inner>,
     pub(super) signs: Arc<Signs>,
     pub(super) gauges: Gauges,
     pub(super) drained: Vec<oneshot::Sender<usize>>,
-    pub(super) handover: Arc<Handover>,
-    /// Whether it comes back by itself for what was handed over.
+    pub(super) handoff: Arc<Handoff>,
+    /// Whether it comes back by itself for what was handed off.
     pub(super) comes_back: bool,
 }
 
-impl Actor for SmsDispatcher {
+impl Actor for DispatcherActor {
     type Context = Context<Self>;
 
     /// Called at each restart, too, which has cancelled what was to run later.
@@ -107,15 +107,15 @@ impl Actor for SmsDispatcher {
     }
 }
 
-impl Supervised for SmsDispatcher {}
+impl Supervised for DispatcherActor {}
 
-impl Handler<Mail> for SmsDispatcher {
+impl Handler<Mail> for DispatcherActor {
     type Result = ();
 
     fn handle(&mut self, mail: Mail, context: &mut Self::Context) {
         match mail {
             Mail::Event(event) => self.step(event, context),
-            Mail::HandedOver => self.begin_later(context),
+            Mail::HandedOff => self.begin_later(context),
             Mail::Drain(drained) => {
                 self.drained.push(drained);
                 self.begin_until(Instant::now(), context);
@@ -125,7 +125,7 @@ impl Handler<Mail> for SmsDispatcher {
     }
 }
 
-impl SmsDispatcher {
+impl DispatcherActor {
     /// Ticks for as long as somebody holds a handle; an interval would keep the actor alive for ever.
     fn tick_later(context: &mut Context<Self>) {
         context.run_later(SWEEP_EVERY, |this, context| {
@@ -136,29 +136,33 @@ impl SmsDispatcher {
         });
     }
 
-    /// Comes back for what was handed over, every moment for as long as something is.
+    /// Comes back for what was handed off, every moment for as long as something is.
     fn begin_later(&mut self, context: &mut Context<Self>) {
-        if self.handover.is_empty() || mem::replace(&mut self.comes_back, true) {
+        if self.handoff.is_empty() || mem::replace(&mut self.comes_back, true) {
             return;
         }
-        context.run_later(HANDOVER, |this, context| {
+        context.run_later(HANDOFF_DELAY, |this, context| {
             this.comes_back = false;
-            this.begin_until(Instant::now() - HANDOVER, context);
+            this.begin_until(Instant::now() - HANDOFF_DELAY, context);
             this.begin_later(context);
         });
     }
 
-    /// Begins what was handed over before this time.
+    /// Begins what was handed off before this time.
     fn begin_until(&mut self, time: Instant, context: &mut Context<Self>) {
-        while let Some(ticket) = self.handover.next_until(time) {
-            self.step(Event::Submitted(ticket), context);
+        while let Some(handed_off) = self.handoff.next_until(time) {
+            // Of a decoy, the place alone: free again from here on.
+            if let Some(delivery) = handed_off.delivery {
+                let tracked = Tracked::new(Arc::new(delivery), Some(handed_off.place), Instant::now());
+                self.step(Event::Submitted(tracked), context);
+            }
         }
     }
 
     fn step(&mut self, event: Event, context: &mut Context<Self>) {
         let now = Moment {
             at: Instant::now(),
-            wall_ms: self.courier.clock.now_ms(),
+            wall_ms: self.io.clock.now_ms(),
         };
         for effect in self.dispatcher.on(event, now) {
             self.perform(effect, now.at, context);
@@ -174,57 +178,65 @@ impl SmsDispatcher {
     }
 
     fn perform(&mut self, effect: Effect, now: Instant, context: &Context<Self>) {
-        let courier = Arc::clone(&self.courier);
-        let report = |unless: Event| Report {
+        let io = Arc::clone(&self.io);
+        let report = |unless: Event| Reply {
             to: context.address(),
             event: Some(unless),
         };
         match effect {
             Effect::Attempt {
-                errand,
-                line,
+                delivery,
+                provider,
                 renew,
                 retry,
             } => {
                 if retry {
-                    let provider = courier.name(Some(line));
-                    counter!("ringback_sms_retries_total", "provider" => provider).increment(1);
+                    let provider = io.name(Some(provider));
+                    counter!("ringback_delivery_retries_total", "provider" => provider).increment(1);
                 }
-                let id = errand.id();
-                let attempted = move |verdict| Event::Attempted { id, verdict };
-                let report = report(attempted(Verdict::Lost));
+                let id = delivery.id();
+                let attempted = move |outcome| Event::Attempted { id, outcome };
+                let report = report(attempted(AttemptOutcome::Lost));
                 tokio::spawn(async move {
-                    let verdict = courier.attempt(&errand, line, renew).await;
-                    report.send(attempted(verdict));
+                    let outcome = io.attempt(&delivery, provider, renew).await;
+                    report.send(attempted(outcome));
                 });
             }
-            Effect::LookUp { errand, line, renew } => {
-                let id = errand.id();
-                let looked_up = move |finding| Event::LookedUp { id, finding };
-                let report = report(looked_up(Finding::Unknown));
+            Effect::LookUp {
+                delivery,
+                provider,
+                renew,
+            } => {
+                let id = delivery.id();
+                let looked_up = move |outcome| Event::LookedUp { id, outcome };
+                let report = report(looked_up(LookupOutcome::Unknown));
                 tokio::spawn(async move {
-                    let finding = courier.look_up(&errand, line, renew).await;
-                    report.send(looked_up(finding));
+                    let outcome = io.look_up(&delivery, provider, renew).await;
+                    report.send(looked_up(outcome));
                 });
             }
-            Effect::Settle { errand, line, fate } => {
-                let id = errand.id();
+            Effect::Settle {
+                delivery,
+                provider,
+                disposition,
+            } => {
+                let id = delivery.id();
                 let settled = move |done| Event::Settled { id, done };
                 let report = report(settled(false));
                 tokio::spawn(async move {
-                    let done = courier.settle(&errand.entry, line, fate).await;
+                    let done = io.settle(&delivery.entry, provider, disposition).await;
                     report.send(settled(done));
                 });
             }
-            Effect::Acknowledge(errands) => {
+            Effect::Acknowledge(deliveries) => {
                 let acknowledged = |ids| Event::Acknowledged { ids };
                 let report = report(acknowledged(Vec::new()));
                 tokio::spawn(async move {
-                    let ids = courier.acknowledge(errands).await;
+                    let ids = io.acknowledge(deliveries).await;
                     report.send(acknowledged(ids));
                 });
             }
-            Effect::Renew(errands) => {
+            Effect::Renew(deliveries) => {
                 let renewed = move |held, gone| Event::Renewed {
                     since: now,
                     held,
@@ -232,31 +244,31 @@ impl SmsDispatcher {
                 };
                 let report = report(renewed(Vec::new(), Vec::new()));
                 tokio::spawn(async move {
-                    let (held, gone) = courier.renew(errands).await;
+                    let (held, gone) = io.renew(deliveries).await;
                     report.send(renewed(held, gone));
                 });
             }
             Effect::TakeOver { limit } => {
-                let taken = move |tickets| Event::TakenOver { tickets, since: now };
+                let taken = move |deliveries| Event::TakenOver {
+                    deliveries,
+                    since: now,
+                };
                 let report = report(taken(Vec::new()));
                 let places = self.places(limit);
                 tokio::spawn(async move {
-                    let entries = courier.take_over(places.len()).await.into_iter();
-                    let tickets = entries.zip(places).map(|(entry, place)| Ticket {
-                        errand: Arc::new(Errand {
-                            entry,
-                            recipient: None,
-                        }),
-                        place: Some(place),
+                    let entries = io.take_over(places.len()).await.into_iter();
+                    let deliveries = entries.zip(places).map(|(entry, place)| {
+                        let recipient = None;
+                        Tracked::new(Arc::new(Delivery { entry, recipient }), Some(place), now)
                     });
-                    report.send(taken(tickets.collect()));
+                    report.send(taken(deliveries.collect()));
                 });
             }
-            Effect::HandBack(errands) => {
-                let ids: Vec<_> = errands.iter().map(|errand| errand.id()).collect();
+            Effect::HandBack(deliveries) => {
+                let ids: Vec<_> = deliveries.iter().map(|delivery| delivery.id()).collect();
                 let handed_back = move |done| Event::HandedBack { ids, done };
                 let report = report(handed_back.clone()(0));
-                tokio::spawn(async move { report.send(handed_back(courier.hand_back(errands).await)) });
+                tokio::spawn(async move { report.send(handed_back(io.hand_back(deliveries).await)) });
             }
             Effect::WakeAt(until) => {
                 let report = report(Event::Wake);
@@ -265,14 +277,18 @@ impl SmsDispatcher {
                     drop(report);
                 });
             }
-            Effect::Superseded(count) => courier.count(None, Fate::Superseded, count),
+            Effect::Superseded(count) => io.count(None, Disposition::Superseded, count),
             Effect::LeftToLease => {
-                courier.count(None, Fate::Left, 1);
-                tracing::warn!("an SMS is left to the outbox until its lease runs out");
+                io.count(None, Disposition::Left, 1);
+                tracing::warn!("a message is left to the outbox until its lease runs out");
             }
-            Effect::Turned { line, health, opens } => {
-                self.signs.gate.tell(line, health, opens);
-                tell_turn(courier.name(Some(line)), health);
+            Effect::Turned {
+                provider,
+                health,
+                opens,
+            } => {
+                self.signs.gate.tell(provider, health, opens);
+                tell_turn(io.name(Some(provider)), health);
             }
             Effect::Drained { handed_back } => {
                 for drained in self.drained.drain(..) {
@@ -292,22 +308,26 @@ impl SmsDispatcher {
 }
 
 fn show_health(provider: &'static str, health: Health) {
-    gauge!("ringback_sms_breaker_state", "provider" => provider).set(f64::from(health.number()));
+    gauge!("ringback_delivery_breaker_state", "provider" => provider).set(f64::from(health.number()));
 }
 
 /// Says that a provider does better, or worse.
 fn tell_turn(provider: &'static str, health: Health) {
     show_health(provider, health);
-    counter!("ringback_sms_breaker_turns_total", "provider" => provider, "to" => health.name()).increment(1);
+    counter!("ringback_delivery_breaker_turns_total", "provider" => provider, "to" => health.name())
+        .increment(1);
     match health {
-        Health::Working => tracing::info!(sms.provider = provider, "the provider takes SMS again"),
-        Health::Probing => tracing::debug!(sms.provider = provider, "one SMS is tried with the provider"),
+        Health::Working => tracing::info!(delivery.provider = provider, "the provider takes messages again"),
+        Health::Probing => tracing::debug!(
+            delivery.provider = provider,
+            "one message is tried with the provider"
+        ),
         Health::Failing => tracing::warn!(
-            sms.provider = provider,
+            delivery.provider = provider,
             "the provider fails: it is left alone for a while"
         ),
         Health::Stopped => tracing::error!(
-            sms.provider = provider,
+            delivery.provider = provider,
             "STOPPED: the provider takes nothing until an operator acts; codes that no other could carry are refused"
         ),
     }

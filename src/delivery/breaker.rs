@@ -10,12 +10,12 @@
 //!    └── the provider refuses this account ─▶ stopped ◀── and still does ────┘
 //!                                                └─ probed in the same way
 //! ```
-//! The first SMS that a provider refuses may be refused for its own sake, whatever the provider says. So it does not judge
+//! The first message that a provider refuses may be refused for its own sake, whatever the provider says. So it does not judge
 //! the provider alone: one that wasn't refused yet may probe first, the refused one after twice the pause, and that it is
 //! refused again keeps no other from probing.
 //!
 //! In the words of others: closed is `working`, open is `failing` or `stopped`, half-open is `probing`. While a provider
-//! is failing, codes are issued as before, for the outbox owes their SMS; while all that could carry them are stopped,
+//! is failing, codes are issued as before, for the outbox has their messages; while all that could carry them are stopped,
 //! none is, since nothing but an operator will mend that.
 
 use std::time::Duration;
@@ -41,7 +41,7 @@ pub enum Health {
 }
 
 impl Health {
-    /// The value of `ringback_sms_breaker_state`: 0 closed, 1 half-open, 2 open, 3 stopped.
+    /// The value of `ringback_delivery_breaker_state`: 0 closed, 1 half-open, 2 open, 3 stopped.
     pub const fn number(self) -> u8 {
         match self {
             Self::Working => 0,
@@ -64,14 +64,14 @@ impl Health {
 
 /// What a call told of the provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Report {
+pub(super) enum Observation {
     /// It did its work, be it that it refused a number.
     Answered,
     /// It may do better later.
     Failed,
     /// It takes nothing until an operator acts.
     Refused,
-    /// It says so of an SMS of which it had said so before: that tells nothing new of others.
+    /// It says so of a message of which it had said so before: that tells nothing new of others.
     RefusedAgain,
     /// It was not called in the end.
     NotCalled,
@@ -100,7 +100,7 @@ enum State {
     Shut {
         stopped: bool,
         until: Instant,
-        /// Until when it is shut for the SMS that it refused.
+        /// Until when it is shut for the message that it refused.
         again: Instant,
         pause: Duration,
     },
@@ -144,7 +144,7 @@ impl Breaker {
         }
     }
 
-    /// Whether a call for an SMS may begin that it refused before.
+    /// Whether a call for a message may begin that it refused before.
     pub fn access_again(&self, now: Instant) -> Access {
         match self.state {
             State::Shut { again, .. } if again > now => Access::NotBefore(again),
@@ -175,30 +175,30 @@ impl Breaker {
     }
 
     /// Takes note of how a call ended. Once it is shut, only the probe decides: others began before that.
-    pub fn report(&mut self, was_probe: bool, report: Report, now: Instant) {
-        match (self.state, report) {
-            (State::Working, Report::Answered | Report::Failed) => {
-                self.history = self.history << 1 | u64::from(report == Report::Failed);
+    pub fn observe(&mut self, was_probe: bool, observation: Observation, now: Instant) {
+        match (self.state, observation) {
+            (State::Working, Observation::Answered | Observation::Failed) => {
+                self.history = self.history << 1 | u64::from(observation == Observation::Failed);
                 if self.history.trailing_ones() >= RUN || self.history.count_ones() >= HALF {
                     self.shut(false, self.pauses.first, now);
                 }
             }
-            (State::Working, Report::Refused) => self.shut(true, self.pauses.first, now),
+            (State::Working, Observation::Refused) => self.shut(true, self.pauses.first, now),
             (
                 State::Shut {
                     stopped: false,
                     pause,
                     ..
                 },
-                Report::Refused,
+                Observation::Refused,
             ) => self.shut(true, pause, now),
-            (State::Probing { stopped, pause }, _) if was_probe => match report {
-                Report::Answered => self.state = State::Working,
+            (State::Probing { stopped, pause }, _) if was_probe => match observation {
+                Observation::Answered => self.state = State::Working,
                 // The next call is the probe, then.
-                Report::NotCalled => self.open(stopped, pause, now, now),
-                Report::RefusedAgain => self.open(stopped, pause, now + self.pauses.longest, now),
-                Report::Failed => self.shut(stopped, self.longer(pause), now),
-                Report::Refused => self.shut(true, self.longer(pause), now),
+                Observation::NotCalled => self.open(stopped, pause, now, now),
+                Observation::RefusedAgain => self.open(stopped, pause, now + self.pauses.longest, now),
+                Observation::Failed => self.shut(stopped, self.longer(pause), now),
+                Observation::Refused => self.shut(true, self.longer(pause), now),
             },
             _ => {}
         }
@@ -253,17 +253,17 @@ mod tests {
             }
         }
 
-        fn report(&mut self, report: Report) -> Health {
-            self.breaker.report(false, report, self.now);
+        fn observe(&mut self, observation: Observation) -> Health {
+            self.breaker.observe(false, observation, self.now);
             self.breaker.health()
         }
 
         fn fail(&mut self, times: u32) {
-            (0..times).for_each(|_| self.breaker.report(false, Report::Failed, self.now));
+            (0..times).for_each(|_| self.breaker.observe(false, Observation::Failed, self.now));
         }
 
         /// Waits until a probe may begin, which ends so; answers how long that was.
-        fn probe(&mut self, report: Report) -> Duration {
+        fn probe(&mut self, observation: Observation) -> Duration {
             let began = self.now;
             if let Access::NotBefore(until) = self.breaker.access(self.now) {
                 self.now = until;
@@ -272,7 +272,7 @@ mod tests {
             assert!(self.breaker.begin(), "it is a probe");
             assert_eq!(self.breaker.health(), Health::Probing);
             assert_eq!(self.breaker.access(self.now), Access::Closed, "one at a time");
-            self.breaker.report(true, report, self.now);
+            self.breaker.observe(true, observation, self.now);
             self.now - began
         }
     }
@@ -281,9 +281,9 @@ mod tests {
     fn a_run_of_failures_opens_it_and_an_answer_breaks_the_run() {
         let mut bench = Bench::new();
         bench.fail(RUN - 1);
-        assert_eq!(bench.report(Report::Answered), Health::Working);
+        assert_eq!(bench.observe(Observation::Answered), Health::Working);
         bench.fail(RUN - 1);
-        assert_eq!(bench.report(Report::Failed), Health::Failing);
+        assert_eq!(bench.observe(Observation::Failed), Health::Failing);
         let until = bench.now + 5 * SECOND;
         assert_eq!(bench.breaker.access(bench.now), Access::NotBefore(until));
     }
@@ -292,13 +292,13 @@ mod tests {
     fn half_of_many_failing_opens_it_and_less_does_not() {
         let mut bench = Bench::new();
         for _ in 0..1000 {
-            assert_eq!(bench.report(Report::Failed), Health::Working);
-            bench.report(Report::Answered);
-            bench.report(Report::Answered);
+            assert_eq!(bench.observe(Observation::Failed), Health::Working);
+            bench.observe(Observation::Answered);
+            bench.observe(Observation::Answered);
         }
         let opened = (0..64).any(|_| {
-            bench.report(Report::Answered);
-            bench.report(Report::Failed) == Health::Failing
+            bench.observe(Observation::Answered);
+            bench.observe(Observation::Failed) == Health::Failing
         });
         assert!(opened);
     }
@@ -307,8 +307,8 @@ mod tests {
     fn what_is_not_called_tells_nothing() {
         let mut bench = Bench::new();
         bench.fail(RUN - 1);
-        bench.report(Report::NotCalled);
-        assert_eq!(bench.report(Report::Failed), Health::Failing);
+        bench.observe(Observation::NotCalled);
+        assert_eq!(bench.observe(Observation::Failed), Health::Failing);
     }
 
     #[test]
@@ -317,58 +317,62 @@ mod tests {
         bench.fail(RUN);
         let pauses = [5, 10, 20, 40, 60, 60].map(|seconds| seconds * SECOND);
         for pause in pauses {
-            assert_eq!(bench.probe(Report::Failed), pause);
+            assert_eq!(bench.probe(Observation::Failed), pause);
             assert_eq!(bench.breaker.health(), Health::Failing);
         }
-        assert_eq!(bench.probe(Report::NotCalled), 60 * SECOND);
+        assert_eq!(bench.probe(Observation::NotCalled), 60 * SECOND);
         assert_eq!(
-            bench.probe(Report::Answered),
+            bench.probe(Observation::Answered),
             Duration::ZERO,
             "the next is the probe"
         );
         assert_eq!(bench.breaker.health(), Health::Working);
         assert!(!bench.breaker.begin());
-        assert_eq!(bench.report(Report::Failed), Health::Working, "it begins anew");
+        assert_eq!(
+            bench.observe(Observation::Failed),
+            Health::Working,
+            "it begins anew"
+        );
     }
 
     #[test]
     fn reports_of_calls_that_began_before_change_nothing() {
         let mut bench = Bench::new();
         bench.fail(RUN);
-        assert_eq!(bench.report(Report::Answered), Health::Failing);
-        assert_eq!(bench.report(Report::Failed), Health::Failing);
+        assert_eq!(bench.observe(Observation::Answered), Health::Failing);
+        assert_eq!(bench.observe(Observation::Failed), Health::Failing);
         bench.now += 5 * SECOND;
         bench.breaker.begin();
-        assert_eq!(bench.report(Report::Answered), Health::Probing);
-        assert_eq!(bench.report(Report::Refused), Health::Probing);
+        assert_eq!(bench.observe(Observation::Answered), Health::Probing);
+        assert_eq!(bench.observe(Observation::Refused), Health::Probing);
     }
 
     #[test]
     fn a_refusal_stops_it_at_once_and_admits_no_code_but_for_the_probe() {
         let mut bench = Bench::new();
-        assert_eq!(bench.report(Report::Refused), Health::Stopped);
+        assert_eq!(bench.observe(Observation::Refused), Health::Stopped);
         let until = bench.now + 5 * SECOND;
         assert_eq!(bench.breaker.admission(), Access::NotBefore(until));
-        assert_eq!(bench.probe(Report::Refused), 5 * SECOND);
-        assert_eq!(bench.probe(Report::Failed), 10 * SECOND);
+        assert_eq!(bench.probe(Observation::Refused), 5 * SECOND);
+        assert_eq!(bench.probe(Observation::Failed), 10 * SECOND);
         assert_eq!(bench.breaker.health(), Health::Stopped, "it did not take it back");
         bench.now += 20 * SECOND;
         bench.breaker.begin();
         assert_eq!(bench.breaker.admission(), Access::Closed);
-        bench.breaker.report(true, Report::Answered, bench.now);
+        bench.breaker.observe(true, Observation::Answered, bench.now);
         assert_eq!(bench.breaker.admission(), Access::Free);
     }
 
     #[test]
     fn who_was_refused_probes_after_all_others_and_judges_nobody_but_himself() {
         let mut bench = Bench::new();
-        bench.report(Report::Refused);
+        bench.observe(Observation::Refused);
         let (until, again) = (bench.now + 5 * SECOND, bench.now + 10 * SECOND);
         assert_eq!(bench.breaker.access(bench.now), Access::NotBefore(until));
         assert_eq!(bench.breaker.access_again(bench.now), Access::NotBefore(again));
         bench.now = again;
         assert_eq!(bench.breaker.access_again(bench.now), Access::Free);
-        assert_eq!(bench.probe(Report::RefusedAgain), Duration::ZERO);
+        assert_eq!(bench.probe(Observation::RefusedAgain), Duration::ZERO);
         assert_eq!(bench.breaker.health(), Health::Stopped);
         let admission = bench.breaker.admission();
         assert_eq!(
@@ -378,9 +382,9 @@ mod tests {
         );
         let again = bench.now + 60 * SECOND;
         assert_eq!(bench.breaker.access_again(bench.now), Access::NotBefore(again));
-        assert_eq!(bench.probe(Report::Answered), Duration::ZERO);
+        assert_eq!(bench.probe(Observation::Answered), Duration::ZERO);
         assert_eq!(
-            bench.report(Report::RefusedAgain),
+            bench.observe(Observation::RefusedAgain),
             Health::Working,
             "others are taken"
         );
@@ -392,6 +396,6 @@ mod tests {
         let mut bench = Bench::new();
         bench.fail(RUN);
         assert_eq!(bench.breaker.admission(), Access::Free);
-        assert_eq!(bench.report(Report::Refused), Health::Stopped);
+        assert_eq!(bench.observe(Observation::Refused), Health::Stopped);
     }
 }

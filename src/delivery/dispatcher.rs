@@ -1,15 +1,15 @@
-//! What happens in the life of a job, as a state machine without I/O: events in, effects out, time as a value.
+//! What happens in the life of a delivery, as a state machine without I/O: events in, effects out, time as a value.
 //!
 //! ```text
-//!  submitted ──┐                               ┌─ answered for good ─────────────────▶ settling ─▶ done
-//!              ▼         a line is free        │                                          ▲
-//!  ┌──▶ waiting to be sent ─────────────▶ sending ─ refuses this account: another line ─┐ │
+//!  submitted ──┐                               ┌─ settled or cancelled ──────────────▶ settling ─▶ done
+//!              ▼      a provider is free       │                                          ▲
+//!  ┌──▶ waiting to be sent ─────────────▶ sending ─ refuses the account: another one ───┐ │
 //!  │        ▲  ▲                               │                                        │ │
 //!  │        │  └───────────────────────────────┼────────────────────────────────────────┘ │
 //!  │        └──── not taken ──────┐            │                                          │
 //!  │                           paused ◀────────┴─ may work later                          │
 //!  │           ┌── may be taken ──┘                                                       │
-//!  │           ▼         a line is free                                                   │
+//!  │           ▼      a provider is free                                                  │
 //!  │    waiting to be looked up ────────▶ looking up ─ this provider has it ──────────────┘
 //!  │           ▲                               │
 //!  │           ├─────────── another may ───────┤
@@ -18,17 +18,16 @@
 //!
 //!  draining: what waits, what is paused, and what would wait ─▶ handing back ─▶ done
 //! ```
-//! A job is in exactly one of these collections, so nothing that is counted can leak: the calls in flight on a line are
-//! the size of its map. It leaves all of them when a provider has answered and the outbox knows (`settling`: one that is
-//! away is told again and again, for as long as a code may live), when another instance shall have it (`handing_back`),
-//! when the outbox says that it is superseded, or when it is left to its lease. What waits here is kept leased, so that no
-//! other instance sends it as well.
+//! A delivery is in exactly one of these collections, so nothing that is counted can leak: the calls in flight at a provider
+//! are the size of its map. It leaves all of them when a provider has answered and the outbox knows (`settling`: one that
+//! is unavailable is told again and again, for as long as a code may live), when another instance shall have it
+//! (`handing_back`), when the outbox says that it is superseded, or when it is left to its lease. What waits here is kept
+//! leased, so that no other instance sends it as well.
 //!
-//! A line is a provider. Which one a job takes, and when, is the switchboard's to say; whether a provider is called at
-//! all, its breaker's. Before an SMS is sent that may be sent already, because its answer was lost or no good, or
-//! because whoever had it is gone, the provider is asked for it: taken, it is not sent again; not taken, it is. Where it cannot
-//! tell, it is sent, for one too many is better than none: twice in a row at most where answers are lost, then it
-//! rests for a lease.
+//! Which provider a delivery takes, and when, is the router's to say; whether a provider is called at all, its breaker's.
+//! Before a message is sent that may be sent already, because its answer was lost or no good, or because whoever had it is
+//! gone, the provider is asked for it: taken, it is not sent again; not taken, it is. Where it cannot tell, it is sent, for
+//! one too many is better than none: twice in a row at most where answers are lost, then it rests for a lease.
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
@@ -40,9 +39,9 @@ use uuid::Uuid;
 
 use super::{
     Health,
-    job::{Errand, Fate, Finding, Job, Verdict},
+    router::{Choice, ProviderId, Router, Want},
     steps::{Effect, Event, Moment, Rules},
-    switchboard::{Choice, LineId, Switchboard, Want},
+    tracked::{AttemptOutcome, Delivery, Disposition, LookupOutcome, Tracked},
 };
 use crate::entropy::Entropy;
 
@@ -50,7 +49,7 @@ use crate::entropy::Entropy;
 struct Call {
     since: Instant,
     kind: Kind,
-    job: Job,
+    tracked: Tracked,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,10 +61,10 @@ enum Kind {
     LookUp,
 }
 
-/// A job that was answered for good, until the outbox knows.
+/// A delivery that was answered for good, until the outbox knows.
 struct Settling {
     since: Instant,
-    job: Job,
+    tracked: Tracked,
     /// Whether the outbox could not be told, and has to be asked again.
     untold: bool,
     /// Whether it was answered after the calls under way were waited for.
@@ -75,17 +74,17 @@ struct Settling {
 pub(super) struct Dispatcher {
     rules: Rules,
     entropy: Arc<dyn Entropy>,
-    switchboard: Switchboard,
+    router: Router,
     /// By what they wait for; no queue is empty.
-    waiting: BTreeMap<Want, VecDeque<Job>>,
-    paused: Vec<(Instant, Job)>,
-    /// Of each line.
+    waiting: BTreeMap<Want, VecDeque<Tracked>>,
+    paused: Vec<(Instant, Tracked)>,
+    /// Of each provider.
     calls: Vec<HashMap<Uuid, Call>>,
     settling: HashMap<Uuid, Settling>,
-    handing_back: HashMap<Uuid, Job>,
-    /// Jobs that ever began to wait.
+    handing_back: HashMap<Uuid, Tracked>,
+    /// Deliveries that ever began to wait.
     turns: u64,
-    /// When a line was last said to open.
+    /// When a provider was last said to open.
     wakes: Option<Instant>,
     /// When the sweep, or the round of renewals or acknowledgements, that is under way began.
     sweeping: Option<Instant>,
@@ -94,19 +93,19 @@ pub(super) struct Dispatcher {
     draining: bool,
     abandoned: bool,
     /// Calls that were under way when they were handed back: their answers may still come.
-    overdue: HashMap<Uuid, (LineId, Arc<Errand>)>,
+    overdue: HashMap<Uuid, (ProviderId, Arc<Delivery>)>,
     handed_back: usize,
 }
 
 impl Dispatcher {
-    pub fn new(rules: Rules, switchboard: Switchboard, entropy: Arc<dyn Entropy>) -> Self {
+    pub fn new(rules: Rules, router: Router, entropy: Arc<dyn Entropy>) -> Self {
         Self {
             rules,
             entropy,
             waiting: BTreeMap::new(),
             paused: Vec::new(),
-            calls: (0..switchboard.lines()).map(|_| HashMap::new()).collect(),
-            switchboard,
+            calls: (0..router.count()).map(|_| HashMap::new()).collect(),
+            router,
             settling: HashMap::new(),
             handing_back: HashMap::new(),
             turns: 0,
@@ -121,12 +120,12 @@ impl Dispatcher {
         }
     }
 
-    /// Jobs that wait for a call, or for the next one.
+    /// Deliveries that wait for a call, or for the next one.
     pub fn queued(&self) -> usize {
         self.waiting.values().map(VecDeque::len).sum::<usize>() + self.paused.len()
     }
 
-    /// Calls under way, by line.
+    /// Calls under way, by provider.
     pub fn in_flight(&self) -> Vec<usize> {
         self.calls.iter().map(HashMap::len).collect()
     }
@@ -136,25 +135,25 @@ impl Dispatcher {
         let mut effects = Vec::new();
         let before = self.health();
         match event {
-            Event::Submitted(ticket) => self.wait(Job::new(ticket, now.at), &mut effects),
-            Event::TakenOver { tickets, since } => {
+            Event::Submitted(tracked) => self.wait(tracked, &mut effects),
+            Event::TakenOver { deliveries, since } => {
                 self.sweeping = None;
-                for ticket in tickets {
-                    self.adopt(ticket, since, &mut effects);
+                for tracked in deliveries {
+                    self.adopt(tracked, since, &mut effects);
                 }
             }
-            Event::Attempted { id, verdict } => {
-                if let Some((line, is_probe, job)) = self.end_of_attempt(id) {
-                    self.judge(line, is_probe, job, verdict, now, &mut effects);
-                } else if let Verdict::Answered(fate) = verdict {
-                    self.answered_late(id, fate, now, &mut effects);
+            Event::Attempted { id, outcome } => {
+                if let Some((provider, is_probe, tracked)) = self.end_of_attempt(id) {
+                    self.judge(provider, is_probe, tracked, outcome, now, &mut effects);
+                } else if let AttemptOutcome::Settled(disposition) = outcome {
+                    self.answered_late(id, disposition, now, &mut effects);
                 }
             }
-            Event::LookedUp { id, finding } => {
-                if let Some((line, job)) = self.end_of_look_up(id) {
-                    self.looked_up(line, job, finding, now, &mut effects);
-                } else if finding == Finding::Taken {
-                    self.answered_late(id, Fate::Accepted, now, &mut effects);
+            Event::LookedUp { id, outcome } => {
+                if let Some((provider, tracked)) = self.end_of_look_up(id) {
+                    self.looked_up(provider, tracked, outcome, now, &mut effects);
+                } else if outcome == LookupOutcome::Taken {
+                    self.answered_late(id, Disposition::Accepted, now, &mut effects);
                 }
             }
             Event::Settled { id, done } => self.settled(id, done),
@@ -170,33 +169,37 @@ impl Dispatcher {
             Event::Abandon => self.abandon(&mut effects),
         }
         self.advance(now, &mut effects);
-        for (line, (before, health)) in before.into_iter().zip(self.health()).enumerate() {
+        for (provider, (before, health)) in before.into_iter().zip(self.health()).enumerate() {
             if health != before {
-                let opens = self.switchboard.admits_from(line, now.at);
-                effects.push(Effect::Turned { line, health, opens });
+                let opens = self.router.admits_from(provider, now.at);
+                effects.push(Effect::Turned {
+                    provider,
+                    health,
+                    opens,
+                });
             }
         }
         effects
     }
 
     fn health(&self) -> Vec<Health> {
-        let lines = 0..self.switchboard.lines();
-        lines.map(|line| self.switchboard.health(line)).collect()
+        let providers = 0..self.router.count();
+        providers.map(|provider| self.router.health(provider)).collect()
     }
 
-    /// Queues a job for what comes next: to be looked up where somebody may have it, else to be sent.
-    fn wait(&mut self, mut job: Job, effects: &mut Vec<Effect>) {
-        let want = match job.doubts.front() {
-            Some(&line) => Some(Want::LookUp(line)),
+    /// Queues a delivery for what comes next: to be looked up where somebody may have it, else to be sent.
+    fn wait(&mut self, mut tracked: Tracked, effects: &mut Vec<Effect>) {
+        let want = match tracked.doubts.front() {
+            Some(&provider) => Some(Want::LookUp(provider)),
             None => self
-                .switchboard
-                .wanted_by(&job.ticket.errand.entry, &job.shunned_by()),
+                .router
+                .wanted_by(&tracked.delivery.entry, &tracked.deprioritized()),
         };
         match want {
             Some(want) => {
                 self.turns += 1;
-                job.turn = self.turns;
-                self.waiting.entry(want).or_default().push_back(job);
+                tracked.turn = self.turns;
+                self.waiting.entry(want).or_default().push_back(tracked);
             }
             // No route leads to its country any more; another instance may know better.
             None => effects.push(Effect::LeftToLease),
@@ -206,28 +209,28 @@ impl Dispatcher {
     /// Starts what may start; hands back what may not any more.
     fn advance(&mut self, now: Moment, effects: &mut Vec<Effect>) {
         let due = self.paused.extract_if(.., |(until, _)| *until <= now.at);
-        let due: Vec<_> = due.map(|(_, job)| job).collect();
-        due.into_iter().for_each(|job| self.wait(job, effects));
+        let due: Vec<_> = due.map(|(_, tracked)| tracked).collect();
+        due.into_iter().for_each(|tracked| self.wait(tracked, effects));
         if self.draining {
             return self.wind_up(effects);
         }
-        while let Some((line, want)) = self.next_call(now, effects) {
-            self.call(line, &want, now, effects);
+        while let Some((provider, want)) = self.next_call(now, effects) {
+            self.call(provider, &want, now, effects);
         }
     }
 
-    /// Whose turn it is among those whose line is free. Where nobody's is, asks to be woken when the next line opens.
-    fn next_call(&mut self, now: Moment, effects: &mut Vec<Effect>) -> Option<(LineId, Want)> {
+    /// Whose turn it is among those whose provider is free. Where nobody's is, asks to be woken when the next provider opens.
+    fn next_call(&mut self, now: Moment, effects: &mut Vec<Effect>) -> Option<(ProviderId, Want)> {
         let load = self.in_flight();
-        let (mut next, mut opens): (Option<(u64, LineId, &Want)>, Option<Instant>) = (None, None);
-        for (want, jobs) in &self.waiting {
-            let turn = jobs.front().map_or(u64::MAX, |job| job.turn);
-            match self.switchboard.choose(want, &load, now.at) {
-                Choice::Line(line) if next.is_none_or(|(first, ..)| turn < first) => {
-                    next = Some((turn, line, want));
+        let (mut next, mut opens): (Option<(u64, ProviderId, &Want)>, Option<Instant>) = (None, None);
+        for (want, tracked) in &self.waiting {
+            let turn = tracked.front().map_or(u64::MAX, |tracked| tracked.turn);
+            match self.router.choose(want, &load, now.at) {
+                Choice::Provider(provider) if next.is_none_or(|(first, ..)| turn < first) => {
+                    next = Some((turn, provider, want));
                 }
                 Choice::NotBefore(at) => opens = Some(opens.map_or(at, |soonest| soonest.min(at))),
-                Choice::Line(_) | Choice::Later => {}
+                Choice::Provider(_) | Choice::Later => {}
             }
         }
         if let (None, Some(at)) = (&next, opens)
@@ -236,65 +239,69 @@ impl Dispatcher {
             self.wakes = Some(at);
             effects.push(Effect::WakeAt(at));
         }
-        next.map(|(_, line, want)| (line, want.clone()))
+        next.map(|(_, provider, want)| (provider, want.clone()))
     }
 
-    /// Begins a call for the first job that wants it.
-    fn call(&mut self, line: LineId, want: &Want, now: Moment, effects: &mut Vec<Effect>) {
-        let Some(jobs) = self.waiting.get_mut(want) else {
+    /// Begins a call for the first deliveries that wants it.
+    fn call(&mut self, provider: ProviderId, want: &Want, now: Moment, effects: &mut Vec<Effect>) {
+        let Some(tracked) = self.waiting.get_mut(want) else {
             return;
         };
-        let first = jobs.pop_front();
-        if jobs.is_empty() {
+        let first = tracked.pop_front();
+        if tracked.is_empty() {
             self.waiting.remove(want);
         }
-        let Some(mut job) = first else { return };
-        let (errand, retry) = (job.errand(), job.tries > 0);
-        let renew = job.began.is_some() || self.is_stale(&job, now);
+        let Some(mut tracked) = first else { return };
+        let (delivery, retry) = (tracked.share(), tracked.tries > 0);
+        let renew = tracked.began.is_some() || self.is_stale(&tracked, now);
         let kind = match want {
             Want::LookUp(_) => {
-                self.switchboard.begin_look_up(line, now.at);
-                effects.push(Effect::LookUp { errand, line, renew });
+                self.router.begin_look_up(provider, now.at);
+                effects.push(Effect::LookUp {
+                    delivery,
+                    provider,
+                    renew,
+                });
                 Kind::LookUp
             }
             Want::Send { .. } => {
-                let is_probe = self.switchboard.begin_send(line, now.at);
+                let is_probe = self.router.begin_send(provider, now.at);
                 effects.push(Effect::Attempt {
-                    errand,
-                    line,
+                    delivery,
+                    provider,
                     renew,
                     retry,
                 });
                 Kind::Send { is_probe }
             }
         };
-        job.began.get_or_insert(now.at);
+        tracked.began.get_or_insert(now.at);
         let since = now.at;
-        self.calls[line].insert(job.id(), Call { since, kind, job });
+        self.calls[provider].insert(tracked.id(), Call { since, kind, tracked });
     }
 
-    fn end_of_attempt(&mut self, id: Uuid) -> Option<(LineId, bool, Job)> {
-        let (line, call) = self.end_of_call(id, |kind| kind != Kind::LookUp)?;
-        Some((line, call.kind == Kind::Send { is_probe: true }, call.job))
+    fn end_of_attempt(&mut self, id: Uuid) -> Option<(ProviderId, bool, Tracked)> {
+        let (provider, call) = self.end_of_call(id, |kind| kind != Kind::LookUp)?;
+        Some((provider, call.kind == Kind::Send { is_probe: true }, call.tracked))
     }
 
-    fn end_of_look_up(&mut self, id: Uuid) -> Option<(LineId, Job)> {
-        let (line, call) = self.end_of_call(id, |kind| kind == Kind::LookUp)?;
-        Some((line, call.job))
+    fn end_of_look_up(&mut self, id: Uuid) -> Option<(ProviderId, Tracked)> {
+        let (provider, call) = self.end_of_call(id, |kind| kind == Kind::LookUp)?;
+        Some((provider, call.tracked))
     }
 
-    /// Ends the call for a job, if there is one of this kind: a report may come too late.
-    fn end_of_call(&mut self, id: Uuid, is_meant: impl Fn(Kind) -> bool) -> Option<(LineId, Call)> {
+    /// Ends the call for a delivery, if there is one of this kind: a report may come too late.
+    fn end_of_call(&mut self, id: Uuid, is_meant: impl Fn(Kind) -> bool) -> Option<(ProviderId, Call)> {
         let mut calls = self.calls.iter_mut().enumerate();
-        calls.find_map(|(line, calls)| {
+        calls.find_map(|(provider, calls)| {
             let is_here = calls.get(&id).is_some_and(|call| is_meant(call.kind));
-            is_here.then(|| calls.remove(&id).map(|call| (line, call)))?
+            is_here.then(|| calls.remove(&id).map(|call| (provider, call)))?
         })
     }
 }
 
+mod outcomes;
 mod upkeep;
-mod verdicts;
 
 #[cfg(test)]
 mod tests;

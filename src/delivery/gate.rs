@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{
     Countries, Health,
-    switchboard::{LineId, Switchboard},
+    router::{ProviderId, Router},
 };
 use crate::{channel::Channel, phone::Country};
 
@@ -19,32 +19,32 @@ struct Sign {
     opens: Option<Instant>,
 }
 
-/// Lets codes be issued for as long as somebody may take their SMS. Written only when a provider's health turns.
+/// Lets codes be issued for as long as somebody may take their messages. Written only when a provider's health turns.
 #[derive(Debug)]
 pub(super) struct Gate {
-    routes: Vec<(LineId, Countries)>,
+    routes: Vec<(ProviderId, Countries)>,
     signs: RwLock<Vec<Sign>>,
 }
 
 impl Gate {
-    pub fn of(switchboard: &Switchboard, now: Instant) -> Self {
-        let sign = |line| Sign {
-            channel: switchboard.channel(line),
-            name: switchboard.name(line),
-            health: switchboard.health(line),
-            opens: switchboard.admits_from(line, now),
+    pub fn of(router: &Router, now: Instant) -> Self {
+        let sign = |provider| Sign {
+            channel: router.channel(provider),
+            name: router.name(provider),
+            health: router.health(provider),
+            opens: router.admits_from(provider, now),
         };
         Self {
-            routes: switchboard.routes().to_vec(),
-            signs: RwLock::new((0..switchboard.lines()).map(sign).collect()),
+            routes: router.routes().to_vec(),
+            signs: RwLock::new((0..router.count()).map(sign).collect()),
         }
     }
 
     /// Takes a turn of a provider in.
-    pub fn tell(&self, line: LineId, health: Health, opens: Option<Instant>) {
+    pub fn tell(&self, provider: ProviderId, health: Health, opens: Option<Instant>) {
         let mut signs = self.signs.write().unwrap_or_else(PoisonError::into_inner);
-        signs[line].health = health;
-        signs[line].opens = opens;
+        signs[provider].health = health;
+        signs[provider].opens = opens;
     }
 
     /// Whether any provider carries messages of this channel.
@@ -62,14 +62,14 @@ impl Gate {
     ) -> Result<&'static str, &'static str> {
         let signs = self.signs.read().unwrap_or_else(PoisonError::into_inner);
         let mut why = "no route leads to this country";
-        let fitting = |(line, countries): &&(LineId, Countries)| {
-            signs[*line].channel == channel && countries.fits(country)
+        let fitting = |(provider, countries): &&(ProviderId, Countries)| {
+            signs[*provider].channel == channel && countries.fits(country)
         };
-        for (line, _) in self.routes.iter().filter(fitting) {
-            if signs[*line].opens.is_some_and(|opens| opens <= now) {
-                return Ok(signs[*line].name);
+        for (provider, _) in self.routes.iter().filter(fitting) {
+            if signs[*provider].opens.is_some_and(|opens| opens <= now) {
+                return Ok(signs[*provider].name);
             }
-            why = "stopped, until its provider takes SMS again";
+            why = "stopped, until it takes messages again";
         }
         Err(why)
     }

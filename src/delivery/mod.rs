@@ -1,38 +1,43 @@
 //! Getting a message to its address: no accepted one is lost, none is sent for nothing, and nobody waits for a provider.
 //!
-//! A message comes in by [`DeliveryQueue`] from whoever issued the code, or out of the [`Outbox`] when the instance that had
-//! it is gone. In reading order:
+//! It knows channels, and neither what a message is for nor any provider by name. A delivery comes in by
+//! [`DeliveryQueue`] from whoever issued the code, or out of the [`Outbox`] when the instance that had it is gone. In
+//! reading order:
 //!
 //! | file | holds |
 //! |---|---|
-//! | `route.rs` | which provider may carry SMS to which countries |
-//! | `outbox.rs` | what is owed: kept by the store of the codes, leased to one instance at a time |
-//! | `reports.rs` | who is told what became of each SMS |
-//! | `job.rs` | an errand, and how it may end |
-//! | `dispatcher.rs` | the state machine: what happens in a job's life, with no I/O; `steps.rs` has its words |
-//! | `switchboard.rs` | which provider carries which SMS, by `route.rs`, `pace.rs` and `breaker.rs` |
-//! | `courier.rs` | the I/O that the state machine asks for |
-//! | `actor.rs`, `queue.rs`, `gate.rs` | the actor around both, its handle, and what that knows of the providers |
+//! | `message.rs` | what is sent and whom to; the trait by which both are found |
+//! | `route.rs` | which provider may carry which channel to which countries |
+//! | `outbox.rs` | what is pending: kept by the store of the codes, leased to one instance at a time |
+//! | `reports.rs` | who is told what became of each delivery |
+//! | `receipts.rs` | who reads the receipts of which provider |
+//! | `tracked.rs` | a delivery on its way, and how its attempts end |
+//! | `dispatcher.rs` | the state machine: what happens in a delivery's life, with no I/O; `steps.rs` has its words |
+//! | `router.rs` | which provider carries which message, by `route.rs`, `pace.rs` and `breaker.rs` |
+//! | `io.rs` | the I/O that the state machine asks for |
+//! | `actor.rs`, `queue.rs`, `gate.rs`, `handoff.rs` | the actor around both, its handle, and what that knows of the providers |
 
 mod actor;
 mod breaker;
-mod courier;
 mod dispatcher;
 mod gate;
-mod handover;
-mod job;
+mod handoff;
+mod io;
 mod message;
 mod outbox;
 mod pace;
 mod queue;
+mod receipts;
 mod reports;
 mod route;
+mod router;
 mod steps;
-mod switchboard;
+mod tracked;
 
 pub use breaker::Health;
 pub use message::{CodeSeed, Destination, Message, Messages, Recipient};
 pub use outbox::{Lease, Outbox, OutboxEntry};
-pub use queue::{DeliveryQueue, DispatcherOptions, DispatcherParts, NewDelivery, QueueSlot, QueueStatus};
+pub use queue::{DeliveryQueue, DispatcherOptions, DispatcherParts, QueueSlot, QueueStatus};
+pub use receipts::ReceiptReaders;
 pub use reports::{DeliveryReport, DeliveryReports};
 pub use route::{ChannelProvider, Countries, Route};

@@ -1,8 +1,8 @@
-//! What is owed: every accepted SMS that the provider has not answered for yet.
+//! What is pending: every accepted message that the provider has not answered for yet.
 //!
 //! The script that issues a code writes the entry in the same step, leased to the instance that issues. Whoever holds
 //! the lease sends; when it runs out, because its holder is dead or cut off, any instance may take the entry over. So a
-//! kill at any moment loses nothing, and costs one duplicate at most: the SMS that was sent but not acknowledged yet, where
+//! kill at any moment loses nothing, and costs one duplicate at most: the message that was sent but not acknowledged yet, where
 //! its provider cannot tell that it has it.
 
 use async_trait::async_trait;
@@ -27,7 +27,7 @@ pub struct OutboxEntry {
     pub topic: u8,
     /// The random part of its code.
     pub seed: CodeSeed,
-    /// Where a phone belongs: decides who may carry an SMS. Unknown for other channels.
+    /// Where a phone belongs: decides who may carry a message. Unknown for other channels.
     pub country: Country,
     /// What the message is written in.
     pub language: Language,
@@ -53,25 +53,25 @@ pub trait Outbox: Send + Sync {
     /// replaced, used, expired); else MUST remove the entry and answer `Gone`.
     ///
     /// # Errors
-    /// [`Unavailable`] when the store is away: the SMS is held back, since it may be superseded.
+    /// [`Unavailable`] when the store is unavailable: the message is held back, since it may be superseded.
     async fn renew(&self, entry: &OutboxEntry) -> Result<Lease, Unavailable>;
 
     /// The provider answered for good: MUST remove the entry; removing twice is harmless.
     ///
     /// # Errors
-    /// [`Unavailable`] when the store is away: asked again for as long as a code may live. Where the lease runs out before
+    /// [`Unavailable`] when the store is unavailable: asked again for as long as a code may live. Where the lease runs out before
     /// and another instance sends, a duplicate is the price of never losing one.
     async fn acknowledge(&self, entry: &OutboxEntry) -> Result<(), Unavailable>;
 
     /// MUST end the lease at once, so that any instance takes the entry over.
     ///
     /// # Errors
-    /// [`Unavailable`] when the store is away: the lease runs out by itself.
+    /// [`Unavailable`] when the store is unavailable: the lease runs out by itself.
     async fn hand_back(&self, entry: &OutboxEntry) -> Result<(), Unavailable>;
 
     /// MUST lease at most `limit` entries whose lease ran out to this caller, each to one caller only.
     ///
     /// # Errors
-    /// [`Unavailable`] when the store is away: asked again in a second.
+    /// [`Unavailable`] when the store is unavailable: asked again in a second.
     async fn take_over(&self, limit: usize) -> Result<Vec<OutboxEntry>, Unavailable>;
 }

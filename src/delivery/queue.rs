@@ -15,15 +15,15 @@ use tokio::{
 
 use super::{
     DeliveryReports, Health, Messages, Outbox, OutboxEntry, Recipient, Route,
-    actor::{Gauges, Mail, SWEEP_EVERY, SmsDispatcher},
+    actor::{DispatcherActor, Gauges, Mail, SWEEP_EVERY},
     breaker::Pauses,
-    courier::{Courier, OTHER_LIMIT, ROUND_LIMIT},
     dispatcher::Dispatcher,
     gate::Gate,
-    handover::{HANDOVER, Handover},
-    job::{Errand, Ticket},
+    handoff::{HANDOFF_DELAY, Handoff},
+    io::{DeliveryIo, OTHER_LIMIT, ROUND_LIMIT},
+    router::Router,
     steps::{Event, Rules},
-    switchboard::Switchboard,
+    tracked::Delivery,
 };
 use crate::{
     channel::Channel,
@@ -37,18 +37,18 @@ use crate::{
 /// The dispatcher's bounds (`[sms]` in the configuration).
 #[derive(Debug, Clone)]
 pub struct DispatcherOptions {
-    /// SMS that wait or are under way, at most; beyond that, `reserve` says so.
+    /// Messages that wait or are under way, at most; beyond that, `reserve` says so.
     pub queue: usize,
     /// Calls to one provider at a time.
     pub in_flight: usize,
     /// How long an entry is ours before another instance may take it over. A call to the provider is cut off after
     /// half of it, so let it be more than twice the provider's own time-out.
     pub lease: Duration,
-    /// Calls for one SMS, the first included.
+    /// Calls for one message, the first included.
     pub max_tries: u32,
-    /// From the first call for an SMS to the last.
+    /// From the first call for a message to the last.
     pub retry_for: Duration,
-    /// How long a provider that fails, or refuses everything, is left alone before one SMS is tried with it; twice as long
+    /// How long a provider that fails, or refuses everything, is left alone before one message is tried with it; twice as long
     /// after each that failed too, up to `probe_every`.
     pub probe_after: Duration,
     pub probe_every: Duration,
@@ -67,13 +67,6 @@ pub struct DispatcherParts {
     pub entropy: Arc<dyn Entropy>,
 }
 
-/// An SMS fresh from the issuing of its code.
-#[derive(Debug)]
-pub struct NewDelivery {
-    pub entry: OutboxEntry,
-    pub recipient: Recipient,
-}
-
 /// A place in the queue, given back when it is dropped.
 #[derive(Debug)]
 pub struct QueueSlot {
@@ -83,9 +76,9 @@ pub struct QueueSlot {
 /// How the dispatcher does: for `/readyz`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueStatus {
-    /// SMS that may be here at a time.
+    /// Messages that may be here at a time.
     pub capacity: usize,
-    /// SMS that wait for a call, or for the next one.
+    /// Messages that wait for a call, or for the next one.
     pub queued: usize,
     /// Calls under way.
     pub in_flight: usize,
@@ -100,10 +93,10 @@ pub struct QueueStatus {
 pub struct DeliveryQueue(Arc<Inner>);
 
 pub(super) struct Inner {
-    pub(super) mailbox: Mailbox<SmsDispatcher>,
+    pub(super) mailbox: Mailbox<DispatcherActor>,
     capacity: usize,
     signs: Arc<Signs>,
-    handover: Arc<Handover>,
+    handoff: Arc<Handoff>,
 }
 
 /// What the actor tells about itself without being asked.
@@ -138,9 +131,9 @@ impl DeliveryQueue {
             first: options.probe_after,
             longest: options.probe_every,
         };
-        let switchboard = Switchboard::new(&routes, options.in_flight, pauses);
-        let courier = Courier {
-            providers: switchboard.providers(&routes),
+        let router = Router::new(&routes, options.in_flight, pauses);
+        let io = DeliveryIo {
+            providers: router.clients(&routes),
             outbox,
             messages,
             reports,
@@ -154,25 +147,25 @@ impl DeliveryQueue {
             queued: AtomicUsize::default(),
             in_flight: AtomicUsize::default(),
             draining: AtomicBool::default(),
-            gate: Gate::of(&switchboard, Instant::now()),
+            gate: Gate::of(&router, Instant::now()),
         });
-        let handover = Arc::default();
+        let handoff = Arc::default();
         let inner = Arc::new_cyclic(|queue| {
-            let dispatcher = SmsDispatcher {
-                dispatcher: Dispatcher::new(rules, switchboard, entropy),
-                gauges: Gauges::of(&courier),
-                courier: Arc::new(courier),
+            let dispatcher = DispatcherActor {
+                dispatcher: Dispatcher::new(rules, router, entropy),
+                gauges: Gauges::of(&io),
+                io: Arc::new(io),
                 queue: Weak::clone(queue),
                 signs: Arc::clone(&signs),
                 drained: Vec::new(),
-                handover: Arc::clone(&handover),
+                handoff: Arc::clone(&handoff),
                 comes_back: false,
             };
             Inner {
-                mailbox: supervision.start("sms_dispatcher", options.queue, |_| dispatcher),
+                mailbox: supervision.start("dispatcher", options.queue, |_| dispatcher),
                 capacity: options.queue,
                 signs,
-                handover,
+                handoff,
             }
         });
         Self(inner)
@@ -183,7 +176,7 @@ impl DeliveryQueue {
         self.0.signs.gate.carries(channel)
     }
 
-    /// Takes a place for a message by this channel, and of an SMS, to a phone of this country: before a code is issued, so that nothing is issued that could
+    /// Takes a place for a message by this channel, to a phone of this country where it is an SMS: before a code is issued, so that nothing is issued that could
     /// not be sent.
     ///
     /// # Errors
@@ -191,37 +184,31 @@ impl DeliveryQueue {
     /// service is ending.
     pub fn reserve(&self, channel: Channel, country: Country) -> Result<QueueSlot, Unavailable> {
         if self.0.signs.draining.load(Ordering::Relaxed) {
-            return Err(Unavailable::new(Part::SmsQueue, "ending"));
+            return Err(Unavailable::new(Part::DeliveryQueue, "ending"));
         }
         let admitted = self.0.signs.gate.admits(channel, country, Instant::now());
-        admitted.map_err(|why| Unavailable::new(Part::SmsProvider, why))?;
+        admitted.map_err(|why| Unavailable::new(Part::Provider, why))?;
         let place = self.0.mailbox.reserve();
         place
             .map(|place| QueueSlot { place })
-            .map_err(|_| Unavailable::full(Part::SmsQueue))
+            .map_err(|_| Unavailable::full(Part::DeliveryQueue))
     }
 
-    /// Hands an SMS over, and waits for nothing: the outbox owes it already.
-    pub fn submit(&self, slot: QueueSlot, job: NewDelivery) {
-        let ticket = Ticket {
-            errand: Arc::new(Errand {
-                entry: job.entry,
-                recipient: Some(job.recipient),
-            }),
-            place: Some(slot.place),
-        };
-        self.wake_if(self.0.handover.push(ticket));
+    /// Hands a delivery off, and waits for nothing: the outbox has it already.
+    pub fn submit(&self, slot: QueueSlot, entry: OutboxEntry, recipient: Recipient) {
+        let recipient = Some(recipient);
+        let delivery = Delivery { entry, recipient };
+        self.wake_if(self.0.handoff.push(slot.place, Some(delivery)));
     }
 
-    /// Gives a place back where no SMS is due, by the way that one would take: the two cost the caller the same.
-    pub fn pass(&self, slot: QueueSlot) {
-        self.wake_if(self.0.handover.pretend());
-        drop(slot);
+    /// Gives a place back where no message goes out, by the way that one would take: the two cost the caller the same.
+    pub fn skip(&self, slot: QueueSlot) {
+        self.wake_if(self.0.handoff.push(slot.place, None));
     }
 
     fn wake_if(&self, is_first: bool) {
         if is_first {
-            self.0.mailbox.tell(Mail::HandedOver);
+            self.0.mailbox.tell(Mail::HandedOff);
         }
     }
 
@@ -229,7 +216,7 @@ impl DeliveryQueue {
     /// back to the outbox, for other instances or the next start. Answers how many were handed back.
     pub async fn drain(&self, within: Duration) -> usize {
         self.0.signs.draining.store(true, Ordering::Relaxed);
-        sleep(HANDOVER).await; // what was handed over before comes in
+        sleep(HANDOFF_DELAY).await; // what was handed off before comes in
         let (drained, mut report) = oneshot::channel();
         self.0.mailbox.tell(Mail::Drain(drained));
         if let Ok(count) = timeout(within, &mut report).await {

@@ -1,4 +1,4 @@
-//! Which provider may carry SMS to which countries.
+//! Which provider may carry messages to which countries.
 
 use std::{fmt, sync::Arc};
 
@@ -55,7 +55,7 @@ impl ChannelProvider {
     }
 }
 
-/// A way for SMS. The order of several is the order in which they are preferred; a provider may stand in more than one,
+/// A way for messages. The order of several is the order in which they are preferred; a provider may stand in more than one,
 /// with other countries, and has one pace and one bound in all of them.
 #[derive(Clone)]
 pub struct Route {

@@ -7,28 +7,28 @@ use uuid::Uuid;
 
 use super::{
     Health,
-    job::{Errand, Fate, Finding, Ticket, Verdict},
-    switchboard::LineId,
+    router::ProviderId,
+    tracked::{AttemptOutcome, Delivery, Disposition, LookupOutcome, Tracked},
 };
 
 /// What the machine is told.
 #[derive(Debug)]
 pub(super) enum Event {
-    Submitted(Ticket),
+    Submitted(Tracked),
     /// The end of a sweep; `since` is when its leases began.
     TakenOver {
-        tickets: Vec<Ticket>,
+        deliveries: Vec<Tracked>,
         since: Instant,
     },
     /// The end of an attempt.
     Attempted {
         id: Uuid,
-        verdict: Verdict,
+        outcome: AttemptOutcome,
     },
     /// The end of a look-up.
     LookedUp {
         id: Uuid,
-        finding: Finding,
+        outcome: LookupOutcome,
     },
     /// The end of a `Settle`; not `done` where the outbox could not be told.
     Settled {
@@ -61,43 +61,43 @@ pub(super) enum Event {
 /// What the machine asks for.
 #[derive(Debug)]
 pub(super) enum Effect {
-    /// Try to send by this line; answer with `Attempted`. `renew` asks for a fresh lease first.
+    /// Try to send by this provider; answer with `Attempted`. `renew` asks for a fresh lease first.
     Attempt {
-        errand: Arc<Errand>,
-        line: LineId,
+        delivery: Arc<Delivery>,
+        provider: ProviderId,
         renew: bool,
         retry: bool,
     },
-    /// Ask this line whether it has the SMS already; answer with `LookedUp`.
+    /// Ask this provider whether it has the message already; answer with `LookedUp`.
     LookUp {
-        errand: Arc<Errand>,
-        line: LineId,
+        delivery: Arc<Delivery>,
+        provider: ProviderId,
         renew: bool,
     },
-    /// Acknowledge to the outbox; answer with `Settled`. `line` told the fate, if a provider was asked.
+    /// Acknowledge to the outbox; answer with `Settled`. `provider` told the disposition, if a provider was asked.
     Settle {
-        errand: Arc<Errand>,
-        line: Option<LineId>,
-        fate: Fate,
+        delivery: Arc<Delivery>,
+        provider: Option<ProviderId>,
+        disposition: Disposition,
     },
     /// Acknowledge what the outbox could not be told before; answer with `Acknowledged`.
-    Acknowledge(Vec<Arc<Errand>>),
+    Acknowledge(Vec<Arc<Delivery>>),
     /// Answer with `Renewed`.
-    Renew(Vec<Arc<Errand>>),
+    Renew(Vec<Arc<Delivery>>),
     /// Answer with `TakenOver`.
     TakeOver { limit: usize },
     /// Answer with `HandedBack`.
-    HandBack(Vec<Arc<Errand>>),
+    HandBack(Vec<Arc<Delivery>>),
     /// Answer with `Wake` then.
     WakeAt(Instant),
     /// The outbox dropped this many superseded entries by itself.
     Superseded(usize),
-    /// It could not be sent, or nobody could be asked about it: the job is forgotten here, and comes back when its
+    /// It could not be sent, or nobody could be asked about it: the delivery is forgotten here, and comes back when its
     /// lease runs out, here or at another instance.
     LeftToLease,
     /// A provider does better, or worse; codes that it alone could carry may be issued when it `opens`.
     Turned {
-        line: LineId,
+        provider: ProviderId,
         health: Health,
         opens: Option<Instant>,
     },
@@ -108,7 +108,7 @@ pub(super) enum Effect {
 /// The bounds that the machine keeps.
 #[derive(Debug, Clone)]
 pub(super) struct Rules {
-    /// Jobs here at most; whoever submits holds a place, so this only bounds what is taken over.
+    /// Deliveries here at most; whoever submits holds a place, so this only bounds what is taken over.
     pub queue: usize,
     pub lease: Duration,
     pub max_tries: u32,

@@ -17,7 +17,7 @@ use crate::{
     },
     channel::{Channel, MessageCode},
     clock::Clock,
-    delivery::{DeliveryQueue, Destination, NewDelivery, OutboxEntry, QueueSlot, Recipient},
+    delivery::{DeliveryQueue, Destination, OutboxEntry, QueueSlot, Recipient},
     language::Language,
     ledger::{Event, Ledger, What},
     limits::{Admission, ClientNetwork, Limiter, Operation, Refusal, Scope, Subject},
@@ -168,9 +168,9 @@ impl Codes {
             Some((entry, code)) => {
                 let (to, code) = (asked.to, MessageCode::new(code.expose()));
                 let recipient = Recipient { to, code };
-                self.queue.submit(place, NewDelivery { entry, recipient });
+                self.queue.submit(place, entry, recipient);
             }
-            None => self.queue.pass(place),
+            None => self.queue.skip(place),
         }
         let rules = &self.challenges.rules;
         Ok(Sent {

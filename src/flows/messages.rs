@@ -7,10 +7,10 @@ use async_trait::async_trait;
 use crate::{
     accounts::ProofStore,
     challenges::{Challenges, Purpose},
-    channel::{MessageCode, MessageText},
+    channel::MessageCode,
     delivery::{Destination, Message, Messages, OutboxEntry, Recipient},
-    mail::EmailMessage,
-    sms::{SmsMessage, Texts},
+    mail::{self, EmailMessage},
+    sms::{self, SmsMessage},
     unavailable::{Part, Unavailable},
 };
 
@@ -18,8 +18,8 @@ use crate::{
 pub struct FlowMessages {
     pub proofs: Arc<dyn ProofStore>,
     pub challenges: Challenges,
-    /// What an SMS says.
-    pub texts: Arc<Texts>,
+    pub sms_texts: Arc<sms::Texts>,
+    pub mail_texts: Arc<mail::Texts>,
 }
 
 #[async_trait]
@@ -29,7 +29,7 @@ impl Messages for FlowMessages {
         let Some(purpose) = purpose.filter(|_| self.challenges.knows_secret_of(entry)) else {
             // In a rotation or an upgrade, an instance that knows it takes it over.
             return Err(Unavailable::new(
-                Part::SmsQueue,
+                Part::DeliveryQueue,
                 "the code's secret or purpose is not known here",
             ));
         };
@@ -46,22 +46,25 @@ impl Messages for FlowMessages {
     fn compose(&self, entry: &OutboxEntry, recipient: &Recipient, life: Duration) -> Message {
         let Recipient { to, code } = recipient;
         let (reference, valid_for) = (entry.challenge_id, life);
+        let text = Purpose::from_byte(entry.topic).map_or("", |purpose| purpose.policy().text);
         match to {
             Destination::Phone(phone) => Message::Sms(SmsMessage {
                 reference,
                 to: phone.clone(),
-                body: self.texts.compose(&entry.language, code, life),
+                body: self.sms_texts.compose(text, &entry.language, code, life),
                 valid_for,
             }),
-            // No challenge is for an e-mail address yet.
-            Destination::Email(email) => Message::Email(EmailMessage {
-                reference,
-                to: email.clone(),
-                subject: String::new(),
-                text: MessageText::new(String::new()),
-                html: MessageText::new(String::new()),
-                valid_for,
-            }),
+            Destination::Email(email) => {
+                let worded = self.mail_texts.compose(text, &entry.language, code, life);
+                Message::Email(EmailMessage {
+                    reference,
+                    to: email.clone(),
+                    subject: worded.subject,
+                    text: worded.text,
+                    html: worded.html,
+                    valid_for,
+                })
+            }
         }
     }
 }

@@ -36,8 +36,8 @@ impl StatusReports {
         queue: usize,
     ) -> Self {
         let (sender, mut reports) = mpsc::channel(queue);
-        gauge!("ringback_sms_reports_capacity").set(queue as f64);
-        let depth = gauge!("ringback_sms_reports_depth");
+        gauge!("ringback_delivery_reports_capacity").set(queue as f64);
+        let depth = gauge!("ringback_delivery_reports_depth");
         let noting = async move {
             let next = stream::poll_fn(|context| {
                 let report = reports.poll_recv(context);
@@ -64,7 +64,7 @@ impl DeliveryReports for StatusReports {
             what: carried(report.provider, &report.update),
         });
         if self.sender.try_send(report).is_err() {
-            counter!("ringback_sms_reports_dropped_total").increment(1);
+            counter!("ringback_delivery_reports_dropped_total").increment(1);
         }
     }
 }

@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use crate::{
     accounts::{Sessions, SignIn},
+    delivery::ReceiptReaders,
     flows::Flows,
     http::options::ServerOptions,
+    inbox::DevInbox,
+    mail,
     phone::PhoneCheck,
     readiness::Readiness,
-    sms::{DevInbox, Texts, TwilioReceipts},
+    sms,
     telemetry::Metrics,
 };
 
@@ -18,15 +21,16 @@ pub struct Api {
     pub sessions: Sessions,
     pub flows: Flows,
     pub readiness: Readiness,
-    /// Present where Twilio is asked for receipts.
-    pub receipts: Option<TwilioReceipts>,
-    /// Present in development without a provider.
+    /// Of the providers that are asked for receipts.
+    pub receipts: ReceiptReaders,
+    /// Present in development where a channel has no provider.
     pub inbox: Option<DevInbox>,
     /// Whether others than this machine see it.
     pub inbox_allows_remote: bool,
     pub metrics: Metrics,
-    /// What SMS say, for the language that suits a client best.
-    pub texts: Arc<Texts>,
+    /// What messages say, for the language that suits a client best.
+    pub sms_texts: Arc<sms::Texts>,
+    pub mail_texts: Arc<mail::Texts>,
     pub phone_check: PhoneCheck,
     /// What is taken from clients, and how long they may take.
     pub server: ServerOptions,

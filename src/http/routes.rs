@@ -25,7 +25,8 @@ pub fn api(docs: bool) -> Routes {
         post("/api/users/verify-email-otp/", verify_email::verify).documented(verify_email::verify_docs),
         get("/api/users/otp-status/{challenge_id}/", challenge_status::status)
             .documented(challenge_status::status_docs),
-        post("/api/sms/receipts/twilio/{challenge_id}/", receipts::twilio).documented(receipts::twilio_docs),
+        post("/api/sms/receipts/{provider}/{challenge_id}/", receipts::receive)
+            .documented(receipts::receive_docs),
         post("/api/users/login/", sessions::login).documented(sessions::login_docs),
         post("/api/users/token/refresh/", sessions::refresh).documented(sessions::refresh_docs),
         post("/api/users/logout/", own_sessions::logout).documented(own_sessions::logout_docs),

@@ -1,6 +1,17 @@
 //! E-mail: what it says, and who carries it.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `texts.rs` | what an e-mail says, as plain text and as a page, by the text's name and the reader's language |
+//! | `providers/` | who takes it to the networks |
+
+mod providers;
+mod texts;
 
 use std::time::Duration;
+
+pub use providers::{MailBox, Smtp, SmtpError, SmtpOptions, SmtpTls};
+pub use texts::{TextOptions, Texts, Worded};
 
 use uuid::Uuid;
 

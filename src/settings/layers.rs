@@ -24,10 +24,11 @@ const PRODUCTION: &str = include_str!("../../config/production.toml");
 const DEFAULT_DIR: &str = "config";
 
 /// Names that others know: the seed's, and those of the hosting platforms.
-pub(super) const ALIASES: [(&str, &str); 9] = [
+pub(super) const ALIASES: [(&str, &str); 10] = [
     ("DATABASE_URL", "database.url"),
     ("REDIS_URL", "redis.url"),
     ("RINGBACK_SECRET", "secret.keys"),
+    ("SMTP_URL", "mail.url"),
     ("TWILIO_ACCOUNT_SID", "twilio.account_sid"),
     ("TWILIO_AUTH_TOKEN", "twilio.auth_token"),
     ("TWILIO_API_KEY", "twilio.api_key"),

@@ -15,7 +15,7 @@ const SECRETS: [&str; 7] = [
     "webhook.secret",
 ];
 /// Keys whose value is a URL, or several, that may hold a password.
-const URLS: [&str; 2] = ["database.url", "redis.url"];
+const URLS: [&str; 3] = ["database.url", "mail.url", "redis.url"];
 
 /// The value of a known key, as TOML.
 pub(super) fn shown(key: &str, value: &Value) -> String {

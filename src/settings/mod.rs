@@ -9,6 +9,7 @@ mod countries;
 mod environment;
 mod fault;
 mod layers;
+mod mail;
 mod mask;
 mod otp;
 mod plaintext;
@@ -30,7 +31,6 @@ mod webhook;
 use std::{
     fmt::Write,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 pub use environment::Environment;
@@ -39,6 +39,7 @@ pub use provider_section::ProviderSettings;
 pub use providers::{ProviderName, RouteSettings};
 pub use server::{InboxSettings, LimitsSettings};
 pub use stores::DatabaseSettings;
+pub use texts::TextSettings;
 pub use value::{parse_duration, show_duration};
 
 use countries::Reach;
@@ -53,10 +54,11 @@ use crate::{
     flows::TestNumbers,
     http::ServerOptions,
     ledger::LedgerOptions,
+    mail::SmtpOptions,
     phone::{PhoneCheck, PhoneKinds},
     redis::RedisOptions,
     secrets::Keyring,
-    sms::{Texts, TwilioOptions, VonageOptions, WebhookOptions},
+    sms::{TwilioOptions, VonageOptions, WebhookOptions},
     telemetry::TelemetryOptions,
     tokens::AccessOptions,
 };
@@ -85,7 +87,7 @@ pub struct Settings {
     pub access: AccessOptions,
     pub sessions: SessionOptions,
     /// What messages say.
-    pub texts: Arc<Texts>,
+    pub texts: TextSettings,
     /// Where SMS go.
     pub countries: Countries,
     /// Who carries them, in order; empty where no provider is configured: they go to the development inbox.
@@ -97,6 +99,8 @@ pub struct Settings {
     pub vonage: Option<ProviderSettings<VonageOptions>>,
     /// Likewise.
     pub webhook: Option<ProviderSettings<WebhookOptions>>,
+    /// The mail server. None where none is set: in development, e-mails go to the inbox.
+    pub mail: Option<ProviderSettings<SmtpOptions>>,
     pub limits: LimitsSettings,
     pub inbox: InboxSettings,
     pub telemetry: TelemetryOptions,
@@ -194,6 +198,7 @@ impl Settings {
         let twilio = twilio::read(r, env, dispatcher.lease, server.origin());
         let vonage = vonage::read(r, env, dispatcher.lease);
         let webhook = webhook::read(r, env, dispatcher.lease);
+        let mail = mail::read(r, dispatcher.lease);
         let limits = LimitsSettings::read(r, &config_dir, server.workers);
         let inbox = InboxSettings::read(r);
         let telemetry = server::read_telemetry(r, env);
@@ -202,6 +207,10 @@ impl Settings {
             twilio.demand_whole(r);
             vonage.demand_whole(r);
             webhook.demand_whole(r);
+            mail.demand_whole(r);
+            if mail.is_absent() {
+                r.note("mail.url", no_mail(env).to_owned());
+            }
             let accounts = [
                 (ProviderName::Twilio, !twilio.is_absent()),
                 (ProviderName::Vonage, !vonage.is_absent()),
@@ -255,11 +264,22 @@ impl Settings {
                 twilio: twilio.settings,
                 vonage: vonage.settings,
                 webhook: webhook.settings,
+                mail: mail.settings,
                 limits,
                 inbox,
                 telemetry,
                 effective,
             }),
+        }
+    }
+}
+
+/// What is in force where no mail server is set.
+fn no_mail(env: Environment) -> &'static str {
+    match env {
+        Environment::Development => "in force: the development inbox",
+        Environment::Production => {
+            "no e-mail goes out: requests for one are answered 503 mail_not_configured"
         }
     }
 }

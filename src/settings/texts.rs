@@ -1,4 +1,4 @@
-//! What of the section `sms` says what an SMS reads like.
+//! The section `messages`, and what of the section `sms` says what an SMS reads like.
 
 use std::{
     path::{Path, PathBuf},
@@ -12,13 +12,20 @@ use super::{
 use crate::{
     challenges::OtpRules,
     language::Language,
-    sms::{Brand, TextFault, TextOptions, Texts},
+    mail, sms,
+    texts::{Brand, TextFault, TextFolder},
 };
 
 /// What messages say, every text seen to be sound.
-pub(super) fn read(reader: &mut Reader, config_dir: &Path, otp: &OtpRules) -> Arc<Texts> {
+#[derive(Debug, Clone)]
+pub struct TextSettings {
+    pub sms: Arc<sms::Texts>,
+    pub mail: Arc<mail::Texts>,
+}
+
+pub(super) fn read(reader: &mut Reader, config_dir: &Path, otp: &OtpRules) -> TextSettings {
     let brand = reader.text(
-        "sms.brand",
+        "messages.brand",
         "1 to 30 characters in one line, without a space at either end",
         |text| match Brand::parse(text) {
             Ok(brand) if text.trim() == text => Ok(brand),
@@ -26,12 +33,21 @@ pub(super) fn read(reader: &mut Reader, config_dir: &Path, otp: &OtpRules) -> Ar
         },
     );
     let language = reader.text(
-        "sms.language",
+        "messages.language",
         "a language's tag such as \"en\" or \"pt-br\"",
         |tag| Language::parse(tag).ok_or_else(Refused::default),
     );
-    let messages = messages(reader, config_dir);
-    let options = TextOptions {
+    let folder = folder(reader, config_dir).map_or_else(TextFolder::default, |path| {
+        let names = [sms::Texts::NAMES, mail::Texts::NAMES].concat();
+        let (folder, faults) = TextFolder::read(&path, &names, mail::Texts::PAGES);
+        faults.into_iter().for_each(|fault| tell(reader, fault));
+        folder
+    });
+    let of_mail = mail::TextOptions {
+        brand: brand.clone(),
+        language: language.clone(),
+    };
+    let of_sms = sms::TextOptions {
         brand,
         language,
         webotp_domain: reader.optional(
@@ -47,17 +63,27 @@ pub(super) fn read(reader: &mut Reader, config_dir: &Path, otp: &OtpRules) -> Ar
         code_length: otp.length,
         ttl: otp.ttl,
     };
-    let texts = Texts::load(&options, messages.as_deref()).unwrap_or_else(|faults| {
+    let (sms, mail) = (
+        sms::Texts::load(&of_sms, &folder),
+        mail::Texts::load(&of_mail, &folder),
+    );
+    TextSettings {
+        sms: Arc::new(or_told(reader, sms)),
+        mail: Arc::new(or_told(reader, mail)),
+    }
+}
+
+/// With faults nothing comes of the settings.
+fn or_told<T: Default>(reader: &mut Reader, texts: Result<T, Vec<TextFault>>) -> T {
+    texts.unwrap_or_else(|faults| {
         faults.into_iter().for_each(|fault| tell(reader, fault));
-        // With faults nothing comes of the settings.
-        Texts::default()
-    });
-    Arc::new(texts)
+        T::default()
+    })
 }
 
 /// A relative path is looked for beside the other files first, then from where the service was started.
-fn messages(reader: &mut Reader, config_dir: &Path) -> Option<PathBuf> {
-    const KEY: &str = "sms.messages";
+fn folder(reader: &mut Reader, config_dir: &Path) -> Option<PathBuf> {
+    const KEY: &str = "messages.folder";
     let named = reader.text(KEY, "the path of a folder", |text| match text {
         "" => Err(Refused::default()),
         path => Ok(PathBuf::from(path)),
@@ -93,7 +119,7 @@ fn tell(reader: &mut Reader, fault: TextFault) {
         }
         TextFault::NoSuchLanguage { languages } => {
             reader.refuse(
-                "sms.language",
+                "messages.language",
                 format!("no text is in it: must be one of {languages}"),
             );
         }

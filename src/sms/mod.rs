@@ -2,19 +2,22 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `text/` | what the SMS says: languages, templates, segments |
+//! | `texts.rs` | what an SMS says, by the text's name and the reader's language |
+//! | `segments.rs` | what a text costs: its alphabet, and how many segments it fills |
 //! | `providers/` | who takes it to the networks |
 
 mod providers;
-mod text;
+mod segments;
+mod texts;
 
 use std::time::Duration;
 
 pub use providers::{
-    DevInbox, Forged, InboxMessage, ProviderError, Twilio, TwilioKey, TwilioOptions, TwilioReceipts, Vonage,
-    VonageOptions, Webhook, WebhookKeys, WebhookOptions, is_twilio_sender, twilio_signature,
+    ProviderError, Twilio, TwilioKey, TwilioOptions, TwilioReceipts, Vonage, VonageOptions, Webhook,
+    WebhookKeys, WebhookOptions, is_twilio_sender, twilio_signature,
 };
-pub use text::{Brand, BrandError, TextFault, TextOptions, Texts, segments, septets};
+pub use segments::{segments, septets};
+pub use texts::{TextOptions, Texts};
 
 use uuid::Uuid;
 

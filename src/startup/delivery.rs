@@ -10,27 +10,28 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    delivery::{ChannelProvider, Countries, DeliveryQueue, DispatcherParts, Route},
+    delivery::{ChannelProvider, Countries, DeliveryQueue, DispatcherParts, ReceiptReaders, Route},
     flows::{FlowMessages, StatusReports},
+    inbox::DevInbox,
     ledger::Ledger,
-    settings::Settings,
-    sms::{DevInbox, ProviderError, TwilioReceipts},
+    mail::Smtp,
+    settings::{Environment, ProviderName, Settings},
+    sms::TwilioReceipts,
 };
 
 /// What the rest of the service needs of it.
 pub(super) struct Delivery {
     pub(super) queue: DeliveryQueue,
     pub(super) ledger: Ledger,
-    /// Present where receipts are asked for.
-    pub(super) receipts: Option<TwilioReceipts>,
-    /// Present in development without a provider.
+    pub(super) receipts: ReceiptReaders,
+    /// Present in development where a channel has no provider.
     pub(super) inbox: Option<DevInbox>,
 }
 
 pub(super) fn start(base: &Base<'_>, stores: &Stores, databases: &Databases) -> Result<Delivery, StartError> {
     let (routes, inbox) = routes(base.settings, &base.clock)?;
     let ledger = Ledger::start(Arc::clone(&databases.ledger), base.settings.ledger);
-    let receipts = twilio_receipts(base.settings);
+    let receipts = receipt_readers(base.settings);
     let reports = StatusReports::start(
         Arc::clone(&stores.challenges.store),
         ledger.clone(),
@@ -40,7 +41,8 @@ pub(super) fn start(base: &Base<'_>, stores: &Stores, databases: &Databases) -> 
     let messages = FlowMessages {
         proofs: Arc::clone(&databases.proofs),
         challenges: stores.challenges.clone(),
-        texts: Arc::clone(&base.settings.texts),
+        sms_texts: Arc::clone(&base.settings.texts.sms),
+        mail_texts: Arc::clone(&base.settings.texts.mail),
     };
     let queue = DeliveryQueue::start(
         &base.supervision,
@@ -62,12 +64,14 @@ pub(super) fn start(base: &Base<'_>, stores: &Stores, databases: &Databases) -> 
     })
 }
 
-/// The routes to the providers that are configured, or in development without any to the inbox.
-fn routes(
-    settings: &Settings,
-    clock: &Arc<dyn Clock>,
-) -> Result<(Vec<Route>, Option<DevInbox>), ProviderError> {
+/// The routes to the providers that are configured; in development, a channel without one leads to the inbox.
+fn routes(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<(Vec<Route>, Option<DevInbox>), StartError> {
     let providers = Providers::new(settings, clock)?;
+    let everywhere = |provider, max_per_second| Route {
+        provider,
+        countries: Countries::All,
+        max_per_second,
+    };
     let routes = settings.routes.iter().filter_map(|entry| {
         let (provider, max_per_second) = providers.get(entry.provider)?;
         Some(Route {
@@ -76,21 +80,36 @@ fn routes(
             max_per_second,
         })
     });
-    let routes: Vec<_> = routes.collect();
-    if !routes.is_empty() {
+    let mut routes: Vec<_> = routes.collect();
+    let carries_sms = !routes.is_empty();
+    if let Some(mail) = &settings.mail {
+        let smtp = Smtp::new(mail.options.clone(), Arc::clone(clock))?;
+        routes.push(everywhere(
+            ChannelProvider::Email(Arc::new(smtp)),
+            mail.max_per_second,
+        ));
+    }
+    if carries_sms && (settings.mail.is_some() || settings.env == Environment::Production) {
         return Ok((routes, None));
     }
     let inbox = DevInbox::new(settings.inbox.size, Arc::clone(clock));
-    let route = Route {
-        provider: ChannelProvider::Sms(Arc::new(inbox.clone())),
-        countries: Countries::All,
-        max_per_second: 0,
-    };
-    Ok((vec![route], Some(inbox)))
+    if !carries_sms {
+        routes.push(everywhere(ChannelProvider::Sms(Arc::new(inbox.clone())), 0));
+    }
+    if settings.mail.is_none() {
+        routes.push(everywhere(ChannelProvider::Email(Arc::new(inbox.clone())), 0));
+    }
+    Ok((routes, Some(inbox)))
 }
 
-/// Who reads Twilio's receipts, where they are asked for.
-fn twilio_receipts(settings: &Settings) -> Option<TwilioReceipts> {
-    let (twilio, url) = (settings.twilio.as_ref()?, settings.server.public_url.as_ref()?);
-    Some(TwilioReceipts::new(url, twilio.options.auth_token.clone()?))
+/// Who reads the receipts of the providers that are asked for some.
+fn receipt_readers(settings: &Settings) -> ReceiptReaders {
+    let mut readers = ReceiptReaders::default();
+    if let (Some(twilio), Some(url)) = (&settings.twilio, &settings.server.public_url)
+        && let Some(token) = &twilio.options.auth_token
+    {
+        let reader = TwilioReceipts::new(url, token.clone());
+        readers.add(ProviderName::Twilio.name(), Arc::new(reader));
+    }
+    readers
 }

@@ -8,6 +8,7 @@ use crate::{
     accounts::CostError,
     database::{DatabaseUrlError, MigrateError},
     limits::FileError,
+    mail::SmtpError,
     redis::RedisUrlError,
     secrets::SecretError,
     sms::ProviderError,
@@ -34,6 +35,8 @@ pub enum StartError {
     PasswordCost(#[from] CostError),
     #[error("SMS provider {0}")]
     Provider(#[from] ProviderError),
+    #[error("mail: {0}")]
+    Smtp(#[from] SmtpError),
     #[error(transparent)]
     Limits(#[from] FileError),
     #[error(

@@ -61,7 +61,8 @@ pub(super) fn api(
         inbox: delivery.inbox,
         inbox_allows_remote: base.settings.inbox.allow_remote,
         metrics,
-        texts: Arc::clone(&base.settings.texts),
+        sms_texts: Arc::clone(&base.settings.texts.sms),
+        mail_texts: Arc::clone(&base.settings.texts.mail),
         phone_check: base.settings.phone_check,
         server: base.settings.server.clone(),
     }

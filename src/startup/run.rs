@@ -120,7 +120,7 @@ fn announce(settings: &Settings, running: &Running) {
         "Ringback {} (development)\n  API      http://{address}/api/users/\n  Docs     http://{address}/docs/\n",
         env!("CARGO_PKG_VERSION")
     );
-    if settings.routes.is_empty() {
+    if settings.routes.is_empty() || settings.mail.is_none() {
         lines += &format!("  Inbox    http://{address}/dev/inbox/\n");
     }
     if let Some(ops) = ops_address {

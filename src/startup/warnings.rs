@@ -3,7 +3,13 @@
 use chrono::{DateTime, Utc};
 use ipnet::IpNet;
 
-use crate::{delivery::Countries, flows::TestNumbers, limits::RuleSet, phone::Country, settings::Settings};
+use crate::{
+    delivery::Countries,
+    flows::TestNumbers,
+    limits::RuleSet,
+    phone::Country,
+    settings::{Environment, Settings},
+};
 
 /// Says it in the log.
 pub(super) fn tell(settings: &Settings, rules: &RuleSet, now: DateTime<Utc>) {
@@ -16,11 +22,16 @@ pub(super) fn tell(settings: &Settings, rules: &RuleSet, now: DateTime<Utc>) {
 /// A line for each thing.
 pub(super) fn of(settings: &Settings, rules: &RuleSet) -> Vec<String> {
     let mut warnings = Vec::new();
-    for (language, segments) in settings.texts.long() {
+    for (language, segments) in settings.texts.sms.long() {
         let language = language.as_str();
         warnings.push(format!(
             "Each SMS in {language:?} takes {segments} segments, and is paid for as often."
         ));
+    }
+    if settings.mail.is_none() && settings.env == Environment::Production {
+        warnings.push(
+            "No mail server is set (SMTP_URL, RINGBACK__MAIL__FROM): requests for an e-mail are answered 503.".to_owned(),
+        );
     }
     warnings.extend(territories(&settings.countries));
     if rules.rules().is_empty() {

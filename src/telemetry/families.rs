@@ -128,55 +128,55 @@ const FAMILIES: [(Kind, &str, Option<Unit>, &str); 46] = [
     ),
     (
         Gauge,
-        "ringback_sms_queue_depth",
+        "ringback_delivery_queue_depth",
         None,
         "Messages that wait for a provider",
     ),
     (
         Gauge,
-        "ringback_sms_in_flight",
+        "ringback_delivery_in_flight",
         None,
         "Calls to a provider that are not answered yet, by provider",
     ),
     (
         Counter,
-        "ringback_sms_retries_total",
+        "ringback_delivery_retries_total",
         None,
         "Further attempts at a message, by provider",
     ),
     (
         Gauge,
-        "ringback_sms_breaker_state",
+        "ringback_delivery_breaker_state",
         None,
         "By provider. 0: works, 1: fails and is left alone, 2: tried again, 3: stopped until an operator acts",
     ),
     (
         Counter,
-        "ringback_sms_breaker_turns_total",
+        "ringback_delivery_breaker_turns_total",
         None,
         "Changes of a provider's breaker, by provider and new state",
     ),
     (
         Histogram,
-        "ringback_sms_provider_seconds",
+        "ringback_delivery_provider_seconds",
         Some(Unit::Seconds),
         "Time until a provider answered, by provider",
     ),
     (
         Counter,
-        "ringback_sms_calls_total",
+        "ringback_delivery_calls_total",
         None,
         "Calls to a provider, by provider and result",
     ),
     (
         Counter,
-        "ringback_sms_lookups_total",
+        "ringback_delivery_lookups_total",
         None,
         "Look-ups whether a provider has a message, by provider and result",
     ),
     (
         Counter,
-        "ringback_sms_total",
+        "ringback_deliveries_total",
         None,
         "Messages that are done with, by provider and outcome",
     ),
@@ -188,19 +188,19 @@ const FAMILIES: [(Kind, &str, Option<Unit>, &str); 46] = [
     ),
     (
         Gauge,
-        "ringback_sms_reports_depth",
+        "ringback_delivery_reports_depth",
         None,
         "Reports on messages that wait to be recorded",
     ),
     (
         Gauge,
-        "ringback_sms_reports_capacity",
+        "ringback_delivery_reports_capacity",
         None,
         "Reports on messages that may wait to be recorded",
     ),
     (
         Counter,
-        "ringback_sms_reports_dropped_total",
+        "ringback_delivery_reports_dropped_total",
         None,
         "Reports on messages that found no room",
     ),
@@ -311,13 +311,13 @@ const AT_ZERO: [(&str, &str, &[&str]); 7] = [
     ("ringback_ledger_dropped_total", "reason", &["full", "failed"]),
     ("ringback_ledger_rows_total", "", &[""]),
     ("ringback_password_hasher_refused_total", "", &[""]),
-    ("ringback_sms_reports_dropped_total", "", &[""]),
+    ("ringback_delivery_reports_dropped_total", "", &[""]),
 ];
 
 /// The same for each provider.
 const AT_ZERO_BY_PROVIDER: [(&str, &str, &[&str]); 3] = [
     (
-        "ringback_sms_total",
+        "ringback_deliveries_total",
         "outcome",
         &[
             "accepted",
@@ -333,7 +333,7 @@ const AT_ZERO_BY_PROVIDER: [(&str, &str, &[&str]); 3] = [
         "status",
         &["sent", "delivered", "undelivered", "failed"],
     ),
-    ("ringback_sms_retries_total", "", &[""]),
+    ("ringback_delivery_retries_total", "", &[""]),
 ];
 
 pub fn describe() {
@@ -372,5 +372,5 @@ pub fn begin_provider(provider: &'static str) {
             }
         }
     }
-    metrics::gauge!("ringback_sms_breaker_state", "provider" => provider).set(0.0);
+    metrics::gauge!("ringback_delivery_breaker_state", "provider" => provider).set(0.0);
 }

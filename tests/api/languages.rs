@@ -106,7 +106,7 @@ async fn an_operators_folder_is_in_force_from_the_start() {
 
 #[actix_web::test]
 async fn the_start_says_which_texts_cost_more_than_one_sms() {
-    let variables = [("RINGBACK__SMS__BRAND", "Кольцо без конца")];
+    let variables = [("RINGBACK__MESSAGES__BRAND", "Кольцо без конца")];
     let prepared = TestApp::prepare(Backends::Embedded, &variables).await;
     let (process, _app) = prepared.spawn().await;
     let output = process.output();

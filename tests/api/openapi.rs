@@ -61,7 +61,7 @@ const REFUSALS: [(&str, &[&str]); 16] = [
         &["not_found rate_limited unavailable"],
     ),
     (
-        "/api/sms/receipts/twilio/{challenge_id}/",
+        "/api/sms/receipts/{provider}/{challenge_id}/",
         &["signature_invalid not_found request_timeout payload_too_large unavailable"],
     ),
     ("/api/users/me/", &[BEARER, "rate_limited unavailable"]),

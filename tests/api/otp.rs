@@ -336,7 +336,7 @@ on_both_with! { [
         ("RINGBACK__OTP__MAX_ATTEMPTS", "2"),
         ("RINGBACK__OTP__MAX_FAILURES", "3"),
         ("RINGBACK__OTP__FAILURE_WINDOW", "10m"),
-        ("RINGBACK__SMS__BRAND", "Acme"),
+        ("RINGBACK__MESSAGES__BRAND", "Acme"),
     ],
     async fn other_settings_are_kept_to(app) {
         app.register(PHONE).await;

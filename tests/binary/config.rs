@@ -54,7 +54,10 @@ fn a_wrong_command_is_exit_code_2() {
 #[test]
 fn every_fault_is_listed_at_once() {
     let folder = Folder::new();
-    folder.write("config/development.toml", "[otp]\nlenght = 6\n[sms]\nbrand = 7\n");
+    folder.write(
+        "config/development.toml",
+        "[otp]\nlenght = 6\n[messages]\nbrand = 7\n",
+    );
     let variables = [
         ("RINGBACK__SERVER__BIND", "nowhere"),
         ("RINGBACK__OTP__TTL", "2h"),
@@ -75,7 +78,7 @@ fn every_fault_is_listed_at_once() {
             &err,
             &[
                 "config/development.toml:2: otp.lenght = 6",
-                "config/development.toml:4: sms.brand = 7",
+                "config/development.toml:4: messages.brand = 7",
                 "RINGBACK_SECRET",
                 "RINGBACK__OTP__TTL = \"2h\"",
                 "RINGBACK__OTP__WORDS",
@@ -148,23 +151,39 @@ fn a_sound_configuration_is_said_to_be_sound() {
         ("RINGBACK__SMS__COUNTRIES_ALLOW", "*"),
         ("TWILIO_AUTH_TOKEN", "token"),
         ("TWILIO_PHONE_NUMBER", "+15005550006"),
+        ("SMTP_URL", "smtps://user:password@mail.example.com"),
+        ("RINGBACK__MAIL__FROM", "Example <no-reply@example.com>"),
     ];
     let (code, out, err) = folder.run(&["config", "check"], &whole);
     assert_eq!(
         (code, out.as_str(), err.as_str()),
         (0, "The configuration is sound.\n", "")
     );
+    // Without a mail server it is sound as well, and what that means is told.
+    let (code, out, _) = folder.run(&["config", "check"], &whole[..whole.len() - 2]);
+    assert_eq!(code, 0);
+    each_line_has(&out, &["is sound", "SMTP_URL, RINGBACK__MAIL__FROM"]);
+    // Half of it is none.
+    let (code, _, err) = folder.run(&["config", "check"], &whole[..whole.len() - 1]);
+    assert_eq!(code, 78);
+    each_line_has(
+        &err,
+        &["RINGBACK__MAIL__FROM: not set, though the rest of the mail server is"],
+    );
 }
 
 #[test]
 fn a_text_that_cannot_be_sent_is_refused_with_its_place() {
     let folder = Folder::new();
-    let text = "config/messages/verify.ru.txt";
+    let text = "config/messages/verify_phone.ru.txt";
     folder.write(text, "{brand}\nкод {cod}\n");
     for command in [&["serve"][..], &["config", "check"]] {
         let (code, out, err) = folder.run(command, &[]);
         assert_eq!((code, out.as_str()), (78, ""), "{command:?}");
-        each_line_has(&err, &["config/messages/verify.ru.txt:2:5: no such name, {cod}"]);
+        each_line_has(
+            &err,
+            &["config/messages/verify_phone.ru.txt:2:5: no such name, {cod}"],
+        );
     }
     // What is only dear is told.
     folder.write(text, &"код {code} ".repeat(10));

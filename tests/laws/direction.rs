@@ -20,7 +20,15 @@ const LEVELS: [&[&str]; 10] = [
     &["challenges", "accounts", "ledger"],
     &["delivery", "events"],
     &["sms", "mail", "limits", "tokens"],
-    &["phone", "email", "database", "redis", "supervision", "telemetry"],
+    &[
+        "phone",
+        "email",
+        "database",
+        "redis",
+        "supervision",
+        "telemetry",
+        "texts",
+    ],
 ];
 
 /// What is not so yet: a room, one that it must not know and does, and why. It gets shorter until it is empty.

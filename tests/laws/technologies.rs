@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// A crate, and where its name may stand: files of this name, folders that end in `/`, or whole paths.
-const TECHNOLOGIES: [(&str, &[&str]); 23] = [
+const TECHNOLOGIES: [(&str, &[&str]); 24] = [
     ("sqlx", &["postgres.rs", "sqlite.rs"]),
     ("redis", &["redis.rs", "src/redis/", "src/challenges/redis/"]),
     ("deadpool_redis", &["src/redis/"]),
@@ -20,6 +20,7 @@ const TECHNOLOGIES: [(&str, &[&str]); 23] = [
     ),
     ("actix_http", &["src/http/"]),
     ("actix_service", &["src/http/"]),
+    ("lettre", &["src/mail/providers/smtp/"]),
     ("actix_web", &["src/http/", "src/bin/twilio-sim/http/"]),
     ("actix", &["actor.rs", "src/supervision/", "src/startup/"]),
     ("governor", &["src/limits/instance/buckets.rs"]),
@@ -46,7 +47,7 @@ const TECHNOLOGIES: [(&str, &[&str]); 23] = [
 ];
 
 /// What stands behind a trait, and the rooms that may know it; `startup` may, always.
-const ADAPTERS: [(&str, &[&str]); 18] = [
+const ADAPTERS: [(&str, &[&str]); 19] = [
     ("PostgresUsers", &["src/accounts/"]),
     ("SqliteUsers", &["src/accounts/"]),
     ("PostgresProofs", &["src/accounts/"]),
@@ -64,6 +65,7 @@ const ADAPTERS: [(&str, &[&str]); 18] = [
     ("MemoryCounters", &["src/limits/", "src/challenges/memory/"]),
     ("Twilio::new", &["src/sms/"]),
     ("Vonage::new", &["src/sms/"]),
+    ("Smtp::new", &["src/mail/"]),
     ("Webhook::new", &["src/sms/"]),
     (
         "RedisLink",

@@ -38,8 +38,16 @@ fn the_files_that_are_shipped_are_sound() {
             .file("production.toml", include_str!("../../config/production.toml"))
             .file("limits.toml", "")
             .file(
-                "messages/verify.en.txt",
-                include_str!("../../config/messages/verify.en.txt"),
+                "messages/verify_phone.en.txt",
+                include_str!("../../config/messages/verify_phone.en.txt"),
+            )
+            .file(
+                "messages/verify_email.en.txt",
+                include_str!("../../config/messages/verify_email.en.txt"),
+            )
+            .file(
+                "messages/email.html",
+                include_str!("../../config/messages/email.html"),
             )
     };
     shipped(Place::new()).good();

@@ -72,6 +72,8 @@ impl Place {
             .var("RINGBACK__VONAGE__SENDER", "Ringback")
             .var("RINGBACK__WEBHOOK__URL", "https://sms.example.com/out")
             .var("RINGBACK__WEBHOOK__SECRET", WEBHOOK_SECRET)
+            .var("SMTP_URL", "smtps://user:hush@mail.example.com")
+            .var("RINGBACK__MAIL__FROM", "no-reply@example.com")
     }
 
     pub fn load(&self) -> Result<Settings, Faults> {

@@ -153,7 +153,7 @@ fn what_is_shown_is_what_was_read_where_and_reads_back_the_same() {
             "https://a.example, https://b.example",
         )
         .var("RINGBACK__OTP__MAX_ATTEMPTS", "5")
-        .var("RINGBACK__SMS__BRAND", "A \"B\" \\ C");
+        .var("RINGBACK__MESSAGES__BRAND", "A \"B\" \\ C");
     let shown = place.good().show();
     for line in [
         &format!("length = 8 # {}/development.toml:3\n", place.dir.display()),
@@ -166,7 +166,7 @@ fn what_is_shown_is_what_was_read_where_and_reads_back_the_same() {
     let again = Place::new()
         .file("development.toml", &shown)
         .file("limits.toml", "")
-        .file("messages/verify.en.txt", "{brand}: {code}")
+        .file("messages/verify_phone.en.txt", "{brand}: {code}")
         .good();
     assert_eq!(flat(&again.show()), flat(&shown));
     assert_eq!(message(&again, "en"), "A \"B\" \\ C: 123456");

@@ -186,7 +186,7 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ("tokens.refresh_grace", "0s", &["301s"]),
     ("tokens.cache", "0", &["-1", "10000001"]),
     (
-        "sms.brand",
+        "messages.brand",
         "Café Übersø",
         &[
             "",
@@ -211,7 +211,7 @@ const VALUES: &[(&str, &str, &[&str])] = &[
         ],
     ),
     (
-        "sms.language",
+        "messages.language",
         "pt-BR",
         &["", "en_US", "tlh", "a-very-long-language"],
     ),
@@ -230,7 +230,11 @@ const VALUES: &[(&str, &str, &[&str])] = &[
         ],
     ),
     ("sms.countries_deny", "KP", &["kp", "US;CA"]),
-    ("sms.messages", "config/messages", &["", "nowhere", "Cargo.toml"]),
+    (
+        "messages.folder",
+        "config/messages",
+        &["", "nowhere", "Cargo.toml"],
+    ),
     (
         "sms.webotp_domain",
         "id.xn--bcher-kva.example",
@@ -276,6 +280,14 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ("webhook.connect_timeout", "30s", &["49ms", "31s"]),
     ("webhook.timeout", "1m", &["49ms", "61s"]),
     ("webhook.max_per_second", "10000", &["-1", "10001", "1.5"]),
+    (
+        "mail.ca",
+        "tests/delivery/mail/ca.pem",
+        &["nowhere.pem", "Cargo.toml", "src"],
+    ),
+    ("mail.connect_timeout", "30s", &["49ms", "31s"]),
+    ("mail.timeout", "1m", &["49ms", "61s"]),
+    ("mail.max_per_second", "10000", &["-1", "10001", "1.5"]),
     ("limits.file", "Cargo.toml", &["", "nowhere.toml", "src"]),
     ("limits.max_keys", "1", &["0", "100000001"]),
     ("limits.instances", "10000", &["0", "10001"]),
@@ -317,6 +329,8 @@ fn each_key_has_its_bounds() {
         "vonage.sender",
         "webhook.url",
         "webhook.secret",
+        "mail.url",
+        "mail.from",
     ];
     let tested: BTreeSet<_> = VALUES
         .iter()

@@ -14,9 +14,9 @@ use ringback::{
         OutboxEntry, Recipient, Route,
     },
     entropy::SystemEntropy,
+    inbox::DevInbox,
     limits::MemoryCounters,
     readiness::Readiness,
-    sms::DevInbox,
     supervision::Supervision,
     unavailable::Unavailable,
 };

@@ -8,11 +8,11 @@ use uuid::Uuid;
 
 use super::{Call, Dispatcher, Kind, Settling};
 use crate::delivery::{
-    job::{Fate, Finding, Job, Ticket, Verdict},
     steps::{Effect, Moment},
+    tracked::{AttemptOutcome, Disposition, LookupOutcome, Tracked},
 };
 
-/// Entries that one sweep takes over at most, and jobs whose leases one round renews, or which it acknowledges.
+/// Entries that one sweep takes over at most, and delivery whose leases one round renews, or which it acknowledges.
 const SWEEP: usize = 256;
 const ROUND: usize = 1024;
 
@@ -29,13 +29,15 @@ impl Dispatcher {
         self.sweeping = self.sweeping.filter(|&since| !is_stuck(since));
         self.renewing = self.renewing.filter(|&since| !is_stuck(since));
         // A panic between a report and its handling is the one way to lose one. Rare, and so the bounds hold again.
-        for line in 0..self.calls.len() {
-            let lost = self.calls[line].extract_if(|_, call| is_stuck(call.since));
+        for provider in 0..self.calls.len() {
+            let lost = self.calls[provider].extract_if(|_, call| is_stuck(call.since));
             let lost: Vec<_> = lost.map(|(_, call)| call).collect();
-            for Call { kind, job, .. } in lost {
+            for Call { kind, tracked, .. } in lost {
                 match kind {
-                    Kind::Send { is_probe } => self.judge(line, is_probe, job, Verdict::Lost, now, effects),
-                    Kind::LookUp => self.looked_up(line, job, Finding::Unknown, now, effects),
+                    Kind::Send { is_probe } => {
+                        self.judge(provider, is_probe, tracked, AttemptOutcome::Lost, now, effects)
+                    }
+                    Kind::LookUp => self.looked_up(provider, tracked, LookupOutcome::Unknown, now, effects),
                 }
             }
         }
@@ -50,7 +52,7 @@ impl Dispatcher {
     /// another instance took over is renewed before it is sent.
     fn acknowledge(&mut self, now: Moment, effects: &mut Vec<Effect>) {
         let untold = self.settling.values().filter(|settling| settling.untold);
-        let mut untold: Vec<_> = untold.map(|settling| settling.job.errand()).collect();
+        let mut untold: Vec<_> = untold.map(|settling| settling.tracked.share()).collect();
         if self.acknowledging.is_none() && !untold.is_empty() {
             // In any order, lest those of a server that hangs hold the others up for good.
             untold.sort_by_cached_key(|_| self.entropy.up_to(u64::MAX));
@@ -74,10 +76,10 @@ impl Dispatcher {
     }
 
     fn renew(&mut self, now: Moment, effects: &mut Vec<Effect>) {
-        let paused = self.paused.iter().map(|(_, job)| job);
+        let paused = self.paused.iter().map(|(_, tracked)| tracked);
         let queued = self.waiting.values().flatten().chain(paused);
-        let stale = queued.filter(|job| self.is_stale(job, now)).take(ROUND);
-        let stale: Vec<_> = stale.map(Job::errand).collect();
+        let stale = queued.filter(|tracked| self.is_stale(tracked, now)).take(ROUND);
+        let stale: Vec<_> = stale.map(Tracked::share).collect();
         if self.renewing.is_none() && !stale.is_empty() {
             self.renewing = Some(now.at);
             effects.push(Effect::Renew(stale));
@@ -95,19 +97,19 @@ impl Dispatcher {
         }
     }
 
-    /// Takes a job of another instance in, which may have sent it; or one of our own whose lease ran out, which is leased
+    /// Takes in a delivery of another instance, which may have sent it; or one of our own whose lease ran out, which is leased
     /// anew by that.
-    pub(super) fn adopt(&mut self, ticket: Ticket, since: Instant, effects: &mut Vec<Effect>) {
-        let id = ticket.errand.id();
+    pub(super) fn adopt(&mut self, mut tracked: Tracked, since: Instant, effects: &mut Vec<Effect>) {
+        let id = tracked.id();
         let calling = self.calls.iter().any(|calls| calls.contains_key(&id));
-        if let Some(job) = self.queued_jobs().find(|job| job.id() == id) {
-            job.leased_at = since;
+        if let Some(known) = self.queued_deliveries().find(|known| known.id() == id) {
+            known.leased_at = since;
         } else if !calling && !self.settling.contains_key(&id) {
-            let entry = &ticket.errand.entry;
-            let lines = self.switchboard.towards(entry.channel, entry.country);
-            let mut job = Job::new(ticket, since);
-            job.doubts = lines.into();
-            self.wait(job, effects);
+            let entry = &tracked.delivery.entry;
+            let providers = self.router.towards(entry.channel, entry.country);
+            tracked.leased_at = since;
+            tracked.doubts = providers.into();
+            self.wait(tracked, effects);
         }
     }
 
@@ -122,15 +124,18 @@ impl Dispatcher {
         let (held, gone): (HashSet<_>, HashSet<_>) = (held.iter().collect(), gone.iter().collect());
         if !gone.is_empty() {
             let before = self.queued();
-            for jobs in self.waiting.values_mut() {
-                jobs.retain(|job| !gone.contains(&job.id()));
+            for tracked in self.waiting.values_mut() {
+                tracked.retain(|tracked| !gone.contains(&tracked.id()));
             }
-            self.waiting.retain(|_, jobs| !jobs.is_empty());
-            self.paused.retain(|(_, job)| !gone.contains(&job.id()));
+            self.waiting.retain(|_, tracked| !tracked.is_empty());
+            self.paused.retain(|(_, tracked)| !gone.contains(&tracked.id()));
             effects.push(Effect::Superseded(before - self.queued()));
         }
-        for job in self.queued_jobs().filter(|job| held.contains(&job.id())) {
-            job.leased_at = since;
+        for tracked in self
+            .queued_deliveries()
+            .filter(|tracked| held.contains(&tracked.id()))
+        {
+            tracked.leased_at = since;
         }
     }
 
@@ -139,7 +144,7 @@ impl Dispatcher {
         // A renewal that is under way would lease again what is handed back now.
         if self.renewing.is_none() || self.abandoned {
             let waiting = std::mem::take(&mut self.waiting).into_values().flatten();
-            let paused = self.paused.drain(..).map(|(_, job)| job);
+            let paused = self.paused.drain(..).map(|(_, tracked)| tracked);
             let unstarted = waiting.chain(paused).collect();
             self.hand_back(unstarted, effects);
         }
@@ -159,38 +164,49 @@ impl Dispatcher {
     pub(super) fn abandon(&mut self, effects: &mut Vec<Effect>) {
         self.abandoned = true;
         let mut unfinished = Vec::new();
-        for (line, calls) in self.calls.iter_mut().enumerate() {
+        for (provider, calls) in self.calls.iter_mut().enumerate() {
             for (id, call) in calls.drain() {
-                self.overdue.insert(id, (line, call.job.errand()));
-                unfinished.push(call.job);
+                self.overdue.insert(id, (provider, call.tracked.share()));
+                unfinished.push(call.tracked);
             }
         }
         self.hand_back(unfinished, effects);
     }
 
     /// Takes the answer for good to a call that was handed back already: if the outbox knows in time, nobody sends it again.
-    pub(super) fn answered_late(&mut self, id: Uuid, fate: Fate, now: Moment, effects: &mut Vec<Effect>) {
-        if let Some((line, errand)) = self.overdue.remove(&id) {
-            let ticket = Ticket { errand, place: None };
-            self.settle(Job::new(ticket, now.at), Some(line), fate, now, effects);
+    pub(super) fn answered_late(
+        &mut self,
+        id: Uuid,
+        disposition: Disposition,
+        now: Moment,
+        effects: &mut Vec<Effect>,
+    ) {
+        if let Some((provider, delivery)) = self.overdue.remove(&id) {
+            self.settle(
+                Tracked::new(delivery, None, now.at),
+                Some(provider),
+                disposition,
+                now,
+                effects,
+            );
         }
     }
 
-    fn hand_back(&mut self, jobs: Vec<Job>, effects: &mut Vec<Effect>) {
-        if !jobs.is_empty() {
-            effects.push(Effect::HandBack(jobs.iter().map(Job::errand).collect()));
+    fn hand_back(&mut self, tracked: Vec<Tracked>, effects: &mut Vec<Effect>) {
+        if !tracked.is_empty() {
+            effects.push(Effect::HandBack(tracked.iter().map(Tracked::share).collect()));
             self.handing_back
-                .extend(jobs.into_iter().map(|job| (job.id(), job)));
+                .extend(tracked.into_iter().map(|tracked| (tracked.id(), tracked)));
         }
     }
 
     /// Whether so much of its lease is gone that it must not be sent without asking.
-    pub(super) fn is_stale(&self, job: &Job, now: Moment) -> bool {
-        now.at - job.leased_at >= self.rules.lease / 3
+    pub(super) fn is_stale(&self, tracked: &Tracked, now: Moment) -> bool {
+        now.at - tracked.leased_at >= self.rules.lease / 3
     }
 
-    fn queued_jobs(&mut self) -> impl Iterator<Item = &mut Job> {
+    fn queued_deliveries(&mut self) -> impl Iterator<Item = &mut Tracked> {
         let waiting = self.waiting.values_mut().flat_map(VecDeque::iter_mut);
-        waiting.chain(self.paused.iter_mut().map(|(_, job)| job))
+        waiting.chain(self.paused.iter_mut().map(|(_, tracked)| tracked))
     }
 }

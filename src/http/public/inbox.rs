@@ -1,4 +1,4 @@
-//! The development inbox: the SMS that would have gone out.
+//! The development inbox: the messages that would have gone out.
 
 use std::sync::LazyLock;
 
@@ -17,14 +17,21 @@ use crate::http::{
         rejection::Rejection,
     },
 };
-use crate::sms::DevInbox;
+use crate::inbox::DevInbox;
 
-/// An SMS that would have gone out.
+/// A message that would have gone out.
 #[derive(Serialize, ToSchema)]
-#[schema(as = Sms)]
+#[schema(as = InboxMessage)]
 pub struct InboxView {
+    /// `sms` or `email`.
+    #[schema(example = "sms")]
+    channel: &'static str,
+    /// The phone number, or the e-mail address.
     #[schema(example = "+14155552671")]
     to: String,
+    /// Of an e-mail. An SMS has none.
+    subject: Option<String>,
+    /// The text; of an e-mail, the plain one.
     #[schema(example = "Ringback code: 123456. It expires in 10 min. Don't share it.")]
     body: String,
     at: DateTime<Utc>,
@@ -63,7 +70,9 @@ pub async fn json(api: web::Data<Api>, request: HttpRequest) -> Result<HttpRespo
         .list()
         .into_iter()
         .map(|message| InboxView {
+            channel: message.channel.name(),
             to: message.to,
+            subject: message.subject,
             body: message.body,
             at: message.at,
         })
@@ -81,7 +90,9 @@ impl InboxView {
     /// As the documents show it.
     fn example() -> Self {
         Self {
+            channel: "sms",
             to: PHONE.to_owned(),
+            subject: None,
             body: "Ringback code: 123456. It expires in 10 min. Don't share it.".to_owned(),
             at: DateTime::from_timestamp(1_780_000_000, 0).unwrap_or_default(),
         }

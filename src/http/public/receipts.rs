@@ -13,14 +13,21 @@ use crate::http::{
         rejection::Rejection,
     },
 };
-use crate::sms::Forged;
+use crate::provider::{Forged, ReceiptRequest};
 
-pub fn twilio_docs() -> Docs {
-    Docs::new("twilio_receipt", Tag::Receipts, "Take a delivery receipt from Twilio.")
+pub fn receive_docs() -> Docs {
+    Docs::new("receipt", Tag::Receipts, "Take a delivery receipt from a provider of SMS.")
         .text(
-            "Twilio is asked for receipts where `server.public_url` is set; without it there is nothing here. The \
-             signature is checked against that address. Receipts may come twice, in any order, and for challenges that \
+            "Twilio, which is the only one so far, is asked for receipts where `server.public_url` is set; without it there \
+             is nothing here. The signature is checked against that address. Receipts may come twice, in any order, and for challenges that \
              are long over.",
+        )
+        .parameter(
+            "path",
+            "provider",
+            "The provider's name.",
+            json!({ "type": "string" }),
+            "twilio",
         )
         .parameter(
             "path",
@@ -32,30 +39,35 @@ pub fn twilio_docs() -> Docs {
         .parameter(
             "header",
             "X-Twilio-Signature",
-            "HMAC-SHA1 over the address and the form.",
+            "Of Twilio: HMAC-SHA1 over the address and the form.",
             json!({ "type": "string" }),
             "0/KCTR6DLpKmkAf8muzZqo1nDgQ=",
         )
-        .form("`MessageSid`, `MessageStatus`, `ErrorCode` and what else Twilio sends.")
+        .form("What the provider sends; of Twilio `MessageSid`, `MessageStatus`, `ErrorCode` and more.")
         .answer(204, "Taken.", Value::Null)
         .refuses([Rejection::NotFound])
         .refuses([Forged])
         .unavailable()
 }
 
-/// Takes a receipt of Twilio.
-pub async fn twilio(
+/// Takes a receipt of a provider.
+pub async fn receive(
     api: web::Data<Api>,
     request: HttpRequest,
-    id: web::Path<String>,
+    path: web::Path<(String, String)>,
     form: FormBody,
 ) -> Result<HttpResponse, ApiError> {
-    let receipts = api.receipts.as_ref().ok_or(Rejection::NotFound)?;
-    let signature = request.headers().get("x-twilio-signature");
-    let signature = signature.and_then(|signature| signature.to_str().ok());
-    let receipt = receipts.read(request.path(), request.query_string(), &form.0, signature)?;
-    if let Ok(id) = Uuid::parse_str(&id) {
-        api.flows.codes.receive(id, "twilio", &receipt).await?;
+    let (provider, challenge_id) = path.into_inner();
+    let (provider, reader) = api.receipts.find(&provider).ok_or(Rejection::NotFound)?;
+    let header = |name: &str| request.headers().get(name)?.to_str().ok();
+    let update = reader.read(&ReceiptRequest {
+        path: request.path(),
+        query: request.query_string(),
+        form: &form.0,
+        header: &header,
+    })?;
+    if let Ok(id) = Uuid::parse_str(&challenge_id) {
+        api.flows.codes.receive(id, provider, &update).await?;
     }
     Ok(HttpResponse::NoContent().finish())
 }

@@ -117,7 +117,7 @@ pub async fn send(
     let email = faults.required("email", body.0.email, EmailAddress::parse);
     let email = email.ok_or_else(|| faults.into_error())?;
     let language = api
-        .texts
+        .mail_texts
         .best_for(accepted(request.headers()).iter().map(String::as_str));
     let caller = caller(&api, &request, bearer, language);
     let shown = email.expose().to_owned();

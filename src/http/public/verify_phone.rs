@@ -117,7 +117,7 @@ pub async fn send(
     });
     let phone = phone.ok_or_else(|| faults.into_error())?;
     let language = api
-        .texts
+        .sms_texts
         .best_for(accepted(request.headers()).iter().map(String::as_str));
     let caller = caller(&api, &request, bearer, language);
     let shown = phone.expose().to_owned();

@@ -15,10 +15,7 @@ mod vonage;
 mod webhook;
 mod wire;
 
-pub use inbox::{DevInbox, InboxMessage};
-pub use twilio::{
-    Forged, Twilio, TwilioKey, TwilioOptions, TwilioReceipts, is_twilio_sender, twilio_signature,
-};
+pub use twilio::{Twilio, TwilioKey, TwilioOptions, TwilioReceipts, is_twilio_sender, twilio_signature};
 pub use vonage::{Vonage, VonageOptions};
 pub use webhook::{Webhook, WebhookKeys, WebhookOptions};
 pub use wire::ProviderError;

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use chrono::DateTime;
 use reqwest::{
     Client, RequestBuilder, Response, Url,
     header::{DATE, HeaderMap, HeaderName, RETRY_AFTER},
@@ -160,9 +159,9 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let pause = match asked.parse() {
         Ok(seconds) => Duration::from_secs(seconds),
         Err(_) => {
-            let until = DateTime::parse_from_rfc2822(asked).ok()?;
-            let now = DateTime::parse_from_rfc2822(text(DATE)?).ok()?;
-            (until - now).to_std().unwrap_or_default()
+            let until = httpdate::parse_http_date(asked).ok()?;
+            let now = httpdate::parse_http_date(text(DATE)?).ok()?;
+            until.duration_since(now).unwrap_or_default()
         }
     };
     Some(pause.min(MAX_RETRY_AFTER))

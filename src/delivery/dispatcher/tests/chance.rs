@@ -1,4 +1,4 @@
-//! Whatever happens in whatever order: no job is lost, none ends twice, and the bounds hold.
+//! Whatever happens in whatever order: no delivery is lost, none ends twice, and the bounds hold.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::*;
 
 const IN_FLIGHT: usize = 3;
 
-/// How often each job has ended, and what is asked for and not answered yet.
+/// How often each delivery has ended, and what is asked for and not answered yet.
 struct Chance {
     bench: Bench,
     ends: BTreeMap<u128, usize>,
@@ -21,17 +21,17 @@ impl Chance {
     fn step(&mut self, event: Event) {
         for effect in self.bench.on(event) {
             match &effect {
-                Effect::Attempt { line, .. } | Effect::LookUp { line, .. } => {
-                    self.calling[*line] += 1;
-                    assert!(self.calling[*line] <= IN_FLIGHT);
+                Effect::Attempt { provider, .. } | Effect::LookUp { provider, .. } => {
+                    self.calling[*provider] += 1;
+                    assert!(self.calling[*provider] <= IN_FLIGHT);
                     self.asked.push(effect);
                 }
-                Effect::Settle { errand, .. } => {
-                    self.end(errand.id());
+                Effect::Settle { delivery, .. } => {
+                    self.end(delivery.id());
                     self.asked.push(effect);
                 }
-                Effect::HandBack(errands) => {
-                    errands.iter().for_each(|errand| self.end(errand.id()));
+                Effect::HandBack(deliveries) => {
+                    deliveries.iter().for_each(|delivery| self.end(delivery.id()));
                     self.asked.push(effect);
                 }
                 Effect::Acknowledge(_) | Effect::Renew(_) | Effect::TakeOver { .. } => {
@@ -54,54 +54,58 @@ impl Chance {
             return;
         }
         match self.asked.swap_remove(which % self.asked.len()) {
-            Effect::Attempt { errand, line, .. } => {
-                self.calling[line] -= 1;
-                let verdict = match how % 7 {
-                    0 => Verdict::Retry(Some(SECOND)),
-                    1 => Verdict::Unanswered,
-                    2 => Verdict::Misconfigured,
-                    3 => Verdict::Postponed,
-                    4 => Verdict::Unsure(None),
-                    5 => Verdict::Moot(Fate::Superseded),
-                    _ => Verdict::Answered(Fate::Accepted),
+            Effect::Attempt {
+                delivery, provider, ..
+            } => {
+                self.calling[provider] -= 1;
+                let outcome = match how % 7 {
+                    0 => AttemptOutcome::Retry(Some(SECOND)),
+                    1 => AttemptOutcome::Unanswered,
+                    2 => AttemptOutcome::Misconfigured,
+                    3 => AttemptOutcome::Postponed,
+                    4 => AttemptOutcome::Unsure(None),
+                    5 => AttemptOutcome::Cancelled(Disposition::Superseded),
+                    _ => AttemptOutcome::Settled(Disposition::Accepted),
                 };
-                let id = errand.id();
-                self.step(Event::Attempted { id, verdict });
+                let id = delivery.id();
+                self.step(Event::Attempted { id, outcome });
             }
-            Effect::LookUp { errand, line, .. } => {
-                self.calling[line] -= 1;
-                let finding = match how % 4 {
-                    0 => Finding::Taken,
-                    1 => Finding::NotTaken,
-                    2 => Finding::Unknown,
-                    _ => Finding::Postponed,
+            Effect::LookUp {
+                delivery, provider, ..
+            } => {
+                self.calling[provider] -= 1;
+                let outcome = match how % 4 {
+                    0 => LookupOutcome::Taken,
+                    1 => LookupOutcome::NotTaken,
+                    2 => LookupOutcome::Unknown,
+                    _ => LookupOutcome::Postponed,
                 };
-                let id = errand.id();
-                self.step(Event::LookedUp { id, finding });
+                let id = delivery.id();
+                self.step(Event::LookedUp { id, outcome });
             }
-            Effect::Settle { errand, .. } => {
-                let (id, done) = (errand.id(), how.is_multiple_of(3));
+            Effect::Settle { delivery, .. } => {
+                let (id, done) = (delivery.id(), how.is_multiple_of(3));
                 self.step(Event::Settled { id, done });
             }
-            Effect::Acknowledge(errands) => {
-                let known = errands.iter().filter(|_| how.is_multiple_of(2));
-                let ids = known.map(|errand| errand.id()).collect();
+            Effect::Acknowledge(deliveries) => {
+                let known = deliveries.iter().filter(|_| how.is_multiple_of(2));
+                let ids = known.map(|delivery| delivery.id()).collect();
                 self.step(Event::Acknowledged { ids });
             }
-            Effect::Renew(errands) => {
+            Effect::Renew(deliveries) => {
                 let (since, gone) = (self.bench.now.at, Vec::new());
-                let held = errands.iter().map(|errand| errand.id()).collect();
+                let held = deliveries.iter().map(|delivery| delivery.id()).collect();
                 self.step(Event::Renewed { since, held, gone });
             }
-            Effect::HandBack(errands) => {
-                let ids: Vec<_> = errands.iter().map(|errand| errand.id()).collect();
+            Effect::HandBack(deliveries) => {
+                let ids: Vec<_> = deliveries.iter().map(|delivery| delivery.id()).collect();
                 let done = ids.len();
                 self.step(Event::HandedBack { ids, done });
             }
             _ => {
                 let since = self.bench.now.at;
-                let tickets = Vec::new();
-                self.step(Event::TakenOver { tickets, since });
+                let deliveries = Vec::new();
+                self.step(Event::TakenOver { deliveries, since });
             }
         }
     }
@@ -129,15 +133,15 @@ proptest! {
             match kind {
                 0 | 1 if number < 60 => {
                     number += 1;
-                    let ticket = chance.bench.ticket(number);
+                    let tracked = chance.bench.tracked(number);
                     chance.ends.insert(number, 0);
-                    chance.step(Event::Submitted(ticket));
+                    chance.step(Event::Submitted(tracked));
                 }
                 2 => {
                     chance.bench.pass(Duration::from_millis(u64::from(how) * 5));
                     chance.step(Event::Tick);
                 }
-                // Two calls without an answer leave a job to its lease: not of interest here.
+                // Two calls without an answer leave a delivery to its lease: not of interest here.
                 _ if how % 7 == 1 => {}
                 _ => chance.answer(which, how),
             }

@@ -1,4 +1,4 @@
-//! The life of a job where there is one provider.
+//! The life of a delivery where there is one provider.
 
 use super::*;
 
@@ -10,7 +10,7 @@ fn calls_in_flight_are_bounded_and_the_rest_wait_in_order() {
     assert_eq!(words(&bench.submit(3)), [""; 0]);
     assert_eq!(words(&bench.submit(4)), [""; 0]);
     assert_eq!((bench.in_flight(), bench.machine.queued()), (2, 2));
-    let effects = bench.attempted(2, Verdict::Answered(Fate::Accepted));
+    let effects = bench.attempted(2, AttemptOutcome::Settled(Disposition::Accepted));
     assert_eq!(words(&effects), ["settle 2 accepted", "attempt 3"]);
     assert_eq!((bench.in_flight(), bench.machine.queued()), (2, 1));
 }
@@ -20,10 +20,10 @@ fn a_retry_renews_first_and_after_five_tries_the_sms_rests_unacknowledged() {
     let mut bench = Bench::new(1);
     bench.submit(1);
     for _ in 1..5 {
-        let effects = bench.attempted(1, Verdict::Retry(None));
+        let effects = bench.attempted(1, AttemptOutcome::Retry(None));
         assert_eq!(words(&effects), ["wake", "attempt 1 renewed again"]);
     }
-    let effects = bench.attempted(1, Verdict::Retry(None));
+    let effects = bench.attempted(1, AttemptOutcome::Retry(None));
     assert_eq!(words(&effects), ["left"]);
 }
 
@@ -46,7 +46,7 @@ fn pauses_double_up_to_a_cap() {
 fn the_providers_pause_is_kept_if_it_is_longer() {
     let mut bench = Bench::new(1);
     bench.submit(1);
-    let effects = bench.attempted(1, Verdict::Retry(Some(20 * SECOND)));
+    let effects = bench.attempted(1, AttemptOutcome::Retry(Some(20 * SECOND)));
     assert!(matches!(effects[..], [Effect::WakeAt(until)] if until == bench.now.at + 20 * SECOND));
     bench.pass(19 * SECOND);
     assert_eq!(words(&bench.on(Event::Wake)), [""; 0]);
@@ -59,17 +59,17 @@ fn no_retry_comes_after_the_time_for_retries_or_the_codes_life() {
     let mut bench = Bench::new(1);
     bench.submit(1);
     bench.pass(59 * SECOND);
-    let effects = bench.attempted(1, Verdict::Retry(None));
+    let effects = bench.attempted(1, AttemptOutcome::Retry(None));
     assert_eq!(words(&effects), ["wake", "attempt 1 renewed again"]);
     bench.pass(SECOND);
-    let effects = bench.attempted(1, Verdict::Retry(None));
+    let effects = bench.attempted(1, AttemptOutcome::Retry(None));
     assert_eq!(words(&effects), ["left"], "60 s in all");
 
     let mut bench = Bench::new(1);
     bench.submit(1);
     bench.pass(600 * SECOND);
     bench.machine.rules.retry_for = 3600 * SECOND;
-    let effects = bench.attempted(1, Verdict::Retry(None));
+    let effects = bench.attempted(1, AttemptOutcome::Retry(None));
     assert_eq!(words(&effects), ["left"], "the code has expired");
 }
 
@@ -78,9 +78,9 @@ fn rest(bench: &mut Bench, seconds: u32) {
     for _ in 0..seconds {
         bench.pass(SECOND);
         for effect in bench.on(Event::Tick) {
-            if let Effect::Renew(errands) = effect {
+            if let Effect::Renew(deliveries) = effect {
                 let (since, gone) = (bench.now.at, Vec::new());
-                let held = errands.iter().map(|errand| errand.id()).collect();
+                let held = deliveries.iter().map(|delivery| delivery.id()).collect();
                 bench.on(Event::Renewed { since, held, gone });
             }
         }
@@ -91,7 +91,7 @@ fn rest(bench: &mut Bench, seconds: u32) {
 fn a_pause_beyond_the_time_for_retries_is_kept_for_as_long_as_the_code_lives() {
     let mut bench = Bench::new(1);
     bench.submit(1);
-    let effects = bench.attempted(1, Verdict::Retry(Some(200 * SECOND)));
+    let effects = bench.attempted(1, AttemptOutcome::Retry(Some(200 * SECOND)));
     assert_eq!(words(&effects), ["wake"]);
     rest(&mut bench, 199);
     assert_eq!(
@@ -104,13 +104,13 @@ fn a_pause_beyond_the_time_for_retries_is_kept_for_as_long_as_the_code_lives() {
     assert_eq!(bench.in_flight(), 1);
 
     // An hour is beyond its life; when that is over the outbox is asked, and drops it.
-    let effects = bench.attempted(1, Verdict::Retry(Some(3600 * SECOND)));
+    let effects = bench.attempted(1, AttemptOutcome::Retry(Some(3600 * SECOND)));
     assert_eq!(words(&effects), ["wake"]);
     rest(&mut bench, 399);
     assert_eq!((bench.machine.queued(), bench.in_flight()), (1, 0));
     rest(&mut bench, 1);
     assert_eq!(bench.in_flight(), 1);
-    let effects = bench.attempted(1, Verdict::Moot(Fate::Expired));
+    let effects = bench.attempted(1, AttemptOutcome::Cancelled(Disposition::Expired));
     assert_eq!(words(&effects), ["settle 1 expired"]);
 }
 
@@ -118,31 +118,31 @@ fn a_pause_beyond_the_time_for_retries_is_kept_for_as_long_as_the_code_lives() {
 fn a_pause_that_is_asked_for_when_all_tries_are_spent_is_a_lease_or_longer() {
     let mut bench = Bench::new(1);
     bench.submit(1);
-    (1..5).for_each(|_| drop(bench.attempted(1, Verdict::Retry(None))));
-    let effects = bench.attempted(1, Verdict::Retry(Some(20 * SECOND)));
+    (1..5).for_each(|_| drop(bench.attempted(1, AttemptOutcome::Retry(None))));
+    let effects = bench.attempted(1, AttemptOutcome::Retry(Some(20 * SECOND)));
     assert_eq!(words(&effects), ["left"], "the lease lasts longer");
 
     let mut bench = Bench::new(1);
     bench.submit(2);
     bench.pass(15 * SECOND);
-    (1..5).for_each(|_| drop(bench.attempted(2, Verdict::Retry(None))));
-    let effects = bench.attempted(2, Verdict::Retry(Some(20 * SECOND)));
+    (1..5).for_each(|_| drop(bench.attempted(2, AttemptOutcome::Retry(None))));
+    let effects = bench.attempted(2, AttemptOutcome::Retry(Some(20 * SECOND)));
     assert_eq!(words(&effects), ["wake"]);
     rest(&mut bench, 29);
     assert_eq!(bench.in_flight(), 0, "no tries in a row any more");
     rest(&mut bench, 1);
     assert_eq!(bench.in_flight(), 1);
-    assert_eq!(words(&bench.attempted(2, Verdict::Retry(None))), ["left"]);
+    assert_eq!(words(&bench.attempted(2, AttemptOutcome::Retry(None))), ["left"]);
 }
 
 #[test]
 fn a_panic_costs_a_try_and_nothing_else() {
     let mut bench = Bench::new(1);
     bench.submit(1);
-    assert_eq!(words(&bench.attempted(1, Verdict::Lost)), ["wake"]);
+    assert_eq!(words(&bench.attempted(1, AttemptOutcome::Lost)), ["wake"]);
     bench.pass(SECOND);
     assert_eq!(words(&bench.on(Event::Wake)), ["look up 1 renewed"]);
-    let effects = bench.looked_up(1, Finding::Unknown);
+    let effects = bench.looked_up(1, LookupOutcome::Unknown);
     assert_eq!(words(&effects), ["attempt 1 renewed again"]);
 }
 
@@ -151,10 +151,10 @@ fn what_is_held_up_too_long_is_left_to_its_lease_unacknowledged() {
     let mut bench = Bench::new(1);
     bench.submit(1);
     for _ in 1..5 {
-        let effects = bench.attempted(1, Verdict::Postponed);
+        let effects = bench.attempted(1, AttemptOutcome::Postponed);
         assert_eq!(words(&effects), ["wake", "attempt 1 renewed"]);
     }
-    assert_eq!(words(&bench.attempted(1, Verdict::Postponed)), ["left"]);
+    assert_eq!(words(&bench.attempted(1, AttemptOutcome::Postponed)), ["left"]);
     assert_eq!((bench.in_flight(), bench.machine.queued()), (0, 0));
 }
 
@@ -164,11 +164,11 @@ fn what_waited_a_third_of_its_lease_is_renewed_before_the_call() {
     bench.submit(1);
     bench.submit(2);
     bench.pass(9 * SECOND);
-    let effects = bench.attempted(1, Verdict::Answered(Fate::Accepted));
+    let effects = bench.attempted(1, AttemptOutcome::Settled(Disposition::Accepted));
     assert_eq!(words(&effects), ["settle 1 accepted", "attempt 2"]);
     bench.submit(3);
     bench.pass(10 * SECOND);
-    let effects = bench.attempted(2, Verdict::Answered(Fate::Accepted));
+    let effects = bench.attempted(2, AttemptOutcome::Settled(Disposition::Accepted));
     assert_eq!(words(&effects), ["settle 2 accepted", "attempt 3 renewed"]);
 }
 
@@ -186,7 +186,7 @@ fn leases_of_what_waits_are_kept_and_superseded_codes_fall_out() {
         gone: vec![Uuid::from_u128(2)],
     });
     assert_eq!(words(&effects), ["superseded 1"]);
-    let effects = bench.attempted(1, Verdict::Answered(Fate::Accepted));
+    let effects = bench.attempted(1, AttemptOutcome::Settled(Disposition::Accepted));
     assert_eq!(words(&effects), ["settle 1 accepted", "attempt 3"]);
 }
 
@@ -200,9 +200,9 @@ fn sweeps_come_one_at_a_time_and_leave_room() {
         "half of 40 free places"
     );
     assert_eq!(words(&bench.on(Event::Tick)), [""; 0]);
-    let tickets = (100..120).map(|number| bench.ticket(number)).collect();
+    let deliveries = (100..120).map(|number| bench.tracked(number)).collect();
     let since = bench.now.at;
-    bench.on(Event::TakenOver { tickets, since });
+    bench.on(Event::TakenOver { deliveries, since });
     assert_eq!(bench.machine.queued(), 79);
     assert_eq!(words(&bench.on(Event::Tick)), ["take over 10"]);
 }
@@ -212,14 +212,14 @@ fn a_job_that_is_here_already_is_not_taken_over_twice() {
     let mut bench = Bench::new(1);
     bench.submit(1);
     bench.submit(2);
-    let tickets = vec![bench.ticket(1), bench.ticket(2), bench.ticket(3)];
+    let deliveries = vec![bench.tracked(1), bench.tracked(2), bench.tracked(3)];
     let since = bench.now.at;
-    bench.on(Event::TakenOver { tickets, since });
+    bench.on(Event::TakenOver { deliveries, since });
     assert_eq!((bench.in_flight(), bench.machine.queued()), (1, 2));
     // While it is being acknowledged it is ours, too.
-    bench.attempted(1, Verdict::Answered(Fate::Accepted));
-    let tickets = vec![bench.ticket(1)];
-    bench.on(Event::TakenOver { tickets, since });
+    bench.attempted(1, AttemptOutcome::Settled(Disposition::Accepted));
+    let deliveries = vec![bench.tracked(1)];
+    bench.on(Event::TakenOver { deliveries, since });
     assert_eq!(bench.machine.queued(), 1);
 }
 
@@ -233,9 +233,9 @@ fn draining_hands_back_what_has_not_begun_and_what_would_begin_again() {
         ["hand back 5"],
         "submitted on the way out"
     );
-    let effects = bench.attempted(1, Verdict::Retry(None));
+    let effects = bench.attempted(1, AttemptOutcome::Retry(None));
     assert_eq!(words(&effects), ["wake", "hand back 1"]);
-    let effects = bench.attempted(2, Verdict::Answered(Fate::Accepted));
+    let effects = bench.attempted(2, AttemptOutcome::Settled(Disposition::Accepted));
     assert_eq!(words(&effects), ["settle 2 accepted"]);
     assert_eq!(words(&bench.settled(2)), [""; 0]);
     let ids = [1, 3, 4, 5].map(Uuid::from_u128).to_vec();
@@ -253,7 +253,7 @@ fn abandoning_hands_back_calls_under_way_but_not_what_was_answered() {
     let mut bench = Bench::new(2);
     bench.submit(1);
     bench.submit(2);
-    bench.attempted(1, Verdict::Answered(Fate::Accepted));
+    bench.attempted(1, AttemptOutcome::Settled(Disposition::Accepted));
     assert_eq!(words(&bench.on(Event::Drain)), [""; 0]);
     assert_eq!(words(&bench.on(Event::Abandon)), ["hand back 2"]);
     let ids = vec![Uuid::from_u128(2)];
@@ -269,19 +269,19 @@ fn what_is_answered_after_it_was_handed_back_is_acknowledged_all_the_same() {
     bench.on(Event::Drain);
     let effects = bench.on(Event::Abandon);
     assert!(words(&effects)[0].starts_with("hand back"), "{effects:?}");
-    let effects = bench.attempted(1, Verdict::Answered(Fate::Accepted));
+    let effects = bench.attempted(1, AttemptOutcome::Settled(Disposition::Accepted));
     assert_eq!(words(&effects), ["settle 1 accepted"]);
-    let effects = bench.attempted(2, Verdict::Retry(None));
-    assert_eq!(words(&effects), [""; 0], "owed, and not ours any more");
-    let effects = bench.looked_up(4, Finding::Taken);
+    let effects = bench.attempted(2, AttemptOutcome::Retry(None));
+    assert_eq!(words(&effects), [""; 0], "pending, and not ours any more");
+    let effects = bench.looked_up(4, LookupOutcome::Taken);
     assert_eq!(words(&effects), ["settle 4 accepted"]);
     let ids = (1..=4).map(Uuid::from_u128).collect();
     let effects = bench.on(Event::HandedBack { ids, done: 4 });
     assert_eq!(words(&effects), [""; 0], "the outbox is to know first");
-    let effects = bench.attempted(3, Verdict::Answered(Fate::Failed));
+    let effects = bench.attempted(3, AttemptOutcome::Settled(Disposition::Failed));
     assert_eq!(words(&effects), ["settle 3 failed"], "after the hand-back, too");
     assert_eq!(
-        words(&bench.attempted(3, Verdict::Answered(Fate::Failed))),
+        words(&bench.attempted(3, AttemptOutcome::Settled(Disposition::Failed))),
         [""; 0]
     );
     bench.settled(1);
@@ -294,8 +294,8 @@ fn a_sweep_under_way_is_waited_for_so_that_its_leases_are_handed_back() {
     let mut bench = Bench::new(1);
     bench.on(Event::Tick);
     assert_eq!(words(&bench.on(Event::Drain)), [""; 0]);
-    let (tickets, since) = (vec![bench.ticket(1)], bench.now.at);
-    let effects = bench.on(Event::TakenOver { tickets, since });
+    let (deliveries, since) = (vec![bench.tracked(1)], bench.now.at);
+    let effects = bench.on(Event::TakenOver { deliveries, since });
     assert_eq!(words(&effects), ["hand back 1"]);
 }
 
@@ -307,7 +307,7 @@ fn renewals_under_way_are_waited_for_lest_they_lease_again_what_was_handed_back(
     bench.pass(10 * SECOND);
     bench.on(Event::Tick);
     bench.on(Event::TakenOver {
-        tickets: Vec::new(),
+        deliveries: Vec::new(),
         since: bench.now.at,
     });
     assert_eq!(words(&bench.on(Event::Drain)), [""; 0]);
@@ -321,7 +321,7 @@ fn lost_reports_leak_nothing() {
     let mut bench = Bench::new(2);
     bench.submit(1);
     bench.submit(2);
-    bench.attempted(2, Verdict::Answered(Fate::Accepted));
+    bench.attempted(2, AttemptOutcome::Settled(Disposition::Accepted));
     bench.on(Event::Tick);
     bench.pass(26 * SECOND);
     let effects = bench.on(Event::Tick);
@@ -338,7 +338,7 @@ fn the_outbox_is_told_until_it_knows_or_no_code_can_live_any_more() {
     let mut bench = Bench::new(2);
     bench.on(Event::Tick);
     (1..=2).for_each(|number| drop(bench.submit(number)));
-    (1..=2).for_each(|number| drop(bench.attempted(number, Verdict::Answered(Fate::Accepted))));
+    (1..=2).for_each(|number| drop(bench.attempted(number, AttemptOutcome::Settled(Disposition::Accepted))));
     bench.untold(1);
     assert_eq!(
         words(&bench.on(Event::Tick)),
@@ -350,8 +350,8 @@ fn the_outbox_is_told_until_it_knows_or_no_code_can_live_any_more() {
     bench.on(Event::Acknowledged { ids: Vec::new() });
     // Their leases ran out meanwhile: they are ours still.
     bench.pass(60 * SECOND);
-    let (tickets, since) = (vec![bench.ticket(1)], bench.now.at);
-    assert_eq!(words(&bench.on(Event::TakenOver { tickets, since })), [""; 0]);
+    let (deliveries, since) = (vec![bench.tracked(1)], bench.now.at);
+    assert_eq!(words(&bench.on(Event::TakenOver { deliveries, since })), [""; 0]);
     let effects = words(&bench.on(Event::Tick));
     assert!(
         ["acknowledge 1,2", "acknowledge 2,1"].contains(&&*effects[0]),
@@ -370,7 +370,7 @@ fn the_outbox_is_told_until_it_knows_or_no_code_can_live_any_more() {
 fn draining_waits_for_the_outbox_to_know_but_not_for_ever() {
     let mut bench = Bench::new(1);
     bench.submit(1);
-    bench.attempted(1, Verdict::Answered(Fate::Accepted));
+    bench.attempted(1, AttemptOutcome::Settled(Disposition::Accepted));
     bench.untold(1);
     assert_eq!(words(&bench.on(Event::Drain)), [""; 0]);
     assert_eq!(words(&bench.on(Event::Tick)), ["acknowledge 1"]);

@@ -13,7 +13,7 @@ use crate::{
     delivery::{
         ChannelProvider, CodeSeed, Countries, Destination, OutboxEntry, Recipient, Route,
         breaker::Pauses,
-        job::{Errand, Fate, Finding, Ticket, Verdict},
+        tracked::{AttemptOutcome, Delivery, Disposition, LookupOutcome, Tracked},
     },
     language::Language,
     partition::SlotAddress,
@@ -89,9 +89,9 @@ impl Bench {
             first: 5 * SECOND,
             longest: 60 * SECOND,
         };
-        let switchboard = Switchboard::new(routes, in_flight, pauses);
+        let router = Router::new(routes, in_flight, pauses);
         Self {
-            machine: Dispatcher::new(rules, switchboard, Arc::new(Always(AtomicU64::new(0)))),
+            machine: Dispatcher::new(rules, router, Arc::new(Always(AtomicU64::new(0)))),
             now: Moment {
                 at: Instant::now(),
                 wall_ms: 1_000_000,
@@ -108,58 +108,56 @@ impl Bench {
         self.machine.on(event, self.now)
     }
 
-    /// Calls under way on all lines.
+    /// Calls under way on all providers.
     fn in_flight(&self) -> usize {
         self.machine.in_flight().iter().sum()
     }
 
-    /// A ticket whose code lives for ten minutes more.
-    fn ticket(&self, number: u128) -> Ticket {
-        self.ticket_avoiding(number, None)
+    /// A delivery whose code lives for ten minutes more.
+    fn tracked(&self, number: u128) -> Tracked {
+        self.avoiding(number, None)
     }
 
-    fn ticket_avoiding(&self, number: u128, avoid: Option<&str>) -> Ticket {
-        Ticket {
-            errand: Arc::new(Errand {
-                entry: OutboxEntry {
-                    challenge_id: Uuid::from_u128(number),
-                    user_id: Uuid::from_u128(7),
-                    address: SlotAddress::from_bits(0),
-                    channel: Channel::Sms,
-                    topic: 0,
-                    seed: CodeSeed::default(),
-                    country: Country::UNKNOWN,
-                    language: Language::default(),
-                    avoid: avoid.map(str::to_owned),
-                    expires_at_ms: self.now.wall_ms + 600_000,
-                },
-                recipient: Some(Recipient {
-                    to: Destination::Phone(PhoneNumber::from_stored("+14152000001".to_owned())),
-                    code: MessageCode::new("123456"),
-                }),
+    fn avoiding(&self, number: u128, avoid: Option<&str>) -> Tracked {
+        let delivery = Delivery {
+            entry: OutboxEntry {
+                challenge_id: Uuid::from_u128(number),
+                user_id: Uuid::from_u128(7),
+                address: SlotAddress::from_bits(0),
+                channel: Channel::Sms,
+                topic: 0,
+                seed: CodeSeed::default(),
+                country: Country::UNKNOWN,
+                language: Language::default(),
+                avoid: avoid.map(str::to_owned),
+                expires_at_ms: self.now.wall_ms + 600_000,
+            },
+            recipient: Some(Recipient {
+                to: Destination::Phone(PhoneNumber::from_stored("+14152000001".to_owned())),
+                code: MessageCode::new("123456"),
             }),
-            place: None,
-        }
+        };
+        Tracked::new(Arc::new(delivery), None, self.now.at)
     }
 
     fn submit(&mut self, number: u128) -> Vec<Effect> {
-        let ticket = self.ticket(number);
-        self.on(Event::Submitted(ticket))
+        let tracked = self.tracked(number);
+        self.on(Event::Submitted(tracked))
     }
 
     fn take_over(&mut self, number: u128) -> Vec<Effect> {
-        let (tickets, since) = (vec![self.ticket(number)], self.now.at);
-        self.on(Event::TakenOver { tickets, since })
+        let (deliveries, since) = (vec![self.tracked(number)], self.now.at);
+        self.on(Event::TakenOver { deliveries, since })
     }
 
-    fn attempted(&mut self, number: u128, verdict: Verdict) -> Vec<Effect> {
+    fn attempted(&mut self, number: u128, outcome: AttemptOutcome) -> Vec<Effect> {
         let id = Uuid::from_u128(number);
-        self.on(Event::Attempted { id, verdict })
+        self.on(Event::Attempted { id, outcome })
     }
 
-    fn looked_up(&mut self, number: u128, finding: Finding) -> Vec<Effect> {
+    fn looked_up(&mut self, number: u128, outcome: LookupOutcome) -> Vec<Effect> {
         let id = Uuid::from_u128(number);
-        self.on(Event::LookedUp { id, finding })
+        self.on(Event::LookedUp { id, outcome })
     }
 
     fn settled(&mut self, number: u128) -> Vec<Effect> {
@@ -167,45 +165,57 @@ impl Bench {
         self.on(Event::Settled { id, done: true })
     }
 
-    /// The outbox is away, and could not be told.
+    /// The outbox is unavailable, and could not be told.
     fn untold(&mut self, number: u128) -> Vec<Effect> {
         let id = Uuid::from_u128(number);
         self.on(Event::Settled { id, done: false })
     }
 }
 
-/// Effects as short words, with the numbers of their jobs; of the lines, `a` is left out.
+/// Effects as short words, with the numbers of their delivery; of the providers, `a` is left out.
 fn words(effects: &[Effect]) -> Vec<String> {
-    let numbers = |errands: &[Arc<Errand>]| {
-        let numbers = errands.iter().map(|errand| errand.id().as_u128().to_string());
+    let numbers = |deliveries: &[Arc<Delivery>]| {
+        let numbers = deliveries
+            .iter()
+            .map(|delivery| delivery.id().as_u128().to_string());
         numbers.collect::<Vec<_>>().join(",")
     };
-    let one = |errand: &Errand| errand.id().as_u128();
-    let by = |line: LineId| ["", " by b", " by c"][line];
+    let one = |delivery: &Delivery| delivery.id().as_u128();
+    let by = |provider: ProviderId| ["", " by b", " by c"][provider];
     let word = |effect: &Effect| match effect {
         Effect::Attempt {
-            errand,
-            line,
+            delivery,
+            provider,
             renew,
             retry,
         } => {
             let renew = if *renew { " renewed" } else { "" };
             let retry = if *retry { " again" } else { "" };
-            format!("attempt {}{}{renew}{retry}", one(errand), by(*line))
+            format!("attempt {}{}{renew}{retry}", one(delivery), by(*provider))
         }
-        Effect::LookUp { errand, line, renew } => {
+        Effect::LookUp {
+            delivery,
+            provider,
+            renew,
+        } => {
             let renew = if *renew { " renewed" } else { "" };
-            format!("look up {}{}{renew}", one(errand), by(*line))
+            format!("look up {}{}{renew}", one(delivery), by(*provider))
         }
-        Effect::Settle { errand, fate, .. } => format!("settle {} {}", one(errand), fate.name()),
-        Effect::Acknowledge(errands) => format!("acknowledge {}", numbers(errands)),
-        Effect::Renew(errands) => format!("renew {}", numbers(errands)),
+        Effect::Settle {
+            delivery,
+            disposition,
+            ..
+        } => format!("settle {} {}", one(delivery), disposition.name()),
+        Effect::Acknowledge(deliveries) => format!("acknowledge {}", numbers(deliveries)),
+        Effect::Renew(deliveries) => format!("renew {}", numbers(deliveries)),
         Effect::TakeOver { limit } => format!("take over {limit}"),
-        Effect::HandBack(errands) => format!("hand back {}", numbers(errands)),
+        Effect::HandBack(deliveries) => format!("hand back {}", numbers(deliveries)),
         Effect::WakeAt(_) => "wake".to_owned(),
         Effect::Superseded(count) => format!("superseded {count}"),
         Effect::LeftToLease => "left".to_owned(),
-        Effect::Turned { line, health, .. } => format!("{} {}", ["a", "b", "c"][*line], health.name()),
+        Effect::Turned { provider, health, .. } => {
+            format!("{} {}", ["a", "b", "c"][*provider], health.name())
+        }
         Effect::Drained { handed_back } => format!("drained {handed_back}"),
     };
     effects.iter().map(word).collect()

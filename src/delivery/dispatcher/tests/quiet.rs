@@ -1,4 +1,4 @@
-//! Providers that ask for a longer pause than a job has.
+//! Providers that ask for a longer pause than a delivery has.
 
 use super::{routes::break_a, *};
 
@@ -6,20 +6,20 @@ use super::{routes::break_a, *};
 fn who_asks_for_quiet_for_long_is_left_for_another_and_looked_up_before_if_it_failed() {
     let mut bench = Bench::with(&[route("a"), route("b")], 1);
     bench.submit(1);
-    let effects = bench.attempted(1, Verdict::Retry(Some(3600 * SECOND)));
+    let effects = bench.attempted(1, AttemptOutcome::Retry(Some(3600 * SECOND)));
     assert_eq!(words(&effects), ["wake", "attempt 1 by b renewed again"]);
-    let effects = bench.attempted(1, Verdict::Retry(Some(3600 * SECOND)));
+    let effects = bench.attempted(1, AttemptOutcome::Retry(Some(3600 * SECOND)));
     assert_eq!(words(&effects), ["wake"], "both");
     bench.pass(599 * SECOND);
     assert_eq!(words(&bench.on(Event::Wake)), [""; 0]);
 
     let mut bench = Bench::with(&[route("a"), route("b")], 1);
     bench.submit(1);
-    let effects = bench.attempted(1, Verdict::Unsure(Some(3600 * SECOND)));
+    let effects = bench.attempted(1, AttemptOutcome::Unsure(Some(3600 * SECOND)));
     assert_eq!(words(&effects), ["wake"]);
     bench.pass(SECOND);
     assert_eq!(words(&bench.on(Event::Wake)), ["look up 1 renewed"]);
-    let effects = bench.looked_up(1, Finding::NotTaken);
+    let effects = bench.looked_up(1, LookupOutcome::NotTaken);
     assert_eq!(words(&effects), ["attempt 1 by b renewed again"]);
 }
 
@@ -27,10 +27,10 @@ fn who_asks_for_quiet_for_long_is_left_for_another_and_looked_up_before_if_it_fa
 fn who_asked_for_quiet_and_then_refuses_the_account_is_stopped() {
     let mut bench = Bench::with(&[route("a"), route("b")], 1);
     bench.submit(1);
-    bench.attempted(1, Verdict::Retry(Some(3600 * SECOND)));
-    let effects = bench.attempted(1, Verdict::Misconfigured);
+    bench.attempted(1, AttemptOutcome::Retry(Some(3600 * SECOND)));
+    let effects = bench.attempted(1, AttemptOutcome::Misconfigured);
     assert_eq!(words(&effects), ["attempt 1 renewed again", "b stopped"]);
-    let effects = words(&bench.attempted(1, Verdict::Misconfigured));
+    let effects = words(&bench.attempted(1, AttemptOutcome::Misconfigured));
     assert!(effects.contains(&"a stopped".to_owned()), "{effects:?}");
 }
 
@@ -39,7 +39,7 @@ fn while_another_is_shut_who_asks_for_quiet_is_waited_for_by_a_lease() {
     let mut bench = Bench::with(&[route("a"), route("b")], 4);
     break_a(&mut bench);
     bench.submit(1);
-    let effects = bench.attempted(1, Verdict::Retry(Some(3600 * SECOND)));
+    let effects = bench.attempted(1, AttemptOutcome::Retry(Some(3600 * SECOND)));
     assert_eq!(words(&effects), ["wake"]);
     bench.pass(30 * SECOND);
     let effects = words(&bench.on(Event::Wake));

@@ -1,15 +1,15 @@
-//! Which provider a job takes, and what becomes of it where one refuses, fails, or does not answer.
+//! Which provider a delivery takes, and what becomes of it where one refuses, fails, or does not answer.
 
 use super::*;
 
-/// Fails calls until the breaker of `a` is open, each with a job of its own that is not tried again.
+/// Fails calls until the breaker of `a` is open, each with a delivery of its own that is not tried again.
 pub(super) fn break_a(bench: &mut Bench) {
     bench.machine.rules.max_tries = 1;
     for number in 101..=108 {
         assert_eq!(words(&bench.submit(number)), [format!("attempt {number}")]);
-        bench.attempted(number, Verdict::Retry(None));
+        bench.attempted(number, AttemptOutcome::Retry(None));
     }
-    assert_eq!(bench.machine.switchboard.health(0), Health::Failing);
+    assert_eq!(bench.machine.router.health(0), Health::Failing);
     bench.machine.rules.max_tries = 5;
 }
 
@@ -17,10 +17,10 @@ pub(super) fn break_a(bench: &mut Bench) {
 fn a_provider_that_refuses_the_account_is_left_at_once_and_the_next_takes_over() {
     let mut bench = Bench::with(&[route("a"), route("b")], 2);
     assert_eq!(words(&bench.submit(1)), ["attempt 1"]);
-    let effects = bench.attempted(1, Verdict::Misconfigured);
+    let effects = bench.attempted(1, AttemptOutcome::Misconfigured);
     assert_eq!(words(&effects), ["attempt 1 by b renewed", "a stopped"]);
     assert_eq!(words(&bench.submit(2)), ["attempt 2 by b"]);
-    let effects = bench.attempted(1, Verdict::Answered(Fate::Accepted));
+    let effects = bench.attempted(1, AttemptOutcome::Settled(Disposition::Accepted));
     assert_eq!(words(&effects), ["settle 1 accepted"]);
 }
 
@@ -28,7 +28,7 @@ fn a_provider_that_refuses_the_account_is_left_at_once_and_the_next_takes_over()
 fn what_a_provider_says_of_a_number_is_for_good() {
     let mut bench = Bench::with(&[route("a"), route("b")], 2);
     bench.submit(1);
-    let effects = bench.attempted(1, Verdict::Answered(Fate::Failed));
+    let effects = bench.attempted(1, AttemptOutcome::Settled(Disposition::Failed));
     assert_eq!(words(&effects), ["settle 1 failed"]);
 }
 
@@ -45,7 +45,7 @@ fn opens(effects: &[Effect]) -> Option<Instant> {
 fn where_all_have_stopped_the_next_code_is_the_probe_and_what_was_refused_follows_when_it_is_taken() {
     let mut bench = Bench::new(4);
     bench.submit(1);
-    let effects = bench.attempted(1, Verdict::Misconfigured);
+    let effects = bench.attempted(1, AttemptOutcome::Misconfigured);
     assert_eq!(words(&effects), ["wake", "a stopped"]);
     assert_eq!(opens(&effects), Some(bench.now.at + 5 * SECOND));
     bench.pass(5 * SECOND);
@@ -53,7 +53,7 @@ fn where_all_have_stopped_the_next_code_is_the_probe_and_what_was_refused_follow
     bench.pass(2 * SECOND);
     assert_eq!(words(&bench.submit(2)), ["attempt 2", "a probing"]);
     assert_eq!(words(&bench.submit(3)), [""; 0]);
-    let effects = bench.attempted(2, Verdict::Answered(Fate::Accepted));
+    let effects = bench.attempted(2, AttemptOutcome::Settled(Disposition::Accepted));
     let all = ["settle 2 accepted", "attempt 1 renewed", "attempt 3", "a working"];
     assert_eq!(words(&effects), all);
 }
@@ -62,21 +62,21 @@ fn where_all_have_stopped_the_next_code_is_the_probe_and_what_was_refused_follow
 fn what_waits_probes_one_at_a_time_and_each_refusal_doubles_the_pause() {
     let mut bench = Bench::new(4);
     (1..=3).for_each(|number| drop(bench.submit(number)));
-    bench.attempted(1, Verdict::Misconfigured);
+    bench.attempted(1, AttemptOutcome::Misconfigured);
     assert_eq!(words(&bench.submit(4)), ["wake"], "it had its place before");
     assert_eq!(words(&bench.submit(5)), [""; 0]);
-    bench.attempted(2, Verdict::Misconfigured);
+    bench.attempted(2, AttemptOutcome::Misconfigured);
     bench.pass(5 * SECOND);
     assert_eq!(words(&bench.on(Event::Wake)), ["attempt 4", "a probing"]);
-    let effects = bench.attempted(3, Verdict::Misconfigured);
+    let effects = bench.attempted(3, AttemptOutcome::Misconfigured);
     assert_eq!(words(&effects), [""; 0], "the probe decides");
-    let effects = bench.attempted(4, Verdict::Misconfigured);
+    let effects = bench.attempted(4, AttemptOutcome::Misconfigured);
     assert_eq!(words(&effects), ["wake", "a stopped"]);
     bench.pass(9 * SECOND);
     assert_eq!(words(&bench.on(Event::Wake)), [""; 0], "twice as long");
     bench.pass(SECOND);
     assert_eq!(words(&bench.on(Event::Wake)), ["attempt 5 renewed", "a probing"]);
-    let effects = bench.attempted(5, Verdict::Answered(Fate::Accepted));
+    let effects = bench.attempted(5, AttemptOutcome::Settled(Disposition::Accepted));
     let calls = words(&effects);
     let again = |call: &&String| call.starts_with("attempt");
     assert_eq!(
@@ -90,11 +90,11 @@ fn what_waits_probes_one_at_a_time_and_each_refusal_doubles_the_pause() {
 fn where_nobody_else_comes_what_was_refused_is_the_probe_for_as_long_as_its_code_lives() {
     let mut bench = Bench::new(4);
     bench.submit(1);
-    bench.attempted(1, Verdict::Misconfigured);
+    bench.attempted(1, AttemptOutcome::Misconfigured);
     bench.pass(10 * SECOND);
     for _ in 0..5 {
         assert_eq!(words(&bench.on(Event::Wake)), ["attempt 1 renewed", "a probing"]);
-        let effects = bench.attempted(1, Verdict::Misconfigured);
+        let effects = bench.attempted(1, AttemptOutcome::Misconfigured);
         assert_eq!(words(&effects), ["wake", "a stopped"]);
         assert_eq!(opens(&effects), Some(bench.now.at), "it tells nothing of others");
         bench.pass(59 * SECOND);
@@ -103,7 +103,7 @@ fn where_nobody_else_comes_what_was_refused_is_the_probe_for_as_long_as_its_code
     }
     // The operator has acted.
     bench.on(Event::Wake);
-    let effects = bench.attempted(1, Verdict::Answered(Fate::Accepted));
+    let effects = bench.attempted(1, AttemptOutcome::Settled(Disposition::Accepted));
     assert_eq!(words(&effects), ["settle 1 accepted", "a working"]);
 }
 
@@ -111,21 +111,21 @@ fn where_nobody_else_comes_what_was_refused_is_the_probe_for_as_long_as_its_code
 fn what_is_refused_though_others_are_taken_stops_nobody_and_rests() {
     let mut bench = Bench::new(4);
     bench.submit(1);
-    bench.attempted(1, Verdict::Misconfigured);
+    bench.attempted(1, AttemptOutcome::Misconfigured);
     bench.pass(5 * SECOND);
     bench.submit(2);
-    bench.attempted(2, Verdict::Answered(Fate::Accepted));
+    bench.attempted(2, AttemptOutcome::Settled(Disposition::Accepted));
     for rest in [60; 9].into_iter().chain([55]) {
-        let effects = bench.attempted(1, Verdict::Misconfigured);
+        let effects = bench.attempted(1, AttemptOutcome::Misconfigured);
         assert_eq!(words(&effects), ["wake"], "it works for all others");
-        assert_eq!(bench.machine.switchboard.health(0), Health::Working);
+        assert_eq!(bench.machine.router.health(0), Health::Working);
         bench.pass((rest - 1) * SECOND);
         assert_eq!(words(&bench.on(Event::Wake)), [""; 0]);
         bench.pass(SECOND);
         assert_eq!(words(&bench.on(Event::Wake)), ["attempt 1 renewed"]);
     }
     // Its code has expired.
-    let effects = bench.attempted(1, Verdict::Moot(Fate::Expired));
+    let effects = bench.attempted(1, AttemptOutcome::Cancelled(Disposition::Expired));
     assert_eq!(words(&effects), ["settle 1 expired"]);
 }
 
@@ -134,15 +134,15 @@ fn what_one_refused_waits_for_another_that_is_open() {
     let mut bench = Bench::with(&[route("a"), route("b")], 1);
     bench.submit(1);
     bench.submit(2);
-    bench.attempted(1, Verdict::Misconfigured);
+    bench.attempted(1, AttemptOutcome::Misconfigured);
     assert_eq!(bench.machine.queued(), 1, "b is busy");
     bench.pass(10 * SECOND);
     assert_eq!(words(&bench.submit(3)), ["attempt 3", "a probing"]);
-    bench.attempted(3, Verdict::Answered(Fate::Accepted));
+    bench.attempted(3, AttemptOutcome::Settled(Disposition::Accepted));
     assert_eq!(bench.machine.queued(), 1, "a takes others");
-    let effects = bench.attempted(2, Verdict::Answered(Fate::Accepted));
+    let effects = bench.attempted(2, AttemptOutcome::Settled(Disposition::Accepted));
     assert_eq!(words(&effects), ["settle 2 accepted", "attempt 1 by b renewed"]);
-    let effects = bench.attempted(1, Verdict::Misconfigured);
+    let effects = bench.attempted(1, AttemptOutcome::Misconfigured);
     assert_eq!(
         words(&effects),
         ["attempt 1 renewed", "b stopped"],
@@ -158,14 +158,14 @@ fn a_provider_that_fails_is_left_alone_and_the_next_takes_over() {
     bench.pass(5 * SECOND);
     assert_eq!(words(&bench.submit(2)), ["attempt 2", "a probing"]);
     assert_eq!(words(&bench.submit(3)), ["attempt 3 by b"], "one probe at a time");
-    let effects = bench.attempted(2, Verdict::Retry(None));
+    let effects = bench.attempted(2, AttemptOutcome::Retry(None));
     assert_eq!(
         words(&effects),
         ["wake", "attempt 2 by b renewed again", "a failing"]
     );
     bench.pass(10 * SECOND);
     assert_eq!(words(&bench.submit(4)), ["attempt 4", "a probing"]);
-    let effects = bench.attempted(4, Verdict::Answered(Fate::Failed));
+    let effects = bench.attempted(4, AttemptOutcome::Settled(Disposition::Failed));
     assert_eq!(
         words(&effects),
         ["settle 4 failed", "a working"],
@@ -181,7 +181,7 @@ fn a_probe_that_asks_nobody_leaves_it_to_the_next() {
     bench.submit(2);
     bench.pass(5 * SECOND);
     assert_eq!(words(&bench.on(Event::Wake)), ["attempt 1", "a probing"]);
-    let effects = bench.attempted(1, Verdict::Moot(Fate::Superseded));
+    let effects = bench.attempted(1, AttemptOutcome::Cancelled(Disposition::Superseded));
     assert_eq!(words(&effects), ["settle 1 superseded", "attempt 2"]);
 }
 
@@ -204,8 +204,8 @@ fn what_is_out_of_pace_goes_on_to_the_next_or_waits() {
 #[test]
 fn whose_sms_did_not_arrive_is_avoided() {
     let mut bench = Bench::with(&[route("a"), route("b")], 4);
-    let ticket = bench.ticket_avoiding(1, Some("a"));
-    assert_eq!(words(&bench.on(Event::Submitted(ticket))), ["attempt 1 by b"]);
+    let tracked = bench.avoiding(1, Some("a"));
+    assert_eq!(words(&bench.on(Event::Submitted(tracked))), ["attempt 1 by b"]);
 }
 
 #[test]
@@ -220,9 +220,9 @@ fn jobs_for_one_provider_do_not_wait_behind_those_for_another() {
     let mut bench = Bench::with(&routes, 1);
     assert_eq!(words(&bench.submit(1)), ["attempt 1"]);
     assert_eq!(words(&bench.submit(2)), [""; 0]);
-    let mut ticket = bench.ticket(3);
-    Arc::get_mut(&mut ticket.errand).unwrap().entry.country = Country::parse("FR").unwrap();
-    assert_eq!(words(&bench.on(Event::Submitted(ticket))), ["attempt 3 by b"]);
+    let mut tracked = bench.tracked(3);
+    Arc::get_mut(&mut tracked.delivery).unwrap().entry.country = Country::parse("FR").unwrap();
+    assert_eq!(words(&bench.on(Event::Submitted(tracked))), ["attempt 3 by b"]);
 }
 
 #[test]
@@ -240,10 +240,10 @@ fn where_no_route_leads_a_job_is_left_to_those_who_may_have_one() {
 fn what_may_have_been_taken_is_looked_up_first() {
     let mut bench = Bench::new(1);
     bench.submit(1);
-    assert_eq!(words(&bench.attempted(1, Verdict::Unanswered)), ["wake"]);
+    assert_eq!(words(&bench.attempted(1, AttemptOutcome::Unanswered)), ["wake"]);
     bench.pass(SECOND);
     assert_eq!(words(&bench.on(Event::Wake)), ["look up 1 renewed"]);
-    let effects = bench.looked_up(1, Finding::Taken);
+    let effects = bench.looked_up(1, LookupOutcome::Taken);
     assert_eq!(words(&effects), ["settle 1 accepted"]);
 }
 
@@ -252,13 +252,13 @@ fn what_was_not_taken_is_sent_again_as_often_as_any_other() {
     let mut bench = Bench::new(1);
     bench.submit(1);
     for _ in 1..5 {
-        bench.attempted(1, Verdict::Unanswered);
+        bench.attempted(1, AttemptOutcome::Unanswered);
         bench.pass(SECOND);
         bench.on(Event::Wake);
-        let effects = bench.looked_up(1, Finding::NotTaken);
+        let effects = bench.looked_up(1, LookupOutcome::NotTaken);
         assert_eq!(words(&effects), ["attempt 1 renewed again"]);
     }
-    assert_eq!(words(&bench.attempted(1, Verdict::Unanswered)), ["left"]);
+    assert_eq!(words(&bench.attempted(1, AttemptOutcome::Unanswered)), ["left"]);
 }
 
 #[test]
@@ -266,24 +266,24 @@ fn what_a_provider_failed_over_is_looked_up_and_tried_as_often_as_any_other() {
     let mut bench = Bench::new(1);
     bench.submit(1);
     for _ in 1..5 {
-        bench.attempted(1, Verdict::Unsure(Some(2 * SECOND)));
+        bench.attempted(1, AttemptOutcome::Unsure(Some(2 * SECOND)));
         bench.pass(2 * SECOND);
         assert_eq!(words(&bench.on(Event::Wake)), ["look up 1 renewed"]);
-        let effects = bench.looked_up(1, Finding::Unknown);
+        let effects = bench.looked_up(1, LookupOutcome::Unknown);
         assert_eq!(words(&effects), ["attempt 1 renewed again"]);
     }
-    assert_eq!(words(&bench.attempted(1, Verdict::Unsure(None))), ["left"]);
+    assert_eq!(words(&bench.attempted(1, AttemptOutcome::Unsure(None))), ["left"]);
 }
 
 #[test]
 fn a_call_that_a_look_up_cleared_counts_no_more_among_those_without_an_answer() {
     let mut bench = Bench::new(1);
     bench.submit(1);
-    for finding in [Finding::NotTaken, Finding::Unknown] {
-        bench.attempted(1, Verdict::Unanswered);
+    for outcome in [LookupOutcome::NotTaken, LookupOutcome::Unknown] {
+        bench.attempted(1, AttemptOutcome::Unanswered);
         bench.pass(SECOND);
         bench.on(Event::Wake);
-        let effects = bench.looked_up(1, finding);
+        let effects = bench.looked_up(1, outcome);
         assert_eq!(words(&effects), ["attempt 1 renewed again"]);
     }
 }
@@ -292,15 +292,15 @@ fn a_call_that_a_look_up_cleared_counts_no_more_among_those_without_an_answer() 
 fn what_nobody_can_tell_is_sent_once_more_and_then_rests() {
     let mut bench = Bench::with(&[route("a"), route("b")], 1);
     bench.submit(1);
-    bench.attempted(1, Verdict::Unanswered);
+    bench.attempted(1, AttemptOutcome::Unanswered);
     bench.pass(SECOND);
     assert_eq!(words(&bench.on(Event::Wake)), ["look up 1 renewed"]);
-    let effects = bench.looked_up(1, Finding::Unknown);
+    let effects = bench.looked_up(1, LookupOutcome::Unknown);
     assert_eq!(words(&effects), ["attempt 1 renewed again"]);
-    bench.attempted(1, Verdict::Unanswered);
+    bench.attempted(1, AttemptOutcome::Unanswered);
     bench.pass(SECOND);
     assert_eq!(words(&bench.on(Event::Wake)), ["look up 1 renewed"]);
-    assert_eq!(words(&bench.looked_up(1, Finding::Unknown)), ["left"]);
+    assert_eq!(words(&bench.looked_up(1, LookupOutcome::Unknown)), ["left"]);
     assert_eq!((bench.in_flight(), bench.machine.queued()), (0, 0));
 }
 
@@ -308,15 +308,15 @@ fn what_nobody_can_tell_is_sent_once_more_and_then_rests() {
 fn what_is_taken_over_is_looked_up_at_everybody_who_may_have_it() {
     let mut bench = Bench::with(&[route("a"), route("b")], 1);
     assert_eq!(words(&bench.take_over(1)), ["look up 1"]);
-    let effects = bench.looked_up(1, Finding::NotTaken);
+    let effects = bench.looked_up(1, LookupOutcome::NotTaken);
     assert_eq!(words(&effects), ["look up 1 by b renewed"]);
-    let effects = bench.looked_up(1, Finding::Unknown);
+    let effects = bench.looked_up(1, LookupOutcome::Unknown);
     assert_eq!(words(&effects), ["attempt 1 renewed"], "never lost");
 
     assert_eq!(words(&bench.take_over(2)), [""; 0], "a is busy");
-    bench.attempted(1, Verdict::Answered(Fate::Accepted));
-    bench.looked_up(2, Finding::NotTaken);
-    let effects = bench.looked_up(2, Finding::Taken);
+    bench.attempted(1, AttemptOutcome::Settled(Disposition::Accepted));
+    bench.looked_up(2, LookupOutcome::NotTaken);
+    let effects = bench.looked_up(2, LookupOutcome::Taken);
     assert_eq!(words(&effects), ["settle 2 accepted"], "b has it");
 }
 
@@ -324,9 +324,9 @@ fn what_is_taken_over_is_looked_up_at_everybody_who_may_have_it() {
 fn a_look_up_that_is_held_back_comes_again() {
     let mut bench = Bench::new(1);
     bench.take_over(1);
-    let effects = bench.looked_up(1, Finding::Postponed);
+    let effects = bench.looked_up(1, LookupOutcome::Postponed);
     assert_eq!(words(&effects), ["wake", "look up 1 renewed"]);
-    let effects = bench.looked_up(1, Finding::Moot(Fate::Expired));
+    let effects = bench.looked_up(1, LookupOutcome::Cancelled(Disposition::Expired));
     assert_eq!(words(&effects), ["settle 1 expired"]);
 }
 
@@ -345,7 +345,7 @@ fn look_ups_are_waited_for_and_what_would_be_sent_then_is_handed_back() {
     bench.take_over(1);
     bench.take_over(2);
     assert_eq!(words(&bench.on(Event::Drain)), [""; 0]);
-    let effects = bench.looked_up(1, Finding::NotTaken);
+    let effects = bench.looked_up(1, LookupOutcome::NotTaken);
     assert_eq!(words(&effects), ["hand back 1"]);
     assert_eq!(words(&bench.on(Event::Abandon)), ["hand back 2"]);
 }
@@ -354,7 +354,7 @@ fn look_ups_are_waited_for_and_what_would_be_sent_then_is_handed_back() {
 fn a_report_that_comes_too_late_is_of_no_effect() {
     let mut bench = Bench::new(1);
     bench.take_over(1);
-    let effects = bench.attempted(1, Verdict::Answered(Fate::Accepted));
+    let effects = bench.attempted(1, AttemptOutcome::Settled(Disposition::Accepted));
     assert_eq!(words(&effects), [""; 0], "it is being looked up");
-    assert_eq!(words(&bench.looked_up(7, Finding::Taken)), [""; 0]);
+    assert_eq!(words(&bench.looked_up(7, LookupOutcome::Taken)), [""; 0]);
 }

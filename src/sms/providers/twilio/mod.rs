@@ -15,7 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::timeout;
 use url::Url;
 
-pub use receipts::{Forged, TwilioReceipts};
+pub use receipts::TwilioReceipts;
 pub use sender::is_twilio_sender;
 pub use signature::twilio_signature;
 

@@ -5,26 +5,11 @@ use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
-use thiserror::Error;
 use url::Url;
 use uuid::Uuid;
 
 use super::twilio_signature;
-use crate::{
-    problem::{Problem, ProblemDetails},
-    provider::{DeliveryStatus, Price, StatusUpdate},
-};
-
-/// The receipt is not Twilio's, or not for this service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the signature is missing or wrong")]
-pub struct Forged;
-
-impl Problem for Forged {
-    fn details(&self) -> ProblemDetails {
-        ProblemDetails::new(403, "signature_invalid", "The signature is missing or wrong.")
-    }
-}
+use crate::provider::{DeliveryStatus, Forged, Price, ReceiptReader, ReceiptRequest, StatusUpdate};
 
 /// Where Twilio is asked to send receipts.
 pub fn callback(origin: &str, challenge_id: Uuid) -> String {
@@ -65,14 +50,9 @@ impl TwilioReceipts {
         Self { origins, auth_token }
     }
 
-    /// Checks and reads a receipt that came to `path`, which may have lost the slash at its end on its way.
-    ///
-    /// The URL that was signed is put together from the public one: what the request itself says of its host is its
+    /// Checks and reads a receipt. The URL that was signed is put together from the public one: what the request itself says of its host is its
     /// sender's word.
-    ///
-    /// # Errors
-    /// [`Forged`], whatever it says.
-    pub fn read(
+    fn check(
         &self,
         path: &str,
         query: &str,
@@ -98,6 +78,13 @@ impl TwilioReceipts {
             genuine |= bool::from(expected.as_bytes().ct_eq(signature));
         }
         if genuine { Ok(update(&params)) } else { Err(Forged) }
+    }
+}
+
+impl ReceiptReader for TwilioReceipts {
+    fn read(&self, request: &ReceiptRequest<'_>) -> Result<StatusUpdate, Forged> {
+        let signature = (request.header)("x-twilio-signature");
+        self.check(request.path, request.query, request.form, signature)
     }
 }
 
@@ -195,7 +182,7 @@ mod tests {
             for (tail, query) in [("/", ""), ("", ""), ("/?a=b%20c", "a=b%20c")] {
                 let signature = signed_for(&format!("{called}{PATH}{tail}"));
                 let read = receipts(public_url)
-                    .read(PATH, query, &form(), Some(&signature))
+                    .check(PATH, query, &form(), Some(&signature))
                     .unwrap();
                 let expected = StatusUpdate {
                     message_id: "SM1".to_owned(),
@@ -212,9 +199,9 @@ mod tests {
     fn what_is_signed_otherwise_is_forged() {
         let receipts = receipts("https://id.example.com");
         let good = signed_for(&format!("https://id.example.com{PATH}/"));
-        assert!(receipts.read(PATH, "", &form(), Some(&good)).is_ok());
+        assert!(receipts.check(PATH, "", &form(), Some(&good)).is_ok());
         let forged = |path: &str, query: &str, form: &[_], signature: Option<&str>| {
-            assert_eq!(receipts.read(path, query, form, signature), Err(Forged));
+            assert_eq!(receipts.check(path, query, form, signature), Err(Forged));
         };
         forged(PATH, "", &form(), None);
         forged(PATH, "", &form(), Some(""));

@@ -1,0 +1,159 @@
+//! What a mail server's replies mean for an e-mail, by the step that they answer (RFC 5321 section 4.2, RFC 4954).
+//!
+//! | step | 4xx | 5xx |
+//! |---|---|---|
+//! | connect, STARTTLS, log in, sender | later | nothing goes out until an operator acts |
+//! | recipient | later | this e-mail is given up; 530, and 5.7.1 with 554 (relaying is denied), are the operator's |
+//! | data, content | later | this e-mail is given up |
+//!
+//! 421 (the server is closing) is "later" everywhere. An answer that is missing or unreadable while the e-mail was handed
+//! over leaves open whether it was taken; before that, it wasn't.
+
+use std::error::Error;
+
+use lettre::transport::smtp;
+
+use super::dialogue::Step;
+use crate::provider::{FailureKind, FailureReason, Outcome};
+
+/// Why a call failed. Holds nothing of what the server said but its numbers: its words may name the address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// A reply, 4xx or 5xx, with its enhanced code (RFC 3463) if it begins with one.
+    Reply {
+        code: u16,
+        enhanced: Option<(u8, u16, u16)>,
+    },
+    /// What we need, the server doesn't offer: STARTTLS, or a way to log in.
+    NotOffered,
+    /// No connection in time.
+    NoConnection,
+    /// The connection broke, or what came is no reply.
+    Broken,
+    /// The address is none that this server can take, or the e-mail cannot be written.
+    Unfit,
+}
+
+impl From<smtp::Error> for Failure {
+    fn from(error: smtp::Error) -> Self {
+        let Some(code) = error.status() else {
+            return Self::Broken;
+        };
+        let words = error.source().map(ToString::to_string);
+        Self::Reply {
+            code: code.into(),
+            enhanced: words.as_deref().and_then(enhanced),
+        }
+    }
+}
+
+/// `5.7.1` at the beginning of a reply's words.
+fn enhanced(words: &str) -> Option<(u8, u16, u16)> {
+    let mut numbers = words.split_whitespace().next()?.split('.');
+    let class = numbers.next()?.parse().ok()?;
+    let subject = numbers.next()?.parse().ok()?;
+    let detail = numbers.next()?.parse().ok()?;
+    Some((class, subject, detail))
+}
+
+impl Failure {
+    /// The outcome for an e-mail whose call failed at this step.
+    pub(super) fn outcome(self, step: Step) -> Outcome {
+        let reason = |kind, code: Option<u16>| FailureReason {
+            kind,
+            status: None,
+            code: code.map(u32::from),
+        };
+        let later = |kind, code| Outcome::Retryable {
+            after: None,
+            reason: reason(kind, code),
+        };
+        match self {
+            Self::Reply { code, .. } if code < 500 => later(FailureKind::RateLimited, Some(code)),
+            Self::Reply { code, enhanced } => {
+                let reason = reason(FailureKind::Refused, Some(code));
+                let is_relaying = code == 554 && enhanced == Some((5, 7, 1));
+                match step {
+                    Step::Recipient if code != 530 && !is_relaying => Outcome::Permanent { reason },
+                    Step::Data | Step::Content => Outcome::Permanent { reason },
+                    _ => Outcome::Misconfigured { reason },
+                }
+            }
+            Self::NotOffered => Outcome::Misconfigured {
+                reason: reason(FailureKind::Refused, None),
+            },
+            Self::Unfit => Outcome::Permanent {
+                reason: reason(FailureKind::Request, None),
+            },
+            Self::Broken if step == Step::Content => later(FailureKind::Connection, None),
+            Self::Broken | Self::NoConnection => later(FailureKind::Connect, None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(step: Step, code: u16, words: &str) -> &'static str {
+        let failure = Failure::Reply {
+            code,
+            enhanced: enhanced(words),
+        };
+        name(&failure.outcome(step))
+    }
+
+    fn name(outcome: &Outcome) -> &'static str {
+        match outcome {
+            Outcome::Accepted { .. } => "accepted",
+            Outcome::Retryable { .. } => "later",
+            Outcome::Permanent { .. } => "given up",
+            Outcome::Misconfigured { .. } => "operator",
+        }
+    }
+
+    #[test]
+    fn a_reply_means_what_the_step_makes_of_it() {
+        for (step, code, words, meaning) in [
+            (Step::Connect, 554, "no service here", "operator"),
+            (Step::Connect, 421, "busy", "later"),
+            (Step::Encrypt, 454, "4.7.0 TLS is not available", "later"),
+            (Step::LogIn, 535, "5.7.8 wrong", "operator"),
+            (Step::LogIn, 454, "4.7.0 for now", "later"),
+            (Step::Sender, 550, "5.1.8 unknown sender", "operator"),
+            (Step::Sender, 451, "", "later"),
+            (Step::Recipient, 550, "5.1.1 no such user", "given up"),
+            (Step::Recipient, 554, "5.7.1 relay access denied", "operator"),
+            (Step::Recipient, 554, "5.2.1 disabled", "given up"),
+            (Step::Recipient, 530, "5.7.0 log in first", "operator"),
+            (Step::Recipient, 450, "4.2.0 greylisted", "later"),
+            (Step::Data, 554, "no valid recipients", "given up"),
+            (Step::Content, 552, "5.3.4 too big", "given up"),
+            (Step::Content, 554, "5.7.1 spam", "given up"),
+            (Step::Content, 452, "4.3.1 full", "later"),
+        ] {
+            assert_eq!(outcome(step, code, words), meaning, "{step:?} {code} {words}");
+        }
+    }
+
+    #[test]
+    fn a_lost_answer_leaves_it_open_only_once_the_e_mail_was_handed_over() {
+        let kind = |step| match Failure::Broken.outcome(step) {
+            Outcome::Retryable { reason, .. } => reason.kind,
+            outcome => unreachable!("{outcome:?}"),
+        };
+        assert_eq!(kind(Step::Content), FailureKind::Connection);
+        for step in [
+            Step::Connect,
+            Step::Encrypt,
+            Step::LogIn,
+            Step::Sender,
+            Step::Recipient,
+            Step::Data,
+        ] {
+            assert_eq!(kind(step), FailureKind::Connect, "{step:?}");
+        }
+        assert_eq!(name(&Failure::NotOffered.outcome(Step::Encrypt)), "operator");
+        assert_eq!(name(&Failure::Unfit.outcome(Step::Sender)), "given up");
+    }
+}

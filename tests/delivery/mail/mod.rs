@@ -1,0 +1,220 @@
+//! E-mail by SMTP, against a real mail server with faults at will.
+
+mod server;
+mod ways;
+
+use std::time::{Duration, Instant};
+
+use ringback::{
+    channel::MessageText,
+    email::EmailAddress,
+    mail::{EmailMessage, SmtpOptions, SmtpTls},
+    provider::{FailureKind, Outcome, Provider},
+};
+use uuid::Uuid;
+
+use server::{MailServer, client, free_port, options};
+
+const TO: &str = "jane.roe@example.org";
+
+fn message(number: u128) -> EmailMessage {
+    EmailMessage {
+        reference: Uuid::from_u128(number),
+        to: EmailAddress::parse(TO).unwrap(),
+        subject: "Ringback: confirm".to_owned(),
+        text: MessageText::new(
+            "Your code:\n\n123456\n\n.\nA line with a dot alone is a part of it.\n".to_owned(),
+        ),
+        html: MessageText::new("<p>123456</p>".to_owned()),
+        valid_for: Duration::from_secs(600),
+    }
+}
+
+/// The outcome in short words; whatever it is, it tells nothing of the recipient and the login.
+fn words(outcome: &Outcome) -> String {
+    let shown = format!("{outcome:?}");
+    for secret in ["jane", "example.org", "mailer", "hush", "123456"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+    let code = |code: Option<u32>| code.map(|code| format!(" {code}")).unwrap_or_default();
+    match outcome {
+        Outcome::Accepted { provider_id } => format!("accepted {provider_id}"),
+        Outcome::Retryable { reason, .. } => format!("later: {}{}", reason.kind.name(), code(reason.code)),
+        Outcome::Permanent { reason } => format!("given up{}", code(reason.code)),
+        Outcome::Misconfigured { reason } => format!("operator{}", code(reason.code)),
+    }
+}
+
+async fn outcome(options: SmtpOptions) -> String {
+    words(&client(options).send(&message(7)).await)
+}
+
+#[tokio::test]
+async fn an_e_mail_arrives_whole_by_either_way_of_encrypting_and_the_connection_is_kept() {
+    for tls in [SmtpTls::Implicit, SmtpTls::StartTls, SmtpTls::None] {
+        let server = MailServer::start("good", tls);
+        let client = client(options(server.port, tls));
+        for number in [7, 8] {
+            assert_eq!(
+                words(&client.send(&message(number)).await),
+                "accepted Q7",
+                "{tls:?}"
+            );
+        }
+        let senders = server.senders();
+        assert_eq!(senders[0]["sender"], "no-reply@example.com");
+        assert_eq!(senders[0]["user"], tls != SmtpTls::None, "{tls:?}");
+        let mails = server.mails();
+        assert_eq!(mails.len(), 2);
+        assert_eq!(mails[0]["peer"], mails[1]["peer"], "one connection for both");
+        assert_eq!(mails[0]["to"][0], TO);
+        let content = mails[0]["content"].as_str().unwrap();
+        for part in [
+            "From: Ringback <no-reply@example.com>",
+            "To: jane.roe@example.org",
+            "Subject: Ringback: confirm",
+            "Message-ID: <00000000-0000-0000-0000-000000000007@example.com>",
+            "Auto-Submitted: auto-generated",
+            "text/plain",
+            "text/html",
+            "\r\n\r\n123456\r\n\r\n.\r\nA line with a dot alone is a part of it.",
+            "<p>123456</p>",
+        ] {
+            assert!(content.contains(part), "{part} in {content}");
+        }
+        let other = mails[1]["content"].as_str().unwrap();
+        assert!(other.contains("<00000000-0000-0000-0000-000000000008@example.com>"));
+    }
+}
+
+#[tokio::test]
+async fn each_reply_means_what_it_says() {
+    for (mode, meaning) in [
+        ("sender-refused", "operator 550"),
+        ("sender-later", "later: rate limited 451"),
+        ("no-such-user", "given up 550"),
+        ("greylisted", "later: rate limited 450"),
+        ("relay-denied", "operator 554"),
+        ("closing", "later: rate limited 421"),
+        ("full", "later: rate limited 452"),
+        ("spam", "given up 554"),
+        // It broke before the e-mail was handed over, so it can't have been taken; and after.
+        ("broken-early", "later: no connection"),
+        ("broken", "later: connection broke"),
+    ] {
+        let server = MailServer::start(mode, SmtpTls::None);
+        assert_eq!(
+            outcome(options(server.port, SmtpTls::None)).await,
+            meaning,
+            "{mode}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_down_is_tried_again() {
+    assert_eq!(
+        outcome(options(free_port(), SmtpTls::None)).await,
+        "later: no connection"
+    );
+}
+
+#[tokio::test]
+async fn nothing_goes_out_in_clear_where_tls_was_asked_for() {
+    // It offers no STARTTLS; it refuses it; its certificate is of an authority that nobody knows.
+    let open = MailServer::start("good", SmtpTls::None);
+    assert_eq!(outcome(options(open.port, SmtpTls::StartTls)).await, "operator");
+    let refusing = MailServer::start("no-tls", SmtpTls::StartTls);
+    assert_eq!(
+        outcome(options(refusing.port, SmtpTls::StartTls)).await,
+        "later: rate limited 454"
+    );
+    assert_eq!((open.senders().len(), refusing.senders().len()), (0, 0));
+    for tls in [SmtpTls::Implicit, SmtpTls::StartTls] {
+        let unknown = MailServer::start("good", tls);
+        let suspicious = SmtpOptions {
+            trusted: None,
+            ..options(unknown.port, tls)
+        };
+        assert_eq!(outcome(suspicious).await, "later: no connection", "{tls:?}");
+        let elsewhere = SmtpOptions {
+            host: "127.0.0.2".to_owned(),
+            ..options(unknown.port, tls)
+        };
+        assert_eq!(
+            outcome(elsewhere).await,
+            "later: no connection",
+            "not its name, {tls:?}"
+        );
+        assert_eq!(unknown.senders().len(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_login_is_for_the_operator() {
+    for tls in [SmtpTls::Implicit, SmtpTls::StartTls] {
+        let server = MailServer::start("good", tls);
+        let wrong = SmtpOptions {
+            login: Some(("mailer".to_owned(), "wrong".into())),
+            ..options(server.port, tls)
+        };
+        assert_eq!(outcome(wrong).await, "operator 535");
+        let none = SmtpOptions {
+            login: None,
+            ..options(server.port, tls)
+        };
+        assert_eq!(outcome(none).await, "operator 530");
+        assert_eq!(server.mails().len(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_is_cut_off() {
+    for (mode, meaning) in [
+        ("slow", "later: no connection"),
+        ("hang", "later: no answer in time"),
+    ] {
+        let server = MailServer::start(mode, SmtpTls::None);
+        let hasty = SmtpOptions {
+            timeout: Duration::from_millis(500),
+            ..options(server.port, SmtpTls::None)
+        };
+        let began = Instant::now();
+        assert_eq!(outcome(hasty).await, meaning);
+        assert!(began.elapsed() < Duration::from_secs(3), "{mode}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_killed_server_had_comes_again_with_the_same_id() {
+    let killed = MailServer::start("killed", SmtpTls::None);
+    let port = killed.port;
+    let client = client(options(port, SmtpTls::None));
+    let first = client.send(&message(7)).await;
+    let Outcome::Retryable { reason, .. } = &first else {
+        panic!("{first:?}");
+    };
+    assert_eq!(reason.kind, FailureKind::Connection, "it may have been taken");
+    let before = killed.mails();
+    drop(killed);
+    let again = MailServer::start_at(port, "good", SmtpTls::None);
+    assert_eq!(words(&client.send(&message(7)).await), "accepted Q7");
+    let id = |mail: &serde_json::Value| {
+        let content = mail["content"].as_str().unwrap().to_owned();
+        let line = content.lines().find(|line| line.starts_with("Message-ID"));
+        line.unwrap().to_owned()
+    };
+    assert_eq!(id(&before[0]), id(&again.mails()[0]));
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_the_server_has_closed_is_replaced() {
+    let first = MailServer::start("good", SmtpTls::None);
+    let port = first.port;
+    let client = client(options(port, SmtpTls::None));
+    assert_eq!(words(&client.send(&message(1)).await), "accepted Q7");
+    drop(first);
+    let second = MailServer::start_at(port, "good", SmtpTls::None);
+    assert_eq!(words(&client.send(&message(2)).await), "accepted Q7");
+    assert_eq!(second.mails().len(), 1);
+}

@@ -1,0 +1,128 @@
+//! A real mail server, aiosmtpd, as a child process that ends with the test.
+
+use std::{
+    io::{BufRead, BufReader},
+    net::TcpListener,
+    process::{Child, Stdio},
+    sync::{Arc, Mutex},
+    thread,
+    time::Duration,
+};
+
+use ringback::{
+    clock::SystemClock,
+    email::EmailAddress,
+    mail::{MailBox, Smtp, SmtpOptions, SmtpTls},
+};
+use serde_json::Value;
+
+/// The sender's login at the server.
+pub const LOGIN: (&str, &str) = ("mailer", "hush-hush");
+/// Who vouches for the server's certificate.
+pub const AUTHORITY: &[u8] = include_bytes!("ca.pem");
+
+/// The server, which is killed when this is dropped.
+pub struct MailServer {
+    child: Child,
+    pub port: u16,
+    heard: Arc<Mutex<Vec<Value>>>,
+}
+
+impl Drop for MailServer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl MailServer {
+    pub fn start(mode: &str, tls: SmtpTls) -> Self {
+        Self::start_at(0, mode, tls)
+    }
+
+    /// On a port of its own choice, or on this one.
+    pub fn start_at(port: u16, mode: &str, tls: SmtpTls) -> Self {
+        let tls = match tls {
+            SmtpTls::Implicit => "implicit",
+            SmtpTls::StartTls => "starttls",
+            SmtpTls::None => "none",
+        };
+        let (user, password) = LOGIN;
+        let mut command = support::python();
+        command.arg(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/delivery/mail/server.py"
+        ));
+        command.args([mode, "--tls", tls, "--port", &port.to_string()]);
+        if tls != "none" {
+            command.args(["--login", &format!("{user}:{password}")]);
+        }
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap())
+            .lines()
+            .map_while(Result::ok);
+        let first: Value = serde_json::from_str(&lines.next().unwrap()).unwrap();
+        let heard = Arc::<Mutex<Vec<Value>>>::default();
+        let hearing = Arc::clone(&heard);
+        thread::spawn(move || {
+            for line in lines {
+                hearing.lock().unwrap().push(serde_json::from_str(&line).unwrap());
+            }
+        });
+        Self {
+            child,
+            port: first["port"].as_u64().unwrap() as u16,
+            heard,
+        }
+    }
+
+    /// The e-mails that were handed to it whole.
+    pub fn mails(&self) -> Vec<Value> {
+        let heard = self.heard.lock().unwrap();
+        heard
+            .iter()
+            .filter(|heard| heard["content"].is_string())
+            .cloned()
+            .collect()
+    }
+
+    /// How often a sender was named to it.
+    pub fn senders(&self) -> Vec<Value> {
+        let heard = self.heard.lock().unwrap();
+        heard
+            .iter()
+            .filter(|heard| heard["sender"].is_string())
+            .cloned()
+            .collect()
+    }
+}
+
+/// A port where nobody listens.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// The way to a server on this machine, with patience for half a second.
+pub fn options(port: u16, tls: SmtpTls) -> SmtpOptions {
+    let (user, password) = LOGIN;
+    SmtpOptions {
+        host: "localhost".to_owned(),
+        port,
+        tls,
+        login: (tls != SmtpTls::None).then(|| (user.to_owned(), password.into())),
+        from: MailBox {
+            name: Some("Ringback".to_owned()),
+            address: EmailAddress::parse("no-reply@example.com").unwrap(),
+        },
+        trusted: Some(AUTHORITY.to_vec()),
+        connect_timeout: Duration::from_secs(5),
+        timeout: Duration::from_secs(5),
+    }
+}
+
+pub fn client(options: SmtpOptions) -> Smtp {
+    // Installed once in a process, whoever is first.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    Smtp::new(options, Arc::new(SystemClock)).unwrap()
+}

@@ -1,0 +1,82 @@
+//! The dispatcher with e-mail: the same life as an SMS, by a mail server of its own.
+
+use std::sync::Arc;
+
+use ringback::{
+    channel::Channel,
+    delivery::{ChannelProvider, Countries, Route},
+    mail::SmtpTls,
+    phone::Country,
+};
+
+use super::server::{MailServer, client, free_port, options};
+use crate::{
+    eventually,
+    scripted::{Scripted, accepted},
+    stage::{Stage, bounds},
+};
+
+/// Both channels: SMS by a script, e-mail by the server at this port.
+fn stage(port: u16) -> Stage {
+    let sms = Scripted::new("scripted", &[], accepted());
+    let smtp = Route {
+        provider: ChannelProvider::Email(Arc::new(client(options(port, SmtpTls::None)))),
+        countries: Countries::All,
+        max_per_second: 0,
+    };
+    Stage::routed(bounds(), &[sms.route(), smtp], sms)
+}
+
+#[actix::test]
+async fn each_message_goes_by_a_provider_of_its_channel() {
+    let server = MailServer::start("good", SmtpTls::None);
+    let stage = stage(server.port);
+    stage.send(1);
+    stage.send_by_mail(2);
+    eventually("both are settled", || stage.outbox.len() == 0).await;
+    assert_eq!((stage.calls(), server.mails().len()), (1, 1));
+    let content = server.mails()[0]["content"].as_str().unwrap().to_owned();
+    assert!(
+        content.contains("confirm your e-mail address") && content.contains("654319"),
+        "{content}"
+    );
+}
+
+#[actix::test]
+async fn a_channel_without_a_provider_is_told() {
+    let both = stage(free_port());
+    assert!(both.queue.carries(Channel::Sms) && both.queue.carries(Channel::Email));
+    let sms = Stage::set(bounds(), &[], accepted());
+    assert!(sms.queue.carries(Channel::Sms) && !sms.queue.carries(Channel::Email));
+    assert!(sms.queue.reserve(Channel::Email, Country::UNKNOWN).is_err());
+}
+
+#[actix::test]
+async fn an_e_mail_waits_for_a_server_that_is_down_and_holds_no_sms_up() {
+    let port = free_port();
+    let stage = stage(port);
+    stage.send_by_mail(1);
+    stage.send(2);
+    eventually("the SMS is sent", || stage.calls() == 1).await;
+    assert_eq!(stage.outbox.len(), 1, "the e-mail is pending");
+    let server = MailServer::start_at(port, "good", SmtpTls::None);
+    eventually("the e-mail is sent", || {
+        stage.lapse();
+        stage.outbox.len() == 0
+    })
+    .await;
+    assert_eq!(server.mails().len(), 1);
+}
+
+#[actix::test]
+async fn a_server_that_refuses_the_sender_stops_e_mails_and_no_sms() {
+    let server = MailServer::start("sender-refused", SmtpTls::None);
+    let stage = stage(server.port);
+    stage.send_by_mail(1);
+    stage.send_by_mail(2);
+    let reserve = |channel| stage.queue.reserve(channel, Country::UNKNOWN).is_ok();
+    eventually("e-mails are refused", || !reserve(Channel::Email)).await;
+    assert!(reserve(Channel::Sms));
+    stage.send(3);
+    eventually("the SMS is sent", || stage.calls() == 1).await;
+}

@@ -18,14 +18,15 @@ const KNOWN: &[(&str, &str)] = &[
         "src/delivery/actor.rs: perform",
         "one function for all that the dispatcher asks for",
     ),
+    (
+        "src/http/kit/rejection.rs: details",
+        "a table of refusals, a line too long",
+    ),
     ("src/settings/mod.rs: build", "all sections one after the other"),
 ];
 
 /// Files that are longer still, and why. It gets shorter until it is empty.
-const KNOWN_FILES: &[(&str, &str)] = &[(
-    "tests/api/openapi.rs",
-    "what answers fit and what the document holds are two files",
-)];
+const KNOWN_FILES: &[(&str, &str)] = &[];
 
 #[test]
 fn no_file_is_longer_than_it_is_readable() {

@@ -18,10 +18,6 @@ const KNOWN: &[(&str, &str)] = &[
         "src/delivery/actor.rs: perform",
         "one function for all that the dispatcher asks for",
     ),
-    (
-        "src/http/kit/rejection.rs: details",
-        "a table of refusals, a line too long",
-    ),
     ("src/settings/mod.rs: build", "all sections one after the other"),
 ];
 

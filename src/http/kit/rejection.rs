@@ -41,54 +41,46 @@ pub enum Rejection {
 
 impl Problem for Rejection {
     fn details(&self) -> ProblemDetails {
-        match self {
-            Self::Fields(errors) => ProblemDetails::validation_failed(errors.clone()),
-            Self::MalformedJson => {
-                ProblemDetails::new(400, "malformed_json", "The body is not a JSON object in UTF-8.")
+        let (status, code, detail) = match self {
+            Self::Fields(errors) => return ProblemDetails::validation_failed(errors.clone()),
+            Self::NotFound => return ProblemDetails::not_found(),
+            Self::MethodNotAllowed { allow } => {
+                return ProblemDetails {
+                    allow: Some(Arc::clone(allow)),
+                    ..ProblemDetails::new(405, "method_not_allowed", "This path does not take this method.")
+                };
             }
-            Self::DuplicateKey(key) => ProblemDetails::new(
-                400,
-                "malformed_json",
-                format!("The body has the key `{key}` more than once."),
-            ),
-            Self::MalformedRequest => {
-                ProblemDetails::new(400, "malformed_request", "The request is not valid HTTP.")
+            Self::DuplicateKey(key) => {
+                let detail = format!("The body has the key `{key}` more than once.");
+                return ProblemDetails::new(400, "malformed_json", detail);
             }
-            Self::HeadersTooLarge => {
-                ProblemDetails::new(431, "headers_too_large", "The head of the request is too large.")
-            }
-            Self::UnsupportedMediaType => ProblemDetails::new(
+            Self::MalformedJson => (400, "malformed_json", "The body is not a JSON object in UTF-8."),
+            Self::MalformedRequest => (400, "malformed_request", "The request is not valid HTTP."),
+            Self::HeadersTooLarge => (431, "headers_too_large", "The head of the request is too large."),
+            Self::UnsupportedMediaType => (
                 415,
                 "unsupported_media_type",
                 "Send the body as application/json.",
             ),
-            Self::PayloadTooLarge => {
-                ProblemDetails::new(413, "payload_too_large", "The body is over 16 KiB.")
-            }
-            Self::RequestTimeout => {
-                ProblemDetails::new(408, "request_timeout", "The request did not arrive in time.")
-            }
-            Self::NotFound => ProblemDetails::not_found(),
-            Self::MethodNotAllowed { allow } => ProblemDetails {
-                allow: Some(Arc::clone(allow)),
-                ..ProblemDetails::new(405, "method_not_allowed", "This path does not take this method.")
-            },
-            Self::NotAuthenticated => ProblemDetails::new(
+            Self::PayloadTooLarge => (413, "payload_too_large", "The body is over 16 KiB."),
+            Self::RequestTimeout => (408, "request_timeout", "The request did not arrive in time."),
+            Self::NotAuthenticated => (
                 401,
                 "not_authenticated",
                 "Send an access token as a bearer token.",
             ),
-            Self::OpsToken => ProblemDetails::new(
+            Self::OpsToken => (
                 401,
                 "not_authenticated",
                 "Send the token of server.ops_token as a bearer token.",
             ),
-            Self::StrangeHost => ProblemDetails::new(
+            Self::StrangeHost => (
                 403,
                 "forbidden",
                 "Ask this port by its address, or by localhost on the same machine.",
             ),
-            Self::Internal => ProblemDetails::new(500, "internal", "Something went wrong in the service."),
-        }
+            Self::Internal => (500, "internal", "Something went wrong in the service."),
+        };
+        ProblemDetails::new(status, code, detail)
     }
 }

@@ -63,10 +63,18 @@ pub(super) fn read(reader: &mut Reader, config_dir: &Path, otp: &OtpRules) -> Te
         code_length: otp.length,
         ttl: otp.ttl,
     };
-    let (sms, mail) = (
-        sms::Texts::load(&of_sms, &folder),
-        mail::Texts::load(&of_mail, &folder),
-    );
+    let sms = sms::Texts::load(&of_sms, &folder);
+    let mail = match mail::Texts::load(&of_mail, &folder) {
+        // Who adds an SMS in another language need not word e-mails in it: those are in English then.
+        Err(faults) if matches!(faults[..], [TextFault::NoSuchLanguage { .. }]) => {
+            let english = mail::TextOptions {
+                language: Language::default(),
+                ..of_mail
+            };
+            mail::Texts::load(&english, &folder)
+        }
+        loaded => loaded,
+    };
     TextSettings {
         sms: Arc::new(or_told(reader, sms)),
         mail: Arc::new(or_told(reader, mail)),

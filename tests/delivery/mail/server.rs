@@ -6,7 +6,7 @@ use std::{
     process::{Child, Stdio},
     sync::{Arc, Mutex},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use ringback::{
@@ -76,14 +76,25 @@ impl MailServer {
         }
     }
 
-    /// The e-mails that were handed to it whole.
-    pub fn mails(&self) -> Vec<Value> {
-        let heard = self.heard.lock().unwrap();
-        heard
-            .iter()
-            .filter(|heard| heard["content"].is_string())
-            .cloned()
-            .collect()
+    /// The e-mails that were handed to it whole, once there are so many: what it hears comes by a pipe.
+    pub fn mails(&self, count: usize) -> Vec<Value> {
+        let began = Instant::now();
+        loop {
+            let heard = self.heard.lock().unwrap().clone();
+            let mails: Vec<_> = heard
+                .into_iter()
+                .filter(|heard| heard["content"].is_string())
+                .collect();
+            if mails.len() >= count {
+                return mails;
+            }
+            assert!(
+                began.elapsed() < Duration::from_secs(10),
+                "{} of {count} e-mails came",
+                mails.len()
+            );
+            thread::sleep(Duration::from_millis(2));
+        }
     }
 
     /// How often a sender was named to it.

@@ -4,7 +4,7 @@ use std::{error::Error as StdError, fmt};
 
 use thiserror::Error;
 
-/// A part of the service that can be away.
+/// A part of the service that can be unavailable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     Database,

@@ -27,7 +27,7 @@ const USAGE: u8 = 2;
 
 #[derive(Debug, Subcommand)]
 pub enum LimitsCommand {
-    /// Show how a request would fare now: each rule that applies, what is left, when it is full again. Spends nothing.
+    /// Show what a request would be answered now: each rule that applies, what is left, when it is full again. Spends nothing.
     Explain {
         /// The operation: register, login, otp.send, otp.verify, otp.status, token.refresh,
         /// password.reset, me.
@@ -168,7 +168,7 @@ fn complain(error: &OpsError) -> ExitCode {
     eprintln!("{error}");
     match error {
         OpsError::Wrong(_) => ExitCode::from(USAGE),
-        OpsError::Away(_) | OpsError::Failed(_) => ExitCode::FAILURE,
+        OpsError::Unreachable(_) | OpsError::Failed(_) => ExitCode::FAILURE,
     }
 }
 

@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug, Error)]
 pub enum OpsError {
     #[error("no service answers at {0}: is it running, and is that its address?")]
-    Away(String),
+    Unreachable(String),
     /// It understood, and what was asked for is wrong.
     #[error("{0}")]
     Wrong(String),
@@ -66,11 +66,11 @@ impl OpsClient {
     /// # Errors
     /// [`OpsError::Failed`] with what is down; others as for [`OpsClient::get`].
     pub async fn readiness(&self) -> Result<(), OpsError> {
-        let away = |_| OpsError::Away(self.url.clone());
+        let unreachable = |_| OpsError::Unreachable(self.url.clone());
         let request = self.client.get(format!("{}/readyz", self.url));
-        let response = request.send().await.map_err(away)?;
+        let response = request.send().await.map_err(unreachable)?;
         let is_ready = response.status().is_success();
-        let text = response.text().await.map_err(away)?;
+        let text = response.text().await.map_err(unreachable)?;
         let report: Value = serde_json::from_str(&text).map_err(|_| self.strange())?;
         let down = report["down"].as_array().ok_or_else(|| self.strange())?;
         let down: Vec<_> = down.iter().filter_map(Value::as_str).collect();
@@ -81,14 +81,14 @@ impl OpsClient {
     }
 
     async fn answer(&self, request: reqwest::RequestBuilder) -> Result<String, OpsError> {
-        let away = |_| OpsError::Away(self.url.clone());
+        let unreachable = |_| OpsError::Unreachable(self.url.clone());
         let request = match &self.token {
             Some(token) => request.bearer_auth(token.expose_secret()),
             None => request,
         };
-        let response = request.send().await.map_err(away)?;
+        let response = request.send().await.map_err(unreachable)?;
         let status = response.status();
-        let text = response.text().await.map_err(away)?;
+        let text = response.text().await.map_err(unreachable)?;
         if status.is_success() {
             return Ok(text);
         }

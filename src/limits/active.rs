@@ -17,7 +17,7 @@ pub(super) struct ActiveRule {
     pub rule: Arc<Rule>,
     counting: Arc<CounterTemplate>,
     pub metrics: Arc<RuleMetrics>,
-    /// What a cluster rule becomes while the cluster's counters are away.
+    /// What a cluster rule becomes while the cluster's counters are unavailable.
     pub share: Option<Arc<Rule>>,
     /// Whether the script that does the work of the operation counts it in the same step.
     pub is_attached: bool,
@@ -44,7 +44,7 @@ pub(super) struct ActiveRules {
 }
 
 impl ActiveRules {
-    /// `instances` share the quotas of cluster rules while their counters are away; `together` says whether all of these
+    /// `instances` share the quotas of cluster rules while their counters are unavailable; `together` says whether all of these
     /// lie in one place otherwise.
     pub fn new(rules: RuleSet, instances: u32, together: bool) -> Self {
         let applying = |rule: &Arc<Rule>| ActiveRule {

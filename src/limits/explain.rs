@@ -1,4 +1,4 @@
-//! What operators ask the limiter: how a request would fare, with nothing spent, and a customer's quota back.
+//! What operators ask the limiter: what a request would be answered, with nothing spent, and a customer's quota back.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::unavailable::Unavailable;
 
-/// How one request would fare now.
+/// What one request would be answered now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Explanation {
     /// Each rule that applies, in the order of the file.
@@ -50,7 +50,7 @@ impl Explanation {
         Self::of(self.rules)
     }
 
-    /// The same for an operation that can't do without Redis, which is away.
+    /// The same for an operation that can't do without Redis, which is down.
     #[must_use]
     pub fn without_store(self) -> Self {
         Self {
@@ -96,7 +96,7 @@ pub enum Preview {
 }
 
 impl Limiter {
-    /// How a request would fare. Nothing is spent.
+    /// What a request would be answered. Nothing is spent.
     pub async fn explain(&self, operation: Operation, subject: &Subject) -> Explanation {
         let active = self.active();
         let key = |applying: &ActiveRule| applying.rule.key(subject);

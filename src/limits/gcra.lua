@@ -1,5 +1,5 @@
 -- The generic cell rate algorithm, as in gcra.rs. A counter is two doubles: when its bucket is empty, and what a request
--- cost when that was reckoned; both in microseconds, which since the epoch have 16 digits: exact in a double. This chunk
+-- cost when that was computed; both in microseconds, which since the epoch have 16 digits: exact in a double. This chunk
 -- is put in front of scripts; it defines functions and does nothing.
 local call, pack, read = redis.call, struct.pack, struct.unpack
 local floor, max, min = math.floor, math.max, math.min

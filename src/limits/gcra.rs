@@ -4,7 +4,7 @@
 //! `emission_us`; a bucket holds `burst` of them and drains at one microsecond a microsecond. `gcra.lua` is the same
 //! function where Redis counts, `governor` where this process does; tests hold the three to one behaviour.
 //!
-//! Beside the time a counter keeps the cost that it was reckoned in: when a rule's numbers change, what was spent
+//! Beside the time a counter keeps the cost that it was counted in: when a rule's numbers change, what was spent
 //! stays the same number of requests. Who had 5 of 5, and now may have 8, has 3 left.
 
 /// A counter as it is kept.
@@ -12,7 +12,7 @@
 pub struct Bucket {
     /// When it will be empty, in microseconds.
     pub tat: i64,
-    /// What a request cost when `tat` was reckoned, in microseconds.
+    /// What a request cost when `tat` was computed, in microseconds.
     pub emission_us: i64,
 }
 

@@ -36,7 +36,7 @@ pub struct LimiterOptions {
     pub max_keys: usize,
     /// Actors that instance rules are counted by: one for each thread that serves requests.
     pub shards: usize,
-    /// Instances of the service: they share a cluster rule's quota while its counters are away.
+    /// Instances of the service: they share a cluster rule's quota while its counters are unavailable.
     pub instances: u32,
 }
 
@@ -156,7 +156,7 @@ impl Limiter {
         refusal
     }
 
-    /// Gives back what an admission spent. If Redis is away it stays spent, and drains.
+    /// Gives back what an admission spent. If Redis is down it stays spent, and drains.
     pub async fn give_back(&self, mut admission: Admission) {
         let spent = std::mem::take(&mut admission.instance);
         self.give_back_instance(&admission, spent);

@@ -43,7 +43,7 @@ impl Operation {
     }
 
     /// Whether a request that can't be counted is refused: so it is wherever guessing or sending costs someone
-    /// something. `me` and `token.refresh` prove themselves by a token, and go on when Redis is away (promise 6);
+    /// something. `me` and `token.refresh` prove themselves by a token, and go on when Redis is down (promise 6);
     /// `otp.status` changes nothing.
     pub const fn is_strict(self) -> bool {
         !matches!(self, Self::OtpStatus | Self::TokenRefresh | Self::Me)

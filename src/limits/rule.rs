@@ -55,7 +55,7 @@ impl Mode {
     }
 }
 
-/// What becomes of a request that a cluster rule can't count, since the store of its counters is away.
+/// What becomes of a request that a cluster rule can't count, since the store of its counters is down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum IfStoreLost {
     /// It is answered 503.
@@ -126,7 +126,7 @@ impl Rule {
         })
     }
 
-    /// The rule that one of `instances` processes counts by while the cluster's counters are away: all of them
+    /// The rule that one of `instances` processes counts by while the cluster's counters are unavailable: all of them
     /// together admit no more than this one, if each has room for a request at all.
     pub fn share_of(&self, instances: u32) -> Self {
         let share = |number: u32| (number / instances.max(1)).max(1);

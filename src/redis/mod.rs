@@ -134,7 +134,7 @@ impl RedisLink {
     /// `keys`, and then its arguments.
     ///
     /// # Errors
-    /// [`Unavailable`] when Redis is away, refuses, or takes longer than the time-out; whether the script ran is
+    /// [`Unavailable`] when Redis is down, refuses, or takes longer than the time-out; whether the script ran is
     /// unknown then.
     pub async fn eval<T: FromRedisValue>(
         &self,
@@ -171,7 +171,7 @@ impl RedisLink {
         self.request(Request::Each(script, &commands)).await
     }
 
-    /// The same where one server's being away must not hide the others' answers: calls that failed are left out. A call
+    /// The same where one server that is down must not hide the others' answers: calls that failed are left out. A call
     /// may have several keys, of one partition.
     ///
     /// # Errors
@@ -220,7 +220,7 @@ impl RedisLink {
     }
 
     /// Bounds a request: by the time-out, counted from the last answer on its lane. So a request among thousands waits
-    /// its turn, and one to a Redis that is away is ended a time-out after the last sign of life.
+    /// its turn, and one to a Redis that is down is ended a time-out after the last sign of life.
     async fn in_time<T>(
         &self,
         lane: &Lane,

@@ -33,8 +33,8 @@ fn taken() -> LookupResult {
     }
 }
 
-fn sees(provider: &Scripted, sighting: LookupResult) {
-    *provider.sighting.lock().unwrap() = sighting;
+fn sees(provider: &Scripted, found: LookupResult) {
+    *provider.found.lock().unwrap() = found;
 }
 
 fn look_ups(provider: &Scripted) -> usize {

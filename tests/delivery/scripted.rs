@@ -55,7 +55,7 @@ pub struct Scripted {
     script: Mutex<VecDeque<Play>>,
     pub afterwards: Mutex<Play>,
     /// What it says of each message that it is asked for, and which it was asked for.
-    pub sighting: Mutex<LookupResult>,
+    pub found: Mutex<LookupResult>,
     pub looked_up: Mutex<Vec<(SmsMessage, DateTime<Utc>)>>,
     pub gate: Semaphore,
     pub sent: Mutex<Vec<SmsMessage>>,
@@ -77,7 +77,7 @@ impl Scripted {
             name,
             script: Mutex::new(script.iter().cloned().collect()),
             afterwards: Mutex::new(afterwards),
-            sighting: Mutex::new(LookupResult::Unknown),
+            found: Mutex::new(LookupResult::Unknown),
             looked_up: Mutex::default(),
             gate: Semaphore::new(0),
             sent: Mutex::default(),
@@ -108,7 +108,7 @@ impl Provider<SmsMessage> for Scripted {
 
     async fn look_up(&self, message: &SmsMessage, since: DateTime<Utc>) -> LookupResult {
         self.looked_up.lock().unwrap().push((message.clone(), since));
-        self.sighting.lock().unwrap().clone()
+        self.found.lock().unwrap().clone()
     }
 
     async fn send(&self, message: &SmsMessage) -> Outcome {

@@ -42,7 +42,7 @@ async fn look_up(server: &FakeProvider) -> LookupResult {
     within(Duration::from_secs(5), twilio.look_up(&message, since())).await
 }
 
-async fn sighting(act: Act) -> LookupResult {
+async fn found(act: Act) -> LookupResult {
     look_up(&FakeProvider::start(act).await).await
 }
 
@@ -65,9 +65,9 @@ async fn the_newest_messages_to_the_number_are_asked_for_and_the_code_decides() 
     assert!(request.header("authorization").unwrap().starts_with("Basic "));
     assert!(!format!("{request:?}").contains("123456"), "the code went out");
 
-    assert_eq!(sighting(page(json!([]), None)).await, LookupResult::NotTaken);
+    assert_eq!(found(page(json!([]), None)).await, LookupResult::NotTaken);
     let other = page(json!([listed("Ringback code: 654321.")]), None);
-    assert_eq!(sighting(other).await, LookupResult::NotTaken);
+    assert_eq!(found(other).await, LookupResult::NotTaken);
 }
 
 #[tokio::test]
@@ -129,6 +129,6 @@ async fn an_answer_that_tells_nothing_is_none() {
         Act::Shut,
     ] {
         let said = format!("{act:.60?}");
-        assert_eq!(sighting(act).await, LookupResult::Unknown, "{said}");
+        assert_eq!(found(act).await, LookupResult::Unknown, "{said}");
     }
 }

@@ -296,8 +296,8 @@ async fn ringbacks_own_client_finds_a_message_whose_answer_was_lost() {
     let twilio = client(&sim);
     let first = sim.text(TO, "Ringback code: 000000.").await;
     let since = DateTime::parse_from_rfc2822(first["date_created"].as_str().unwrap()).unwrap();
-    let sighting = async |code| twilio.look_up(&message(code), since.to_utc()).await;
-    assert_eq!(sighting("123456").await, LookupResult::NotTaken);
+    let found = async |code| twilio.look_up(&message(code), since.to_utc()).await;
+    assert_eq!(found("123456").await, LookupResult::NotTaken);
 
     sim.faults(&json!({ "fault": [{ "what": "cut", "taken": true, "on": "send" }] }))
         .await;
@@ -305,16 +305,16 @@ async fn ringbacks_own_client_finds_a_message_whose_answer_was_lost() {
         twilio.send(&message("123456")).await,
         Outcome::Retryable { .. }
     ));
-    assert!(matches!(sighting("123456").await, LookupResult::Taken { .. }));
-    assert_eq!(sighting("654321").await, LookupResult::NotTaken);
+    assert!(matches!(found("123456").await, LookupResult::Taken { .. }));
+    assert_eq!(found("654321").await, LookupResult::NotTaken);
 
     // On the third page; what is on the fourth is beyond the bound.
     sim.faults(&json!({})).await;
     for sent in 1..=60 {
         sim.text(TO, "Ringback code: 999999.").await;
         match sent {
-            58 => assert!(matches!(sighting("123456").await, LookupResult::Taken { .. })),
-            60 => assert_eq!(sighting("000000").await, LookupResult::Unknown),
+            58 => assert!(matches!(found("123456").await, LookupResult::Taken { .. })),
+            60 => assert_eq!(found("000000").await, LookupResult::Unknown),
             _ => {}
         }
     }

@@ -61,7 +61,7 @@ pub async fn rules(api: web::Data<Api>) -> HttpResponse {
         .body(api.flows.codes.limiter.rules().to_string())
 }
 
-/// How a request would fare, with nothing spent.
+/// What a request would be answered, with nothing spent.
 pub async fn explain(
     api: web::Data<Api>,
     request: HttpRequest,

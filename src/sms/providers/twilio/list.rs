@@ -164,7 +164,7 @@ mod tests {
 
     fn told(document: &Value) -> Option<LookupResult> {
         match look_through(document, &message(), since()) {
-            Page::Told(sighting) => Some(sighting),
+            Page::Told(found) => Some(found),
             Page::More(_) => None,
         }
     }

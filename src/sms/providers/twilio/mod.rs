@@ -152,7 +152,7 @@ impl Twilio {
                 _ => return LookupResult::Unknown,
             };
             match list::look_through(&answer.document, message, since) {
-                Page::Told(sighting) => return sighting,
+                Page::Told(found) => return found,
                 Page::More(token) => list::turn(&mut url, message, &token),
             }
         }

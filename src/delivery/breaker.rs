@@ -10,9 +10,8 @@
 //!    └── the provider refuses this account ─▶ stopped ◀── and still does ────┘
 //!                                                └─ probed in the same way
 //! ```
-//! The first message that a provider refuses may be refused for its own sake, whatever the provider says. So it does not judge
-//! the provider alone: one that wasn't refused yet may probe first, the refused one after twice the pause, and that it is
-//! refused again keeps no other from probing.
+//! The first message that a provider refuses may be refused for its own sake. So it does not judge the provider alone: one
+//! that wasn't refused yet may probe first, the refused one after twice the pause. That it is refused again keeps no other from probing.
 //!
 //! In the words of others: closed is `working`, open is `failing` or `stopped`, half-open is `probing`. While a provider
 //! is failing, codes are issued as before, for the outbox has their messages; while all that could carry them are stopped,

@@ -39,7 +39,6 @@ const KNOWN_CIRCLES: &[(&str, &str)] = &[
     ("accounts", "users and sessions name each other's adapters"),
     ("challenges", "the statuses and the store share types"),
     ("delivery", "the queue and its actor"),
-    ("phone", "spellings find their error where numbers are parsed"),
     ("redis", "a call and the link"),
 ];
 

@@ -170,7 +170,7 @@ fn whose_sms_did_not_arrive_is_avoided_unless_all_others_are_shut() {
 }
 
 #[test]
-fn who_shunned_an_sms_comes_after_whose_last_one_did_not_arrive() {
+fn who_was_deprioritized_comes_after_whose_last_one_did_not_arrive() {
     let mut bench = Bench::new(&[("a", ""), ("b", "")]);
     assert_eq!(bench.choice_after(&["a"], "US", None), Ok("b"));
     assert_eq!(bench.choice_after(&["a"], "US", Some("b")), Ok("b"));

@@ -15,7 +15,12 @@ use lettre::transport::smtp::{
 use secrecy::ExposeSecret;
 use tokio::time::{Instant, timeout};
 
-use super::{SmtpOptions, SmtpTls, letter::Letter, replies::Failure};
+use super::{
+    letter::Letter,
+    options::{SmtpOptions, SmtpTls},
+    replies::Failure,
+    step::Step,
+};
 
 /// Connections that are kept open.
 const KEPT: usize = 8;
@@ -27,24 +32,6 @@ const CHECK_LIMIT: Duration = Duration::from_secs(2);
 const MECHANISMS: [Mechanism; 2] = [Mechanism::Plain, Mechanism::Login];
 /// Ids beyond this are not a server's.
 const MAX_ID: usize = 64;
-
-/// How far a call has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
-    /// Name, TCP, TLS, greeting.
-    Connect,
-    /// Encrypting by STARTTLS.
-    Encrypt,
-    LogIn,
-    /// Naming the sender.
-    Sender,
-    /// Naming the recipient.
-    Recipient,
-    /// Asking to hand the e-mail over.
-    Data,
-    /// Handing it over: from here on it may have been taken, whatever is heard.
-    Content,
-}
 
 /// One connection.
 pub(super) struct Dialogue {

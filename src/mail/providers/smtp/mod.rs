@@ -2,6 +2,8 @@
 //!
 //! | file | holds |
 //! |---|---|
+//! | `options.rs` | how the server is reached, and who e-mails are from |
+//! | `step.rs` | the steps of a call |
 //! | `letter.rs` | what is sent: headers, the text and the page |
 //! | `dialogue.rs` | one connection, step by step, and those that are kept open |
 //! | `replies.rs` | what to do about each reply, by the step that it answers |
@@ -11,7 +13,9 @@
 
 mod dialogue;
 mod letter;
+mod options;
 mod replies;
+mod step;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -20,56 +24,22 @@ use lettre::{
     message::Mailbox,
     transport::smtp::client::{Certificate, TlsParameters},
 };
-use secrecy::SecretString;
 use thiserror::Error;
 use tokio::time::timeout;
 
-use dialogue::{Connections, Step};
+pub use options::{MailBox, SmtpOptions, SmtpTls};
+
+use dialogue::Connections;
 use replies::Failure;
+use step::Step;
 
 use crate::{
     clock::Clock,
-    email::EmailAddress,
     mail::EmailMessage,
     provider::{FailureKind, FailureReason, Outcome, Provider},
 };
 
 const NAME: &str = "smtp";
-
-/// How a connection is encrypted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SmtpTls {
-    /// From its first byte.
-    Implicit,
-    /// By STARTTLS. A server that doesn't offer it gets nothing.
-    StartTls,
-    /// Not at all: for a server on this machine.
-    None,
-}
-
-/// Who e-mails are from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MailBox {
-    pub name: Option<String>,
-    pub address: EmailAddress,
-}
-
-/// How to reach a mail server.
-#[derive(Debug, Clone)]
-pub struct SmtpOptions {
-    pub host: String,
-    pub port: u16,
-    pub tls: SmtpTls,
-    /// User and password.
-    pub login: Option<(String, SecretString)>,
-    pub from: MailBox,
-    /// Certificates of authorities (PEM) that are trusted beside those of this machine.
-    pub trusted: Option<Vec<u8>>,
-    /// For the connection alone.
-    pub connect_timeout: Duration,
-    /// For the whole call, connecting included.
-    pub timeout: Duration,
-}
 
 /// Why there is no client for a mail server. Names no address and no password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]

@@ -13,7 +13,7 @@ use std::error::Error;
 
 use lettre::transport::smtp;
 
-use super::dialogue::Step;
+use super::step::Step;
 use crate::provider::{FailureKind, FailureReason, Outcome};
 
 /// Why a call failed. Holds nothing of what the server said but its numbers: its words may name the address.

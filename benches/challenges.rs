@@ -24,7 +24,7 @@ use ringback::{
     partition::PARTITIONS,
     phone::{Country, PhoneDigest},
     provider::DeliveryStatus,
-    redis::{RedisLink, RedisOptions},
+    redis::{RedisLink, RedisOptions, RedisSecurity},
     secrets::Keyring,
 };
 
@@ -82,6 +82,7 @@ impl Bench {
     fn new(url: String) -> Self {
         let options = RedisOptions {
             url,
+            security: RedisSecurity::default(),
             prefix: "ringback".to_owned(),
             lanes: 1,
             timeout: Duration::from_secs(5),

@@ -9,7 +9,7 @@ use std::{
 };
 
 use deadpool_redis::{PoolConfig, Runtime, redis::Script};
-use ringback::redis::{RedisLink, RedisOptions};
+use ringback::redis::{RedisLink, RedisOptions, RedisSecurity};
 
 const THREADS: usize = 2;
 const TASKS_PER_THREAD: usize = 32;
@@ -112,6 +112,7 @@ fn main() {
     let lanes = || {
         let options = RedisOptions {
             url: url.clone(),
+            security: RedisSecurity::default(),
             prefix: "bench".to_owned(),
             lanes: 64,
             timeout: Duration::from_secs(1),

@@ -25,7 +25,7 @@ use ringback::{
         ClusterCounters, Denied, Limiter, LimiterOptions, MemoryCounters, Operation, RedisCounters, Subject,
         file,
     },
-    redis::{RedisLink, RedisOptions},
+    redis::{RedisLink, RedisOptions, RedisSecurity},
     supervision::Supervision,
 };
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
@@ -97,6 +97,7 @@ async fn exact() {
         let (url, prefix) = (url.clone(), prefix.clone());
         let options = RedisOptions {
             url,
+            security: RedisSecurity::default(),
             prefix,
             lanes: 1,
             timeout: Duration::from_secs(30),
@@ -169,6 +170,7 @@ async fn redis_memory() {
     let prefix = unique();
     let options = RedisOptions {
         url: server("RINGBACK_TEST_REDIS_URL"),
+        security: RedisSecurity::default(),
         prefix: prefix.clone(),
         lanes: 1,
         timeout: Duration::from_secs(5),

@@ -17,7 +17,7 @@ use ringback::{
     entropy::SystemEntropy,
     limits::Shadowed,
     phone::PhoneNumber,
-    redis::{RedisLink, RedisOptions},
+    redis::{RedisLink, RedisOptions, RedisSecurity},
     secrets::Keyring,
     tokens::{AccessOptions, AccessTokens},
 };
@@ -78,6 +78,7 @@ impl Issuer {
         let url = variable("REDIS_URL");
         let link = RedisLink::open(&RedisOptions {
             url: url.clone(),
+            security: RedisSecurity::default(),
             prefix: "rb".to_owned(),
             lanes: 1,
             timeout: Duration::from_secs(10),

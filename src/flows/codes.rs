@@ -8,7 +8,7 @@ use std::{
 use metrics::{Counter, counter};
 use uuid::Uuid;
 
-use super::error::FlowError;
+use super::{error::FlowError, late_receipts::LateReceipts};
 use crate::{
     accounts::User,
     challenges::{
@@ -103,6 +103,8 @@ pub(super) trait Effect: Send + Sync + 'static {
 
 /// What all flows share.
 pub struct Codes {
+    /// Takes the receipts that the store could not.
+    pub late_receipts: LateReceipts,
     pub challenges: Challenges,
     pub limiter: Limiter,
     pub queue: DeliveryQueue,

@@ -8,12 +8,14 @@
 //! | `messages.rs` | from an outbox entry back to the message, for delivery |
 //! | `test_numbers.rs` | phones whose code is known beforehand |
 //! | `supported.rs` | which phones may have a code |
+//! | `late_receipts.rs` | receipts that come while the store is down |
 //! | `explain.rs` | what operators ask |
 //! | `error.rs` | why a code was not sent or not taken |
 
 mod codes;
 mod error;
 mod explain;
+mod late_receipts;
 mod messages;
 mod reports;
 mod status;
@@ -25,6 +27,7 @@ use std::sync::Arc;
 
 pub use codes::{Caller, Codes, Sent, Typed};
 pub use error::{FlowError, Unsupported};
+pub use late_receipts::LateReceipts;
 pub use messages::FlowMessages;
 pub use reports::StatusReports;
 pub use status::Progress;

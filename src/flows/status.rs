@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::{codes::Codes, error::FlowError};
+use super::{codes::Codes, error::FlowError, late_receipts::Receipt};
 use crate::{
     channel::Channel,
     ledger::What,
@@ -64,9 +64,12 @@ impl Codes {
         metrics::counter!("ringback_sms_receipts_total", "provider" => provider, "status" => update.status.name())
             .increment(1);
         self.note(challenge_id, carried(provider, update));
-        self.challenges
-            .note_status(challenge_id, update.status, provider)
-            .await
+        let receipt = Receipt {
+            challenge_id,
+            provider,
+            status: update.status,
+        };
+        self.late_receipts.take(receipt).await
     }
 }
 

@@ -1,25 +1,30 @@
 //! The way to Redis: one server, a Cluster, or a master that Sentinels watch, with the same scripts and keys.
 //!
 //! Each thread that asks has a *lane*, a multiplexed connection of its own whose driver runs on that thread; requests
-//! that arrive together share a write and a read. deadpool-redis makes the connections, bounds and replaces them; it
-//! is not asked for one at each request (`docs/performance.md` has what that costs).
+//! that arrive together share a write and a read. A lane keeps its connection until it is doubted (`failure.rs` says by
+//! what), and is given another by deadpool's pool then. The pool bounds how many there are and how long one may take to be
+//! made; it is not asked at each request (`docs/performance.md` has what that would cost).
 
 mod call;
-mod pool;
+mod connection;
+mod failure;
+mod security;
 mod topology;
 
 use std::{
     fmt,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        LazyLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
-use ::redis::{Cmd, FromRedisValue, ParsingError, Pipeline, RedisError, Script, ToRedisArgs, Value};
-use deadpool_redis::PoolError;
-use thiserror::Error;
+use ::redis::{Cmd, FromRedisValue, Pipeline, RedisError, Script, ToRedisArgs, Value};
 use tokio::{sync::Mutex, time::Instant};
 
-use pool::{Connection, Held, Pool};
+use connection::{Connection, Held, Pool};
+use failure::{Failure, doubts_the_connection};
 use topology::Topology;
 
 use crate::{
@@ -29,6 +34,7 @@ use crate::{
 };
 
 pub use call::Call;
+pub use security::{ClientCertificate, RedisSecurity};
 pub use topology::RedisUrlError;
 
 /// How to reach Redis, and for how long to wait for it.
@@ -37,6 +43,7 @@ pub struct RedisOptions {
     /// `redis://…`, `rediss://…`, a comma-separated list for a Cluster, or `redis+sentinel://…/master-name`;
     /// `rediss+sentinel://…` with TLS.
     pub url: String,
+    pub security: RedisSecurity,
     /// Begins every key.
     pub prefix: String,
     /// Connections at most; threads beyond that share one.
@@ -65,6 +72,8 @@ struct Lane {
 const FRESH: Duration = Duration::from_secs(1);
 /// How long a late request waits for what has come and was not read yet.
 const GRACE: Duration = Duration::from_millis(50);
+/// How long the key of a check is kept.
+const CHECK_LASTS_MS: u32 = 60_000;
 /// How many time-outs a request waits at most while others on its lane are answered.
 const PATIENCE: u32 = 4;
 
@@ -90,14 +99,11 @@ impl RedisLink {
     /// Prepares the way; connects at the first request.
     ///
     /// # Errors
-    /// When the URL is none, in words that don't repeat its password.
+    /// When the URL is none or a file of certificates isn't there, in words that don't repeat a password.
     pub fn open(options: &RedisOptions) -> Result<Self, RedisUrlError> {
-        let lanes = options.lanes.max(1);
-        let pool = Pool::open(&Topology::parse(&options.url)?, lanes, options.timeout)
-            .map_err(|_| RedisUrlError("not a Redis URL".to_owned()))?;
         Ok(Self {
-            pool,
-            lanes: (0..lanes).map(|_| Lane::default()).collect(),
+            pool: connection::open(options)?,
+            lanes: (0..options.lanes.max(1)).map(|_| Lane::default()).collect(),
             generation: AtomicU64::new(0),
             opened: Instant::now(),
             heads: (0..PARTITIONS)
@@ -127,7 +133,7 @@ impl RedisLink {
 
     /// Whether keys of different partitions may lie on different servers, where no script can touch them together.
     pub fn is_cluster(&self) -> bool {
-        matches!(self.pool, Pool::Cluster(_))
+        self.pool.manager().is_cluster()
     }
 
     /// Runs a script by its digest, loading it where the server doesn't know it yet. `fill` adds its keys, of which there are
@@ -188,12 +194,18 @@ impl RedisLink {
         self.request(Request::Possible(script, &commands)).await
     }
 
-    /// Whether it answers.
+    /// Whether it takes writes, which is more than to answer: a small key of its own is written, by a script as all else.
     ///
     /// # Errors
     /// [`Unavailable`] when it doesn't.
-    pub async fn ping(&self) -> Result<(), Unavailable> {
-        self.request(Request::Command(&::redis::cmd("PING"))).await
+    pub async fn check(&self) -> Result<(), Unavailable> {
+        static WRITE: LazyLock<Script> =
+            LazyLock::new(|| Script::new("return redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])"));
+        self.eval(&WRITE, 1, |call| {
+            call.key(0, ["check"]);
+            call.arg(CHECK_LASTS_MS);
+        })
+        .await
     }
 
     async fn request<T: FromRedisValue>(&self, request: Request<'_>) -> Result<T, Unavailable> {
@@ -205,18 +217,24 @@ impl RedisLink {
             request.run(connection).await.map_err(Failure::Redis)
         };
         let answer = self.in_time(lane, attempt).await;
-        let failure = match answer.and_then(|answer| Ok(::redis::from_redis_value(answer)?)) {
-            Ok(answer) => return Ok(answer),
-            Err(failure) => failure,
+        let (answer, is_doubtful) = match answer {
+            Ok(Answered { value, is_doubtful }) => {
+                let answer = ::redis::from_redis_value(value);
+                (answer.map_err(Failure::from), is_doubtful)
+            }
+            Err(failure) => {
+                let is_doubtful = failure.doubts_the_connection();
+                (Err(failure), is_doubtful)
+            }
         };
-        if let (Some(generation), true) = (generation, failure.doubts_the_connection()) {
+        if let (Some(generation), true) = (generation, is_doubtful) {
             // Once for each generation, however many requests it fails.
             let (old, new) = (generation, generation + 1);
             let _ = self
                 .generation
                 .compare_exchange(old, new, Ordering::Relaxed, Ordering::Relaxed);
         }
-        Err(Unavailable::new(Part::Redis, failure))
+        answer.map_err(|failure| Unavailable::new(Part::Redis, failure))
     }
 
     /// Bounds a request: by the time-out, counted from the last answer on its lane. So a request among thousands waits
@@ -257,21 +275,20 @@ impl RedisLink {
             && *of_generation == generation
             && (self.silence(lane) < FRESH || Box::pin(self.lives(connection)).await)
         {
-            return Ok((connection.connection(), generation));
+            return Ok((Connection::clone(connection), generation));
         }
-        if let Some((broken, _)) = held.take() {
-            broken.discard();
-        }
-        let fresh = Box::pin(self.pool.get()).await?;
+        // Back to the pool, which makes another. It ends when whoever still waits for it has given up.
+        *held = None;
+        let fresh = Box::pin(self.pool.get()).await.map_err(Failure::Connect)?;
         self.hear(lane);
-        let connection = fresh.connection();
+        let connection = Connection::clone(&fresh);
         *held = Some((fresh, generation));
         Ok((connection, generation))
     }
 
     /// Half of the time-out at most, so that the other half is left to connect anew.
-    async fn lives(&self, connection: &Held) -> bool {
-        let mut asked = connection.connection();
+    async fn lives(&self, connection: &Connection) -> bool {
+        let mut asked = connection.clone();
         let ping = ::redis::cmd("PING");
         let answer = tokio::time::timeout(self.timeout / 2, ping.query_async::<()>(&mut asked));
         matches!(answer.await, Ok(Ok(())))
@@ -296,66 +313,46 @@ enum Request<'a> {
     Pipeline(&'a Pipeline),
     Each(&'a Script, &'a [Cmd]),
     Possible(&'a Script, &'a [Cmd]),
-    Command(&'a Cmd),
+}
+
+/// What came, and whether some of what did not come doubts the connection.
+struct Answered {
+    value: Value,
+    is_doubtful: bool,
+}
+
+impl From<Value> for Answered {
+    fn from(value: Value) -> Self {
+        Self {
+            value,
+            is_doubtful: false,
+        }
+    }
 }
 
 impl Request<'_> {
     /// What is rare is put on the heap: a future is as large as its largest branch, and each request moves it.
-    async fn run(self, mut connection: Connection) -> Result<Value, RedisError> {
+    async fn run(self, mut connection: Connection) -> Result<Answered, RedisError> {
         match self {
-            Self::Script(script, command) => connection.run(script, command).await,
-            Self::Pipeline(commands) => Box::pin(commands.query_async(&mut connection)).await,
+            Self::Script(script, command) => connection.run(script, command).await.map(Answered::from),
+            Self::Pipeline(commands) => {
+                let answers: Value = Box::pin(commands.query_async(&mut connection)).await?;
+                Ok(answers.into())
+            }
             Self::Each(script, commands) => {
                 let answers = Box::pin(connection.each(script, commands)).await?;
-                Ok(Value::Array(answers))
+                Ok(Value::Array(answers).into())
             }
             Self::Possible(script, commands) => {
                 let answers = Box::pin(connection.each_for_itself(script, commands)).await?;
-                Ok(Value::Array(answers.into_iter().flatten().collect()))
+                let is_doubtful = answers
+                    .iter()
+                    .any(|answer| answer.as_ref().is_err_and(doubts_the_connection));
+                Ok(Answered {
+                    value: Value::Array(answers.into_iter().flatten().collect()),
+                    is_doubtful,
+                })
             }
-            Self::Command(command) => command.query_async(&mut connection).await,
-        }
-    }
-}
-
-#[derive(Debug, Error)]
-enum Failure {
-    #[error("no answer in time")]
-    Late,
-    #[error("no connection: {0}")]
-    Pool(String),
-    /// The kind and code alone: the detail may quote a key or an argument.
-    #[error("{kind:?}{code}", kind = .0.kind(), code = .0.code().map(|code| format!(" {code}")).unwrap_or_default())]
-    Redis(RedisError),
-}
-
-impl Failure {
-    /// Whether the next request had better have another connection: after a time-out too, since a peer that
-    /// vanished without a word is not noticed for minutes otherwise.
-    fn doubts_the_connection(&self) -> bool {
-        match self {
-            Self::Late => true,
-            Self::Pool(_) => false,
-            Self::Redis(error) => {
-                error.is_io_error() || error.is_timeout() || error.is_connection_dropped() || error.is_cluster_error()
-                    // A master that became a replica: Sentinel knows the new one.
-                    || error.code() == Some("READONLY")
-            }
-        }
-    }
-}
-
-impl From<ParsingError> for Failure {
-    fn from(error: ParsingError) -> Self {
-        Self::Redis(error.into())
-    }
-}
-
-impl From<PoolError> for Failure {
-    fn from(error: PoolError) -> Self {
-        match error {
-            PoolError::Backend(error) => Self::Redis(error),
-            other => Self::Pool(other.to_string()),
         }
     }
 }

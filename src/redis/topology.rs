@@ -5,8 +5,22 @@ use url::Url;
 
 /// Why a `REDIS_URL` is none.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{0}")]
-pub struct RedisUrlError(pub(super) String);
+#[error("{why}")]
+pub struct RedisUrlError {
+    /// Of the configuration.
+    pub key: &'static str,
+    why: String,
+}
+
+impl RedisUrlError {
+    pub(super) fn new(why: impl Into<String>) -> Self {
+        Self::of("redis.url", why)
+    }
+
+    pub(super) fn of(key: &'static str, why: impl Into<String>) -> Self {
+        Self { key, why: why.into() }
+    }
+}
 
 /// Which servers a URL means.
 #[derive(Clone, PartialEq, Eq)]
@@ -35,7 +49,7 @@ impl Login {
     /// `user:password`, either part percent-encoded where it needs to be.
     fn parse(login: &str) -> Result<Self, RedisUrlError> {
         let client = ::redis::Client::open(format!("redis://{login}@host"));
-        let client = client.map_err(|_| RedisUrlError("not a Redis URL".to_owned()))?;
+        let client = client.map_err(|_| RedisUrlError::new("not a Redis URL"))?;
         let settings = client.get_connection_info().redis_settings();
         let owned = |text: &str| text.to_owned();
         Ok(Self {
@@ -65,7 +79,7 @@ impl Topology {
     /// `user:password@host:26379,host/master-name?sentinel_user=…&sentinel_password=…`: the login in front is the
     /// master's, the one in the query the Sentinels' own.
     fn sentinel(rest: &str, tls: bool) -> Result<Self, RedisUrlError> {
-        let refuse = |why: &str| Err(RedisUrlError(why.to_owned()));
+        let refuse = |why: &str| Err(RedisUrlError::new(why));
         let Some((hosts, behind)) = rest.split_once('/') else {
             return refuse("a Sentinel URL ends in /master-name");
         };
@@ -119,7 +133,7 @@ impl Topology {
 
 /// A URL with a login in it, percent-encoded where it needs to be.
 fn with_login(url: &str, user: Option<&str>, password: Option<&str>) -> Result<String, RedisUrlError> {
-    let refuse = || RedisUrlError("not a Redis URL".to_owned());
+    let refuse = || RedisUrlError::new("not a Redis URL");
     let Some(password) = password else {
         return Ok(url.to_owned());
     };
@@ -135,12 +149,12 @@ fn checked(url: &str) -> Result<String, RedisUrlError> {
         .iter()
         .any(|scheme| url.starts_with(scheme))
     {
-        return Err(RedisUrlError(
-            "a Redis URL begins with redis://, rediss://, redis+sentinel:// or rediss+sentinel://".to_owned(),
+        return Err(RedisUrlError::new(
+            "a Redis URL begins with redis://, rediss://, redis+sentinel:// or rediss+sentinel://",
         ));
     }
     // The error of the crate is not repeated: it may show the password.
-    ::redis::Client::open(url).map_err(|_| RedisUrlError("not a Redis URL".to_owned()))?;
+    ::redis::Client::open(url).map_err(|_| RedisUrlError::new("not a Redis URL"))?;
     Ok(url.to_owned())
 }
 

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     database::{PoolOptions, PostgresLink, PostgresOptions, PreparedStatements, SqliteLink},
     ledger::LedgerOptions,
-    redis::{RedisLink, RedisOptions},
+    redis::{ClientCertificate, RedisLink, RedisOptions, RedisSecurity},
     secrets::{Keyring, is_guessable},
 };
 
@@ -172,12 +172,41 @@ pub(super) fn read_redis(reader: &mut Reader, env: Environment, lanes: usize) ->
         tls: "rediss:// or rediss+sentinel://",
     };
     rule.refuse(reader, env, plain.unwrap_or_default());
+    let security = read_redis_security(reader);
     Some(RedisOptions {
         url: url?,
+        security,
         prefix,
         lanes,
         timeout,
     })
+}
+
+/// Whom Redis is trusted to be. Whether the files are there and hold what they should is seen at the start.
+fn read_redis_security(reader: &mut Reader) -> RedisSecurity {
+    const CERTIFICATE: &str = "redis.client_cert_file";
+    const KEY: &str = "redis.client_key_file";
+    let file = |reader: &mut Reader, key| {
+        reader.optional(key, "the path of a file in PEM", |text| Ok(PathBuf::from(text)))
+    };
+    let ca_file = file(reader, "redis.ca_file");
+    let client = match (file(reader, CERTIFICATE), file(reader, KEY)) {
+        (Some(certificate_file), Some(key_file)) => Some(ClientCertificate {
+            certificate_file,
+            key_file,
+        }),
+        (None, None) => None,
+        (certificate, _) => {
+            let (missing, set) = if certificate.is_none() {
+                (CERTIFICATE, KEY)
+            } else {
+                (KEY, CERTIFICATE)
+            };
+            reader.refuse(missing, format!("must be set where {set} is"));
+            None
+        }
+    };
+    RedisSecurity { ca_file, client }
 }
 
 /// Asks those who will use it. Nothing is connected here.
@@ -190,6 +219,7 @@ fn redis_url(text: &str) -> Result<String, Refused> {
     }
     let options = RedisOptions {
         url: text.to_owned(),
+        security: RedisSecurity::default(),
         prefix: String::new(),
         lanes: 1,
         timeout: SECOND,

@@ -29,7 +29,7 @@ pub enum StartError {
     SecretFile { path: PathBuf, source: SecretError },
     #[error("database.url: {0}")]
     DatabaseUrl(#[from] DatabaseUrlError),
-    #[error("redis.url: {0}")]
+    #[error("{key}: {0}", key = .0.key)]
     RedisUrl(#[from] RedisUrlError),
     #[error("passwords: {0}")]
     PasswordCost(#[from] CostError),

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     channel::Channel,
-    flows::{Codes, Flows, VerifyEmail, VerifyPhone},
+    flows::{Codes, Flows, LateReceipts, VerifyEmail, VerifyPhone},
 };
 
 pub(super) fn start(
@@ -23,6 +23,11 @@ pub(super) fn start(
     let settings = base.settings;
     let codes = Arc::new(Codes {
         challenges: stores.challenges.clone(),
+        late_receipts: LateReceipts::start(
+            stores.challenges.clone(),
+            Arc::clone(&base.clock),
+            settings.otp.ttl,
+        ),
         limiter: limits.limiter.clone(),
         queue: delivery.queue.clone(),
         ledger: delivery.ledger.clone(),

@@ -11,6 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{Running, error::StartError, limits::limit_rules, start, stores, warnings, world::World};
 use crate::{
     limits,
+    redis::RedisLink,
     settings::{Environment, Settings},
     telemetry::Logs,
 };
@@ -76,7 +77,13 @@ pub fn is_limits_file(path: &Path) -> bool {
 
 /// `config check`: the settings were taken; the limits file that they name belongs to them.
 pub fn check(settings: &Settings) -> ExitCode {
-    match limit_rules(settings) {
+    let limits = limit_rules(settings).map_err(StartError::from);
+    let sound = limits.and_then(|rules| match &settings.redis {
+        // Reads the files of certificates; connects nowhere.
+        Some(redis) => Ok(RedisLink::open(redis).map(|_| rules)?),
+        None => Ok(rules),
+    });
+    match sound {
         Ok(rules) => {
             println!("The configuration is sound.");
             for warning in warnings::of(settings, &rules) {
@@ -84,7 +91,7 @@ pub fn check(settings: &Settings) -> ExitCode {
             }
             ExitCode::SUCCESS
         }
-        Err(error) => refuse(&error.into()),
+        Err(error) => refuse(&error),
     }
 }
 

@@ -11,7 +11,7 @@ enum Kind {
 use Kind::{Counter, Gauge, Histogram};
 
 /// Kind, name, unit where it has one, meaning. `tests/laws` holds that all are here which the source names, and no others.
-const FAMILIES: [(Kind, &str, Option<Unit>, &str); 46] = [
+const FAMILIES: [(Kind, &str, Option<Unit>, &str); 49] = [
     (
         Counter,
         "ringback_http_requests_total",
@@ -206,6 +206,24 @@ const FAMILIES: [(Kind, &str, Option<Unit>, &str); 46] = [
     ),
     (
         Gauge,
+        "ringback_sms_late_receipts_depth",
+        None,
+        "Delivery receipts that wait until Redis is back",
+    ),
+    (
+        Gauge,
+        "ringback_sms_late_receipts_capacity",
+        None,
+        "Delivery receipts that may wait until Redis is back",
+    ),
+    (
+        Counter,
+        "ringback_sms_late_receipts_dropped_total",
+        None,
+        "Delivery receipts that came while Redis was down and found no room",
+    ),
+    (
+        Gauge,
         "ringback_ledger_depth",
         None,
         "Events that wait to be written to the ledger",
@@ -281,7 +299,7 @@ const FAMILIES: [(Kind, &str, Option<Unit>, &str); 46] = [
 ];
 
 /// Series that alerts look at and that must not be missing until their first event: family, label, its values.
-const AT_ZERO: [(&str, &str, &[&str]); 7] = [
+const AT_ZERO: [(&str, &str, &[&str]); 8] = [
     (
         "ringback_otp_issued_total",
         "kind",
@@ -310,6 +328,7 @@ const AT_ZERO: [(&str, &str, &[&str]); 7] = [
     ),
     ("ringback_ledger_dropped_total", "reason", &["full", "failed"]),
     ("ringback_ledger_rows_total", "", &[""]),
+    ("ringback_sms_late_receipts_dropped_total", "", &[""]),
     ("ringback_password_hasher_refused_total", "", &[""]),
     ("ringback_delivery_reports_dropped_total", "", &[""]),
 ];

@@ -253,3 +253,20 @@ async fn a_receipt_that_meets_redis_away_is_asked_for_again() {
     let truth = app.status_of(&sent, Some(&account.access)).await;
     assert_eq!(truth["status"], "undelivered");
 }
+
+#[actix_web::test]
+async fn a_receipt_that_meets_redis_away_need_not_come_again() {
+    let variables = [("RINGBACK__SERVER__PUBLIC_URL", PUBLIC_URL)];
+    let (app, proxies) = TestApp::start_behind_proxies(&variables).await;
+    let (account, sent) = app.sent_to_an_account().await;
+    proxies.redis.go_away();
+    app.receive(&path(&sent), &UNDELIVERED)
+        .await
+        .is(503, "unavailable");
+    proxies.redis.come_back();
+    eventually("Redis", async || {
+        (app.get("/readyz").await.status == 200).then_some(())
+    })
+    .await;
+    app.waits_for(&sent, &account.access, "undelivered").await;
+}

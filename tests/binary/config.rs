@@ -315,3 +315,17 @@ fn show_says_where_each_value_is_from_and_masks_secrets() {
     let shown: toml::Table = out.parse().unwrap();
     assert_eq!(shown["otp"]["length"].as_integer(), Some(8));
 }
+
+#[test]
+fn redis_certificates_that_are_none_are_refused() {
+    let folder = Folder::new();
+    let url = ("REDIS_URL", "rediss://127.0.0.1:1");
+    let missing = [url, ("RINGBACK__REDIS__CA_FILE", "nowhere.pem")];
+    let (code, _, err) = folder.run(&["config", "check"], &missing);
+    assert_eq!(code, 78);
+    each_line_has(&err, &["redis.ca_file: nowhere.pem can't be read"]);
+    let half = [url, ("RINGBACK__REDIS__CLIENT_CERT_FILE", "client.pem")];
+    let (code, _, err) = folder.run(&["config", "check"], &half);
+    assert_eq!(code, 78);
+    each_line_has(&err, &["redis.client_key_file"]);
+}

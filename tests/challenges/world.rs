@@ -21,7 +21,7 @@ use ringback::{
     language::Language,
     limits::{Counter, MemoryCounters, Shadowed},
     phone::{Country, PhoneDigest},
-    redis::{RedisLink, RedisOptions},
+    redis::{RedisLink, RedisOptions, RedisSecurity},
     secrets::Keyring,
 };
 use uuid::Uuid;
@@ -114,6 +114,7 @@ fn on_redis(url: &str) -> World {
 fn on_redis_under(url: &str, prefix: String) -> World {
     let options = RedisOptions {
         url: url.to_owned(),
+        security: RedisSecurity::default(),
         prefix,
         lanes: 2,
         timeout: Duration::from_secs(5),

@@ -6,9 +6,10 @@ use crate::{
 };
 
 /// A crate, and where its name may stand: files of this name, folders that end in `/`, or whole paths.
-const TECHNOLOGIES: [(&str, &[&str]); 24] = [
+const TECHNOLOGIES: [(&str, &[&str]); 25] = [
     ("sqlx", &["postgres.rs", "sqlite.rs"]),
     ("redis", &["redis.rs", "src/redis/", "src/challenges/redis/"]),
+    ("deadpool", &["src/redis/"]),
     ("deadpool_redis", &["src/redis/"]),
     (
         "reqwest",
@@ -40,7 +41,7 @@ const TECHNOLOGIES: [(&str, &[&str]); 24] = [
         &["src/unicode.rs", "src/accounts/users/name.rs"],
     ),
     ("idna", &["src/email/"]),
-    ("rustls", &["src/startup/"]),
+    ("rustls", &["src/startup/", "src/redis/security.rs"]),
     ("clap", &["src/cli/", "src/bin/twilio-sim/cli.rs"]),
     ("metrics_exporter_prometheus", &["src/telemetry/"]),
     ("utoipa", &["src/http/", "src/readiness.rs"]),

@@ -14,7 +14,7 @@ use std::{sync::Arc, time::Duration};
 use ringback::{
     entropy::{Entropy, SystemEntropy},
     limits::{RuleSet, file::parse},
-    redis::{RedisLink, RedisOptions},
+    redis::{RedisLink, RedisOptions, RedisSecurity},
 };
 
 /// Rules from the text of a file.
@@ -37,6 +37,7 @@ fn redis_with_prefix(variable: &str, prefix: &str) -> RedisLink {
 fn redis_at(url: String, prefix: &str) -> RedisLink {
     let options = RedisOptions {
         url,
+        security: RedisSecurity::default(),
         prefix: prefix.to_owned(),
         lanes: 8,
         timeout: Duration::from_secs(5),

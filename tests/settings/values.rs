@@ -141,6 +141,7 @@ const VALUES: &[(&str, &str, &[&str])] = &[
         "a:B_c-1",
         &["", "{a}", "a b", "é", "012345678901234567890123456789012"],
     ),
+    ("redis.ca_file", "/etc/redis/ca.pem", &[]),
     ("redis.timeout", "1s", &["49ms", "1001ms"]),
     ("data.dir", "/var/lib/ringback", &[""]),
     ("secret.keys", SECRET, &["hush", "aHVzaA==", "hush,hush"]),
@@ -318,6 +319,8 @@ fn each_key_has_its_bounds() {
     let together = [
         "database.client_cert_file",
         "database.client_key_file",
+        "redis.client_cert_file",
+        "redis.client_key_file",
         "test_numbers.codes",
         "twilio.account_sid",
         "twilio.auth_token",

@@ -286,7 +286,7 @@ impl ChallengeStore for RedisChallenges {
     }
 
     async fn ping(&self) -> Result<(), Unavailable> {
-        self.link.ping().await
+        self.link.check().await
     }
 }
 

@@ -1,0 +1,166 @@
+//! Servers that answer and take no writes: they are left, and the next one is found without a restart.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use ringback::redis::{RedisLink, RedisSecurity};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::watch,
+};
+
+use crate::servers::{Server, link};
+
+/// What Redis before 7 said of a script that wrote to a replica.
+const WRAPPED: &str = "-ERR Error running script (call to f_0): @user_script:1: @user_script: 1: -READONLY You can't write \
+                       against a read only replica.\r\n";
+const RECOVERY: Duration = Duration::from_secs(5);
+
+/// What stands before servers that fail over: new connections go to whoever is the master, those that are open stay.
+struct Forwarder {
+    port: u16,
+    target: watch::Sender<String>,
+    wraps: Arc<AtomicBool>,
+}
+
+impl Forwarder {
+    async fn start(target: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let target = watch::Sender::new(target.to_owned());
+        let wraps = Arc::new(AtomicBool::new(false));
+        let (to, wrapping) = (target.clone(), Arc::clone(&wraps));
+        actix_web::rt::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let to = to.borrow().clone();
+                actix_web::rt::spawn(carry(client, to, Arc::clone(&wrapping)));
+            }
+        });
+        Self { port, target, wraps }
+    }
+
+    fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+}
+
+async fn carry(client: TcpStream, target: String, wraps: Arc<AtomicBool>) {
+    let Ok(server) = TcpStream::connect(target).await else {
+        return;
+    };
+    let _ = (client.set_nodelay(true), server.set_nodelay(true));
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    let requests = async {
+        let _ = tokio::io::copy(&mut from_client, &mut to_server).await;
+        let _ = to_server.shutdown().await;
+    };
+    let answers = async {
+        let mut buffer = vec![0; 64 * 1024];
+        while let Ok(read @ 1..) = from_server.read(&mut buffer).await {
+            let mut answer = String::from_utf8_lossy(&buffer[..read]).into_owned();
+            // Its answers are short: none comes in two pieces.
+            if wraps.load(Ordering::Relaxed)
+                && let Some(at) = answer.find("-READONLY")
+            {
+                let end = answer[at..].find("\r\n").map_or(answer.len(), |end| at + end + 2);
+                answer.replace_range(at..end, WRAPPED);
+            }
+            if to_client.write_all(answer.as_bytes()).await.is_err() {
+                break;
+            }
+        }
+        let _ = to_client.shutdown().await;
+    };
+    tokio::join!(requests, answers);
+}
+
+/// Asks until a write is taken, for as long as a recovery may take; what was said meanwhile.
+async fn recovers(link: &RedisLink) -> Vec<String> {
+    let began = Instant::now();
+    let mut said = Vec::new();
+    while let Err(error) = link.check().await {
+        said.push(error.to_string());
+        assert!(began.elapsed() < RECOVERY, "{said:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    said
+}
+
+async fn after_a_failover(wrapped: bool) {
+    let old = Server::start(&[]).await;
+    let new = Server::start(&[]).await;
+    let forwarder = Forwarder::start(&old.address()).await;
+    let link = link(&forwarder.url(), RedisSecurity::default());
+    link.check().await.unwrap();
+    forwarder.wraps.store(wrapped, Ordering::Relaxed);
+    forwarder.target.send_replace(new.address());
+    // The old master answers on, as a replica.
+    old.command(None, &["replicaof", "127.0.0.1", &new.port.to_string()]);
+    let said = recovers(&link).await;
+    assert!(
+        said[0].contains("READONLY"),
+        "it met the old master first: {said:?}"
+    );
+    assert!(
+        said.len() <= 2,
+        "once or twice, by those who asked meanwhile: {said:?}"
+    );
+}
+
+#[actix_web::test]
+async fn a_master_that_became_a_replica_is_left() {
+    after_a_failover(false).await;
+}
+
+#[actix_web::test]
+async fn a_master_that_became_a_replica_is_left_where_a_script_says_it_in_old_words() {
+    after_a_failover(true).await;
+}
+
+#[actix_web::test]
+async fn a_replica_without_its_master_is_left() {
+    let old = Server::start(&["--replica-serve-stale-data", "no"]).await;
+    let new = Server::start(&[]).await;
+    let forwarder = Forwarder::start(&old.address()).await;
+    let link = link(&forwarder.url(), RedisSecurity::default());
+    link.check().await.unwrap();
+    forwarder.target.send_replace(new.address());
+    // Nobody is there.
+    old.command(None, &["replicaof", "127.0.0.1", "1"]);
+    let said = recovers(&link).await;
+    assert!(
+        said[0].contains("MASTERDOWN") || said[0].contains("READONLY"),
+        "{said:?}"
+    );
+}
+
+#[actix_web::test]
+async fn a_server_that_answers_and_refuses_writes_is_not_ready_and_says_why() {
+    let server = Server::start(&[]).await;
+    let link = link(&server.url(), RedisSecurity::default());
+    link.check().await.unwrap();
+    for (make, undo, words) in [
+        (
+            ["min-replicas-to-write", "1"],
+            ["min-replicas-to-write", "0"],
+            "NOREPLICAS",
+        ),
+        (["maxmemory", "1"], ["maxmemory", "0"], "OOM"),
+    ] {
+        server.command(None, &["config", "set", make[0], make[1]]);
+        let said = link.check().await.unwrap_err().to_string();
+        assert!(said.contains(words), "{said}");
+        server.command(None, &["config", "set", undo[0], undo[1]]);
+        link.check().await.unwrap();
+    }
+    server.command(None, &["acl", "setuser", "default", "-@all", "+ping", "+acl"]);
+    let said = link.check().await.unwrap_err().to_string();
+    assert!(said.contains("no permissions"), "{said}");
+}

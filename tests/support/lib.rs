@@ -3,7 +3,7 @@
 //! | file | what it gives |
 //! |---|---|
 //! | `app.rs` | `TestApp`: a service inside the test, on the embedded parts or on real servers, whose time the test lets pass |
-//! | `steps.rs`, `means.rs` | what tests do often with it, from outside and from behind |
+//! | `steps.rs`, `emails.rs`, `means.rs` | what tests do often with it, from outside and from behind |
 //! | `process.rs`, `service.rs` | the program as a process of its own |
 //! | `simulator.rs` | `twilio-sim` as a process of its own |
 //! | `provider.rs` | an SMS provider over HTTP, with faults |
@@ -20,6 +20,7 @@
 mod answer;
 mod app;
 mod dump;
+mod emails;
 mod means;
 mod place;
 mod process;

@@ -8,7 +8,7 @@ CREATE TABLE verifications (
     -- What the code was for, and how it travelled.
     purpose      text,
     channel      text,
-    -- Where a phone belongs, ISO 3166-1.
+    -- Where a phone belongs, ISO 3166-1; NULL for an e-mail.
     country      text,
     -- Who carried the message, and its name there.
     provider     text,

@@ -224,7 +224,7 @@ impl Codes {
                 user_id,
                 purpose: asked.purpose.name(),
                 channel,
-                country: asked.country,
+                country: (channel == Channel::Sms).then_some(asked.country),
             };
             self.note(challenge_id, issued);
         }

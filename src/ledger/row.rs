@@ -26,7 +26,8 @@ pub enum What {
         /// What its code is for.
         purpose: &'static str,
         channel: Channel,
-        country: Country,
+        /// Where a phone belongs; an e-mail address belongs nowhere.
+        country: Option<Country>,
     },
     /// Its message came so far.
     Carried {
@@ -107,7 +108,7 @@ impl Row {
                 self.user_id = Some(user_id);
                 self.purpose = Some(purpose);
                 self.channel = Some(channel);
-                self.country = Some(country);
+                self.country = country;
             }
             What::Carried {
                 status,

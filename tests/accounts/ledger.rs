@@ -33,7 +33,7 @@ fn life(challenge: u128) -> Vec<Event> {
             user_id: Uuid::from_u128(7),
             purpose: "verify_phone",
             channel: Channel::Sms,
-            country: Country::parse("US").unwrap(),
+            country: Country::parse("US"),
         },
         carried(DeliveryStatus::Sent, None, None),
         carried(DeliveryStatus::Undelivered, Some(30_003), None),

@@ -65,6 +65,17 @@ on_both! {
         assert_eq!(app.metric("ringback_ledger_dropped_total", &[]).await, 0.0);
     }
 
+    async fn a_verified_email_address_leaves_its_story(app) {
+        let account = app.register(PHONE).await;
+        app.send_email("nobody@example.com", None).await;
+        let code = app.email_code(&account.email, None).await;
+        app.verify_email(&account.email, &wrong(&code), None).await;
+        assert_eq!(app.verify_email(&account.email, &code, None).await.status, 200);
+        app.ledger_says(LIFE, &flags(&app, "sent 1 verify_email ? + +")).await;
+        let story = "channel || ' ' || provider || ' ' || CAST(user_id AS text)";
+        app.ledger_says(story, &format!("email dev_inbox {}", account.id)).await;
+    }
+
     async fn the_last_events_are_written_at_the_end(app) {
         app.register(PHONE).await;
         app.code(PHONE, None).await;

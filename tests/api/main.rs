@@ -16,6 +16,7 @@ mod inputs;
 mod languages;
 mod ledger;
 mod limits;
+mod mail;
 mod metrics;
 mod openapi;
 mod operators;

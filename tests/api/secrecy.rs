@@ -44,7 +44,7 @@ impl Session {
         body["password_confirm"] = json!(password);
         let answer = self.post("/api/users/register/", body, None).await;
         assert_eq!(answer.status, 201, "{answer:?}");
-        self.secrets.push("e-mail address", &email, true);
+        self.secrets.add_email(&email);
         self.secrets.add_phone(&phone);
         self.secrets.add("password", &password);
         let text = |pointer: &str| answer.body.pointer(pointer).unwrap().as_str().unwrap().to_owned();
@@ -64,6 +64,25 @@ impl Session {
         code
     }
 
+    /// One code by e-mail: guessed, entered, entered again; and one for an address that nobody has.
+    async fn prove_email(&mut self, account: &Account, wrong: &str, token: Option<&str>, number: usize) {
+        let otp = "/api/users/verify-email-otp/";
+        let code = self.app.email_code(&account.email, token).await;
+        self.secrets.add_code(&code);
+        let body = |code: &str| json!({ "email": account.email, "otp": code });
+        self.post(otp, body(wrong), token).await.is(400, "otp_invalid");
+        let crossed = json!({ "phone": account.phone, "otp": code });
+        let answer = self.post("/api/users/verify-phone-otp/", crossed, token).await;
+        assert_eq!(answer.status, 400, "{answer:?}");
+        assert_eq!(self.post(otp, body(&code), token).await.status, 200);
+        self.post(otp, body(&code), token).await.is(400, "otp_expired");
+        let unknown = format!("No.Body{number}@nowhere.example");
+        self.secrets.add_email(&unknown);
+        let ask = json!({ "email": unknown });
+        let answer = self.post("/api/users/send-email-otp/", ask, token).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+
     /// One user, from the registration to the end of his session, with all that may go wrong on the way.
     async fn live(&mut self, number: usize) {
         let (account, password) = self.register(number).await;
@@ -73,6 +92,8 @@ impl Session {
         // Like no run of zeros or nines that a number in a metric may have.
         let wrong = format!("83{:08}", 17_263_945 + 1_234_567 * number);
         self.secrets.add_code(&wrong);
+        let asker = token.filter(|_| number.is_multiple_of(2));
+        self.prove_email(&account, &wrong, asker, number).await;
         // The even ones prove their phone without a token, the odd ones ask again with one.
         let asks = if number.is_multiple_of(2) {
             vec![None]
@@ -145,7 +166,11 @@ impl Session {
         );
         let refresh = json!({ "refresh": account.refresh });
         let path = "/api/users/token/refresh/";
-        assert_eq!(self.post(path, refresh.clone(), None).await.status, 200);
+        let next = self.post(path, refresh.clone(), None).await;
+        assert_eq!(next.status, 200);
+        // Once its successor was shown, an old one is a thief's.
+        let next = json!({ "refresh": next.body["tokens"]["refresh"] });
+        assert_eq!(self.post(path, next, None).await.status, 200);
         self.post(path, refresh, None).await.is(401, "token_revoked");
         let signed_in = self
             .post(
@@ -299,5 +324,10 @@ fn assert_log_tells_nothing(process: &Process, secrets: &Secrets) {
     let log = process.output();
     let requests = log.matches("/api/users/verify-phone-otp").count();
     assert!(requests >= 6 * 4, "{requests} verifications are logged");
+    let requests = log.matches("/api/users/verify-email-otp").count();
+    assert!(
+        requests >= 6 * 3,
+        "{requests} verifications of e-mail addresses are logged"
+    );
     secrets.assert_absent("the log", &log, true);
 }

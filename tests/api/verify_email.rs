@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{Account, Backends, TestApp, eventually, fields, on_both, shape, wrong};
+use crate::support::{Account, Answer, Backends, TestApp, eventually, fields, on_both, shape, wrong};
 
 const PHONE: &str = "+14152000001";
 const NOBODYS: &str = "nobody@example.com";
@@ -157,6 +157,42 @@ on_both! {
         let answers = join_all(asks).await;
         assert_eq!(answers.iter().filter(|answer| answer.body["code"] == "otp_invalid").count(), 2);
         assert_eq!(answers.iter().filter(|answer| answer.body["code"] == "otp_attempts_exceeded").count(), 58);
+    }
+
+    async fn a_new_code_replaces_the_one_before_and_gives_no_guess_back(app) {
+        let account = app.register(PHONE).await;
+        let mut codes: Vec<String> = Vec::new();
+        for _ in 0..3 {
+            let code = app.email_code(&account.email, None).await;
+            if let Some(replaced) = codes.last() {
+                let answer = app.verify_email(&account.email, replaced, None).await;
+                answer.is(400, "otp_invalid");
+                assert_eq!(answer.body["attempts_remaining"], 2, "a code that was replaced is a wrong one");
+            }
+            codes.push(code);
+            app.pass(60);
+        }
+        let code = codes.pop().unwrap();
+        assert_eq!(app.verify_email(&account.email, &code, None).await.status, 200);
+        assert!(has_verified_email(&app, &account).await);
+    }
+
+    async fn an_email_is_in_the_language_that_the_client_asks_for(app) {
+        for (phone, asked, subject) in [
+            (PHONE, "de-AT, en;q=0.5", "Ringback: Bestätigen Sie Ihre E-Mail-Adresse"),
+            ("+14152000002", "xx, fr;q=0.2, pt-BR;q=0.7", "Ringback: confirme o seu e-mail"),
+        ] {
+            let account = app.register(phone).await;
+            let request = app.request("POST", "/api/users/send-email-otp/").header("accept-language", asked);
+            let answer = Answer::of(request.json(&json!({ "email": account.email }))).await;
+            assert_eq!(answer.status, 200, "{answer:?}");
+            let sent = eventually("the e-mail", async || {
+                let inbox = app.get("/dev/inbox.json").await.body;
+                let mut messages = inbox.as_array().unwrap().iter();
+                messages.find(|message| message["to"] == account.email).cloned()
+            }).await;
+            assert_eq!(sent["subject"], subject);
+        }
     }
 
     async fn what_is_no_email_address_or_no_code_costs_no_attempt(app) {

@@ -283,7 +283,7 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ("webhook.max_per_second", "10000", &["-1", "10001", "1.5"]),
     (
         "mail.ca",
-        "tests/delivery/mail/ca.pem",
+        "tests/support/mail/ca.pem",
         &["nowhere.pem", "Cargo.toml", "src"],
     ),
     ("mail.connect_timeout", "30s", &["49ms", "31s"]),

@@ -7,6 +7,7 @@
 //! | `process.rs`, `service.rs` | the program as a process of its own |
 //! | `simulator.rs` | `twilio-sim` as a process of its own |
 //! | `provider.rs` | an SMS provider over HTTP, with faults |
+//! | `mail_server.rs` | a mail server, with faults |
 //! | `proxy.rs` | a way to a server that a test can take away |
 //! | `answer.rs`, `wire.rs` | an answer read whole; requests that no client would send |
 //! | `dump.rs`, `secrets.rs` | everything that a service keeps, and the look for secrets in it |
@@ -21,6 +22,7 @@ mod answer;
 mod app;
 mod dump;
 mod emails;
+pub mod mail_server;
 mod means;
 mod place;
 mod process;

@@ -36,6 +36,20 @@ impl Secrets {
         }
     }
 
+    /// An e-mail address, and its plain digests.
+    pub fn add_email(&mut self, email: &str) {
+        self.push("e-mail address", email, true);
+        for written in [email.to_owned(), email.to_lowercase()] {
+            let digest = Sha256::digest(written);
+            self.push(
+                "digest of an e-mail address",
+                &BASE64_STANDARD.encode(digest),
+                true,
+            );
+            self.push("digest of an e-mail address", &hex(&digest), true);
+        }
+    }
+
     pub fn add_code(&mut self, code: &str) {
         self.add("code", code);
         self.add("digest of a code", &hex(&Sha256::digest(code)));

@@ -1,0 +1,114 @@
+//! Codes by e-mail through a real mail server, which is killed in the middle; and the limits that hold for them.
+
+use std::time::Duration;
+
+use ringback::mail::SmtpTls;
+
+use crate::support::{
+    Account, Backends, Secrets, TestApp, eventually, hex, mail_server::MailServer, on_both,
+};
+
+const PHONE: &str = "+14152000001";
+
+/// A service that sends by this server. Its codes have ten digits: nothing else looks like one by chance.
+async fn sending_by(server: &MailServer, backends: Backends) -> TestApp {
+    let url = format!("smtp://localhost:{}", server.port);
+    let variables = [
+        ("SMTP_URL", url.as_str()),
+        ("RINGBACK__MAIL__FROM", "Ringback <no-reply@example.com>"),
+        ("RINGBACK__SMS__LEASE", "3s"),
+        ("RINGBACK__OTP__LENGTH", "10"),
+    ];
+    TestApp::start_with(backends, &variables).await
+}
+
+async fn has_verified_email(app: &TestApp, account: &Account) -> bool {
+    let me = app.get_as("/api/users/me/", &account.access).await;
+    me.body["email_verified"] == true
+}
+
+/// The server dies with the whole e-mail in its hands, before it said that it has it.
+async fn the_server_is_killed(backends: Backends) {
+    let killed = MailServer::start("killed", SmtpTls::None);
+    let (port, app) = (killed.port, sending_by(&killed, backends).await);
+    let account = app.register(PHONE).await;
+    let sent = app.send_email(&account.email, Some(&account.access)).await;
+    assert_eq!(sent.status, 200, "{sent:?}");
+    let lost = eventually("the e-mail that is lost", async || killed.codes().pop()).await;
+    drop(killed);
+    // For as long as it is down, the e-mail is kept, and tells nothing to who reads along.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    if app.provider.is_some() {
+        let mut secrets = Secrets::default();
+        secrets.add_email(&account.email);
+        secrets.add_code(&lost);
+        let kept = app.dump_redis().await;
+        assert!(kept.iter().any(|kept| kept.is_outbox()), "{kept:?}");
+        for part in kept.iter().flat_map(|kept| &kept.content) {
+            secrets.assert_absent("Redis", &String::from_utf8_lossy(part), true);
+            secrets.assert_absent("Redis", &hex(part), true);
+        }
+    }
+    let back = MailServer::start_at(port, "good", SmtpTls::None);
+    let code = eventually("the e-mail", async || back.codes().pop()).await;
+    assert_eq!(code, lost, "the same challenge, so the same code");
+    assert_eq!(back.mails(1)[0]["to"][0], account.email);
+    let answer = app
+        .verify_email(&account.email, &code, Some(&account.access))
+        .await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert!(has_verified_email(&app, &account).await);
+    let path = format!("/api/users/otp-status/{}/", sent.text("challenge_id"));
+    eventually("its status", async || {
+        let status = app.get_as(&path, &account.access).await;
+        (status.body["status"] == "sent").then_some(())
+    })
+    .await;
+    assert_eq!(back.mails(1).len(), 1, "once it was taken, it comes no more");
+}
+
+#[actix_web::test]
+async fn an_email_outlives_its_server_on_the_embedded_parts() {
+    the_server_is_killed(Backends::Embedded).await;
+}
+
+#[actix_web::test]
+async fn an_email_outlives_its_server_on_real_servers() {
+    the_server_is_killed(Backends::Servers).await;
+}
+
+on_both! {
+    async fn the_shipped_rules_give_an_address_five_codes_an_hour(app) {
+        app.limit(include_str!("../../config/limits.toml")).await;
+        let (account, other) = (app.register(PHONE).await, app.register("+14152000002").await);
+        for email in [account.email.as_str(), "nobody@example.com"] {
+            for _ in 0..5 {
+                let answer = app.send_email(email, None).await;
+                assert_eq!(answer.status, 200, "{answer:?}");
+                app.pass(60);
+            }
+            // However it is written, and whoever asks.
+            let answer = app.send_email(&email.to_uppercase(), None).await;
+            answer.is(429, "rate_limited");
+            assert_eq!(answer.text("rule"), "otp-send-per-email-hour");
+        }
+        assert_eq!(app.send_email(&other.email, None).await.status, 200);
+        assert_eq!(app.send(PHONE, None).await.status, 200);
+    }
+
+    async fn a_rule_for_one_channel_leaves_the_other_alone(app) {
+        let (account, other) = (app.register(PHONE).await, app.register("+14152000002").await);
+        let rule = |channel: &str| format!(
+            "[[rule]]\nid = 'by-{channel}'\non = 'otp.send'\nby = 'ip'\nquota = 1\nper = '1d'\nscope = 'cluster'\n\
+             channel = '{channel}'\n");
+        app.limit(&(rule("email") + &rule("sms"))).await;
+        assert_eq!(app.send_email(&account.email, None).await.status, 200);
+        let answer = app.send_email(&other.email, None).await;
+        answer.is(429, "rate_limited");
+        assert_eq!(answer.text("rule"), "by-email");
+        assert_eq!(app.send(PHONE, None).await.status, 200);
+        let answer = app.send("+14152000002", None).await;
+        answer.is(429, "rate_limited");
+        assert_eq!(answer.text("rule"), "by-sms");
+    }
+}

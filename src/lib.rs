@@ -1,7 +1,7 @@
-//! Ringback: user accounts whose phone numbers are proven by SMS code.
+//! Ringback: user accounts whose phones and e-mail addresses are proven by code.
 //!
 //! Each module is a room: what it does, its rules, its trait, and one file for each technology that stands behind it.
-//! Read them in this order.
+//! Read them in this order, from top to bottom.
 #![warn(
     clippy::dbg_macro,
     clippy::expect_used,
@@ -10,51 +10,61 @@
     clippy::unwrap_used
 )]
 
-// The command line, and the one place that puts the rooms together.
+// Each room may know those that stand below it, and none beside or above it; `tests/laws` holds the order. What is `pub`
+// is used by the programs and the tests.
+
+// The command line; the one place that puts the rooms together; the configuration, read into each room's own options.
 pub mod cli;
+pub mod settings;
 pub mod startup;
 
-// What the service is for: who someone is; what became of his codes; codes, issued and judged in one step each; getting them to a phone; what a
-// signed-in client shows; how often whom may ask for what.
+// The outside: every route and answer.
+pub mod http;
+
+// What a proof is good for: who may have a code, and what a right one does. Whether the service can do its work.
+mod flows;
+pub mod readiness;
+
+// Codes, issued and judged in one step each; who someone is, and what proves it; what became of each message.
 pub mod accounts;
 pub mod challenges;
-pub mod delivery;
-pub mod flows;
 pub mod ledger;
+
+// Getting a message to its address: no accepted one is lost.
+pub mod delivery;
+
+// What messages say and who carries them; what a signed-in client shows; how often whom may ask for what.
+pub mod inbox;
 pub mod limits;
 pub mod mail;
 pub mod sms;
+pub mod texts;
 pub mod tokens;
 
-// The outside: every route and answer; whether it can do its work; layers of configuration; logs and metrics.
-pub mod http;
-pub mod readiness;
-pub mod settings;
-pub mod telemetry;
-
-// What all rooms stand on.
-pub mod channel;
-pub mod clock;
+// Addresses; the ways to the stores; actors that come back; logs and metrics.
 pub mod database;
 pub mod email;
+pub mod phone;
+pub mod redis;
+pub mod supervision;
+pub mod telemetry;
+
+// The ground floor, which knows no room.
+pub mod channel;
+pub mod clock;
 pub mod entropy;
-pub mod inbox;
 mod lane;
 pub mod language;
-pub mod loopback;
-pub mod outage;
+mod loopback;
+mod outage;
 pub mod partition;
-pub mod phone;
-pub mod problem;
+mod problem;
 pub mod provider;
-pub mod redis;
-pub mod run_to_completion;
+mod run_to_completion;
 pub mod secrets;
 pub mod security;
-pub mod supervision;
-pub mod texts;
 pub mod unavailable;
-pub mod unicode;
+mod unicode;
 
 /// The allocator of every program of this package: it takes less CPU than glibc's, and gives freed memory back. How soon
 /// is said in `.cargo/config.toml`, as it is built with it.

@@ -17,7 +17,7 @@ use crate::{
     startup, telemetry,
 };
 
-/// User accounts whose phone numbers are proven by SMS code.
+/// User accounts whose phones and e-mail addresses are proven by code.
 #[derive(Debug, Parser)]
 #[command(
     version,

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use crate::{
     accounts::ProofStore,
     challenges::{Challenges, Purpose},
-    channel::MessageCode,
+    channel::{Channel, MessageCode},
     delivery::{Destination, Message, Messages, OutboxEntry, Recipient},
     mail::{self, EmailMessage},
     sms::{self, SmsMessage},
@@ -33,7 +33,7 @@ impl Messages for FlowMessages {
                 "the code's secret or purpose is not known here",
             ));
         };
-        let Some(to) = self.destination(purpose, entry).await? else {
+        let Some(to) = self.destination(entry).await? else {
             return Ok(None);
         };
         let code = self.challenges.code_again(entry, purpose, &to);
@@ -71,14 +71,11 @@ impl Messages for FlowMessages {
 
 impl FlowMessages {
     /// Where the entry's message goes, if its user still has such an address.
-    async fn destination(
-        &self,
-        purpose: Purpose,
-        entry: &OutboxEntry,
-    ) -> Result<Option<Destination>, Unavailable> {
-        Ok(match purpose {
-            Purpose::VerifyPhone => self.proofs.phone_of(entry.user_id).await?.map(Destination::Phone),
-            Purpose::VerifyEmail => self.proofs.email_of(entry.user_id).await?.map(Destination::Email),
+    async fn destination(&self, entry: &OutboxEntry) -> Result<Option<Destination>, Unavailable> {
+        let user = entry.user_id;
+        Ok(match entry.channel {
+            Channel::Sms => self.proofs.phone_of(user).await?.map(Destination::Phone),
+            Channel::Email => self.proofs.email_of(user).await?.map(Destination::Email),
         })
     }
 }

@@ -54,7 +54,7 @@ pub fn hmac_sha1(key: &[u8], message: &[u8]) -> [u8; 20] {
     }
 }
 
-/// HMAC-SHA256 under a key that another party has too, as it stands: for what he checks.
+/// HMAC-SHA256 under a key that another party has too, as it stands: for what that party checks.
 pub fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
     match Hmac::<Sha256>::new_from_slice(key) {
         Ok(mac) => mac.chain_update(message).finalize().into_bytes().into(),

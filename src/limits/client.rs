@@ -1,4 +1,4 @@
-//! Who a client is, by the address that he comes from.
+//! Who a client is, by the address that it comes from.
 
 use std::{
     fmt::{self, Write},
@@ -8,7 +8,7 @@ use std::{
 /// Room for the text of every IPv4 address and most networks.
 const ROOM_FOR_TEXT: usize = 24;
 
-/// A client by his address: IPv4 whole, and of IPv6 the network that one customer is given, so that 10,000 addresses of
+/// A client by its address: IPv4 whole, and of IPv6 the network that one customer is given, so that 10,000 addresses of
 /// one network are one client. IPv4 written as IPv6 is IPv4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ClientNetwork {

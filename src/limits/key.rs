@@ -10,7 +10,7 @@ const MAX_PREFIX: u8 = 15;
 /// One thing that requests are told apart by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum KeyDimension {
-    /// The client's address; of IPv6 his network.
+    /// The client's address; of IPv6 the network.
     Ip,
     /// The phone number, as its keyed digest.
     Phone,

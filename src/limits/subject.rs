@@ -51,7 +51,7 @@ impl fmt::Display for LoginDigest {
 #[derive(Clone)]
 pub struct Subject {
     client: ClientNetwork,
-    /// The client as counters name him; most requests meet several rules by address.
+    /// The client as counters name it; most requests meet several rules by address.
     client_text: OnceLock<String>,
     phone: Option<Phone>,
     email: Option<EmailDigest>,

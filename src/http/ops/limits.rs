@@ -190,7 +190,7 @@ fn operation(text: &str) -> Result<Operation, String> {
     found.ok_or_else(|| format!("no such operation; there are: {names}"))
 }
 
-/// A login names its account by an e-mail address or a phone; everything else knows the user by his id.
+/// A login names its account by an e-mail address or a phone; everything else knows the user by id.
 fn account(text: &str, on: Option<Operation>) -> Result<Account, KeyError> {
     let account = limits::account(text).ok_or(KeyError::User)?;
     let fits = match account {

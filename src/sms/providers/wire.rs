@@ -1,5 +1,5 @@
-//! The way to a provider over HTTP, the same for all of them: who is called is told no more than he needs, and whatever
-//! he answers costs bounded time and memory.
+//! The way to a provider over HTTP, the same for all of them: a provider is told no more than it needs, and whatever
+//! it answers costs bounded time and memory.
 
 use std::time::Duration;
 

@@ -25,7 +25,7 @@ pub struct LimitsWatch {
 }
 
 impl LimitsWatch {
-    /// Watches `path` for `limiter`, which has the rules that [`file::load`] found there at start.
+    /// Watches `path` for `limiter`, which has the rules that [`load`](crate::limits::file::load) found there at start.
     pub fn start(supervision: &Supervision, path: &Path, limiter: Limiter, clock: Arc<dyn Clock>) -> Self {
         let watch = Watch::new(path, limiter, clock);
         let status = Arc::clone(&watch.status);

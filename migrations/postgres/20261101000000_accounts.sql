@@ -8,18 +8,32 @@
 -- Who has an account.
 CREATE TABLE users (
     id             uuid        PRIMARY KEY,
-    -- As it was typed, to be shown and written to.
-    email          text        NOT NULL,
+    -- As it was typed, to be shown and written to. NULL: whoever owns the address took it.
+    email          text,
     -- Lower case of the NFKC form, the domain in ASCII: what makes two spellings one account.
-    email_key      text        NOT NULL CONSTRAINT users_email_key UNIQUE,
+    email_key      text        CONSTRAINT users_email_key UNIQUE,
     -- E.164. A claim, until phone_verified.
     phone          text        NOT NULL,
     first_name     text        NOT NULL,
     last_name      text        NOT NULL,
-    -- A PHC string, which carries its own parameters.
-    password_hash  text        NOT NULL,
+    -- A PHC string, which carries its own parameters, or what another system made of a password. NULL: no password yet.
+    password_hash  text,
     phone_verified boolean     NOT NULL DEFAULT false,
     email_verified boolean     NOT NULL DEFAULT false,
+    -- When the phone was claimed: an unproven claim lapses. NULL: when the account was made.
+    phone_claimed_at timestamptz,
+    -- When a code for the address was last entered with the account's own token, or at registration: only then it is good
+    -- for sign-in and reset. NULL: never.
+    phone_owned_at timestamptz,
+    email_owned_at timestamptz,
+    -- Sessions of an older epoch have ended. Raised by a lock, a reset and a change of password.
+    session_epoch  bigint      NOT NULL DEFAULT 0,
+    -- When a code set the password anew. NULL: never.
+    password_reset_at timestamptz,
+    -- When a session was last opened. NULL: when the account was made.
+    signed_in_at   timestamptz,
+    -- When the account was taken over from another system. NULL: it was made here.
+    imported_at    timestamptz,
     -- Set by an operator: no login, and no open session is good any more. NULL: not locked.
     locked_at      timestamptz,
     created_at     timestamptz NOT NULL,
@@ -45,6 +59,17 @@ CREATE TABLE sessions (
     spent         text        NOT NULL DEFAULT '',
     -- The highest generation of which a token was shown: until the current one's is, the one before is still good.
     shown         bigint      NOT NULL DEFAULT 0,
+    -- The user's session_epoch when it was opened: of an older one, it has ended.
+    epoch         bigint      NOT NULL DEFAULT 0,
+    -- How it was opened (RFC 8176): words with spaces between, as "pwd" or "otp sms". When whoever opened it last
+    -- proved who they are; NULL: when it was opened.
+    amr           text        NOT NULL DEFAULT 'pwd',
+    authenticated_at timestamptz,
+    -- Who opened it: browser and system in words, and the network, cut to /24 or /48. NULL: not known.
+    client        text,
+    network       text,
+    -- When it was last used, noted in batches some moments later. NULL: not since it was opened.
+    last_used_at  timestamptz,
     created_at    timestamptz NOT NULL,
     expires_at    timestamptz NOT NULL,
     -- By a logout, or because an old token was shown. NULL: not revoked.

@@ -1,0 +1,55 @@
+-- What happened: each change of an account, a session, a proof or a lock, written in the transaction of the change; and
+-- refusals, one row for each kind, key and minute of an instance. Rows are never changed or deleted but by erasure, which
+-- takes out whose they were, and by retention.
+CREATE TABLE events (
+    -- Sorts by time.
+    id       uuid        PRIMARY KEY,
+    at       timestamptz NOT NULL,
+    -- As "password.changed".
+    kind     text        NOT NULL,
+    -- Who did it: user, administrator, system, or anyone (nobody was signed in).
+    actor    text        NOT NULL,
+    actor_id uuid,
+    -- Whose account it is about.
+    user_id  uuid,
+    -- The client's network, cut to /24 or /48.
+    network  text,
+    -- What an administrator gave as the reason.
+    reason   text,
+    -- A JSON object, without any address, code, token or password.
+    details  text        NOT NULL DEFAULT '{}',
+    -- How many times, where refusals are counted together.
+    times    integer     NOT NULL DEFAULT 1
+);
+
+-- A user's, the newest first.
+CREATE INDEX events_user ON events (user_id, id) WHERE user_id IS NOT NULL;
+-- Those of a kind, the newest first.
+CREATE INDEX events_kind ON events (kind, id);
+-- What retention deletes.
+CREATE INDEX events_age ON events (at);
+
+-- Notices that are on their way to users: written in the transaction of the change they tell about, deleted once a
+-- provider has taken them or their time is over. It may go to an address that the account has no more, so the address is
+-- here meanwhile.
+CREATE TABLE notices (
+    id         uuid        PRIMARY KEY,
+    user_id    uuid        NOT NULL,
+    -- The name of its text, as "password_changed".
+    kind       text        NOT NULL,
+    channel    text        NOT NULL,
+    address    text        NOT NULL,
+    -- For an e-mail: its key.
+    address_key text,
+    -- What it is written in; NULL: the default.
+    language   text,
+    created_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
+    -- Whoever sends it has it until then.
+    leased_until timestamptz,
+    -- How many times it was tried.
+    attempts   smallint    NOT NULL DEFAULT 0
+);
+
+-- What is due.
+CREATE INDEX notices_due ON notices (leased_until, id);

@@ -1,0 +1,33 @@
+-- The same tables as in migrations/postgres, where each column is explained.
+CREATE TABLE events (
+    id       TEXT    NOT NULL PRIMARY KEY,
+    at       INTEGER NOT NULL,
+    kind     TEXT    NOT NULL,
+    actor    TEXT    NOT NULL,
+    actor_id TEXT,
+    user_id  TEXT,
+    network  TEXT,
+    reason   TEXT,
+    details  TEXT    NOT NULL DEFAULT '{}',
+    times    INTEGER NOT NULL DEFAULT 1
+) STRICT;
+
+CREATE INDEX events_user ON events (user_id, id) WHERE user_id IS NOT NULL;
+CREATE INDEX events_kind ON events (kind, id);
+CREATE INDEX events_age ON events (at);
+
+CREATE TABLE notices (
+    id         TEXT    NOT NULL PRIMARY KEY,
+    user_id    TEXT    NOT NULL,
+    kind       TEXT    NOT NULL,
+    channel    TEXT    NOT NULL,
+    address    TEXT    NOT NULL,
+    address_key TEXT,
+    language   TEXT,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    leased_until INTEGER,
+    attempts   INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE INDEX notices_due ON notices (leased_until, id);

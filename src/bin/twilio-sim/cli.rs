@@ -24,7 +24,7 @@ const EX_CONFIG: u8 = 78;
 #[command(
     name = "twilio-sim",
     version,
-    about,
+    about = "A Twilio for tests and staging: takes SMS, shows them, reports on them, and fails as it is told to",
     after_help = "docs/simulator.md explains profiles and what can be asked while it runs."
 )]
 pub struct Arguments {

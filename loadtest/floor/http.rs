@@ -17,7 +17,7 @@ use crate::{
     keyring,
     passwords::Passwords,
     postgres::{Accounts, NewUser, User},
-    prepare::access_tokens,
+    prepare::{access_tokens, grant},
     redis::{Challenges, Verdict},
     variable,
 };
@@ -287,7 +287,7 @@ impl Worker {
         let token = (&SystemEntropy as &dyn Entropy).uuid();
         SignedIn {
             tokens: Tokens {
-                access: self.shared.access.sign(user.id, session, 0, token, now),
+                access: self.shared.access.sign(&grant(user.id, session), token, now),
                 refresh: refresh.expose().to_owned(),
                 token_type: "Bearer",
                 expires_in: 900,

@@ -19,7 +19,7 @@ use ringback::{
     phone::PhoneNumber,
     redis::{RedisLink, RedisOptions, RedisSecurity},
     secrets::Keyring,
-    tokens::{AccessOptions, AccessTokens},
+    tokens::{AccessGrant, AccessOptions, AccessTokens, Amr},
 };
 use uuid::Uuid;
 
@@ -41,6 +41,19 @@ pub fn access_tokens(keyring: &Keyring) -> AccessTokens {
     AccessTokens::new(keyring, options)
 }
 
+/// What a token says after a login by password.
+pub fn grant(user: Uuid, session: Uuid) -> AccessGrant {
+    AccessGrant {
+        user,
+        session,
+        generation: 0,
+        phone_verified: false,
+        email_verified: false,
+        amr: Amr::Password,
+        authenticated_at: SystemClock.now(),
+    }
+}
+
 /// Tokens of `count` of the first `users` users, for the session that each has.
 pub fn tokens(count: u64, users: u64) {
     let (access, mut lines) = (access_tokens(&keyring()), String::new());
@@ -48,7 +61,7 @@ pub fn tokens(count: u64, users: u64) {
         let number = u128::from(index * (users / count.min(users)));
         let [user, session] =
             [0x8000, 0x9000].map(|kind| Uuid::from_u128(0x7000 << 64 | kind << 48 | number));
-        let token = access.sign(user, session, 0, Uuid::from_u128(number), SystemClock.now());
+        let token = access.sign(&grant(user, session), Uuid::from_u128(number), SystemClock.now());
         let _ = writeln!(lines, "{token}");
     }
     print!("{lines}");

@@ -33,8 +33,8 @@ pub use proofs::{
     Claimant, Claims, EmailHolder, EmailVerification, PostgresProofs, ProofStore, SqliteProofs, Verification,
 };
 pub use sessions::{
-    NewSession, PostgresSessions, Rotated, Rotation, SessionOptions, SessionStore, SessionView, Sessions,
-    SignedIn, SqliteSessions, Tokens, purge_sessions,
+    ClientInfo, Identity, NewSession, PostgresSessions, Rotated, Rotation, SessionOptions, SessionStore,
+    SessionView, Sessions, SignedIn, SqliteSessions, Tokens, purge_sessions,
 };
 pub use sign_in::{Registration, SignIn};
 pub use users::{NameError, NewUser, PersonName, PostgresUsers, RegisterError, SqliteUsers, User, UserStore};

@@ -7,18 +7,22 @@ use uuid::Uuid;
 use super::{
     AccountError,
     passwords::{Login, Password, PasswordHash, PasswordHasher, PasswordStore},
-    sessions::{Sessions, Tokens},
+    sessions::{ClientInfo, Identity, Sessions, Tokens},
     users::{NewUser, PersonName, RegisterError, User, UserStore},
 };
 use crate::{
     clock::Clock,
     email::{EmailAddress, EmailDigest},
     entropy::Entropy,
-    limits::{ClientNetwork, KeyDimension, Limiter, Operation, Subject},
+    limits::{KeyDimension, Limiter, Operation, Subject},
     phone::PhoneNumber,
     secrets::Keyring,
     security,
+    tokens::Amr,
 };
+
+/// The epoch of sessions that an account begins with.
+const NEW_EPOCH: i64 = 0;
 
 /// What somebody enters to get an account, every field judged already.
 #[derive(Debug)]
@@ -51,19 +55,19 @@ impl SignIn {
     /// to be hashed.
     pub async fn register(
         &self,
-        client: ClientNetwork,
+        who: &ClientInfo,
         registration: Registration,
     ) -> Result<(User, Tokens), AccountError> {
         let turn = self.hasher.reserve()?;
         let keys = self.keyring.current();
-        let subject = Subject::new(client)
+        let subject = Subject::new(who.network)
             .with_phone(registration.phone.clone(), &keys.phone)
             .with_email(EmailDigest::of(&registration.email, &keys.email));
         let _spent = self.limiter.admit(Operation::Register, &subject).await?;
         let password = turn.hash(registration.password).await?;
         let now = self.clock.now();
         let id = self.entropy.row_id(now);
-        let (session, tokens) = self.sessions.prepare(id);
+        let (session, refresh) = self.sessions.prepare(id, NEW_EPOCH, Amr::Password, who);
         let user = NewUser {
             id,
             email: registration.email,
@@ -74,7 +78,17 @@ impl SignIn {
             now,
         };
         match self.users.register(user, session).await {
-            Ok(user) => Ok((user, tokens)),
+            Ok(user) => {
+                let identity = Identity {
+                    user_id: user.id,
+                    phone_verified: user.phone_verified,
+                    email_verified: user.email_verified,
+                    amr: Amr::Password,
+                    authenticated_at: now,
+                };
+                let tokens = self.sessions.pair(&identity, &refresh);
+                Ok((user, tokens))
+            }
             Err(RegisterError::EmailTaken) => Err(AccountError::EmailTaken),
             Err(RegisterError::Unavailable(unavailable)) => Err(unavailable.into()),
         }
@@ -87,13 +101,13 @@ impl SignIn {
     /// `InvalidCredentials`, `Limited`, `Unavailable`, as at [`SignIn::register`].
     pub async fn login(
         &self,
-        client: ClientNetwork,
+        who: &ClientInfo,
         login: Login,
         password: Password,
     ) -> Result<(User, Tokens), AccountError> {
         let turn = self.hasher.reserve()?;
         let keys = self.keyring.current();
-        let mut subject = Subject::new(client).with_login(login.digest(&keys.login));
+        let mut subject = Subject::new(who.network).with_login(login.digest(&keys.login));
         if let Login::Phone(phone) = &login {
             subject = subject.with_phone(phone.clone(), &keys.phone);
         }
@@ -101,14 +115,14 @@ impl SignIn {
         let credentials = self.passwords.credentials(&login).await?;
         let hash = credentials
             .as_ref()
-            .map(|credentials| credentials.password.clone());
+            .and_then(|credentials| credentials.password.clone());
         let verdict = turn.verify(password.clone(), hash).await?;
         let credentials = match credentials {
             Some(credentials) if verdict.matches && !credentials.locked => credentials,
             _ => {
                 tracing::info!(
                     target: security::TARGET,
-                    { client.network = %client, login.digest = %login.digest(&keys.login) },
+                    { client.network = %who.network, login.digest = %login.digest(&keys.login) },
                     "auth.login.failed"
                 );
                 return Err(AccountError::InvalidCredentials);
@@ -118,11 +132,13 @@ impl SignIn {
         // stays, for it was a hash.
         self.limiter.give_back(spent.only(KeyDimension::User)).await;
         let user = credentials.user;
-        if verdict.needs_rehash {
-            self.rehash(user.id, password, &credentials.password).await;
+        if let Some(old) = credentials.password.filter(|_| verdict.needs_rehash) {
+            self.rehash(user.id, password, &old).await;
         }
-        let (session, tokens) = self.sessions.prepare(user.id);
-        self.sessions.store.open(session).await?;
+        let tokens = self
+            .sessions
+            .open_for(user.id, credentials.session_epoch, Amr::Password, who)
+            .await?;
         Ok((user, tokens))
     }
 

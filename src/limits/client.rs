@@ -2,7 +2,7 @@
 
 use std::{
     fmt::{self, Write},
-    net::{IpAddr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
 /// Room for the text of every IPv4 address and most networks.
@@ -51,6 +51,15 @@ impl ClientNetwork {
         text
     }
 
+    /// The network that is kept for people to read: of IPv4 the /24, of IPv6 the /48 at most. It tells a town from
+    /// another, and no household from its neighbours.
+    pub fn coarse(&self) -> String {
+        match self.address {
+            IpAddr::V4(v4) => format!("{}/24", Ipv4Addr::from_bits(v4.to_bits() & !0xff)),
+            IpAddr::V6(_) => Self::of(self.address, self.prefix.min(48)).text(),
+        }
+    }
+
     /// Reads an address, or an IPv6 network as [`fmt::Display`] shows it.
     pub fn parse(text: &str, ipv6_prefix: u8) -> Option<Self> {
         let network = format!("/{ipv6_prefix}");
@@ -87,6 +96,19 @@ mod tests {
             let client = ClientNetwork::from(ip.parse::<IpAddr>().unwrap());
             assert_eq!(client.to_string(), text, "{ip}");
             assert_eq!(ClientNetwork::parse(text, 64), Some(client));
+        }
+    }
+
+    #[test]
+    fn what_is_kept_of_an_address_is_coarse() {
+        for (ip, prefix, text) in [
+            ("203.0.113.7", 64, "203.0.113.0/24"),
+            ("2001:db8:1:2:aaaa::1", 64, "2001:db8:1::/48"),
+            ("2001:db8:1:2:aaaa::1", 128, "2001:db8:1::/48"),
+            ("2001:db8:1:2:aaaa::1", 32, "2001:db8::/32"),
+        ] {
+            let client = ClientNetwork::of(ip.parse().unwrap(), prefix);
+            assert_eq!(client.coarse(), text, "{ip}");
         }
     }
 

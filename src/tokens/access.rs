@@ -7,12 +7,12 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use moka::{policy::EvictionPolicy, sync::Cache};
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use uuid::Uuid;
 
+use super::{AccessClaims, AccessGrant, claims::Claims};
 use crate::secrets::Keyring;
 
 /// RFC 9068 section 2.1: what tells an access token from any other JWT.
@@ -21,27 +21,6 @@ const TYPE: &str = "at+jwt";
 const MAX_BYTES: usize = 2048;
 /// How far ahead the clock of another instance may be, in seconds.
 const CLOCK_SKEW: i64 = 60;
-
-/// What a good access token says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AccessClaims {
-    iss: String,
-    aud: String,
-    /// The user.
-    pub sub: Uuid,
-    /// The session; it may have been revoked since.
-    pub sid: Uuid,
-    /// Of the refresh token that it was given with. Left out where it is 0, as after a login.
-    #[serde(rename = "gen", default, skip_serializing_if = "is_zero")]
-    pub generation: u32,
-    jti: Uuid,
-    iat: i64,
-    exp: i64,
-}
-
-fn is_zero(generation: &u32) -> bool {
-    *generation == 0
-}
 
 /// Why a token is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -102,6 +81,7 @@ impl AccessTokens {
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_issuer(&[&issuer]);
         validation.set_audience(&[&audience]);
+        validation.set_required_spec_claims(&["exp", "iss", "aud"]);
         validation.validate_exp = false; // judged against the clock that is passed in
         let keys = keyring
             .all()
@@ -129,22 +109,27 @@ impl AccessTokens {
         self.ttl
     }
 
-    /// A token for a session, given with the refresh token of this generation; `jti` names it.
-    pub fn sign(&self, user: Uuid, session: Uuid, generation: u32, jti: Uuid, now: DateTime<Utc>) -> String {
+    /// A token for a session; `jti` names it.
+    pub fn sign(&self, grant: &AccessGrant, jti: Uuid, now: DateTime<Utc>) -> String {
         let key = &self.keys[0];
         let mut header = Header::new(Algorithm::EdDSA);
         header.typ = Some(TYPE.to_owned());
         header.kid = Some(key.id.clone());
         let iat = now.timestamp();
-        let claims = AccessClaims {
-            iss: self.issuer.clone(),
-            aud: self.audience.clone(),
-            sub: user,
-            sid: session,
-            generation,
+        let claims = Claims {
+            iss: &self.issuer,
+            aud: &self.audience,
+            client_id: &self.audience,
+            sub: grant.user,
+            sid: grant.session,
+            generation: grant.generation,
             jti,
             iat,
             exp: iat + i64::try_from(self.ttl.as_secs()).unwrap_or(i64::MAX / 2),
+            auth_time: grant.authenticated_at.timestamp(),
+            amr: grant.amr.values(),
+            phone_verified: grant.phone_verified,
+            email_verified: grant.email_verified,
         };
         match jsonwebtoken::encode(&header, &claims, &key.encoding) {
             Ok(token) => token,
@@ -241,6 +226,7 @@ mod tests {
     use base64::prelude::BASE64_STANDARD;
 
     use super::*;
+    use crate::tokens::Amr;
 
     const TTL: Duration = Duration::from_secs(900);
 
@@ -265,14 +251,37 @@ mod tests {
         DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
     }
 
+    fn grant() -> AccessGrant {
+        AccessGrant {
+            user: Uuid::from_u128(1),
+            session: Uuid::from_u128(2),
+            generation: 0,
+            phone_verified: true,
+            email_verified: false,
+            amr: Amr::SmsCode,
+            authenticated_at: at(-9),
+        }
+    }
+
     fn sign(tokens: &AccessTokens) -> String {
-        tokens.sign(
-            Uuid::from_u128(1),
-            Uuid::from_u128(2),
-            0,
-            Uuid::from_u128(3),
-            at(0),
-        )
+        tokens.sign(&grant(), Uuid::from_u128(3), at(0))
+    }
+
+    #[test]
+    fn a_token_says_all_that_others_need() {
+        let token = sign(&tokens(&[1], "app"));
+        let claims = token.split('.').nth(1).unwrap();
+        let claims = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap();
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&claims).unwrap(),
+            json!({
+                "iss": "https://id.example.com", "aud": "app", "client_id": "app",
+                "sub": Uuid::from_u128(1), "sid": Uuid::from_u128(2), "jti": Uuid::from_u128(3),
+                "iat": 1_800_000_000, "exp": 1_800_000_900, "auth_time": 1_799_999_991,
+                "amr": ["otp", "sms"], "phone_verified": true, "email_verified": false,
+            })
+        );
+        assert!(!claims.contains("gen"), "0 is left out");
     }
 
     #[test]
@@ -295,9 +304,12 @@ mod tests {
     #[test]
     fn a_token_says_which_refresh_token_came_with_it() {
         let tokens = tokens(&[1], "app");
-        let ids = [1, 2, 3].map(Uuid::from_u128);
         for generation in [0, 7] {
-            let token = tokens.sign(ids[0], ids[1], generation, ids[2], at(0));
+            let grant = AccessGrant {
+                generation,
+                ..grant()
+            };
+            let token = tokens.sign(&grant, Uuid::from_u128(3), at(0));
             assert_eq!(tokens.check(&token, at(0)).unwrap().generation, generation);
         }
     }

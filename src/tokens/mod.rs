@@ -1,7 +1,11 @@
 //! The two tokens of a session: a signed access token that lives minutes, and a refresh token that is spent at each use.
 
 mod access;
+mod amr;
+mod claims;
 mod refresh;
 
-pub use access::{AccessClaims, AccessOptions, AccessTokens, TokenError};
+pub use access::{AccessOptions, AccessTokens, TokenError};
+pub use amr::Amr;
+pub use claims::{AccessClaims, AccessGrant};
 pub use refresh::{RefreshToken, RefreshTokens};

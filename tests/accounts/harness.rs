@@ -23,6 +23,7 @@ use ringback::{
     entropy::{Entropy, SystemEntropy},
     ledger::{LedgerStore, PostgresLedger, SqliteLedger},
     phone::{PhoneCheck, PhoneNumber},
+    tokens::Amr,
 };
 use secrecy::SecretString;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
@@ -256,6 +257,11 @@ pub fn new_session(user_id: Uuid) -> NewSession {
         id: entropy.uuid(),
         user_id,
         refresh_hash: [0; 32],
+        epoch: 0,
+        amr: Amr::Password,
+        authenticated_at: at(0),
+        client: Some("Firefox on Linux".to_owned()),
+        network: Some("203.0.113.0/24".to_owned()),
         now: at(0),
         expires_at: at(1_000),
     }

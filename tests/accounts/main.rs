@@ -62,6 +62,8 @@ on_both_databases! {
     sessions:
         a_session_shows_its_user_and_its_end
         a_token_is_good_once_and_then_for_its_grace
+        who_renews_a_session_is_told_as_the_account_is_now
+        a_session_is_good_for_the_epoch_of_its_proof_alone
         reuse_of_an_old_token_revokes_the_session
         a_forged_token_revokes_nothing
         what_is_over_does_not_rotate

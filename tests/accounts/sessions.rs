@@ -1,7 +1,10 @@
 //! Sessions and their refresh tokens, as one caller after another sees them.
 
 use chrono::Duration;
-use ringback::accounts::{Rotated, Rotation};
+use ringback::{
+    accounts::{Identity, Login, NewSession, Rotated, Rotation},
+    tokens::Amr,
+};
 use uuid::Uuid;
 
 use crate::harness::{Stores, at, new_session, register};
@@ -29,6 +32,8 @@ pub async fn a_session_shows_its_user_and_its_end(stores: Stores) {
     let seen = stores.two.sessions.view(second).await.unwrap().unwrap();
     assert_eq!(seen.user, jane);
     assert!((at(1_000) - seen.expires_at).abs() < Duration::microseconds(1));
+    assert!((at(0) - seen.authenticated_at).abs() < Duration::microseconds(1));
+    assert_eq!((seen.amr, seen.shown), (Amr::Password, 0));
 
     stores.one.sessions.revoke(first, at(5)).await.unwrap();
     stores.one.sessions.revoke(first, at(6)).await.unwrap();
@@ -42,7 +47,7 @@ pub async fn a_session_shows_its_user_and_its_end(stores: Stores) {
 
     let nobodys = new_session(Uuid::nil());
     assert!(
-        stores.one.sessions.open(nobodys).await.is_err(),
+        stores.one.sessions.open(nobodys).await.unwrap().is_none(),
         "a session has a user"
     );
     stores
@@ -53,14 +58,15 @@ pub async fn a_session_shows_its_user_and_its_end(stores: Stores) {
 
 pub async fn a_token_is_good_once_and_then_for_its_grace(stores: Stores) {
     let (jane, session) = register(&stores.one, "jane@example.com", PHONE).await;
-    let expires_at = stores
-        .one
-        .sessions
-        .view(session)
-        .await
-        .unwrap()
-        .unwrap()
-        .expires_at;
+    let seen = stores.one.sessions.view(session).await.unwrap().unwrap();
+    let expires_at = seen.expires_at;
+    let identity = Identity {
+        user_id: jane.id,
+        phone_verified: false,
+        email_verified: false,
+        amr: Amr::Password,
+        authenticated_at: seen.authenticated_at,
+    };
     let rotate = async |generation, second| {
         stores
             .two
@@ -69,12 +75,9 @@ pub async fn a_token_is_good_once_and_then_for_its_grace(stores: Stores) {
             .await
             .unwrap()
     };
-    let rotated = Rotated::Rotated {
-        user_id: jane.id,
-        expires_at,
-    };
+    let rotated = Rotated::Rotated { identity, expires_at };
     let replayed = |current: u8| Rotated::Replayed {
-        user_id: jane.id,
+        identity,
         expires_at,
         generation: current.into(),
         current_hash: [current; 32],
@@ -88,6 +91,62 @@ pub async fn a_token_is_good_once_and_then_for_its_grace(stores: Stores) {
     assert_eq!(rotate(1, 115).await, replayed(2));
     assert_eq!(rotate(2, 200).await, rotated, "an answer again is no rotation");
     assert!(!stores.one.sessions.view(session).await.unwrap().unwrap().revoked);
+}
+
+pub async fn who_renews_a_session_is_told_as_the_account_is_now(stores: Stores) {
+    let (jane, _) = register(&stores.one, "jane@example.com", PHONE).await;
+    let session = NewSession {
+        amr: Amr::SmsCode,
+        authenticated_at: at(7),
+        ..new_session(jane.id)
+    };
+    let id = session.id;
+    let opened = stores.one.sessions.open(session).await.unwrap().unwrap();
+    assert_eq!(
+        (opened.user_id, opened.phone_verified, opened.amr),
+        (jane.id, false, Amr::SmsCode)
+    );
+    let verify = format!("UPDATE users SET phone_verified = true WHERE id = '{}'", jane.id);
+    stores.sql(verify).await;
+    for second in [10, 12] {
+        let rotated = stores.two.sessions.rotate(rotation(id, 0, second)).await.unwrap();
+        let (Rotated::Rotated { identity, .. } | Rotated::Replayed { identity, .. }) = rotated else {
+            panic!("{rotated:?}");
+        };
+        assert!(identity.phone_verified && !identity.email_verified);
+        assert_eq!((identity.user_id, identity.amr), (jane.id, Amr::SmsCode));
+        assert_eq!(identity.authenticated_at.timestamp(), at(7).timestamp());
+    }
+    let further = stores.two.sessions.open(new_session(jane.id)).await.unwrap();
+    assert!(further.unwrap().phone_verified);
+}
+
+pub async fn a_session_is_good_for_the_epoch_of_its_proof_alone(stores: Stores) {
+    let (jane, first) = register(&stores.one, "jane@example.com", PHONE).await;
+    let raise = format!(
+        "UPDATE users SET session_epoch = session_epoch + 1 WHERE id = '{}'",
+        jane.id
+    );
+    stores.sql(raise).await;
+    assert!(stores.two.sessions.view(first).await.unwrap().unwrap().revoked);
+    let rotated = stores.two.sessions.rotate(rotation(first, 0, 1)).await.unwrap();
+    assert_eq!(rotated, Rotated::Revoked);
+    let late = new_session(jane.id);
+    assert!(stores.one.sessions.open(late).await.unwrap().is_none());
+    assert_eq!(stores.count("sessions").await, 1);
+
+    let login = Login::Email(jane.email.clone());
+    let read = stores.two.passwords.credentials(&login).await.unwrap().unwrap();
+    assert_eq!(read.session_epoch, 1);
+    let session = NewSession {
+        epoch: read.session_epoch,
+        ..new_session(jane.id)
+    };
+    let id = session.id;
+    assert!(stores.one.sessions.open(session).await.unwrap().is_some());
+    assert!(!stores.two.sessions.view(id).await.unwrap().unwrap().revoked);
+    let rotated = stores.two.sessions.rotate(rotation(id, 0, 1)).await.unwrap();
+    assert!(matches!(rotated, Rotated::Rotated { .. }), "{rotated:?}");
 }
 
 pub async fn reuse_of_an_old_token_revokes_the_session(stores: Stores) {
@@ -221,6 +280,8 @@ pub async fn a_lock_ends_open_sessions(stores: Stores) {
         ))
         .await;
     assert!(stores.two.sessions.view(session).await.unwrap().unwrap().revoked);
+    let further = stores.two.sessions.open(new_session(jane.id)).await.unwrap();
+    assert!(further.is_none(), "a locked account opens nothing");
     assert_eq!(
         stores
             .two

@@ -27,11 +27,11 @@ impl PasswordStore for PostgresPasswords {
     async fn credentials(&self, login: &Login) -> Result<Option<Credentials>, Unavailable> {
         const BY_EMAIL: &str = concat!(
             user_columns!(),
-            "u.password_hash, u.locked_at IS NOT NULL FROM users u WHERE u.email_key = $1"
+            "u.password_hash, u.locked_at IS NOT NULL, u.session_epoch FROM users u WHERE u.email_key = $1"
         );
         const BY_PHONE: &str = concat!(
             user_columns!(),
-            "u.password_hash, u.locked_at IS NOT NULL FROM users u WHERE u.phone = $1 AND u.phone_verified"
+            "u.password_hash, u.locked_at IS NOT NULL, u.session_epoch FROM users u WHERE u.phone = $1 AND u.phone_verified"
         );
         let query = match login {
             Login::Email(email) => sqlx::query(BY_EMAIL).bind(email.key()),
@@ -40,8 +40,11 @@ impl PasswordStore for PostgresPasswords {
         let query = query.try_map(|row: PgRow| {
             Ok(Credentials {
                 user: user(&row)?,
-                password: PasswordHash::from_stored(row.try_get(AFTER_USER)?),
+                password: row
+                    .try_get::<Option<_>, _>(AFTER_USER)?
+                    .map(PasswordHash::from_stored),
                 locked: row.try_get(AFTER_USER + 1)?,
+                session_epoch: row.try_get(AFTER_USER + 2)?,
             })
         });
         self.0

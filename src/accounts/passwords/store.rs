@@ -48,7 +48,10 @@ impl Login {
 #[derive(Debug, Clone)]
 pub struct Credentials {
     pub user: User,
-    pub password: PasswordHash,
+    /// `None`: the account has no password.
+    pub password: Option<PasswordHash>,
     /// An operator has locked the account.
     pub locked: bool,
+    /// Sessions of another epoch have ended: a session is opened for this one, or not at all.
+    pub session_epoch: i64,
 }

@@ -8,6 +8,8 @@
 use chrono::{DateTime, Duration, Utc};
 use uuid::Uuid;
 
+use super::Identity;
+
 /// A refresh token was shown: its session is to move on to the next one.
 ///
 /// The caller has made sure that the token is one of this service's (its MAC), so that `session_id` and `generation`
@@ -31,13 +33,13 @@ pub struct Rotation {
 pub enum Rotated {
     /// It was the session's current token; now `next_hash` is.
     Rotated {
-        user_id: Uuid,
+        identity: Identity,
         expires_at: DateTime<Utc>,
     },
     /// It was spent before, and is answered once more: nothing of its answer was shown yet (that answer may have been
     /// lost), or it was spent at most `grace` ago. Nothing changed: answer the session's current token.
     Replayed {
-        user_id: Uuid,
+        identity: Identity,
         expires_at: DateTime<Utc>,
         /// Of the session's current token: the one to answer.
         generation: u32,
@@ -57,7 +59,7 @@ pub enum Rotated {
 /// A session as it is stored, read under its row's lock.
 #[derive(Debug, Clone)]
 pub(super) struct StoredSession {
-    pub user_id: Uuid,
+    pub identity: Identity,
     pub generation: i64,
     pub refresh_hash: Vec<u8>,
     /// Digest of the token before.
@@ -93,7 +95,7 @@ impl Rotation {
             // Digests of older tokens aren't kept; the caller has checked their MAC.
             1.. if self.was_spent_lately(age, &stored.spent) => stored.replay(),
             1.. => Rotated::Reused {
-                user_id: stored.user_id,
+                user_id: stored.identity.user_id,
             },
             // Of the current generation with another digest, or of one that is yet to come.
             _ => Rotated::Unknown,
@@ -144,7 +146,7 @@ impl StoredSession {
             return Rotated::Unknown;
         };
         Rotated::Replayed {
-            user_id: self.user_id,
+            identity: self.identity,
             expires_at: self.expires_at,
             generation,
             current_hash,
@@ -157,6 +159,17 @@ mod tests {
     use chrono::TimeZone;
 
     use super::*;
+    use crate::tokens::Amr;
+
+    fn identity() -> Identity {
+        Identity {
+            user_id: Uuid::max(),
+            phone_verified: true,
+            email_verified: false,
+            amr: Amr::Password,
+            authenticated_at: at(0),
+        }
+    }
 
     fn at(second: i64) -> DateTime<Utc> {
         Utc.timestamp_opt(1_800_000_000 + second, 0).unwrap()
@@ -177,7 +190,7 @@ mod tests {
     fn stored() -> StoredSession {
         let spent = (0..5).rev().map(|n| SpentTimes::entry(at(10 * n + 60)));
         StoredSession {
-            user_id: Uuid::max(),
+            identity: identity(),
             generation: 5,
             refresh_hash: vec![5; 32],
             previous_hash: Some(vec![4; 32]),
@@ -190,7 +203,7 @@ mod tests {
 
     fn replayed() -> Rotated {
         Rotated::Replayed {
-            user_id: Uuid::max(),
+            identity: identity(),
             expires_at: at(1_000),
             generation: 5,
             current_hash: [5; 32],

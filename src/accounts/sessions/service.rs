@@ -1,4 +1,4 @@
-//! What a signed-in client does: renew its tokens, show one, sign out.
+//! What a client does with a session: open one, renew its tokens, show one, sign out.
 
 use std::{
     pin::{Pin, pin},
@@ -10,14 +10,14 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::{NewSession, Rotated, Rotation, SessionStore};
+use super::{ClientInfo, Identity, NewSession, Rotated, Rotation, SessionStore};
 use crate::{
     accounts::{AccountError, users::User},
     clock::Clock,
     entropy::Entropy,
     limits::{ClientNetwork, Limiter, Operation, Subject},
     security,
-    tokens::{AccessClaims, AccessTokens, RefreshToken, RefreshTokens},
+    tokens::{AccessClaims, AccessGrant, AccessTokens, Amr, RefreshToken, RefreshTokens},
 };
 
 /// A session's pair of tokens.
@@ -33,6 +33,9 @@ pub struct Tokens {
 pub struct SignedIn {
     pub user: User,
     pub session: Uuid,
+    /// How the session was opened, and when its owner last proved who they are.
+    pub amr: Amr,
+    pub authenticated_at: DateTime<Utc>,
 }
 
 /// How long sessions last.
@@ -79,17 +82,17 @@ impl Sessions {
             now: self.clock.now(),
             grace: self.options.grace,
         };
-        let (user, next) = match self.store.rotate(rotation).await? {
-            Rotated::Rotated { user_id, .. } => (user_id, next),
+        let (identity, next) = match self.store.rotate(rotation).await? {
+            Rotated::Rotated { identity, .. } => (identity, next),
             // The answer got lost on its way, or another tab was first.
             Rotated::Replayed {
-                user_id,
+                identity,
                 generation,
                 current_hash,
                 ..
             } => {
                 let again = self.refresh.make_again(token.session, generation, &current_hash);
-                (user_id, again.ok_or(AccountError::TokenRevoked)?)
+                (identity, again.ok_or(AccountError::TokenRevoked)?)
             }
             Rotated::Reused { .. } => {
                 tracing::warn!(
@@ -103,7 +106,7 @@ impl Sessions {
             Rotated::Expired => return Err(AccountError::TokenExpired),
             Rotated::Unknown => return Err(AccountError::TokenInvalid),
         };
-        Ok(self.pair(user, &next))
+        Ok(self.pair(&identity, &next))
     }
 
     /// Who shows this access token, as the database has them now: a revoked session is refused at once.
@@ -134,6 +137,8 @@ impl Sessions {
         Ok(SignedIn {
             user: view.user,
             session: claims.sid,
+            amr: view.amr,
+            authenticated_at: view.authenticated_at,
         })
     }
 
@@ -182,8 +187,32 @@ impl Sessions {
         Ok(self.store.revoke(session, self.clock.now()).await?)
     }
 
-    /// A session to be opened for a user, and its tokens.
-    pub(in crate::accounts) fn prepare(&self, user_id: Uuid) -> (NewSession, Tokens) {
+    /// Opens a session for an account whose owner was just proven; `epoch` is its `session_epoch` as it was read for that
+    /// proof.
+    ///
+    /// # Errors
+    /// `InvalidCredentials` where its sessions were ended meanwhile or it was locked: nothing is open then; `Unavailable`.
+    pub async fn open_for(
+        &self,
+        user_id: Uuid,
+        epoch: i64,
+        amr: Amr,
+        who: &ClientInfo,
+    ) -> Result<Tokens, AccountError> {
+        let (session, refresh) = self.prepare(user_id, epoch, amr, who);
+        let opened = self.store.open(session).await?;
+        let identity = opened.ok_or(AccountError::InvalidCredentials)?;
+        Ok(self.pair(&identity, &refresh))
+    }
+
+    /// A session to be opened for a user, and its refresh token.
+    pub(in crate::accounts) fn prepare(
+        &self,
+        user_id: Uuid,
+        epoch: i64,
+        amr: Amr,
+        who: &ClientInfo,
+    ) -> (NewSession, RefreshToken) {
         let now = self.clock.now();
         let id = self.entropy.row_id(now);
         let refresh = self.refresh.make(id, 0);
@@ -191,19 +220,30 @@ impl Sessions {
             id,
             user_id,
             refresh_hash: refresh.hash(),
+            epoch,
+            amr,
+            authenticated_at: now,
+            client: who.client.clone(),
+            network: Some(who.network.coarse()),
             now,
             expires_at: now + self.options.ttl,
         };
-        (session, self.pair(user_id, &refresh))
+        (session, refresh)
     }
 
-    fn pair(&self, user: Uuid, refresh: &RefreshToken) -> Tokens {
-        let (jti, now) = (self.entropy.uuid(), self.clock.now());
-        let access = self
-            .access
-            .sign(user, refresh.session, refresh.generation, jti, now);
+    /// The tokens of a session that is open.
+    pub(in crate::accounts) fn pair(&self, identity: &Identity, refresh: &RefreshToken) -> Tokens {
+        let grant = AccessGrant {
+            user: identity.user_id,
+            session: refresh.session,
+            generation: refresh.generation,
+            phone_verified: identity.phone_verified,
+            email_verified: identity.email_verified,
+            amr: identity.amr,
+            authenticated_at: identity.authenticated_at,
+        };
         Tokens {
-            access,
+            access: self.access.sign(&grant, self.entropy.uuid(), self.clock.now()),
             refresh: refresh.expose().to_owned(),
             expires_in: self.access.ttl(),
         }

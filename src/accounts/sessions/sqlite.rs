@@ -7,7 +7,7 @@ use sqlx::{Row, sqlite::SqliteRow};
 use uuid::{Uuid, fmt::Hyphenated};
 
 use super::{
-    NewSession, Rotated, Rotation, SessionStore, SessionView,
+    Identity, NewSession, Rotated, Rotation, SessionStore, SessionView,
     rotation::{SpentTimes, StoredSession},
 };
 use crate::{
@@ -16,6 +16,7 @@ use crate::{
         Coalescer, SqliteLink,
         sqlite::{Query, json, time},
     },
+    tokens::Amr,
     unavailable::{Part, Unavailable},
 };
 
@@ -45,8 +46,31 @@ impl SessionStore for SqliteSessions {
         self.link.in_time(self.views.get(session)).await
     }
 
-    async fn open(&self, session: NewSession) -> Result<(), Unavailable> {
-        self.link.execute(insert(&session)).await.map(drop)
+    async fn open(&self, session: NewSession) -> Result<Option<Identity>, Unavailable> {
+        const OWNER: &str = "UPDATE users SET signed_in_at = ?3 WHERE id = ?1 AND session_epoch = ?2 AND locked_at IS NULL \
+             RETURNING phone_verified, email_verified";
+        self.link
+            .bounded(async {
+                let mut transaction = self.link.writer.begin_with("BEGIN IMMEDIATE").await?;
+                let query = sqlx::query_as(OWNER)
+                    .bind(session.user_id.hyphenated())
+                    .bind(session.epoch)
+                    .bind(session.now.timestamp_micros());
+                let owner: Option<(bool, bool)> = query.fetch_optional(&mut *transaction).await?;
+                let Some((phone_verified, email_verified)) = owner else {
+                    return Ok(None);
+                };
+                insert(&session).execute(&mut *transaction).await?;
+                transaction.commit().await?;
+                Ok(Some(Identity {
+                    user_id: session.user_id,
+                    phone_verified,
+                    email_verified,
+                    amr: session.amr,
+                    authenticated_at: session.authenticated_at,
+                }))
+            })
+            .await
     }
 
     async fn rotate(&self, rotation: Rotation) -> Result<Rotated, Unavailable> {
@@ -90,41 +114,48 @@ impl SqliteSessions {
                shown = max(s.shown, s.generation) \
              WHERE s.id = ?1 AND s.generation = ?2 AND s.refresh_hash = ?3 \
                AND s.revoked_at IS NULL AND s.expires_at > ?5 \
-               AND EXISTS (SELECT 1 FROM users u WHERE u.id = s.user_id AND u.locked_at IS NULL) \
-             RETURNING user_id, expires_at";
-        let query = sqlx::query_as(SQL)
+               AND EXISTS (SELECT 1 FROM users u \
+                 WHERE u.id = s.user_id AND u.locked_at IS NULL AND u.session_epoch = s.epoch) \
+             RETURNING user_id, (SELECT u.phone_verified FROM users u WHERE u.id = user_id), \
+               (SELECT u.email_verified FROM users u WHERE u.id = user_id), amr, \
+               coalesce(authenticated_at, created_at), expires_at";
+        let query = sqlx::query(SQL)
             .bind(rotation.session_id.hyphenated())
             .bind(i64::from(rotation.generation))
             .bind(&rotation.token_hash[..])
             .bind(&rotation.next_hash[..])
             .bind(rotation.now.timestamp_micros())
             .bind(rotation.spent_now())
-            .bind(SpentTimes::LENGTH);
-        let moved: Option<(Hyphenated, i64)> = query.fetch_optional(&self.link.writer).await?;
-        Ok(moved.map(|(user_id, expires_at)| Rotated::Rotated {
-            user_id: user_id.into_uuid(),
-            expires_at: time(expires_at),
-        }))
+            .bind(SpentTimes::LENGTH)
+            .try_map(|row: SqliteRow| {
+                Ok(Rotated::Rotated {
+                    identity: identity(&row)?,
+                    expires_at: time(row.try_get(AFTER_IDENTITY)?),
+                })
+            });
+        query.fetch_optional(&self.link.writer).await
     }
 
     /// Why the UPDATE missed; a reuse is revoked before anyone else writes.
     async fn explain_rotation(&self, rotation: &Rotation) -> Result<Rotated, sqlx::Error> {
-        const READ: &str = "SELECT s.user_id, s.generation, s.refresh_hash, s.previous_hash, s.spent, s.shown, \
-             s.expires_at, s.revoked_at IS NOT NULL OR u.locked_at IS NOT NULL \
+        const READ: &str = "SELECT s.user_id, u.phone_verified, u.email_verified, s.amr, \
+             coalesce(s.authenticated_at, s.created_at), s.expires_at, \
+             s.generation, s.refresh_hash, s.previous_hash, s.spent, s.shown, \
+             s.revoked_at IS NOT NULL OR u.locked_at IS NOT NULL OR u.session_epoch <> s.epoch \
              FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = ?1";
         const REVOKE: &str = "UPDATE sessions SET revoked_at = ?2 WHERE id = ?1";
         let id = rotation.session_id.hyphenated();
         let mut transaction = self.link.writer.begin_with("BEGIN IMMEDIATE").await?;
         let query = sqlx::query(READ).bind(id).try_map(|row: SqliteRow| {
             Ok(StoredSession {
-                user_id: row.try_get::<Hyphenated, _>(0)?.into_uuid(),
-                generation: row.try_get(1)?,
-                refresh_hash: row.try_get(2)?,
-                previous_hash: row.try_get(3)?,
-                spent: row.try_get(4)?,
-                shown: row.try_get(5)?,
-                expires_at: time(row.try_get(6)?),
-                revoked: row.try_get(7)?,
+                identity: identity(&row)?,
+                expires_at: time(row.try_get(AFTER_IDENTITY)?),
+                generation: row.try_get(AFTER_IDENTITY + 1)?,
+                refresh_hash: row.try_get(AFTER_IDENTITY + 2)?,
+                previous_hash: row.try_get(AFTER_IDENTITY + 3)?,
+                spent: row.try_get(AFTER_IDENTITY + 4)?,
+                shown: row.try_get(AFTER_IDENTITY + 5)?,
+                revoked: row.try_get(AFTER_IDENTITY + 6)?,
             })
         });
         let stored = query.fetch_optional(&mut *transaction).await?;
@@ -139,21 +170,41 @@ impl SqliteSessions {
 }
 
 pub(in crate::accounts) fn insert(session: &NewSession) -> Query {
-    const SQL: &str = "INSERT INTO sessions (id, user_id, refresh_hash, created_at, expires_at) \
-         VALUES (?1, ?2, ?3, ?4, ?5)";
+    const SQL: &str = "INSERT INTO sessions (id, user_id, refresh_hash, epoch, amr, authenticated_at, client, network, \
+           created_at, expires_at) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
     sqlx::query(SQL)
         .bind(session.id.hyphenated())
         .bind(session.user_id.hyphenated())
         .bind(session.refresh_hash.to_vec())
+        .bind(session.epoch)
+        .bind(session.amr.stored())
+        .bind(session.authenticated_at.timestamp_micros())
+        .bind(session.client.clone())
+        .bind(session.network.clone())
         .bind(session.now.timestamp_micros())
         .bind(session.expires_at.timestamp_micros())
 }
 
+/// From a row that begins with user, whether phone and e-mail are verified, `amr` and the time of the proof.
+fn identity(row: &SqliteRow) -> Result<Identity, sqlx::Error> {
+    Ok(Identity {
+        user_id: row.try_get::<Hyphenated, _>(0)?.into_uuid(),
+        phone_verified: row.try_get(1)?,
+        email_verified: row.try_get(2)?,
+        amr: Amr::from_stored(row.try_get(3)?),
+        authenticated_at: time(row.try_get(4)?),
+    })
+}
+
+/// The first column after those that [`identity`] reads.
+const AFTER_IDENTITY: usize = 5;
+
 async fn views_of(link: SqliteLink, ids: Vec<Uuid>) -> Result<Vec<(Uuid, SessionView)>, Unavailable> {
     const SQL: &str = concat!(
         user_columns!(),
-        "s.id, s.expires_at, s.revoked_at IS NOT NULL OR u.locked_at IS NOT NULL, s.shown \
-         FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id IN (SELECT value FROM json_each(?1))"
+        "s.id, s.expires_at, s.revoked_at IS NOT NULL OR u.locked_at IS NOT NULL OR u.session_epoch <> s.epoch, s.shown, \
+         s.amr, coalesce(s.authenticated_at, s.created_at) FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id IN (SELECT value FROM json_each(?1))"
     );
     let ids = json(ids.iter().map(Uuid::to_string));
     let query = sqlx::query(SQL).bind(ids).try_map(|row: SqliteRow| {
@@ -162,6 +213,8 @@ async fn views_of(link: SqliteLink, ids: Vec<Uuid>) -> Result<Vec<(Uuid, Session
             expires_at: time(row.try_get(AFTER_USER + 1)?),
             revoked: row.try_get(AFTER_USER + 2)?,
             shown: row.try_get(AFTER_USER + 3)?,
+            amr: Amr::from_stored(row.try_get(AFTER_USER + 4)?),
+            authenticated_at: time(row.try_get(AFTER_USER + 5)?),
         };
         Ok((row.try_get::<Hyphenated, _>(AFTER_USER)?.into_uuid(), view))
     });

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{NewSession, Rotated, Rotation, SessionView};
+use super::{Identity, NewSession, Rotated, Rotation, SessionView};
 use crate::unavailable::Unavailable;
 
 /// Where sessions are kept. What holds for every store of accounts is said at [`crate::accounts`].
@@ -14,8 +14,9 @@ pub trait SessionStore: Send + Sync {
     /// revocation MUST count at once.
     async fn view(&self, session: Uuid) -> Result<Option<SessionView>, Unavailable>;
 
-    /// Opens a further session of an account that exists.
-    async fn open(&self, session: NewSession) -> Result<(), Unavailable>;
+    /// Opens a further session. MUST open none (`None`) unless the account's epoch is the session's still and it isn't
+    /// locked: whoever waited for a hash while the password was changed gets in nowhere.
+    async fn open(&self, session: NewSession) -> Result<Option<Identity>, Unavailable>;
 
     /// Replaces a session's refresh token by the rules of `rotation.rs`. Of any number of callers with one token, one MUST get
     /// [`Rotated::Rotated`]. [`Rotated::Reused`] MUST have revoked the session.

@@ -57,8 +57,9 @@ impl UserStore for PostgresUsers {
                INSERT INTO users (id, email, email_key, phone, first_name, last_name, password_hash, created_at, updated_at) \
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) ON CONFLICT (email_key) DO NOTHING RETURNING id \
              ), opened AS ( \
-               INSERT INTO sessions (id, user_id, refresh_hash, created_at, expires_at) \
-               SELECT $9, made.id, $10, $11, $12 FROM made \
+               INSERT INTO sessions (id, user_id, refresh_hash, epoch, amr, authenticated_at, client, network, \
+                 created_at, expires_at) \
+               SELECT $9, made.id, $10, $11, $12, $13, $14, $15, $16, $17 FROM made \
              ) SELECT count(*) FROM made";
         let now = to_micros(user.now);
         let query = sqlx::query_scalar(SQL)
@@ -72,6 +73,11 @@ impl UserStore for PostgresUsers {
             .bind(now)
             .bind(session.id)
             .bind(&session.refresh_hash[..])
+            .bind(session.epoch)
+            .bind(session.amr.stored())
+            .bind(session.authenticated_at)
+            .bind(&session.client)
+            .bind(&session.network)
             .bind(session.now)
             .bind(session.expires_at);
         let made: i64 = self

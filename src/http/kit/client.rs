@@ -5,14 +5,25 @@ use std::net::{IpAddr, SocketAddr};
 use actix_web::{HttpRequest, http::header};
 use ipnet::IpNet;
 
-use crate::http::api::Api;
-use crate::limits::ClientNetwork;
+use crate::{
+    accounts::ClientInfo,
+    http::{api::Api, kit::user_agent},
+    limits::ClientNetwork,
+};
 
 /// The client's address, by `server.trusted_proxies`: from `X-Forwarded-For`, or from `Forwarded` (RFC 7239) where that
 /// header is missing. Never from both: most proxies write the former and pass on what the client wrote in the latter.
 /// Of IPv6, the network by `server.ipv6_prefix`.
 pub fn client_network(api: &Api, request: &HttpRequest) -> ClientNetwork {
     ClientNetwork::of(client_address(api, request), api.server.ipv6_prefix)
+}
+
+/// What is kept of the client with a session that it opens.
+pub fn client_info(api: &Api, request: &HttpRequest) -> ClientInfo {
+    ClientInfo {
+        network: client_network(api, request),
+        client: user_agent::in_words(request.headers()),
+    }
 }
 
 fn client_address(api: &Api, request: &HttpRequest) -> IpAddr {

@@ -21,3 +21,4 @@ pub mod rejection;
 pub mod request_id;
 pub mod routes;
 pub mod slices;
+mod user_agent;

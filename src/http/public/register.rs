@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::http::{
     api::Api,
     kit::{
-        client::client_network,
+        client::client_info,
         docs::{Docs, HOUR, PHONE, Tag},
         extract::{Faults, Field, JsonBody},
         problem::ApiError,
@@ -89,7 +89,7 @@ pub async fn register(
     let registration = registration(&api, body.0)?;
     let (user, tokens) = api
         .sign_in
-        .register(client_network(&api, &request), registration)
+        .register(&client_info(&api, &request), registration)
         .await?;
     Ok(HttpResponse::Created().json(SignedInView {
         user: user.into(),

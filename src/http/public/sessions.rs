@@ -9,7 +9,7 @@ use crate::http::{
     account::me::UserView,
     api::Api,
     kit::{
-        client::client_network,
+        client::{client_info, client_network},
         docs::{Docs, HOUR, MINUTE, PHONE, Tag},
         extract::{Faults, Field, JsonBody},
         problem::ApiError,
@@ -167,7 +167,7 @@ pub async fn login(
     let (login, password) = credentials(&api, body.0)?;
     let (user, tokens) = api
         .sign_in
-        .login(client_network(&api, &request), login, password)
+        .login(&client_info(&api, &request), login, password)
         .await?;
     Ok(HttpResponse::Ok().json(SignedInView {
         user: user.into(),

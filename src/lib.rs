@@ -30,8 +30,9 @@ pub mod accounts;
 pub mod challenges;
 pub mod ledger;
 
-// Getting a message to its address: no accepted one is lost.
+// Getting a message to its address: no accepted one is lost. What happened, written with the change itself.
 pub mod delivery;
+pub mod events;
 
 // What messages say and who carries them; what a signed-in client shows; how often whom may ask for what.
 pub mod inbox;

@@ -1,5 +1,6 @@
 -- Verifies phones that differ, each for the account that claims it: for a given claimant, or for anyone (NULL) if exactly
--- one account claims it. Gives the phones that it verified, with their users.
+-- one account claims it. Gives the phones that it verified, with their users, and notes the event of each: a row of `events`
+-- without its user.
 --
 -- A function, since its two statements would be four round trips with a transaction around them. Each has a snapshot of its
 -- own, so the second sees what was committed while the first waited.
@@ -9,7 +10,7 @@
 --
 -- The look for whoever has a phone is a subquery that the planner can't turn into a join: planned while hardly any phone
 -- was verified, a join would read all that were verified since for each one, until the next ANALYZE.
-CREATE FUNCTION verify_phones(phones text[], claimants uuid[], times timestamptz[])
+CREATE FUNCTION verify_phones(phones text[], claimants uuid[], times timestamptz[], notes jsonb[])
 RETURNS TABLE (phone text, user_id uuid)
 LANGUAGE plpgsql
 AS $$
@@ -17,13 +18,18 @@ AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock(1382641255, turn) FROM
         (SELECT DISTINCT hashtext(a.phone) AS turn FROM unnest(phones) AS a (phone) ORDER BY turn) AS turns;
-    RETURN QUERY
+    RETURN QUERY WITH verified AS (
         UPDATE users u SET phone_verified = true, updated_at = a.now
-        FROM unnest(phones, claimants, times) AS a (phone, claimant, now)
+        FROM unnest(phones, claimants, times, notes) AS a (phone, claimant, now, note)
         WHERE u.phone = a.phone AND NOT u.phone_verified
           AND (SELECT o.id FROM users o WHERE o.phone = a.phone AND o.phone_verified) IS NULL
           AND (u.id = a.claimant OR a.claimant IS NULL AND 1 = (SELECT count(*) FROM
             (SELECT FROM users c WHERE c.phone = a.phone AND NOT c.phone_verified LIMIT 2) c))
-        RETURNING u.phone, u.id;
+        RETURNING u.phone, u.id, a.note
+    ), noted AS (
+        INSERT INTO events (id, at, kind, actor, actor_id, user_id, network, reason, details)
+        SELECT e.id, e.at, e.kind, e.actor, e.actor_id, v.id, e.network, e.reason, e.details
+        FROM verified v, jsonb_populate_record(NULL::events, v.note) AS e
+    ) SELECT v.phone, v.id FROM verified v;
 END
 $$;

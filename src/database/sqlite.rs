@@ -35,7 +35,7 @@ const MIGRATION_ATTEMPTS: usize = 5;
 const MIGRATION_PAUSE: Duration = Duration::from_millis(50);
 
 /// A statement that is run for what it changes.
-pub(crate) type Query = sqlx::query::Query<'static, sqlx::Sqlite, SqliteArguments>;
+pub type Query = sqlx::query::Query<'static, sqlx::Sqlite, SqliteArguments>;
 
 /// The two pools, and the bound on everything that is asked of them. Cheap to clone.
 #[derive(Clone)]

@@ -18,6 +18,8 @@ use crate::{
     channel::{Channel, MessageCode},
     clock::Clock,
     delivery::{DeliveryQueue, Destination, OutboxEntry, QueueSlot, Recipient},
+    entropy::Entropy,
+    events::{EventKind, NewEvent, Source},
     language::Language,
     ledger::{Event, Ledger, What},
     limits::{Admission, ClientNetwork, Limiter, Operation, Refusal, Scope, Subject},
@@ -49,6 +51,11 @@ impl Caller {
     /// The id of the user whose token came along.
     pub fn user_id(&self) -> Option<Uuid> {
         self.user.as_ref().map(|user| user.id)
+    }
+
+    /// By whom an event is.
+    pub(super) fn source(&self) -> Source {
+        Source::of(self.user_id(), self.client)
     }
 }
 
@@ -110,6 +117,7 @@ pub struct Codes {
     pub queue: DeliveryQueue,
     pub ledger: Ledger,
     pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
 }
 
 impl Codes {
@@ -322,6 +330,11 @@ impl Codes {
     pub(super) fn locked(&self, wait: Duration) -> Refusal {
         let rules = &self.challenges.rules;
         own_rule("otp-max-failures", wait, rules.max_failures, rules.failure_window)
+    }
+
+    /// An event of now.
+    pub(super) fn event(&self, kind: EventKind, source: Source) -> NewEvent {
+        NewEvent::new(kind, source, self.clock.now(), self.entropy.as_ref())
     }
 
     /// Notes in the ledger.

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{
@@ -15,6 +14,7 @@ use crate::{
     channel::Channel,
     delivery::Destination,
     email::{EmailAddress, EmailDigest},
+    events::{EventKind, Source},
     limits::Subject,
     phone::Country,
     unavailable::Unavailable,
@@ -56,9 +56,10 @@ impl VerifyEmail {
         let is_own = caller.user.as_ref().is_some_and(|user| user.email == email);
         let asked = self.asked(caller, &email);
         let mark = MarkVerified {
+            codes: Arc::clone(&self.codes),
             proofs: Arc::clone(&self.proofs),
             claimant: asked.caller.user_id().map_or(Claimant::Anyone, Claimant::User),
-            now: self.codes.clock.now(),
+            source: asked.caller.source(),
             email,
         };
         self.codes.verify(asked, typed, is_own, mark).await
@@ -117,17 +118,19 @@ fn entitled_user(caller: &Caller, unproven: Option<EmailHolder>) -> Option<Uuid>
 
 /// Marks the address verified.
 struct MarkVerified {
+    codes: Arc<Codes>,
     proofs: Arc<dyn ProofStore>,
     email: EmailAddress,
     claimant: Claimant,
-    now: DateTime<Utc>,
+    source: Source,
 }
 
 impl Effect for MarkVerified {
     async fn take(&self, proof: &Proof) -> Result<(), FlowError> {
+        let event = self.codes.event(EventKind::EmailVerified, self.source.clone());
         let marked = self
             .proofs
-            .verify_email(&self.email, &self.claimant, self.now)
+            .verify_email(&self.email, &self.claimant, event)
             .await?;
         match marked {
             EmailVerification::Verified(_) => Ok(()),

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use metrics::counter;
 
 use super::{
@@ -15,6 +14,7 @@ use crate::{
     challenges::{OtpCode, Proof, Purpose},
     channel::Channel,
     delivery::{Countries, Destination},
+    events::{EventKind, Source},
     limits::Subject,
     phone::{Country, PhoneDigest, PhoneKinds, PhoneNumber},
     unavailable::Unavailable,
@@ -60,9 +60,10 @@ impl VerifyPhone {
     pub async fn verify(&self, caller: Caller, phone: PhoneNumber, typed: Typed) -> Result<(), FlowError> {
         let is_own = caller.user.as_ref().is_some_and(|user| user.phone == phone);
         let mark = MarkVerified {
+            codes: Arc::clone(&self.codes),
             proofs: Arc::clone(&self.proofs),
             claimant: caller.user_id().map_or(Claimant::Anyone, Claimant::User),
-            now: self.codes.clock.now(),
+            source: caller.source(),
             phone: phone.clone(),
         };
         let asked = self.asked(caller, &phone);
@@ -135,17 +136,19 @@ fn entitled_user(caller: &Caller, phone: &PhoneNumber, claims: &Claims) -> Optio
 
 /// Marks the phone verified.
 struct MarkVerified {
+    codes: Arc<Codes>,
     proofs: Arc<dyn ProofStore>,
     phone: PhoneNumber,
     claimant: Claimant,
-    now: DateTime<Utc>,
+    source: Source,
 }
 
 impl Effect for MarkVerified {
     async fn take(&self, proof: &Proof) -> Result<(), FlowError> {
+        let event = self.codes.event(EventKind::PhoneVerified, self.source.clone());
         let marked = self
             .proofs
-            .verify_phone(&self.phone, &self.claimant, self.now)
+            .verify_phone(&self.phone, &self.claimant, event)
             .await?;
         match marked {
             Verification::Verified(_) => Ok(()),

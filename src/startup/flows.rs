@@ -32,6 +32,7 @@ pub(super) fn start(
         queue: delivery.queue.clone(),
         ledger: delivery.ledger.clone(),
         clock: Arc::clone(&base.clock),
+        entropy: Arc::clone(&base.entropy),
     });
     Flows {
         verify_email: VerifyEmail {

@@ -1,4 +1,4 @@
-//! Every family of metrics: what it means, in which unit, and which of its series are there before anything happens.
+//! Every family of metrics: what it means, in which unit.
 
 use metrics::Unit;
 
@@ -11,7 +11,7 @@ enum Kind {
 use Kind::{Counter, Gauge, Histogram};
 
 /// Kind, name, unit where it has one, meaning. `tests/laws` holds that all are here which the source names, and no others.
-const FAMILIES: [(Kind, &str, Option<Unit>, &str); 49] = [
+const FAMILIES: [(Kind, &str, Option<Unit>, &str); 50] = [
     (
         Counter,
         "ringback_http_requests_total",
@@ -236,6 +236,12 @@ const FAMILIES: [(Kind, &str, Option<Unit>, &str); 49] = [
     ),
     (
         Counter,
+        "ringback_events_total",
+        None,
+        "Events that were written with their changes, by kind",
+    ),
+    (
+        Counter,
         "ringback_ledger_rows_total",
         None,
         "Rows written to the ledger",
@@ -298,63 +304,6 @@ const FAMILIES: [(Kind, &str, Option<Unit>, &str); 49] = [
     ),
 ];
 
-/// Series that alerts look at and that must not be missing until their first event: family, label, its values.
-const AT_ZERO: [(&str, &str, &[&str]); 8] = [
-    (
-        "ringback_otp_issued_total",
-        "kind",
-        &["sms", "email", "test", "decoy"],
-    ),
-    (
-        "ringback_otp_verdicts_total",
-        "verdict",
-        &[
-            "right",
-            "wrong",
-            "exceeded",
-            "expired",
-            "ambiguous",
-            "taken",
-            "not_supported",
-            "no_challenge_id",
-            "limited",
-            "unavailable",
-        ],
-    ),
-    (
-        "ringback_limits_reloads_total",
-        "outcome",
-        &["applied", "refused"],
-    ),
-    ("ringback_ledger_dropped_total", "reason", &["full", "failed"]),
-    ("ringback_ledger_rows_total", "", &[""]),
-    ("ringback_sms_late_receipts_dropped_total", "", &[""]),
-    ("ringback_password_hasher_refused_total", "", &[""]),
-    ("ringback_delivery_reports_dropped_total", "", &[""]),
-];
-
-/// The same for each provider.
-const AT_ZERO_BY_PROVIDER: [(&str, &str, &[&str]); 3] = [
-    (
-        "ringback_deliveries_total",
-        "outcome",
-        &[
-            "accepted",
-            "failed",
-            "superseded",
-            "expired",
-            "handed_back",
-            "left",
-        ],
-    ),
-    (
-        "ringback_sms_receipts_total",
-        "status",
-        &["sent", "delivered", "undelivered", "failed"],
-    ),
-    ("ringback_delivery_retries_total", "", &[""]),
-];
-
 pub fn describe() {
     for (kind, name, unit, meaning) in FAMILIES {
         match (kind, unit) {
@@ -366,30 +315,4 @@ pub fn describe() {
             (Histogram, Some(unit)) => metrics::describe_histogram!(name, unit, meaning),
         }
     }
-}
-
-/// Registers what counts from nought, and says which version this is.
-pub fn begin_at_zero() {
-    for (name, label, values) in AT_ZERO {
-        for value in values {
-            match label {
-                "" => drop(metrics::counter!(name)),
-                _ => drop(metrics::counter!(name, label => *value)),
-            }
-        }
-    }
-    metrics::gauge!("ringback_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
-}
-
-/// Registers what counts from nought for a provider.
-pub fn begin_provider(provider: &'static str) {
-    for (name, label, values) in AT_ZERO_BY_PROVIDER {
-        for value in values {
-            match label {
-                "" => drop(metrics::counter!(name, "provider" => provider)),
-                _ => drop(metrics::counter!(name, "provider" => provider, label => *value)),
-            }
-        }
-    }
-    metrics::gauge!("ringback_delivery_breaker_state", "provider" => provider).set(0.0);
 }

@@ -4,7 +4,7 @@ use std::{sync::OnceLock, time::Duration};
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
-use super::{families, process};
+use super::{at_zero, families, process};
 
 /// Seconds; from a cached token to a hash that waits its turn.
 const BUCKETS: [f64; 14] = [
@@ -31,7 +31,7 @@ impl Metrics {
             // Another recorder is in place only where a test put it there.
             let _ = metrics::set_global_recorder(recorder);
             families::describe();
-            families::begin_at_zero();
+            at_zero::begin_at_zero();
             handle
         });
         Self(handle.clone())
@@ -39,7 +39,7 @@ impl Metrics {
 
     /// Shows what counts by provider from the start.
     pub fn begin_provider(&self, provider: &'static str) {
-        families::begin_provider(provider);
+        at_zero::begin_provider(provider);
     }
 
     /// Folds what histograms have gathered, every few seconds and for ever: it would pile up where nobody asks for

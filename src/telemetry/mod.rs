@@ -1,5 +1,6 @@
 //! Logs and metrics. Neither ever holds a phone number, code, token, password or e-mail address.
 
+mod at_zero;
 mod families;
 mod json;
 mod measured;

@@ -7,7 +7,7 @@ use ringback::{
 };
 use uuid::Uuid;
 
-use crate::harness::{Stores, at, hash, new_session, new_user, phone, register};
+use crate::harness::{Stores, at, hash, new_session, new_user, phone, phone_verified, register};
 
 const PHONE: &str = "+14152000001";
 
@@ -98,7 +98,7 @@ pub async fn a_login_finds_by_email_or_verified_phone(stores: Stores) {
     let verified = stores
         .one
         .proofs
-        .verify_phone(&phone(PHONE), &Claimant::User(jane.id), at(5))
+        .verify_phone(&phone(PHONE), &Claimant::User(jane.id), phone_verified(5))
         .await;
     assert_eq!(verified.unwrap(), Verification::Verified(jane.id));
     let found = stores.two.passwords.credentials(&login).await.unwrap().unwrap();
@@ -150,7 +150,7 @@ pub async fn claims_tell_who_has_and_who_wants_a_phone(stores: Stores) {
     stores
         .one
         .proofs
-        .verify_phone(&phone(PHONE), &Claimant::User(jane.id), at(5))
+        .verify_phone(&phone(PHONE), &Claimant::User(jane.id), phone_verified(5))
         .await
         .unwrap();
     let had = Claims {
@@ -174,7 +174,11 @@ pub async fn whoever_has_a_phone_is_found_behind_all_who_want_it(stores: Stores)
         claimants.push(register(&stores.one, email, PHONE).await.0.id);
     }
     let last = Claimant::User(claimants[4]);
-    let verified = stores.one.proofs.verify_phone(&phone(PHONE), &last, at(5)).await;
+    let verified = stores
+        .one
+        .proofs
+        .verify_phone(&phone(PHONE), &last, phone_verified(5))
+        .await;
     assert_eq!(verified.unwrap(), Verification::Verified(claimants[4]));
     let claims = stores.two.proofs.claims(&phone(PHONE)).await.unwrap();
     let seen = (claims.verified_by, claims.unverified, claims.any_claimant);
@@ -190,7 +194,7 @@ pub async fn a_claimant_verifies_his_own_claim_alone(stores: Stores) {
         stores
             .two
             .proofs
-            .verify_phone(&phone(PHONE), &claimant, at(7))
+            .verify_phone(&phone(PHONE), &claimant, phone_verified(7))
             .await
             .unwrap()
     };
@@ -211,7 +215,7 @@ pub async fn anyone_verifies_a_sole_claim_alone(stores: Stores) {
         stores
             .two
             .proofs
-            .verify_phone(&phone(PHONE), &Claimant::Anyone, at(7))
+            .verify_phone(&phone(PHONE), &Claimant::Anyone, phone_verified(7))
             .await
             .unwrap()
     };

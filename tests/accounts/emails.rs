@@ -10,7 +10,7 @@ use ringback::{
 use uuid::Uuid;
 
 use crate::{
-    harness::{Stores, at, register},
+    harness::{Stores, email_verified, register},
     races::{all_at_once, tally},
 };
 
@@ -33,7 +33,7 @@ pub async fn an_email_is_found_by_its_key_whether_or_not_it_is_proven(stores: St
     stores
         .one
         .proofs
-        .verify_email(&jane.email, &Claimant::User(jane.id), at(5))
+        .verify_email(&jane.email, &Claimant::User(jane.id), email_verified(5))
         .await
         .unwrap();
     held.is_verified = true;
@@ -57,7 +57,7 @@ pub async fn an_email_is_verified_once_for_the_account_that_has_it(stores: Store
         let outcome = stores
             .two
             .proofs
-            .verify_email(&email, &claimant, at(second))
+            .verify_email(&email, &claimant, email_verified(second))
             .await;
         outcome.unwrap()
     };
@@ -109,7 +109,13 @@ pub async fn of_many_that_verify_an_email_at_once_one_does(stores: Stores) {
         let outcomes = all_at_once(&stores, 48, |n, store| {
             let email = jane.email.clone();
             let claimant = [Claimant::User(jane.id), Claimant::Anyone, Claimant::User(john.id)][n % 3];
-            async move { store.proofs.verify_email(&email, &claimant, at(1)).await.unwrap() }
+            async move {
+                store
+                    .proofs
+                    .verify_email(&email, &claimant, email_verified(1))
+                    .await
+                    .unwrap()
+            }
         })
         .await;
         let tally = tally(outcomes.into_iter().map(|outcome| match outcome {

@@ -20,7 +20,7 @@ use tokio::{
 use url::Url;
 
 use crate::{
-    harness::{Store, at, phone, register, with_postgres_url},
+    harness::{Store, at, phone, phone_verified, register, with_postgres_url},
     sessions::rotation,
 };
 
@@ -166,7 +166,7 @@ async fn call(store: &Store, n: usize) -> Result<(), Unavailable> {
         }
         3 => store
             .proofs
-            .verify_phone(&phone("+14152000009"), &Claimant::Anyone, at(1))
+            .verify_phone(&phone("+14152000009"), &Claimant::Anyone, phone_verified(1))
             .await
             .map(drop),
         4 => store.sessions.rotate(rotation(nobody, 0, 1)).await.map(drop),

@@ -21,6 +21,7 @@ use ringback::{
     database::{Database, DatabaseUrlError, PoolOptions, PostgresLink, PostgresOptions, SqliteLink},
     email::EmailAddress,
     entropy::{Entropy, SystemEntropy},
+    events::{EventKind, NewEvent, Source},
     ledger::{LedgerStore, PostgresLedger, SqliteLedger},
     phone::{PhoneCheck, PhoneNumber},
     tokens::Amr,
@@ -225,6 +226,21 @@ pub fn with_postgres_url<F: Future<Output = ()> + Send + 'static>(case: impl FnO
 /// A moment, in seconds of the test's own time.
 pub fn at(second: i64) -> DateTime<Utc> {
     Utc.timestamp_opt(1_800_000_000 + second, 123_456_789).unwrap()
+}
+
+/// An event of that second, by the service itself.
+pub fn event(kind: EventKind, second: i64) -> NewEvent {
+    NewEvent::new(kind, Source::system(), at(second), &SystemEntropy)
+}
+
+/// The event of a phone that is verified at that second.
+pub fn phone_verified(second: i64) -> NewEvent {
+    event(EventKind::PhoneVerified, second)
+}
+
+/// The event of an e-mail address that is verified at that second.
+pub fn email_verified(second: i64) -> NewEvent {
+    event(EventKind::EmailVerified, second)
 }
 
 pub fn phone(text: &str) -> PhoneNumber {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `accounts.rs` | what one caller after another sees |
 //! | `emails.rs` | who has an e-mail address, and who has proven it |
+//! | `events.rs` | that each change leaves its event |
 //! | `sessions.rs` | the same for sessions and their refresh tokens |
 //! | `races.rs` | what many callers at once see, on two stores over one database |
 //! | `faults.rs` | what is answered while PostgreSQL is down, and how soon it is over |
@@ -16,6 +17,7 @@
 
 mod accounts;
 mod emails;
+mod events;
 mod failover;
 mod faults;
 mod files;
@@ -59,6 +61,10 @@ on_both_databases! {
         an_email_is_verified_once_for_the_account_that_has_it
         of_many_that_verify_an_email_at_once_one_does
         lookups_of_emails_in_parallel_find_their_own;
+    events:
+        a_change_is_noted_with_who_did_it_from_where
+        what_changes_nothing_leaves_no_event
+        of_many_that_verify_at_once_one_is_noted;
     sessions:
         a_session_shows_its_user_and_its_end
         a_token_is_good_once_and_then_for_its_grace

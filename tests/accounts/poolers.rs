@@ -11,7 +11,10 @@ use sqlx::{Connection, PgConnection};
 use url::Url;
 
 use crate::{
-    harness::{OPTIONS, Store, at, new_session, new_user, phone, register, with_postgres_url},
+    harness::{
+        OPTIONS, Store, at, email_verified, new_session, new_user, phone, phone_verified, register,
+        with_postgres_url,
+    },
     own_server::{OwnServer, plain},
     sessions::rotation,
 };
@@ -47,11 +50,11 @@ async fn life(store: Store, n: usize) -> Result<(), Unavailable> {
         assert_eq!(found.user.id, id);
         store
             .proofs
-            .verify_phone(&number, &Claimant::User(id), at(1))
+            .verify_phone(&number, &Claimant::User(id), phone_verified(1))
             .await?;
         store
             .proofs
-            .verify_email(&email, &Claimant::Anyone, at(1))
+            .verify_email(&email, &Claimant::Anyone, email_verified(1))
             .await?;
         assert_eq!(store.proofs.phone_of(id).await?, Some(phone(number.expose())));
         store.sessions.rotate(rotation(sid, round, 100)).await?;

@@ -7,7 +7,7 @@ use sqlx::{Connection, PgConnection};
 use tokio::{sync::Barrier, time::timeout};
 
 use crate::{
-    harness::{Store, Stores, at, new_session, new_user, phone, register, with_postgres_url},
+    harness::{Store, Stores, new_session, new_user, phone, phone_verified, register, with_postgres_url},
     sessions::rotation,
 };
 
@@ -67,7 +67,7 @@ pub async fn two_accounts_race_for_one_phone(stores: Stores) {
             async move {
                 let verified = store
                     .proofs
-                    .verify_phone(&number, &Claimant::User(user), at(1))
+                    .verify_phone(&number, &Claimant::User(user), phone_verified(1))
                     .await;
                 (user, verified.unwrap())
             }
@@ -104,7 +104,7 @@ pub async fn a_sole_claim_is_verified_once(stores: Stores) {
     let outcomes = all_at_once(&stores, 50, |_, store| async move {
         store
             .proofs
-            .verify_phone(&phone(PHONE), &Claimant::Anyone, at(1))
+            .verify_phone(&phone(PHONE), &Claimant::Anyone, phone_verified(1))
             .await
             .unwrap()
     })
@@ -135,14 +135,14 @@ pub async fn a_second_claim_races_with_a_verification(stores: Stores) {
                     0 => Some(
                         store
                             .proofs
-                            .verify_phone(&number, &Claimant::User(johns), at(1))
+                            .verify_phone(&number, &Claimant::User(johns), phone_verified(1))
                             .await
                             .unwrap(),
                     ),
                     _ => Some(
                         store
                             .proofs
-                            .verify_phone(&number, &Claimant::Anyone, at(1))
+                            .verify_phone(&number, &Claimant::Anyone, phone_verified(1))
                             .await
                             .unwrap(),
                     ),
@@ -263,7 +263,9 @@ pub async fn callers_that_left_leave_nothing_half_done(stores: Stores) {
         let _ = timeout(patience, store.sessions.rotate(rotation(id, 7, 100))).await;
         let _ = timeout(
             patience,
-            store.proofs.verify_phone(&phone(PHONE), &Claimant::Anyone, at(1)),
+            store
+                .proofs
+                .verify_phone(&phone(PHONE), &Claimant::Anyone, phone_verified(1)),
         )
         .await;
         let _ = timeout(patience, store.sessions.view(id)).await;
@@ -336,7 +338,7 @@ fn to_verify_a_phone_reads_no_other_phones_accounts() {
             let outcome = stores
                 .one
                 .proofs
-                .verify_phone(&phone, &Claimant::Anyone, at(5))
+                .verify_phone(&phone, &Claimant::Anyone, phone_verified(5))
                 .await;
             assert_eq!(verdict(outcome.unwrap()), "verified");
         }

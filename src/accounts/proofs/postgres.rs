@@ -1,7 +1,6 @@
 //! Proofs in PostgreSQL. One statement decides each change; phones that are verified at the same time share one.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use uuid::Uuid;
 
@@ -12,6 +11,10 @@ use super::{
 use crate::{
     database::{Coalescer, Own, PostgresLink, to_micros},
     email::EmailAddress,
+    events::{
+        NewEvent,
+        postgres::{insert_event, parameter},
+    },
     phone::PhoneNumber,
     unavailable::{Part, Unavailable},
 };
@@ -57,9 +60,9 @@ impl ProofStore for PostgresProofs {
         &self,
         phone: &PhoneNumber,
         claimant: &Claimant,
-        now: DateTime<Utc>,
+        event: NewEvent,
     ) -> Result<Verification, Unavailable> {
-        let ask = Ask::new(phone.clone(), *claimant, now);
+        let ask = Ask::new(phone.clone(), *claimant, event);
         self.link
             .in_time(self.verifications.get(ask))
             .await?
@@ -83,24 +86,33 @@ impl ProofStore for PostgresProofs {
         &self,
         email: &EmailAddress,
         claimant: &Claimant,
-        now: DateTime<Utc>,
+        event: NewEvent,
     ) -> Result<EmailVerification, Unavailable> {
         // The lock shows the row as it is now, not as it was when the statement began: so of callers at the same time
         // the second finds it verified.
-        const SQL: &str = "WITH held AS ( \
+        const SQL: &str = concat!(
+            "WITH held AS ( \
                SELECT id, email_verified FROM users WHERE email_key = $1 AND ($2 IS NULL OR id = $2) FOR UPDATE \
              ), marked AS ( \
                UPDATE users u SET email_verified = true, updated_at = $3 FROM held \
-               WHERE u.id = held.id AND NOT held.email_verified \
-             ) SELECT id, email_verified FROM held";
+               WHERE u.id = held.id AND NOT held.email_verified RETURNING u.id \
+             ), noted AS (",
+            insert_event!("$4", "marked.id", "marked"),
+            ") SELECT id, email_verified FROM held"
+        );
         let query = sqlx::query_as(SQL)
             .bind(email.key())
             .bind(claimant.user())
-            .bind(to_micros(now));
+            .bind(to_micros(event.at))
+            .bind(parameter(&event));
         let held = self
             .link
             .bounded(async { query.fetch_optional(self.link.lend().await?.session()).await });
-        Ok(EmailVerification::of(held.await?))
+        let verification = EmailVerification::of(held.await?);
+        if let EmailVerification::Verified(_) = verification {
+            event.count();
+        }
+        Ok(verification)
     }
 
     async fn email_of(&self, user: Uuid) -> Result<Option<EmailAddress>, Unavailable> {

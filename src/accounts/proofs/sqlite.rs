@@ -1,7 +1,6 @@
 //! Proofs in SQLite. The statements are those of `postgres.rs`, which says why.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use uuid::{Uuid, fmt::Hyphenated};
 
 use super::{
@@ -11,6 +10,7 @@ use super::{
 use crate::{
     database::{Coalescer, SqliteLink, sqlite::json},
     email::EmailAddress,
+    events::{self, NewEvent},
     phone::PhoneNumber,
     unavailable::{Part, Unavailable},
 };
@@ -52,11 +52,12 @@ impl ProofStore for SqliteProofs {
         &self,
         phone: &PhoneNumber,
         claimant: &Claimant,
-        now: DateTime<Utc>,
+        event: NewEvent,
     ) -> Result<Verification, Unavailable> {
         let attempts = async {
             for _ in 0..VERIFY_ATTEMPTS {
-                if let Some(user) = self.mark_verified(phone, claimant, now).await? {
+                if let Some(user) = self.mark_verified(phone, claimant, &event).await? {
+                    event.count();
                     return Ok(Some(Verification::Verified(user)));
                 }
                 let explained = self.read_miss(phone, claimant).await?.explain(claimant);
@@ -89,7 +90,7 @@ impl ProofStore for SqliteProofs {
         &self,
         email: &EmailAddress,
         claimant: &Claimant,
-        now: DateTime<Utc>,
+        event: NewEvent,
     ) -> Result<EmailVerification, Unavailable> {
         const READ: &str =
             "SELECT id, email_verified FROM users WHERE email_key = ?1 AND (?2 IS NULL OR id = ?2)";
@@ -102,13 +103,19 @@ impl ProofStore for SqliteProofs {
                 .fetch_optional(&mut *transaction)
                 .await?;
             if let Some((user, false)) = held {
-                let mark = sqlx::query(MARK).bind(user).bind(now.timestamp_micros());
+                let mark = sqlx::query(MARK).bind(user).bind(event.at.timestamp_micros());
                 mark.execute(&mut *transaction).await?;
+                let note = events::sqlite::event(&event, Some(user.into_uuid()));
+                note.execute(&mut *transaction).await?;
             }
             transaction.commit().await?;
             Ok(held.map(|(user, was_verified)| (user.into_uuid(), was_verified)))
         };
-        Ok(EmailVerification::of(self.link.bounded(verify).await?))
+        let verification = EmailVerification::of(self.link.bounded(verify).await?);
+        if let EmailVerification::Verified(_) = verification {
+            event.count();
+        }
+        Ok(verification)
     }
 
     async fn email_of(&self, user: Uuid) -> Result<Option<EmailAddress>, Unavailable> {
@@ -128,7 +135,7 @@ impl SqliteProofs {
         &self,
         phone: &PhoneNumber,
         claimant: &Claimant,
-        now: DateTime<Utc>,
+        event: &NewEvent,
     ) -> Result<Option<Uuid>, sqlx::Error> {
         const MINE: &str = "UPDATE users SET phone_verified = 1, updated_at = ?2 \
              WHERE phone = ?1 AND NOT phone_verified AND id = ?3 \
@@ -138,7 +145,7 @@ impl SqliteProofs {
                AND NOT EXISTS (SELECT 1 FROM users o WHERE o.phone = ?1 AND o.phone_verified) \
                AND 1 = (SELECT count(*) FROM (SELECT 1 FROM users c WHERE c.phone = ?1 AND NOT c.phone_verified LIMIT 2)) \
              RETURNING id";
-        let now = now.timestamp_micros();
+        let now = event.at.timestamp_micros();
         let query = match claimant {
             Claimant::User(user) => sqlx::query_scalar(MINE)
                 .bind(phone.expose())
@@ -146,8 +153,15 @@ impl SqliteProofs {
                 .bind(user.hyphenated()),
             Claimant::Anyone => sqlx::query_scalar(SOLE).bind(phone.expose()).bind(now),
         };
-        let verified: Option<Hyphenated> = query.fetch_optional(&self.link.writer).await?;
-        Ok(verified.map(Hyphenated::into_uuid))
+        let mut transaction = self.link.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let verified: Option<Hyphenated> = query.fetch_optional(&mut *transaction).await?;
+        let verified = verified.map(Hyphenated::into_uuid);
+        if verified.is_some() {
+            let note = events::sqlite::event(event, verified);
+            note.execute(&mut *transaction).await?;
+        }
+        transaction.commit().await?;
+        Ok(verified)
     }
 
     async fn read_miss(&self, phone: &PhoneNumber, claimant: &Claimant) -> Result<Miss, sqlx::Error> {

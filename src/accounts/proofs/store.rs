@@ -1,11 +1,10 @@
 //! The contract of the store of proofs. `postgres.rs` and `sqlite.rs` keep it; `tests/accounts/` holds both to it.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{Claimant, Claims, EmailHolder, EmailVerification, Verification};
-use crate::{email::EmailAddress, phone::PhoneNumber, unavailable::Unavailable};
+use crate::{email::EmailAddress, events::NewEvent, phone::PhoneNumber, unavailable::Unavailable};
 
 /// Who claims a phone or an e-mail address, and who has proven it. What holds for every store of accounts is said at
 /// [`crate::accounts`].
@@ -18,12 +17,13 @@ pub trait ProofStore: Send + Sync {
     ///
     /// MUST be one atomic change. For [`Claimant::User`]: on that account, if it claims the phone. For
     /// [`Claimant::Anyone`]: if exactly one unverified account claims it and none has it verified. However many
-    /// callers race, at most one account has a phone verified, ever.
+    /// callers race, at most one account has a phone verified, ever. `event` MUST be written with the change, about that
+    /// account, and only then; its time is the caller's now.
     async fn verify_phone(
         &self,
         phone: &PhoneNumber,
         claimant: &Claimant,
-        now: DateTime<Utc>,
+        event: NewEvent,
     ) -> Result<Verification, Unavailable>;
 
     /// The phone that an account claims or has.
@@ -36,12 +36,13 @@ pub trait ProofStore: Send + Sync {
     ///
     /// MUST be one atomic change of the account that has the address by its [`EmailAddress::key`]; for
     /// [`Claimant::User`], of that account alone. Of any number of callers one MUST get
-    /// [`EmailVerification::Verified`]; the others get [`EmailVerification::AlreadyVerified`] and change nothing.
+    /// [`EmailVerification::Verified`]; the others get [`EmailVerification::AlreadyVerified`] and change nothing. `event` is
+    /// written as for [`ProofStore::verify_phone`].
     async fn verify_email(
         &self,
         email: &EmailAddress,
         claimant: &Claimant,
-        now: DateTime<Utc>,
+        event: NewEvent,
     ) -> Result<EmailVerification, Unavailable>;
 
     /// The e-mail address of an account.

@@ -2,30 +2,46 @@
 
 pub(super) mod postgres;
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use chrono::{DateTime, Utc};
+use std::{
+    hash::{Hash, Hasher},
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use super::Claimant;
-use crate::phone::PhoneNumber;
+use crate::{events::NewEvent, phone::PhoneNumber};
 
 /// One caller's right code. No two are equal: of two that ask for the same, one alone verifies.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone)]
 pub(super) struct Ask {
     number: u64,
     pub phone: PhoneNumber,
     pub claimant: Claimant,
-    pub now: DateTime<Utc>,
+    /// What is noted with the change.
+    pub event: NewEvent,
 }
 
 impl Ask {
-    pub fn new(phone: PhoneNumber, claimant: Claimant, now: DateTime<Utc>) -> Self {
+    pub fn new(phone: PhoneNumber, claimant: Claimant, event: NewEvent) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Self {
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             phone,
             claimant,
-            now,
+            event,
         }
+    }
+}
+
+impl PartialEq for Ask {
+    fn eq(&self, other: &Self) -> bool {
+        self.number == other.number
+    }
+}
+
+impl Eq for Ask {}
+
+impl Hash for Ask {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.number.hash(state);
     }
 }

@@ -12,6 +12,7 @@ use crate::{
         miss::{Miss, VERIFY_ATTEMPTS},
     },
     database::{Own, PostgresLink, Session, to_micros},
+    events::postgres::parameter,
     phone::PhoneNumber,
     unavailable::Unavailable,
 };
@@ -48,11 +49,14 @@ async fn mark(
     asks: Vec<Ask>,
     answered: &mut Vec<(Ask, Verification)>,
 ) -> Result<Vec<Ask>, sqlx::Error> {
-    let times: Vec<DateTime<Utc>> = asks.iter().map(|ask| to_micros(ask.now)).collect();
-    let marked: Vec<(String, Uuid)> = sqlx::query_as("SELECT phone, user_id FROM verify_phones($1, $2, $3)")
+    const SQL: &str = "SELECT phone, user_id FROM verify_phones($1, $2, $3, $4::jsonb[])";
+    let times: Vec<DateTime<Utc>> = asks.iter().map(|ask| to_micros(ask.event.at)).collect();
+    let events: Vec<String> = asks.iter().map(|ask| parameter(&ask.event)).collect();
+    let marked: Vec<(String, Uuid)> = sqlx::query_as(SQL)
         .bind(phones(&asks))
         .bind(claimants(&asks))
         .bind(times)
+        .bind(events)
         .fetch_all(session)
         .await?;
     let marked: HashMap<_, _> = marked
@@ -62,7 +66,10 @@ async fn mark(
     let mut missed = Vec::new();
     for ask in asks {
         match marked.get(&ask.phone) {
-            Some(user) => answered.push((ask, Verification::Verified(*user))),
+            Some(user) => {
+                ask.event.count();
+                answered.push((ask, Verification::Verified(*user)));
+            }
             None => missed.push(ask),
         }
     }

@@ -1,0 +1,290 @@
+//! An event that is to be written.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use metrics::counter;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::{entropy::Entropy, limits::ClientNetwork};
+
+/// What happened, as noun and past.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum EventKind {
+    AccountRegistered,
+    AccountUpdated,
+    AccountDeleted,
+    AccountLocked,
+    AccountUnlocked,
+    AccountImported,
+    SessionOpened,
+    /// One session ended, by its user or an administrator.
+    SessionEnded,
+    /// All sessions of a user, or all but one.
+    SessionsEnded,
+    /// A spent refresh token was shown, and its session ended.
+    SessionReused,
+    PhoneVerified,
+    PhoneChanged,
+    /// An account lost its phone to another that proved it.
+    PhoneMoved,
+    EmailVerified,
+    EmailChanged,
+    /// An account lost an unproven e-mail address to whoever owns it.
+    EmailTaken,
+    PasswordChanged,
+    PasswordReset,
+    /// Refusals: one row for each kind, key and minute.
+    LoginFailed,
+    CodeRefused,
+    RequestRefused,
+}
+
+impl EventKind {
+    /// Every kind.
+    pub const ALL: [Self; 21] = [
+        Self::AccountRegistered,
+        Self::AccountUpdated,
+        Self::AccountDeleted,
+        Self::AccountLocked,
+        Self::AccountUnlocked,
+        Self::AccountImported,
+        Self::SessionOpened,
+        Self::SessionEnded,
+        Self::SessionsEnded,
+        Self::SessionReused,
+        Self::PhoneVerified,
+        Self::PhoneChanged,
+        Self::PhoneMoved,
+        Self::EmailVerified,
+        Self::EmailChanged,
+        Self::EmailTaken,
+        Self::PasswordChanged,
+        Self::PasswordReset,
+        Self::LoginFailed,
+        Self::CodeRefused,
+        Self::RequestRefused,
+    ];
+
+    /// Its name in rows, answers and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AccountRegistered => "account.registered",
+            Self::AccountUpdated => "account.updated",
+            Self::AccountDeleted => "account.deleted",
+            Self::AccountLocked => "account.locked",
+            Self::AccountUnlocked => "account.unlocked",
+            Self::AccountImported => "account.imported",
+            Self::SessionOpened => "session.opened",
+            Self::SessionEnded => "session.ended",
+            Self::SessionsEnded => "sessions.ended",
+            Self::SessionReused => "session.reused",
+            Self::PhoneVerified => "phone.verified",
+            Self::PhoneChanged => "phone.changed",
+            Self::PhoneMoved => "phone.moved",
+            Self::EmailVerified => "email.verified",
+            Self::EmailChanged => "email.changed",
+            Self::EmailTaken => "email.taken",
+            Self::PasswordChanged => "password.changed",
+            Self::PasswordReset => "password.reset",
+            Self::LoginFailed => "login.failed",
+            Self::CodeRefused => "code.refused",
+            Self::RequestRefused => "request.refused",
+        }
+    }
+}
+
+/// Who did it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Actor {
+    /// Nobody was signed in.
+    Anyone,
+    /// Whoever is signed in to an account, or just proved to be its user.
+    User(Uuid),
+    Administrator(Uuid),
+    /// The service itself.
+    System,
+}
+
+impl Actor {
+    /// Its name in a row.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Anyone => "anyone",
+            Self::User(_) => "user",
+            Self::Administrator(_) => "administrator",
+            Self::System => "system",
+        }
+    }
+
+    /// Its account, where it has one.
+    pub const fn id(self) -> Option<Uuid> {
+        match self {
+            Self::User(id) | Self::Administrator(id) => Some(id),
+            Self::Anyone | Self::System => None,
+        }
+    }
+}
+
+/// Who does something, from where, and why.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Source {
+    pub actor: Actor,
+    /// The client; no more of it is written than [`ClientNetwork::coarse`].
+    pub network: Option<ClientNetwork>,
+    /// What an administrator gives as the reason.
+    pub reason: Option<String>,
+}
+
+impl Source {
+    /// A client that is not signed in.
+    pub fn anyone(client: ClientNetwork) -> Self {
+        Self::by(Actor::Anyone, Some(client))
+    }
+
+    /// A client that is signed in, or just proved to be the user.
+    pub fn user(user: Uuid, client: ClientNetwork) -> Self {
+        Self::by(Actor::User(user), Some(client))
+    }
+
+    /// A user's client, or anyone's.
+    pub fn of(user: Option<Uuid>, client: ClientNetwork) -> Self {
+        Self::by(user.map_or(Actor::Anyone, Actor::User), Some(client))
+    }
+
+    /// The service itself.
+    pub fn system() -> Self {
+        Self::by(Actor::System, None)
+    }
+
+    fn by(actor: Actor, network: Option<ClientNetwork>) -> Self {
+        Self {
+            actor,
+            network,
+            reason: None,
+        }
+    }
+}
+
+/// A reason may name somebody.
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Source({:?})", self.actor)
+    }
+}
+
+/// What may stand in an event's details: no text that somebody typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    Id(Uuid),
+    Name(&'static str),
+    Number(u64),
+    Flag(bool),
+}
+
+impl From<Uuid> for Detail {
+    fn from(id: Uuid) -> Self {
+        Self::Id(id)
+    }
+}
+
+impl From<&'static str> for Detail {
+    fn from(name: &'static str) -> Self {
+        Self::Name(name)
+    }
+}
+
+impl From<u64> for Detail {
+    fn from(number: u64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<bool> for Detail {
+    fn from(flag: bool) -> Self {
+        Self::Flag(flag)
+    }
+}
+
+/// An event that is to be written. Whose account it is about is filled in by the store that makes the change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewEvent {
+    pub id: Uuid,
+    pub at: DateTime<Utc>,
+    pub kind: EventKind,
+    pub source: Source,
+    details: Vec<(&'static str, Detail)>,
+}
+
+impl NewEvent {
+    /// An event of now.
+    pub fn new(kind: EventKind, source: Source, now: DateTime<Utc>, entropy: &dyn Entropy) -> Self {
+        Self {
+            id: entropy.row_id(now),
+            at: now,
+            kind,
+            source,
+            details: Vec::new(),
+        }
+    }
+
+    /// The same with one more detail.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, detail: impl Into<Detail>) -> Self {
+        self.details.push((name, detail.into()));
+        self
+    }
+
+    /// The details as they are kept: a JSON object.
+    pub(super) fn details(&self) -> String {
+        let value = |detail: &Detail| match *detail {
+            Detail::Id(id) => Value::from(id.to_string()),
+            Detail::Name(name) => Value::from(name),
+            Detail::Number(number) => Value::from(number),
+            Detail::Flag(flag) => Value::from(flag),
+        };
+        let details = self.details.iter();
+        let object: Map<_, _> = details
+            .map(|(name, detail)| ((*name).to_owned(), value(detail)))
+            .collect();
+        Value::Object(object).to_string()
+    }
+
+    /// Counts it, once it was written: by the store, after its commit.
+    pub fn count(&self) {
+        counter!("ringback_events_total", "kind" => self.kind.name()).increment(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::entropy::SystemEntropy;
+
+    #[test]
+    fn each_kind_has_a_name_of_its_own() {
+        let names: BTreeSet<_> = EventKind::ALL.iter().map(|kind| kind.name()).collect();
+        assert_eq!(names.len(), EventKind::ALL.len());
+        assert!(names.iter().all(|name| name.split('.').count() == 2));
+    }
+
+    #[test]
+    fn details_are_one_object() {
+        let source = Source::system();
+        let event = NewEvent::new(
+            EventKind::SessionEnded,
+            source,
+            DateTime::UNIX_EPOCH,
+            &SystemEntropy,
+        );
+        assert_eq!(event.details(), "{}");
+        let event = event.with("session", Uuid::nil()).with("amr", "pwd").with("n", 3);
+        assert_eq!(
+            event.details(),
+            r#"{"amr":"pwd","n":3,"session":"00000000-0000-0000-0000-000000000000"}"#
+        );
+    }
+}

@@ -1,0 +1,21 @@
+//! Events: what happened to accounts, and who is told. Each change of an account, a session, a proof or a lock is one row,
+//! written in the transaction of the change by the very store that makes it. Nothing changes or deletes a row but
+//! retention, and erasure, which takes out whose it was.
+//!
+//! A caller makes a [`NewEvent`] (what, when, by whom) and passes it to the store's method; the store fills in whose
+//! account it is about, writes it if and only if it changes something, and counts it once it is committed.
+//!
+//! | file | what it is about |
+//! |---|---|
+//! | `event.rs` | an event that is to be written: its kind, by whom and from where, its details |
+//! | `notice.rs` | a notice to whoever owns an account's address |
+//! | `postgres.rs` | both as parts of one statement, or as statements of their own in a transaction |
+//! | `sqlite.rs` | both as statements in a transaction |
+
+mod event;
+mod notice;
+pub mod postgres;
+pub mod sqlite;
+
+pub use event::{Actor, Detail, EventKind, NewEvent, Source};
+pub use notice::{NewNotice, NoticeAddress, NoticeKind};

@@ -1,0 +1,111 @@
+//! Events and notices in PostgreSQL.
+//!
+//! Where one statement makes a change, it notes the event as well: a part of its `WITH`, with the event as one parameter.
+//! ```text
+//! const SQL: &str = concat!(
+//!     "WITH ended AS (UPDATE sessions … WHERE id = $1 RETURNING user_id), noted AS (",
+//!     insert_event!("$2", "ended.user_id", "ended"),
+//!     ") SELECT …"
+//! );
+//! sqlx::query(SQL).bind(session).bind(parameter(&event))
+//! ```
+//! PostgreSQL runs each part that changes something, whether or not the rest names it.
+
+use sqlx::{postgres::PgArguments, query::Query};
+use uuid::Uuid;
+
+use super::{NewEvent, NewNotice, NoticeAddress};
+use crate::database::to_micros;
+
+/// A statement, or a part of a `WITH`, that inserts an event for the one row of `$from`, if there is one. `$event` is its
+/// parameter (see [`parameter`]), `$user` what it says of whose account it is about; `$from` may end in a `WHERE`.
+macro_rules! insert_event {
+    ($event:literal, $user:literal, $from:literal) => {
+        concat!(
+            "INSERT INTO events (id, at, kind, actor, actor_id, user_id, network, reason, details) \
+             SELECT e.id, e.at, e.kind, e.actor, e.actor_id, ",
+            $user,
+            ", e.network, e.reason, e.details FROM jsonb_populate_record(NULL::events, ",
+            $event,
+            "::jsonb) AS e, ",
+            $from
+        )
+    };
+}
+pub(crate) use insert_event;
+
+/// The same for a notice, whose parameter is [`notice_parameter`], to the address of the row of `$from`: expressions of its
+/// channel, the address, and the address's key (`NULL` for a phone).
+macro_rules! insert_notice {
+    ($notice:literal, $user:literal, ($channel:literal, $address:literal, $key:literal), $from:literal) => {
+        concat!(
+            "INSERT INTO notices (id, user_id, kind, channel, address, address_key, language, created_at, expires_at) \
+             SELECT n.id, ",
+            $user,
+            ", n.kind, ",
+            $channel,
+            ", ",
+            $address,
+            ", ",
+            $key,
+            ", n.language, n.created_at, n.expires_at FROM jsonb_populate_record(NULL::notices, ",
+            $notice,
+            "::jsonb) AS n, ",
+            $from
+        )
+    };
+}
+#[allow(unused_imports, reason = "the flows that change an address use it")]
+pub(crate) use insert_notice;
+
+/// An event as the one parameter that `insert_event!` takes.
+pub fn parameter(event: &NewEvent) -> String {
+    let source = &event.source;
+    serde_json::json!({
+        "id": event.id,
+        "at": to_micros(event.at),
+        "kind": event.kind.name(),
+        "actor": source.actor.name(),
+        "actor_id": source.actor.id(),
+        "network": source.network.map(|network| network.coarse()),
+        "reason": source.reason,
+        "details": event.details(),
+    })
+    .to_string()
+}
+
+/// A notice as the one parameter that `insert_notice!` takes.
+pub fn notice_parameter(notice: &NewNotice) -> String {
+    serde_json::json!({
+        "id": notice.id,
+        "kind": notice.kind.name(),
+        "language": notice.language.as_ref().map(|language| language.as_str()),
+        "created_at": to_micros(notice.created_at),
+        "expires_at": to_micros(notice.expires_at),
+    })
+    .to_string()
+}
+
+type Statement = Query<'static, sqlx::Postgres, PgArguments>;
+
+/// Inserts an event: for a transaction of several statements.
+pub fn event(event: &NewEvent, user: Option<Uuid>) -> Statement {
+    const SQL: &str = insert_event!("$1", "whose.id", "(SELECT $2::uuid AS id) AS whose");
+    sqlx::query(SQL).bind(parameter(event)).bind(user)
+}
+
+/// Inserts a notice: for a transaction of several statements.
+pub fn notice(notice: &NewNotice, user: Uuid, address: &NoticeAddress) -> Statement {
+    const SQL: &str = insert_notice!(
+        "$1",
+        "whose.id",
+        ("whose.channel", "whose.address", "whose.address_key"),
+        "(SELECT $2::uuid AS id, $3 AS channel, $4 AS address, $5 AS address_key) AS whose"
+    );
+    sqlx::query(SQL)
+        .bind(notice_parameter(notice))
+        .bind(user)
+        .bind(address.channel().name())
+        .bind(address.expose().to_owned())
+        .bind(address.key().map(str::to_owned))
+}

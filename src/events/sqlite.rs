@@ -1,0 +1,44 @@
+//! Events and notices in SQLite: statements to be run in the transaction of the change.
+
+use uuid::Uuid;
+
+use super::{NewEvent, NewNotice, NoticeAddress};
+use crate::database::sqlite::Query;
+
+/// Inserts an event about an account.
+pub fn event(event: &NewEvent, user: Option<Uuid>) -> Query {
+    const SQL: &str = "INSERT INTO events (id, at, kind, actor, actor_id, user_id, network, reason, details) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    let source = &event.source;
+    sqlx::query(SQL)
+        .bind(event.id.hyphenated())
+        .bind(event.at.timestamp_micros())
+        .bind(event.kind.name())
+        .bind(source.actor.name())
+        .bind(source.actor.id().map(Uuid::hyphenated))
+        .bind(user.map(Uuid::hyphenated))
+        .bind(source.network.map(|network| network.coarse()))
+        .bind(source.reason.clone())
+        .bind(event.details())
+}
+
+/// Inserts a notice.
+pub fn notice(notice: &NewNotice, user: Uuid, address: &NoticeAddress) -> Query {
+    const SQL: &str = "INSERT INTO notices (id, user_id, kind, channel, address, address_key, language, created_at, expires_at) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    sqlx::query(SQL)
+        .bind(notice.id.hyphenated())
+        .bind(user.hyphenated())
+        .bind(notice.kind.name())
+        .bind(address.channel().name())
+        .bind(address.expose().to_owned())
+        .bind(address.key().map(str::to_owned))
+        .bind(
+            notice
+                .language
+                .as_ref()
+                .map(|language| language.as_str().to_owned()),
+        )
+        .bind(notice.created_at.timestamp_micros())
+        .bind(notice.expires_at.timestamp_micros())
+}

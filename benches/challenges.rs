@@ -14,7 +14,7 @@ use futures_util::{StreamExt, stream};
 use redis::{AsyncCommands, aio::MultiplexedConnection};
 use ringback::{
     challenges::{
-        Attempt, ChallengeStore, CodeDigest, Issue, IssueOutcome, IssuedMessage, OtpRules, Purpose,
+        Attempt, ChallengeStore, CodeDigest, Issue, IssueOutcome, IssuedMessage, OtpRules, Place, Purpose,
         RedisChallenges, Slot, Whose, challenge_id,
     },
     delivery::{CodeSeed, Outbox, OutboxEntry},
@@ -158,13 +158,16 @@ impl Bench {
     async fn issue(&self, phone: PhoneDigest, whose: Whose, has_message: bool) -> Option<OutboxEntry> {
         let user_id = match whose {
             Whose::User(id) => id,
-            Whose::Public => entropy().uuid(),
+            Whose::Public | Whose::Candidate(_) => entropy().uuid(),
         };
         let slot = slot(phone, whose);
         let issue = Issue {
-            slot,
-            challenge_id: challenge_id(self.keyring.current(), slot.address(), entropy()),
-            digest: CodeDigest::unmatchable(entropy().bytes()),
+            place: Place {
+                slot,
+                challenge_id: challenge_id(self.keyring.current(), slot.address(), entropy()),
+                digest: CodeDigest::unmatchable(entropy().bytes()),
+            },
+            others: &[],
             subject: Some(user_id),
             message: has_message.then_some(IssuedMessage {
                 user_id,
@@ -177,7 +180,7 @@ impl Bench {
             shadowed: &Shadowed::default(),
         };
         match self.store.issue(&issue).await.unwrap().outcome {
-            IssueOutcome::Written { entry } => entry,
+            IssueOutcome::Written { entry, .. } => entry,
             outcome => panic!("{outcome:?}"),
         }
     }

@@ -9,6 +9,8 @@ pub const PARTITIONS: u8 = 64;
 /// Bits that tell the slots of a partition apart.
 const LOCAL_BITS: u32 = 56;
 const LOCAL: u64 = (1 << LOCAL_BITS) - 1;
+/// Above the bits by which a store spreads what is pending, so that it has one place for slots side by side.
+const BESIDE: u32 = 3;
 const _: () = assert!(PARTITIONS == 64, "a partition has six bits");
 
 /// Where a store keeps a slot: a partition, and 56 bits of a digest.
@@ -56,6 +58,11 @@ impl SlotAddress {
         Self::new(partition, u64::from_be_bytes(number))
     }
 
+    /// The address of the `n`th of the slots that stand side by side: they differ in two bits alone.
+    pub fn beside(self, n: u8) -> Self {
+        Self(self.0 & !(0b11 << BESIDE) | u64::from(n & 0b11) << BESIDE)
+    }
+
     /// [`SlotAddress::local`] in ten characters of base64url.
     pub fn encode(self) -> String {
         BASE64_URL_SAFE_NO_PAD.encode(self.local())
@@ -64,6 +71,8 @@ impl SlotAddress {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
@@ -75,6 +84,17 @@ mod tests {
                 assert_eq!(SlotAddress::from_local(partition, address.local()), address);
                 assert_eq!(SlotAddress::from_bits(address.bits()), address);
             }
+        }
+    }
+
+    #[test]
+    fn from_each_of_the_slots_side_by_side_all_are_found() {
+        for local in [0, 0x1234_5678, u64::MAX] {
+            let all = [0, 1, 2].map(|n| SlotAddress::new(7, local).beside(n));
+            for of in all {
+                assert_eq!([0, 1, 2].map(|n| of.beside(n)), all);
+            }
+            assert_eq!(HashSet::from(all).len(), 3);
         }
     }
 }

@@ -9,8 +9,8 @@ use std::{
 use futures_util::{StreamExt, stream};
 use ringback::{
     challenges::{
-        ChallengeStore, CodeDigest, DestinationDigest, Issue, OtpCode, OtpRules, Purpose, RedisChallenges,
-        Slot, Whose, challenge_id,
+        ChallengeStore, CodeDigest, DestinationDigest, Issue, OtpCode, OtpRules, Place, Purpose,
+        RedisChallenges, Slot, Whose, challenge_id,
     },
     clock::{Clock, SystemClock},
     delivery::{CodeSeed, Destination},
@@ -128,9 +128,12 @@ impl Issuer {
         let code = OtpCode::derive(&keys.code, slot.purpose, challenge_id, seed, 6);
         let shadowed = Shadowed::default();
         let issue = Issue {
-            slot,
-            challenge_id,
-            digest: CodeDigest::of(keys, slot.purpose, &slot.destination, &code),
+            place: Place {
+                slot,
+                challenge_id,
+                digest: CodeDigest::of(keys, slot.purpose, &slot.destination, &code),
+            },
+            others: &[],
             subject: None,
             message: None,
             attached: &[],

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use super::{destination::DestinationDigest, purpose::Purpose};
 use crate::{
     delivery::CodeSeed,
+    partition::SlotAddress,
     secrets::{MacKey, SecretKeys},
     unicode::{digit, is_dash, is_invisible},
 };
@@ -81,9 +82,19 @@ pub struct CodeDigest([u8; 16]);
 impl CodeDigest {
     /// The digest of a code for one purpose at one address.
     pub fn of(keys: &SecretKeys, purpose: Purpose, destination: &DestinationDigest, code: &OtpCode) -> Self {
+        Self::over(keys, purpose, destination.as_bytes(), code)
+    }
+
+    /// The digest of a code for one purpose in one slot, where a challenge is found by its id: that leads to the slot, and to
+    /// nothing that tells the address.
+    pub fn at(keys: &SecretKeys, purpose: Purpose, slot: SlotAddress, code: &OtpCode) -> Self {
+        Self::over(keys, purpose, &slot.bits().to_be_bytes(), code)
+    }
+
+    fn over(keys: &SecretKeys, purpose: Purpose, place: &[u8], code: &OtpCode) -> Self {
         let tag = keys
             .code_digest
-            .tag(&[&[purpose.byte()], destination.as_bytes(), code.0.as_bytes()]);
+            .tag(&[&[purpose.byte()], place, code.0.as_bytes()]);
         let mut digest = [0; 16];
         digest.copy_from_slice(&tag[..16]);
         Self(digest)
@@ -154,6 +165,11 @@ mod tests {
         assert_ne!(mine, digest(1, Purpose::VerifyEmail, 7, "123456"));
         assert_ne!(mine, digest(1, Purpose::VerifyPhone, 8, "123456"));
         assert_ne!(mine, digest(1, Purpose::VerifyPhone, 7, "123457"));
+        let by_id =
+            |slot, purpose| CodeDigest::at(&keys(1), purpose, SlotAddress::from_bits(slot), &code("123456"));
+        let mine = by_id(7, Purpose::SignIn);
+        assert_ne!(mine, by_id(8, Purpose::SignIn));
+        assert_ne!(mine, by_id(7, Purpose::ResetPassword));
     }
 
     #[test]

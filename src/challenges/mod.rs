@@ -32,13 +32,13 @@ pub use challenge_id::{candidate_slots, challenge_id};
 pub use code::{CodeDigest, OtpCode};
 pub use destination::DestinationDigest;
 pub use memory::MemoryChallenges;
-pub use policy::Policy;
+pub use policy::{Found, Policy};
 pub use purpose::Purpose;
 pub use redis::RedisChallenges;
-pub use service::{Challenges, Guess, Issuance, NewChallenge, NewCode};
+pub use service::{Challenges, Guess, GuessById, Issuance, NewChallenge, NewCode};
 pub use slot::{Slot, Whose};
 pub use status::StatusSnapshot;
 pub use store::{
-    Attempt, ChallengeStore, Issue, IssueOutcome, Issued, IssuedMessage, Judged, OtpRules, Proof, Verdict,
-    Waits,
+    Attempt, AttemptById, ChallengeStore, Issue, IssueOutcome, Issued, IssuedMessage, Judged, OtpRules,
+    Place, Proof, Verdict, Waits,
 };

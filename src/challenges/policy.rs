@@ -7,27 +7,70 @@ use crate::channel::Channel;
 #[derive(Debug)]
 pub struct Policy {
     pub purpose: Purpose,
-    /// The channels by which its codes may travel.
-    pub channels: &'static [Channel],
-    /// The name of its text, in each of these channels.
-    pub text: &'static str,
-    /// Whether a code that was asked for without a token is judged. What was asked for with a token is that user's alone,
-    /// for every purpose.
-    pub public: bool,
+    /// The channels by which its codes may travel, and the name of its text in each.
+    pub channels: &'static [(Channel, &'static str)],
+    /// How a challenge is found when its code is typed.
+    pub found: Found,
+}
+
+/// How the challenges of a purpose are found when a code is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// By the address: the public one, and the user's own if a token comes along.
+    ByAddress,
+    /// By the address and the user's token: the user's own alone.
+    ByUser,
+    /// By their unguessable ids, whoever shows them. Several for one address live at a time, so that a stranger's
+    /// request replaces nobody's.
+    ById,
+}
+
+impl Policy {
+    /// The name of its text for a channel; `None` where its codes don't travel by it.
+    pub fn text(&self, channel: Channel) -> Option<&'static str> {
+        let mut channels = self.channels.iter();
+        channels.find_map(|&(its, text)| (its == channel).then_some(text))
+    }
 }
 
 /// In the order of [`Purpose::ALL`].
 pub(super) static POLICIES: [Policy; Purpose::ALL.len()] = [
     Policy {
         purpose: Purpose::VerifyPhone,
-        channels: &[Channel::Sms],
-        text: "verify_phone",
-        public: true,
+        channels: &[(Channel::Sms, "verify_phone")],
+        found: Found::ByAddress,
     },
     Policy {
         purpose: Purpose::VerifyEmail,
-        channels: &[Channel::Email],
-        text: "verify_email",
-        public: true,
+        channels: &[(Channel::Email, "verify_email")],
+        found: Found::ByAddress,
+    },
+    Policy {
+        purpose: Purpose::SignIn,
+        channels: &[(Channel::Sms, "sign_in_sms"), (Channel::Email, "sign_in_email")],
+        found: Found::ById,
+    },
+    Policy {
+        purpose: Purpose::ResetPassword,
+        channels: &[
+            (Channel::Sms, "reset_password_sms"),
+            (Channel::Email, "reset_password_email"),
+        ],
+        found: Found::ById,
+    },
+    Policy {
+        purpose: Purpose::ChangePhone,
+        channels: &[(Channel::Sms, "change_phone")],
+        found: Found::ByUser,
+    },
+    Policy {
+        purpose: Purpose::ChangeEmail,
+        channels: &[(Channel::Email, "change_email")],
+        found: Found::ByUser,
+    },
+    Policy {
+        purpose: Purpose::Register,
+        channels: &[(Channel::Email, "register")],
+        found: Found::ById,
     },
 ];

@@ -13,17 +13,40 @@ pub enum Purpose {
     VerifyPhone,
     /// To prove the e-mail address of an account.
     VerifyEmail,
+    /// To sign in to an account whose phone or e-mail address it is.
+    SignIn,
+    /// To set the password of such an account anew.
+    ResetPassword,
+    /// To make a phone that of the signed-in user.
+    ChangePhone,
+    /// To make an e-mail address that of the signed-in user.
+    ChangeEmail,
+    /// To make an account with a proven e-mail address.
+    Register,
 }
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Self; 2] = [Self::VerifyPhone, Self::VerifyEmail];
+    pub const ALL: [Self; 7] = [
+        Self::VerifyPhone,
+        Self::VerifyEmail,
+        Self::SignIn,
+        Self::ResetPassword,
+        Self::ChangePhone,
+        Self::ChangeEmail,
+        Self::Register,
+    ];
 
     /// Its number in records and messages that wait. It never changes, and none is used twice.
     pub const fn byte(self) -> u8 {
         match self {
             Self::VerifyPhone => 1,
             Self::VerifyEmail => 2,
+            Self::SignIn => 3,
+            Self::ResetPassword => 4,
+            Self::ChangePhone => 5,
+            Self::ChangeEmail => 6,
+            Self::Register => 7,
         }
     }
 
@@ -32,11 +55,16 @@ impl Purpose {
         Self::ALL.into_iter().find(|purpose| purpose.byte() == byte)
     }
 
-    /// Its name in the ledger, logs and metrics; of its text as well.
+    /// Its name in the ledger, logs and metrics.
     pub const fn name(self) -> &'static str {
         match self {
             Self::VerifyPhone => "verify_phone",
             Self::VerifyEmail => "verify_email",
+            Self::SignIn => "sign_in",
+            Self::ResetPassword => "reset_password",
+            Self::ChangePhone => "change_phone",
+            Self::ChangeEmail => "change_email",
+            Self::Register => "register",
         }
     }
 
@@ -78,7 +106,7 @@ mod tests {
     #[test]
     fn the_purpose_that_proves_a_channel_takes_its_addresses() {
         for channel in Channel::ALL {
-            assert!(Purpose::verifying(channel).policy().channels.contains(&channel));
+            assert!(Purpose::verifying(channel).policy().text(channel).is_some());
         }
     }
 }

@@ -10,11 +10,13 @@ use super::{
     challenge_id::secret_of,
     code::{CodeDigest, OtpCode},
     destination::DestinationDigest,
+    policy::Found,
     purpose::Purpose,
-    slot::{Slot, Whose},
+    slot::{CANDIDATES, Slot, Whose},
     status::StatusSnapshot,
     store::{
-        Attempt, ChallengeStore, Issue, IssueOutcome, IssuedMessage, Judged, OtpRules, Proof, Verdict, Waits,
+        Attempt, AttemptById, ChallengeStore, Issue, IssueOutcome, IssuedMessage, Judged, OtpRules, Place,
+        Proof, Verdict, Waits,
     },
 };
 use crate::{
@@ -22,9 +24,10 @@ use crate::{
     entropy::Entropy,
     language::Language,
     limits::{self, Counter, Shadowed},
+    partition::SlotAddress,
     phone::Country,
     provider::DeliveryStatus,
-    secrets::Keyring,
+    secrets::{Keyring, SecretKeys},
     unavailable::Unavailable,
 };
 
@@ -42,8 +45,11 @@ pub struct Challenges {
 /// A challenge that is asked for.
 #[derive(Debug)]
 pub struct NewChallenge<'a> {
-    /// Its destination is a digest under the current secret.
-    pub slot: Slot,
+    pub purpose: Purpose,
+    /// The digest of the address under the current secret.
+    pub destination: DestinationDigest,
+    /// The user whose token came along, to whom it belongs then; no matter where challenges are found by their ids.
+    pub user: Option<Uuid>,
     pub code: NewCode<'a>,
     /// As in [`Issue`].
     pub subject: Option<Uuid>,
@@ -81,6 +87,14 @@ pub struct Issuance {
     pub code: Option<OtpCode>,
 }
 
+/// A code that somebody typed with the id of its challenge, for a purpose whose challenges are found so.
+#[derive(Debug)]
+pub struct GuessById<'a> {
+    pub purpose: Purpose,
+    pub challenge_id: Uuid,
+    pub code: &'a OtpCode,
+}
+
 /// A code that somebody typed.
 #[derive(Debug)]
 pub struct Guess<'a> {
@@ -108,47 +122,87 @@ impl Challenges {
     /// # Errors
     /// As [`ChallengeStore::issue`].
     pub async fn issue(&self, new: &NewChallenge<'_>) -> Result<Issuance, Unavailable> {
-        let (keys, slot) = (self.keyring.current(), new.slot);
-        let challenge_id = challenge_id(keys, slot.address(), self.entropy.as_ref());
-        let digest_of = |code: &OtpCode| CodeDigest::of(keys, slot.purpose, &slot.destination, code);
-        let (digest, message, code) = match new.code {
+        // Of no use where no message tells the code.
+        let seed = CodeSeed::from_bytes(match new.code {
+            NewCode::Sent { .. } => self.entropy.bytes(),
+            NewCode::Known(_) | NewCode::Nobodys => [0; 8],
+        });
+        let is_by_id = new.purpose.policy().found == Found::ById;
+        let (first, others) = match is_by_id {
+            true => (Whose::Candidate(0), 1..CANDIDATES),
+            false => (Whose::of(new.user), 0..0),
+        };
+        let (place, code) = self.place(new, first, seed);
+        let others = others.map(|n| self.place(new, Whose::Candidate(n), seed));
+        let (others, other_codes): (Vec<_>, Vec<_>) = others.unzip();
+        let message = match new.code {
             NewCode::Sent {
                 user_id,
                 country,
                 language,
-            } => {
-                let seed = CodeSeed::from_bytes(self.entropy.bytes());
-                let code = OtpCode::derive(&keys.code, slot.purpose, challenge_id, seed, self.rules.length);
-                let message = IssuedMessage {
-                    user_id,
-                    seed,
-                    country,
-                    language,
-                    lease: self.lease,
-                };
-                (digest_of(&code), Some(message), Some(code))
-            }
-            NewCode::Known(code) => (digest_of(code), None, None),
-            NewCode::Nobodys => (CodeDigest::unmatchable(self.entropy.bytes()), None, None),
+            } => Some(IssuedMessage {
+                user_id,
+                seed,
+                country,
+                language,
+                lease: self.lease,
+            }),
+            NewCode::Known(_) | NewCode::Nobodys => None,
         };
         let issued = self
             .store
             .issue(&Issue {
-                slot,
-                challenge_id,
-                digest,
+                place,
+                others: &others,
                 subject: new.subject,
                 message,
                 attached: new.attached,
                 shadowed: new.shadowed,
             })
             .await?;
+        let (mut challenge_id, mut told) = (place.challenge_id, code);
+        if let IssueOutcome::Written { challenge_id: id, .. } = issued.outcome {
+            let mut written = others.iter().zip(other_codes);
+            if let Some((other, code)) = written.find(|(other, _)| other.challenge_id == id) {
+                (challenge_id, told) = (other.challenge_id, code);
+            }
+        }
         Ok(Issuance {
             challenge_id,
             outcome: issued.outcome,
             attached: issued.attached,
-            code,
+            code: told,
         })
+    }
+
+    /// What a challenge is in one of the slots that it may be written to, and its code, where a message tells it.
+    fn place(&self, new: &NewChallenge<'_>, whose: Whose, seed: CodeSeed) -> (Place, Option<OtpCode>) {
+        let (keys, purpose) = (self.keyring.current(), new.purpose);
+        let slot = Slot {
+            purpose,
+            destination: new.destination,
+            whose,
+        };
+        let address = slot.address();
+        let challenge_id = challenge_id(keys, address, self.entropy.as_ref());
+        let digest_of = |code: &OtpCode| match purpose.policy().found {
+            Found::ById => CodeDigest::at(keys, purpose, address, code),
+            Found::ByAddress | Found::ByUser => CodeDigest::of(keys, purpose, &new.destination, code),
+        };
+        let (digest, code) = match new.code {
+            NewCode::Sent { .. } => {
+                let code = OtpCode::derive(&keys.code, purpose, challenge_id, seed, self.rules.length);
+                (digest_of(&code), Some(code))
+            }
+            NewCode::Known(code) => (digest_of(code), None),
+            NewCode::Nobodys => (CodeDigest::unmatchable(self.entropy.bytes()), None),
+        };
+        let place = Place {
+            slot,
+            challenge_id,
+            digest,
+        };
+        (place, code)
     }
 
     /// Judges a code under each secret in force: one that was issued before a rotation is still good. The attached
@@ -190,11 +244,43 @@ impl Challenges {
             }
         }
         // The keyring is never empty.
-        Ok(all.unwrap_or(Judged {
-            verdict: Verdict::Expired,
-            attached: Vec::new(),
-            charged: Vec::new(),
-        }))
+        Ok(all.unwrap_or_else(nothing_judged))
+    }
+
+    /// Judges a code by the challenge of an id: whichever secret in force named it.
+    ///
+    /// # Errors
+    /// As [`ChallengeStore::judge_by_id`].
+    pub async fn judge_by_id(&self, guess: &GuessById<'_>) -> Result<Judged, Unavailable> {
+        let GuessById {
+            purpose,
+            challenge_id,
+            code,
+        } = *guess;
+        if purpose.policy().found != Found::ById {
+            return Ok(nothing_judged());
+        }
+        let places = candidate_slots(&self.keyring, challenge_id);
+        for (keys, address) in self.keyring.all().iter().zip(places) {
+            let attempt = AttemptById {
+                address,
+                challenge_id,
+                purpose,
+                digest: CodeDigest::at(keys, purpose, address, code),
+            };
+            let judged = self.store.judge_by_id(&attempt).await?;
+            if judged.verdict != Verdict::Expired {
+                return Ok(judged);
+            }
+        }
+        Ok(nothing_judged())
+    }
+
+    /// Whether a proof is one for this purpose at this address.
+    pub fn is_about(&self, proof: &Proof, purpose: Purpose, destination: &Destination) -> bool {
+        let keys = secret_of(&self.keyring, proof.address, proof.challenge_id);
+        let of = proof.subject.unwrap_or_default();
+        keys.is_some_and(|keys| leads_to(proof.address, keys, purpose, destination, of))
     }
 
     /// Makes a consumed challenge good again.
@@ -262,13 +348,7 @@ impl Challenges {
         destination: &Destination,
     ) -> Option<OtpCode> {
         let keys = secret_of(&self.keyring, entry.address, entry.challenge_id)?;
-        let destination = DestinationDigest::of(destination, keys);
-        let slots = [Whose::Public, Whose::User(entry.user_id)].map(|whose| Slot {
-            purpose,
-            destination,
-            whose,
-        });
-        let is_for_it = slots.iter().any(|slot| slot.address() == entry.address);
+        let is_for_it = leads_to(entry.address, keys, purpose, destination, entry.user_id);
         is_for_it.then(|| {
             OtpCode::derive(
                 &keys.code,
@@ -278,5 +358,38 @@ impl Challenges {
                 self.rules.length,
             )
         })
+    }
+}
+
+/// Whether a slot is one of this purpose at this address: the public one, that of the user, or a candidate.
+fn leads_to(
+    address: SlotAddress,
+    keys: &SecretKeys,
+    purpose: Purpose,
+    destination: &Destination,
+    user: Uuid,
+) -> bool {
+    let destination = DestinationDigest::of(destination, keys);
+    let address_of = |whose| {
+        let slot = Slot {
+            purpose,
+            destination,
+            whose,
+        };
+        slot.address()
+    };
+    match purpose.policy().found {
+        Found::ById => (0..CANDIDATES).any(|n| address_of(Whose::Candidate(n)) == address),
+        Found::ByAddress | Found::ByUser => [Whose::Public, Whose::User(user)]
+            .into_iter()
+            .any(|whose| address_of(whose) == address),
+    }
+}
+
+fn nothing_judged() -> Judged {
+    Judged {
+        verdict: Verdict::Expired,
+        attached: Vec::new(),
+        charged: Vec::new(),
     }
 }

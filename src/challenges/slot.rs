@@ -3,18 +3,25 @@
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{destination::DestinationDigest, purpose::Purpose};
+use super::{destination::DestinationDigest, policy::Found, purpose::Purpose};
 use crate::partition::SlotAddress;
 
-/// Whose a challenge is. Each purpose has one public slot for an address, and one for each user who asked with a token.
+/// How many challenges of a purpose that are found by their ids live at a time for one address.
+pub(super) const CANDIDATES: u8 = 3;
+
+/// Whose a challenge is. A purpose has one public slot for an address, and one for each user who asked with a token; or, where
+/// challenges are found by their ids, [three](CANDIDATES) that stand side by side.
 ///
-/// What is spent in one slot (attempts, failures) is not spent in another.
+/// What is spent in one slot (attempts, failures) is not spent in another, but for the failures of candidates: the first of
+/// them keeps those of all three.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Whose {
     /// Asked for without a token: whoever has the code may use it.
     Public,
     /// Asked for with a token: that user's alone.
     User(Uuid),
+    /// Found by its id: whoever has that and the code may use it.
+    Candidate(u8),
 }
 
 impl Whose {
@@ -51,8 +58,29 @@ impl Slot {
                 hash.update(id.as_bytes());
                 local.copy_from_slice(&hash.finalize()[..8]);
             }
+            Whose::Candidate(_) => {
+                local.copy_from_slice(&self.destination.as_bytes()[..8]);
+                local[1] ^= purpose;
+                // No public slot has this address, whatever the number of the candidate makes of it.
+                local[2] ^= 0x80;
+            }
         }
-        SlotAddress::new(self.destination.partition(), u64::from_be_bytes(local))
+        let address = SlotAddress::new(self.destination.partition(), u64::from_be_bytes(local));
+        match self.whose {
+            Whose::Candidate(n) => address.beside(n),
+            Whose::Public | Whose::User(_) => address,
+        }
+    }
+
+    /// The slot that keeps the failures that count here.
+    pub(super) fn failures_slot(&self) -> Self {
+        match self.whose {
+            Whose::Candidate(_) => Self {
+                whose: Whose::Candidate(0),
+                ..*self
+            },
+            Whose::Public | Whose::User(_) => *self,
+        }
     }
 
     /// The slot that keeps the cooldown of the address, whatever a code is for and whoever asks: the public one of the
@@ -66,6 +94,14 @@ impl Slot {
     }
 }
 
+/// Where the failures are kept that count in the slot at `address`, which has a challenge of this purpose.
+pub(super) fn failures_at(address: SlotAddress, purpose: Purpose) -> SlotAddress {
+    match purpose.policy().found {
+        Found::ById => address.beside(0),
+        Found::ByAddress | Found::ByUser => address,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
@@ -75,8 +111,10 @@ mod tests {
 
     fn slots(destination: DestinationDigest) -> impl Iterator<Item = Slot> {
         let users = [1, 2].map(|id| Whose::User(Uuid::from_u128(id)));
+        let candidates = [0, 1, 2].map(Whose::Candidate);
         Purpose::ALL.into_iter().flat_map(move |purpose| {
-            [Whose::Public, users[0], users[1]].map(|whose| Slot {
+            let all = [Whose::Public].into_iter().chain(users).chain(candidates);
+            all.map(move |whose| Slot {
                 purpose,
                 destination,
                 whose,
@@ -94,6 +132,19 @@ mod tests {
                 assert_eq!(address.partition(), destination.partition());
                 assert!(seen.insert(address), "{address:?}");
             }
+        }
+    }
+
+    #[test]
+    fn the_failures_of_all_candidates_have_one_place() {
+        let slots = [0, 1, 2].map(|n| Slot {
+            purpose: Purpose::SignIn,
+            destination: PhoneDigest::from_bytes([7; 16]).into(),
+            whose: Whose::Candidate(n),
+        });
+        for slot in slots {
+            assert_eq!(slot.failures_slot(), slots[0]);
+            assert_eq!(failures_at(slot.address(), slot.purpose), slots[0].address());
         }
     }
 

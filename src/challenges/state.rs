@@ -12,7 +12,7 @@ use super::{
     purpose::Purpose,
     slot::Whose,
     status::{StatusSnapshot, age, is_failure, is_progress},
-    store::{Issue, Millis, OtpRules, Waits},
+    store::{Issue, Millis, OtpRules, Place, Waits},
 };
 use crate::{
     channel::Channel,
@@ -104,19 +104,19 @@ pub enum Standing {
 
 impl Challenge {
     /// A new one.
-    pub fn new(issue: &Issue<'_>, shadowed: Shadowed, now: Millis, ttl: Millis) -> Self {
-        let cooldown_slot = issue.slot.cooldown_slot();
+    pub fn new(issue: &Issue<'_>, place: &Place, shadowed: Shadowed, now: Millis, ttl: Millis) -> Self {
+        let cooldown_slot = place.slot.cooldown_slot();
         Self {
-            id: issue.challenge_id,
-            purpose: issue.slot.purpose,
-            channel: issue.slot.destination.channel(),
-            digest: issue.digest,
+            id: place.challenge_id,
+            purpose: place.slot.purpose,
+            channel: place.slot.destination.channel(),
+            digest: place.digest,
             subject: issue.subject,
             issued: now,
             ttl,
             attempts: 0,
             used: false,
-            is_users: issue.slot.whose != Whose::Public,
+            is_users: matches!(place.slot.whose, Whose::User(_)),
             status: DeliveryStatus::Queued,
             message: issue.message.map(|message| PendingMessage {
                 user_id: message.user_id,
@@ -125,7 +125,7 @@ impl Challenge {
                 language: message.language.clone(),
             }),
             avoid: None,
-            cooldown_at: (issue.slot != cooldown_slot).then(|| cooldown_slot.address()),
+            cooldown_at: (place.slot != cooldown_slot).then(|| cooldown_slot.address()),
             shadowed,
         }
     }
@@ -177,6 +177,20 @@ impl SlotState {
             .as_ref()
             .is_some_and(|challenge| challenge.ends_cooldown(ends, bounds.cooldown));
         if is_over { 0 } else { (ends - now).max(0) }
+    }
+
+    /// The failures of another slot in place of its own: those that count here.
+    pub fn take_failures_of(&mut self, other: &Self) {
+        (self.failures, self.last_failure) = (other.failures, other.last_failure);
+    }
+
+    /// Which of several slots goes first for a new challenge, the lowest: one whose challenge nobody can use any more; else
+    /// the one that was issued first.
+    pub fn rank(&self, now: Millis, bounds: &Bounds) -> Millis {
+        let usable = self
+            .live(None, now)
+            .filter(|challenge| challenge.attempts < bounds.max_attempts && !is_failure(challenge.status));
+        usable.map_or(0, |challenge| challenge.issued)
     }
 
     /// Replaces the challenge, and keeps the failures. A message that goes out avoids whoever failed with the last.
@@ -278,11 +292,21 @@ impl SlotState {
 
     /// Counts a wrong code, as an attempt and as a failure; tells how many attempts are left.
     pub fn charge(&mut self, now: Millis, bounds: &Bounds) -> u8 {
+        self.charge_failure(now, bounds);
+        self.charge_attempt(bounds)
+    }
+
+    /// Counts a failure.
+    pub fn charge_failure(&mut self, now: Millis, bounds: &Bounds) {
         if self.last_failure + bounds.failure_window <= now {
             self.failures = 0;
         }
         self.failures += 1;
         self.last_failure = now;
+    }
+
+    /// Counts an attempt; tells how many are left.
+    pub fn charge_attempt(&mut self, bounds: &Bounds) -> u8 {
         self.challenge.as_mut().map_or(0, |challenge| {
             challenge.attempts += 1;
             bounds.max_attempts.saturating_sub(challenge.attempts)

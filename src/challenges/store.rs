@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::{code::CodeDigest, slot::Slot, status::StatusSnapshot};
+use super::{code::CodeDigest, purpose::Purpose, slot::Slot, status::StatusSnapshot};
 use crate::{
     delivery::{CodeSeed, OutboxEntry},
     language::Language,
@@ -41,11 +41,12 @@ pub struct OtpRules {
 /// A challenge to be written.
 #[derive(Debug, Clone)]
 pub struct Issue<'a> {
-    pub slot: Slot,
-    /// From [`challenge_id`](super::challenge_id()) for the slot's address, so that the challenge is found by it.
-    pub challenge_id: Uuid,
-    pub digest: CodeDigest,
-    /// The user that a public challenge was meant for, if exactly one claims the address.
+    pub place: Place,
+    /// The other candidates, in their order, where `place` is the first of them: it is written into one of all. Else
+    /// there is none.
+    pub others: &'a [Place],
+    /// The user that a public challenge was meant for, if exactly one claims the address; whose account it is for, of a
+    /// challenge that is found by its id.
     pub subject: Option<Uuid>,
     /// The message that goes out for it; `None` for a decoy, which has none.
     pub message: Option<IssuedMessage<'a>>,
@@ -56,15 +57,34 @@ pub struct Issue<'a> {
     pub shadowed: &'a Shadowed,
 }
 
+/// Where a challenge may be written, and what it is there.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    pub slot: Slot,
+    /// From [`challenge_id`](super::challenge_id()) for the slot's address, so that the challenge is found by it.
+    pub challenge_id: Uuid,
+    pub digest: CodeDigest,
+}
+
 impl Issue<'_> {
-    /// The outbox entry that is pending once this is written.
-    pub(super) fn entry(&self, avoid: Option<String>, expires_at_ms: Millis) -> Option<OutboxEntry> {
+    /// All places, of which one is written to.
+    pub(super) fn places(&self) -> impl Iterator<Item = &Place> {
+        [&self.place].into_iter().chain(self.others)
+    }
+
+    /// The outbox entry that is pending once this is written to `place`.
+    pub(super) fn entry(
+        &self,
+        place: &Place,
+        avoid: Option<String>,
+        expires_at_ms: Millis,
+    ) -> Option<OutboxEntry> {
         self.message.map(|message| OutboxEntry {
-            challenge_id: self.challenge_id,
+            challenge_id: place.challenge_id,
             user_id: message.user_id,
-            address: self.slot.address(),
-            channel: self.slot.destination.channel(),
-            topic: self.slot.purpose.byte(),
+            address: place.slot.address(),
+            channel: place.slot.destination.channel(),
+            topic: place.slot.purpose.byte(),
             seed: message.seed,
             country: message.country,
             language: message.language.clone(),
@@ -99,8 +119,11 @@ pub struct Issued {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IssueOutcome {
-    /// Written; any earlier challenge of the slot is replaced. The entry is `None` for a decoy.
-    Written { entry: Option<OutboxEntry> },
+    /// Written, under this id; any earlier challenge of the slot is replaced. The entry is `None` for a decoy.
+    Written {
+        challenge_id: Uuid,
+        entry: Option<OutboxEntry>,
+    },
     /// A code went to this address less than the cooldown ago.
     Cooldown { wait: Duration },
     /// Too many wrong codes: nothing is sent until they are forgotten.
@@ -121,7 +144,18 @@ pub struct Attempt<'a> {
     pub attached: &'a [Counter],
 }
 
-/// What became of an [`Attempt`].
+/// A code to be judged by the challenge of an id.
+#[derive(Debug, Clone, Copy)]
+pub struct AttemptById {
+    /// Where the id says that the challenge may be.
+    pub address: SlotAddress,
+    pub challenge_id: Uuid,
+    /// What the challenge must be for.
+    pub purpose: Purpose,
+    pub digest: CodeDigest,
+}
+
+/// What became of an [`Attempt`] or an [`AttemptById`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judged {
     pub verdict: Verdict,
@@ -150,7 +184,8 @@ pub enum Verdict {
 /// A consumed challenge: what a right code proves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proof {
-    pub slot: Slot,
+    /// Of the slot that has the challenge.
+    pub address: SlotAddress,
     pub challenge_id: Uuid,
     /// As in [`Issue`].
     pub subject: Option<Uuid>,
@@ -181,6 +216,10 @@ pub trait ChallengeStore: Send + Sync {
     /// and, with a message, put a leased entry into the outbox that avoids the provider by whom the message of the
     /// replaced one failed.
     ///
+    /// With several candidates, they MUST be one in all but the challenges: `Locked` by the failures of all three; a slot is
+    /// chosen in the same step whose challenge nobody can use any more (there is none, or it is used, expired or exhausted, or
+    /// its message failed), else the one that was issued first.
+    ///
     /// The cooldown MUST NOT hold for a user's slot whose last message failed, if it began with that very challenge. It
     /// then runs on for everybody else as it did: nobody can tell that it ended early for that user.
     ///
@@ -200,6 +239,14 @@ pub trait ChallengeStore: Send + Sync {
     /// # Errors
     /// [`Unavailable`] when the store is down; an attempt may have been spent.
     async fn judge(&self, attempt: &Attempt<'_>) -> Result<Judged, Unavailable>;
+
+    /// MUST, in one step: have the code judged by the challenge of this id and purpose, if it is unexpired and unused,
+    /// unless failures lock its slot, or all candidates together. A right code uses it up; a wrong one counts as an
+    /// attempt, and as a failure of them all. Another id or purpose MUST change nothing and get `Expired`.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the store is down; an attempt may have been spent.
+    async fn judge_by_id(&self, attempt: &AttemptById) -> Result<Judged, Unavailable>;
 
     /// MUST make a consumed challenge good again, if it has neither expired nor been replaced: for when a right code
     /// could not take effect.

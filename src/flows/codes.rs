@@ -12,8 +12,8 @@ use super::{error::FlowError, late_receipts::LateReceipts};
 use crate::{
     accounts::User,
     challenges::{
-        Challenges, DestinationDigest, Guess, Issuance, IssueOutcome, NewChallenge, NewCode, OtpCode, Proof,
-        Purpose, Slot, Verdict, Whose,
+        Challenges, DestinationDigest, Found, Guess, Issuance, IssueOutcome, NewChallenge, NewCode, OtpCode,
+        Proof, Purpose, Verdict, Whose,
     },
     channel::{Channel, MessageCode},
     clock::Clock,
@@ -161,11 +161,9 @@ impl Codes {
             (None, _) => NewCode::Nobodys,
         };
         let new = NewChallenge {
-            slot: Slot {
-                purpose: asked.purpose,
-                destination: asked.digest,
-                whose: Whose::of(asked.caller.user_id()),
-            },
+            purpose: asked.purpose,
+            destination: asked.digest,
+            user: asked.caller.user_id(),
             code,
             subject: entitled.subject,
             attached: &admission.attached,
@@ -198,7 +196,7 @@ impl Codes {
     ) -> Result<Option<OutboxEntry>, FlowError> {
         let shadowed = admission.shadowed.and(&admission.attached, &issuance.attached);
         match &issuance.outcome {
-            IssueOutcome::Written { entry } => {
+            IssueOutcome::Written { entry, .. } => {
                 self.limiter.settle(admission, &issuance.attached).await;
                 self.limiter.shadowed_issued(&shadowed);
                 Ok(entry.clone())
@@ -251,10 +249,10 @@ impl Codes {
         effect: impl Effect,
     ) -> Result<(), FlowError> {
         let needs_id = self.challenges.rules.require_challenge_id && typed.challenge_id.is_none();
-        let policy = asked.purpose.policy();
+        let is_public = asked.purpose.policy().found == Found::ByAddress;
         let user = asked.caller.user_id().map(Whose::User);
         // Someone else's address: a stranger's attempts must not be spent, nor that stranger's code used.
-        let public = (policy.public && !needs_id && (is_own || user.is_none())).then_some(Whose::Public);
+        let public = (is_public && !needs_id && (is_own || user.is_none())).then_some(Whose::Public);
         let whose: Vec<_> = user.into_iter().chain(public).collect();
         if whose.is_empty() {
             return Err(FlowError::ChallengeIdRequired);

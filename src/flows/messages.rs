@@ -46,7 +46,9 @@ impl Messages for FlowMessages {
     fn compose(&self, entry: &OutboxEntry, recipient: &Recipient, life: Duration) -> Message {
         let Recipient { to, code } = recipient;
         let (reference, valid_for) = (entry.challenge_id, life);
-        let text = Purpose::from_byte(entry.topic).map_or("", |purpose| purpose.policy().text);
+        let purpose = Purpose::from_byte(entry.topic);
+        let text = purpose.and_then(|purpose| purpose.policy().text(entry.channel));
+        let text = text.unwrap_or_default();
         match to {
             Destination::Phone(phone) => Message::Sms(SmsMessage {
                 reference,

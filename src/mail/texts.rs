@@ -9,11 +9,17 @@ use std::{path::Path, time::Duration};
 use crate::{
     channel::{MessageCode, MessageText},
     language::Language,
-    texts::{Brand, Carried, Catalog, Flaw, Names, Template, TextFault, TextFolder, carried, minutes},
+    texts::{Brand, Carried, Catalog, Flaw, Names, Template, TextFault, TextFolder, carried, minutes, names},
 };
 
 /// The texts that the program carries.
-const CARRIED: [Carried; 1] = [carried!("verify_email")];
+const CARRIED: [Carried; 5] = [
+    carried!("verify_email"),
+    carried!("sign_in_email"),
+    carried!("reset_password_email"),
+    carried!("change_email"),
+    carried!("register"),
+];
 /// The layout of the page, and its file's name.
 const LAYOUT: &str = include_str!("../../config/messages/email.html");
 const LAYOUT_FILE: &str = "email.html";
@@ -67,7 +73,7 @@ pub struct Texts {
 
 impl Texts {
     /// The names of the texts that there are, and the file names of pages.
-    pub const NAMES: &[&str] = &[CARRIED[0].0];
+    pub const NAMES: &[&str] = &names(&CARRIED);
     pub const PAGES: &[&str] = &[LAYOUT_FILE];
 
     /// The texts and the layout that the program carries, those of the folder in their place where it has some.
@@ -235,16 +241,23 @@ mod tests {
     }
 
     fn worded(options: &TextOptions, language: &str) -> Worded {
+        worded_as("verify_email", options, language)
+    }
+
+    fn worded_as(name: &str, options: &TextOptions, language: &str) -> Worded {
         let texts = Texts::load(options, &TextFolder::default()).unwrap();
         let language = Language::parse(language).unwrap();
         let life = Duration::from_secs(540);
-        texts.compose("verify_email", &language, &MessageCode::new("123456"), life)
+        texts.compose(name, &language, &MessageCode::new("123456"), life)
     }
 
     #[test]
     fn every_language_says_brand_code_and_minutes_in_both_forms() {
-        for (language, _) in CARRIED[0].1 {
-            let mail = worded(&brand("Acme"), language);
+        let all = CARRIED
+            .iter()
+            .flat_map(|(name, languages)| languages.iter().map(move |(language, _)| (name, language)));
+        for (name, language) in all {
+            let mail = worded_as(name, &brand("Acme"), language);
             assert!(
                 mail.subject.contains("Acme") && !mail.subject.contains("123456"),
                 "{language}"

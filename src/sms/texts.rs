@@ -6,11 +6,16 @@ use super::segments::segments;
 use crate::{
     channel::{MessageCode, MessageText},
     language::Language,
-    texts::{Brand, Carried, Catalog, Names, Template, TextFault, TextFolder, carried, minutes},
+    texts::{Brand, Carried, Catalog, Names, Template, TextFault, TextFolder, carried, minutes, names},
 };
 
 /// The texts that the program carries.
-const CARRIED: [Carried; 1] = [carried!("verify_phone")];
+const CARRIED: [Carried; 4] = [
+    carried!("verify_phone"),
+    carried!("sign_in_sms"),
+    carried!("reset_password_sms"),
+    carried!("change_phone"),
+];
 /// More than this is paid for too often to be meant.
 const MAX_SEGMENTS: usize = 3;
 
@@ -63,7 +68,7 @@ struct Filling {
 
 impl Texts {
     /// The names of the texts that there are.
-    pub const NAMES: &[&str] = &[CARRIED[0].0];
+    pub const NAMES: &[&str] = &names(&CARRIED);
 
     /// The texts that the program carries, those of the folder in their place where it has some.
     ///

@@ -11,13 +11,23 @@ use crate::language::Language;
 /// A text that the program carries: its name, and what it says in each language.
 pub type Carried = (&'static str, &'static [(&'static str, &'static str)]);
 
+/// The names of texts that the program carries.
+pub const fn names<const N: usize>(carried: &[Carried; N]) -> [&'static str; N] {
+    let (mut names, mut at) = ([""; N], 0);
+    while at < N {
+        names[at] = carried[at].0;
+        at += 1;
+    }
+    names
+}
+
 /// Texts, each read into a `T`.
 #[derive(Debug, Clone)]
 pub struct Catalog<T> {
     by_name: BTreeMap<&'static str, BTreeMap<Language, T>>,
     /// In which there is some text.
     languages: BTreeSet<Language>,
-    /// In which there is every text: for whoever prefers none that there is.
+    /// For whoever prefers none that there is. A text that isn't written in it is in the program's own language.
     fallback: Language,
 }
 
@@ -35,7 +45,7 @@ impl<T> Catalog<T> {
     /// Reads the texts that the program carries, those of the folder in their place where it has some.
     ///
     /// # Errors
-    /// Every fault that `read` finds in a text; else, that one is missing in the language for all others.
+    /// Every fault that `read` finds in a text; else, that none is in the language for all others.
     pub fn load(
         carried: &[Carried],
         folder: &TextFolder,
@@ -62,15 +72,14 @@ impl<T> Catalog<T> {
         }
         let all = catalog.by_name.values().flat_map(BTreeMap::keys);
         catalog.languages = all.cloned().collect();
-        let has_all = |tag: &str| catalog.by_name.values().all(|texts| texts.contains_key(tag));
-        match varieties(language.as_str()).into_iter().find(|tag| has_all(tag)) {
+        let is_written = |tag: &String| catalog.languages.contains(tag.as_str());
+        match varieties(language.as_str()).into_iter().find(is_written) {
             Some(tag) => catalog.fallback = Language::parse(&tag).unwrap_or_default(),
             // A text of it that is faulty is told already.
             None if faults.is_empty() => {
-                let common = catalog.languages.iter().map(Language::as_str);
-                let common: Vec<_> = common.filter(|tag| has_all(tag)).collect();
+                let written: Vec<_> = catalog.languages.iter().map(Language::as_str).collect();
                 faults.push(TextFault::NoSuchLanguage {
-                    languages: common.join(", "),
+                    languages: written.join(", "),
                 });
             }
             None => {}
@@ -88,7 +97,9 @@ impl<T> Catalog<T> {
         let texts = self.by_name.get(name)?;
         let mut varieties = varieties(language.as_str()).into_iter();
         let found = varieties.find_map(|tag| texts.get(tag.as_str()));
-        found.or_else(|| texts.get(&self.fallback))
+        found
+            .or_else(|| texts.get(&self.fallback))
+            .or_else(|| texts.get(&Language::default()))
     }
 
     /// The language for somebody who would read these, the dearest first: the first of them that there is a text in,

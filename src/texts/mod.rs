@@ -16,7 +16,7 @@ mod template;
 use std::{path::PathBuf, time::Duration};
 
 pub use brand::{Brand, BrandError};
-pub use catalog::{Carried, Catalog};
+pub use catalog::{Carried, Catalog, names};
 pub use folder::TextFolder;
 pub use template::{Flaw, Names, Template};
 
@@ -47,7 +47,7 @@ pub enum TextFault {
         column: Option<usize>,
         why: String,
     },
-    /// A text is missing in the language that stands in for all others.
+    /// No text is in the language that stands in for all others.
     NoSuchLanguage { languages: String },
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ringback::{
-    challenges::{CodeDigest, Issue, IssueOutcome, Proof, Purpose, Verdict, Waits, Whose},
+    challenges::{Issue, IssueOutcome, Proof, Purpose, Verdict, Waits, Whose},
     limits::{self, Counter, RuleTag, Shadowed},
 };
 use uuid::Uuid;
@@ -17,7 +17,7 @@ on_every_store! {
     async fn a_right_code_works_once(world) {
         let (id, _) = world.issue(Whose::Public).await;
         let Verdict::Right(proof) = world.judge(RIGHT).await else { panic!("refused") };
-        let expected = Proof { slot: world.slot(Whose::Public), challenge_id: id, subject: Some(Uuid::from_u128(7)), shadowed: Shadowed::default() };
+        let expected = Proof { address: world.slot(Whose::Public).address(), challenge_id: id, subject: Some(Uuid::from_u128(7)), shadowed: Shadowed::default() };
         assert_eq!(proof, expected);
         assert_eq!(world.judge(RIGHT).await, Verdict::Expired);
         assert_eq!(world.judge(WRONG).await, Verdict::Expired);
@@ -60,9 +60,9 @@ on_every_store! {
     async fn a_call_that_is_sent_twice_issues_once(world) {
         let first = world.issue_again(Whose::Public, None).await;
         assert_eq!(world.judge(WRONG).await, wrong(2));
-        let IssueOutcome::Written { entry: Some(entry) } = &first.1 else { panic!("{first:?}") };
+        let IssueOutcome::Written { entry: Some(entry), .. } = &first.1 else { panic!("{first:?}") };
         let again = world.issue_again(Whose::Public, Some(first.0)).await;
-        assert!(matches!(&again.1, IssueOutcome::Written { entry: Some(same) } if same == entry), "{again:?}");
+        assert!(matches!(&again.1, IssueOutcome::Written { entry: Some(same), .. } if same == entry), "{again:?}");
         assert_eq!(world.judge(WRONG).await, wrong(1), "what was spent stays so");
     }
 
@@ -185,7 +185,7 @@ on_every_store! {
         let slots = [Whose::User(Uuid::from_u128(1)), Whose::Public];
         assert_eq!(world.judge_in(&slots, None, WRONG).await, wrong(2));
         let Verdict::Right(proof) = world.judge_in(&slots, None, RIGHT).await else { panic!("refused") };
-        assert_eq!(proof.slot.whose, Whose::Public);
+        assert_eq!(proof.address, world.slot(Whose::Public).address());
     }
 
     async fn the_code_that_came_last_is_good_whichever_way_it_was_asked_for(world) {
@@ -195,7 +195,7 @@ on_every_store! {
         world.issue(Whose::Public).await;
         assert_eq!(world.judge_in(&slots, None, WRONG).await, wrong(2), "both judged it");
         let Verdict::Right(proof) = world.judge_in(&slots, None, RIGHT).await else { panic!("refused") };
-        assert_eq!(proof.slot.whose, Whose::Public);
+        assert_eq!(proof.address, world.slot(Whose::Public).address());
         assert_eq!(world.judge_in(&[mine], None, WRONG).await, wrong(1), "the right one cost the other nothing");
         assert!(matches!(world.judge_in(&slots, None, OTHER).await, Verdict::Right(_)));
     }
@@ -254,9 +254,8 @@ on_every_store! {
             world.pass(60);
         }
         let issue = Issue {
-            slot: world.slot(Whose::Public),
-            challenge_id: world.name(Whose::Public),
-            digest: CodeDigest::unmatchable(WRONG),
+            place: world.place(Whose::Public, world.name(Whose::Public), WRONG),
+            others: &[],
             subject: None,
             message: None,
             attached: &attached,
@@ -287,9 +286,9 @@ on_every_store! {
         }
         assert_eq!([world.waits(Whose::Public).await.failures, email.waits(Whose::Public).await.failures], [1, 1]);
         let Verdict::Right(proof) = world.judge(RIGHT).await else { panic!("refused") };
-        assert_eq!((proof.slot.purpose, proof.slot.destination), (Purpose::VerifyPhone, world.destination));
+        assert_eq!(proof.address, world.slot(Whose::Public).address());
         let Verdict::Right(proof) = email.judge(OTHER).await else { panic!("refused") };
-        assert_eq!((proof.slot.purpose, proof.slot.destination), (Purpose::VerifyEmail, email.destination));
+        assert_eq!(proof.address, email.slot(Whose::Public).address());
     }
 
     // A purpose that comes with a channel which another one proves shares its cooldown, and nothing else.

@@ -30,9 +30,8 @@ async fn a_record_of_another_format_is_refused_and_left_alone() {
     let shadowed = Shadowed::default();
     for whose in [Whose::Public, Whose::User(Uuid::from_u128(1))] {
         let issue = Issue {
-            slot: world.slot(whose),
-            challenge_id: world.name(whose),
-            digest: CodeDigest::unmatchable(RIGHT),
+            place: world.place(whose, world.name(whose), RIGHT),
+            others: &[],
             subject: None,
             message: None,
             attached: &[],
@@ -48,11 +47,12 @@ async fn a_record_of_another_format_is_refused_and_left_alone() {
     };
     assert!(store.judge(&attempt).await.is_err());
     let proof = Proof {
-        slot,
+        address: slot.address(),
         challenge_id: id,
         subject: None,
         shadowed: shadowed.clone(),
     };
+    assert!(store.judge_by_id(&world.attempt_by_id(id, RIGHT)).await.is_err());
     assert!(store.reinstate(&proof).await.is_err());
     assert!(store.waits(&slot).await.is_err());
     assert!(store.snapshot(slot.address(), id).await.is_err());

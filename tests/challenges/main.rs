@@ -1,5 +1,6 @@
 //! The contract of `ChallengeStore` and `Outbox`, kept by every adapter: one Redis, a Cluster, Sentinel, this process.
 
+mod by_id;
 mod challenges;
 mod format;
 mod outbox;

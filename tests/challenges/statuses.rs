@@ -103,7 +103,7 @@ on_every_store! {
 
     async fn a_decoy_has_no_status_to_note(world) {
         let (id, outcome) = world.issue_decoy(Whose::Public).await;
-        assert!(matches!(outcome, IssueOutcome::Written { entry: None }), "{outcome:?}");
+        assert!(matches!(outcome, IssueOutcome::Written { entry: None, .. }), "{outcome:?}");
         assert!(!world.tell(id, Failed).await);
         assert_eq!(world.status(id).await, Some(Queued));
     }

@@ -11,8 +11,9 @@ use std::{
 use chrono::TimeDelta;
 use ringback::{
     challenges::{
-        Attempt, ChallengeStore, CodeDigest, DestinationDigest, Issue, IssueOutcome, IssuedMessage,
-        MemoryChallenges, OtpRules, Purpose, RedisChallenges, Slot, Verdict, Waits, Whose, challenge_id,
+        Attempt, AttemptById, ChallengeStore, CodeDigest, DestinationDigest, Issue, IssueOutcome,
+        IssuedMessage, MemoryChallenges, OtpRules, Place, Purpose, RedisChallenges, Slot, Verdict, Waits,
+        Whose, candidate_slots, challenge_id,
     },
     clock::{ShiftedClock, SystemClock},
     delivery::{CodeSeed, Outbox, OutboxEntry},
@@ -162,6 +163,23 @@ impl World {
         challenge_id(keyring().current(), self.slot(whose).address(), entropy())
     }
 
+    /// What a challenge would be in a slot.
+    pub fn place(&self, whose: Whose, challenge_id: Uuid, code: [u8; 16]) -> Place {
+        Place {
+            slot: self.slot(whose),
+            challenge_id,
+            digest: CodeDigest::unmatchable(code),
+        }
+    }
+
+    /// What it would be in each candidate.
+    pub fn candidates(&self, code: [u8; 16]) -> [Place; 3] {
+        [0, 1, 2].map(|n| {
+            let whose = Whose::Candidate(n);
+            self.place(whose, self.name(whose), code)
+        })
+    }
+
     pub async fn waits(&self, whose: Whose) -> Waits {
         self.store.waits(&self.slot(whose)).await.unwrap()
     }
@@ -201,35 +219,69 @@ impl World {
         attached: &[Counter],
         code: [u8; 16],
     ) -> (Uuid, IssueOutcome) {
-        let user_id = match whose {
-            Whose::Public => Uuid::from_u128(7),
+        let place = self.place(whose, challenge_id, code);
+        let outcome = self.issue_into(&[place], attached).await;
+        (challenge_id, outcome)
+    }
+
+    /// A challenge with a message, in one of these places.
+    pub async fn issue_into(&self, places: &[Place], attached: &[Counter]) -> IssueOutcome {
+        let user_id = match places[0].slot.whose {
             Whose::User(id) => id,
+            Whose::Public | Whose::Candidate(_) => Uuid::from_u128(7),
+        };
+        let message = IssuedMessage {
+            user_id,
+            seed: SEED,
+            country: Country::UNKNOWN,
+            language: &Language::default(),
+            lease: LEASE,
         };
         let issue = Issue {
-            slot: self.slot(whose),
-            challenge_id,
-            digest: CodeDigest::unmatchable(code),
+            place: places[0],
+            others: &places[1..],
             subject: Some(Uuid::from_u128(7)),
-            message: Some(IssuedMessage {
-                user_id,
-                seed: SEED,
-                country: Country::UNKNOWN,
-                language: &Language::default(),
-                lease: LEASE,
-            }),
+            message: Some(message),
             attached,
             shadowed: &Shadowed::default(),
         };
-        (challenge_id, self.store.issue(&issue).await.unwrap().outcome)
+        self.store.issue(&issue).await.unwrap().outcome
+    }
+
+    /// A challenge that is found by its id, with a message; the cooldown is over after it.
+    pub async fn issue_candidate(&self, code: [u8; 16]) -> (Uuid, OutboxEntry) {
+        let outcome = self.issue_into(&self.candidates(code), &[]).await;
+        let IssueOutcome::Written {
+            challenge_id,
+            entry: Some(entry),
+        } = outcome
+        else {
+            panic!("{outcome:?}")
+        };
+        self.pass(60);
+        (challenge_id, entry)
+    }
+
+    pub async fn judge_by_id(&self, challenge_id: Uuid, digest: [u8; 16]) -> Verdict {
+        let attempt = self.attempt_by_id(challenge_id, digest);
+        self.store.judge_by_id(&attempt).await.unwrap().verdict
+    }
+
+    pub fn attempt_by_id(&self, challenge_id: Uuid, digest: [u8; 16]) -> AttemptById {
+        AttemptById {
+            address: candidate_slots(&keyring(), challenge_id).next().unwrap(),
+            challenge_id,
+            purpose: self.purpose,
+            digest: CodeDigest::unmatchable(digest),
+        }
     }
 
     /// A challenge without a message.
     pub async fn issue_decoy(&self, whose: Whose) -> (Uuid, IssueOutcome) {
         let challenge_id = self.name(whose);
         let issue = Issue {
-            slot: self.slot(whose),
-            challenge_id,
-            digest: CodeDigest::unmatchable(entropy().bytes()),
+            place: self.place(whose, challenge_id, entropy().bytes()),
+            others: &[],
             subject: None,
             message: None,
             attached: &[],
@@ -240,7 +292,12 @@ impl World {
 
     pub async fn issue(&self, whose: Whose) -> (Uuid, OutboxEntry) {
         match self.issue_to(whose, &[]).await {
-            (id, IssueOutcome::Written { entry: Some(entry) }) => (id, entry),
+            (
+                id,
+                IssueOutcome::Written {
+                    entry: Some(entry), ..
+                },
+            ) => (id, entry),
             (_, outcome) => panic!("{outcome:?}"),
         }
     }

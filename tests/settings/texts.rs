@@ -68,7 +68,7 @@ fn every_fault_of_every_text_is_told_with_its_place() {
         .file("messages/verify_phone.pt_BR.txt", "{code}");
     let faults = place.faults();
     let expected = [
-        "messages/login.en.txt: not the name of a text: must be NAME.LANGUAGE.txt, such as verify_phone.pt-br.txt, and NAME must be verify_phone or verify_email",
+        "messages/login.en.txt: not the name of a text: must be NAME.LANGUAGE.txt, such as verify_phone.pt-br.txt, and NAME must be verify_phone or sign_in_sms or ",
         "messages/verify_phone.de.txt:2:3: no such name, {kode}: there are {brand}, {code} and {minutes}",
         "messages/verify_phone.de.txt:2:10: a } that closes nothing: write }} for one that is meant",
         "messages/verify_phone.en.txt:1:1: without {code} nobody learns the code",

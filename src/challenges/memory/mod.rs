@@ -12,11 +12,12 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::{
-    slot::Slot,
+    slot::{Slot, failures_at},
     state::{Bounds, Challenge, SlotState, Standing, from_millis, millis},
     status::StatusSnapshot,
     store::{
-        Attempt, ChallengeStore, Issue, IssueOutcome, Issued, Judged, Millis, OtpRules, Proof, Verdict, Waits,
+        Attempt, AttemptById, ChallengeStore, Issue, IssueOutcome, Issued, Judged, Millis, OtpRules, Place,
+        Proof, Verdict, Waits,
     },
 };
 use crate::{
@@ -94,7 +95,7 @@ impl State {
                 Standing::Open => match state.take(&attempt.digest) {
                     Some(challenge) => {
                         let proof = Proof {
-                            slot,
+                            address,
                             challenge_id: challenge.id,
                             subject: challenge.subject,
                             shadowed: challenge.shadowed.clone(),
@@ -122,6 +123,70 @@ impl State {
             None => Verdict::Expired,
         };
         (verdict, charged)
+    }
+
+    /// What `judge_by_id.lua` does.
+    fn judge_by_id(
+        &mut self,
+        attempt: &AttemptById,
+        now: Millis,
+        bounds: &Bounds,
+    ) -> (Verdict, Vec<(Uuid, u8)>) {
+        let AttemptById {
+            address,
+            challenge_id,
+            purpose,
+            ..
+        } = *attempt;
+        let nothing = |verdict| (verdict, Vec::new());
+        let failures_at = failures_at(address, purpose);
+        let failing = self.slots.get(&failures_at);
+        let locked = failing.map_or(0, |failing| failing.lock_wait(now, bounds));
+        let Some(state) = self.slots.get_mut(&address) else {
+            return nothing(Verdict::Expired);
+        };
+        let is_meant = |challenge: &Challenge| challenge.purpose == purpose;
+        if !state.live(Some(challenge_id), now).is_some_and(is_meant) {
+            return nothing(Verdict::Expired);
+        }
+        if locked > 0 {
+            let wait = from_millis(locked);
+            return nothing(Verdict::Locked { wait });
+        }
+        if state.standing(Some(challenge_id), now, bounds) == Standing::Exhausted {
+            return nothing(Verdict::Exceeded);
+        }
+        if let Some(challenge) = state.take(&attempt.digest) {
+            return nothing(Verdict::Right(Proof {
+                address,
+                challenge_id,
+                subject: challenge.subject,
+                shadowed: challenge.shadowed.clone(),
+            }));
+        }
+        let (attempts_remaining, charged) = (state.charge_attempt(bounds), state.charged());
+        self.slots
+            .entry(failures_at)
+            .or_default()
+            .charge_failure(now, bounds);
+        let verdict = match attempts_remaining {
+            0 => Verdict::Exceeded,
+            attempts_remaining => Verdict::Wrong { attempts_remaining },
+        };
+        (verdict, charged.into_iter().collect())
+    }
+
+    /// Which of the places is written to: as `issue_candidate.lua` has it, where there are several.
+    fn choose<'a>(&self, issue: &'a Issue<'_>, now: Millis, bounds: &Bounds) -> &'a Place {
+        let rank = |place: &&Place| {
+            let slot = self.slots.get(&place.slot.address());
+            let challenge = slot.and_then(|slot| slot.challenge.as_ref());
+            match challenge.is_some_and(|challenge| challenge.id == place.challenge_id) {
+                true => -1,
+                false => slot.map_or(0, |slot| slot.rank(now, bounds)),
+            }
+        };
+        issue.places().min_by_key(rank).unwrap_or(&issue.place)
     }
 
     /// Forgets what no longer matters, whenever the store has doubled; at its bound, once a second.
@@ -160,16 +225,19 @@ impl ChallengeStore for MemoryChallenges {
                 attached: Vec::new(),
             })
         };
-        let (address, cooldown_at) = (issue.slot.address(), issue.slot.cooldown_slot().address());
+        let place = state.choose(issue, now, &bounds);
+        let (address, cooldown_at) = (place.slot.address(), place.slot.cooldown_slot().address());
+        let challenge_id = place.challenge_id;
         let ends = state.cooldown_ends(cooldown_at);
         let empty = SlotState::default();
         let slot = state.slots.get(&address).unwrap_or(&empty);
         let challenge = slot.challenge.as_ref();
-        if let Some(done) = challenge.filter(|challenge| challenge.id == issue.challenge_id) {
+        if let Some(done) = challenge.filter(|challenge| challenge.id == challenge_id) {
             let entry = done.entry(address, now);
-            return unasked(IssueOutcome::Written { entry });
+            return unasked(IssueOutcome::Written { challenge_id, entry });
         }
-        let locked = slot.lock_wait(now, &bounds);
+        let failing = state.slots.get(&place.slot.failures_slot().address());
+        let locked = failing.map_or(0, |failing| failing.lock_wait(now, &bounds));
         if locked > 0 {
             return unasked(IssueOutcome::Locked {
                 wait: from_millis(locked),
@@ -190,7 +258,13 @@ impl ChallengeStore for MemoryChallenges {
         }
         let shadowed = issue.shadowed.and(issue.attached, &attached);
         let slot = state.slots.entry(address).or_default();
-        slot.issue(Challenge::new(issue, shadowed, now, millis(self.rules.ttl)));
+        slot.issue(Challenge::new(
+            issue,
+            place,
+            shadowed,
+            now,
+            millis(self.rules.ttl),
+        ));
         let entry = slot
             .challenge
             .as_ref()
@@ -201,10 +275,10 @@ impl ChallengeStore for MemoryChallenges {
         }
         if let Some(message) = issue.message {
             let leased_until = now + millis(message.lease);
-            state.pending.insert((address, issue.challenge_id), leased_until);
+            state.pending.insert((address, challenge_id), leased_until);
         }
         Ok(Issued {
-            outcome: IssueOutcome::Written { entry },
+            outcome: IssueOutcome::Written { challenge_id, entry },
             attached,
         })
     }
@@ -228,9 +302,19 @@ impl ChallengeStore for MemoryChallenges {
         })
     }
 
+    async fn judge_by_id(&self, attempt: &AttemptById) -> Result<Judged, Unavailable> {
+        let (now, bounds) = (self.clock.now_ms(), self.bounds());
+        let (verdict, charged) = self.lock().judge_by_id(attempt, now, &bounds);
+        Ok(Judged {
+            verdict,
+            attached: Vec::new(),
+            charged,
+        })
+    }
+
     async fn reinstate(&self, proof: &Proof) -> Result<(), Unavailable> {
         let now = self.clock.now_ms();
-        if let Some(slot) = self.lock().slots.get_mut(&proof.slot.address()) {
+        if let Some(slot) = self.lock().slots.get_mut(&proof.address) {
             slot.reinstate(proof.challenge_id, now);
         }
         Ok(())
@@ -239,8 +323,9 @@ impl ChallengeStore for MemoryChallenges {
     async fn waits(&self, slot: &Slot) -> Result<Waits, Unavailable> {
         let (now, bounds, state) = (self.clock.now_ms(), self.bounds(), self.lock());
         let ends = state.cooldown_ends(slot.cooldown_slot().address());
+        let failing = state.slots.get(&slot.failures_slot().address());
         let slot = state.slots.get(&slot.address());
-        Ok(slot.unwrap_or(&SlotState::default()).waits(ends, now, &bounds))
+        Ok(told(slot, failing).waits(ends, now, &bounds))
     }
 
     async fn snapshot(
@@ -252,12 +337,12 @@ impl ChallengeStore for MemoryChallenges {
         let Some(slot) = state.slots.get(&address) else {
             return Ok(None);
         };
-        let cooldown_at = slot
-            .challenge
-            .as_ref()
-            .and_then(|challenge| challenge.cooldown_at);
-        let ends = state.cooldown_ends(cooldown_at.unwrap_or(address));
-        Ok(slot.snapshot(challenge_id, ends, now, &bounds))
+        let Some(challenge) = slot.known(challenge_id, now) else {
+            return Ok(None);
+        };
+        let ends = state.cooldown_ends(challenge.cooldown_at.unwrap_or(address));
+        let failing = state.slots.get(&failures_at(address, challenge.purpose));
+        Ok(told(Some(slot), failing).snapshot(challenge_id, ends, now, &bounds))
     }
 
     async fn note_status(
@@ -276,4 +361,11 @@ impl ChallengeStore for MemoryChallenges {
     async fn ping(&self) -> Result<(), Unavailable> {
         Ok(())
     }
+}
+
+/// A slot as it is told of, with the failures that count there.
+fn told(slot: Option<&SlotState>, failing: Option<&SlotState>) -> SlotState {
+    let mut told = slot.cloned().unwrap_or_default();
+    told.take_failures_of(failing.unwrap_or(&SlotState::default()));
+    told
 }

@@ -1,26 +1,17 @@
--- Issues a challenge: lock, cooldown, the attached counters, challenge and outbox entry in one step.
+-- Issues a challenge: lock, cooldown, the attached counters, challenge and outbox entry in one step. Where it is written has been
+-- found by the part that stands before this: issue_place.lua, or issue_candidate.lua where there are several slots.
 --
--- KEYS  1 slot  n the slot that keeps the cooldown (the same where n is 1)  n+1 outbox  n+2.. attached counters
--- ARGV  1 packed: clock offset ms (8), ttl ms (4), cooldown ms (4), max failures (4), failure window ms (4), lease ms (4),
---         n (1), flags (1), purpose (1), the slot's address (7), that of the slot with the cooldown (7), challenge id (16),
---         code digest (16)
---       2 what of the record is passed on unread, up to the tags  3 tags of the shadow rules that would refuse
+-- ARGV  2 what of the record is passed on unread, up to the tags  3 tags of the shadow rules that would refuse
 --       4 the counters' rules, as gcra_all has them
 -- gives packed: a letter for the outcome (1), its number (6), verdicts of the counters as gcra_all has them, the provider to
 -- avoid. One text, since a list takes its reader longer.
-local offset, ttl, cooldown, max_failures, window, lease, n, flags, purpose, address, cooldown_at, id, digest =
-  read('>i8I4I4I4I4I4BBBc7c7c16c16', ARGV[1])
 local message = has(flags, MESSAGE)
-local now_us = gcra_now(offset)
-local now = floor(now_us / 1000)
-local stored = call('MGET', unpack(KEYS, 1, n))
-local slot, cooling = slot_of(stored[1]), slot_of(stored[n])
 local last_id, _, last_issued, last_ttl, last_status = challenge_of(slot)
 
 -- A client of a Cluster sends a call again whose connection broke: this one was done.
-if last_id == id then return pack('>c1I6B', 'w', last_issued + last_ttl, 0) .. avoided(slot) end
+if last_id == id then return pack('>c1I6B', written, last_issued + last_ttl, 0) .. avoided(slot) end
 
-local failures, last = read('>I2I6', slot, 4)
+local failures, last = read('>I2I6', failing, 4)
 local locked = lock_wait(failures, last, now, max_failures, window)
 if locked > 0 then return pack('>c1I6B', 'l', locked, 0) end
 
@@ -50,6 +41,6 @@ if n > 1 and ends > now and not ended_early then keep(KEYS[n], with_cooldown(coo
 if n == 1 then cooldown_at = pack('>I6B', ends, 0) end
 local record = pack('>BBBc8c7c16c16I6I3BBB', 1, flags, 0, string.sub(slot, 4, 11), cooldown_at, id, digest, now, ttl,
   QUEUED, purpose, #avoid)
-keep(KEYS[1], record .. avoid .. ARGV[2] .. string.sub(ARGV[3] .. shadowed, 1, 64), now, window)
+keep(key, record .. avoid .. ARGV[2] .. string.sub(ARGV[3] .. shadowed, 1, 64), now, window)
 if message then call('ZADD', outbox, now + lease, address .. string.sub(id, 1, 8)) end
-return pack('>c1I6', 'w', now + ttl) .. attached .. avoid
+return pack('>c1I6', written, now + ttl) .. attached .. avoid

@@ -21,11 +21,12 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::{
-    slot::Slot,
+    slot::{Slot, failures_at},
     state::{Bounds, SlotState, from_millis, millis},
     status::{self, StatusSnapshot},
     store::{
-        Attempt, ChallengeStore, Issue, IssueOutcome, Issued, Judged, Millis, OtpRules, Proof, Verdict, Waits,
+        Attempt, AttemptById, ChallengeStore, Issue, IssueOutcome, Issued, Judged, Millis, OtpRules, Proof,
+        Verdict, Waits,
     },
 };
 use crate::{
@@ -39,9 +40,9 @@ use crate::{
 use outbox::key_outbox;
 use wire::{Answer, CHARGED, Packed, decode_charged, unknown_answer};
 
-/// A script of this room, with what all of them share before it.
+/// A script of this room, of one file or several, with what all of them share before it.
 macro_rules! script {
-    ($file:literal) => {
+    ($($file:literal),+) => {
         LazyLock::new(|| {
             Script::new(concat!(
                 include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/limits/gcra.lua")),
@@ -49,19 +50,21 @@ macro_rules! script {
                     env!("CARGO_MANIFEST_DIR"),
                     "/src/challenges/redis/slot.lua"
                 )),
-                include_str!(concat!(
+                $(include_str!(concat!(
                     env!("CARGO_MANIFEST_DIR"),
                     "/src/challenges/redis/",
                     $file
-                ))
+                ))),+
             ))
         })
     };
 }
 pub(super) use script;
 
-static ISSUE: LazyLock<Script> = script!("issue.lua");
+static ISSUE: LazyLock<Script> = script!("issue_place.lua", "issue.lua");
+static ISSUE_CANDIDATE: LazyLock<Script> = script!("issue_candidate.lua", "issue.lua");
 static JUDGE: LazyLock<Script> = script!("judge.lua");
+static JUDGE_BY_ID: LazyLock<Script> = script!("judge_by_id.lua");
 static REINSTATE: LazyLock<Script> = script!("reinstate.lua");
 static LOOK: LazyLock<Script> = script!("look.lua");
 static NOTE_STATUS: LazyLock<Script> = script!("note_status.lua");
@@ -103,6 +106,42 @@ impl RedisChallenges {
             .key(address.partition(), &[SLOT, &address.encode()].concat())
     }
 
+    /// The script that issues, and what it is told of where it may write and of what.
+    fn issuing(
+        &self,
+        issue: &Issue<'_>,
+        slots: u8,
+        address: SlotAddress,
+        cooldown_at: SlotAddress,
+    ) -> (&'static Script, Packed) {
+        let lease = issue.message.map_or(Duration::ZERO, |message| message.lease);
+        let facts = Packed::at(self.offset())
+            .number(millis(self.rules.ttl), 4)
+            .number(millis(self.rules.resend_cooldown), 4)
+            .number(self.rules.max_failures.into(), 4)
+            .number(millis(self.rules.failure_window), 4)
+            .number(millis(lease), 4)
+            .bytes(&[slots, record::flags(issue), issue.place.slot.purpose.byte()]);
+        if issue.others.is_empty() {
+            let facts = facts
+                .bytes(&address.local())
+                .bytes(&cooldown_at.local())
+                .bytes(issue.place.challenge_id.as_bytes())
+                .bytes(issue.place.digest.as_bytes());
+            return (&ISSUE, facts);
+        }
+        let facts = facts
+            .bytes(&cooldown_at.local())
+            .bytes(&[self.rules.max_attempts]);
+        let facts = issue.places().fold(facts, |facts, place| {
+            facts
+                .bytes(&place.slot.address().local())
+                .bytes(place.challenge_id.as_bytes())
+                .bytes(place.digest.as_bytes())
+        });
+        (&ISSUE_CANDIDATE, facts)
+    }
+
     /// Slots of one partition as they are, and the store's time.
     pub(super) async fn look<const N: usize>(
         &self,
@@ -128,28 +167,21 @@ impl RedisChallenges {
 #[async_trait]
 impl ChallengeStore for RedisChallenges {
     async fn issue(&self, issue: &Issue<'_>) -> Result<Issued, Unavailable> {
-        let (address, cooldown_at) = (issue.slot.address(), issue.slot.cooldown_slot().address());
-        let slots: &[_] = if address == cooldown_at {
-            &[address]
-        } else {
-            &[address, cooldown_at]
-        };
-        let lease = issue.message.map_or(Duration::ZERO, |message| message.lease);
-        let facts = Packed::at(self.offset())
-            .number(millis(self.rules.ttl), 4)
-            .number(millis(self.rules.resend_cooldown), 4)
-            .number(self.rules.max_failures.into(), 4)
-            .number(millis(self.rules.failure_window), 4)
-            .number(millis(lease), 4)
-            .bytes(&[slots.len() as u8, record::flags(issue), issue.slot.purpose.byte()])
-            .bytes(&address.local())
-            .bytes(&cooldown_at.local())
-            .bytes(issue.challenge_id.as_bytes())
-            .bytes(issue.digest.as_bytes());
+        let slot = issue.place.slot;
+        let (address, cooldown_at) = (slot.address(), slot.cooldown_slot().address());
+        let is_elsewhere = address != cooldown_at;
+        let slots = 1 + issue.others.len() + usize::from(is_elsewhere);
+        let (script, facts) = self.issuing(issue, slots as u8, address, cooldown_at);
         let answer: Vec<u8> = self
             .link
-            .eval(&ISSUE, slots.len() + 1 + issue.attached.len(), |call| {
-                slots.iter().for_each(|&slot| key_slot(call, slot));
+            .eval(script, slots + 1 + issue.attached.len(), |call| {
+                key_slot(call, address);
+                for other in issue.others {
+                    key_slot(call, other.slot.address());
+                }
+                if is_elsewhere {
+                    key_slot(call, cooldown_at);
+                }
                 key_outbox(call, address);
                 key_counters(call, issue.attached);
                 call.arg(facts.0)
@@ -165,11 +197,22 @@ impl ChallengeStore for RedisChallenges {
             rest,
         } = Answer::read(&answer)?;
         let outcome = match letter {
-            b'w' => {
+            b'w' | b'1'..=b'9' => {
+                // One of several places is told by its number.
+                let at = usize::from(letter.saturating_sub(b'1'));
+                let mut places = issue.places();
+                let place = if letter == b'w' {
+                    places.next()
+                } else {
+                    places.nth(at)
+                };
+                let place = place.ok_or_else(unknown_answer)?;
                 let avoid = std::str::from_utf8(rest).map_err(|_| unknown_answer())?;
                 let avoid = Some(avoid.to_owned()).filter(|name| !name.is_empty());
-                let entry = issue.entry(avoid, number);
-                IssueOutcome::Written { entry }
+                IssueOutcome::Written {
+                    challenge_id: place.challenge_id,
+                    entry: issue.entry(place, avoid, number),
+                }
             }
             b'c' => IssueOutcome::Cooldown {
                 wait: from_millis(number),
@@ -200,51 +243,53 @@ impl ChallengeStore for RedisChallenges {
                 call.arg(facts.0).arg(pack_rules(attempt.attached));
             })
             .await?;
-        let Answer {
-            letter,
-            number,
-            attached,
-            rest,
-        } = Answer::read(&answer)?;
-        let mut charged = Vec::new();
-        let verdict = match letter {
-            b'r' => Verdict::Right(proof(attempt, number, rest).ok_or_else(unknown_answer)?),
-            b'w' | b'x' => {
-                for of_one in rest.chunks(CHARGED) {
-                    charged.push(decode_charged(of_one).ok_or_else(unknown_answer)?);
-                }
-                match u8::try_from(number).unwrap_or_default() {
-                    0 => Verdict::Exceeded,
-                    attempts_remaining => Verdict::Wrong { attempts_remaining },
-                }
-            }
-            b'l' => Verdict::Locked {
-                wait: from_millis(number),
-            },
-            b'e' => Verdict::Expired,
-            b'm' => Verdict::Limited,
-            _ => return Err(unknown_answer()),
-        };
-        Ok(Judged {
-            verdict,
-            attached,
-            charged,
+        judged(&answer, |number| {
+            let index = usize::try_from(number).ok()?.checked_sub(1)?;
+            attempt.slots.get(index).map(Slot::address)
         })
+    }
+
+    async fn judge_by_id(&self, attempt: &AttemptById) -> Result<Judged, Unavailable> {
+        let (address, failures_at) = (attempt.address, failures_at(attempt.address, attempt.purpose));
+        let slots = 1 + usize::from(address != failures_at);
+        let facts = Packed::at(self.offset())
+            .bytes(&[slots as u8, self.rules.max_attempts])
+            .number(self.rules.max_failures.into(), 4)
+            .number(millis(self.rules.failure_window), 4)
+            .bytes(&[attempt.purpose.byte()])
+            .bytes(attempt.challenge_id.as_bytes())
+            .bytes(attempt.digest.as_bytes());
+        let answer: Vec<u8> = self
+            .link
+            .eval(&JUDGE_BY_ID, slots, |call| {
+                key_slot(call, address);
+                if address != failures_at {
+                    key_slot(call, failures_at);
+                }
+                call.arg(facts.0);
+            })
+            .await?;
+        judged(&answer, |_| Some(address))
     }
 
     async fn reinstate(&self, proof: &Proof) -> Result<(), Unavailable> {
         let facts = Packed::at(self.offset()).bytes(proof.challenge_id.as_bytes());
         self.link
             .eval(&REINSTATE, 1, |call| {
-                key_slot(call, proof.slot.address());
+                key_slot(call, proof.address);
                 call.arg(facts.0);
             })
             .await
     }
 
     async fn waits(&self, slot: &Slot) -> Result<Waits, Unavailable> {
-        let addresses = [slot.address(), slot.cooldown_slot().address()];
-        let (now, [slot, cooling]) = self.look(addresses).await?;
+        let addresses = [
+            slot.address(),
+            slot.cooldown_slot().address(),
+            slot.failures_slot().address(),
+        ];
+        let (now, [mut slot, cooling, failing]) = self.look(addresses).await?;
+        slot.take_failures_of(&failing);
         Ok(slot.waits(cooling.cooldown_ends, now, &Bounds::of(&self.rules)))
     }
 
@@ -253,14 +298,16 @@ impl ChallengeStore for RedisChallenges {
         address: SlotAddress,
         challenge_id: Uuid,
     ) -> Result<Option<StatusSnapshot>, Unavailable> {
-        let (now, [slot]) = self.look([address]).await?;
+        let (now, [mut slot]) = self.look([address]).await?;
         let Some(challenge) = slot.known(challenge_id, now) else {
             return Ok(None);
         };
         let ends = match challenge.cooldown_at {
             None => slot.cooldown_ends,
             Some(cooldown_at) => {
-                let (_, [cooling]) = self.look([cooldown_at]).await?;
+                let failures_at = failures_at(address, challenge.purpose);
+                let (_, [cooling, failing]) = self.look([cooldown_at, failures_at]).await?;
+                slot.take_failures_of(&failing);
                 cooling.cooldown_ends
             }
         };
@@ -295,13 +342,46 @@ pub(super) fn key_slot(call: &mut Call<'_>, address: SlotAddress) {
     call.key(address.partition(), [SLOT, &address.encode()]);
 }
 
-/// What the record of a used challenge proves; it is that of slot `number`, from 1.
-fn proof(attempt: &Attempt<'_>, number: Millis, record: &[u8]) -> Option<Proof> {
-    let index = usize::try_from(number).ok()?.checked_sub(1)?;
-    let slot = *attempt.slots.get(index)?;
-    let challenge = record::decode(record, slot.address())?.challenge?;
+/// Reads what a judging script answers; `used` tells of which slot the record of a used challenge is.
+fn judged(answer: &[u8], used: impl FnOnce(Millis) -> Option<SlotAddress>) -> Result<Judged, Unavailable> {
+    let Answer {
+        letter,
+        number,
+        attached,
+        rest,
+    } = Answer::read(answer)?;
+    let mut charged = Vec::new();
+    let verdict = match letter {
+        b'r' => Verdict::Right(proof(used(number), rest).ok_or_else(unknown_answer)?),
+        b'w' | b'x' => {
+            for of_one in rest.chunks(CHARGED) {
+                charged.push(decode_charged(of_one).ok_or_else(unknown_answer)?);
+            }
+            match u8::try_from(number).unwrap_or_default() {
+                0 => Verdict::Exceeded,
+                attempts_remaining => Verdict::Wrong { attempts_remaining },
+            }
+        }
+        b'l' => Verdict::Locked {
+            wait: from_millis(number),
+        },
+        b'e' => Verdict::Expired,
+        b'm' => Verdict::Limited,
+        _ => return Err(unknown_answer()),
+    };
+    Ok(Judged {
+        verdict,
+        attached,
+        charged,
+    })
+}
+
+/// What the record of a used challenge proves.
+fn proof(address: Option<SlotAddress>, record: &[u8]) -> Option<Proof> {
+    let address = address?;
+    let challenge = record::decode(record, address)?.challenge?;
     Some(Proof {
-        slot,
+        address,
         challenge_id: challenge.id,
         subject: challenge.subject,
         shadowed: challenge.shadowed,

@@ -57,15 +57,15 @@ const EMAIL: u8 = 128;
 
 /// The flags of a new challenge.
 pub fn flags(issue: &Issue<'_>) -> u8 {
-    let addressee = issue.message.map(|message| message.user_id);
+    let (addressee, slot) = (issue.message.map(|message| message.user_id), issue.place.slot);
     let all = [
         (CHALLENGE, true),
         (MESSAGE, addressee.is_some()),
-        (ELSEWHERE, issue.slot != issue.slot.cooldown_slot()),
-        (USERS, issue.slot.whose != Whose::Public),
+        (ELSEWHERE, slot != slot.cooldown_slot()),
+        (USERS, matches!(slot.whose, Whose::User(_))),
         (SUBJECT, issue.subject.is_some()),
         (ADDRESSEE, addressee.is_some() && addressee != issue.subject),
-        (EMAIL, issue.slot.destination.channel() == Channel::Email),
+        (EMAIL, slot.destination.channel() == Channel::Email),
     ];
     all.into_iter()
         .filter(|(_, has)| *has)
@@ -190,7 +190,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        challenges::{IssuedMessage, Slot},
+        challenges::{IssuedMessage, Place, Slot},
         email::EmailDigest,
         phone::PhoneDigest,
         provider::DeliveryStatus,
@@ -269,20 +269,26 @@ mod tests {
         let user = Uuid::from_u128(7);
         let phone = (Purpose::VerifyPhone, PhoneDigest::from_bytes([7; 16]).into());
         let email = (Purpose::VerifyEmail, EmailDigest::from_bytes([7; 16]).into());
+        let reset = (Purpose::ResetPassword, EmailDigest::from_bytes([7; 16]).into());
         for ((purpose, destination), whose) in [
             (phone, Whose::Public),
             (phone, Whose::User(user)),
             (email, Whose::Public),
             (email, Whose::User(user)),
+            (reset, Whose::Candidate(1)),
         ] {
+            let slot = Slot {
+                purpose,
+                destination,
+                whose,
+            };
             let issue = Issue {
-                slot: Slot {
-                    purpose,
-                    destination,
-                    whose,
+                place: Place {
+                    slot,
+                    challenge_id: user,
+                    digest: CodeDigest::unmatchable([1; 16]),
                 },
-                challenge_id: user,
-                digest: CodeDigest::unmatchable([1; 16]),
+                others: &[],
                 subject: Some(user),
                 message: Some(IssuedMessage {
                     user_id: user,
@@ -299,7 +305,7 @@ mod tests {
             assert!(record.len() <= 92, "{}", record.len());
             let challenge = decode(&record, address()).unwrap().challenge.unwrap();
             assert_eq!(challenge.channel, destination.channel());
-            assert_eq!(challenge.is_users, whose != Whose::Public);
+            assert_eq!(challenge.is_users, whose == Whose::User(user));
             assert_eq!(challenge.cooldown_at.is_some(), whose != Whose::Public);
             let message = challenge.message.unwrap();
             assert_eq!((message.user_id, message.seed), (user, SEED));

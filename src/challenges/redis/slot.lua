@@ -3,7 +3,7 @@
 --   1 format  2 flags  3 attempts  4 failures  6 last failure  12 end of the cooldown, or where that is kept
 --   then, if there is a challenge: 19 id  35 digest  51 issued  57 ttl  60 status  61 purpose  62 provider to avoid
 --   and what the scripts pass on unread
-local HEAD, STATUS_AT, AVOID_AT = 18, 60, 62
+local HEAD, STATUS_AT, PURPOSE_AT, AVOID_AT = 18, 60, 61, 62
 -- Flags.
 local CHALLENGE, USED, MESSAGE, ELSEWHERE, USERS = 1, 2, 4, 8, 16
 -- Statuses of a message: queued, sent, delivered; what is above did not arrive.
@@ -39,6 +39,11 @@ end
 -- A record with other flags.
 local function with_flags(slot, flags)
   return pack('BB', 1, flags) .. string.sub(slot, 3)
+end
+
+-- A record with other failures.
+local function with_failures(slot, failures, last)
+  return string.sub(slot, 1, 3) .. pack('>I2I6', failures, last) .. string.sub(slot, 12)
 end
 
 -- Whether a flag is set; quicker than the bit library.

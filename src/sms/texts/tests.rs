@@ -14,9 +14,13 @@ fn carried(options: &TextOptions) -> Texts {
 }
 
 fn message(texts: &Texts, language: &str, seconds: u64) -> String {
+    message_of("verify_phone", texts, language, seconds)
+}
+
+fn message_of(name: &str, texts: &Texts, language: &str, seconds: u64) -> String {
     let language = Language::parse(language).unwrap();
     let life = Duration::from_secs(seconds);
-    let body = texts.compose("verify_phone", &language, &MessageCode::new("123456"), life);
+    let body = texts.compose(name, &language, &MessageCode::new("123456"), life);
     body.expose().to_owned()
 }
 
@@ -29,8 +33,11 @@ fn every_language_is_one_segment_with_a_line_for_browsers() {
         };
         let texts = carried(&options);
         assert_eq!(texts.long(), [], "{ttl} s");
-        for (language, _) in CARRIED[0].1 {
-            let text = message(&texts, language, ttl);
+        let all = CARRIED
+            .iter()
+            .flat_map(|(name, languages)| languages.iter().map(move |(language, _)| (name, language)));
+        for (name, language) in all {
+            let text = message_of(name, &texts, language, ttl);
             assert_eq!(segments(&text), 1, "{text}");
             for part in ["Ringback", "123456", &(ttl / 60).to_string()] {
                 assert!(text.contains(part), "{part} in {text}");

@@ -28,7 +28,7 @@ BEGIN
         RETURNING u.phone, u.id, a.note
     ), noted AS (
         INSERT INTO events (id, at, kind, actor, actor_id, user_id, network, reason, details)
-        SELECT e.id, e.at, e.kind, e.actor, e.actor_id, v.id, e.network, e.reason, e.details
+        SELECT e.id, e.at, e.kind, e.actor, CASE e.actor WHEN 'user' THEN coalesce(e.actor_id, v.id) ELSE e.actor_id END, v.id, e.network, e.reason, e.details
         FROM verified v, jsonb_populate_record(NULL::events, v.note) AS e
     ) SELECT v.phone, v.id FROM verified v;
 END

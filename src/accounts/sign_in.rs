@@ -14,6 +14,7 @@ use crate::{
     clock::Clock,
     email::{EmailAddress, EmailDigest},
     entropy::Entropy,
+    events::{EventKind, NewEvent, Source},
     limits::{KeyDimension, Limiter, Operation, Subject},
     phone::PhoneNumber,
     secrets::Keyring,
@@ -76,6 +77,12 @@ impl SignIn {
             last_name: registration.last_name,
             password,
             now,
+            event: NewEvent::new(
+                EventKind::AccountRegistered,
+                Source::user(id, who.network),
+                now,
+                self.entropy.as_ref(),
+            ),
         };
         match self.users.register(user, session).await {
             Ok(user) => {

@@ -102,6 +102,8 @@ pub enum Actor {
     Anyone,
     /// Whoever is signed in to an account, or just proved to be its user.
     User(Uuid),
+    /// The same where it is the user whom the event is about, and the store alone knows who that is.
+    Owner,
     Administrator(Uuid),
     /// The service itself.
     System,
@@ -112,17 +114,17 @@ impl Actor {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Anyone => "anyone",
-            Self::User(_) => "user",
+            Self::User(_) | Self::Owner => "user",
             Self::Administrator(_) => "administrator",
             Self::System => "system",
         }
     }
 
-    /// Its account, where it has one.
+    /// Its account, where it has one and that is known.
     pub const fn id(self) -> Option<Uuid> {
         match self {
             Self::User(id) | Self::Administrator(id) => Some(id),
-            Self::Anyone | Self::System => None,
+            Self::Anyone | Self::Owner | Self::System => None,
         }
     }
 }
@@ -146,6 +148,11 @@ impl Source {
     /// A client that is signed in, or just proved to be the user.
     pub fn user(user: Uuid, client: ClientNetwork) -> Self {
         Self::by(Actor::User(user), Some(client))
+    }
+
+    /// A client that proves to be the user whom the event is about, whoever that is.
+    pub fn owner(client: ClientNetwork) -> Self {
+        Self::by(Actor::Owner, Some(client))
     }
 
     /// A user's client, or anyone's.

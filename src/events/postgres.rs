@@ -23,7 +23,9 @@ macro_rules! insert_event {
     ($event:literal, $user:literal, $from:literal) => {
         concat!(
             "INSERT INTO events (id, at, kind, actor, actor_id, user_id, network, reason, details) \
-             SELECT e.id, e.at, e.kind, e.actor, e.actor_id, ",
+             SELECT e.id, e.at, e.kind, e.actor, CASE e.actor WHEN 'user' THEN coalesce(e.actor_id, ",
+            $user,
+            ") ELSE e.actor_id END, ",
             $user,
             ", e.network, e.reason, e.details FROM jsonb_populate_record(NULL::events, ",
             $event,

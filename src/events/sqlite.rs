@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{NewEvent, NewNotice, NoticeAddress};
+use super::{Actor, NewEvent, NewNotice, NoticeAddress};
 use crate::database::sqlite::Query;
 
 /// Inserts an event about an account.
@@ -10,12 +10,16 @@ pub fn event(event: &NewEvent, user: Option<Uuid>) -> Query {
     const SQL: &str = "INSERT INTO events (id, at, kind, actor, actor_id, user_id, network, reason, details) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     let source = &event.source;
+    let actor = match source.actor {
+        Actor::Owner => user,
+        actor => actor.id(),
+    };
     sqlx::query(SQL)
         .bind(event.id.hyphenated())
         .bind(event.at.timestamp_micros())
         .bind(event.kind.name())
         .bind(source.actor.name())
-        .bind(source.actor.id().map(Uuid::hyphenated))
+        .bind(actor.map(Uuid::hyphenated))
         .bind(user.map(Uuid::hyphenated))
         .bind(source.network.map(|network| network.coarse()))
         .bind(source.reason.clone())

@@ -1,7 +1,7 @@
 //! Each change leaves its event, written with it; what changes nothing leaves none.
 
 use ringback::{
-    accounts::{Claimant, EmailVerification, Verification},
+    accounts::{Claimant, EmailVerification, NewSession, Verification},
     entropy::SystemEntropy,
     events::{EventKind, NewEvent, Source},
     limits::ClientNetwork,
@@ -9,8 +9,9 @@ use ringback::{
 use uuid::Uuid;
 
 use crate::{
-    harness::{Stores, at, email_verified, phone, phone_verified, register},
+    harness::{Stores, at, email_verified, new_session, new_user, phone, phone_verified, register},
     races::all_at_once,
+    sessions::rotation,
 };
 
 const PHONE: &str = "+14152000001";
@@ -67,6 +68,62 @@ pub async fn a_change_is_noted_with_who_did_it_from_where(stores: Stores) {
             Uuid::nil()
         )
     );
+}
+
+pub async fn each_step_of_a_session_is_noted(stores: Stores) {
+    let (jane, first) = register(&stores.one, "jane@example.com", PHONE).await;
+    let sessions = &stores.one.sessions;
+    let about = |kind| {
+        let stores = stores.clone();
+        async move { noted(&stores, kind).await }
+    };
+    let one = format!("system - {} - - {{}}", jane.id);
+    assert_eq!(about(EventKind::AccountRegistered).await, one);
+    assert_eq!(about(EventKind::SessionOpened).await, one);
+    let second = new_session(jane.id);
+    let id = second.id;
+    sessions.open(second).await.unwrap();
+    assert_eq!(about(EventKind::SessionOpened).await, [&*one, &one].join("\n"));
+
+    // Whoever ends a session is its user, whose id the session alone knows. Twice is once.
+    let client = ClientNetwork::of("203.0.113.7".parse().unwrap(), 64);
+    let by_owner = || {
+        NewEvent::new(
+            EventKind::SessionEnded,
+            Source::owner(client),
+            at(3),
+            &SystemEntropy,
+        )
+    };
+    for _ in 0..2 {
+        sessions.revoke(id, by_owner()).await.unwrap();
+    }
+    sessions.revoke(Uuid::nil(), by_owner()).await.unwrap();
+    assert_eq!(
+        about(EventKind::SessionEnded).await,
+        format!("user {0} {0} 203.0.113.0/24 - {{}}", jane.id)
+    );
+
+    for (generation, second) in [(0, 10), (1, 20), (0, 100), (0, 101)] {
+        sessions
+            .rotate(rotation(first, generation, second))
+            .await
+            .unwrap();
+    }
+    assert_eq!(about(EventKind::SessionReused).await, one);
+}
+
+pub async fn what_is_refused_leaves_no_event(stores: Stores) {
+    let (jane, _) = register(&stores.one, "jane@example.com", PHONE).await;
+    let again = new_user("Jane@example.com", PHONE);
+    let session = new_session(again.id);
+    stores.one.users.register(again, session).await.unwrap_err();
+    let late = NewSession {
+        epoch: 1,
+        ..new_session(jane.id)
+    };
+    assert_eq!(stores.one.sessions.open(late).await.unwrap(), None);
+    assert_eq!(stores.count("events").await, 2);
 }
 
 pub async fn what_changes_nothing_leaves_no_event(stores: Stores) {

@@ -20,7 +20,7 @@ use tokio::{
 use url::Url;
 
 use crate::{
-    harness::{Store, at, phone, phone_verified, register, with_postgres_url},
+    harness::{Store, phone, phone_verified, register, session_ended, with_postgres_url},
     sessions::rotation,
 };
 
@@ -170,7 +170,7 @@ async fn call(store: &Store, n: usize) -> Result<(), Unavailable> {
             .await
             .map(drop),
         4 => store.sessions.rotate(rotation(nobody, 0, 1)).await.map(drop),
-        5 => store.sessions.revoke(nobody, at(1)).await,
+        5 => store.sessions.revoke(nobody, session_ended(1)).await,
         6 => store.proofs.phone_of(nobody).await.map(drop),
         _ => store.database.ping().await,
     }

@@ -233,6 +233,11 @@ pub fn event(kind: EventKind, second: i64) -> NewEvent {
     NewEvent::new(kind, Source::system(), at(second), &SystemEntropy)
 }
 
+/// The event of a session that ended at that second.
+pub fn session_ended(second: i64) -> NewEvent {
+    event(EventKind::SessionEnded, second)
+}
+
 /// The event of a phone that is verified at that second.
 pub fn phone_verified(second: i64) -> NewEvent {
     event(EventKind::PhoneVerified, second)
@@ -263,6 +268,7 @@ pub fn new_user(email: &str, claims: &str) -> NewUser {
         last_name: PersonName::parse("O’Doe").unwrap(),
         password: hash("$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHQ$aGFzaA"),
         now: at(0),
+        event: event(EventKind::AccountRegistered, 0),
     }
 }
 
@@ -280,6 +286,7 @@ pub fn new_session(user_id: Uuid) -> NewSession {
         network: Some("203.0.113.0/24".to_owned()),
         now: at(0),
         expires_at: at(1_000),
+        event: event(EventKind::SessionOpened, 0),
     }
 }
 

@@ -63,6 +63,8 @@ on_both_databases! {
         lookups_of_emails_in_parallel_find_their_own;
     events:
         a_change_is_noted_with_who_did_it_from_where
+        each_step_of_a_session_is_noted
+        what_is_refused_leaves_no_event
         what_changes_nothing_leaves_no_event
         of_many_that_verify_at_once_one_is_noted;
     sessions:

@@ -12,8 +12,8 @@ use url::Url;
 
 use crate::{
     harness::{
-        OPTIONS, Store, at, email_verified, new_session, new_user, phone, phone_verified, register,
-        with_postgres_url,
+        OPTIONS, Store, email_verified, new_session, new_user, phone, phone_verified, register,
+        session_ended, with_postgres_url,
     },
     own_server::{OwnServer, plain},
     sessions::rotation,
@@ -65,7 +65,7 @@ async fn life(store: Store, n: usize) -> Result<(), Unavailable> {
         store.database.ping().await?;
     }
     assert!(store.proofs.claims(&made.phone).await?.verified_by == Some(id));
-    store.sessions.revoke(sid, at(200)).await
+    store.sessions.revoke(sid, session_ended(200)).await
 }
 
 fn two_instances_live_behind(lines: &'static [&'static str], prepared: PreparedStatements) {

@@ -3,11 +3,12 @@
 use chrono::Duration;
 use ringback::{
     accounts::{Identity, Login, NewSession, Rotated, Rotation},
+    events::EventKind,
     tokens::Amr,
 };
 use uuid::Uuid;
 
-use crate::harness::{Stores, at, new_session, register};
+use crate::harness::{Stores, at, event, new_session, register, session_ended};
 
 const PHONE: &str = "+14152000001";
 
@@ -20,6 +21,7 @@ pub fn rotation(session_id: Uuid, generation: u8, second: i64) -> Rotation {
         next_hash: [generation + 1; 32],
         now: at(second),
         grace: Duration::seconds(10),
+        event: event(EventKind::SessionReused, second),
     }
 }
 
@@ -35,9 +37,14 @@ pub async fn a_session_shows_its_user_and_its_end(stores: Stores) {
     assert!((at(0) - seen.authenticated_at).abs() < Duration::microseconds(1));
     assert_eq!((seen.amr, seen.shown), (Amr::Password, 0));
 
-    stores.one.sessions.revoke(first, at(5)).await.unwrap();
-    stores.one.sessions.revoke(first, at(6)).await.unwrap();
-    stores.one.sessions.revoke(Uuid::nil(), at(6)).await.unwrap();
+    stores.one.sessions.revoke(first, session_ended(5)).await.unwrap();
+    stores.one.sessions.revoke(first, session_ended(6)).await.unwrap();
+    stores
+        .one
+        .sessions
+        .revoke(Uuid::nil(), session_ended(6))
+        .await
+        .unwrap();
     assert!(stores.two.sessions.view(first).await.unwrap().unwrap().revoked);
     assert!(
         !stores.two.sessions.view(second).await.unwrap().unwrap().revoked,
@@ -259,7 +266,12 @@ pub async fn what_is_over_does_not_rotate(stores: Stores) {
         .await
         .unwrap();
     assert!(matches!(last, Rotated::Rotated { .. }), "{last:?}");
-    stores.one.sessions.revoke(session, at(999)).await.unwrap();
+    stores
+        .one
+        .sessions
+        .revoke(session, session_ended(999))
+        .await
+        .unwrap();
     assert_eq!(
         stores
             .two

@@ -15,6 +15,10 @@ use super::{
 use crate::{
     accounts::users::postgres::{AFTER_USER, user, user_columns},
     database::{Coalescer, Own, PostgresLink, to_micros},
+    events::{
+        self, NewEvent,
+        postgres::{insert_event, parameter},
+    },
     tokens::Amr,
     unavailable::{Part, Unavailable},
 };
@@ -47,14 +51,18 @@ impl SessionStore for PostgresSessions {
 
     async fn open(&self, session: NewSession) -> Result<Option<Identity>, Unavailable> {
         // The UPDATE waits for a change of the epoch that is under way, and then looks again: a SELECT would not.
-        const SQL: &str = "WITH owner AS ( \
+        const SQL: &str = concat!(
+            "WITH owner AS ( \
                UPDATE users SET signed_in_at = $9 WHERE id = $2 AND session_epoch = $4 AND locked_at IS NULL \
                RETURNING id, phone_verified, email_verified \
              ), opened AS ( \
                INSERT INTO sessions (id, user_id, refresh_hash, epoch, amr, authenticated_at, client, network, \
                  created_at, expires_at) \
                SELECT $1, owner.id, $3, $4, $5, $6, $7, $8, $9, $10 FROM owner \
-             ) SELECT phone_verified, email_verified FROM owner";
+             ), noted AS (",
+            insert_event!("$11", "owner.id", "owner"),
+            ") SELECT phone_verified, email_verified FROM owner"
+        );
         let query = sqlx::query_as(SQL)
             .bind(session.id)
             .bind(session.user_id)
@@ -65,11 +73,15 @@ impl SessionStore for PostgresSessions {
             .bind(&session.client)
             .bind(&session.network)
             .bind(session.now)
-            .bind(session.expires_at);
+            .bind(session.expires_at)
+            .bind(parameter(&session.event));
         let owner: Option<(bool, bool)> = self
             .link
             .bounded(async { query.fetch_optional(self.link.lend().await?.session()).await })
             .await?;
+        if owner.is_some() {
+            session.event.count();
+        }
         Ok(owner.map(|(phone_verified, email_verified)| Identity {
             user_id: session.user_id,
             phone_verified,
@@ -96,10 +108,21 @@ impl SessionStore for PostgresSessions {
         self.link.execute(query).await.map(drop)
     }
 
-    async fn revoke(&self, session: Uuid, now: DateTime<Utc>) -> Result<(), Unavailable> {
-        const SQL: &str = "UPDATE sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
-        let query = sqlx::query(SQL).bind(session).bind(now);
-        self.link.execute(query).await.map(drop)
+    async fn revoke(&self, session: Uuid, event: NewEvent) -> Result<(), Unavailable> {
+        const SQL: &str = concat!(
+            "WITH ended AS ( \
+               UPDATE sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL RETURNING user_id \
+             ) ",
+            insert_event!("$3", "ended.user_id", "ended")
+        );
+        let query = sqlx::query(SQL)
+            .bind(session)
+            .bind(event.at)
+            .bind(parameter(&event));
+        if self.link.execute(query).await? > 0 {
+            event.count();
+        }
+        Ok(())
     }
 
     async fn purge(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, Unavailable> {
@@ -163,11 +186,16 @@ impl PostgresSessions {
         });
         let stored = query.fetch_optional(together.session()).await?;
         let verdict = rotation.explain_miss(stored.as_ref());
-        if let Rotated::Reused { .. } = verdict {
+        if let Rotated::Reused { user_id } = verdict {
             let query = sqlx::query(REVOKE).bind(rotation.session_id).bind(rotation.now);
             query.execute(together.session()).await?;
+            let note = events::postgres::event(&rotation.event, Some(user_id));
+            note.execute(together.session()).await?;
         }
         together.commit().await?;
+        if let Rotated::Reused { .. } = verdict {
+            rotation.event.count();
+        }
         Ok(verdict)
     }
 }

@@ -9,6 +9,7 @@ use chrono::{DateTime, Duration, Utc};
 use uuid::Uuid;
 
 use super::Identity;
+use crate::events::NewEvent;
 
 /// A refresh token was shown: its session is to move on to the next one.
 ///
@@ -26,6 +27,8 @@ pub struct Rotation {
     pub now: DateTime<Utc>,
     /// For how long after its use a token is still answered: another tab may have used it, too.
     pub grace: Duration,
+    /// What is written if the token was reused.
+    pub event: NewEvent,
 }
 
 /// What became of a [`Rotation`].
@@ -159,7 +162,11 @@ mod tests {
     use chrono::TimeZone;
 
     use super::*;
-    use crate::tokens::Amr;
+    use crate::{
+        entropy::SystemEntropy,
+        events::{EventKind, Source},
+        tokens::Amr,
+    };
 
     fn identity() -> Identity {
         Identity {
@@ -183,6 +190,12 @@ mod tests {
             next_hash: [99; 32],
             now: at(second),
             grace: Duration::seconds(10),
+            event: NewEvent::new(
+                EventKind::SessionReused,
+                Source::system(),
+                at(second),
+                &SystemEntropy,
+            ),
         }
     }
 

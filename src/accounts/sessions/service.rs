@@ -15,6 +15,7 @@ use crate::{
     accounts::{AccountError, users::User},
     clock::Clock,
     entropy::Entropy,
+    events::{EventKind, NewEvent, Source},
     limits::{ClientNetwork, Limiter, Operation, Subject},
     security,
     tokens::{AccessClaims, AccessGrant, AccessTokens, Amr, RefreshToken, RefreshTokens},
@@ -81,6 +82,7 @@ impl Sessions {
             next_hash: next.hash(),
             now: self.clock.now(),
             grace: self.options.grace,
+            event: self.event(EventKind::SessionReused, Source::anyone(client), token.session),
         };
         let (identity, next) = match self.store.rotate(rotation).await? {
             Rotated::Rotated { identity, .. } => (identity, next),
@@ -183,8 +185,14 @@ impl Sessions {
     ///
     /// # Errors
     /// `Unavailable`.
-    pub async fn logout(&self, session: Uuid) -> Result<(), AccountError> {
-        Ok(self.store.revoke(session, self.clock.now()).await?)
+    pub async fn logout(&self, client: ClientNetwork, session: Uuid) -> Result<(), AccountError> {
+        let event = self.event(EventKind::SessionEnded, Source::owner(client), session);
+        Ok(self.store.revoke(session, event).await?)
+    }
+
+    /// An event of now, about a session.
+    pub(in crate::accounts) fn event(&self, kind: EventKind, source: Source, session: Uuid) -> NewEvent {
+        NewEvent::new(kind, source, self.clock.now(), self.entropy.as_ref()).with("session", session)
     }
 
     /// Opens a session for an account whose owner was just proven; `epoch` is its `session_epoch` as it was read for that
@@ -227,6 +235,9 @@ impl Sessions {
             network: Some(who.network.coarse()),
             now,
             expires_at: now + self.options.ttl,
+            event: self
+                .event(EventKind::SessionOpened, Source::user(user_id, who.network), id)
+                .with("amr", amr.stored()),
         };
         (session, refresh)
     }

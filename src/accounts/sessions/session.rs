@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::{accounts::users::User, limits::ClientNetwork, tokens::Amr};
+use crate::{accounts::users::User, events::NewEvent, limits::ClientNetwork, tokens::Amr};
 
 /// Who a client is, as far as its owner may want to know later.
 #[derive(Debug, Clone)]
@@ -31,6 +31,8 @@ pub struct NewSession {
     pub network: Option<String>,
     pub now: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
+    /// What is written with it.
+    pub event: NewEvent,
 }
 
 /// Whose a session is, and what its access tokens say of them.

@@ -16,6 +16,7 @@ use crate::{
         Coalescer, SqliteLink,
         sqlite::{Query, json, time},
     },
+    events::{self, NewEvent},
     tokens::Amr,
     unavailable::{Part, Unavailable},
 };
@@ -61,7 +62,10 @@ impl SessionStore for SqliteSessions {
                     return Ok(None);
                 };
                 insert(&session).execute(&mut *transaction).await?;
+                let note = events::sqlite::event(&session.event, Some(session.user_id));
+                note.execute(&mut *transaction).await?;
                 transaction.commit().await?;
+                session.event.count();
                 Ok(Some(Identity {
                     user_id: session.user_id,
                     phone_verified,
@@ -90,13 +94,25 @@ impl SessionStore for SqliteSessions {
         self.link.execute(query).await.map(drop)
     }
 
-    async fn revoke(&self, session: Uuid, now: DateTime<Utc>) -> Result<(), Unavailable> {
-        const SQL: &str = "UPDATE sessions SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL";
-        let query = sqlx::query(SQL).bind(session.hyphenated());
-        self.link
-            .execute(query.bind(now.timestamp_micros()))
-            .await
-            .map(drop)
+    async fn revoke(&self, session: Uuid, event: NewEvent) -> Result<(), Unavailable> {
+        const SQL: &str =
+            "UPDATE sessions SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL RETURNING user_id";
+        let revoke = async {
+            let mut transaction = self.link.writer.begin_with("BEGIN IMMEDIATE").await?;
+            let query = sqlx::query_scalar(SQL)
+                .bind(session.hyphenated())
+                .bind(event.at.timestamp_micros());
+            let user: Option<Hyphenated> = query.fetch_optional(&mut *transaction).await?;
+            let Some(user) = user.map(Hyphenated::into_uuid) else {
+                return Ok(());
+            };
+            let note = events::sqlite::event(&event, Some(user));
+            note.execute(&mut *transaction).await?;
+            transaction.commit().await?;
+            event.count();
+            Ok(())
+        };
+        self.link.bounded(revoke).await
     }
 
     async fn purge(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, Unavailable> {
@@ -160,11 +176,16 @@ impl SqliteSessions {
         });
         let stored = query.fetch_optional(&mut *transaction).await?;
         let verdict = rotation.explain_miss(stored.as_ref());
-        if let Rotated::Reused { .. } = verdict {
+        if let Rotated::Reused { user_id } = verdict {
             let query = sqlx::query(REVOKE).bind(id).bind(rotation.now.timestamp_micros());
             query.execute(&mut *transaction).await?;
+            let note = events::sqlite::event(&rotation.event, Some(user_id));
+            note.execute(&mut *transaction).await?;
         }
         transaction.commit().await?;
+        if let Rotated::Reused { .. } = verdict {
+            rotation.event.count();
+        }
         Ok(verdict)
     }
 }

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{Identity, NewSession, Rotated, Rotation, SessionView};
-use crate::unavailable::Unavailable;
+use crate::{events::NewEvent, unavailable::Unavailable};
 
 /// Where sessions are kept. What holds for every store of accounts is said at [`crate::accounts`].
 #[async_trait]
@@ -14,19 +14,19 @@ pub trait SessionStore: Send + Sync {
     /// revocation MUST count at once.
     async fn view(&self, session: Uuid) -> Result<Option<SessionView>, Unavailable>;
 
-    /// Opens a further session. MUST open none (`None`) unless the account's epoch is the session's still and it isn't
+    /// Opens a further session, and writes its event with it. MUST open none (`None`) unless the account's epoch is the session's still and it isn't
     /// locked: whoever waited for a hash while the password was changed gets in nowhere.
     async fn open(&self, session: NewSession) -> Result<Option<Identity>, Unavailable>;
 
     /// Replaces a session's refresh token by the rules of `rotation.rs`. Of any number of callers with one token, one MUST get
-    /// [`Rotated::Rotated`]. [`Rotated::Reused`] MUST have revoked the session.
+    /// [`Rotated::Rotated`]. [`Rotated::Reused`] MUST have revoked the session, and written the event of that with it.
     async fn rotate(&self, rotation: Rotation) -> Result<Rotated, Unavailable>;
 
     /// Notes that a token of this generation was shown: the one before is good for its grace alone from now on.
     async fn note_shown(&self, session: Uuid, generation: u32) -> Result<(), Unavailable>;
 
-    /// Ends a session. One that has ended already, or never was, is no error.
-    async fn revoke(&self, session: Uuid, now: DateTime<Utc>) -> Result<(), Unavailable>;
+    /// Ends a session, and writes the event with it. One that has ended already, or never was, is no error, and no event.
+    async fn revoke(&self, session: Uuid, event: NewEvent) -> Result<(), Unavailable>;
 
     /// Deletes sessions that ended before `before`, `limit` of them at most. Returns how many.
     async fn purge(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, Unavailable>;

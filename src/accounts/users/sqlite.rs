@@ -9,6 +9,7 @@ use crate::{
     accounts::sessions::{NewSession, sqlite::insert},
     database::{SqliteLink, sqlite::time, to_micros},
     email::EmailAddress,
+    events,
     phone::PhoneNumber,
 };
 
@@ -73,10 +74,16 @@ impl UserStore for SqliteUsers {
                 return Ok(false);
             }
             insert(&session).execute(&mut *transaction).await?;
+            for event in [&user.event, &session.event] {
+                let note = events::sqlite::event(event, Some(user.id));
+                note.execute(&mut *transaction).await?;
+            }
             transaction.commit().await?;
             Ok(true)
         });
         if made.await? {
+            user.event.count();
+            session.event.count();
             let now = to_micros(user.now);
             Ok(user.registered(now))
         } else {

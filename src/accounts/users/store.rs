@@ -9,7 +9,7 @@ use crate::{accounts::sessions::NewSession, unavailable::Unavailable};
 /// Where users are kept. What holds for every store of accounts is said at [`crate::accounts`].
 #[async_trait]
 pub trait UserStore: Send + Sync {
-    /// Makes an account and opens its first session: both or neither.
+    /// Makes an account and opens its first session, and writes the event of each: all or nothing.
     ///
     /// # Errors
     /// MUST answer [`RegisterError::EmailTaken`] if an account has this [`crate::email::EmailAddress::key`], also when

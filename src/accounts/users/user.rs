@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::PersonName;
-use crate::{accounts::passwords::PasswordHash, email::EmailAddress, phone::PhoneNumber};
+use crate::{accounts::passwords::PasswordHash, email::EmailAddress, events::NewEvent, phone::PhoneNumber};
 
 /// An account, without what proves it.
 #[derive(Clone, PartialEq, Eq)]
@@ -44,6 +44,8 @@ pub struct NewUser {
     pub last_name: PersonName,
     pub password: PasswordHash,
     pub now: DateTime<Utc>,
+    /// What is written with it.
+    pub event: NewEvent,
 }
 
 impl NewUser {

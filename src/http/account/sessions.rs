@@ -11,6 +11,7 @@ use crate::{
         api::Api,
         kit::{
             auth::signed_in,
+            client::client_network,
             docs::{Docs, Tag},
             extract::{Faults, Field, OptionalJson},
             problem::ApiError,
@@ -64,6 +65,7 @@ pub async fn logout(
             (Ok(_), Ok(None)) => return Err(Rejection::NotAuthenticated.into()),
         },
     };
-    api.sessions.logout(session).await?;
+    let client = client_network(&api, &request);
+    api.sessions.logout(client, session).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -13,12 +13,14 @@
 //! | `store.rs` | the contract of what keeps challenges |
 //! | `state.rs` | the rules of a slot, as plain arithmetic |
 //! | `status.rs` | what is told of a challenge's message |
+//! | `millis.rs` | times as the stores count them |
 //! | `redis/`, `memory/` | the two stores, each with its outbox; `tests/challenges` holds both to the contract |
 
 mod challenge_id;
 mod code;
 mod destination;
 mod memory;
+mod millis;
 mod policy;
 mod purpose;
 mod redis;
@@ -37,8 +39,8 @@ pub use purpose::Purpose;
 pub use redis::RedisChallenges;
 pub use service::{Challenges, Guess, GuessById, Issuance, NewChallenge, NewCode};
 pub use slot::{Slot, Whose};
-pub use status::StatusSnapshot;
+pub use status::{StatusSnapshot, Waits};
 pub use store::{
     Attempt, AttemptById, ChallengeStore, Issue, IssueOutcome, Issued, IssuedMessage, Judged, OtpRules,
-    Place, Proof, Verdict, Waits,
+    Place, Proof, Verdict,
 };

@@ -33,8 +33,15 @@ impl Policy {
     }
 }
 
+impl Purpose {
+    /// What holds for it.
+    pub fn policy(self) -> &'static Policy {
+        &POLICIES[self as usize]
+    }
+}
+
 /// In the order of [`Purpose::ALL`].
-pub(super) static POLICIES: [Policy; Purpose::ALL.len()] = [
+static POLICIES: [Policy; Purpose::ALL.len()] = [
     Policy {
         purpose: Purpose::VerifyPhone,
         channels: &[(Channel::Sms, "verify_phone")],

@@ -1,6 +1,5 @@
 //! What a code is for.
 
-use super::policy::{POLICIES, Policy};
 use crate::channel::Channel;
 
 /// What a code is for. A code for one purpose is good for no other: the purpose is part of where a challenge is kept, of
@@ -66,11 +65,6 @@ impl Purpose {
             Self::ChangeEmail => "change_email",
             Self::Register => "register",
         }
-    }
-
-    /// What holds for it.
-    pub fn policy(self) -> &'static Policy {
-        &POLICIES[self as usize]
     }
 
     /// The purpose that proves addresses of a channel. The cooldown of an address is kept with its challenges.

@@ -13,10 +13,10 @@ use super::{
     policy::Found,
     purpose::Purpose,
     slot::{CANDIDATES, Slot, Whose},
-    status::StatusSnapshot,
+    status::{StatusSnapshot, Waits},
     store::{
         Attempt, AttemptById, ChallengeStore, Issue, IssueOutcome, IssuedMessage, Judged, OtpRules, Place,
-        Proof, Verdict, Waits,
+        Proof, Verdict,
     },
 };
 use crate::{

@@ -3,16 +3,15 @@
 //!
 //! `tests/challenges` holds both to the same answers.
 
-use std::time::Duration;
-
 use uuid::Uuid;
 
 use super::{
     code::CodeDigest,
+    millis::{Millis, from_millis, millis},
     purpose::Purpose,
     slot::Whose,
-    status::{StatusSnapshot, age, is_failure, is_progress},
-    store::{Issue, Millis, OtpRules, Place, Waits},
+    status::{StatusSnapshot, Waits, age, is_failure, is_progress},
+    store::{Issue, OtpRules, Place},
 };
 use crate::{
     channel::Channel,
@@ -332,12 +331,4 @@ impl SlotState {
         let forgotten = self.failures == 0 || self.last_failure + bounds.failure_window <= now;
         over && forgotten && self.cooldown_ends <= now
     }
-}
-
-pub fn millis(duration: Duration) -> Millis {
-    Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX)
-}
-
-pub fn from_millis(millis: Millis) -> Duration {
-    Duration::from_millis(u64::try_from(millis).unwrap_or_default())
 }

@@ -7,11 +7,22 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::store::{Millis, Waits};
+use super::millis::{Millis, from_millis};
 use crate::{channel::Channel, provider::DeliveryStatus};
 
 /// From when on the schedule says `sent`: most messages are with a provider by then.
 const SENT_AFTER: Duration = Duration::from_secs(1);
+
+/// What keeps a slot from its next code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waits {
+    /// Until a code may be sent to the address by whoever owns the slot; zero if one may now.
+    pub cooldown: Duration,
+    /// Wrong codes that are remembered.
+    pub failures: u32,
+    /// Until they are forgotten.
+    pub forgotten_in: Duration,
+}
 
 /// A challenge and its message as they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +95,7 @@ pub(super) fn from_byte(number: u8) -> Option<DeliveryStatus> {
 
 /// The time since a challenge was issued.
 pub(super) fn age(issued: Millis, now: Millis) -> Duration {
-    super::state::from_millis(now - issued)
+    from_millis(now - issued)
 }
 
 #[cfg(test)]

@@ -5,7 +5,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::{code::CodeDigest, purpose::Purpose, slot::Slot, status::StatusSnapshot};
+use super::{
+    code::CodeDigest,
+    millis::Millis,
+    purpose::Purpose,
+    slot::Slot,
+    status::{StatusSnapshot, Waits},
+};
 use crate::{
     delivery::{CodeSeed, OutboxEntry},
     language::Language,
@@ -15,9 +21,6 @@ use crate::{
     provider::DeliveryStatus,
     unavailable::Unavailable,
 };
-
-/// Milliseconds: since the Unix epoch by the store's clock, or between two times.
-pub(super) type Millis = i64;
 
 /// What a code costs and how long it lives (`[otp]` in the configuration), whatever it is for.
 #[derive(Debug, Clone)]
@@ -191,17 +194,6 @@ pub struct Proof {
     pub subject: Option<Uuid>,
     /// The shadow rules that would have refused the challenge.
     pub shadowed: Shadowed,
-}
-
-/// What keeps a slot from its next code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Waits {
-    /// Until a code may be sent to the address by whoever owns the slot; zero if one may now.
-    pub cooldown: Duration,
-    /// Wrong codes that are remembered.
-    pub failures: u32,
-    /// Until they are forgotten.
-    pub forgotten_in: Duration,
 }
 
 /// Keeps challenges. Every method is one atomic step where the state lives; time is the store's own.

@@ -21,11 +21,12 @@ use super::{
     dispatcher::Dispatcher,
     handoff::{HANDOFF_DELAY, Handoff},
     io::DeliveryIo,
-    queue::{Inner, Signs},
+    router::ProviderId,
+    shared::Shared,
     steps::{Effect, Event, Moment},
     tracked::{AttemptOutcome, Delivery, Disposition, LookupOutcome, Tracked},
 };
-use crate::supervision::Slot;
+use crate::supervision::{Mailbox, Slot};
 
 /// How often leases are looked after and what nobody holds is taken over.
 pub(super) const SWEEP_EVERY: Duration = Duration::from_secs(1);
@@ -83,9 +84,9 @@ impl Gauges {
 pub(super) struct DispatcherActor {
     pub(super) dispatcher: Dispatcher,
     pub(super) io: Arc<DeliveryIo>,
-    /// Weak, or the actor would keep itself alive.
-    pub(super) queue: Weak<Inner>,
-    pub(super) signs: Arc<Signs>,
+    /// Its own, which lives as long as the handles do. Weak, or the actor would keep itself alive.
+    pub(super) mailbox: Weak<Mailbox<Self>>,
+    pub(super) shared: Arc<Shared>,
     pub(super) gauges: Gauges,
     pub(super) drained: Vec<oneshot::Sender<usize>>,
     pub(super) handoff: Arc<Handoff>,
@@ -101,7 +102,7 @@ impl Actor for DispatcherActor {
         Self::tick_later(context);
         self.comes_back = false;
         self.begin_later(context);
-        for (provider, health) in self.signs.gate.health() {
+        for (provider, health) in self.shared.gate.health() {
             show_health(provider, health);
         }
     }
@@ -129,7 +130,7 @@ impl DispatcherActor {
     /// Ticks for as long as somebody holds a handle; an interval would keep the actor alive for ever.
     fn tick_later(context: &mut Context<Self>) {
         context.run_later(SWEEP_EVERY, |this, context| {
-            if this.queue.strong_count() > 0 {
+            if this.mailbox.strong_count() > 0 {
                 Self::tick_later(context);
                 this.step(Event::Tick, context);
             }
@@ -168,9 +169,9 @@ impl DispatcherActor {
             self.perform(effect, now.at, context);
         }
         let (queued, in_flight) = (self.dispatcher.queued(), self.dispatcher.in_flight());
-        self.signs.queued.store(queued, Ordering::Relaxed);
+        self.shared.queued.store(queued, Ordering::Relaxed);
         let all: usize = in_flight.iter().sum();
-        self.signs.in_flight.store(all, Ordering::Relaxed);
+        self.shared.in_flight.store(all, Ordering::Relaxed);
         self.gauges.queue_depth.set(queued as f64);
         for (gauge, calls) in self.gauges.in_flight.iter().zip(in_flight) {
             gauge.set(calls as f64);
@@ -178,10 +179,9 @@ impl DispatcherActor {
     }
 
     fn perform(&mut self, effect: Effect, now: Instant, context: &Context<Self>) {
-        let io = Arc::clone(&self.io);
-        let report = |unless: Event| Reply {
+        let tasks = Tasks {
+            io: Arc::clone(&self.io),
             to: context.address(),
-            event: Some(unless),
         };
         match effect {
             Effect::Attempt {
@@ -191,95 +191,28 @@ impl DispatcherActor {
                 retry,
             } => {
                 if retry {
-                    let provider = io.name(Some(provider));
-                    counter!("ringback_delivery_retries_total", "provider" => provider).increment(1);
+                    count_retry(self.io.name(Some(provider)));
                 }
-                let id = delivery.id();
-                let attempted = move |outcome| Event::Attempted { id, outcome };
-                let report = report(attempted(AttemptOutcome::Lost));
-                tokio::spawn(async move {
-                    let outcome = io.attempt(&delivery, provider, renew).await;
-                    report.send(attempted(outcome));
-                });
+                tasks.attempt(delivery, provider, renew);
             }
             Effect::LookUp {
                 delivery,
                 provider,
                 renew,
-            } => {
-                let id = delivery.id();
-                let looked_up = move |outcome| Event::LookedUp { id, outcome };
-                let report = report(looked_up(LookupOutcome::Unknown));
-                tokio::spawn(async move {
-                    let outcome = io.look_up(&delivery, provider, renew).await;
-                    report.send(looked_up(outcome));
-                });
-            }
+            } => tasks.look_up(delivery, provider, renew),
             Effect::Settle {
                 delivery,
                 provider,
                 disposition,
-            } => {
-                let id = delivery.id();
-                let settled = move |done| Event::Settled { id, done };
-                let report = report(settled(false));
-                tokio::spawn(async move {
-                    let done = io.settle(&delivery.entry, provider, disposition).await;
-                    report.send(settled(done));
-                });
-            }
-            Effect::Acknowledge(deliveries) => {
-                let acknowledged = |ids| Event::Acknowledged { ids };
-                let report = report(acknowledged(Vec::new()));
-                tokio::spawn(async move {
-                    let ids = io.acknowledge(deliveries).await;
-                    report.send(acknowledged(ids));
-                });
-            }
-            Effect::Renew(deliveries) => {
-                let renewed = move |held, gone| Event::Renewed {
-                    since: now,
-                    held,
-                    gone,
-                };
-                let report = report(renewed(Vec::new(), Vec::new()));
-                tokio::spawn(async move {
-                    let (held, gone) = io.renew(deliveries).await;
-                    report.send(renewed(held, gone));
-                });
-            }
-            Effect::TakeOver { limit } => {
-                let taken = move |deliveries| Event::TakenOver {
-                    deliveries,
-                    since: now,
-                };
-                let report = report(taken(Vec::new()));
-                let places = self.places(limit);
-                tokio::spawn(async move {
-                    let entries = io.take_over(places.len()).await.into_iter();
-                    let deliveries = entries.zip(places).map(|(entry, place)| {
-                        let recipient = None;
-                        Tracked::new(Arc::new(Delivery { entry, recipient }), Some(place), now)
-                    });
-                    report.send(taken(deliveries.collect()));
-                });
-            }
-            Effect::HandBack(deliveries) => {
-                let ids: Vec<_> = deliveries.iter().map(|delivery| delivery.id()).collect();
-                let handed_back = move |done| Event::HandedBack { ids, done };
-                let report = report(handed_back.clone()(0));
-                tokio::spawn(async move { report.send(handed_back(io.hand_back(deliveries).await)) });
-            }
-            Effect::WakeAt(until) => {
-                let report = report(Event::Wake);
-                tokio::spawn(async move {
-                    sleep_until(until).await;
-                    drop(report);
-                });
-            }
-            Effect::Superseded(count) => io.count(None, Disposition::Superseded, count),
+            } => tasks.settle(delivery, provider, disposition),
+            Effect::Acknowledge(deliveries) => tasks.acknowledge(deliveries),
+            Effect::Renew(deliveries) => tasks.renew(deliveries, now),
+            Effect::TakeOver { limit } => tasks.take_over(self.places(limit), now),
+            Effect::HandBack(deliveries) => tasks.hand_back(deliveries),
+            Effect::WakeAt(until) => tasks.wake_at(until),
+            Effect::Superseded(count) => self.io.count(None, Disposition::Superseded, count),
             Effect::LeftToLease => {
-                io.count(None, Disposition::Left, 1);
+                self.io.count(None, Disposition::Left, 1);
                 tracing::warn!("a message is left to the outbox until its lease runs out");
             }
             Effect::Turned {
@@ -287,8 +220,8 @@ impl DispatcherActor {
                 health,
                 opens,
             } => {
-                self.signs.gate.tell(provider, health, opens);
-                tell_turn(io.name(Some(provider)), health);
+                self.shared.gate.tell(provider, health, opens);
+                tell_turn(self.io.name(Some(provider)), health);
             }
             Effect::Drained { handed_back } => {
                 for drained in self.drained.drain(..) {
@@ -301,10 +234,108 @@ impl DispatcherActor {
 
     /// Free places, as many as there are up to `limit`.
     fn places(&self, limit: usize) -> Vec<Slot> {
-        let queue = self.queue.upgrade();
-        let places = (0..limit).map_while(|_| queue.as_ref()?.mailbox.reserve().ok());
+        let mailbox = self.mailbox.upgrade();
+        let places = (0..limit).map_while(|_| mailbox.as_ref()?.reserve().ok());
         places.collect()
     }
+}
+
+/// Starts the tasks that do the I/O, one for each effect. Each reports the event that it ends in.
+struct Tasks {
+    io: Arc<DeliveryIo>,
+    to: Addr<DispatcherActor>,
+}
+
+impl Tasks {
+    fn attempt(self, delivery: Arc<Delivery>, provider: ProviderId, renew: bool) {
+        let id = delivery.id();
+        let attempted = move |outcome| Event::Attempted { id, outcome };
+        let (io, report) = self.report(attempted(AttemptOutcome::Lost));
+        tokio::spawn(async move {
+            let outcome = io.attempt(&delivery, provider, renew).await;
+            report.send(attempted(outcome));
+        });
+    }
+
+    fn look_up(self, delivery: Arc<Delivery>, provider: ProviderId, renew: bool) {
+        let id = delivery.id();
+        let looked_up = move |outcome| Event::LookedUp { id, outcome };
+        let (io, report) = self.report(looked_up(LookupOutcome::Unknown));
+        tokio::spawn(async move {
+            let outcome = io.look_up(&delivery, provider, renew).await;
+            report.send(looked_up(outcome));
+        });
+    }
+
+    fn settle(self, delivery: Arc<Delivery>, provider: Option<ProviderId>, disposition: Disposition) {
+        let id = delivery.id();
+        let settled = move |done| Event::Settled { id, done };
+        let (io, report) = self.report(settled(false));
+        tokio::spawn(async move {
+            let done = io.settle(&delivery.entry, provider, disposition).await;
+            report.send(settled(done));
+        });
+    }
+
+    fn acknowledge(self, deliveries: Vec<Arc<Delivery>>) {
+        let acknowledged = |ids| Event::Acknowledged { ids };
+        let (io, report) = self.report(acknowledged(Vec::new()));
+        tokio::spawn(async move {
+            let ids = io.acknowledge(deliveries).await;
+            report.send(acknowledged(ids));
+        });
+    }
+
+    fn renew(self, deliveries: Vec<Arc<Delivery>>, since: Instant) {
+        let renewed = move |held, gone| Event::Renewed { since, held, gone };
+        let (io, report) = self.report(renewed(Vec::new(), Vec::new()));
+        tokio::spawn(async move {
+            let (held, gone) = io.renew(deliveries).await;
+            report.send(renewed(held, gone));
+        });
+    }
+
+    /// Takes over as many as there are places.
+    fn take_over(self, places: Vec<Slot>, since: Instant) {
+        let taken = move |deliveries| Event::TakenOver { deliveries, since };
+        let (io, report) = self.report(taken(Vec::new()));
+        tokio::spawn(async move {
+            let entries = io.take_over(places.len()).await.into_iter();
+            let deliveries = entries.zip(places).map(|(entry, place)| {
+                let recipient = None;
+                Tracked::new(Arc::new(Delivery { entry, recipient }), Some(place), since)
+            });
+            report.send(taken(deliveries.collect()));
+        });
+    }
+
+    fn hand_back(self, deliveries: Vec<Arc<Delivery>>) {
+        let ids: Vec<_> = deliveries.iter().map(|delivery| delivery.id()).collect();
+        let handed_back = move |done| Event::HandedBack { ids, done };
+        let (io, report) = self.report(handed_back.clone()(0));
+        tokio::spawn(async move { report.send(handed_back(io.hand_back(deliveries).await)) });
+    }
+
+    fn wake_at(self, until: Instant) {
+        let (_, report) = self.report(Event::Wake);
+        tokio::spawn(async move {
+            sleep_until(until).await;
+            drop(report);
+        });
+    }
+
+    /// What a task needs: the I/O, and where it reports, with what is true if it never gets to its end.
+    fn report(self, unless: Event) -> (Arc<DeliveryIo>, Reply) {
+        let reply = Reply {
+            to: self.to,
+            event: Some(unless),
+        };
+        (self.io, reply)
+    }
+}
+
+fn count_retry(provider: &'static str) {
+    counter!("ringback_delivery_retries_total", "provider" => provider).increment(1);
 }
 
 fn show_health(provider: &'static str, health: Health) {

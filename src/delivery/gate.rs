@@ -10,8 +10,9 @@ use super::{
 };
 use crate::{channel::Channel, phone::Country};
 
+/// What is known of a provider.
 #[derive(Debug)]
-struct Sign {
+struct ProviderState {
     channel: Channel,
     name: &'static str,
     health: Health,
@@ -23,12 +24,12 @@ struct Sign {
 #[derive(Debug)]
 pub(super) struct Gate {
     routes: Vec<(ProviderId, Countries)>,
-    signs: RwLock<Vec<Sign>>,
+    states: RwLock<Vec<ProviderState>>,
 }
 
 impl Gate {
     pub fn of(router: &Router, now: Instant) -> Self {
-        let sign = |provider| Sign {
+        let state = |provider| ProviderState {
             channel: router.channel(provider),
             name: router.name(provider),
             health: router.health(provider),
@@ -36,21 +37,21 @@ impl Gate {
         };
         Self {
             routes: router.routes().to_vec(),
-            signs: RwLock::new((0..router.count()).map(sign).collect()),
+            states: RwLock::new((0..router.count()).map(state).collect()),
         }
     }
 
     /// Takes a turn of a provider in.
     pub fn tell(&self, provider: ProviderId, health: Health, opens: Option<Instant>) {
-        let mut signs = self.signs.write().unwrap_or_else(PoisonError::into_inner);
-        signs[provider].health = health;
-        signs[provider].opens = opens;
+        let mut states = self.states.write().unwrap_or_else(PoisonError::into_inner);
+        states[provider].health = health;
+        states[provider].opens = opens;
     }
 
     /// Whether any provider carries messages of this channel.
     pub fn carries(&self, channel: Channel) -> bool {
-        let signs = self.signs.read().unwrap_or_else(PoisonError::into_inner);
-        signs.iter().any(|sign| sign.channel == channel)
+        let states = self.states.read().unwrap_or_else(PoisonError::into_inner);
+        states.iter().any(|state| state.channel == channel)
     }
 
     /// Who would carry a code by this channel to this country now, so that it may be issued; else, why not.
@@ -60,14 +61,14 @@ impl Gate {
         country: Country,
         now: Instant,
     ) -> Result<&'static str, &'static str> {
-        let signs = self.signs.read().unwrap_or_else(PoisonError::into_inner);
+        let states = self.states.read().unwrap_or_else(PoisonError::into_inner);
         let mut why = "no route leads to this country";
         let fitting = |(provider, countries): &&(ProviderId, Countries)| {
-            signs[*provider].channel == channel && countries.fits(country)
+            states[*provider].channel == channel && countries.fits(country)
         };
         for (provider, _) in self.routes.iter().filter(fitting) {
-            if signs[*provider].opens.is_some_and(|opens| opens <= now) {
-                return Ok(signs[*provider].name);
+            if states[*provider].opens.is_some_and(|opens| opens <= now) {
+                return Ok(states[*provider].name);
             }
             why = "stopped, until it takes messages again";
         }
@@ -76,7 +77,7 @@ impl Gate {
 
     /// How each provider does.
     pub fn health(&self) -> Vec<(&'static str, Health)> {
-        let signs = self.signs.read().unwrap_or_else(PoisonError::into_inner);
-        signs.iter().map(|sign| (sign.name, sign.health)).collect()
+        let states = self.states.read().unwrap_or_else(PoisonError::into_inner);
+        states.iter().map(|state| (state.name, state.health)).collect()
     }
 }

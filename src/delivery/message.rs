@@ -1,6 +1,6 @@
 //! What is sent and whom to: found again from an outbox entry by whoever knows purposes, accounts and texts.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -43,29 +43,6 @@ pub struct Recipient {
 pub enum Message {
     Sms(SmsMessage),
     Email(EmailMessage),
-}
-
-/// The random part of a code, which only its challenge's record has. Delivery carries it and doesn't look into it.
-#[derive(Clone, Copy, PartialEq, Eq, Default)]
-pub struct CodeSeed([u8; 8]);
-
-impl CodeSeed {
-    /// Bytes of one.
-    pub const BYTES: usize = 8;
-
-    pub const fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
-        Self(bytes)
-    }
-
-    pub const fn as_bytes(&self) -> &[u8; Self::BYTES] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for CodeSeed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("CodeSeed(•••)")
-    }
 }
 
 /// The way from an outbox entry, which holds neither address nor code, to the message.

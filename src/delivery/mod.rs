@@ -15,7 +15,8 @@
 //! | `dispatcher.rs` | the state machine: what happens in a delivery's life, with no I/O; `steps.rs` has its words |
 //! | `router.rs` | which provider carries which message, by `route.rs`, `pace.rs` and `breaker.rs` |
 //! | `io.rs` | the I/O that the state machine asks for |
-//! | `actor.rs`, `queue.rs`, `gate.rs`, `handoff.rs` | the actor around both, its handle, and what that knows of the providers |
+//! | `actor.rs`, `queue.rs`, `handoff.rs` | the actor around both, its handle, and what waits between them |
+//! | `shared.rs`, `gate.rs` | what the handle knows of the dispatcher and of its providers without asking |
 
 mod actor;
 mod breaker;
@@ -31,12 +32,13 @@ mod receipts;
 mod reports;
 mod route;
 mod router;
+mod shared;
 mod steps;
 mod tracked;
 
 pub use breaker::Health;
-pub use message::{CodeSeed, Destination, Message, Messages, Recipient};
-pub use outbox::{Lease, Outbox, OutboxEntry};
+pub use message::{Destination, Message, Messages, Recipient};
+pub use outbox::{CodeSeed, Lease, Outbox, OutboxEntry};
 pub use queue::{DeliveryQueue, DispatcherOptions, DispatcherParts, QueueSlot, QueueStatus};
 pub use receipts::ReceiptReaders;
 pub use reports::{DeliveryReport, DeliveryReports};

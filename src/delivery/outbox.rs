@@ -5,13 +5,37 @@
 //! kill at any moment loses nothing, and costs one duplicate at most: the message that was sent but not acknowledged yet, where
 //! its provider cannot tell that it has it.
 
+use std::fmt;
+
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::CodeSeed;
 use crate::{
     channel::Channel, language::Language, partition::SlotAddress, phone::Country, unavailable::Unavailable,
 };
+
+/// The random part of a code, which only its challenge's record has. Delivery carries it and doesn't look into it.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub struct CodeSeed([u8; 8]);
+
+impl CodeSeed {
+    /// Bytes of one.
+    pub const BYTES: usize = 8;
+
+    pub const fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
+        Self(bytes)
+    }
+
+    pub const fn as_bytes(&self) -> &[u8; Self::BYTES] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for CodeSeed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CodeSeed(•••)")
+    }
+}
 
 /// One accepted message that no provider has answered for yet. Holds no address and no code.
 #[derive(Debug, Clone, PartialEq, Eq)]

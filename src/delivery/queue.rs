@@ -1,10 +1,7 @@
 //! The handle by which everybody else reaches the dispatcher, and its bounds.
 
 use std::{
-    sync::{
-        Arc, Mutex, Weak,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, Weak, atomic::Ordering},
     time::Duration,
 };
 
@@ -22,6 +19,7 @@ use super::{
     handoff::{HANDOFF_DELAY, Handoff},
     io::{DeliveryIo, OTHER_LIMIT, ROUND_LIMIT},
     router::Router,
+    shared::Shared,
     steps::{Event, Rules},
     tracked::Delivery,
 };
@@ -92,19 +90,11 @@ pub struct QueueStatus {
 #[derive(Clone)]
 pub struct DeliveryQueue(Arc<Inner>);
 
-pub(super) struct Inner {
-    pub(super) mailbox: Mailbox<DispatcherActor>,
+struct Inner {
+    mailbox: Arc<Mailbox<DispatcherActor>>,
     capacity: usize,
-    signs: Arc<Signs>,
+    shared: Arc<Shared>,
     handoff: Arc<Handoff>,
-}
-
-/// What the actor tells about itself without being asked.
-pub(super) struct Signs {
-    pub(super) queued: AtomicUsize,
-    pub(super) in_flight: AtomicUsize,
-    pub(super) draining: AtomicBool,
-    pub(super) gate: Gate,
 }
 
 impl DeliveryQueue {
@@ -143,37 +133,32 @@ impl DeliveryQueue {
             call_limit,
             skew_told: Mutex::default(),
         };
-        let signs = Arc::new(Signs {
-            queued: AtomicUsize::default(),
-            in_flight: AtomicUsize::default(),
-            draining: AtomicBool::default(),
-            gate: Gate::of(&router, Instant::now()),
-        });
+        let shared = Arc::new(Shared::new(Gate::of(&router, Instant::now())));
         let handoff = Arc::default();
-        let inner = Arc::new_cyclic(|queue| {
+        let mailbox = Arc::new_cyclic(|mailbox| {
             let dispatcher = DispatcherActor {
                 dispatcher: Dispatcher::new(rules, router, entropy),
                 gauges: Gauges::of(&io),
                 io: Arc::new(io),
-                queue: Weak::clone(queue),
-                signs: Arc::clone(&signs),
+                mailbox: Weak::clone(mailbox),
+                shared: Arc::clone(&shared),
                 drained: Vec::new(),
                 handoff: Arc::clone(&handoff),
                 comes_back: false,
             };
-            Inner {
-                mailbox: supervision.start("dispatcher", options.queue, |_| dispatcher),
-                capacity: options.queue,
-                signs,
-                handoff,
-            }
+            supervision.start("dispatcher", options.queue, |_| dispatcher)
         });
-        Self(inner)
+        Self(Arc::new(Inner {
+            mailbox,
+            capacity: options.queue,
+            shared,
+            handoff,
+        }))
     }
 
     /// Whether any provider carries messages of this channel.
     pub fn carries(&self, channel: Channel) -> bool {
-        self.0.signs.gate.carries(channel)
+        self.0.shared.gate.carries(channel)
     }
 
     /// Takes a place for a message by this channel, to a phone of this country where it is an SMS: before a code is issued, so that nothing is issued that could
@@ -183,10 +168,10 @@ impl DeliveryQueue {
     /// [`Unavailable`] at once when there is no place, when nobody will take it until an operator acts, or when the
     /// service is ending.
     pub fn reserve(&self, channel: Channel, country: Country) -> Result<QueueSlot, Unavailable> {
-        if self.0.signs.draining.load(Ordering::Relaxed) {
+        if self.0.shared.draining.load(Ordering::Relaxed) {
             return Err(Unavailable::new(Part::DeliveryQueue, "ending"));
         }
-        let admitted = self.0.signs.gate.admits(channel, country, Instant::now());
+        let admitted = self.0.shared.gate.admits(channel, country, Instant::now());
         admitted.map_err(|why| Unavailable::new(Part::Provider, why))?;
         let place = self.0.mailbox.reserve();
         place
@@ -215,7 +200,7 @@ impl DeliveryQueue {
     /// Ends in order: takes nothing more over, lets calls under way finish for as long as `within`, and hands the rest
     /// back to the outbox, for other instances or the next start. Answers how many were handed back.
     pub async fn drain(&self, within: Duration) -> usize {
-        self.0.signs.draining.store(true, Ordering::Relaxed);
+        self.0.shared.draining.store(true, Ordering::Relaxed);
         sleep(HANDOFF_DELAY).await; // what was handed off before comes in
         let (drained, mut report) = oneshot::channel();
         self.0.mailbox.tell(Mail::Drain(drained));
@@ -229,13 +214,13 @@ impl DeliveryQueue {
 
     /// How it does.
     pub fn status(&self) -> QueueStatus {
-        let signs = &self.0.signs;
+        let shared = &self.0.shared;
         QueueStatus {
             capacity: self.0.capacity,
-            queued: signs.queued.load(Ordering::Relaxed),
-            in_flight: signs.in_flight.load(Ordering::Relaxed),
-            draining: signs.draining.load(Ordering::Relaxed),
-            providers: signs.gate.health(),
+            queued: shared.queued.load(Ordering::Relaxed),
+            in_flight: shared.in_flight.load(Ordering::Relaxed),
+            draining: shared.draining.load(Ordering::Relaxed),
+            providers: shared.gate.health(),
         }
     }
 

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use ::redis::{Cmd, RedisWrite, Script, ToRedisArgs};
 
-use super::RedisLink;
+use super::heads::Heads;
 
 /// Room for the command's name, the digest, the number of keys and most arguments, and for most keys.
 const ROOM: usize = 256;
@@ -17,18 +17,18 @@ const ARGUMENTS: usize = 8;
 /// It is one buffer. redis-rs's own `ScriptInvocation` keeps every key and argument in an allocation of its own, which
 /// shows where a script has forty.
 pub struct Call<'a> {
-    link: &'a RedisLink,
+    heads: &'a Heads,
     command: Cmd,
     keys_to_come: usize,
 }
 
 impl<'a> Call<'a> {
     /// The call of a script by its digest, with the keys and arguments that `fill` adds: `keys` of them, and these first.
-    pub(super) fn of(link: &'a RedisLink, script: &Script, keys: usize, fill: impl FnOnce(&mut Self)) -> Cmd {
+    pub(super) fn of(heads: &'a Heads, script: &Script, keys: usize, fill: impl FnOnce(&mut Self)) -> Cmd {
         let mut command = Cmd::with_capacity(keys + ARGUMENTS, ROOM + keys * ROOM_FOR_KEY);
         command.arg("EVALSHA").arg(script.get_hash()).arg(keys);
         let mut call = Self {
-            link,
+            heads,
             command,
             keys_to_come: keys,
         };
@@ -40,12 +40,12 @@ impl<'a> Call<'a> {
         call.command
     }
 
-    /// Adds to `KEYS` the key of `partition` whose name the parts make, as [`RedisLink::key`] has it.
+    /// Adds to `KEYS` the key of `partition` whose name the parts make, as [`RedisLink::key`](super::RedisLink::key) has it.
     pub fn key<const N: usize>(&mut self, partition: u8, name: [&str; N]) {
         self.keys_to_come = self.keys_to_come.saturating_sub(1);
         let mut key = self.command.writer_for_next_arg();
         // A buffer takes everything.
-        let _ = key.write_all(self.link.head(partition).as_bytes());
+        let _ = key.write_all(self.heads.of_partition(partition).as_bytes());
         for part in name {
             let _ = key.write_all(part.as_bytes());
         }

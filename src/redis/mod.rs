@@ -8,6 +8,8 @@
 mod call;
 mod connection;
 mod failure;
+mod heads;
+mod options;
 mod security;
 mod topology;
 
@@ -25,39 +27,18 @@ use tokio::{sync::Mutex, time::Instant};
 
 use connection::{Connection, Held, Pool};
 use failure::{Failure, doubts_the_connection};
+use heads::Heads;
 use topology::Topology;
 
 use crate::{
     lane::lane_of_this_thread,
-    partition::PARTITIONS,
     unavailable::{Part, Unavailable},
 };
 
 pub use call::Call;
+pub use options::RedisOptions;
 pub use security::{ClientCertificate, RedisSecurity};
 pub use topology::RedisUrlError;
-
-/// How to reach Redis, and for how long to wait for it.
-#[derive(Clone)]
-pub struct RedisOptions {
-    /// `redis://…`, `rediss://…`, a comma-separated list for a Cluster, or `redis+sentinel://…/master-name`;
-    /// `rediss+sentinel://…` with TLS.
-    pub url: String,
-    pub security: RedisSecurity,
-    /// Begins every key.
-    pub prefix: String,
-    /// Connections at most; threads beyond that share one.
-    pub lanes: usize,
-    /// How long Redis may be silent before a request is given up, connecting included.
-    pub timeout: Duration,
-}
-
-/// The URL may hold a password.
-impl fmt::Debug for RedisOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RedisOptions(prefix {}, {} lanes)", self.prefix, self.lanes)
-    }
-}
 
 /// One lane.
 #[derive(Default)]
@@ -84,8 +65,7 @@ pub struct RedisLink {
     /// Connections of an earlier generation are not trusted: what broke one has broken them all, more likely than not.
     generation: AtomicU64,
     opened: Instant,
-    /// How keys of each partition begin.
-    heads: Vec<String>,
+    heads: Heads,
     timeout: Duration,
 }
 
@@ -106,9 +86,7 @@ impl RedisLink {
             lanes: (0..options.lanes.max(1)).map(|_| Lane::default()).collect(),
             generation: AtomicU64::new(0),
             opened: Instant::now(),
-            heads: (0..PARTITIONS)
-                .map(|partition| format!("{}:{{{partition}}}:", options.prefix))
-                .collect(),
+            heads: Heads::of(&options.prefix),
             timeout: options.timeout,
         })
     }
@@ -123,12 +101,7 @@ impl RedisLink {
 
     /// A key whose slot is `partition`'s: `prefix:{17}:rest`. Keys of one partition can meet in one script.
     pub fn key(&self, partition: u8, rest: &str) -> String {
-        [self.head(partition), rest].concat()
-    }
-
-    /// How keys of `partition` begin.
-    pub fn head(&self, partition: u8) -> &str {
-        &self.heads[usize::from(partition % PARTITIONS)]
+        [self.heads.of_partition(partition), rest].concat()
     }
 
     /// Whether keys of different partitions may lie on different servers, where no script can touch them together.
@@ -148,7 +121,7 @@ impl RedisLink {
         keys: usize,
         fill: impl FnOnce(&mut Call<'_>),
     ) -> Result<T, Unavailable> {
-        let command = Call::of(self, script, keys, fill);
+        let command = Call::of(&self.heads, script, keys, fill);
         self.request(Request::Script(script, &command)).await
     }
 

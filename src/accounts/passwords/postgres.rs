@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{Credentials, Login, PasswordHash, PasswordStore};
 use crate::{
-    accounts::users::postgres::{AFTER_USER, user, user_columns},
+    accounts::users::row::postgres::{AFTER_USER, user, user_columns},
     database::PostgresLink,
     unavailable::Unavailable,
 };

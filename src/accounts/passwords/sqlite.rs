@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{Credentials, Login, PasswordHash, PasswordStore};
 use crate::{
-    accounts::users::sqlite::{AFTER_USER, user, user_columns},
+    accounts::users::row::sqlite::{AFTER_USER, user, user_columns},
     database::SqliteLink,
     unavailable::Unavailable,
 };

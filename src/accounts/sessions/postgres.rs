@@ -13,7 +13,7 @@ use super::{
     rotation::{SpentTimes, StoredSession},
 };
 use crate::{
-    accounts::users::postgres::{AFTER_USER, user, user_columns},
+    accounts::users::row::postgres::{AFTER_USER, user, user_columns},
     database::{Coalescer, Own, PostgresLink, to_micros},
     events::{
         self, NewEvent,

@@ -11,7 +11,7 @@ use super::{
     rotation::{SpentTimes, StoredSession},
 };
 use crate::{
-    accounts::users::sqlite::{AFTER_USER, user, user_columns},
+    accounts::users::row::sqlite::{AFTER_USER, user, user_columns},
     database::{
         Coalescer, SqliteLink,
         sqlite::{Query, json, time},

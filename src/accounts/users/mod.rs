@@ -5,11 +5,13 @@
 //! | `name.rs` | what a person's name may be |
 //! | `user.rs` | an account, and one to be made |
 //! | `store.rs` | the contract of the store |
-//! | `postgres.rs`, `sqlite.rs` | the two stores, and how a user is read from a row |
+//! | `postgres.rs`, `sqlite.rs` | the two stores |
+//! | `row/` | how a user is read from a row, by these and by other stores |
 
 mod name;
-pub(super) mod postgres;
-pub(super) mod sqlite;
+mod postgres;
+pub(super) mod row;
+mod sqlite;
 mod store;
 mod user;
 

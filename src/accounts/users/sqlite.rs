@@ -1,44 +1,13 @@
 //! Users in SQLite. The statements are those of `postgres.rs`, which says why.
 
 use async_trait::async_trait;
-use sqlx::{Row, sqlite::SqliteRow};
-use uuid::fmt::Hyphenated;
 
-use super::{NewUser, PersonName, RegisterError, User, UserStore};
+use super::{NewUser, RegisterError, User, UserStore};
 use crate::{
     accounts::sessions::{NewSession, sqlite::insert},
-    database::{SqliteLink, sqlite::time, to_micros},
-    email::EmailAddress,
+    database::{SqliteLink, to_micros},
     events,
-    phone::PhoneNumber,
 };
-
-/// Begins a statement whose rows [`user`] reads.
-macro_rules! user_columns {
-    () => {
-        "SELECT u.id, u.email, u.email_key, u.phone, u.first_name, u.last_name, u.phone_verified, \
-         u.email_verified, u.created_at, u.updated_at, "
-    };
-}
-pub(in crate::accounts) use user_columns;
-
-/// The first column after those of `user_columns!`.
-pub(in crate::accounts) const AFTER_USER: usize = 10;
-
-/// A user from a row that begins with the columns of `user_columns!`.
-pub(in crate::accounts) fn user(row: &SqliteRow) -> Result<User, sqlx::Error> {
-    Ok(User {
-        id: row.try_get::<Hyphenated, _>(0)?.into_uuid(),
-        email: EmailAddress::from_stored(row.try_get(1)?, row.try_get(2)?),
-        phone: PhoneNumber::from_stored(row.try_get(3)?),
-        first_name: PersonName::from_stored(row.try_get(4)?),
-        last_name: PersonName::from_stored(row.try_get(5)?),
-        phone_verified: row.try_get(6)?,
-        email_verified: row.try_get(7)?,
-        created_at: time(row.try_get(8)?),
-        updated_at: time(row.try_get(9)?),
-    })
-}
 
 /// Users in an SQLite file.
 #[derive(Debug)]

@@ -12,12 +12,13 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::{
+    millis::{Millis, from_millis, millis},
     slot::{Slot, failures_at},
-    state::{Bounds, Challenge, SlotState, Standing, from_millis, millis},
-    status::StatusSnapshot,
+    state::{Bounds, Challenge, SlotState, Standing},
+    status::{StatusSnapshot, Waits},
     store::{
-        Attempt, AttemptById, ChallengeStore, Issue, IssueOutcome, Issued, Judged, Millis, OtpRules, Place,
-        Proof, Verdict, Waits,
+        Attempt, AttemptById, ChallengeStore, Issue, IssueOutcome, Issued, Judged, OtpRules, Place, Proof,
+        Verdict,
     },
 };
 use crate::{

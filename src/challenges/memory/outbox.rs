@@ -3,10 +3,7 @@
 use async_trait::async_trait;
 
 use crate::{
-    challenges::{
-        memory::MemoryChallenges,
-        state::{SlotState, millis},
-    },
+    challenges::{memory::MemoryChallenges, millis::millis, state::SlotState},
     delivery::{Lease, Outbox, OutboxEntry},
     unavailable::Unavailable,
 };

@@ -2,8 +2,9 @@
 //!
 //! A slot is one string, `o:<address>` under its partition (`record.rs` says what is in it): its challenge with the status
 //! of its message, failures, and in one slot of an address the cooldown. What is pending stands in the outbox
-//! (`outbox.rs`) as well. The attached counters lie where the limiter says. `wire.rs` is how the scripts are talked to.
+//! (`outbox.rs`) as well; `keys.rs` names both. The attached counters lie where the limiter says. `wire.rs` is how the scripts are talked to.
 
+mod keys;
 mod outbox;
 mod record;
 mod wire;
@@ -21,23 +22,23 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::{
+    millis::{Millis, from_millis, millis},
     slot::{Slot, failures_at},
-    state::{Bounds, SlotState, from_millis, millis},
-    status::{self, StatusSnapshot},
+    state::{Bounds, SlotState},
+    status::{self, StatusSnapshot, Waits},
     store::{
-        Attempt, AttemptById, ChallengeStore, Issue, IssueOutcome, Issued, Judged, Millis, OtpRules, Proof,
-        Verdict, Waits,
+        Attempt, AttemptById, ChallengeStore, Issue, IssueOutcome, Issued, Judged, OtpRules, Proof, Verdict,
     },
 };
 use crate::{
     limits::{key_counters, pack_rules},
     partition::SlotAddress,
     provider::DeliveryStatus,
-    redis::{Call, RedisLink},
+    redis::RedisLink,
     unavailable::Unavailable,
 };
 
-use outbox::key_outbox;
+use keys::{key_outbox, key_slot};
 use wire::{Answer, CHARGED, Packed, decode_charged, unknown_answer};
 
 /// A script of this room, of one file or several, with what all of them share before it.
@@ -69,9 +70,6 @@ static REINSTATE: LazyLock<Script> = script!("reinstate.lua");
 static LOOK: LazyLock<Script> = script!("look.lua");
 static NOTE_STATUS: LazyLock<Script> = script!("note_status.lua");
 
-/// How the names of slots begin.
-const SLOT: &str = "o:";
-
 /// The store.
 pub struct RedisChallenges {
     pub(super) link: Arc<RedisLink>,
@@ -98,12 +96,6 @@ impl RedisChallenges {
 
     pub(super) fn offset(&self) -> i64 {
         self.clock_offset.load(Ordering::Relaxed)
-    }
-
-    /// The key of the slot at `address`.
-    pub(super) fn slot_key(&self, address: SlotAddress) -> String {
-        self.link
-            .key(address.partition(), &[SLOT, &address.encode()].concat())
     }
 
     /// The script that issues, and what it is told of where it may write and of what.
@@ -335,11 +327,6 @@ impl ChallengeStore for RedisChallenges {
     async fn ping(&self) -> Result<(), Unavailable> {
         self.link.check().await
     }
-}
-
-/// Adds the key of the slot at `address`.
-pub(super) fn key_slot(call: &mut Call<'_>, address: SlotAddress) {
-    call.key(address.partition(), [SLOT, &address.encode()]);
 }
 
 /// Reads what a judging script answers; `used` tells of which slot the record of a used challenge is.

@@ -13,41 +13,27 @@ use uuid::Uuid;
 
 use crate::{
     challenges::{
+        millis::{Millis, millis},
         redis::{
-            RedisChallenges, key_slot, record, script,
+            RedisChallenges,
+            keys::{SHARES, key_outbox, key_slot, outbox_key, slot_key},
+            record, script,
             wire::{Packed, unknown_answer},
         },
-        state::{SlotState, millis},
-        store::Millis,
+        state::SlotState,
     },
     delivery::{Lease, Outbox, OutboxEntry},
     partition::{PARTITIONS, SlotAddress},
-    redis::{Call, RedisLink},
     unavailable::Unavailable,
 };
 
 static RENEW: LazyLock<Script> = script!("renew.lua");
 static TAKE_OVER: LazyLock<Script> = script!("take_over.lua");
 
-/// The sets of a partition.
-const SHARES: [&str; 8] = ["x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7"];
 /// Bytes of a member.
 const MEMBER: usize = SlotAddress::LOCAL_BYTES + 8;
 /// Partitions whose records are read at a time.
 const ABREAST: usize = 16;
-
-/// Adds the key of the set that has the entries of the slot at `address`.
-pub(super) fn key_outbox(call: &mut Call<'_>, address: SlotAddress) {
-    call.key(address.partition(), [share_of(address)]);
-}
-
-fn outbox_key(link: &RedisLink, address: SlotAddress) -> String {
-    link.key(address.partition(), share_of(address))
-}
-
-fn share_of(address: SlotAddress) -> &'static str {
-    SHARES[(address.bits() % SHARES.len() as u64) as usize]
-}
 
 /// The half of a challenge's id that tells it from the others of its slot.
 type Name = [u8; 8];
@@ -176,7 +162,7 @@ impl RedisChallenges {
         let keys = leased
             .challenges
             .iter()
-            .map(|(address, _)| self.slot_key(*address));
+            .map(|(address, _)| slot_key(&self.link, *address));
         pipeline.cmd("MGET").arg(keys.collect::<Vec<_>>());
         let (records,): (Vec<Option<Vec<u8>>>,) = self.link.pipeline(&pipeline).await?;
         let (mut entries, mut stale) = (Vec::new(), Vec::new());

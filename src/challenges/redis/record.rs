@@ -28,11 +28,12 @@ use uuid::Uuid;
 use crate::{
     challenges::{
         code::CodeDigest,
+        millis::Millis,
         purpose::Purpose,
         slot::Whose,
         state::{Challenge, PendingMessage, SlotState},
         status,
-        store::{Issue, Millis},
+        store::Issue,
     },
     channel::Channel,
     delivery::CodeSeed,

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use crate::{
-    challenges::store::Millis,
+    challenges::millis::Millis,
     limits::{self, Verdicts},
     unavailable::{Part, Unavailable},
 };

@@ -5,6 +5,7 @@
 //! or a wrong type is a fault, also where a later layer overrides it: it would come to light at the worst time.
 
 mod accounts;
+mod carriers;
 mod countries;
 mod environment;
 mod fault;
@@ -42,7 +43,7 @@ pub use stores::DatabaseSettings;
 pub use texts::TextSettings;
 pub use value::{parse_duration, show_duration};
 
-use countries::Reach;
+use carriers::Carriers;
 use layers::Layers;
 use reader::{Effective, Reader};
 use value::escaped;
@@ -176,8 +177,22 @@ impl Settings {
         // With a faulty RINGBACK_ENV nothing comes of this but the list of faults.
         let env = environment.unwrap_or(Environment::Development);
         let mut reader = Reader::new(entries, faults);
-        let r = &mut reader;
+        let (mut settings, carriers) = Self::read(&mut reader, env, config_dir);
+        if let Demand::Complete = demand {
+            settings.routes = carriers.routes_in_force(&mut reader, env);
+            if environment == Some(Environment::Production) {
+                settings.demand_all(&mut reader, &carriers);
+            }
+        }
+        settings.note_database(&mut reader);
+        let (effective, faults) = reader.finish();
+        settings.effective = effective;
+        Faults::of(faults).map_or(Ok(settings), Err)
+    }
 
+    /// Reads every section into its room's options, in the order in which `show` has them. What is faulty has some value.
+    fn read(reader: &mut Reader, env: Environment, config_dir: PathBuf) -> (Self, Carriers) {
+        let r = reader;
         let server = server::read(r, env);
         let database = DatabaseSettings::read(r, env);
         // One lane for each worker, and one for the actors' thread.
@@ -192,94 +207,62 @@ impl Settings {
         let passwords = accounts::read_passwords(r);
         let (access, sessions) = accounts::read_tokens(r, server.origin());
         let texts = texts::read(r, &config_dir, &otp);
-        let reach = Reach::read(r);
-        let mut routes = RouteSettings::read(r);
-        let dispatcher = sms::read(r, otp.ttl);
-        let twilio = twilio::read(r, env, dispatcher.lease, server.origin());
-        let vonage = vonage::read(r, env, dispatcher.lease);
-        let webhook = webhook::read(r, env, dispatcher.lease);
-        let mail = mail::read(r, dispatcher.lease);
+        let mut carriers = Carriers::read(r, env, &server, otp.ttl);
         let limits = LimitsSettings::read(r, &config_dir, server.workers);
-        let inbox = InboxSettings::read(r);
-        let telemetry = server::read_telemetry(r, env);
+        let settings = Self {
+            env,
+            config_dir,
+            server,
+            database,
+            redis,
+            ledger,
+            data_dir,
+            keyring,
+            otp,
+            phone_check,
+            phone_kinds,
+            test_numbers,
+            passwords,
+            access,
+            sessions,
+            texts,
+            countries: carriers.reach.countries.clone(),
+            routes: Vec::new(),
+            dispatcher: carriers.dispatcher.clone(),
+            twilio: carriers.twilio.settings.take(),
+            vonage: carriers.vonage.settings.take(),
+            webhook: carriers.webhook.settings.take(),
+            mail: carriers.mail.settings.take(),
+            limits,
+            inbox: InboxSettings::read(r),
+            telemetry: server::read_telemetry(r, env),
+            effective: Vec::new(),
+        };
+        (settings, carriers)
+    }
 
-        if let Demand::Complete = demand {
-            twilio.demand_whole(r);
-            vonage.demand_whole(r);
-            webhook.demand_whole(r);
-            mail.demand_whole(r);
-            if mail.is_absent() {
-                r.note("mail.url", no_mail(env).to_owned());
-            }
-            let accounts = [
-                (ProviderName::Twilio, !twilio.is_absent()),
-                (ProviderName::Vonage, !vonage.is_absent()),
-                (ProviderName::Webhook, !webhook.is_absent()),
-            ];
-            let configured = accounts.into_iter().filter(|(_, is_set)| *is_set);
-            let configured: Vec<_> = configured.map(|(name, _)| name).collect();
-            routes = RouteSettings::in_force(routes, &configured, r);
-            if environment == Some(Environment::Production) {
-                demand_all(
-                    r,
-                    [
-                        keyring.is_none(),
-                        database.url.is_none(),
-                        redis.is_none(),
-                        configured.is_empty(),
-                    ],
-                );
-                if !configured.is_empty() {
-                    reach.demand(r);
-                }
-            }
-        }
-        if database.url.is_none() {
-            let file = data_dir.join("ringback.db");
-            r.note("database.url", format!("in force: sqlite://{}", file.display()));
-        }
-        let (effective, faults) = reader.finish();
-        match Faults::of(faults) {
-            Some(faults) => Err(faults),
-            None => Ok(Self {
-                env,
-                config_dir,
-                server,
-                database,
-                redis,
-                ledger,
-                data_dir,
-                keyring,
-                otp,
-                phone_check,
-                phone_kinds,
-                test_numbers,
-                passwords,
-                access,
-                sessions,
-                texts,
-                countries: reach.countries,
-                routes,
-                dispatcher,
-                twilio: twilio.settings,
-                vonage: vonage.settings,
-                webhook: webhook.settings,
-                mail: mail.settings,
-                limits,
-                inbox,
-                telemetry,
-                effective,
-            }),
+    /// In production nothing falls back to what is embedded.
+    fn demand_all(&self, reader: &mut Reader, carriers: &Carriers) {
+        let has_provider = !carriers.configured().is_empty();
+        demand_set(
+            reader,
+            [
+                self.keyring.is_none(),
+                self.database.url.is_none(),
+                self.redis.is_none(),
+                !has_provider,
+            ],
+        );
+        if has_provider {
+            carriers.reach.demand(reader);
         }
     }
-}
 
-/// What is in force where no mail server is set.
-fn no_mail(env: Environment) -> &'static str {
-    match env {
-        Environment::Development => "in force: the development inbox",
-        Environment::Production => {
-            "no e-mail goes out: requests for one are answered 503 mail_not_configured"
+    /// Says which file it is where no database is set.
+    fn note_database(&self, reader: &mut Reader) {
+        if self.database.url.is_none() {
+            let file = self.data_dir.join("ringback.db");
+            reader.note("database.url", format!("in force: sqlite://{}", file.display()));
         }
     }
 }
@@ -294,7 +277,7 @@ enum Demand {
 }
 
 /// `missing` says of each of the keys below whether it has no value.
-fn demand_all(reader: &mut Reader, missing: [bool; 4]) {
+fn demand_set(reader: &mut Reader, missing: [bool; 4]) {
     let demanded = [
         (
             "secret.keys",

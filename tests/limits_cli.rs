@@ -172,6 +172,16 @@ fn explain_reset_and_check_ask_the_running_service_and_are_audited() {
     assert!(printed(&service.limits(&login)).contains("login-guess"));
     let reset = printed(&service.limits(&["reset", "--rule", "send-hour", "--key", "+14152000001"]));
     assert_eq!(reset, "send-hour: the quota is whole again, in all instances.\n");
+    for (rule, key) in [
+        ("otp-resend-cooldown", "jane@example.com"),
+        ("otp-max-failures", "+14152000001"),
+    ] {
+        let reset = printed(&service.limits(&["reset", "--rule", rule, "--key", key]));
+        assert_eq!(
+            reset,
+            format!("{rule}: the quota is whole again, in all instances.\n")
+        );
+    }
     let near = &[
         "reset",
         "--rule",
@@ -269,12 +279,18 @@ fn what_is_typed_wrong_is_told_in_one_line() {
             "no active rule",
         ),
         (
-            &["reset", "--rule", "otp-resend-cooldown", "--key", "+14152000001"],
-            "one of [otp] in the configuration",
+            &["reset", "--rule", "otp-resend-cooldown", "--key", "203.0.113.7"],
+            "not a phone number",
         ),
         (
-            &["reset", "--rule", "otp-max-failures", "--key", "+14152000001"],
-            "one of [otp] in the configuration",
+            &[
+                "reset",
+                "--rule",
+                "otp-max-failures",
+                "--key",
+                "+14152000001,jane@example.com",
+            ],
+            "not a user's id",
         ),
         (
             &[

@@ -12,6 +12,7 @@
 //! | `service.rs` | issues, judges, reinstates |
 //! | `store.rs` | the contract of what keeps challenges |
 //! | `state.rs` | the rules of a slot, as plain arithmetic |
+//! | `release.rs` | what an operator has forgotten |
 //! | `status.rs` | what is told of a challenge's message |
 //! | `millis.rs` | times as the stores count them |
 //! | `redis/`, `memory/` | the two stores, each with its outbox; `tests/challenges` holds both to the contract |
@@ -24,6 +25,7 @@ mod millis;
 mod policy;
 mod purpose;
 mod redis;
+mod release;
 mod service;
 mod slot;
 mod state;
@@ -41,6 +43,6 @@ pub use service::{Challenges, Guess, GuessById, Issuance, NewChallenge, NewCode}
 pub use slot::{Slot, Whose};
 pub use status::{StatusSnapshot, Waits};
 pub use store::{
-    Attempt, AttemptById, ChallengeStore, Issue, IssueOutcome, Issued, IssuedMessage, Judged, OtpRules,
+    Attempt, AttemptById, ChallengeStore, Hold, Issue, IssueOutcome, Issued, IssuedMessage, Judged, OtpRules,
     Place, Proof, Verdict,
 };

@@ -11,7 +11,7 @@ use super::{
     purpose::Purpose,
     slot::Whose,
     status::{StatusSnapshot, Waits, age, is_failure, is_progress},
-    store::{Issue, OtpRules, Place},
+    store::{Hold, Issue, OtpRules, Place},
 };
 use crate::{
     channel::Channel,
@@ -310,6 +310,14 @@ impl SlotState {
             challenge.attempts += 1;
             bounds.max_attempts.saturating_sub(challenge.attempts)
         })
+    }
+
+    /// Forgets what keeps it from its next code.
+    pub fn release(&mut self, hold: Hold) {
+        match hold {
+            Hold::Cooldown => self.cooldown_ends = 0,
+            Hold::Failures => (self.failures, self.last_failure) = (0, 0),
+        }
     }
 
     /// Makes a used challenge good again.

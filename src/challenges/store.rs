@@ -196,6 +196,28 @@ pub struct Proof {
     pub shadowed: Shadowed,
 }
 
+/// What an operator may have forgotten, so that an address can have a code again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// That a code was sent moments ago.
+    Cooldown,
+    /// The wrong codes that are remembered.
+    Failures,
+}
+
+impl Hold {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Cooldown, Self::Failures];
+
+    /// The rule that a refusal for it names.
+    pub const fn rule(self) -> &'static str {
+        match self {
+            Self::Cooldown => "otp-resend-cooldown",
+            Self::Failures => "otp-max-failures",
+        }
+    }
+}
+
 /// Keeps challenges. Every method is one atomic step where the state lives; time is the store's own.
 ///
 /// Where a method takes an address and an id, the address is where the id says that its challenge may be
@@ -252,6 +274,14 @@ pub trait ChallengeStore: Send + Sync {
     /// # Errors
     /// [`Unavailable`] when the store is down.
     async fn waits(&self, slot: &Slot) -> Result<Waits, Unavailable>;
+
+    /// MUST, in one step, forget what keeps these slots from their next code: with [`Hold::Cooldown`] the cooldown that
+    /// is kept in one of them, with [`Hold::Failures`] the wrong codes of each. Challenges and their attempts stay as
+    /// they are. All slots are of one destination.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the store is down.
+    async fn release(&self, slots: &[Slot], hold: Hold) -> Result<(), Unavailable>;
 
     /// A challenge and its message as they are by the store's clock. MUST answer `None` for an id that was never issued,
     /// that a newer challenge of its slot has replaced, or whose code's life is over.

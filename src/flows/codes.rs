@@ -12,8 +12,8 @@ use super::{error::FlowError, late_receipts::LateReceipts};
 use crate::{
     accounts::User,
     challenges::{
-        Challenges, DestinationDigest, Found, Guess, Issuance, IssueOutcome, NewChallenge, NewCode, OtpCode,
-        Proof, Purpose, Verdict, Whose,
+        Challenges, DestinationDigest, Found, Guess, Hold, Issuance, IssueOutcome, NewChallenge, NewCode,
+        OtpCode, Proof, Purpose, Verdict, Whose,
     },
     channel::{Channel, MessageCode},
     clock::Clock,
@@ -318,7 +318,7 @@ impl Codes {
 
     pub(super) fn cooldown(&self, wait: Duration) -> Refusal {
         own_rule(
-            "otp-resend-cooldown",
+            Hold::Cooldown.rule(),
             wait,
             1,
             self.challenges.rules.resend_cooldown,
@@ -327,7 +327,12 @@ impl Codes {
 
     pub(super) fn locked(&self, wait: Duration) -> Refusal {
         let rules = &self.challenges.rules;
-        own_rule("otp-max-failures", wait, rules.max_failures, rules.failure_window)
+        own_rule(
+            Hold::Failures.rule(),
+            wait,
+            rules.max_failures,
+            rules.failure_window,
+        )
     }
 
     /// An event of now.

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::codes::Codes;
 use crate::{
     challenges::{DestinationDigest, Purpose, Slot, Whose},
-    limits::{Explanation, Operation, RuleStatus, Subject},
+    limits::{Explanation, KeyDimension, Operation, RuleStatus, Subject},
 };
 
 impl Codes {
@@ -27,11 +27,13 @@ impl Codes {
         };
         let left = self.challenges.rules.max_failures.saturating_sub(waits.failures);
         let failures = self.locked(waits.forgotten_in);
-        let mut own = vec![RuleStatus::of_refusal(&failures, left, waits.forgotten_in)];
+        let by = KeyDimension::address_of(slot.destination.channel());
+        let mut own = vec![RuleStatus::of_refusal(&failures, by, left, waits.forgotten_in)];
         if operation == Operation::OtpSend {
             let cooldown = self.cooldown(waits.cooldown);
             own.push(RuleStatus::of_refusal(
                 &cooldown,
+                by,
                 u32::from(waits.cooldown.is_zero()),
                 waits.cooldown,
             ));

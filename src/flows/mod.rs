@@ -9,7 +9,7 @@
 //! | `test_numbers.rs` | phones whose code is known beforehand |
 //! | `supported.rs` | which phones may have a code |
 //! | `late_receipts.rs` | receipts that come while the store is down |
-//! | `explain.rs` | what operators ask |
+//! | `explain.rs`, `release.rs` | what operators ask, and do |
 //! | `error.rs` | why a code was not sent or not taken |
 
 mod codes;
@@ -17,6 +17,7 @@ mod error;
 mod explain;
 mod late_receipts;
 mod messages;
+mod release;
 mod reports;
 mod status;
 mod test_numbers;

@@ -171,12 +171,12 @@ fn standing(rule: &Rule, standing: Option<QuotaStatus>) -> RuleStatus {
 impl RuleStatus {
     /// A rule that the limits file doesn't have, by what its refusal says: whole again after `full_in`, and until then
     /// refusing if none remains.
-    pub fn of_refusal(rule: &Refusal, remaining: u32, full_in: Duration) -> Self {
+    pub fn of_refusal(rule: &Refusal, by: KeyDimension, remaining: u32, full_in: Duration) -> Self {
         let millis = u64::try_from(full_in.as_millis()).unwrap_or(u64::MAX);
         let refuses = remaining == 0;
         Self {
             rule: rule.rule.to_string(),
-            by: KeyDimension::Phone.to_string(),
+            by: by.to_string(),
             scope: rule.scope.name().to_owned(),
             mode: Mode::Enforce.name().to_owned(),
             quota: rule.quota,

@@ -61,6 +61,14 @@ impl KeyDimension {
         }
     }
 
+    /// The address that a code by `channel` goes to.
+    pub const fn address_of(channel: Channel) -> Self {
+        match channel {
+            Channel::Sms => Self::Phone,
+            Channel::Email => Self::Email,
+        }
+    }
+
     /// Its name without a length.
     pub const fn kind(self) -> &'static str {
         match self {

@@ -162,6 +162,45 @@ on_both! {
         app.post("/limits/reset", json!({ "rule": "send-hour", "key": "+14152000001" })).await.is(404, "not_found");
     }
 
+    async fn operators_let_an_address_have_a_code_that_the_otp_rules_hold_up(app) {
+        let jane = app.register("+14152000001").await;
+        let (phone, email) = (json!("+1 415 200 0001"), json!(jane.email.to_uppercase()));
+        let send = async |key: &Value, token: Option<&str>| match key == &phone {
+            true => app.send("+14152000001", token).await,
+            false => app.send_email(&jane.email, token).await,
+        };
+        let guess = async |key: &Value, token: Option<&str>| match key == &phone {
+            true => app.verify("+14152000001", "000000", token).await,
+            false => app.verify_email(&jane.email, "000000", token).await,
+        };
+        for (key, named) in [(&phone, "phone"), (&email, "email")] {
+            for token in [None, Some(&*jane.access)] {
+                send(key, token).await.is(200, "");
+                refused_by(&send(key, token).await, "otp-resend-cooldown");
+                let reset = ops(&app, "/limits/reset", json!({ "rule": "otp-resend-cooldown", "key": key })).await;
+                assert_eq!((reset.status, &reset.body["by"]), (200, &json!(named)), "{reset:?}");
+                // The tenth wrong code is the first of the fourth code.
+                for _ in 0..4 {
+                    send(key, token).await.is(200, "");
+                    for _ in 0..3 {
+                        guess(key, token).await;
+                    }
+                    app.pass(61);
+                }
+                refused_by(&send(key, token).await, "otp-max-failures");
+                let on = json!({ "on": "otp.send", "ip": "127.0.0.1", named: key, "user": token.map(|_| jane.id.clone()) });
+                let told = ops(&app, "/limits/explain", on).await;
+                assert_eq!(told.body["refused_by"], "otp-max-failures", "{told:?}");
+                let own = told.body["rules"].as_array().unwrap().iter().find(|rule| rule["rule"] == "otp-max-failures");
+                assert_eq!(own.unwrap()["by"], named);
+                let reset = ops(&app, "/limits/reset", json!({ "rule": "otp-max-failures", "key": key })).await;
+                assert_eq!(reset.status, 200, "{reset:?}");
+                send(key, token).await.is(200, "");
+                app.pass(61);
+            }
+        }
+    }
+
     async fn a_reload_under_load_drops_no_request_and_resets_no_counter(app) {
         let rules = |quota: u32, more: &str| {
             let rule = |id: &str, scope: &str, quota: u32| {

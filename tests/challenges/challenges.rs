@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ringback::{
-    challenges::{Issue, IssueOutcome, Proof, Purpose, Verdict, Waits, Whose},
+    challenges::{Hold, Issue, IssueOutcome, Proof, Purpose, Verdict, Waits, Whose},
     limits::{self, Counter, RuleTag, Shadowed},
 };
 use uuid::Uuid;
@@ -107,6 +107,41 @@ on_every_store! {
         assert!(wait > Duration::from_secs(50) && wait <= Duration::from_secs(60), "{wait:?}");
         world.pass(60);
         world.issue(other).await;
+    }
+
+    async fn a_released_address_may_have_a_code_again(world) {
+        let own = Whose::User(Uuid::from_u128(1));
+        let both = [world.slot(Whose::Public), world.slot(own)];
+        for whose in [Whose::Public, own] {
+            world.issue(whose).await;
+            let (_, outcome) = world.issue_to(own, &[]).await;
+            assert!(matches!(outcome, IssueOutcome::Cooldown { .. }), "{outcome:?}");
+            world.store.release(&both, Hold::Failures).await.unwrap();
+            assert!(!world.waits(whose).await.cooldown.is_zero(), "the cooldown is another hold");
+            world.store.release(&both, Hold::Cooldown).await.unwrap();
+            assert!(world.waits(whose).await.cooldown.is_zero());
+            assert_eq!(world.judge_in(&[whose], None, WRONG).await, wrong(2), "the challenge is there as it was");
+        }
+        for round in 0..3 {
+            world.store.release(&both, Hold::Cooldown).await.unwrap();
+            world.issue(own).await;
+            for _ in 0..3 {
+                world.judge_in(&[own], None, WRONG).await;
+            }
+            world.store.release(&both, Hold::Cooldown).await.unwrap();
+            if round < 2 {
+                world.issue(own).await;
+            }
+        }
+        let (_, outcome) = world.issue_to(own, &[]).await;
+        assert!(matches!(outcome, IssueOutcome::Locked { .. }), "{outcome:?}");
+        world.store.release(&both, Hold::Cooldown).await.unwrap();
+        let (_, outcome) = world.issue_to(own, &[]).await;
+        assert!(matches!(outcome, IssueOutcome::Locked { .. }), "the wrong codes are another hold: {outcome:?}");
+        world.store.release(&both, Hold::Failures).await.unwrap();
+        assert_eq!(world.waits(own).await.failures, 0);
+        world.issue(own).await;
+        assert_eq!(world.judge_in(&[own], None, WRONG).await, wrong(2));
     }
 
     async fn what_keeps_an_address_waiting_is_told_and_changes_nothing(world) {

@@ -17,8 +17,8 @@ use super::{
     state::{Bounds, Challenge, SlotState, Standing},
     status::{StatusSnapshot, Waits},
     store::{
-        Attempt, AttemptById, ChallengeStore, Issue, IssueOutcome, Issued, Judged, OtpRules, Place, Proof,
-        Verdict,
+        Attempt, AttemptById, ChallengeStore, Hold, Issue, IssueOutcome, Issued, Judged, OtpRules, Place,
+        Proof, Verdict,
     },
 };
 use crate::{
@@ -327,6 +327,16 @@ impl ChallengeStore for MemoryChallenges {
         let failing = state.slots.get(&slot.failures_slot().address());
         let slot = state.slots.get(&slot.address());
         Ok(told(slot, failing).waits(ends, now, &bounds))
+    }
+
+    async fn release(&self, slots: &[Slot], hold: Hold) -> Result<(), Unavailable> {
+        let mut state = self.lock();
+        for slot in slots {
+            if let Some(slot) = state.slots.get_mut(&slot.address()) {
+                slot.release(hold);
+            }
+        }
+        Ok(())
     }
 
     async fn snapshot(

@@ -7,6 +7,7 @@
 mod keys;
 mod outbox;
 mod record;
+mod release;
 mod wire;
 
 use std::{
@@ -27,7 +28,8 @@ use super::{
     state::{Bounds, SlotState},
     status::{self, StatusSnapshot, Waits},
     store::{
-        Attempt, AttemptById, ChallengeStore, Issue, IssueOutcome, Issued, Judged, OtpRules, Proof, Verdict,
+        Attempt, AttemptById, ChallengeStore, Hold, Issue, IssueOutcome, Issued, Judged, OtpRules, Proof,
+        Verdict,
     },
 };
 use crate::{
@@ -283,6 +285,10 @@ impl ChallengeStore for RedisChallenges {
         let (now, [mut slot, cooling, failing]) = self.look(addresses).await?;
         slot.take_failures_of(&failing);
         Ok(slot.waits(cooling.cooldown_ends, now, &Bounds::of(&self.rules)))
+    }
+
+    async fn release(&self, slots: &[Slot], hold: Hold) -> Result<(), Unavailable> {
+        self.forget(slots, hold).await
     }
 
     async fn snapshot(

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::http::{
     api::Api,
@@ -14,11 +15,13 @@ use crate::http::{
     },
 };
 use crate::{
+    challenges::Hold,
     channel::Channel,
+    delivery::Destination,
     email::{EmailAddress, EmailDigest},
     flows::FlowError,
-    limits::{self, Account, ClientNetwork, KeyError, Operation, Subject},
-    phone::PhoneNumber,
+    limits::{self, Account, ClientNetwork, KeyDimension, KeyError, Operation, Scope, Subject},
+    phone::{PhoneCheck, PhoneDigest, PhoneNumber},
 };
 
 /// A request as an operator imagines it.
@@ -107,6 +110,9 @@ pub async fn reset(
     request: HttpRequest,
     body: JsonBody<ResetRequest>,
 ) -> Result<HttpResponse, ApiError> {
+    if let Some(hold) = held_by(&body.0.rule) {
+        return release(&api, &request, hold, body.0.key).await;
+    }
     let (limiter, keys) = (
         &api.flows.codes.limiter,
         api.flows.codes.challenges.keyring.current(),
@@ -114,12 +120,7 @@ pub async fn reset(
     let rules = limiter.rules();
     let mut faults = Faults::default();
     let rule = faults.required("rule", body.0.rule, |id| {
-        rules.find(id).ok_or(match id {
-            "otp-resend-cooldown" | "otp-max-failures" => {
-                "this rule is one of [otp] in the configuration, not of the limits file: it can't be reset, and ends by itself"
-            }
-            _ => "no active rule has this id",
-        })
+        rules.find(id).ok_or("no active rule has this id")
     });
     let key = faults.required("key", body.0.key, |text| match rule {
         Some(rule) => limits::key_of(rule.by, text, keys, api.server.ipv6_prefix).map(Some),
@@ -139,6 +140,61 @@ pub async fn reset(
         by: rule.by.to_string(),
         scope: rule.scope.name(),
     }))
+}
+
+/// Which of the OTP rules' own holds a rule's id names.
+fn held_by(rule: &Field) -> Option<Hold> {
+    Hold::ALL
+        .into_iter()
+        .find(|hold| matches!(rule, Field::Text(id) if hold.rule() == id))
+}
+
+/// Forgets what one of the OTP rules holds against an address.
+async fn release(api: &Api, request: &HttpRequest, hold: Hold, key: Field) -> Result<HttpResponse, ApiError> {
+    let mut faults = Faults::default();
+    let Some((to, user)) = faults.required("key", key, address_and_user) else {
+        return Err(faults.into_error());
+    };
+    let by = KeyDimension::address_of(to.channel());
+    let done = api.flows.release(hold, &to, user).await;
+    tracing::info!(
+        limits.action = "reset", limits.rule = hold.rule(), limits.by = %by, limits.key = counted_as(api, &to),
+        limits.user = user.is_some(), limits.done = done.is_ok(), operator.peer = peer(request),
+        request.id = request_id(), "limits.audit"
+    );
+    done.map_err(FlowError::from)?;
+    Ok(HttpResponse::Ok().json(ResetView {
+        rule: hold.rule().to_owned(),
+        by: by.to_string(),
+        scope: Scope::Cluster.name(),
+    }))
+}
+
+/// An address as the counters are named.
+fn counted_as(api: &Api, to: &Destination) -> String {
+    let keys = api.flows.codes.challenges.keyring.current();
+    match to {
+        Destination::Phone(phone) => PhoneDigest::of(phone, &keys.phone).encode(),
+        Destination::Email(email) => EmailDigest::of(email, &keys.email).encode(),
+    }
+}
+
+/// A phone number or an e-mail address; with a comma between, the id of a user who asks for codes to it as well.
+fn address_and_user(text: &str) -> Result<(Destination, Option<Uuid>), KeyError> {
+    let (address, user) = match text.rsplit_once(',') {
+        Some((address, user)) => (
+            address.trim(),
+            Some(Uuid::parse_str(user.trim()).map_err(|_| KeyError::User)?),
+        ),
+        None => (text.trim(), None),
+    };
+    match address.contains('@') {
+        true => Ok((Destination::Email(EmailAddress::parse(address)?), user)),
+        false => Ok((
+            Destination::Phone(PhoneNumber::parse(address, PhoneCheck::E164)?),
+            user,
+        )),
+    }
 }
 
 /// Whom and what the request names.

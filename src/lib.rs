@@ -51,6 +51,7 @@ pub mod supervision;
 pub mod telemetry;
 
 // The ground floor, which knows no room.
+mod authorities;
 pub mod channel;
 pub mod clock;
 pub mod entropy;

@@ -16,8 +16,14 @@ const QUIET: Duration = Duration::from_secs(30);
 
 static OUTAGES: LazyLock<Mutex<Outages>> = LazyLock::new(Mutex::default);
 
-/// Notes that a part did not answer, and says so if it is the first time.
+/// Notes that a part did not answer, and says so if it is the first time. One that is full does what it should.
+///
+/// Whoever works in the background notes what it meets here as well, and says nothing of its own: each tries again by
+/// itself, many times a minute.
 pub fn note(unavailable: &Unavailable) {
+    if unavailable.is_full {
+        return;
+    }
     let part = unavailable.part.name();
     if outages().note(part, Instant::now()) {
         tracing::warn!(part, cause = %unavailable.cause, "a part of the service is down");

@@ -31,6 +31,14 @@ impl DestinationDigest {
         &self.bytes
     }
 
+    /// Its text form: 22 characters of base64url, as counters are named.
+    pub fn encode(&self) -> String {
+        match self.channel {
+            Channel::Sms => PhoneDigest::from_bytes(self.bytes).encode(),
+            Channel::Email => EmailDigest::from_bytes(self.bytes).encode(),
+        }
+    }
+
     /// The share of all keys that everything about the address belongs to, its counters of limits among it.
     pub fn partition(&self) -> u8 {
         self.bytes[0] % PARTITIONS

@@ -7,7 +7,6 @@ mod coalesce;
 mod connection;
 mod lane;
 pub(crate) mod postgres;
-mod roots;
 pub(crate) mod sqlite;
 mod way;
 

@@ -18,21 +18,31 @@ use sqlx::{
     migrate::{MigrateError as SqlxMigrateError, Migrator},
     postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgSslMode},
 };
-use tokio::{sync::OnceCell, time::timeout};
+use tokio::{
+    sync::{Mutex as AsyncMutex, OnceCell},
+    time::timeout,
+};
 
 use super::{
     Bounds, Database, DatabaseUrlError, Fault, MIGRATION_TIMEOUT, MigrateError, PoolOptions, PoolStatus,
     PreparedStatements,
-    connection::postgres::{GIVE_BACK, Lent, NotConnected, Trust, not_connected},
-    lookup_bounds, roots,
+    connection::postgres::{GIVE_BACK, Lent, NotConnected, Trust, no_connection, not_connected},
+    lookup_bounds,
     way::postgres::{Way, migrate_in_one_transaction},
 };
-use crate::unavailable::{Part, Unavailable};
+use crate::{
+    authorities,
+    unavailable::{Part, Unavailable},
+};
 
 /// Kinds of lookups that travel together on connections of their own: sessions, claims, verifications.
 const OWN_LOOKUPS: usize = 3;
 /// A write that succeeded so lately isn't tried again for readiness, which anybody may ask for.
 const BEAT: Duration = Duration::from_millis(500);
+/// The part of a call's time that is kept to find out why there was no connection for it.
+const PROBE_SHARE: u32 = 5;
+/// For so long the cause that was found holds for others too.
+const CAUSE_HOLDS: Duration = Duration::from_secs(1);
 
 /// A statement that is run for what it changes.
 pub(crate) type Query = sqlx::query::Query<'static, Postgres, PgArguments>;
@@ -41,7 +51,7 @@ pub(crate) type Query = sqlx::query::Query<'static, Postgres, PgArguments>;
 #[derive(Debug, Clone, Default)]
 pub struct PostgresOptions {
     pub prepared_statements: PreparedStatements,
-    /// Certificates (PEM) that may sign the server's, beside those that the system trusts. Read at each connection.
+    /// Certificates (PEM) that may sign the server's, beside those that the system trusts. Read at the start.
     pub ca_file: Option<PathBuf>,
     /// The certificate (PEM) that this service shows, and its key. Read at each connection.
     pub client_cert_file: Option<PathBuf>,
@@ -63,6 +73,8 @@ pub struct PostgresLink {
     timeout: Duration,
     /// When a write for readiness last succeeded.
     beat: Arc<Mutex<Option<Instant>>>,
+    /// Why there was no connection, and when that was found.
+    cause: Arc<AsyncMutex<Option<(Instant, String)>>>,
 }
 
 impl PostgresLink {
@@ -92,7 +104,7 @@ impl PostgresLink {
         let (pools_trust, pools_way, limit) = (Arc::clone(&trust), Arc::clone(&way), options.timeout);
         let pool = PgPoolOptions::new()
             .max_connections(options.max_connections.saturating_sub(own).max(1))
-            .acquire_timeout(options.timeout)
+            .acquire_timeout(options.timeout - options.timeout / PROBE_SHARE)
             .test_before_acquire(false)
             .after_connect(move |connection, _| {
                 let way = Arc::clone(&pools_way);
@@ -117,6 +129,7 @@ impl PostgresLink {
             trust,
             timeout: options.timeout,
             beat: Arc::default(),
+            cause: Arc::default(),
         })
     }
 
@@ -124,8 +137,35 @@ impl PostgresLink {
     pub(crate) async fn lend(&self) -> Result<Lent, sqlx::Error> {
         let begin = self.way().await?.begin.clone();
         // Its error is of one that it tried to make: those that have ended it replaces by itself.
-        let connection = self.pool.acquire().await.map_err(not_connected)?;
-        Ok(Lent::new(connection, begin))
+        match self.pool.acquire().await {
+            Ok(connection) => Ok(Lent::new(connection, begin)),
+            Err(sqlx::Error::PoolTimedOut) => Err(no_connection(Box::pin(self.why_none()).await)),
+            Err(error) => Err(not_connected(error)),
+        }
+    }
+
+    /// Why the pool had no connection in time: it tries again in silence while a server refuses, or has no room. One asks
+    /// for all.
+    async fn why_none(&self) -> String {
+        let mut cause = self.cause.lock().await;
+        if let Some((_, text)) = cause.as_ref().filter(|(found, _)| found.elapsed() < CAUSE_HOLDS) {
+            return text.clone();
+        }
+        let probe = timeout(
+            self.timeout / PROBE_SHARE,
+            PgConnection::connect_with(&self.connect),
+        )
+        .await;
+        let text = match probe {
+            Ok(Ok(connection)) => {
+                drop(timeout(GIVE_BACK, connection.close()).await);
+                "no connection in time: all are busy".to_owned()
+            }
+            Ok(Err(error)) => format!("no connection in time: {}", fault(&error)),
+            Err(_) => "no connection in time: the server does not answer".to_owned(),
+        };
+        *cause = Some((Instant::now(), text.clone()));
+        text
     }
 
     /// A connection that isn't the pool's, and what begins each statement on it.
@@ -257,11 +297,12 @@ fn with_tls(
             connect
         }
         None if matches!(mode, PgSslMode::VerifyCa | PgSslMode::VerifyFull) => {
-            connect.ssl_root_cert_from_pem(roots::of_the_system())
+            connect.ssl_root_cert_from_pem(authorities::of_the_system())
         }
         None => connect,
         Some(file) => {
-            roots::check(file).map_err(DatabaseUrlError::CaFile)?;
+            let trusted =
+                authorities::with_file(file).map_err(|error| DatabaseUrlError::CaFile(error.kind()))?;
             let mode = match mode {
                 PgSslMode::Disable | PgSslMode::Allow => return Err(DatabaseUrlError::PlainWithCa),
                 // Whoever names a CA wants the server checked; `require` is as for libpq.
@@ -269,7 +310,7 @@ fn with_tls(
                 PgSslMode::Require => PgSslMode::VerifyCa,
                 checked => checked,
             };
-            connect.ssl_root_cert(file).ssl_mode(mode)
+            connect.ssl_root_cert_from_pem(trusted).ssl_mode(mode)
         }
     };
     if let (Some(certificate), Some(key)) = (&options.client_cert_file, &options.client_key_file) {
@@ -318,7 +359,8 @@ fn fault(error: &sqlx::Error) -> Fault {
         sqlx::Error::PoolClosed => Fault::Other("closed".to_owned()),
         sqlx::Error::Tls(error) => Fault::Other(format!("TLS: {error}")),
         sqlx::Error::Configuration(error) => match error.downcast_ref() {
-            Some(NotConnected(error)) => fault(error),
+            Some(NotConnected::Refused(error)) => fault(error),
+            Some(NotConnected::NoneInTime(cause)) => Fault::Other(cause.clone()),
             None => Fault::Other("not connected: the URL or a file of it is at fault".to_owned()),
         },
         _ => Fault::Other("an answer that was not expected".to_owned()),

@@ -20,6 +20,7 @@ use super::{
 use crate::{
     clock::Clock,
     entropy::Entropy,
+    outage,
     provider::{FailureKind, FailureReason, LookupResult, Outcome, StatusUpdate},
     unavailable::{Part, Unavailable},
 };
@@ -81,7 +82,8 @@ impl DeliveryIo {
             Ok(Prepared::Cancelled(disposition)) => AttemptOutcome::Cancelled(disposition),
             Ok(Prepared::Disputed) => AttemptOutcome::Postponed,
             Err(error) => {
-                tracing::warn!(error = %error, "a message is held back");
+                outage::note(&error);
+                tracing::debug!(error = %error, "a message is held back");
                 AttemptOutcome::Postponed
             }
         }
@@ -94,7 +96,8 @@ impl DeliveryIo {
             Ok(Prepared::Cancelled(disposition)) => LookupOutcome::Cancelled(disposition),
             Ok(Prepared::Disputed) => LookupOutcome::Postponed,
             Err(error) => {
-                tracing::warn!(error = %error, "a message is held back");
+                outage::note(&error);
+                tracing::debug!(error = %error, "a message is held back");
                 LookupOutcome::Postponed
             }
         }
@@ -306,7 +309,8 @@ impl DeliveryIo {
                 entries
             }
             Err(error) => {
-                tracing::warn!(error = %error, "the outbox cannot be asked for what is pending");
+                outage::note(&error);
+                tracing::debug!(error = %error, "the outbox can't be asked for what is pending");
                 Vec::new()
             }
         }

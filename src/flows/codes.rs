@@ -8,7 +8,7 @@ use std::{
 use metrics::{Counter, counter};
 use uuid::Uuid;
 
-use super::{error::FlowError, late_receipts::LateReceipts};
+use super::{error::FlowError, guesses, late_receipts::LateReceipts};
 use crate::{
     accounts::User,
     challenges::{
@@ -287,6 +287,7 @@ impl Codes {
         if let Some(refusal) = self.limiter.settle(admission, &judged.attached).await {
             return Err(FlowError::Limited(refusal));
         }
+        guesses::tell(asked, &judged.verdict);
         match judged.verdict {
             Verdict::Right(proof) => Ok(proof),
             Verdict::Wrong { attempts_remaining } => Err(FlowError::Wrong { attempts_remaining }),

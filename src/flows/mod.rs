@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `verify_phone.rs`, `verify_email.rs` | proving a phone, an e-mail address |
 //! | `codes.rs` | what every flow does: admit, issue, hand over; judge, let take effect |
+//! | `guesses.rs` | the log's lines on codes that somebody guesses |
 //! | `status.rs`, `reports.rs` | how far a message has come: who may know it, and who tells it |
 //! | `messages.rs` | from an outbox entry back to the message, for delivery |
 //! | `test_numbers.rs` | phones whose code is known beforehand |
@@ -15,6 +16,7 @@
 mod codes;
 mod error;
 mod explain;
+mod guesses;
 mod late_receipts;
 mod messages;
 mod release;

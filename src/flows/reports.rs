@@ -12,6 +12,7 @@ use crate::{
     clock::Clock,
     delivery::{DeliveryReport, DeliveryReports},
     ledger::{Event, Ledger},
+    outage,
 };
 
 /// Reports that are noted at a time.
@@ -77,7 +78,10 @@ async fn note(store: &dyn ChallengeStore, report: DeliveryReport) {
             .await
         {
             Ok(_) => return,
-            Err(error) if tries_left == 0 => tracing::warn!(%error, "a message keeps the status it had"),
+            Err(error) if tries_left == 0 => {
+                outage::note(&error);
+                tracing::debug!(%error, "a message keeps the status it had");
+            }
             Err(_) => sleep(PAUSE).await,
         }
     }

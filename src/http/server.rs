@@ -21,7 +21,7 @@ use crate::http::{
         connection::{Connection, Patience},
         cors::{Preflight, preflight, share},
         document::Document,
-        observe::observe,
+        observe::{begin_at_zero, observe},
         routes::not_found,
     },
     ops::guard::guard,
@@ -57,6 +57,7 @@ impl Listening {
 pub fn serve_api(options: &ServerOptions, listener: TcpListener, api: Arc<Api>) -> io::Result<Listening> {
     let (api, shares) = (web::Data::from(api), !options.cors_origins.is_empty());
     let routes = Arc::new(routes::api(options.docs));
+    begin_at_zero(&routes);
     let document = web::Data::new(Document::of(&routes));
     let allowed = web::Data::new(Preflight::of(&routes));
     let app = move || {
@@ -91,6 +92,7 @@ pub fn serve_api(options: &ServerOptions, listener: TcpListener, api: Arc<Api>) 
 /// As for [`serve_api`].
 pub fn serve_ops(options: &ServerOptions, listener: TcpListener, api: Arc<Api>) -> io::Result<Listening> {
     let (api, routes) = (web::Data::from(api), Arc::new(routes::ops()));
+    begin_at_zero(&routes);
     let app = move || {
         App::new()
             .app_data(api.clone())

@@ -14,6 +14,7 @@ use tokio::{
 use uuid::Uuid;
 
 use super::{Event, LedgerStore, Row};
+use crate::outage;
 
 /// Events that are written at once, at most.
 const BATCH: usize = 512;
@@ -129,7 +130,8 @@ impl Batch {
                         .increment(self.events as u64);
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "the ledger waits for the database");
+                    outage::note(&error);
+                    tracing::debug!(%error, "the ledger waits for the database");
                     sleep(pause).await;
                     pause = (pause * 2).min(PAUSE_CAP);
                 }

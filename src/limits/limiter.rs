@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
+    outage,
     supervision::Supervision,
     unavailable::{Part, Unavailable},
 };
@@ -169,7 +170,8 @@ impl Limiter {
             .map(|(_, counter)| counter)
             .collect();
         if let Err(error) = self.0.counters.give_back(&counters).await {
-            tracing::warn!(%error, "a request stays counted though it should cost nothing");
+            outage::note(&error);
+            tracing::debug!(%error, "a request stays counted though it should cost nothing");
         }
     }
 

@@ -13,6 +13,7 @@ use super::{
     store::{ClusterCounters, Counter, Verdict, refuses},
 };
 use crate::{
+    outage,
     redis::{Call, RedisLink},
     unavailable::Unavailable,
 };
@@ -76,7 +77,8 @@ impl RedisCounters {
             let spent = spent.filter(|(_, verdict)| !verdict.is_refused());
             // The refusal stands whether or not this arrives; what stays spent drains by itself.
             if let Err(error) = self.refund(spent.map(|(counter, _)| counter)).await {
-                tracing::warn!(%error, "a refused request stays counted by the rules that admitted it");
+                outage::note(&error);
+                tracing::debug!(%error, "a refused request stays counted by the rules that admitted it");
             }
         }
         Ok(verdicts)

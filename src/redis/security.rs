@@ -1,7 +1,7 @@
 //! Whom Redis is trusted to be, and who the service is to it.
 
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -9,12 +9,13 @@ use ::redis::{ClientTlsConfig, TlsCertificates};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 
 use super::topology::RedisUrlError;
+use crate::authorities;
 
 /// Certificates for TLS.
 #[derive(Debug, Clone, Default)]
 pub struct RedisSecurity {
-    /// PEM: whose certificates are trusted, these alone. None: what `SSL_CERT_FILE` or `SSL_CERT_DIR` name, else the
-    /// system's store.
+    /// PEM: whose certificates are trusted beside those that the system trusts, or those of `SSL_CERT_FILE` or
+    /// `SSL_CERT_DIR`.
     pub ca_file: Option<PathBuf>,
     /// PEM: the service's certificate, with what leads to its CA, and its key, for servers that ask for one.
     pub client: Option<ClientCertificate>,
@@ -31,12 +32,11 @@ impl RedisSecurity {
     /// Reads the files. None where there are none: the system's store counts then.
     pub(super) fn certificates(&self) -> Result<Option<TlsCertificates>, RedisUrlError> {
         let root_cert = self.ca_file.as_ref().map(|file| {
-            let pem = read("redis.ca_file", file)?;
-            let certificates = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
-            match certificates {
-                Ok(certificates) if !certificates.is_empty() => Ok(pem),
-                _ => Err(no_pem("redis.ca_file", file, "certificate")),
-            }
+            let key = "redis.ca_file";
+            authorities::with_file(file).map_err(|error| match error.kind() {
+                io::ErrorKind::InvalidData => no_pem(key, file, "certificate"),
+                _ => unreadable(key, file, &error),
+            })
         });
         let client_tls = self.client.as_ref().map(|client| {
             let (certificate, key) = ("redis.client_cert_file", "redis.client_key_file");
@@ -64,8 +64,11 @@ impl RedisSecurity {
 }
 
 fn read(key: &'static str, file: &Path) -> Result<Vec<u8>, RedisUrlError> {
-    let failed = |error| RedisUrlError::of(key, format!("{} can't be read: {error}", file.display()));
-    fs::read(file).map_err(failed)
+    fs::read(file).map_err(|error| unreadable(key, file, &error))
+}
+
+fn unreadable(key: &'static str, file: &Path, error: &io::Error) -> RedisUrlError {
+    RedisUrlError::of(key, format!("{} can't be read: {error}", file.display()))
 }
 
 fn no_pem(key: &'static str, file: &Path, what: &str) -> RedisUrlError {

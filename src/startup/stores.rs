@@ -18,6 +18,7 @@ use crate::{
     delivery::Outbox,
     ledger::{LedgerStore, PostgresLedger, SqliteLedger},
     limits::{ClusterCounters, MemoryCounters, RedisCounters},
+    outage,
     redis::RedisLink,
     settings::Settings,
 };
@@ -118,7 +119,8 @@ pub(super) async fn migrate(database: &dyn Database) -> Result<(), MigrateError>
     loop {
         match database.migrate().await {
             Err(MigrateError::Unavailable(error)) if began.elapsed() < MIGRATION_PATIENCE => {
-                tracing::warn!(%error, "waiting for the database");
+                outage::note(&error);
+                tracing::debug!(%error, "waiting for the database");
                 tokio::time::sleep(Duration::from_millis(500)).await;
             }
             outcome => return outcome,

@@ -16,7 +16,7 @@ const FAMILIES: [(Kind, &str, Option<Unit>, &str); 50] = [
         Counter,
         "ringback_http_requests_total",
         None,
-        "Requests by method, route and status",
+        "Requests by method, route and status; of route unparsed: what was no HTTP",
     ),
     (
         Histogram,

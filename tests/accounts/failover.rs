@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ringback::database::{DatabaseUrlError, PoolOptions, PostgresLink, PostgresOptions};
+use ringback::database::{DatabaseUrlError, PoolOptions, PostgresLink, PostgresOptions, PreparedStatements};
 use secrecy::SecretString;
 
 use crate::{
@@ -250,5 +250,83 @@ fn a_client_certificate_is_shown_to_a_server_that_asks_for_it() {
         options.client_cert_file = Some(certificates.file("client.pem"));
         options.client_key_file = Some(certificates.file("client.key"));
         reaches(&address, &options).await.unwrap();
+    });
+}
+
+/// What the tests below tell their other process.
+const TLS_URL: &str = "RINGBACK_TEST_TLS_URL";
+const TLS_CA: &str = "RINGBACK_TEST_TLS_CA";
+
+/// The environment is a process's own, so another one asks.
+fn reaches_with(certificates: &Certificates, bundle: &str, url: &str, ca: Option<&str>) -> bool {
+    let mut asking = Command::new(std::env::current_exe().unwrap());
+    asking
+        .args(["--ignored", "--exact", "failover::asks_by_the_environment"])
+        .env("SSL_CERT_FILE", certificates.file(bundle))
+        .env_remove("SSL_CERT_DIR")
+        .env(TLS_URL, url);
+    if let Some(ca) = ca {
+        asking.env(TLS_CA, certificates.file(ca));
+    }
+    let asked = asking.output().unwrap();
+    let said = String::from_utf8_lossy(&asked.stdout).into_owned();
+    assert!(said.contains("running 1 test"), "{said}");
+    asked.status.success()
+}
+
+#[test]
+fn what_ssl_cert_file_names_is_trusted_with_and_without_a_ca_of_ones_own() {
+    runtime().block_on(async {
+        let certificates = Certificates::make();
+        let server = tls_server(&certificates).await;
+        let address = url(&server, "localhost", "postgres", "?sslmode=verify-full");
+        for (bundle, ca, is_trusted) in [
+            ("ca.pem", None, true),
+            ("other.pem", None, false),
+            // One's own stands beside those of the system.
+            ("ca.pem", Some("other.pem"), true),
+            ("other.pem", Some("ca.pem"), true),
+            ("other.pem", Some("other.pem"), false),
+        ] {
+            assert_eq!(
+                reaches_with(&certificates, bundle, &address, ca),
+                is_trusted,
+                "{bundle} {ca:?}"
+            );
+        }
+    });
+}
+
+#[test]
+#[ignore = "the other process of the test above"]
+fn asks_by_the_environment() {
+    let options = PostgresOptions {
+        ca_file: std::env::var_os(TLS_CA).map(PathBuf::from),
+        ..PostgresOptions::default()
+    };
+    let url = std::env::var(TLS_URL).unwrap();
+    runtime().block_on(async { reaches(&url, &options).await.unwrap() });
+}
+
+#[test]
+fn why_there_is_no_connection_is_told_in_the_servers_words() {
+    runtime().block_on(async {
+        let unheard = std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap();
+        let options = PostgresOptions {
+            // So that nothing is found out before the pool is asked.
+            prepared_statements: PreparedStatements::Off,
+            ..PostgresOptions::default()
+        };
+        let url = format!("postgres://somebody:hidden@{unheard}/postgres");
+        let store = Store::with(&url, OPTIONS, &options).unwrap();
+        let said = store.database.ping().await.unwrap_err().to_string();
+        assert!(
+            said.contains("no connection in time: connection: Connection refused"),
+            "{said}"
+        );
+        assert!(!said.contains("hidden"), "{said}");
     });
 }

@@ -5,3 +5,4 @@ mod log;
 mod operators;
 mod serve;
 mod stop;
+mod watch;

@@ -38,6 +38,7 @@ async fn a_server_whose_ca_is_named_is_trusted_and_no_other() {
 
 /// What the test below tells its other process.
 const URL: &str = "RINGBACK_TEST_TLS_URL";
+const CA: &str = "RINGBACK_TEST_TLS_CA";
 
 #[actix_web::test]
 async fn what_ssl_cert_file_names_is_trusted_where_no_ca_is() {
@@ -59,13 +60,32 @@ async fn what_ssl_cert_file_names_is_trusted_where_no_ca_is() {
     assert!(said.contains("1 passed"), "{said}");
     // Another certificate vouches for nobody.
     assert!(!asks("client.pem").status.success());
+    // A CA of one's own is trusted beside it, and takes nothing away.
+    let asks_with = |bundle: &str, ca: &str| {
+        Command::new(std::env::current_exe().unwrap())
+            .args(["--ignored", "--exact", "tls::asks_by_the_environment_alone"])
+            .env("SSL_CERT_FILE", certificates.path(bundle))
+            .env_remove("SSL_CERT_DIR")
+            .env(URL, server.tls_url())
+            .env(CA, certificates.path(ca))
+            .output()
+            .unwrap()
+            .status
+            .success()
+    };
+    assert!(asks_with("ca.pem", "client.pem") && asks_with("client.pem", "ca.pem"));
+    assert!(!asks_with("client.pem", "client.pem"));
 }
 
 #[actix_web::test]
 #[ignore = "the other process of the test above"]
 async fn asks_by_the_environment_alone() {
     let url = std::env::var(URL).unwrap();
-    link(&url, RedisSecurity::default()).check().await.unwrap();
+    let security = RedisSecurity {
+        ca_file: std::env::var_os(CA).map(Into::into),
+        ..RedisSecurity::default()
+    };
+    link(&url, security).check().await.unwrap();
 }
 
 #[actix_web::test]

@@ -299,12 +299,22 @@ impl Drop for Lent {
 /// Why a connection did not come to be. It says nothing of those that stand: where the server, or a pooler before it, takes
 /// no more of them, to give those up would ask for more still.
 #[derive(Debug, Error)]
-#[error(transparent)]
-pub(in crate::database) struct NotConnected(pub sqlx::Error);
+pub(in crate::database) enum NotConnected {
+    #[error(transparent)]
+    Refused(sqlx::Error),
+    /// The pool waited for one as long as it may.
+    #[error("{0}")]
+    NoneInTime(String),
+}
 
 pub(in crate::database) fn not_connected(error: sqlx::Error) -> sqlx::Error {
     match error {
         sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => error,
-        other => sqlx::Error::Configuration(Box::new(NotConnected(other))),
+        other => sqlx::Error::Configuration(Box::new(NotConnected::Refused(other))),
     }
+}
+
+/// The pool had none in time, for this cause.
+pub(in crate::database) fn no_connection(cause: String) -> sqlx::Error {
+    sqlx::Error::Configuration(Box::new(NotConnected::NoneInTime(cause)))
 }

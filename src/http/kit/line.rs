@@ -78,7 +78,7 @@ impl Line<'_> {
         let rule = details.as_ref().and_then(|details| details.limit.as_ref());
         let rule = rule.map(|limit| &*limit.rule);
         let unavailable = error.and_then(ApiError::unavailable);
-        if let Some(unavailable) = unavailable.filter(|unavailable| !unavailable.is_full) {
+        if let Some(unavailable) = unavailable {
             outage::note(unavailable);
         }
         let part = unavailable.map(|unavailable| unavailable.part.name());

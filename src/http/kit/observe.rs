@@ -19,7 +19,7 @@ use crate::http::kit::{
     problem::ApiError,
     rejection::Rejection,
     request_id,
-    routes::pattern_of,
+    routes::{Routes, pattern_of},
 };
 
 const REQUEST_ID: &str = "x-request-id";
@@ -34,11 +34,8 @@ struct Meter {
 
 impl Meter {
     fn new(method: &'static str, route: &'static str, status: StatusCode) -> Self {
-        let status = status.as_u16().to_string();
         Self {
-            requests: metrics::counter!(
-                "ringback_http_requests_total", "method" => method, "route" => route, "status" => status
-            ),
+            requests: requests(method, route, status.as_u16()),
             seconds: metrics::histogram!("ringback_http_request_seconds", "route" => route),
         }
     }
@@ -47,6 +44,36 @@ impl Meter {
 thread_local! {
     /// As many as there are routes, and statuses that they answer.
     static METERS: RefCell<HashMap<(&'static str, &'static str, u16), Meter>> = RefCell::default();
+}
+
+/// Failures that alerts look for: a series that begins with the first of them shows no increase.
+const FAILURES: [u16; 2] = [500, 503];
+/// What the parser of HTTP answers by itself.
+const UNPARSED: [u16; 3] = [400, 408, 431];
+
+/// Registers the failures of each route, and what the parser refuses, before any of them.
+pub fn begin_at_zero(routes: &Routes) {
+    for (method, route) in routes.patterns() {
+        for status in FAILURES {
+            drop(requests(method_name(method), route, status));
+        }
+    }
+    drop(requests("other", "unmatched", 500));
+    for status in UNPARSED {
+        drop(requests("other", "unparsed", status));
+    }
+}
+
+/// Counts a request that the parser of HTTP refused.
+pub fn count_unparsed(status: u16) {
+    requests("other", "unparsed", status).increment(1);
+}
+
+fn requests(method: &'static str, route: &'static str, status: u16) -> Counter {
+    let status = status.to_string();
+    metrics::counter!(
+        "ringback_http_requests_total", "method" => method, "route" => route, "status" => status
+    )
 }
 
 /// The middleware.

@@ -113,6 +113,14 @@ impl Routes {
         methods.join(", ")
     }
 
+    /// Method and pattern of each route, as they stand in metrics.
+    pub fn patterns(&self) -> impl Iterator<Item = (&Method, &'static str)> {
+        self.resources
+            .iter()
+            .flatten()
+            .map(|route| (&route.method, route.pattern()))
+    }
+
     /// What is documented: method, path, and what stands there.
     pub fn documented(&self) -> impl Iterator<Item = (&Method, &'static str, Docs)> {
         self.resources

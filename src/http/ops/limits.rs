@@ -21,7 +21,7 @@ use crate::{
     email::{EmailAddress, EmailDigest},
     flows::FlowError,
     limits::{self, Account, ClientNetwork, KeyDimension, KeyError, Operation, Scope, Subject},
-    phone::{PhoneCheck, PhoneDigest, PhoneNumber},
+    phone::{PhoneCheck, PhoneNumber},
 };
 
 /// A request as an operator imagines it.
@@ -156,9 +156,10 @@ async fn release(api: &Api, request: &HttpRequest, hold: Hold, key: Field) -> Re
         return Err(faults.into_error());
     };
     let by = KeyDimension::address_of(to.channel());
+    let counted_as = api.flows.codes.challenges.digest(&to);
     let done = api.flows.release(hold, &to, user).await;
     tracing::info!(
-        limits.action = "reset", limits.rule = hold.rule(), limits.by = %by, limits.key = counted_as(api, &to),
+        limits.action = "reset", limits.rule = hold.rule(), limits.by = %by, limits.key = counted_as.encode(),
         limits.user = user.is_some(), limits.done = done.is_ok(), operator.peer = peer(request),
         request.id = request_id(), "limits.audit"
     );
@@ -168,15 +169,6 @@ async fn release(api: &Api, request: &HttpRequest, hold: Hold, key: Field) -> Re
         by: by.to_string(),
         scope: Scope::Cluster.name(),
     }))
-}
-
-/// An address as the counters are named.
-fn counted_as(api: &Api, to: &Destination) -> String {
-    let keys = api.flows.codes.challenges.keyring.current();
-    match to {
-        Destination::Phone(phone) => PhoneDigest::of(phone, &keys.phone).encode(),
-        Destination::Email(email) => EmailDigest::of(email, &keys.email).encode(),
-    }
 }
 
 /// A phone number or an e-mail address; with a comma between, the id of a user who asks for codes to it as well.

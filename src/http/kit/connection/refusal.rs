@@ -3,7 +3,7 @@
 
 use crate::{
     entropy::{Entropy, SystemEntropy},
-    http::kit::{problem::ProblemView, rejection::Rejection, request_id},
+    http::kit::{observe::count_unparsed, problem::ProblemView, rejection::Rejection, request_id},
     problem::Problem,
 };
 
@@ -35,6 +35,7 @@ pub fn find(bytes: &[u8]) -> Option<(usize, Vec<u8>)> {
 fn answer(rejection: &Rejection, original: &str) -> Vec<u8> {
     let id = (&SystemEntropy as &dyn Entropy).uuid().simple().to_string();
     let details = rejection.details();
+    count_unparsed(details.status);
     tracing::info!(
         request.id = id,
         http.status = details.status,

@@ -92,7 +92,7 @@ pub(super) struct Entitled {
     pub user_id: Option<Uuid>,
     /// The user that a public challenge is meant for, if exactly one claims the address.
     pub subject: Option<Uuid>,
-    /// The code, where it is known beforehand: there is no message then.
+    /// The code, where it is known beforehand: there is no message then, and no cooldown.
     pub known_code: Option<OtpCode>,
 }
 
@@ -184,7 +184,10 @@ impl Codes {
         Ok(Sent {
             challenge_id: issuance.challenge_id,
             expires_in: rules.ttl,
-            resend_after: rules.resend_cooldown,
+            resend_after: match entitled.known_code {
+                None => rules.resend_cooldown,
+                Some(_) => Duration::ZERO,
+            },
         })
     }
 
@@ -287,7 +290,14 @@ impl Codes {
         if let Some(refusal) = self.limiter.settle(admission, &judged.attached).await {
             return Err(FlowError::Limited(refusal));
         }
-        guesses::tell(asked, &judged.verdict);
+        let caller = &asked.caller;
+        guesses::tell(
+            &caller.client,
+            caller.user_id(),
+            asked.purpose,
+            &asked.digest,
+            &judged.verdict,
+        );
         match judged.verdict {
             Verdict::Right(proof) => Ok(proof),
             Verdict::Wrong { attempts_remaining } => Err(FlowError::Wrong { attempts_remaining }),

@@ -1,20 +1,31 @@
 //! The log's lines on codes that somebody guesses.
 
-use super::codes::Asked;
-use crate::{challenges::Verdict, security};
+use uuid::Uuid;
+
+use crate::{
+    challenges::{DestinationDigest, Purpose, Verdict},
+    limits::ClientNetwork,
+    security,
+};
 
 /// Says that a code was wrong, that a challenge has no try left, or that an address is locked: for whoever watches for
 /// guessing. The address is in it as the digest that limits count it by.
-pub(super) fn tell(asked: &Asked, verdict: &Verdict) {
+pub(super) fn tell(
+    client: &ClientNetwork,
+    user: Option<Uuid>,
+    purpose: Purpose,
+    address: &DestinationDigest,
+    verdict: &Verdict,
+) {
     macro_rules! line {
         ($event:literal $(, $more:ident = $value:expr)?) => {
             tracing::info!(
                 target: security::TARGET,
                 {
-                    client.network = %asked.caller.client,
-                    user.id = asked.caller.user_id().map(tracing::field::display),
-                    otp.purpose = asked.purpose.name(),
-                    address.digest = asked.digest.encode(),
+                    client.network = %client,
+                    user.id = user.map(tracing::field::display),
+                    otp.purpose = purpose.name(),
+                    address.digest = address.encode(),
                     $($more = $value,)?
                 },
                 $event

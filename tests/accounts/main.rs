@@ -84,6 +84,7 @@ on_both_databases! {
         writers_of_the_same_challenges_add_up
         what_is_old_is_purged_so_many_at_a_time;
     races:
+        accounts_take_a_test_number_from_each_other
         two_accounts_race_for_one_phone
         a_sole_claim_is_verified_once
         a_second_claim_races_with_a_verification

@@ -57,6 +57,69 @@ fn verdict(verification: Verification) -> &'static str {
     }
 }
 
+pub async fn accounts_take_a_test_number_from_each_other(stores: Stores) {
+    let number = "+14152000009";
+    let take = async |claimant| {
+        let taken = stores
+            .two
+            .proofs
+            .take_test_number(&phone(number), &claimant, phone_verified(3));
+        taken.await.unwrap()
+    };
+    assert_eq!(take(Claimant::Anyone).await, Verification::NoClaim);
+    let mut users = Vec::new();
+    for n in 0..8 {
+        users.push(
+            register(&stores.one, &format!("taker{n}@example.com"), number)
+                .await
+                .0
+                .id,
+        );
+    }
+    let has_it = async || {
+        stores
+            .one
+            .proofs
+            .claims(&phone(number))
+            .await
+            .unwrap()
+            .verified_by
+    };
+    for user in [users[0], users[5]] {
+        assert_eq!(take(Claimant::User(user)).await, Verification::Verified(user));
+        assert_eq!(
+            take(Claimant::User(user)).await,
+            Verification::AlreadyVerified(user)
+        );
+        assert_eq!(has_it().await, Some(user));
+    }
+    assert_eq!(
+        take(Claimant::Anyone).await,
+        Verification::Verified(users[7]),
+        "the newest"
+    );
+    let (other, _) = register(&stores.one, "elsewhere@example.com", PHONE).await;
+    assert_eq!(take(Claimant::User(other.id)).await, Verification::NoClaim);
+    let last = all_at_once(&stores, 40, |n, store| {
+        let (user, number) = (users[n % 8], phone(number));
+        async move {
+            let taken = store
+                .proofs
+                .take_test_number(&number, &Claimant::User(user), phone_verified(4))
+                .await;
+            verdict(taken.unwrap())
+        }
+    })
+    .await;
+    let tally = tally(last);
+    assert_eq!(
+        tally.get("verified").copied().unwrap_or(0) + tally.get("already").copied().unwrap_or(0),
+        40
+    );
+    let owners = "SELECT CAST(count(*) AS text) FROM users WHERE phone = '+14152000009' AND phone_verified";
+    assert_eq!(stores.text(owners.to_owned()).await, "1");
+}
+
 pub async fn two_accounts_race_for_one_phone(stores: Stores) {
     for round in 0..5 {
         let number = format!("+1415200{round:04}");

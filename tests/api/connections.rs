@@ -24,6 +24,11 @@ fn address(app: &TestApp) -> std::net::SocketAddr {
 #[actix_web::test]
 async fn what_the_parser_refuses_is_a_problem_like_all_others() {
     let app = start(&[("RINGBACK__SERVER__REQUEST_TIMEOUT", "300ms")]).await;
+    let unparsed = async || {
+        app.metric("ringback_http_requests_total", &["route=\"unparsed\""])
+            .await
+    };
+    let before = unparsed().await;
     let long = format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "a".repeat(200_000));
     for (said, status, code) in [
         ("BLAH\r\n\r\n", 400, "malformed_request"),
@@ -62,6 +67,7 @@ async fn what_the_parser_refuses_is_a_problem_like_all_others() {
             "{shown}"
         );
     }
+    assert!(unparsed().await - before >= 7.0, "each is counted");
 }
 
 #[actix_web::test]

@@ -1,4 +1,4 @@
-//! Test numbers: a code that is known beforehand, no SMS, and everything else as for every phone.
+//! Test numbers: a code that is known beforehand, no SMS, no cooldown, and the last account that proves one has it.
 
 use chrono::TimeDelta;
 use ringback::clock::{Clock, SystemClock};
@@ -22,8 +22,9 @@ async fn a_test_number_is_verified_by_its_code_and_gets_no_sms() {
         let account = app.register(PHONE).await;
         let sent = app.send(PHONE, None).await;
         assert_eq!(sent.status, 200, "{sent:?}");
-        // As for every phone: the cooldown, the attempts, a new code after them.
-        app.send(PHONE, None).await.is(429, "resend_cooldown");
+        // As for every phone: the attempts, a new code after them. There is no cooldown.
+        assert_eq!(sent.body["resend_after"], 0, "{sent:?}");
+        assert_eq!(app.send(PHONE, None).await.status, 200);
         let answer = app.verify(PHONE, &wrong(CODE), None).await;
         answer.is(400, "otp_invalid");
         assert_eq!(answer.body["attempts_remaining"], 2);
@@ -34,7 +35,6 @@ async fn a_test_number_is_verified_by_its_code_and_gets_no_sms() {
         app.verify(PHONE, CODE, None)
             .await
             .is(400, "otp_attempts_exceeded");
-        app.pass(61);
         assert_eq!(app.send(PHONE, None).await.status, 200);
         assert_eq!(app.verify(PHONE, CODE, None).await.status, 200);
         assert!(app.is_verified(&account).await);
@@ -48,6 +48,46 @@ async fn a_test_number_is_verified_by_its_code_and_gets_no_sms() {
         // Nobody owes it one either: not when leases run out.
         app.pass(61);
         assert_eq!(app.numbers().await, [""; 0]);
+    }
+}
+
+#[actix_web::test]
+async fn one_account_after_the_other_proves_a_test_number_at_once() {
+    let rules = "[[rule]]\nid='phone-day'\non='otp.send'\nby='phone'\nquota=1\nper='1d'\n
+                 [[rule]]\nid='prefix-day'\non='otp.verify'\nby='prefix:4'\nquota=1\nper='1d'\n";
+    for backends in [Backends::Embedded, Backends::Servers] {
+        let app = TestApp::start_with(backends, &VARIABLES).await;
+        app.limit(rules).await;
+        let mut former = None;
+        for signed_in in [true, true, false, false, true, false] {
+            let account = app.register(PHONE).await;
+            let token = signed_in.then_some(account.access.as_str());
+            // More wrong codes than any other phone may have in an hour.
+            for _ in 0..4 {
+                assert_eq!(app.send(PHONE, token).await.status, 200);
+                for _ in 0..3 {
+                    assert_eq!(app.verify(PHONE, &wrong(CODE), token).await.status, 400);
+                }
+            }
+            assert_eq!(app.send(PHONE, token).await.status, 200);
+            assert_eq!(app.verify(PHONE, CODE, token).await.status, 200);
+            assert!(app.is_verified(&account).await);
+            // Again, for whoever has it already.
+            assert_eq!(app.send(PHONE, token).await.status, 200);
+            assert_eq!(app.verify(PHONE, CODE, token).await.status, 200);
+            assert!(app.is_verified(&account).await);
+            if let Some(former) = former.replace(account) {
+                assert!(!app.is_verified(&former).await, "it has moved on");
+            }
+        }
+        // A stranger to the number gets a decoy.
+        let stranger = app.register("+14152000003").await;
+        let token = Some(stranger.access.as_str());
+        assert_eq!(app.send(PHONE, token).await.status, 200);
+        app.verify(PHONE, CODE, token).await.is(400, "otp_invalid");
+        let owned = app
+            .sql_text("SELECT CAST(count(*) AS text) FROM users WHERE phone_owned_at IS NOT NULL".to_owned());
+        assert_eq!(owned.await, "0", "a test number opens nothing");
     }
 }
 

@@ -41,7 +41,10 @@ const TECHNOLOGIES: [(&str, &[&str]); 25] = [
         &["src/unicode.rs", "src/accounts/users/name.rs"],
     ),
     ("idna", &["src/email/"]),
-    ("rustls", &["src/startup/", "src/redis/security.rs"]),
+    (
+        "rustls",
+        &["src/startup/", "src/redis/security.rs", "src/authorities.rs"],
+    ),
     ("clap", &["src/cli/", "src/bin/twilio-sim/cli.rs"]),
     ("metrics_exporter_prometheus", &["src/telemetry/"]),
     ("utoipa", &["src/http/", "src/readiness.rs"]),

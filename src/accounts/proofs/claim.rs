@@ -73,6 +73,17 @@ pub enum Verification {
     NoClaim,
 }
 
+impl Verification {
+    /// From the account that takes a phone, and whether it had it verified before.
+    pub(super) fn taken_by(taker: Option<(Uuid, bool)>) -> Self {
+        match taker {
+            Some((user, false)) => Self::Verified(user),
+            Some((user, true)) => Self::AlreadyVerified(user),
+            None => Self::NoClaim,
+        }
+    }
+}
+
 /// The account that has an e-mail address. At most one has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EmailHolder {

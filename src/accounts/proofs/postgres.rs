@@ -13,7 +13,7 @@ use crate::{
     email::EmailAddress,
     events::{
         NewEvent,
-        postgres::{insert_event, parameter},
+        postgres::{event as event_of, insert_event, parameter},
     },
     phone::PhoneNumber,
     unavailable::{Part, Unavailable},
@@ -67,6 +67,51 @@ impl ProofStore for PostgresProofs {
             .in_time(self.verifications.get(ask))
             .await?
             .ok_or_else(|| Unavailable::new(Part::Database, "claims change without end"))
+    }
+
+    async fn take_test_number(
+        &self,
+        phone: &PhoneNumber,
+        claimant: &Claimant,
+        event: NewEvent,
+    ) -> Result<Verification, Unavailable> {
+        // Two statements, since the index is unique at each moment of one; the lock has takers come one after the other.
+        const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtext($1))";
+        const TAKER: &str = "SELECT id, phone_verified FROM users \
+             WHERE phone = $1 AND ($2::uuid IS NULL OR id = $2) ORDER BY id DESC LIMIT 1";
+        const LEAVE: &str = "UPDATE users SET phone_verified = false, phone_owned_at = NULL, updated_at = $2 \
+             WHERE phone = $1 AND phone_verified";
+        const TAKE: &str =
+            "UPDATE users SET phone_verified = true, phone_owned_at = NULL, updated_at = $2 WHERE id = $1";
+        let now = to_micros(event.at);
+        let taken = self
+            .link
+            .bounded(async {
+                let mut lent = self.link.lend().await?;
+                let mut together = lent.begin().await?;
+                let lock = sqlx::query(LOCK).bind(phone.expose());
+                lock.execute(together.session()).await?;
+                let taker: Option<(Uuid, bool)> = sqlx::query_as(TAKER)
+                    .bind(phone.expose())
+                    .bind(claimant.user())
+                    .fetch_optional(together.session())
+                    .await?;
+                if let Some((user, false)) = taker {
+                    let leave = sqlx::query(LEAVE).bind(phone.expose()).bind(now);
+                    leave.execute(together.session()).await?;
+                    let take = sqlx::query(TAKE).bind(user).bind(now);
+                    take.execute(together.session()).await?;
+                    let note = event_of(&event, Some(user));
+                    note.execute(together.session()).await?;
+                }
+                together.commit().await?;
+                Ok(Verification::taken_by(taker))
+            })
+            .await?;
+        if let Verification::Verified(_) = taken {
+            event.count();
+        }
+        Ok(taken)
     }
 
     async fn phone_of(&self, user: Uuid) -> Result<Option<PhoneNumber>, Unavailable> {

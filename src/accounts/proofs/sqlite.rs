@@ -73,6 +73,45 @@ impl ProofStore for SqliteProofs {
             .ok_or_else(|| Unavailable::new(Part::Database, "claims change without end"))
     }
 
+    async fn take_test_number(
+        &self,
+        phone: &PhoneNumber,
+        claimant: &Claimant,
+        event: NewEvent,
+    ) -> Result<Verification, Unavailable> {
+        const TAKER: &str = "SELECT id, phone_verified FROM users \
+             WHERE phone = ?1 AND (?2 IS NULL OR id = ?2) ORDER BY id DESC LIMIT 1";
+        const LEAVE: &str = "UPDATE users SET phone_verified = 0, phone_owned_at = NULL, updated_at = ?2 \
+             WHERE phone = ?1 AND phone_verified";
+        const TAKE: &str =
+            "UPDATE users SET phone_verified = 1, phone_owned_at = NULL, updated_at = ?2 WHERE id = ?1";
+        let now = event.at.timestamp_micros();
+        let take = async {
+            let mut transaction = self.link.writer.begin_with("BEGIN IMMEDIATE").await?;
+            let taker: Option<(Hyphenated, bool)> = sqlx::query_as(TAKER)
+                .bind(phone.expose())
+                .bind(claimant.user().map(Uuid::hyphenated))
+                .fetch_optional(&mut *transaction)
+                .await?;
+            if let Some((user, false)) = taker {
+                let leave = sqlx::query(LEAVE).bind(phone.expose()).bind(now);
+                leave.execute(&mut *transaction).await?;
+                let take = sqlx::query(TAKE).bind(user).bind(now);
+                take.execute(&mut *transaction).await?;
+                let note = events::sqlite::event(&event, Some(user.into_uuid()));
+                note.execute(&mut *transaction).await?;
+            }
+            transaction.commit().await?;
+            let taker = taker.map(|(user, had_it)| (user.into_uuid(), had_it));
+            Ok(Verification::taken_by(taker))
+        };
+        let taken = self.link.bounded(take).await?;
+        if let Verification::Verified(_) = taken {
+            event.count();
+        }
+        Ok(taken)
+    }
+
     async fn phone_of(&self, user: Uuid) -> Result<Option<PhoneNumber>, Unavailable> {
         let query = sqlx::query_scalar("SELECT phone FROM users WHERE id = ?1").bind(user.hyphenated());
         let found: Option<String> = self
@@ -137,10 +176,10 @@ impl SqliteProofs {
         claimant: &Claimant,
         event: &NewEvent,
     ) -> Result<Option<Uuid>, sqlx::Error> {
-        const MINE: &str = "UPDATE users SET phone_verified = 1, updated_at = ?2 \
+        const MINE: &str = "UPDATE users SET phone_verified = 1, phone_owned_at = NULL, updated_at = ?2 \
              WHERE phone = ?1 AND NOT phone_verified AND id = ?3 \
                AND NOT EXISTS (SELECT 1 FROM users o WHERE o.phone = ?1 AND o.phone_verified) RETURNING id";
-        const SOLE: &str = "UPDATE users SET phone_verified = 1, updated_at = ?2 \
+        const SOLE: &str = "UPDATE users SET phone_verified = 1, phone_owned_at = NULL, updated_at = ?2 \
              WHERE phone = ?1 AND NOT phone_verified \
                AND NOT EXISTS (SELECT 1 FROM users o WHERE o.phone = ?1 AND o.phone_verified) \
                AND 1 = (SELECT count(*) FROM (SELECT 1 FROM users c WHERE c.phone = ?1 AND NOT c.phone_verified LIMIT 2)) \

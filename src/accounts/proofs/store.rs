@@ -26,6 +26,19 @@ pub trait ProofStore: Send + Sync {
         event: NewEvent,
     ) -> Result<Verification, Unavailable>;
 
+    /// Marks a test number as verified, on the claimant's account if it claims the number, for [`Claimant::Anyone`] on the
+    /// newest that does.
+    ///
+    /// MUST be one atomic change that takes the number from whichever account had it, and answer
+    /// [`Verification::Verified`], [`Verification::AlreadyVerified`] or [`Verification::NoClaim`]. However many callers
+    /// race, at most one account has it verified. MUST NOT note that the account owns the number: it opens nothing.
+    async fn take_test_number(
+        &self,
+        phone: &PhoneNumber,
+        claimant: &Claimant,
+        event: NewEvent,
+    ) -> Result<Verification, Unavailable>;
+
     /// The phone that an account claims or has.
     async fn phone_of(&self, user: Uuid) -> Result<Option<PhoneNumber>, Unavailable>;
 

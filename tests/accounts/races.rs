@@ -60,11 +60,12 @@ fn verdict(verification: Verification) -> &'static str {
 pub async fn accounts_take_a_test_number_from_each_other(stores: Stores) {
     let number = "+14152000009";
     let take = async |claimant| {
-        let taken = stores
+        stores
             .two
             .proofs
-            .take_test_number(&phone(number), &claimant, phone_verified(3));
-        taken.await.unwrap()
+            .take_test_number(&phone(number), &claimant, phone_verified(3))
+            .await
+            .unwrap()
     };
     assert_eq!(take(Claimant::Anyone).await, Verification::NoClaim);
     let mut users = Vec::new();

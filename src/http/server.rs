@@ -58,7 +58,7 @@ pub fn serve_api(options: &ServerOptions, listener: TcpListener, api: Arc<Api>) 
     let (api, shares) = (web::Data::from(api), !options.cors_origins.is_empty());
     let routes = Arc::new(routes::api(options.docs));
     begin_at_zero(&routes);
-    let document = web::Data::new(Document::of(&routes));
+    let document = web::Data::new(Document::of(&routes, api.flows.codes.challenges.rules.length));
     let allowed = web::Data::new(Preflight::of(&routes));
     let app = move || {
         // This runs once on each worker: its share of the rate limits is counted on its thread, and its lane to Redis is

@@ -1,6 +1,8 @@
 //! The stores behind a real PgBouncer, as it comes: it refuses startup parameters that it doesn't know, and in transaction mode
 //! it gives each transaction another connection of the server, which forgets what was prepared.
 
+use std::process::Command;
+
 use futures_util::future::join_all;
 use ringback::{
     accounts::{Claimant, Login},
@@ -19,6 +21,8 @@ use crate::{
     sessions::rotation,
 };
 
+/// It tells the names that clients use from those that a server's connection has (PgBouncer 1.21 and later; 1.24's default).
+const TRACKED: &[&str] = &["pool_mode = transaction", "max_prepared_statements = 200"];
 const SESSION: &[&str] = &["pool_mode = session"];
 const TRANSACTION: &[&str] = &["pool_mode = transaction"];
 /// As few as there can be: everybody shares them with everybody.
@@ -109,6 +113,25 @@ fn in_transaction_mode_with_few_connections_it_is_found_out() {
 #[test]
 fn in_transaction_mode_it_may_be_said() {
     two_instances_live_behind(TRANSACTION, PreparedStatements::Off);
+}
+
+/// From 1.21 on, PgBouncer keeps track of names itself, as many as it is told. An older one knows no such setting.
+#[test]
+fn in_transaction_mode_where_the_pooler_keeps_track_of_names() {
+    let said = Command::new("pgbouncer")
+        .arg("--version")
+        .output()
+        .unwrap()
+        .stdout;
+    let said = String::from_utf8_lossy(&said).into_owned();
+    let version = said.split_whitespace().nth(1).unwrap_or_default();
+    let mut numbers = version.split('.').filter_map(|number| number.parse::<u32>().ok());
+    if (numbers.next(), numbers.next()) < (Some(1), Some(21)) {
+        return eprintln!("PgBouncer {version} keeps track of no names");
+    }
+    for prepared in [PreparedStatements::Auto, PreparedStatements::On] {
+        two_instances_live_behind(TRACKED, prepared);
+    }
 }
 
 /// What the service prepared is found by whoever uses its connections next, and the other way round.

@@ -310,3 +310,22 @@ async fn production_has_the_document_and_the_page_and_no_inbox() {
         document.promises("get", path, &answer);
     }
 }
+
+#[actix_web::test]
+async fn the_document_is_that_of_the_configuration() {
+    let app = TestApp::start_with(Backends::Embedded, &[("RINGBACK__OTP__LENGTH", "8")]).await;
+    let document = app.get("/openapi.json").await.body;
+    for schema in ["VerifyRequest", "VerifyEmailRequest"] {
+        let otp = &document["components"]["schemas"][schema]["properties"]["otp"];
+        assert_eq!(
+            (&otp["pattern"], &otp["example"]),
+            (&json!("^[0-9]{8}$"), &json!("12345678")),
+            "{schema}"
+        );
+    }
+    let text = document.to_string();
+    assert!(
+        !text.contains("\"{") && !text.contains("\"123456\""),
+        "nothing is left to be filled in"
+    );
+}

@@ -1,10 +1,7 @@
 //! Servers that answer and take no writes: they are left, and the next one is found without a restart.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -20,13 +17,17 @@ use crate::servers::{Server, link};
 /// What Redis before 7 said of a script that wrote to a replica.
 const WRAPPED: &str = "-ERR Error running script (call to f_0): @user_script:1: @user_script: 1: -READONLY You can't write \
                        against a read only replica.\r\n";
+/// What a server says that reads its data, and a node of a Cluster that has lost others.
+const LOADING: &str = "-LOADING Redis is loading the dataset in memory\r\n";
+const CLUSTERDOWN: &str = "-CLUSTERDOWN The cluster is down\r\n";
 const RECOVERY: Duration = Duration::from_secs(5);
 
 /// What stands before servers that fail over: new connections go to whoever is the master, those that are open stay.
 struct Forwarder {
     port: u16,
     target: watch::Sender<String>,
-    wraps: Arc<AtomicBool>,
+    /// What it makes of `READONLY`.
+    words: Arc<OnceLock<&'static str>>,
 }
 
 impl Forwarder {
@@ -34,15 +35,15 @@ impl Forwarder {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let target = watch::Sender::new(target.to_owned());
-        let wraps = Arc::new(AtomicBool::new(false));
-        let (to, wrapping) = (target.clone(), Arc::clone(&wraps));
+        let words = Arc::new(OnceLock::new());
+        let (to, said) = (target.clone(), Arc::clone(&words));
         actix_web::rt::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let to = to.borrow().clone();
-                actix_web::rt::spawn(carry(client, to, Arc::clone(&wrapping)));
+                actix_web::rt::spawn(carry(client, to, Arc::clone(&said)));
             }
         });
-        Self { port, target, wraps }
+        Self { port, target, words }
     }
 
     fn url(&self) -> String {
@@ -50,7 +51,7 @@ impl Forwarder {
     }
 }
 
-async fn carry(client: TcpStream, target: String, wraps: Arc<AtomicBool>) {
+async fn carry(client: TcpStream, target: String, words: Arc<OnceLock<&'static str>>) {
     let Ok(server) = TcpStream::connect(target).await else {
         return;
     };
@@ -66,11 +67,11 @@ async fn carry(client: TcpStream, target: String, wraps: Arc<AtomicBool>) {
         while let Ok(read @ 1..) = from_server.read(&mut buffer).await {
             let mut answer = String::from_utf8_lossy(&buffer[..read]).into_owned();
             // Its answers are short: none comes in two pieces.
-            if wraps.load(Ordering::Relaxed)
+            if let Some(words) = words.get()
                 && let Some(at) = answer.find("-READONLY")
             {
                 let end = answer[at..].find("\r\n").map_or(answer.len(), |end| at + end + 2);
-                answer.replace_range(at..end, WRAPPED);
+                answer.replace_range(at..end, words);
             }
             if to_client.write_all(answer.as_bytes()).await.is_err() {
                 break;
@@ -93,21 +94,21 @@ async fn recovers(link: &RedisLink) -> Vec<String> {
     said
 }
 
-async fn after_a_failover(wrapped: bool) {
+async fn after_a_failover(words: Option<&'static str>) {
     let old = Server::start(&[]).await;
     let new = Server::start(&[]).await;
     let forwarder = Forwarder::start(&old.address()).await;
     let link = link(&forwarder.url(), RedisSecurity::default());
     link.check().await.unwrap();
-    forwarder.wraps.store(wrapped, Ordering::Relaxed);
+    if let Some(words) = words {
+        forwarder.words.set(words).unwrap();
+    }
     forwarder.target.send_replace(new.address());
     // The old master answers on, as a replica.
     old.command(None, &["replicaof", "127.0.0.1", &new.port.to_string()]);
     let said = recovers(&link).await;
-    assert!(
-        said[0].contains("READONLY"),
-        "it met the old master first: {said:?}"
-    );
+    let word = words.map_or("READONLY", |words| words[1..].split(' ').next().unwrap());
+    assert!(said[0].contains(word), "it met the old master first: {said:?}");
     assert!(
         said.len() <= 2,
         "once or twice, by those who asked meanwhile: {said:?}"
@@ -116,12 +117,22 @@ async fn after_a_failover(wrapped: bool) {
 
 #[actix_web::test]
 async fn a_master_that_became_a_replica_is_left() {
-    after_a_failover(false).await;
+    after_a_failover(None).await;
 }
 
 #[actix_web::test]
 async fn a_master_that_became_a_replica_is_left_where_a_script_says_it_in_old_words() {
-    after_a_failover(true).await;
+    after_a_failover(Some(WRAPPED)).await;
+}
+
+#[actix_web::test]
+async fn a_server_that_reads_its_data_is_left() {
+    after_a_failover(Some(LOADING)).await;
+}
+
+#[actix_web::test]
+async fn a_node_of_a_cluster_that_is_down_is_left() {
+    after_a_failover(Some(CLUSTERDOWN)).await;
 }
 
 #[actix_web::test]

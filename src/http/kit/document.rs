@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use actix_web::http::Method;
 use serde_json::{Map, Value, json};
 
-use crate::http::kit::{docs::Tag, problem_docs, request_id, routes::Routes};
+use crate::http::kit::{docs::Tag, patterns, problem_docs, request_id, routes::Routes};
 
 /// The document of these routes, as JSON.
 pub struct Document(pub String);
 
 impl Document {
-    pub fn of(routes: &Routes) -> Self {
+    pub fn of(routes: &Routes, otp_length: u8) -> Self {
         let mut paths = Map::new();
         let mut schemas = BTreeMap::new();
         for (method, path, docs) in routes.documented() {
@@ -22,7 +22,7 @@ impl Document {
         }
         schemas.insert("Problem".to_owned(), any_problem(&schemas));
         let tags = Tag::ALL.map(|(tag, text)| json!({ "name": tag.name(), "description": text }));
-        let document = json!({
+        let mut document = json!({
             "openapi": "3.1.0",
             "info": {
                 "title": "Ringback",
@@ -43,6 +43,7 @@ impl Document {
                 } },
             },
         });
+        patterns::fill_in(&mut document, otp_length);
         Self(document.to_string())
     }
 }

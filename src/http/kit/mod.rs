@@ -14,6 +14,7 @@ pub mod language;
 pub mod line;
 pub mod observe;
 pub mod page;
+pub mod patterns;
 pub mod peer;
 pub mod problem;
 pub mod problem_docs;

@@ -26,7 +26,7 @@ use crate::{
 pub struct RegisterRequest {
     /// Compared without case; a domain in its own script and in punycode is one. At most 254 bytes, 64 of them before the @.
     #[serde(default)]
-    #[schema(value_type = String, required, format = Email, max_length = 254, example = "test@example.com")]
+    #[schema(value_type = String, required, format = Email, max_length = 254, pattern = "{email}", example = "test@example.com")]
     email: Field,
     /// In international form, in digits of any script; spaces, punctuation and invisible marks are dropped, and where
     /// `phone.check` knows the country, a trunk prefix too.
@@ -34,19 +34,19 @@ pub struct RegisterRequest {
     #[schema(value_type = String, required, pattern = r"^\+[1-9][0-9]{6,14}$", example = "+14155552671")]
     phone: Field,
     #[serde(default)]
-    #[schema(value_type = String, required, min_length = 1, max_length = 150, pattern = r"\S", example = "Test")]
+    #[schema(value_type = String, required, min_length = 1, max_length = 150, pattern = "{name}", example = "Test")]
     first_name: Field,
     /// Missing, null or empty for whoever has one name.
     #[serde(default)]
-    #[schema(value_type = Option<String>, max_length = 150, example = "User")]
+    #[schema(value_type = Option<String>, max_length = 150, pattern = "{last_name}", example = "User")]
     last_name: Field,
     /// 8 to 128 characters of any script, not one again and again.
     #[serde(default)]
-    #[schema(value_type = String, required, min_length = 8, max_length = 128, example = "securepass123")]
+    #[schema(value_type = String, required, min_length = 8, max_length = 128, pattern = "{password}", example = "securepass123")]
     password: Field,
     /// The same again.
     #[serde(default)]
-    #[schema(value_type = String, required, example = "securepass123")]
+    #[schema(value_type = String, required, min_length = 8, max_length = 128, pattern = "{password}", example = "securepass123")]
     password_confirm: Field,
 }
 

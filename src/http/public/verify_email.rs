@@ -27,7 +27,7 @@ use crate::{
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct SendEmailRequest {
     #[serde(default)]
-    #[schema(value_type = String, required, example = "jane@example.com")]
+    #[schema(value_type = String, required, format = Email, max_length = 254, pattern = "{email}", example = "jane@example.com")]
     email: Field,
 }
 
@@ -35,11 +35,11 @@ pub struct SendEmailRequest {
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct VerifyEmailRequest {
     #[serde(default)]
-    #[schema(value_type = String, required, example = "jane@example.com")]
+    #[schema(value_type = String, required, format = Email, max_length = 254, pattern = "{email}", example = "jane@example.com")]
     email: Field,
-    /// The digits of the e-mail.
+    /// The digits of the e-mail, in any script; spaces and dashes between them are passed over.
     #[serde(default)]
-    #[schema(value_type = String, required, example = "123456")]
+    #[schema(value_type = String, required, pattern = "{otp}", example = "123456")]
     otp: Field,
     /// What `send-email-otp` answered: then no other challenge is touched.
     #[serde(default)]

@@ -41,7 +41,7 @@ pub struct VerifyRequest {
     phone: Field,
     /// The digits of the SMS, in any script; spaces and dashes between them are passed over.
     #[serde(default)]
-    #[schema(value_type = String, required, pattern = "^[0-9]{6}$", example = "123456")]
+    #[schema(value_type = String, required, pattern = "{otp}", example = "123456")]
     otp: Field,
     /// What `send-phone-otp` answered: then no other challenge is touched.
     #[serde(default)]

@@ -1,0 +1,75 @@
+//! What texts look like, as the OpenAPI document says it: no text that fits is refused for its form.
+//!
+//! A schema says `pattern = "{email}"`, and the document has what that stands for. They are for ECMA-262 with the flag `u`,
+//! as JSON Schema asks for, and are a little narrower than what is taken: what only a table of Unicode can say is left out.
+
+use serde_json::Value;
+
+/// An address: before the @ 64 bytes, in the domain labels of letters, digits and single hyphens, the last with a letter
+/// first.
+const EMAIL: &str = r"^(?:[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\-]{1,64}|[\p{L}\p{N}!#$%&'*+/=?^_`{|}~.\-]{1,16})@(?:(?:[A-Za-z0-9]{1,31}(?:-[A-Za-z0-9]{1,15}){0,2}|[\p{Ll}\p{Lo}]{1,12})\.){1,3}(?:[A-Za-z]{2,31}|[\p{Ll}\p{Lo}]{2,12})$";
+
+/// A name begins with something that can be seen; joiners stand where Persian and Indic scripts have them; no other
+/// invisible character is in it.
+const NAME: &str = r"^(?!.*[\u034F\u115F\u1160\u17B4\u17B5\u180B-\u180F\u2800\u3164\uFE00-\uFE0F\uFFA0])[\p{L}\p{N}\p{P}\p{S}](?:[\p{L}\p{M}\p{N}\p{P}\p{S} ]|[\u0633-\u063A\u0641-\u0647\u064A\u06A9\u06AF\u06CC]\u200C|[\u094D\u09CD\u0BCD\u0C4D\u0CCD\u0D4D\u0DCA][\u200C\u200D])*$";
+
+/// The same, or nothing.
+const LAST_NAME: &str = r"^$|";
+
+/// A password is not one character again and again, with or without spaces between.
+const PASSWORD: &str =
+    r"^(?! *([\p{L}\p{N}\p{P}\p{S}])(?: |\1)*$)(?=.*[\p{L}\p{N}\p{P}\p{S}])[\p{L}\p{N}\p{P}\p{S} ]*$";
+
+/// A code in examples, and where those of another length come from.
+const CODE: &str = "123456";
+const DIGITS: &str = "1234567890";
+
+/// Puts into a document what its patterns stand for; codes have so many digits.
+pub fn fill_in(document: &mut Value, otp_length: u8) {
+    match document {
+        Value::Array(values) => values.iter_mut().for_each(|value| fill_in(value, otp_length)),
+        Value::Object(members) => {
+            for (name, value) in members {
+                let filled = match (name.as_str(), value.as_str()) {
+                    ("pattern", Some(stands)) => pattern(stands, otp_length),
+                    (_, Some(CODE)) => Some(DIGITS.chars().cycle().take(otp_length.into()).collect()),
+                    _ => None,
+                };
+                match filled {
+                    Some(filled) => *value = filled.into(),
+                    None => fill_in(value, otp_length),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn pattern(stands: &str, otp_length: u8) -> Option<String> {
+    Some(match stands {
+        "{email}" => EMAIL.to_owned(),
+        "{name}" => NAME.to_owned(),
+        "{last_name}" => [LAST_NAME, NAME].concat(),
+        "{password}" => PASSWORD.to_owned(),
+        "{otp}" => format!("^[0-9]{{{otp_length}}}$"),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_document_has_what_its_patterns_stand_for() {
+        let mut document = json!({ "a": [{ "pattern": "{otp}", "example": "123456" }], "b": { "pattern": { "pattern": "^x$" } } });
+        fill_in(&mut document, 8);
+        let expected = json!({ "a": [{ "pattern": "^[0-9]{8}$", "example": "12345678" }], "b": { "pattern": { "pattern": "^x$" } } });
+        assert_eq!(document, expected);
+        for stands in ["{email}", "{name}", "{last_name}", "{password}"] {
+            assert!(pattern(stands, 6).is_some_and(|pattern| pattern != stands));
+        }
+    }
+}

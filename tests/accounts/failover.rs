@@ -320,8 +320,12 @@ fn why_there_is_no_connection_is_told_in_the_servers_words() {
             prepared_statements: PreparedStatements::Off,
             ..PostgresOptions::default()
         };
+        let hasty = PoolOptions {
+            timeout: Duration::from_secs(1),
+            ..OPTIONS
+        };
         let url = format!("postgres://somebody:hidden@{unheard}/postgres");
-        let store = Store::with(&url, OPTIONS, &options).unwrap();
+        let store = Store::with(&url, hasty, &options).unwrap();
         let said = store.database.ping().await.unwrap_err().to_string();
         assert!(
             said.contains("no connection in time: connection: Connection refused"),

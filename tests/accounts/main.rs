@@ -9,6 +9,7 @@
 //! | `races.rs` | what many callers at once see, on two stores over one database |
 //! | `faults.rs` | what is answered while PostgreSQL is down, and how soon it is over |
 //! | `failover.rs` | PostgreSQL that became read-only, and one with a private authority |
+//! | `test_numbers.rs` | a test number goes from account to account |
 //! | `poolers.rs` | the stores behind PgBouncer |
 //! | `own_server.rs` | servers that a test starts for itself |
 //! | `files.rs` | what SQLite leaves on the disk, and how tables come to be |
@@ -27,6 +28,7 @@ mod own_server;
 mod poolers;
 mod races;
 mod sessions;
+mod test_numbers;
 
 /// Makes each case a test of each database.
 macro_rules! on_both_databases {
@@ -83,8 +85,9 @@ on_both_databases! {
         a_final_status_stays_with_its_error_code
         writers_of_the_same_challenges_add_up
         what_is_old_is_purged_so_many_at_a_time;
+    test_numbers:
+        accounts_take_a_test_number_from_each_other;
     races:
-        accounts_take_a_test_number_from_each_other
         two_accounts_race_for_one_phone
         a_sole_claim_is_verified_once
         a_second_claim_races_with_a_verification

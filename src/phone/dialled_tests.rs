@@ -30,17 +30,25 @@ fn examples() -> Vec<String> {
 
 #[test]
 fn a_number_as_it_is_written_is_what_libphonenumber_reads() {
-    for e164 in examples() {
+    let (examples, mut too_short) = (examples(), Vec::new());
+    let all = examples.len();
+    for e164 in examples {
         let number = PhoneNumber::from_stored(e164.clone());
         assert_eq!(number.as_written(), number.as_dialled(), "{e164}");
         let parsed = |check| PhoneNumber::parse(&e164, check).map(|phone| phone.e164);
         assert_eq!(parsed(PhoneCheck::E164).as_ref(), Ok(&e164));
         assert_eq!(parsed(PhoneCheck::Valid).as_ref(), Ok(&e164));
-        // A few are too short to be dialled from abroad.
-        if let Ok(possible) = parsed(PhoneCheck::Possible) {
-            assert_eq!(possible, e164);
+        match parsed(PhoneCheck::Possible) {
+            Ok(possible) => assert_eq!(possible, e164),
+            Err(_) => too_short.push(e164),
         }
     }
+    // A few can be dialled at home alone.
+    assert!(
+        too_short.len() * 50 < all,
+        "{} of {all}: {too_short:?}",
+        too_short.len()
+    );
 }
 
 /// Whatever digits people put between the country code and the number, what is taken has one spelling.

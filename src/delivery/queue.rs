@@ -32,7 +32,7 @@ use crate::{
     unavailable::{Part, Unavailable},
 };
 
-/// The dispatcher's bounds (`[sms]` in the configuration).
+/// The dispatcher's bounds (`[delivery]` in the configuration).
 #[derive(Debug, Clone)]
 pub struct DispatcherOptions {
     /// Messages that wait or are under way, at most; beyond that, `reserve` says so.

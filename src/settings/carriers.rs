@@ -5,11 +5,11 @@ use std::time::Duration;
 use super::{
     Environment,
     countries::Reach,
-    mail,
+    delivery, mail,
     provider_section::Reading,
     providers::{ProviderName, RouteSettings},
     reader::Reader,
-    sms, twilio, vonage, webhook,
+    twilio, vonage, webhook,
 };
 use crate::{
     delivery::DispatcherOptions,
@@ -34,7 +34,7 @@ impl Carriers {
     pub fn read(reader: &mut Reader, env: Environment, server: &ServerOptions, code_ttl: Duration) -> Self {
         let reach = Reach::read(reader);
         let listed = RouteSettings::read(reader);
-        let dispatcher = sms::read(reader, code_ttl);
+        let dispatcher = delivery::read(reader, code_ttl);
         Self {
             twilio: twilio::read(reader, env, dispatcher.lease, server.origin()),
             vonage: vonage::read(reader, env, dispatcher.lease),

@@ -1,4 +1,4 @@
-//! What of the section `sms` says how hard a message is tried.
+//! The section `delivery`: how hard a message is tried, whatever its channel.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use crate::delivery::DispatcherOptions;
 
 /// The dispatcher's bounds. Nothing is tried for longer than its code lives.
 pub(super) fn read(reader: &mut Reader, code_ttl: Duration) -> DispatcherOptions {
-    const RETRY_FOR: &str = "sms.retry_for";
-    const PROBE_AFTER: &str = "sms.probe_after";
-    const PROBE_EVERY: &str = "sms.probe_every";
-    let queue = reader.integer("sms.queue", 1..=1_000_000);
-    let in_flight = reader.integer("sms.in_flight", 1..=10_000);
-    let lease = reader.duration("sms.lease", SECOND..=10 * MINUTE);
-    let max_tries = reader.integer("sms.max_tries", 1..=20);
+    const RETRY_FOR: &str = "delivery.retry_for";
+    const PROBE_AFTER: &str = "delivery.probe_after";
+    const PROBE_EVERY: &str = "delivery.probe_every";
+    let queue = reader.integer("delivery.queue", 1..=1_000_000);
+    let in_flight = reader.integer("delivery.in_flight", 1..=10_000);
+    let lease = reader.duration("delivery.lease", SECOND..=10 * MINUTE);
+    let max_tries = reader.integer("delivery.max_tries", 1..=20);
     let retry_for = reader.duration(RETRY_FOR, SECOND..=60 * MINUTE);
     let probe_after = reader.duration(PROBE_AFTER, SECOND / 10..=10 * MINUTE);
     let probe_every = reader.duration(PROBE_EVERY, SECOND / 10..=60 * MINUTE);

@@ -7,6 +7,7 @@
 mod accounts;
 mod carriers;
 mod countries;
+mod delivery;
 mod environment;
 mod fault;
 mod layers;
@@ -18,7 +19,6 @@ mod provider_section;
 mod providers;
 mod reader;
 mod server;
-mod sms;
 mod stores;
 mod test_numbers;
 mod texts;

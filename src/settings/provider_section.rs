@@ -89,7 +89,7 @@ pub(super) fn timeouts(
     let connect_timeout = reader.duration(connect_key, SECOND / 20..=30 * SECOND);
     let timeout = reader.duration(key, SECOND / 20..=MINUTE);
     // Longer, and another dispatcher would take the message over while this one still sends it: two SMS.
-    let timeout = reader.at_most(key, timeout, "sms.lease", lease);
+    let timeout = reader.at_most(key, timeout, "delivery.lease", lease);
     (
         reader.at_most(connect_key, connect_timeout, key, timeout),
         timeout,

@@ -10,7 +10,7 @@ use crate::support::{Account, Answer, Backends, PASSWORD, Proxy, TestApp, eventu
 const PHONE: &str = "+14152000001";
 /// Enough tries for the outages here; quick enough that one that hangs is over soon.
 const PATIENT: [(&str, &str); 3] = [
-    ("RINGBACK__SMS__MAX_TRIES", "20"),
+    ("RINGBACK__DELIVERY__MAX_TRIES", "20"),
     ("RINGBACK__TWILIO__CONNECT_TIMEOUT", "300ms"),
     ("RINGBACK__TWILIO__TIMEOUT", "300ms"),
 ];
@@ -122,8 +122,8 @@ async fn a_provider_that_refuses_the_account_shows_in_readyz() {
 #[actix_web::test]
 async fn a_code_that_nobody_would_carry_is_refused_before_anything_is_spent() {
     let slow = [
-        ("RINGBACK__SMS__PROBE_AFTER", "2s"),
-        ("RINGBACK__SMS__PROBE_EVERY", "2s"),
+        ("RINGBACK__DELIVERY__PROBE_AFTER", "2s"),
+        ("RINGBACK__DELIVERY__PROBE_EVERY", "2s"),
     ];
     let app = TestApp::start_with(Backends::Servers, &slow).await;
     let provider = app.provider.clone().unwrap();
@@ -157,7 +157,7 @@ async fn a_code_that_nobody_would_carry_is_refused_before_anything_is_spent() {
 }
 
 async fn a_full_queue(unknown: bool) {
-    let (app, proxies) = TestApp::start_behind_proxies(&[("RINGBACK__SMS__QUEUE", "4")]).await;
+    let (app, proxies) = TestApp::start_behind_proxies(&[("RINGBACK__DELIVERY__QUEUE", "4")]).await;
     for number in 0..12 {
         if !unknown || number < 6 {
             app.register(&phone(number)).await;

@@ -9,7 +9,7 @@ const PHONE: &str = "+14152000001";
 
 async fn prepare() -> Prepared {
     let quick = [
-        ("RINGBACK__SMS__LEASE", "4s"),
+        ("RINGBACK__DELIVERY__LEASE", "4s"),
         ("RINGBACK__TWILIO__TIMEOUT", "1s"),
         ("RINGBACK__TWILIO__CONNECT_TIMEOUT", "1s"),
         ("RINGBACK__SERVER__SHUTDOWN_TIMEOUT", "1s"),

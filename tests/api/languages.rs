@@ -52,7 +52,7 @@ on_both! {
 /// An instance takes over what another was asked for: the language is in the outbox.
 #[actix_web::test]
 async fn whoever_takes_an_sms_over_writes_it_in_the_same_language() {
-    let app = TestApp::start_with(Backends::Servers, &[("RINGBACK__SMS__LEASE", "1s")]).await;
+    let app = TestApp::start_with(Backends::Servers, &[("RINGBACK__DELIVERY__LEASE", "1s")]).await;
     app.register(PHONE).await;
     let provider = app.provider.clone().unwrap();
     provider.fail(Some((503, 20503)));

@@ -16,7 +16,7 @@ async fn sending_by(server: &MailServer, backends: Backends) -> TestApp {
     let variables = [
         ("SMTP_URL", url.as_str()),
         ("RINGBACK__MAIL__FROM", "Ringback <no-reply@example.com>"),
-        ("RINGBACK__SMS__LEASE", "3s"),
+        ("RINGBACK__DELIVERY__LEASE", "3s"),
         ("RINGBACK__OTP__LENGTH", "10"),
     ];
     TestApp::start_with(backends, &variables).await

@@ -11,13 +11,13 @@ use crate::support::{
 /// Codes of ten digits, so that no time or port looks like one by chance; everything is logged that can be.
 const SETTINGS: [(&str, &str); 8] = [
     // What could not be sent comes back within the test.
-    ("RINGBACK__SMS__LEASE", "3s"),
+    ("RINGBACK__DELIVERY__LEASE", "3s"),
     ("RINGBACK__OTP__LENGTH", "10"),
     ("RINGBACK__OTP__RESEND_COOLDOWN", "0s"),
     ("RINGBACK__TOKENS__REFRESH_GRACE", "0s"),
     ("RINGBACK__TELEMETRY__LOG", "trace"),
     ("RINGBACK__TELEMETRY__FORMAT", "json"),
-    ("RINGBACK__SMS__MAX_TRIES", "20"),
+    ("RINGBACK__DELIVERY__MAX_TRIES", "20"),
     ("RINGBACK__PASSWORDS__QUEUE", "64"),
 ];
 

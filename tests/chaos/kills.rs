@@ -9,7 +9,7 @@ async fn survives(kills: u64, lease: &str) {
     // More than a load of this rate gets through.
     let users = kills * rate * 5 + 1000;
     let changed = [
-        ("RINGBACK__SMS__LEASE", lease),
+        ("RINGBACK__DELIVERY__LEASE", lease),
         // Resends are part of the load.
         ("RINGBACK__OTP__RESEND_COOLDOWN", "0s"),
         ("RINGBACK__SERVER__WORKERS", "1"),

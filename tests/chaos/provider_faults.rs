@@ -11,7 +11,7 @@ async fn survives(time: Duration, lease: &str) {
     let rate = setting("RINGBACK_CHAOS_RATE", 25);
     let users = time.as_secs() * rate + 1000;
     let changed = [
-        ("RINGBACK__SMS__LEASE", lease),
+        ("RINGBACK__DELIVERY__LEASE", lease),
         ("RINGBACK__OTP__RESEND_COOLDOWN", "0s"),
         ("RINGBACK__SERVER__WORKERS", "1"),
         ("RINGBACK__TWILIO__TIMEOUT", "1s"),

@@ -151,7 +151,7 @@ fn in_production_codes_are_not_readable_on_the_way_to_the_gateway() {
 
 #[test]
 fn no_call_outlasts_the_lease_of_its_sms() {
-    let settings = every().var("RINGBACK__SMS__LEASE", "1s").good();
+    let settings = every().var("RINGBACK__DELIVERY__LEASE", "1s").good();
     let (twilio, vonage) = (settings.twilio.unwrap().options, settings.vonage.unwrap().options);
     let webhook = settings.webhook.unwrap().options;
     for timeout in [

@@ -71,7 +71,7 @@ fn shortening_a_code_shortens_what_cannot_outlast_it() {
     let settings = Place::new()
         .production()
         .var("RINGBACK__OTP__TTL", "2s")
-        .var("RINGBACK__SMS__LEASE", "1s")
+        .var("RINGBACK__DELIVERY__LEASE", "1s")
         .good();
     assert_eq!(settings.otp.resend_cooldown, Duration::from_secs(2));
     assert_eq!(settings.dispatcher.retry_for, Duration::from_secs(2));

@@ -120,8 +120,8 @@ impl TestApp {
             ("RINGBACK__SERVER__BIND", "127.0.0.1:0".to_owned()),
             ("RINGBACK__SERVER__OPS_BIND", "127.0.0.1:0".to_owned()),
             ("RINGBACK__SERVER__WORKERS", "2".to_owned()),
-            ("RINGBACK__SMS__PROBE_AFTER", "100ms".to_owned()),
-            ("RINGBACK__SMS__PROBE_EVERY", "400ms".to_owned()),
+            ("RINGBACK__DELIVERY__PROBE_AFTER", "100ms".to_owned()),
+            ("RINGBACK__DELIVERY__PROBE_EVERY", "400ms".to_owned()),
             ("RINGBACK__PASSWORDS__MEMORY_KIB", "64".to_owned()),
             ("RINGBACK__PASSWORDS__QUEUE", "1000".to_owned()),
         ]

@@ -22,6 +22,10 @@ pub enum AccountError {
     TokenExpired,
     #[error("the session was ended")]
     TokenRevoked,
+    #[error("the account's password is another")]
+    PasswordIncorrect,
+    #[error("the account has nothing like that")]
+    NotFound,
     #[error("refused by a rate limit")]
     Limited(Refusal),
     #[error(transparent)]
@@ -42,6 +46,10 @@ impl Problem for AccountError {
             Self::TokenInvalid => ProblemDetails::new(401, "token_invalid", "The token is not valid."),
             Self::TokenExpired => ProblemDetails::new(401, "token_expired", "The token has expired."),
             Self::TokenRevoked => ProblemDetails::new(401, "token_revoked", "The session has ended."),
+            Self::PasswordIncorrect => {
+                ProblemDetails::new(400, "password_incorrect", "The password is not right.")
+            }
+            Self::NotFound => ProblemDetails::not_found(),
             Self::Limited(refusal) => refusal.details(),
             Self::Unavailable(unavailable) => unavailable.details(),
         }

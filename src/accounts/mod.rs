@@ -7,6 +7,8 @@
 //! | `passwords/` | which passwords are accepted, their hashes, and where these are kept |
 //! | `sessions/` | who is signed in: sessions and their tokens |
 //! | `sign_in.rs` | making an account, and signing in by password |
+//! | `own_password.rs` | what a signed-in user needs the password for: to change it, and to prove who they are |
+//! | `profiles.rs` | what users change of their account without a proof |
 //! | `error.rs` | why somebody is not let in |
 //!
 //! Each folder has a store: a trait, whose comments are its contract, and two adapters, `postgres.rs` and `sqlite.rs`.
@@ -18,23 +20,31 @@
 //! [`Unavailable`]: crate::unavailable::Unavailable
 
 mod error;
+mod own_password;
 mod passwords;
+mod profiles;
 mod proofs;
 mod sessions;
 mod sign_in;
 mod users;
 
 pub use error::AccountError;
+pub use own_password::{OwnPassword, Turns};
 pub use passwords::{
-    Argon2Cost, Argon2Pool, CostError, Credentials, HasherOptions, Login, Password, PasswordError,
-    PasswordHash, PasswordHasher, PasswordStore, PostgresPasswords, SqlitePasswords, Verdict,
+    Argon2Cost, Argon2Pool, CostError, Credentials, HasherOptions, Login, OwnerWords, Password,
+    PasswordChange, PasswordError, PasswordHash, PasswordHasher, PasswordStore, PostgresPasswords,
+    SqlitePasswords, Verdict,
 };
+pub use profiles::Profiles;
 pub use proofs::{
     Claimant, Claims, EmailHolder, EmailVerification, PostgresProofs, ProofStore, SqliteProofs, Verification,
 };
 pub use sessions::{
-    ClientInfo, Identity, NewSession, PostgresSessions, Rotated, Rotation, SessionOptions, SessionStore,
-    SessionView, Sessions, SignedIn, SqliteSessions, Tokens, purge_sessions,
+    ClientInfo, Identity, Liveness, MOST_LISTED, NewSession, OpenSession, PostgresSessions, Rotated,
+    Rotation, SessionOptions, SessionStore, SessionUses, SessionView, Sessions, SignedIn, SqliteSessions,
+    Tokens, purge_sessions, write_session_uses,
 };
 pub use sign_in::{Registration, SignIn};
-pub use users::{NameError, NewUser, PersonName, PostgresUsers, RegisterError, SqliteUsers, User, UserStore};
+pub use users::{
+    NameError, NewUser, PersonName, PostgresUsers, ProfileChange, RegisterError, SqliteUsers, User, UserStore,
+};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    accounts::{Sessions, SignIn},
+    accounts::{OwnPassword, Profiles, Sessions, SignIn},
     delivery::ReceiptReaders,
     flows::Flows,
     http::options::ServerOptions,
@@ -19,6 +19,8 @@ use crate::{
 pub struct Api {
     pub sign_in: SignIn,
     pub sessions: Sessions,
+    pub own_password: OwnPassword,
+    pub profiles: Profiles,
     pub flows: Flows,
     pub readiness: Readiness,
     /// Of the providers that are asked for receipts.

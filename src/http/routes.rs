@@ -1,8 +1,8 @@
 //! Every route: who may call what. One table gives the services, `Allow`, CORS and the OpenAPI document.
 
 use crate::http::{
-    account::{me, sessions as own_sessions},
-    kit::routes::{Routes, get, post},
+    account::{me, password, sessions as own_sessions},
+    kit::routes::{Routes, delete, get, patch, post},
     ops::{limits, metrics},
     public::{
         challenge_status, docs, health, inbox, openapi, receipts, register, sessions, verify_email,
@@ -19,6 +19,8 @@ pub fn api(docs: bool) -> Routes {
     let routes = [
         post("/api/users/register/", register::register).documented(register::register_docs),
         get("/api/users/me/", me::me).documented(me::me_docs),
+        patch("/api/users/me/", me::change).documented(me::change_docs),
+        post("/api/users/password/change/", password::change).documented(password::change_docs),
         post("/api/users/send-phone-otp/", verify_phone::send).documented(verify_phone::send_docs),
         post("/api/users/verify-phone-otp/", verify_phone::verify).documented(verify_phone::verify_docs),
         post("/api/users/send-email-otp/", verify_email::send).documented(verify_email::send_docs),
@@ -29,6 +31,9 @@ pub fn api(docs: bool) -> Routes {
             .documented(receipts::receive_docs),
         post("/api/users/login/", sessions::login).documented(sessions::login_docs),
         post("/api/users/token/refresh/", sessions::refresh).documented(sessions::refresh_docs),
+        get("/api/users/sessions/", own_sessions::list).documented(own_sessions::list_docs),
+        delete("/api/users/sessions/", own_sessions::end_others).documented(own_sessions::end_others_docs),
+        delete("/api/users/sessions/{id}/", own_sessions::end).documented(own_sessions::end_docs),
         post("/api/users/logout/", own_sessions::logout).documented(own_sessions::logout_docs),
         get("/.well-known/jwks.json", sessions::jwks).documented(sessions::jwks_docs),
         get("/healthz", health::healthz).documented(health::healthz_docs),

@@ -11,7 +11,7 @@ pub enum Operation {
     OtpVerify,
     OtpStatus,
     TokenRefresh,
-    PasswordReset,
+    PasswordChange,
     Me,
 }
 
@@ -24,7 +24,7 @@ impl Operation {
         Self::OtpVerify,
         Self::OtpStatus,
         Self::TokenRefresh,
-        Self::PasswordReset,
+        Self::PasswordChange,
         Self::Me,
     ];
 
@@ -37,7 +37,7 @@ impl Operation {
             Self::OtpVerify => "otp.verify",
             Self::OtpStatus => "otp.status",
             Self::TokenRefresh => "token.refresh",
-            Self::PasswordReset => "password.reset",
+            Self::PasswordChange => "password.change",
             Self::Me => "me",
         }
     }
@@ -49,17 +49,20 @@ impl Operation {
         !matches!(self, Self::OtpStatus | Self::TokenRefresh | Self::Me)
     }
 
-    /// Whether requests of this kind can ever carry what `by` counts; those that are strict name a phone.
+    /// Whether requests of this kind can ever carry what `by` counts; sign-up, login and codes name a phone.
     pub const fn can_be_counted(self, by: KeyDimension) -> bool {
         match by {
             KeyDimension::Ip | KeyDimension::Global => true,
-            KeyDimension::Email => matches!(
+            KeyDimension::Email => matches!(self, Self::Register | Self::OtpSend | Self::OtpVerify),
+            KeyDimension::Phone | KeyDimension::Country | KeyDimension::Prefix(_) => matches!(
                 self,
-                Self::Register | Self::OtpSend | Self::OtpVerify | Self::PasswordReset
+                Self::Register | Self::Login | Self::OtpSend | Self::OtpVerify
             ),
-            KeyDimension::Phone | KeyDimension::Country | KeyDimension::Prefix(_) => self.is_strict(),
             // A refresh token is opaque until the store has read it, so its user isn't known in time.
-            KeyDimension::User => matches!(self, Self::Login | Self::OtpSend | Self::OtpVerify | Self::Me),
+            KeyDimension::User => matches!(
+                self,
+                Self::Login | Self::OtpSend | Self::OtpVerify | Self::PasswordChange | Self::Me
+            ),
         }
     }
 

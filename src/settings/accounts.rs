@@ -9,13 +9,16 @@ use super::{
     value::{MINUTE, SECOND},
 };
 use crate::{
-    accounts::{Argon2Cost, HasherOptions, SessionOptions},
+    accounts::{Argon2Cost, HasherOptions, MOST_LISTED, SessionOptions},
     tokens::AccessOptions,
 };
 
 /// The issuer of tokens where no public URL says it. Not the address: instances on other ports of a machine would refuse
 /// each other's.
 const DEFAULT_ISSUER: &str = "ringback";
+
+/// The last use of a session is known to the minute: a limit of few minutes would say little.
+const LEAST_IDLE: Duration = Duration::from_secs(300);
 
 /// How costly a guess at a stolen password is.
 pub(super) fn read_passwords(reader: &mut Reader) -> HasherOptions {
@@ -59,5 +62,18 @@ pub(super) fn read_tokens(reader: &mut Reader, origin: Option<String>) -> (Acces
     let ttl = reader.duration("tokens.refresh_ttl", SECOND..=365 * day);
     let grace = reader.duration("tokens.refresh_grace", Duration::ZERO..=5 * MINUTE);
     let grace = TimeDelta::from_std(grace).unwrap_or_default();
-    (access, SessionOptions { ttl, grace })
+    let idle_ttl = reader.duration("tokens.idle_ttl", Duration::ZERO..=365 * day);
+    if !idle_ttl.is_zero() && idle_ttl < LEAST_IDLE {
+        reader.refuse(
+            "tokens.idle_ttl",
+            "must be \"5m\" or more, or \"0s\" for no limit",
+        );
+    }
+    let sessions = SessionOptions {
+        ttl,
+        grace,
+        idle_ttl: TimeDelta::from_std(idle_ttl).unwrap_or_default(),
+        most: reader.integer("tokens.max_sessions", 1..=MOST_LISTED),
+    };
+    (access, sessions)
 }

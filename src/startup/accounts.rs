@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{base::Base, error::StartError, limits::Limits, stores::Databases};
 use crate::{
-    accounts::{Argon2Pool, PasswordHasher, Sessions, SignIn},
+    accounts::{Argon2Pool, OwnPassword, PasswordHasher, Profiles, SessionUses, Sessions, SignIn},
     tokens::{AccessTokens, RefreshTokens},
 };
 
@@ -12,6 +12,8 @@ use crate::{
 pub(super) struct Accounts {
     pub(super) sign_in: SignIn,
     pub(super) sessions: Sessions,
+    pub(super) own_password: OwnPassword,
+    pub(super) profiles: Profiles,
 }
 
 pub(super) fn start(base: &Base<'_>, databases: &Databases, limits: &Limits) -> Result<Accounts, StartError> {
@@ -21,10 +23,23 @@ pub(super) fn start(base: &Base<'_>, databases: &Databases, limits: &Limits) -> 
     let access = AccessTokens::new(&base.keyring, base.settings.access.clone());
     let sessions = Sessions {
         store: Arc::clone(&databases.sessions),
+        uses: SessionUses::default(),
         access: Arc::new(access),
         refresh: RefreshTokens::new(Arc::clone(&base.keyring)),
         limiter: limits.limiter.clone(),
         options: base.settings.sessions,
+        clock: Arc::clone(&base.clock),
+        entropy: Arc::clone(&base.entropy),
+    };
+    let own_password = OwnPassword {
+        store: Arc::clone(&databases.passwords),
+        hasher: hasher.clone(),
+        limiter: limits.limiter.clone(),
+        clock: Arc::clone(&base.clock),
+        entropy: Arc::clone(&base.entropy),
+    };
+    let profiles = Profiles {
+        users: Arc::clone(&databases.users),
         clock: Arc::clone(&base.clock),
         entropy: Arc::clone(&base.entropy),
     };
@@ -38,5 +53,10 @@ pub(super) fn start(base: &Base<'_>, databases: &Databases, limits: &Limits) -> 
         clock: Arc::clone(&base.clock),
         entropy: Arc::clone(&base.entropy),
     };
-    Ok(Accounts { sign_in, sessions })
+    Ok(Accounts {
+        sign_in,
+        sessions,
+        own_password,
+        profiles,
+    })
 }

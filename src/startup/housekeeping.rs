@@ -3,12 +3,17 @@
 use std::sync::Arc;
 
 use super::{base::Base, stores::Databases};
-use crate::{accounts::purge_sessions, ledger::purge_ledger, telemetry::Metrics};
+use crate::{
+    accounts::{SessionUses, purge_sessions, write_session_uses},
+    ledger::purge_ledger,
+    telemetry::Metrics,
+};
 
-pub(super) fn start(base: &Base<'_>, databases: &Databases, metrics: &Metrics) {
+pub(super) fn start(base: &Base<'_>, databases: &Databases, metrics: &Metrics, uses: SessionUses) {
     let clock = || Arc::clone(&base.clock);
     actix::spawn(metrics.clone().keep_up());
     actix::spawn(purge_sessions(Arc::clone(&databases.sessions), clock()));
+    actix::spawn(write_session_uses(uses, Arc::clone(&databases.sessions)));
     let retention = base.settings.ledger.retention;
     actix::spawn(purge_ledger(Arc::clone(&databases.ledger), retention, clock()));
 }

@@ -55,6 +55,8 @@ pub(super) fn api(
     Api {
         sign_in: accounts.sign_in,
         sessions: accounts.sessions,
+        own_password: accounts.own_password,
+        profiles: accounts.profiles,
         flows,
         readiness,
         receipts: delivery.receipts,

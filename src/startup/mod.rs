@@ -28,7 +28,12 @@ use std::{
 };
 
 use crate::{
-    database::Database, delivery::DeliveryQueue, http::Listening, ledger::Ledger, settings::Settings,
+    accounts::{SessionStore, SessionUses},
+    database::Database,
+    delivery::DeliveryQueue,
+    http::Listening,
+    ledger::Ledger,
+    settings::Settings,
     telemetry::Metrics,
 };
 
@@ -44,6 +49,9 @@ use listeners::Listeners;
 /// How long the end of the service waits for the ledger to be written.
 const LEDGER_FLUSH: Duration = Duration::from_secs(3);
 
+/// How long it waits for the last uses of sessions to be written.
+const USES_FLUSH: Duration = Duration::from_secs(1);
+
 /// A running service.
 pub struct Running {
     /// Where the API is.
@@ -57,6 +65,8 @@ pub struct Running {
     queue: DeliveryQueue,
     database: Arc<dyn Database>,
     ledger: Ledger,
+    /// When sessions were last used, and where that is written.
+    sessions: (SessionUses, Arc<dyn SessionStore>),
     draining: Arc<AtomicBool>,
 }
 
@@ -83,6 +93,8 @@ impl Running {
             .max(Duration::from_secs(1));
         let handed_back = self.queue.drain(left).await;
         self.ledger.flush(LEDGER_FLUSH).await;
+        let (uses, store) = &self.sessions;
+        uses.flush(store.as_ref(), USES_FLUSH).await;
         self.database.close().await;
         tracing::info!(sms.handed_back = handed_back, "stopped");
     }
@@ -122,8 +134,9 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
         Arc::clone(&draining),
     );
     let (queue, ledger) = (delivery.queue.clone(), delivery.ledger.clone());
+    let uses = accounts.sessions.uses.clone();
     let api = http::api(&base, metrics.clone(), readiness, accounts, flows, delivery);
-    housekeeping::start(&base, &databases, &metrics);
+    housekeeping::start(&base, &databases, &metrics, uses.clone());
     let servers = http::serve(&base, listeners, api)?;
     Ok(Running {
         address: servers.address,
@@ -135,6 +148,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
         queue,
         database: databases.database,
         ledger,
+        sessions: (uses, databases.sessions),
         draining,
     })
 }

@@ -1,7 +1,7 @@
 //! Series that are there before anything happens.
 
 /// Series that alerts look at and that must not be missing until their first event: family, label, its values.
-const AT_ZERO: [(&str, &str, &[&str]); 8] = [
+const AT_ZERO: [(&str, &str, &[&str]); 9] = [
     (
         "ringback_otp_issued_total",
         "kind",
@@ -31,6 +31,7 @@ const AT_ZERO: [(&str, &str, &[&str]); 8] = [
     ("ringback_ledger_dropped_total", "reason", &["full", "failed"]),
     ("ringback_ledger_rows_total", "", &[""]),
     ("ringback_sms_late_receipts_dropped_total", "", &[""]),
+    ("ringback_session_uses_dropped_total", "", &[""]),
     ("ringback_password_hasher_refused_total", "", &[""]),
     ("ringback_delivery_reports_dropped_total", "", &[""]),
 ];

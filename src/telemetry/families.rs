@@ -11,7 +11,7 @@ enum Kind {
 use Kind::{Counter, Gauge, Histogram};
 
 /// Kind, name, unit where it has one, meaning. `tests/laws` holds that all are here which the source names, and no others.
-const FAMILIES: [(Kind, &str, Option<Unit>, &str); 50] = [
+const FAMILIES: [(Kind, &str, Option<Unit>, &str); 51] = [
     (
         Counter,
         "ringback_http_requests_total",
@@ -251,6 +251,12 @@ const FAMILIES: [(Kind, &str, Option<Unit>, &str); 50] = [
         "ringback_ledger_dropped_total",
         None,
         "Events that the ledger lacks, by reason",
+    ),
+    (
+        Counter,
+        "ringback_session_uses_dropped_total",
+        None,
+        "Uses of sessions that were not noted, as too many waited to be written",
     ),
     (
         Counter,

@@ -135,6 +135,20 @@ impl Stores {
         }
     }
 
+    /// The kinds of all events but those of accounts and sessions that were made, the oldest first.
+    pub async fn kinds(&self) -> String {
+        let list = if self.is_sqlite() {
+            "group_concat(kind, ' ')"
+        } else {
+            "string_agg(kind, ' ')"
+        };
+        self.text(format!(
+            "SELECT coalesce({list}, '') FROM (SELECT kind FROM events \
+             WHERE kind NOT IN ('account.registered', 'session.opened') ORDER BY at, id) AS kinds"
+        ))
+        .await
+    }
+
     pub async fn count(&self, table: &str) -> i64 {
         let query = format!("SELECT count(*) FROM {table}");
         let query = sqlx::query_scalar(AssertSqlSafe(query));
@@ -254,6 +268,10 @@ pub fn phone(text: &str) -> PhoneNumber {
 
 pub fn hash(text: &str) -> PasswordHash {
     PasswordHash::from_stored(text.to_owned())
+}
+
+pub fn name(text: &str) -> PersonName {
+    PersonName::parse(text).unwrap()
 }
 
 /// Identifiers sort in the order in which they were made, as those of the service do.

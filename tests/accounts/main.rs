@@ -6,6 +6,7 @@
 //! | `emails.rs` | who has an e-mail address, and who has proven it |
 //! | `events.rs` | that each change leaves its event |
 //! | `sessions.rs` | the same for sessions and their refresh tokens |
+//! | `own_sessions.rs` | what users do with their own: sessions, password, name |
 //! | `races.rs` | what many callers at once see, on two stores over one database |
 //! | `faults.rs` | what is answered while PostgreSQL is down, and how soon it is over |
 //! | `failover.rs` | PostgreSQL that became read-only, and one with a private authority |
@@ -25,6 +26,7 @@ mod files;
 mod harness;
 mod ledger;
 mod own_server;
+mod own_sessions;
 mod poolers;
 mod races;
 mod sessions;
@@ -77,8 +79,19 @@ on_both_databases! {
         reuse_of_an_old_token_revokes_the_session
         a_forged_token_revokes_nothing
         what_is_over_does_not_rotate
-        a_lock_ends_open_sessions
+        a_lock_ends_sessions_for_good
         what_has_ended_is_purged_so_many_at_a_time;
+    own_sessions:
+        a_list_has_the_live_sessions_the_last_used_first
+        a_session_is_ended_by_its_user_once
+        of_sessions_that_end_each_other_at_once_one_remains
+        one_session_too_many_ends_the_longest_unused
+        a_session_that_is_unused_for_too_long_is_over
+        a_password_change_keeps_its_own_session_alone
+        a_password_change_is_told_to_a_proven_address
+        of_many_changes_of_a_password_at_once_one_is_made
+        a_password_change_races_with_refreshes_and_logins
+        a_profile_is_changed_in_part;
     ledger:
         a_life_adds_up_whatever_the_order_and_however_often
         what_is_known_of_a_challenge_at_first_is_kept

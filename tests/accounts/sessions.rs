@@ -20,6 +20,7 @@ pub fn rotation(session_id: Uuid, generation: u8, second: i64) -> Rotation {
         token_hash: [generation; 32],
         next_hash: [generation + 1; 32],
         now: at(second),
+        idle_before: at(-1_000),
         grace: Duration::seconds(10),
         event: event(EventKind::SessionReused, second),
     }
@@ -283,40 +284,46 @@ pub async fn what_is_over_does_not_rotate(stores: Stores) {
     );
 }
 
-pub async fn a_lock_ends_open_sessions(stores: Stores) {
+pub async fn a_lock_ends_sessions_for_good(stores: Stores) {
     let (jane, session) = register(&stores.one, "jane@example.com", PHONE).await;
-    stores
-        .sql(format!(
-            "UPDATE users SET locked_at = created_at WHERE id = '{}'",
-            jane.id
-        ))
-        .await;
-    assert!(stores.two.sessions.view(session).await.unwrap().unwrap().revoked);
-    let further = stores.two.sessions.open(new_session(jane.id)).await.unwrap();
-    assert!(further.is_none(), "a locked account opens nothing");
-    assert_eq!(
-        stores
-            .two
+    let lock = async |second| {
+        let event = event(EventKind::AccountLocked, second);
+        stores.one.users.lock(jane.id, event).await.unwrap()
+    };
+    let unlock = async |second| {
+        let event = event(EventKind::AccountUnlocked, second);
+        stores.two.users.unlock(jane.id, event).await.unwrap()
+    };
+    let is_dead = async || {
+        let seen = stores.two.sessions.view(session).await.unwrap().unwrap();
+        let rotated = stores
+            .one
             .sessions
             .rotate(rotation(session, 0, 100))
             .await
-            .unwrap(),
-        Rotated::Revoked
-    );
-    stores
-        .sql(format!(
-            "UPDATE users SET locked_at = NULL WHERE id = '{}'",
-            jane.id
-        ))
-        .await;
-    assert!(!stores.two.sessions.view(session).await.unwrap().unwrap().revoked);
-    let rotated = stores
-        .two
-        .sessions
-        .rotate(rotation(session, 0, 100))
-        .await
-        .unwrap();
-    assert!(matches!(rotated, Rotated::Rotated { .. }));
+            .unwrap();
+        assert_eq!(seen.revoked, rotated == Rotated::Revoked, "{rotated:?}");
+        seen.revoked
+    };
+    let under_way = new_session(jane.id);
+    assert_eq!((lock(1).await, lock(2).await), (true, false));
+    assert!(is_dead().await);
+    let opened = stores.two.sessions.open(under_way.clone()).await.unwrap();
+    assert!(opened.is_none(), "a locked account opens nothing");
+    assert_eq!((unlock(3).await, unlock(4).await), (true, false));
+    assert!(is_dead().await, "unlocking brings none back");
+    let opened = stores.two.sessions.open(under_way).await.unwrap();
+    assert!(opened.is_none(), "nor a login that was under way");
+    assert_eq!(stores.kinds().await, "account.locked account.unlocked");
+
+    // By hand, and without the epoch.
+    let (john, session) = register(&stores.one, "john@example.com", PHONE).await;
+    let by_hand = format!("UPDATE users SET locked_at = created_at WHERE id = '{}'", john.id);
+    stores.sql(by_hand).await;
+    assert!(stores.one.sessions.view(session).await.unwrap().unwrap().revoked);
+    let event = event(EventKind::AccountUnlocked, 5);
+    assert!(stores.one.users.unlock(john.id, event).await.unwrap());
+    assert!(stores.one.sessions.view(session).await.unwrap().unwrap().revoked);
 }
 
 pub async fn what_has_ended_is_purged_so_many_at_a_time(stores: Stores) {

@@ -24,8 +24,11 @@ mod otp;
 
 mod outage;
 mod overload;
+mod own_sessions;
 mod ownership;
 mod pages;
+mod password_change;
+mod profile;
 mod races;
 mod receipts;
 mod secrecy;

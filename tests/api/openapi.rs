@@ -14,8 +14,8 @@ const BODY: &str =
     "validation_failed malformed_json request_timeout payload_too_large unsupported_media_type";
 const BEARER: &str = "not_authenticated token_invalid token_expired token_revoked";
 
-/// What each operation may refuse, but for a fault of ours.
-const REFUSALS: [(&str, &[&str]); 16] = [
+/// What each operation may refuse, but for a fault of ours; with its method where the path has several.
+const REFUSALS: [(&str, &[&str]); 21] = [
     (
         "/api/users/register/",
         &[BODY, "email_taken rate_limited unavailable"],
@@ -64,7 +64,24 @@ const REFUSALS: [(&str, &[&str]); 16] = [
         "/api/sms/receipts/{provider}/{challenge_id}/",
         &["signature_invalid not_found request_timeout payload_too_large unavailable"],
     ),
-    ("/api/users/me/", &[BEARER, "rate_limited unavailable"]),
+    ("get /api/users/me/", &[BEARER, "rate_limited unavailable"]),
+    (
+        "patch /api/users/me/",
+        &[BODY, BEARER, "rate_limited unavailable"],
+    ),
+    (
+        "/api/users/password/change/",
+        &[BODY, BEARER, "password_incorrect rate_limited unavailable"],
+    ),
+    ("get /api/users/sessions/", &[BEARER, "rate_limited unavailable"]),
+    (
+        "delete /api/users/sessions/",
+        &[BEARER, "rate_limited unavailable"],
+    ),
+    (
+        "/api/users/sessions/{id}/",
+        &[BEARER, "not_found rate_limited unavailable"],
+    ),
     (
         "/api/users/token/refresh/",
         &[
@@ -119,14 +136,26 @@ async fn the_document_is_sound() {
             for scheme in object(requirement).keys() {
                 match is_optional {
                     true => optional.push(path),
-                    false => required.push(path),
+                    false => required.push(format!("{method} {path}")),
                 }
                 let scheme = &document.0["components"]["securitySchemes"][scheme];
                 assert_eq!(scheme["scheme"], "bearer");
             }
         }
     }
-    assert_eq!(required, ["/api/users/me/"], "operations that need a token");
+    let expected = [
+        "get /api/users/me/",
+        "patch /api/users/me/",
+        "post /api/users/password/change/",
+        "get /api/users/sessions/",
+        "delete /api/users/sessions/",
+        "delete /api/users/sessions/{id}/",
+    ];
+    assert_eq!(
+        required.iter().map(String::as_str).collect::<BTreeSet<_>>(),
+        BTreeSet::from(expected),
+        "operations that need a token"
+    );
     let codes = [
         "send-email-otp/",
         "send-phone-otp/",
@@ -202,13 +231,12 @@ async fn each_answer_and_each_error_of_each_operation_has_an_example() {
         let codes = operation["responses"].as_object().unwrap().values();
         let codes =
             codes.filter_map(|answer| answer["content"]["application/problem+json"]["examples"].as_object());
-        refusals.insert(
-            path,
-            codes
-                .flat_map(|examples| examples.keys())
-                .map(String::as_str)
-                .collect(),
-        );
+        let codes: BTreeSet<_> = codes
+            .flat_map(|examples| examples.keys())
+            .map(String::as_str)
+            .collect();
+        refusals.insert(path.to_owned(), codes.clone());
+        refusals.insert(format!("{method} {path}"), codes);
     }
     for (path, codes) in REFUSALS {
         let expected: BTreeSet<_> = codes
@@ -267,6 +295,39 @@ async fn real_answers_are_those_of_the_document() {
     post(verify, 400, json!({ "phone": phone, "otp": code }), None).await;
     app.pass(60);
     document.promises("post", send, &app.send(phone, None).await);
+    let sessions = "/api/users/sessions/";
+    get(sessions, 200, token).await;
+    for (method, path, called, body, status) in [
+        (
+            "patch",
+            "/api/users/me/",
+            "/api/users/me/",
+            json!({ "first_name": "Ada" }),
+            200,
+        ),
+        (
+            "patch",
+            "/api/users/me/",
+            "/api/users/me/",
+            json!({ "phone": "+1" }),
+            400,
+        ),
+        ("delete", sessions, sessions, json!(null), 204),
+        (
+            "delete",
+            "/api/users/sessions/{id}/",
+            "/api/users/sessions/7/",
+            json!(null),
+            404,
+        ),
+    ] {
+        let body = body.is_object().then_some(body);
+        let answer = app.call(&method.to_uppercase(), called, body, Some(token)).await;
+        assert_eq!(answer.status, status, "{method} {path}: {answer:?}");
+        document.promises(method, path, &answer);
+    }
+    let change = json!({ "current_password": "wrong", "password": "quiet-otter-47", "password_confirm": "quiet-otter-47" });
+    post("/api/users/password/change/", 400, change, Some(token)).await;
     get("/api/users/me/", 200, token).await;
     get("/api/users/me/", 401, "no-token").await;
     post(

@@ -88,7 +88,7 @@ fn each_fault_is_named_with_its_place_and_what_is_allowed() {
             "\"otp.send\"",
             "\"otp.sned\"",
             "4:9: unknown on \"otp.sned\"; allowed: register, login, otp.send, otp.verify, otp.status, \
-             token.refresh, password.reset, me, any",
+             token.refresh, password.change, me, any",
         ),
         (
             "\"phone\"",
@@ -263,7 +263,8 @@ fn times_run_from_a_second_to_thirty_days() {
 fn a_rule_that_could_never_apply_is_refused() {
     for (on, by) in [
         ("register", "user"),
-        ("password.reset", "user"),
+        ("password.change", "phone"),
+        ("password.change", "country"),
         ("token.refresh", "user"),
         ("token.refresh", "phone"),
         ("me", "country"),

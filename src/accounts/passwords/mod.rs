@@ -16,9 +16,9 @@ mod sqlite;
 mod store;
 mod threads;
 
-pub use actor::{HasherOptions, PasswordHasher};
+pub use actor::{HasherOptions, PasswordHasher, Turn};
 pub use hash::{Argon2Cost, Argon2Pool, CostError, PasswordHash, Verdict};
-pub use password::{Password, PasswordError};
+pub use password::{OwnerWords, Password, PasswordError};
 pub use postgres::PostgresPasswords;
 pub use sqlite::SqlitePasswords;
-pub use store::{Credentials, Login, PasswordStore};
+pub use store::{Credentials, Login, PasswordChange, PasswordStore};

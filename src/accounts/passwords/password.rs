@@ -6,7 +6,7 @@ use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
-use crate::{email::EmailAddress, phone::PhoneNumber, unicode::is_invisible};
+use crate::{accounts::users::PersonName, email::EmailAddress, phone::PhoneNumber, unicode::is_invisible};
 
 const MIN_CHARS: usize = 8;
 const MAX_CHARS: usize = 128;
@@ -28,6 +28,15 @@ pub enum PasswordError {
     Common,
     #[error("A password must not be your e-mail address or phone number.")]
     Personal,
+}
+
+/// What is known of whose password it is: the account's own words.
+#[derive(Debug, Clone, Copy)]
+pub struct OwnerWords<'a> {
+    pub email: Option<&'a EmailAddress>,
+    pub phone: Option<&'a PhoneNumber>,
+    pub first_name: Option<&'a PersonName>,
+    pub last_name: Option<&'a PersonName>,
 }
 
 /// A password in its NFKC form, so that every keyboard's spelling of it is one. Wiped from memory when it is dropped;
@@ -72,15 +81,18 @@ impl Password {
         self.bytes() == other.bytes()
     }
 
-    /// Refuses what anybody who knows the person would try first.
+    /// Refuses what anybody who knows the owner would try first. Whoever sets a password asks this, besides
+    /// [`Password::parse`].
     ///
     /// # Errors
     /// [`PasswordError::Personal`] when it is the e-mail address, its part before the @, or the phone's digits.
-    pub fn refuse_personal(&self, email: &EmailAddress, phone: &PhoneNumber) -> Result<(), PasswordError> {
+    pub fn refuse_personal(&self, owner: &OwnerWords<'_>) -> Result<(), PasswordError> {
         let folded = self.folded();
-        let digits = phone.expose().trim_start_matches('+');
-        let guesses = [email.key(), email.local_part(), digits];
-        if guesses.contains(&folded.trim().trim_start_matches('+')) {
+        let email = owner.email.map(|email| [email.key(), email.local_part()]);
+        let digits = owner.phone.map(|phone| phone.expose().trim_start_matches('+'));
+        let mut guesses = email.into_iter().flatten().chain(digits);
+        let typed = folded.trim().trim_start_matches('+');
+        if guesses.any(|guess| guess == typed) {
             Err(PasswordError::Personal)
         } else {
             Ok(())
@@ -219,6 +231,12 @@ mod tests {
     fn what_identifies_the_person_is_refused() {
         let email = EmailAddress::parse("Jane.Q.Doe@Example.com").unwrap();
         let phone = PhoneNumber::parse("+14152000001", PhoneCheck::E164).unwrap();
+        let owner = OwnerWords {
+            email: Some(&email),
+            phone: Some(&phone),
+            first_name: None,
+            last_name: None,
+        };
         for (text, refused) in [
             ("jane.q.doe@example.com", true),
             ("JANE.Q.DOE", true),
@@ -228,11 +246,7 @@ mod tests {
             ("14152000002", false),
         ] {
             let password = Password::parse(text).unwrap();
-            assert_eq!(
-                password.refuse_personal(&email, &phone).is_err(),
-                refused,
-                "{text}"
-            );
+            assert_eq!(password.refuse_personal(&owner).is_err(), refused, "{text}");
         }
     }
 

@@ -1,13 +1,18 @@
 //! Passwords in PostgreSQL.
 
 use async_trait::async_trait;
-use sqlx::{Row, postgres::PgRow};
+use sqlx::{
+    Postgres, Row,
+    postgres::{PgArguments, PgRow},
+    query::Query,
+};
 use uuid::Uuid;
 
-use super::{Credentials, Login, PasswordHash, PasswordStore};
+use super::{Credentials, Login, PasswordChange, PasswordHash, PasswordStore};
 use crate::{
     accounts::users::row::postgres::{AFTER_USER, user, user_columns},
     database::PostgresLink,
+    events::postgres::{insert_event, insert_notice, notice_parameter, parameter},
     unavailable::Unavailable,
 };
 
@@ -37,19 +42,56 @@ impl PasswordStore for PostgresPasswords {
             Login::Email(email) => sqlx::query(BY_EMAIL).bind(email.key()),
             Login::Phone(phone) => sqlx::query(BY_PHONE).bind(phone.expose()),
         };
-        let query = query.try_map(|row: PgRow| {
-            Ok(Credentials {
-                user: user(&row)?,
-                password: row
-                    .try_get::<Option<_>, _>(AFTER_USER)?
-                    .map(PasswordHash::from_stored),
-                locked: row.try_get(AFTER_USER + 1)?,
-                session_epoch: row.try_get(AFTER_USER + 2)?,
-            })
-        });
-        self.0
-            .bounded(async { query.fetch_optional(self.0.lend().await?.session()).await })
-            .await
+        self.find(query).await
+    }
+
+    async fn credentials_of(&self, user: Uuid) -> Result<Option<Credentials>, Unavailable> {
+        const BY_ID: &str = concat!(
+            user_columns!(),
+            "u.password_hash, u.locked_at IS NOT NULL, u.session_epoch FROM users u WHERE u.id = $1"
+        );
+        self.find(sqlx::query(BY_ID).bind(user)).await
+    }
+
+    async fn change(&self, change: PasswordChange) -> Result<bool, Unavailable> {
+        const SQL: &str = concat!(
+            "WITH changed AS ( \
+               UPDATE users SET password_hash = $3, session_epoch = session_epoch + 1 \
+               WHERE id = $1 AND session_epoch = $2 AND locked_at IS NULL \
+                 AND EXISTS (SELECT FROM sessions WHERE id = $4 AND user_id = $1 AND epoch = $2 AND revoked_at IS NULL) \
+               RETURNING * \
+             ), kept AS ( \
+               UPDATE sessions s SET epoch = changed.session_epoch FROM changed WHERE s.id = $4 AND s.revoked_at IS NULL \
+             ), noted AS (",
+            insert_event!("$5", "changed.id", "changed"),
+            "), told AS (",
+            insert_notice!(
+                "$6",
+                "changed.id",
+                (
+                    "CASE WHEN changed.email_verified THEN 'email' ELSE 'sms' END",
+                    "CASE WHEN changed.email_verified THEN changed.email ELSE changed.phone END",
+                    "CASE WHEN changed.email_verified THEN changed.email_key END"
+                ),
+                "changed WHERE changed.email_verified OR changed.phone_verified"
+            ),
+            ") SELECT count(*) FROM changed"
+        );
+        let query = sqlx::query_scalar(SQL)
+            .bind(change.user)
+            .bind(change.epoch)
+            .bind(change.password.expose())
+            .bind(change.keep)
+            .bind(parameter(&change.event))
+            .bind(notice_parameter(&change.notice));
+        let changed: i64 = self
+            .0
+            .bounded(async { query.fetch_one(self.0.lend().await?.session()).await })
+            .await?;
+        if changed > 0 {
+            change.event.count();
+        }
+        Ok(changed > 0)
     }
 
     async fn replace_hash(
@@ -64,5 +106,26 @@ impl PasswordStore for PostgresPasswords {
             .bind(old.expose().to_owned())
             .bind(new.expose().to_owned());
         self.0.execute(query).await.map(drop)
+    }
+}
+
+impl PostgresPasswords {
+    async fn find(
+        &self,
+        query: Query<'_, Postgres, PgArguments>,
+    ) -> Result<Option<Credentials>, Unavailable> {
+        let query = query.try_map(|row: PgRow| {
+            Ok(Credentials {
+                user: user(&row)?,
+                password: row
+                    .try_get::<Option<_>, _>(AFTER_USER)?
+                    .map(PasswordHash::from_stored),
+                locked: row.try_get(AFTER_USER + 1)?,
+                session_epoch: row.try_get(AFTER_USER + 2)?,
+            })
+        });
+        self.0
+            .bounded(async { query.fetch_optional(self.0.lend().await?.session()).await })
+            .await
     }
 }

@@ -1,13 +1,21 @@
 //! Passwords in SQLite. The statements are those of `postgres.rs`.
 
 use async_trait::async_trait;
-use sqlx::{Row, sqlite::SqliteRow};
+use sqlx::{
+    Row, Sqlite,
+    query::Query,
+    sqlite::{SqliteArguments, SqliteRow},
+};
 use uuid::Uuid;
 
-use super::{Credentials, Login, PasswordHash, PasswordStore};
+use super::{Credentials, Login, PasswordChange, PasswordHash, PasswordStore};
 use crate::{
     accounts::users::row::sqlite::{AFTER_USER, user, user_columns},
     database::SqliteLink,
+    events::{
+        NoticeAddress,
+        sqlite::{event as note, notice},
+    },
     unavailable::Unavailable,
 };
 
@@ -37,17 +45,62 @@ impl PasswordStore for SqlitePasswords {
             Login::Email(email) => sqlx::query(BY_EMAIL).bind(email.key()),
             Login::Phone(phone) => sqlx::query(BY_PHONE).bind(phone.expose()),
         };
-        let query = query.try_map(|row: SqliteRow| {
-            Ok(Credentials {
-                user: user(&row)?,
-                password: row
-                    .try_get::<Option<_>, _>(AFTER_USER)?
-                    .map(PasswordHash::from_stored),
-                locked: row.try_get(AFTER_USER + 1)?,
-                session_epoch: row.try_get(AFTER_USER + 2)?,
-            })
+        self.find(query).await
+    }
+
+    async fn credentials_of(&self, user: Uuid) -> Result<Option<Credentials>, Unavailable> {
+        const BY_ID: &str = concat!(
+            user_columns!(),
+            "u.password_hash, u.locked_at IS NOT NULL, u.session_epoch FROM users u WHERE u.id = ?1"
+        );
+        self.find(sqlx::query(BY_ID).bind(user.hyphenated())).await
+    }
+
+    async fn change(&self, change: PasswordChange) -> Result<bool, Unavailable> {
+        const CHANGE: &str = "UPDATE users SET password_hash = ?3, session_epoch = session_epoch + 1 \
+             WHERE id = ?1 AND session_epoch = ?2 AND locked_at IS NULL \
+               AND EXISTS (SELECT 1 FROM sessions WHERE id = ?4 AND user_id = ?1 AND epoch = ?2 AND revoked_at IS NULL)";
+        const KEEP: &str = "UPDATE sessions SET epoch = ?2 + 1 WHERE id = ?1";
+        const READ: &str = concat!(user_columns!(), "1 FROM users u WHERE u.id = ?1");
+        let changed = self.0.bounded(async {
+            let mut transaction = self.0.writer.begin_with("BEGIN IMMEDIATE").await?;
+            let query = sqlx::query(CHANGE)
+                .bind(change.user.hyphenated())
+                .bind(change.epoch)
+                .bind(change.password.expose().to_owned())
+                .bind(change.keep.hyphenated());
+            if query.execute(&mut *transaction).await?.rows_affected() == 0 {
+                return Ok(false);
+            }
+            let query = sqlx::query(KEEP)
+                .bind(change.keep.hyphenated())
+                .bind(change.epoch);
+            query.execute(&mut *transaction).await?;
+            note(&change.event, Some(change.user))
+                .execute(&mut *transaction)
+                .await?;
+            let query = sqlx::query(READ)
+                .bind(change.user.hyphenated())
+                .try_map(|row: SqliteRow| user(&row));
+            let owner = query.fetch_one(&mut *transaction).await?;
+            let address = match owner {
+                owner if owner.email_verified => Some(NoticeAddress::Email(owner.email)),
+                owner if owner.phone_verified => Some(NoticeAddress::Phone(owner.phone)),
+                _ => None,
+            };
+            if let Some(address) = address {
+                notice(&change.notice, change.user, &address)
+                    .execute(&mut *transaction)
+                    .await?;
+            }
+            transaction.commit().await?;
+            Ok(true)
         });
-        self.0.bounded(query.fetch_optional(&self.0.readers)).await
+        let changed = changed.await?;
+        if changed {
+            change.event.count();
+        }
+        Ok(changed)
     }
 
     async fn replace_hash(
@@ -62,5 +115,24 @@ impl PasswordStore for SqlitePasswords {
             .bind(old.expose().to_owned())
             .bind(new.expose().to_owned());
         self.0.execute(query).await.map(drop)
+    }
+}
+
+impl SqlitePasswords {
+    async fn find(
+        &self,
+        query: Query<'_, Sqlite, SqliteArguments>,
+    ) -> Result<Option<Credentials>, Unavailable> {
+        let query = query.try_map(|row: SqliteRow| {
+            Ok(Credentials {
+                user: user(&row)?,
+                password: row
+                    .try_get::<Option<_>, _>(AFTER_USER)?
+                    .map(PasswordHash::from_stored),
+                locked: row.try_get(AFTER_USER + 1)?,
+                session_epoch: row.try_get(AFTER_USER + 2)?,
+            })
+        });
+        self.0.bounded(query.fetch_optional(&self.0.readers)).await
     }
 }

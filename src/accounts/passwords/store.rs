@@ -5,7 +5,12 @@ use uuid::Uuid;
 
 use super::PasswordHash;
 use crate::{
-    accounts::users::User, email::EmailAddress, limits::LoginDigest, phone::PhoneNumber, secrets::MacKey,
+    accounts::users::User,
+    email::EmailAddress,
+    events::{NewEvent, NewNotice},
+    limits::LoginDigest,
+    phone::PhoneNumber,
+    secrets::MacKey,
     unavailable::Unavailable,
 };
 
@@ -14,6 +19,14 @@ use crate::{
 pub trait PasswordStore: Send + Sync {
     /// What a login is compared with. MUST cost the same whether or not there is such an account.
     async fn credentials(&self, login: &Login) -> Result<Option<Credentials>, Unavailable>;
+
+    /// The same for an account that is signed in.
+    async fn credentials_of(&self, user: Uuid) -> Result<Option<Credentials>, Unavailable>;
+
+    /// Sets another password: MUST end all sessions of the account but `keep`, and those whose login is under way, and
+    /// tell whoever owns a proven address of it. `false`, and nothing is changed, if the account's epoch is another by now,
+    /// it is locked, or `keep` has ended.
+    async fn change(&self, change: PasswordChange) -> Result<bool, Unavailable>;
 
     /// Replaces a hash by one of today's cost. MUST do nothing if it is no longer `old`: then the password was changed
     /// meanwhile.
@@ -42,6 +55,19 @@ impl Login {
             Self::Phone(phone) => LoginDigest::of("phone", phone.expose(), key),
         }
     }
+}
+
+/// A password that takes the place of another.
+#[derive(Debug, Clone)]
+pub struct PasswordChange {
+    pub user: Uuid,
+    /// The account's `session_epoch` when the old one was compared.
+    pub epoch: i64,
+    pub password: PasswordHash,
+    /// The session that goes on.
+    pub keep: Uuid,
+    pub event: NewEvent,
+    pub notice: NewNotice,
 }
 
 /// What a login is compared with.

@@ -25,6 +25,8 @@ pub struct Rotation {
     /// Digest of the token that replaces it, of the next generation.
     pub next_hash: [u8; 32],
     pub now: DateTime<Utc>,
+    /// A session that was last used before is over.
+    pub idle_before: DateTime<Utc>,
     /// For how long after its use a token is still answered: another tab may have used it, too.
     pub grace: Duration,
     /// What is written if the token was reused.
@@ -53,7 +55,7 @@ pub enum Rotated {
     Reused { user_id: Uuid },
     /// Its session was revoked before, or its user is locked.
     Revoked,
-    /// Its session has run out.
+    /// Its session has run out, or was unused for too long.
     Expired,
     /// No such session, or never a token of it.
     Unknown,
@@ -72,6 +74,7 @@ pub(super) struct StoredSession {
     /// The highest generation of which a token was shown.
     pub shown: i64,
     pub expires_at: DateTime<Utc>,
+    pub used_at: DateTime<Utc>,
     /// As for [`super::SessionView::revoked`].
     pub revoked: bool,
 }
@@ -86,7 +89,7 @@ impl Rotation {
         if stored.revoked {
             return Rotated::Revoked;
         }
-        if stored.expires_at <= self.now {
+        if stored.expires_at <= self.now || stored.used_at < self.idle_before {
             return Rotated::Expired;
         }
         let age = stored.generation - i64::from(self.generation);
@@ -103,6 +106,14 @@ impl Rotation {
             // Of the current generation with another digest, or of one that is yet to come.
             _ => Rotated::Unknown,
         }
+    }
+
+    /// Whether it is the current token of a live session: the UPDATE missed because of a change that is through by now.
+    pub(super) fn is_good_for(&self, stored: &StoredSession) -> bool {
+        let is_live = !stored.revoked && stored.expires_at > self.now && stored.used_at >= self.idle_before;
+        is_live
+            && stored.generation == i64::from(self.generation)
+            && stored.refresh_hash.as_slice() == &self.token_hash[..]
     }
 
     /// Whether the token, of so many generations ago, was spent within the grace.
@@ -189,6 +200,7 @@ mod tests {
             token_hash: [digest; 32],
             next_hash: [99; 32],
             now: at(second),
+            idle_before: at(0),
             grace: Duration::seconds(10),
             event: NewEvent::new(
                 EventKind::SessionReused,
@@ -210,6 +222,7 @@ mod tests {
             spent: spent.collect(),
             shown: 5,
             expires_at: at(1_000),
+            used_at: at(110),
             revoked: false,
         }
     }
@@ -234,6 +247,24 @@ mod tests {
         assert_eq!(shown(3, 3, 101).explain_miss(Some(&stored())), REUSED);
         assert_eq!(shown(0, 0, 70).explain_miss(Some(&stored())), replayed());
         assert_eq!(shown(0, 0, 999).explain_miss(Some(&stored())), REUSED);
+    }
+
+    #[test]
+    fn a_session_that_was_unused_for_too_long_is_over() {
+        let late = Rotation {
+            idle_before: at(111),
+            ..shown(5, 5, 611)
+        };
+        assert_eq!(late.explain_miss(Some(&stored())), Rotated::Expired);
+        assert!(!late.is_good_for(&stored()));
+        let in_time = Rotation {
+            idle_before: at(110),
+            ..late
+        };
+        assert!(in_time.is_good_for(&stored()));
+        for other in [shown(5, 4, 610), shown(4, 5, 610)] {
+            assert!(!other.is_good_for(&stored()));
+        }
     }
 
     #[test]

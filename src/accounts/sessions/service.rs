@@ -10,7 +10,9 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::{ClientInfo, Identity, NewSession, Rotated, Rotation, SessionStore};
+use super::{
+    ClientInfo, Identity, Liveness, NewSession, Rotated, Rotation, SessionStore, SessionUses, uses::EXACTNESS,
+};
 use crate::{
     accounts::{AccountError, users::User},
     clock::Clock,
@@ -46,12 +48,28 @@ pub struct SessionOptions {
     pub ttl: Duration,
     /// How long after a rotation the old token is still answered, for the client whose answer got lost.
     pub grace: TimeDelta,
+    /// For how long a session may go unused; zero is for ever.
+    pub idle_ttl: TimeDelta,
+    /// Live sessions of an account: one more ends the one that was unused the longest.
+    pub most: u32,
+}
+
+impl SessionOptions {
+    /// What was last used before is over. Later than the limit by what uses may be noted late.
+    fn idle_before(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        if self.idle_ttl.is_zero() {
+            DateTime::UNIX_EPOCH
+        } else {
+            now - self.idle_ttl - EXACTNESS
+        }
+    }
 }
 
 /// Sessions and their tokens.
 #[derive(Clone)]
 pub struct Sessions {
     pub store: Arc<dyn SessionStore>,
+    pub uses: SessionUses,
     pub access: Arc<AccessTokens>,
     pub refresh: RefreshTokens,
     pub limiter: Limiter,
@@ -81,6 +99,7 @@ impl Sessions {
             token_hash: token.hash(),
             next_hash: next.hash(),
             now: self.clock.now(),
+            idle_before: self.liveness().idle_before,
             grace: self.options.grace,
             event: self.event(EventKind::SessionReused, Source::anyone(client), token.session),
         };
@@ -130,8 +149,11 @@ impl Sessions {
         if view.revoked || view.user.id != claims.sub {
             return Err(AccountError::TokenRevoked);
         }
-        if view.expires_at <= now {
+        if view.expires_at <= now || view.used_at < self.options.idle_before(now) {
             return Err(AccountError::TokenExpired);
+        }
+        if now - view.used_at >= EXACTNESS {
+            self.uses.note(claims.sid, now);
         }
         if i64::from(claims.generation) > view.shown {
             self.store.note_shown(claims.sid, claims.generation).await?;
@@ -144,11 +166,12 @@ impl Sessions {
         })
     }
 
-    /// The user whom a token names, if the limits let the request pass. One whose token is refused counts nowhere.
+    /// Who shows this access token, if the limits on one's own account let the request pass. One whose token is refused
+    /// counts nowhere.
     ///
     /// # Errors
     /// As for [`Sessions::authenticate`]; `Limited`.
-    pub async fn current_user(&self, client: ClientNetwork, access: &str) -> Result<User, AccountError> {
+    pub async fn current(&self, client: ClientNetwork, access: &str) -> Result<SignedIn, AccountError> {
         let now = self.clock.now();
         let claims = self.access.check(access, now)?;
         let subject = Subject::new(client).with_user(Some(claims.sub));
@@ -161,7 +184,7 @@ impl Sessions {
             None => admission.await,
         };
         match (signed_in, admission) {
-            (Ok(signed_in), Ok(_spent)) => Ok(signed_in.user),
+            (Ok(signed_in), Ok(_spent)) => Ok(signed_in),
             (Ok(_), Err(denied)) => Err(denied.into()),
             (Err(error), admission) => {
                 if let Ok(spent) = admission {
@@ -210,7 +233,19 @@ impl Sessions {
         let (session, refresh) = self.prepare(user_id, epoch, amr, who);
         let opened = self.store.open(session).await?;
         let identity = opened.ok_or(AccountError::InvalidCredentials)?;
+        // Afterwards, so that of many that open one at once the last sees all of them.
+        let event = self.event(EventKind::SessionsEnded, Source::system(), refresh.session);
+        self.store.end_surplus(user_id, self.options.most, event).await?;
         Ok(self.pair(&identity, &refresh))
+    }
+
+    /// What tells a live session from one that is over, now.
+    pub(super) fn liveness(&self) -> Liveness {
+        let now = self.clock.now();
+        Liveness {
+            now,
+            idle_before: self.options.idle_before(now),
+        }
     }
 
     /// A session to be opened for a user, and its refresh token.

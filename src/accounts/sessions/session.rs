@@ -35,6 +35,25 @@ pub struct NewSession {
     pub event: NewEvent,
 }
 
+/// A live session, as its user sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenSession {
+    pub id: Uuid,
+    pub created_at: DateTime<Utc>,
+    /// Noted some moments later: see [`super::SessionUses`].
+    pub used_at: DateTime<Utc>,
+    pub expires_at: DateTime<Utc>,
+    pub client: Option<String>,
+    pub network: Option<String>,
+}
+
+/// What tells a live session from one that is over: it hasn't ended by `now`, and wasn't last used before `idle_before`.
+#[derive(Debug, Clone, Copy)]
+pub struct Liveness {
+    pub now: DateTime<Utc>,
+    pub idle_before: DateTime<Utc>,
+}
+
 /// Whose a session is, and what its access tokens say of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
@@ -52,6 +71,8 @@ pub struct SessionView {
     /// Logged out, revoked for reuse of a token, of an older epoch than its user's, or its user is locked.
     pub revoked: bool,
     pub expires_at: DateTime<Utc>,
+    /// When it was last used, as far as that is noted by now.
+    pub used_at: DateTime<Utc>,
     /// The highest generation of which a token was shown.
     pub shown: i64,
     pub amr: Amr,

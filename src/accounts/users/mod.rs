@@ -19,4 +19,4 @@ pub use name::{NameError, PersonName};
 pub use postgres::PostgresUsers;
 pub use sqlite::SqliteUsers;
 pub use store::{RegisterError, UserStore};
-pub use user::{NewUser, User};
+pub use user::{NewUser, ProfileChange, User};

@@ -1,12 +1,21 @@
 //! Users in PostgreSQL.
 
 use async_trait::async_trait;
+use sqlx::postgres::PgRow;
+use uuid::Uuid;
 
-use super::{NewUser, RegisterError, User, UserStore};
+use super::{
+    NewUser, PersonName, ProfileChange, RegisterError, User, UserStore,
+    row::postgres::{user as user_of, user_columns},
+};
 use crate::{
     accounts::sessions::NewSession,
     database::{PostgresLink, to_micros},
-    events::postgres::{insert_event, parameter},
+    events::{
+        NewEvent,
+        postgres::{insert_event, parameter},
+    },
+    unavailable::Unavailable,
 };
 
 /// Users in PostgreSQL.
@@ -69,5 +78,81 @@ impl UserStore for PostgresUsers {
         user.event.count();
         session.event.count();
         Ok(user.registered(now))
+    }
+
+    async fn change_profile(
+        &self,
+        user: Uuid,
+        change: ProfileChange,
+        event: NewEvent,
+    ) -> Result<Option<User>, Unavailable> {
+        const SQL: &str = concat!(
+            "WITH changed AS ( \
+               UPDATE users SET first_name = coalesce($2, first_name), last_name = coalesce($3, last_name), updated_at = $4 \
+               WHERE id = $1 RETURNING * \
+             ), noted AS (",
+            insert_event!("$5", "changed.id", "changed"),
+            ") ",
+            user_columns!(),
+            "1 FROM changed u"
+        );
+        let query = sqlx::query(SQL)
+            .bind(user)
+            .bind(change.first_name.as_ref().map(PersonName::expose))
+            .bind(change.last_name.as_ref().map(PersonName::expose))
+            .bind(to_micros(event.at))
+            .bind(parameter(&event))
+            .try_map(|row: PgRow| user_of(&row));
+        let changed = self
+            .0
+            .bounded(async { query.fetch_optional(self.0.lend().await?.session()).await })
+            .await?;
+        if changed.is_some() {
+            event.count();
+        }
+        Ok(changed)
+    }
+
+    async fn lock(&self, user: Uuid, event: NewEvent) -> Result<bool, Unavailable> {
+        const SQL: &str = concat!(
+            "WITH locked AS ( \
+               UPDATE users SET locked_at = $2, session_epoch = session_epoch + 1 WHERE id = $1 AND locked_at IS NULL \
+               RETURNING id \
+             ), noted AS (",
+            insert_event!("$3", "locked.id", "locked"),
+            ") SELECT count(*) FROM locked"
+        );
+        self.change_lock(SQL, user, event).await
+    }
+
+    async fn unlock(&self, user: Uuid, event: NewEvent) -> Result<bool, Unavailable> {
+        // The epoch once more, for those who were locked by hand.
+        const SQL: &str = concat!(
+            "WITH unlocked AS ( \
+               UPDATE users SET locked_at = NULL, session_epoch = session_epoch + 1 \
+               WHERE id = $1 AND locked_at IS NOT NULL AND $2::timestamptz IS NOT NULL RETURNING id \
+             ), noted AS (",
+            insert_event!("$3", "unlocked.id", "unlocked"),
+            ") SELECT count(*) FROM unlocked"
+        );
+        self.change_lock(SQL, user, event).await
+    }
+}
+
+impl PostgresUsers {
+    /// Runs a statement that answers how many accounts it locked or unlocked.
+    async fn change_lock(&self, sql: &'static str, user: Uuid, event: NewEvent) -> Result<bool, Unavailable> {
+        let query = sqlx::query_scalar(sql)
+            .bind(user)
+            .bind(to_micros(event.at))
+            .bind(parameter(&event));
+        let changed: i64 = self
+            .0
+            .bounded(async { query.fetch_one(self.0.lend().await?.session()).await })
+            .await?;
+        if changed > 0 {
+            event.count();
+        }
+        Ok(changed > 0)
     }
 }

@@ -1,12 +1,18 @@
 //! Users in SQLite. The statements are those of `postgres.rs`, which says why.
 
 use async_trait::async_trait;
+use sqlx::sqlite::SqliteRow;
+use uuid::Uuid;
 
-use super::{NewUser, RegisterError, User, UserStore};
+use super::{
+    NewUser, ProfileChange, RegisterError, User, UserStore,
+    row::sqlite::{user as user_of, user_columns},
+};
 use crate::{
     accounts::sessions::{NewSession, sqlite::insert},
     database::{SqliteLink, to_micros},
-    events,
+    events::{self, NewEvent, sqlite::event as note},
+    unavailable::Unavailable,
 };
 
 /// Users in an SQLite file.
@@ -58,5 +64,74 @@ impl UserStore for SqliteUsers {
         } else {
             Err(RegisterError::EmailTaken)
         }
+    }
+
+    async fn change_profile(
+        &self,
+        user: Uuid,
+        change: ProfileChange,
+        event: NewEvent,
+    ) -> Result<Option<User>, Unavailable> {
+        const CHANGE: &str = "UPDATE users \
+             SET first_name = coalesce(?2, first_name), last_name = coalesce(?3, last_name), updated_at = ?4 WHERE id = ?1";
+        const READ: &str = concat!(user_columns!(), "1 FROM users u WHERE u.id = ?1");
+        let changed = self.0.bounded(async {
+            let mut transaction = self.0.writer.begin_with("BEGIN IMMEDIATE").await?;
+            let query = sqlx::query(CHANGE)
+                .bind(user.hyphenated())
+                .bind(change.first_name.as_ref().map(|name| name.expose().to_owned()))
+                .bind(change.last_name.as_ref().map(|name| name.expose().to_owned()))
+                .bind(event.at.timestamp_micros());
+            if query.execute(&mut *transaction).await?.rows_affected() == 0 {
+                return Ok(None);
+            }
+            note(&event, Some(user)).execute(&mut *transaction).await?;
+            let query = sqlx::query(READ)
+                .bind(user.hyphenated())
+                .try_map(|row: SqliteRow| user_of(&row));
+            let changed = query.fetch_one(&mut *transaction).await?;
+            transaction.commit().await?;
+            Ok(Some(changed))
+        });
+        let changed = changed.await?;
+        if changed.is_some() {
+            event.count();
+        }
+        Ok(changed)
+    }
+
+    async fn lock(&self, user: Uuid, event: NewEvent) -> Result<bool, Unavailable> {
+        const SQL: &str = "UPDATE users SET locked_at = ?2, session_epoch = session_epoch + 1 \
+             WHERE id = ?1 AND locked_at IS NULL";
+        self.change_lock(SQL, user, event).await
+    }
+
+    async fn unlock(&self, user: Uuid, event: NewEvent) -> Result<bool, Unavailable> {
+        const SQL: &str = "UPDATE users SET locked_at = NULL, session_epoch = session_epoch + 1 \
+             WHERE id = ?1 AND locked_at IS NOT NULL AND ?2 IS NOT NULL";
+        self.change_lock(SQL, user, event).await
+    }
+}
+
+impl SqliteUsers {
+    /// Runs a statement that locks or unlocks an account.
+    async fn change_lock(&self, sql: &'static str, user: Uuid, event: NewEvent) -> Result<bool, Unavailable> {
+        let changed = self.0.bounded(async {
+            let mut transaction = self.0.writer.begin_with("BEGIN IMMEDIATE").await?;
+            let query = sqlx::query(sql)
+                .bind(user.hyphenated())
+                .bind(event.at.timestamp_micros());
+            let changed = query.execute(&mut *transaction).await?.rows_affected() > 0;
+            if changed {
+                note(&event, Some(user)).execute(&mut *transaction).await?;
+            }
+            transaction.commit().await?;
+            Ok(changed)
+        });
+        let changed = changed.await?;
+        if changed {
+            event.count();
+        }
+        Ok(changed)
     }
 }

@@ -2,9 +2,10 @@
 
 use async_trait::async_trait;
 use thiserror::Error;
+use uuid::Uuid;
 
-use super::{NewUser, User};
-use crate::{accounts::sessions::NewSession, unavailable::Unavailable};
+use super::{NewUser, ProfileChange, User};
+use crate::{accounts::sessions::NewSession, events::NewEvent, unavailable::Unavailable};
 
 /// Where users are kept. What holds for every store of accounts is said at [`crate::accounts`].
 #[async_trait]
@@ -15,6 +16,21 @@ pub trait UserStore: Send + Sync {
     /// MUST answer [`RegisterError::EmailTaken`] if an account has this [`crate::email::EmailAddress::key`], also when
     /// both come at the same time.
     async fn register(&self, user: NewUser, session: NewSession) -> Result<User, RegisterError>;
+
+    /// Changes what an account says of itself. `None`: there is no such account.
+    async fn change_profile(
+        &self,
+        user: Uuid,
+        change: ProfileChange,
+        event: NewEvent,
+    ) -> Result<Option<User>, Unavailable>;
+
+    /// Locks an account: MUST end all its sessions for good, and those whose login is under way. `false`: it was locked
+    /// already, or there is none.
+    async fn lock(&self, user: Uuid, event: NewEvent) -> Result<bool, Unavailable>;
+
+    /// Unlocks an account. MUST bring no session back, whoever locked it and how. `false`: it wasn't locked.
+    async fn unlock(&self, user: Uuid, event: NewEvent) -> Result<bool, Unavailable>;
 }
 
 /// Why an account wasn't made.

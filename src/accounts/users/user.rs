@@ -6,7 +6,12 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::PersonName;
-use crate::{accounts::passwords::PasswordHash, email::EmailAddress, events::NewEvent, phone::PhoneNumber};
+use crate::{
+    accounts::passwords::{OwnerWords, PasswordHash},
+    email::EmailAddress,
+    events::NewEvent,
+    phone::PhoneNumber,
+};
 
 /// An account, without what proves it.
 #[derive(Clone, PartialEq, Eq)]
@@ -24,6 +29,18 @@ pub struct User {
     pub updated_at: DateTime<Utc>,
 }
 
+impl User {
+    /// What a password of this account must not be.
+    pub fn words(&self) -> OwnerWords<'_> {
+        OwnerWords {
+            email: Some(&self.email),
+            phone: Some(&self.phone),
+            first_name: Some(&self.first_name),
+            last_name: Some(&self.last_name),
+        }
+    }
+}
+
 impl fmt::Debug for User {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -32,6 +49,13 @@ impl fmt::Debug for User {
             self.id, self.phone_verified, self.email_verified
         )
     }
+}
+
+/// What is to be changed of an account; `None` leaves it.
+#[derive(Debug, Clone, Default)]
+pub struct ProfileChange {
+    pub first_name: Option<PersonName>,
+    pub last_name: Option<PersonName>,
 }
 
 /// An account to be made.

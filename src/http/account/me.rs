@@ -2,23 +2,25 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, SecondsFormat, Utc};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    accounts::User,
+    accounts::{PersonName, ProfileChange, User},
     http::{
         api::Api,
         kit::{
-            auth::bearer_token,
+            auth::current,
             client::client_network,
             docs::{Docs, MINUTE, PHONE, Tag},
-            line,
+            extract::{Faults, Field, JsonBody},
             problem::ApiError,
             rejection::Rejection,
         },
     },
+    problem::FieldErrors,
 };
 
 /// An account, as its owner sees it.
@@ -54,11 +56,85 @@ pub fn me_docs() -> Docs {
 
 /// Gets the current user.
 pub async fn me(api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
-    let token = bearer_token(&request)?.ok_or(Rejection::NotAuthenticated)?;
+    let signed_in = current(&api, &request).await?;
+    Ok(HttpResponse::Ok().json(UserView::from(signed_in.user)))
+}
+
+/// What is to be changed; what is missing stays.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct ProfileRequest {
+    #[serde(default)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 150, pattern = r"\S", example = "Test")]
+    first_name: Field,
+    /// Null or empty for whoever has one name.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, max_length = 150, example = "User")]
+    last_name: Field,
+    /// Refused: these change once their new owner is proven, by routes of their own.
+    #[serde(default)]
+    #[schema(ignore)]
+    email: Field,
+    #[serde(default)]
+    #[schema(ignore)]
+    phone: Field,
+}
+
+const EMAIL_ELSEWHERE: &str = "Change it at /api/users/email/change/.";
+const PHONE_ELSEWHERE: &str = "Change it at /api/users/phone/change/.";
+
+pub fn change_docs() -> Docs {
+    let elsewhere = [
+        ("email", vec![EMAIL_ELSEWHERE.into()]),
+        ("phone", vec![PHONE_ELSEWHERE.into()]),
+    ];
+    Docs::new("change_me", Tag::Accounts, "Change the current user's name.")
+        .text("What can't be changed is ignored, but for `email` and `phone`: each has a route of its own.")
+        .bearer()
+        .body::<ProfileRequest>(
+            &[],
+            &[("name", json!({ "first_name": "Test", "last_name": "User" }))],
+        )
+        .refuses([Rejection::Fields(FieldErrors::from_iter(elsewhere))])
+        .answers(200, "The account as it is now.", &UserView::example())
+        .limited("me-per-user", 6000, MINUTE)
+        .unavailable()
+}
+
+/// Changes the current user's name.
+pub async fn change(
+    api: web::Data<Api>,
+    request: HttpRequest,
+    body: JsonBody<ProfileRequest>,
+) -> Result<HttpResponse, ApiError> {
+    let signed_in = current(&api, &request).await?;
+    let change = profile_change(body.0)?;
     let client = client_network(&api, &request);
-    let user = api.sessions.current_user(client, token).await?;
-    line::name_user(&request, user.id);
+    let user = api.profiles.change(signed_in.user, change, client).await?;
     Ok(HttpResponse::Ok().json(UserView::from(user)))
+}
+
+fn profile_change(body: ProfileRequest) -> Result<ProfileChange, ApiError> {
+    let mut faults = Faults::default();
+    let first_name = match body.first_name {
+        Field::Missing => None,
+        field => faults.required("first_name", field, PersonName::parse),
+    };
+    let last_name = faults.change("last_name", body.last_name, PersonName::parse_or_absent);
+    for (name, field, elsewhere) in [
+        ("email", body.email, EMAIL_ELSEWHERE),
+        ("phone", body.phone, PHONE_ELSEWHERE),
+    ] {
+        if !matches!(field, Field::Missing) {
+            faults.note(name, elsewhere);
+        }
+    }
+    if !faults.is_empty() {
+        return Err(faults.into_error());
+    }
+    Ok(ProfileChange {
+        first_name,
+        last_name: last_name.map(|name| name.unwrap_or(PersonName::ABSENT)),
+    })
 }
 
 impl UserView {
@@ -95,6 +171,6 @@ impl From<User> for UserView {
     }
 }
 
-fn rfc3339<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+pub fn rfc3339<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Micros, true))
 }

@@ -7,7 +7,7 @@ use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, web};
 use crate::accounts::SignedIn;
 use crate::http::{
     api::Api,
-    kit::{line, problem::ApiError, rejection::Rejection},
+    kit::{client::client_network, line, problem::ApiError, rejection::Rejection},
 };
 
 /// Takes a bearer token if one comes along; a faulty one is refused, not overlooked.
@@ -35,6 +35,17 @@ pub async fn signed_in(request: &HttpRequest) -> Result<Option<SignedIn>, ApiErr
     let signed_in = api.sessions.authenticate(token).await?;
     line::name_user(request, signed_in.user.id);
     Ok(Some(signed_in))
+}
+
+/// Who signed the request in, where it takes somebody; counted as what they ask of their own account.
+///
+/// # Errors
+/// When there is no good token, or a limit refuses.
+pub async fn current(api: &Api, request: &HttpRequest) -> Result<SignedIn, ApiError> {
+    let token = bearer_token(request)?.ok_or(Rejection::NotAuthenticated)?;
+    let signed_in = api.sessions.current(client_network(api, request), token).await?;
+    line::name_user(request, signed_in.user.id);
+    Ok(signed_in)
 }
 
 /// The token that comes along, unread.

@@ -156,8 +156,10 @@ impl Docs {
         let missing = required
             .iter()
             .map(|&field| (field, vec!["This field is required.".into()]));
-        self.refuses([
-            Rejection::Fields(FieldErrors::from_iter(missing)),
+        let missing = FieldErrors::from_iter(missing);
+        // Where nothing is required, the operation says what is refused.
+        let faulty = (!missing.is_empty()).then_some(Rejection::Fields(missing));
+        self.refuses(faulty).refuses([
             Rejection::MalformedJson,
             Rejection::RequestTimeout,
             Rejection::PayloadTooLarge,

@@ -67,7 +67,10 @@ macro_rules! methods {
 methods! {
     /// Read by GET, and by HEAD.
     get = GET,
-    post = POST
+    post = POST,
+    /// Changes a part.
+    patch = PATCH,
+    delete = DELETE
 }
 
 /// All routes of a listener.
@@ -197,9 +200,9 @@ mod tests {
         let docs = || Docs::new("own", Tag::Accounts, "Own.");
         Routes::new([
             get("/own/", answer("read")).documented(docs),
-            Route::new(Method::PATCH, "/own/", answer("changed")).documented(docs),
+            patch("/own/", answer("changed")).documented(docs),
             post("/made/{id}/", answer("made")),
-            Route::new(Method::DELETE, "/own/", answer("gone")).documented(docs),
+            delete("/own/", answer("gone")).documented(docs),
         ])
     }
 

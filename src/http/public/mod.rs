@@ -5,6 +5,7 @@ mod codes;
 pub mod docs;
 pub mod health;
 pub mod inbox;
+pub mod new_password;
 pub mod openapi;
 pub mod receipts;
 pub mod register;

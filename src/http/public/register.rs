@@ -13,10 +13,10 @@ use crate::http::{
         extract::{Faults, Field, JsonBody},
         problem::ApiError,
     },
-    public::sessions::SignedInView,
+    public::{new_password, sessions::SignedInView},
 };
 use crate::{
-    accounts::{AccountError, Password, PersonName, Registration},
+    accounts::{AccountError, OwnerWords, PersonName, Registration},
     email::EmailAddress,
     phone::PhoneNumber,
 };
@@ -107,20 +107,13 @@ fn registration(api: &Api, body: RegisterRequest) -> Result<Registration, ApiErr
     let last_name = faults
         .optional("last_name", body.last_name, PersonName::parse_or_absent)
         .unwrap_or(PersonName::ABSENT);
-    let password = faults.required("password", body.password, Password::parse);
-    let confirm = faults.required("password_confirm", body.password_confirm, |text| {
-        Ok::<_, std::convert::Infallible>(Password::presented(text))
-    });
-    if let (Some(password), Some(confirm)) = (&password, &confirm)
-        && !password.is_same(confirm)
-    {
-        faults.note("password_confirm", "The two passwords are not the same.");
-    }
-    if let (Some(password), Some(email), Some(phone)) = (&password, &email, &phone)
-        && let Err(error) = password.refuse_personal(email, phone)
-    {
-        faults.note("password", error.to_string());
-    }
+    let owner = OwnerWords {
+        email: email.as_ref(),
+        phone: phone.as_ref(),
+        first_name: first_name.as_ref(),
+        last_name: Some(&last_name),
+    };
+    let password = new_password::read(&mut faults, body.password, body.password_confirm, &owner);
     match (faults.is_empty(), email, phone, first_name, password) {
         (true, Some(email), Some(phone), Some(first_name), Some(password)) => Ok(Registration {
             email,

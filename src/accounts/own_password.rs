@@ -1,0 +1,109 @@
+//! What a signed-in user needs the password for: to set another, and to prove who they are before a change.
+
+use std::sync::Arc;
+
+use super::{
+    AccountError,
+    passwords::{Password, PasswordChange, PasswordHasher, PasswordStore, Turn},
+    sessions::SignedIn,
+};
+use crate::{
+    clock::Clock,
+    entropy::Entropy,
+    events::{EventKind, NewEvent, NewNotice, NoticeKind, Source},
+    language::Language,
+    limits::{ClientNetwork, KeyDimension, Limiter, Operation, Subject},
+    security,
+};
+
+/// What a signed-in user needs the password for.
+#[derive(Clone)]
+pub struct OwnPassword {
+    pub store: Arc<dyn PasswordStore>,
+    pub hasher: PasswordHasher,
+    pub limiter: Limiter,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// The hasher's places for a change of password: one to compare the old, one to hash the new.
+pub struct Turns(Turn, Turn);
+
+impl OwnPassword {
+    /// Takes a place of the hasher. Whoever asks for the password does it before anything else.
+    ///
+    /// # Errors
+    /// `Unavailable` at once when too many passwords wait to be hashed.
+    pub fn reserve(&self) -> Result<Turn, AccountError> {
+        Ok(self.hasher.reserve()?)
+    }
+
+    /// The same for a change of password.
+    ///
+    /// # Errors
+    /// As for [`OwnPassword::reserve`].
+    pub fn reserve_change(&self) -> Result<Turns, AccountError> {
+        Ok(Turns(self.hasher.reserve()?, self.hasher.reserve()?))
+    }
+
+    /// Asks whether this is the account's password. Wrong ones are counted as those of logins are; a right one is given
+    /// back. Returns the account's `session_epoch` as it was then: a change that rests on this is made for it alone.
+    ///
+    /// # Errors
+    /// `PasswordIncorrect`, also where the account has none; `TokenRevoked` where it was locked meanwhile; `Limited`;
+    /// `Unavailable`.
+    pub async fn confirm(
+        &self,
+        turn: Turn,
+        of: &SignedIn,
+        client: ClientNetwork,
+        password: Password,
+    ) -> Result<i64, AccountError> {
+        let subject = Subject::new(client).with_user(Some(of.user.id));
+        let spent = self.limiter.admit(Operation::PasswordChange, &subject).await?;
+        let credentials = self.store.credentials_of(of.user.id).await?;
+        let credentials = credentials.ok_or(AccountError::TokenRevoked)?;
+        let verdict = turn.verify(password, credentials.password).await?;
+        if !verdict.matches {
+            tracing::info!(
+                target: security::TARGET,
+                { client.network = %client, user.id = %of.user.id },
+                "auth.password.refused"
+            );
+            return Err(AccountError::PasswordIncorrect);
+        }
+        if credentials.locked {
+            return Err(AccountError::TokenRevoked);
+        }
+        self.limiter.give_back(spent.only(KeyDimension::User)).await;
+        Ok(credentials.session_epoch)
+    }
+
+    /// Sets another password: all other sessions end, and whoever owns a proven address is told, in `language`.
+    ///
+    /// # Errors
+    /// As for [`OwnPassword::confirm`]; `PasswordIncorrect` also where the password was changed meanwhile.
+    pub async fn change(
+        &self,
+        turns: Turns,
+        of: &SignedIn,
+        client: ClientNetwork,
+        (current, new): (Password, Password),
+        language: Option<Language>,
+    ) -> Result<(), AccountError> {
+        let epoch = self.confirm(turns.0, of, client, current).await?;
+        let password = turns.1.hash(new).await?;
+        let (now, entropy) = (self.clock.now(), self.entropy.as_ref());
+        let source = Source::user(of.user.id, client);
+        let change = PasswordChange {
+            user: of.user.id,
+            epoch,
+            password,
+            keep: of.session,
+            event: NewEvent::new(EventKind::PasswordChanged, source, now, entropy),
+            notice: NewNotice::new(NoticeKind::PasswordChanged, language, now, entropy),
+        };
+        let changed = self.store.change(change).await?;
+        changed.then_some(()).ok_or(AccountError::PasswordIncorrect)
+    }
+}

@@ -1,0 +1,4 @@
+//! How a session is read from a row.
+
+pub(super) mod postgres;
+pub(super) mod sqlite;

@@ -1,0 +1,92 @@
+//! The current user's password.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use crate::{
+    accounts::{AccountError, OwnerWords, Password},
+    http::{
+        api::Api,
+        kit::{
+            auth::current,
+            client::client_network,
+            docs::{Docs, HOUR, Tag},
+            extract::{Faults, Field, JsonBody},
+            language::accepted,
+            problem::ApiError,
+        },
+        public::new_password,
+    },
+};
+
+/// Another password.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct PasswordChangeRequest {
+    #[serde(default)]
+    #[schema(value_type = String, required, min_length = 1, example = "securepass123")]
+    current_password: Field,
+    /// As at registration.
+    #[serde(default)]
+    #[schema(value_type = String, required, min_length = 8, max_length = 128, example = "quiet-otter-47")]
+    password: Field,
+    /// The same again.
+    #[serde(default)]
+    #[schema(value_type = String, required, example = "quiet-otter-47")]
+    password_confirm: Field,
+}
+
+pub fn change_docs() -> Docs {
+    Docs::new("change_password", Tag::Accounts, "Change the password.")
+        .text(
+            "All other sessions end, and a login under way gets in nowhere. Whoever owns the proven e-mail address, or the \
+             proven phone where there is none, is told. A wrong current password is counted like that of a login.",
+        )
+        .bearer()
+        .body::<PasswordChangeRequest>(
+            &["current_password", "password", "password_confirm"],
+            &[(
+                "change",
+                json!({
+                    "current_password": "securepass123", "password": "quiet-otter-47",
+                    "password_confirm": "quiet-otter-47",
+                }),
+            )],
+        )
+        .answer(204, "The password is changed.", Value::Null)
+        .refuses([AccountError::PasswordIncorrect])
+        .limited("password-guess-minute", 5, HOUR / 60)
+        .unavailable()
+}
+
+/// Changes the current user's password.
+pub async fn change(
+    api: web::Data<Api>,
+    request: HttpRequest,
+    body: JsonBody<PasswordChangeRequest>,
+) -> Result<HttpResponse, ApiError> {
+    let turns = api.own_password.reserve_change()?;
+    let signed_in = current(&api, &request).await?;
+    let passwords = passwords(body.0, &signed_in.user.words())?;
+    let accepted = accepted(request.headers());
+    let language = api.mail_texts.best_for(accepted.iter().map(String::as_str));
+    let client = client_network(&api, &request);
+    api.own_password
+        .change(turns, &signed_in, client, passwords, Some(language))
+        .await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+fn passwords(body: PasswordChangeRequest, owner: &OwnerWords<'_>) -> Result<(Password, Password), ApiError> {
+    let mut faults = Faults::default();
+    // Not judged by today's rules: an old password may be shorter than they allow.
+    let old = faults.required("current_password", body.current_password, |text| {
+        Ok::<_, AccountError>(Password::presented(text))
+    });
+    let new = new_password::read(&mut faults, body.password, body.password_confirm, owner);
+    match (old, new) {
+        (Some(old), Some(new)) if faults.is_empty() => Ok((old, new)),
+        _ => Err(faults.into_error()),
+    }
+}

@@ -170,10 +170,11 @@ impl Bench {
             others: &[],
             subject: Some(user_id),
             message: has_message.then_some(IssuedMessage {
-                user_id,
+                user_id: Some(user_id),
                 seed: CodeSeed::from_bytes(entropy().bytes()),
                 country: Country::UNKNOWN,
                 language: &self.language,
+                sealed: None,
                 lease: Duration::from_secs(600),
             }),
             attached: &[],

@@ -63,6 +63,7 @@ pub mod partition;
 mod problem;
 pub mod provider;
 mod run_to_completion;
+pub mod sealed;
 pub mod secrets;
 pub mod security;
 pub mod unavailable;

@@ -77,6 +77,8 @@ pub struct SecretKeys {
     pub phone: MacKey,
     /// Digests an e-mail address for the same.
     pub email: MacKey,
+    /// Seals an address that no account has yet.
+    pub sealed_address: MacKey,
     /// Digests what a login names, for keys of limiters.
     pub login: MacKey,
     /// Authenticates refresh tokens.
@@ -102,6 +104,7 @@ impl SecretKeys {
             challenge_id: MacKey::new(&expand("otp challenge id")),
             phone: MacKey::new(&expand("phone digest")),
             email: MacKey::new(&expand("email digest")),
+            sealed_address: MacKey::new(&expand("sealed address")),
             login: MacKey::new(&expand("login digest")),
             refresh: MacKey::new(&expand("refresh token")),
             signing_seed: expand("access token ed25519"),

@@ -20,15 +20,18 @@ use super::{
     },
 };
 use crate::{
+    channel::Channel,
     delivery::{CodeSeed, Destination, OutboxEntry},
+    email::EmailAddress,
     entropy::Entropy,
     language::Language,
     limits::{self, Counter, Shadowed},
     partition::SlotAddress,
-    phone::Country,
+    phone::{Country, PhoneNumber},
     provider::DeliveryStatus,
+    sealed::SealedAddress,
     secrets::{Keyring, SecretKeys},
-    unavailable::Unavailable,
+    unavailable::{Part, Unavailable},
 };
 
 /// The way to the challenges.
@@ -64,11 +67,13 @@ pub struct NewChallenge<'a> {
 pub enum NewCode<'a> {
     /// A fresh one, in a message.
     Sent {
-        /// To whose account the message goes.
-        user_id: Uuid,
+        /// To whose account the message goes. None where there is no account yet.
+        user_id: Option<Uuid>,
         /// Where a phone belongs.
         country: Country,
         language: &'a Language,
+        /// The address, if no account has it yet.
+        unkept: Option<&'a Destination>,
     },
     /// One that is known beforehand; there is no message.
     Known(&'a OtpCode),
@@ -135,18 +140,25 @@ impl Challenges {
         let (place, code) = self.place(new, first, seed);
         let others = others.map(|n| self.place(new, Whose::Candidate(n), seed));
         let (others, other_codes): (Vec<_>, Vec<_>) = others.unzip();
+        let sealed;
         let message = match new.code {
             NewCode::Sent {
                 user_id,
                 country,
                 language,
-            } => Some(IssuedMessage {
-                user_id,
-                seed,
-                country,
-                language,
-                lease: self.lease,
-            }),
+                unkept,
+            } => {
+                let seal = |address| self.seal(address, place.slot.address(), seed);
+                sealed = unkept.map(seal).transpose()?;
+                Some(IssuedMessage {
+                    user_id,
+                    seed,
+                    country,
+                    language,
+                    sealed: sealed.as_ref(),
+                    lease: self.lease,
+                })
+            }
             NewCode::Known(_) | NewCode::Nobodys => None,
         };
         let issued = self
@@ -173,6 +185,18 @@ impl Challenges {
             attached: issued.attached,
             code: told,
         })
+    }
+
+    /// An address that no account has yet, sealed for a challenge with this seed, in whichever of its slots.
+    fn seal(
+        &self,
+        address: &Destination,
+        slot: SlotAddress,
+        seed: CodeSeed,
+    ) -> Result<SealedAddress, Unavailable> {
+        let (keys, challenge) = (self.keyring.current(), sealed_for(slot, seed));
+        SealedAddress::seal(keys, challenge, address.expose())
+            .ok_or_else(|| Unavailable::new(Part::DeliveryQueue, "an address could not be sealed"))
     }
 
     /// What a challenge is in one of the slots that it may be written to, and its code, where a message tells it.
@@ -279,8 +303,7 @@ impl Challenges {
     /// Whether a proof is one for this purpose at this address.
     pub fn is_about(&self, proof: &Proof, purpose: Purpose, destination: &Destination) -> bool {
         let keys = secret_of(&self.keyring, proof.address, proof.challenge_id);
-        let of = proof.subject.unwrap_or_default();
-        keys.is_some_and(|keys| leads_to(proof.address, keys, purpose, destination, of))
+        keys.is_some_and(|keys| leads_to(proof.address, keys, purpose, destination, proof.subject))
     }
 
     /// Makes a consumed challenge good again.
@@ -340,6 +363,18 @@ impl Challenges {
         secret_of(&self.keyring, entry.address, entry.challenge_id).is_some()
     }
 
+    /// The address of an outbox entry that no account has yet. `None` where none is sealed in it, or the secret is not known
+    /// here.
+    pub fn unkept_address(&self, entry: &OutboxEntry) -> Option<Destination> {
+        let keys = secret_of(&self.keyring, entry.address, entry.challenge_id)?;
+        let challenge = sealed_for(entry.address, entry.seed);
+        let address = entry.sealed.as_ref()?.open(keys, challenge)?;
+        match entry.channel {
+            Channel::Sms => Some(Destination::Phone(PhoneNumber::from_stored(address.to_string()))),
+            Channel::Email => EmailAddress::parse(&address).ok().map(Destination::Email),
+        }
+    }
+
     /// The code of an outbox entry derived again, if the entry's challenge is for this purpose at this address.
     pub fn code_again(
         &self,
@@ -361,13 +396,22 @@ impl Challenges {
     }
 }
 
+/// What an address is sealed for: the seed of a challenge in this slot, or in one beside it.
+fn sealed_for(slot: SlotAddress, seed: CodeSeed) -> [u8; 16] {
+    let mut challenge = [0; 16];
+    let (place, random) = challenge.split_at_mut(8);
+    place.copy_from_slice(&slot.beside(0).bits().to_be_bytes());
+    random.copy_from_slice(seed.as_bytes());
+    challenge
+}
+
 /// Whether a slot is one of this purpose at this address: the public one, that of the user, or a candidate.
 fn leads_to(
     address: SlotAddress,
     keys: &SecretKeys,
     purpose: Purpose,
     destination: &Destination,
-    user: Uuid,
+    user: Option<Uuid>,
 ) -> bool {
     let destination = DestinationDigest::of(destination, keys);
     let address_of = |whose| {
@@ -380,8 +424,9 @@ fn leads_to(
     };
     match purpose.policy().found {
         Found::ById => (0..CANDIDATES).any(|n| address_of(Whose::Candidate(n)) == address),
-        Found::ByAddress | Found::ByUser => [Whose::Public, Whose::User(user)]
+        Found::ByAddress | Found::ByUser => [Some(Whose::Public), user.map(Whose::User)]
             .into_iter()
+            .flatten()
             .any(|whose| address_of(whose) == address),
     }
 }

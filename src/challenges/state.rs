@@ -21,6 +21,7 @@ use crate::{
     partition::SlotAddress,
     phone::Country,
     provider::DeliveryStatus,
+    sealed::SealedAddress,
 };
 
 /// One slot.
@@ -64,10 +65,11 @@ pub struct Challenge {
 /// What is to be known of a message to send it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PendingMessage {
-    pub user_id: Uuid,
+    pub user_id: Option<Uuid>,
     pub seed: CodeSeed,
     pub country: Country,
     pub language: Language,
+    pub sealed: Option<SealedAddress>,
 }
 
 /// The bounds that a slot is judged by.
@@ -122,6 +124,7 @@ impl Challenge {
                 seed: message.seed,
                 country: message.country,
                 language: message.language.clone(),
+                sealed: message.sealed.cloned(),
             }),
             avoid: None,
             cooldown_at: (place.slot != cooldown_slot).then(|| cooldown_slot.address()),
@@ -149,6 +152,7 @@ impl Challenge {
             seed: message.seed,
             country: message.country,
             language: message.language,
+            sealed: message.sealed,
             avoid: self.avoid.clone(),
             expires_at_ms: self.expires(),
         })
@@ -233,7 +237,7 @@ impl SlotState {
         Some(StatusSnapshot {
             channel: challenge.channel,
             age: age(challenge.issued, now),
-            owner: message.map(|message| message.user_id),
+            owner: message.and_then(|message| message.user_id),
             status: challenge.status,
             waits: Waits {
                 cooldown: from_millis(ends - now),

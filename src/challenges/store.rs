@@ -19,6 +19,7 @@ use crate::{
     partition::SlotAddress,
     phone::Country,
     provider::DeliveryStatus,
+    sealed::SealedAddress,
     unavailable::Unavailable,
 };
 
@@ -91,6 +92,7 @@ impl Issue<'_> {
             seed: message.seed,
             country: message.country,
             language: message.language.clone(),
+            sealed: message.sealed.cloned(),
             avoid,
             expires_at_ms,
         })
@@ -100,14 +102,16 @@ impl Issue<'_> {
 /// What the outbox needs to know beside the challenge.
 #[derive(Debug, Clone, Copy)]
 pub struct IssuedMessage<'a> {
-    /// To whose account it goes; of a user's slot, that user.
-    pub user_id: Uuid,
+    /// To whose account it goes; of a user's slot, that user. None where there is no account yet.
+    pub user_id: Option<Uuid>,
     /// The random part of the code.
     pub seed: CodeSeed,
     /// Where a phone belongs.
     pub country: Country,
     /// What the message is to be written in.
     pub language: &'a Language,
+    /// Where it goes, if no account has the address yet.
+    pub sealed: Option<&'a SealedAddress>,
     /// How long this process has before another may take the delivery over.
     pub lease: Duration,
 }

@@ -151,38 +151,42 @@ impl DeliveryIo {
         let outcome = timeout(self.call_limit, client.send(message)).await;
         histogram!("ringback_delivery_provider_seconds", "provider" => name)
             .record(began.elapsed().as_secs_f64());
-        let user = entry.user_id;
+        let user = entry.user_id.map(tracing::field::display);
         let (outcome, result) = match outcome {
             Ok(Outcome::Accepted { provider_id }) => {
-                tracing::info!(delivery.provider = name, delivery.message_id = %provider_id, user.id = %user, "a message was accepted");
+                tracing::info!(delivery.provider = name, delivery.message_id = %provider_id, user.id = user, "a message was accepted");
                 self.report(entry, provider, StatusUpdate::sent(provider_id));
                 (AttemptOutcome::Settled(Disposition::Accepted), "accepted")
             }
             Ok(Outcome::Retryable { reason, .. }) if may_be_taken(reason) => {
-                tracing::warn!(delivery.provider = name, user.id = %user, %reason, "a message may have been taken, or not");
+                tracing::warn!(delivery.provider = name, user.id = user, %reason, "a message may have been taken, or not");
                 (AttemptOutcome::Unanswered, "unanswered")
             }
             Ok(Outcome::Retryable { after, reason }) => {
-                tracing::warn!(delivery.provider = name, user.id = %user, %reason, "a message was not taken, may be later");
+                tracing::warn!(delivery.provider = name, user.id = user, %reason, "a message was not taken, may be later");
                 match reason.kind {
                     FailureKind::ServerError => (AttemptOutcome::Unsure(after), "failed"),
                     _ => (AttemptOutcome::Retry(after), "failed"),
                 }
             }
             Ok(Outcome::Permanent { reason }) => {
-                tracing::warn!(delivery.provider = name, user.id = %user, %reason, "a message was refused for good");
+                tracing::warn!(delivery.provider = name, user.id = user, %reason, "a message was refused for good");
                 self.report(entry, provider, StatusUpdate::failed(reason.code));
                 (AttemptOutcome::Settled(Disposition::Failed), "refused")
             }
             Ok(Outcome::Misconfigured { reason }) => {
                 tracing::error!(
-                    delivery.provider = name, user.id = %user, %reason,
+                    delivery.provider = name, user.id = user, %reason,
                     "NO MESSAGE GOES OUT by this provider: it refuses this account, its sender or its credentials"
                 );
                 (AttemptOutcome::Misconfigured, "misconfigured")
             }
             Err(_) => {
-                tracing::warn!(delivery.provider = name, user.id = %user, "the provider gave no answer in time");
+                tracing::warn!(
+                    delivery.provider = name,
+                    user.id = user,
+                    "the provider gave no answer in time"
+                );
                 (AttemptOutcome::Unanswered, "unanswered")
             }
         };
@@ -200,7 +204,7 @@ impl DeliveryIo {
         let (outcome, result) = match found.unwrap_or(LookupResult::Unknown) {
             LookupResult::Taken { provider_id } => {
                 tracing::info!(
-                    delivery.provider = name, delivery.message_id = %provider_id, user.id = %entry.user_id,
+                    delivery.provider = name, delivery.message_id = %provider_id, user.id = entry.user_id.map(tracing::field::display),
                     "a message had been accepted already"
                 );
                 self.report(entry, provider, StatusUpdate::sent(provider_id));

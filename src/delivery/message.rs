@@ -29,6 +29,14 @@ impl Destination {
             Self::Email(_) => Channel::Email,
         }
     }
+
+    /// The address as it was typed, a phone in E.164.
+    pub fn expose(&self) -> &str {
+        match self {
+            Self::Phone(phone) => phone.expose(),
+            Self::Email(email) => email.expose(),
+        }
+    }
 }
 
 /// Whom a message goes to, and the code that it tells.
@@ -45,14 +53,15 @@ pub enum Message {
     Email(EmailMessage),
 }
 
-/// The way from an outbox entry, which holds neither address nor code, to the message.
+/// The way from an outbox entry, which holds no code and no address that can be read, to the message.
 #[async_trait]
 pub trait Messages: Send + Sync {
-    /// The address that the entry's challenge is for, if its user still claims it, and the code derived again. MUST answer
-    /// `None` where nobody is to get it any more: the entry is dropped then.
+    /// The address that the entry's challenge is for, if its user still claims it or no account has it yet, and the code
+    /// derived again. MUST answer `None` where nobody is to get it any more: the entry is dropped then.
     ///
     /// # Errors
-    /// [`Unavailable`] when the users' store is down: asked again later.
+    /// [`Unavailable`] when the users' store is down, or the secret is not known here: asked again later, or by another
+    /// instance.
     async fn recipient(&self, entry: &OutboxEntry) -> Result<Option<Recipient>, Unavailable>;
 
     /// Words the message, whose code is good for `life` more. MUST be a message of the destination's channel.

@@ -11,7 +11,8 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use crate::{
-    channel::Channel, language::Language, partition::SlotAddress, phone::Country, unavailable::Unavailable,
+    channel::Channel, language::Language, partition::SlotAddress, phone::Country, sealed::SealedAddress,
+    unavailable::Unavailable,
 };
 
 /// The random part of a code, which only its challenge's record has. Delivery carries it and doesn't look into it.
@@ -37,12 +38,12 @@ impl fmt::Debug for CodeSeed {
     }
 }
 
-/// One accepted message that no provider has answered for yet. Holds no address and no code.
+/// One accepted message that no provider has answered for yet. Holds no code, and no address that can be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboxEntry {
     pub challenge_id: Uuid,
-    /// To whose account it goes.
-    pub user_id: Uuid,
+    /// To whose account it goes. None where there is no account yet.
+    pub user_id: Option<Uuid>,
     /// Where its challenge is kept.
     pub address: SlotAddress,
     /// How it travels.
@@ -55,6 +56,8 @@ pub struct OutboxEntry {
     pub country: Country,
     /// What the message is written in.
     pub language: Language,
+    /// Where it goes, if no account has the address yet; else the account tells.
+    pub sealed: Option<SealedAddress>,
     /// The provider whose last message to this address did not arrive: another is preferred.
     pub avoid: Option<String>,
     /// When the code expires, in milliseconds since the Unix epoch: from then on it is not sent.

@@ -20,7 +20,7 @@ impl DeliveryReports for () {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryReport {
     pub challenge_id: Uuid,
-    pub user_id: Uuid,
+    pub user_id: Option<Uuid>,
     /// Where its challenge is kept.
     pub address: SlotAddress,
     pub country: Country,

@@ -153,9 +153,10 @@ impl Codes {
     ) -> Result<Sent, FlowError> {
         let code = match (entitled.user_id, &entitled.known_code) {
             (Some(user_id), None) => NewCode::Sent {
-                user_id,
+                user_id: Some(user_id),
                 country: asked.country,
                 language: &asked.caller.language,
+                unkept: None,
             },
             (Some(_), Some(code)) => NewCode::Known(code),
             (None, _) => NewCode::Nobodys,

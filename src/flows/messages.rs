@@ -1,4 +1,4 @@
-//! From an outbox entry, which holds neither address nor code, back to the message.
+//! From an outbox entry, which holds no code and no address that can be read, back to the message.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,6 +14,9 @@ use crate::{
     unavailable::{Part, Unavailable},
 };
 
+/// Why an instance leaves an entry to another.
+const UNKNOWN_SECRET: &str = "the code's secret or purpose is not known here";
+
 /// Knows purposes, accounts and texts, for delivery, which knows none of them.
 pub struct FlowMessages {
     pub proofs: Arc<dyn ProofStore>,
@@ -28,10 +31,7 @@ impl Messages for FlowMessages {
         let purpose = Purpose::from_byte(entry.topic);
         let Some(purpose) = purpose.filter(|_| self.challenges.knows_secret_of(entry)) else {
             // In a rotation or an upgrade, an instance that knows it takes it over.
-            return Err(Unavailable::new(
-                Part::DeliveryQueue,
-                "the code's secret or purpose is not known here",
-            ));
+            return Err(Unavailable::new(Part::DeliveryQueue, UNKNOWN_SECRET));
         };
         let Some(to) = self.destination(entry).await? else {
             return Ok(None);
@@ -74,10 +74,26 @@ impl Messages for FlowMessages {
 impl FlowMessages {
     /// Where the entry's message goes, if its user still has such an address.
     async fn destination(&self, entry: &OutboxEntry) -> Result<Option<Destination>, Unavailable> {
-        let user = entry.user_id;
+        if entry.sealed.is_some() {
+            return self.unkept(entry).await;
+        }
+        let Some(user) = entry.user_id else {
+            return Ok(None);
+        };
         Ok(match entry.channel {
             Channel::Sms => self.proofs.phone_of(user).await?.map(Destination::Phone),
             Channel::Email => self.proofs.email_of(user).await?.map(Destination::Email),
         })
+    }
+
+    /// The address that no account has yet; none once the account is gone that asked for it.
+    async fn unkept(&self, entry: &OutboxEntry) -> Result<Option<Destination>, Unavailable> {
+        let address = self.challenges.unkept_address(entry);
+        let address = address.ok_or_else(|| Unavailable::new(Part::DeliveryQueue, UNKNOWN_SECRET))?;
+        let is_left = match entry.user_id {
+            Some(user) => self.proofs.phone_of(user).await?.is_some(),
+            None => true,
+        };
+        Ok(is_left.then_some(address))
     }
 }

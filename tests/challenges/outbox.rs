@@ -5,13 +5,14 @@ use std::sync::Arc;
 use ringback::{
     challenges::{Purpose, Verdict, Whose},
     channel::Channel,
-    delivery::Lease,
+    delivery::{Lease, OutboxEntry},
+    provider::DeliveryStatus,
 };
 use uuid::Uuid;
 
 use crate::{
     support::on_every_store,
-    world::{RIGHT, SEED, World},
+    world::{RIGHT, SEED, World, keyring},
 };
 
 on_every_store! {
@@ -125,6 +126,31 @@ on_every_store! {
             world.pass(31);
             assert_eq!(world.store.take_over(10).await.unwrap(), std::slice::from_ref(&entry), "whoever takes it over as well");
             world.store.acknowledge(&entry).await.unwrap();
+        }
+    }
+
+    async fn an_address_that_no_account_has_is_kept_with_its_entry(world) {
+        let (email, user) = (world.about_email(), Uuid::from_u128(1));
+        let longest = format!("{}@example.com", "x".repeat(242));
+        for (world, whose, address) in [
+            (&world, Whose::User(user), "+14152000001"),
+            (&email, Whose::User(user), "jane@example.com"),
+            (&email, Whose::Public, longest.as_str()),
+        ] {
+            let entry = world.issue_sealed(whose, address).await;
+            assert_eq!(entry.user_id, (whose != Whose::Public).then_some(user));
+            assert_eq!(world.store.renew(&entry).await.unwrap(), Lease::Held);
+            world.store.note_status(entry.address, entry.challenge_id, DeliveryStatus::Failed, "twilio").await.unwrap();
+            world.pass(31);
+            let taken = world.store.take_over(10).await.unwrap();
+            let expected = OutboxEntry { avoid: Some("twilio".to_owned()), ..entry };
+            assert_eq!(taken, std::slice::from_ref(&expected), "whole, for whoever takes it over");
+            let sealed = taken[0].sealed.as_ref().unwrap();
+            let opened = sealed.open(keyring().current(), [5; 16]);
+            assert_eq!(opened.unwrap().as_str(), address);
+            assert!(matches!(world.judge_in(&[whose], None, RIGHT).await, Verdict::Right(_)));
+            assert_eq!(world.store.renew(&expected).await.unwrap(), Lease::Gone);
+            world.pass(31);
         }
     }
 }

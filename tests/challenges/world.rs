@@ -23,6 +23,7 @@ use ringback::{
     limits::{Counter, MemoryCounters, Shadowed},
     phone::{Country, PhoneDigest},
     redis::{RedisLink, RedisOptions, RedisSecurity},
+    sealed::SealedAddress,
     secrets::Keyring,
 };
 use uuid::Uuid;
@@ -231,10 +232,11 @@ impl World {
             Whose::Public | Whose::Candidate(_) => Uuid::from_u128(7),
         };
         let message = IssuedMessage {
-            user_id,
+            user_id: Some(user_id),
             seed: SEED,
             country: Country::UNKNOWN,
             language: &Language::default(),
+            sealed: None,
             lease: LEASE,
         };
         let issue = Issue {
@@ -273,6 +275,34 @@ impl World {
             challenge_id,
             purpose: self.purpose,
             digest: CodeDigest::unmatchable(digest),
+        }
+    }
+
+    /// A challenge whose address no account has yet.
+    pub async fn issue_sealed(&self, whose: Whose, address: &str) -> OutboxEntry {
+        let user_id = match whose {
+            Whose::User(id) => Some(id),
+            Whose::Public | Whose::Candidate(_) => None,
+        };
+        let sealed = SealedAddress::seal(keyring().current(), [5; 16], address).unwrap();
+        let issue = Issue {
+            place: self.place(whose, self.name(whose), RIGHT),
+            others: &[],
+            subject: user_id,
+            message: Some(IssuedMessage {
+                user_id,
+                seed: SEED,
+                country: Country::UNKNOWN,
+                language: &Language::default(),
+                sealed: Some(&sealed),
+                lease: LEASE,
+            }),
+            attached: &[],
+            shadowed: &Shadowed::default(),
+        };
+        match self.store.issue(&issue).await.unwrap().outcome {
+            IssueOutcome::Written { entry: Some(entry), .. } => entry,
+            outcome => panic!("{outcome:?}"),
         }
     }
 

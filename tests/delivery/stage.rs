@@ -163,7 +163,7 @@ impl Messages for FakeMessages {
         {
             return Err(Unavailable::timed_out(Part::Database));
         }
-        let nobody = *self.nobody.lock().unwrap() == Some(entry.user_id);
+        let nobody = entry.user_id.is_some() && *self.nobody.lock().unwrap() == entry.user_id;
         Ok((!nobody).then(|| recipient(entry.challenge_id.as_u128(), entry.channel)))
     }
 
@@ -290,13 +290,14 @@ impl Stage {
     fn owe_by(&self, channel: Channel, number: u128, leased: bool) -> OutboxEntry {
         let entry = OutboxEntry {
             challenge_id: Uuid::from_u128(number),
-            user_id: Uuid::from_u128(number + 1_000),
+            user_id: Some(Uuid::from_u128(number + 1_000)),
             address: SlotAddress::from_bits(0),
             channel,
             topic: 0,
             seed: CodeSeed::default(),
             country: Country::UNKNOWN,
             language: Language::default(),
+            sealed: None,
             avoid: None,
             expires_at_ms: self.clock.clock.now_ms() + 600_000,
         };

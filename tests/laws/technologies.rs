@@ -31,7 +31,7 @@ const TECHNOLOGIES: [(&str, &[&str]); 25] = [
         &["src/accounts/passwords/threads.rs", "src/startup/open_files.rs"],
     ),
     ("jsonwebtoken", &["src/tokens/"]),
-    ("aws_lc_rs", &["src/tokens/"]),
+    ("aws_lc_rs", &["src/tokens/", "src/sealed.rs"]),
     ("hmac", &["src/secrets.rs"]),
     ("hkdf", &["src/secrets.rs"]),
     ("rand", &["src/entropy.rs"]),

@@ -17,8 +17,9 @@
 //! | 1, 1 | how far its message has come; its purpose |
 //! | 1 + n | the provider to avoid |
 //! | 16 | its subject, if it has one |
-//! | 16 | of a message: to whose account it goes, where that isn't the subject |
+//! | 16 | of a message: to whose account it goes, where that isn't the subject; neither: there is no account yet |
 //! | 8, 2, 1 + n | of a message: the seed of its code, the country, the language |
+//! | 2 + n | of a message whose address no account has yet, which the highest bit before the language says: that address, sealed |
 //! | n | tags of the shadow rules that would have refused it |
 //!
 //! With its key and its place in Redis's tables that is some 230 bytes; from 93 on Redis takes 16 more.
@@ -41,6 +42,7 @@ use crate::{
     limits::Shadowed,
     partition::SlotAddress,
     phone::Country,
+    sealed::SealedAddress,
 };
 
 /// Of every record.
@@ -56,12 +58,15 @@ const SUBJECT: u8 = 32;
 const ADDRESSEE: u8 = 64;
 const EMAIL: u8 = 128;
 
+/// Of the byte before the language: a sealed address follows it.
+const SEALED: u8 = 128;
+
 /// The flags of a new challenge.
 pub fn flags(issue: &Issue<'_>) -> u8 {
-    let (addressee, slot) = (issue.message.map(|message| message.user_id), issue.place.slot);
+    let (addressee, slot) = (issue.message.and_then(|message| message.user_id), issue.place.slot);
     let all = [
         (CHALLENGE, true),
-        (MESSAGE, addressee.is_some()),
+        (MESSAGE, issue.message.is_some()),
         (ELSEWHERE, slot != slot.cooldown_slot()),
         (USERS, matches!(slot.whose, Whose::User(_))),
         (SUBJECT, issue.subject.is_some()),
@@ -80,14 +85,20 @@ pub fn encode_rest(issue: &Issue<'_>) -> Vec<u8> {
         rest.extend_from_slice(subject.as_bytes());
     }
     if let Some(message) = &issue.message {
-        if issue.subject != Some(message.user_id) {
-            rest.extend_from_slice(message.user_id.as_bytes());
+        if let Some(user_id) = message.user_id.filter(|_| message.user_id != issue.subject) {
+            rest.extend_from_slice(user_id.as_bytes());
         }
         rest.extend_from_slice(message.seed.as_bytes());
         rest.extend_from_slice(message.country.as_str().as_bytes());
         let language = message.language.as_str().as_bytes(); // 16 at most
-        rest.push(language.len() as u8);
+        let mark = if message.sealed.is_some() { SEALED } else { 0 };
+        rest.push(language.len() as u8 | mark);
         rest.extend_from_slice(language);
+        if let Some(sealed) = message.sealed {
+            let sealed = sealed.as_bytes(); // 270 at most
+            rest.extend_from_slice(&(sealed.len() as u16).to_be_bytes());
+            rest.extend_from_slice(sealed);
+        }
     }
     rest
 }
@@ -124,12 +135,14 @@ pub fn decode(record: &[u8], address: SlotAddress) -> Option<SlotState> {
     let avoid = bytes.text()?;
     let subject = if has(SUBJECT) { Some(bytes.uuid()?) } else { None };
     let message = match has(MESSAGE) {
-        true => Some(PendingMessage {
-            user_id: if has(ADDRESSEE) { bytes.uuid()? } else { subject? },
-            seed: CodeSeed::from_bytes(bytes.array()?),
-            country: Country::parse(std::str::from_utf8(bytes.take(2)?).ok()?)?,
-            language: Language::parse(bytes.text()?)?,
-        }),
+        true => {
+            let addressee = if has(ADDRESSEE) {
+                Some(bytes.uuid()?)
+            } else {
+                subject
+            };
+            Some(bytes.message(addressee)?)
+        }
         false => None,
     };
     slot.challenge = Some(Challenge {
@@ -177,6 +190,27 @@ impl<'a> Bytes<'a> {
 
     fn uuid(&mut self) -> Option<Uuid> {
         self.array().map(Uuid::from_bytes)
+    }
+
+    fn message(&mut self, user_id: Option<Uuid>) -> Option<PendingMessage> {
+        let seed = CodeSeed::from_bytes(self.array()?);
+        let country = Country::parse(std::str::from_utf8(self.take(2)?).ok()?)?;
+        let length = self.byte()?;
+        let language = self.take(usize::from(length & !SEALED))?;
+        let sealed = match length & SEALED {
+            0 => None,
+            _ => {
+                let bytes = usize::from(u16::from_be_bytes(self.array()?));
+                Some(SealedAddress::from_bytes(self.take(bytes)?)?)
+            }
+        };
+        Some(PendingMessage {
+            user_id,
+            seed,
+            country,
+            language: Language::parse(std::str::from_utf8(language).ok()?)?,
+            sealed,
+        })
     }
 
     fn text(&mut self) -> Option<&'a str> {
@@ -250,7 +284,8 @@ mod tests {
         );
         assert_eq!(challenge.shadowed.as_str(), "AbCd");
         let message = challenge.message.unwrap();
-        assert_eq!(message.user_id, Uuid::from_bytes([3; 16]));
+        assert_eq!(message.user_id, Some(Uuid::from_bytes([3; 16])));
+        assert_eq!(message.sealed, None);
         assert_eq!((challenge.channel, message.seed), (Channel::Email, SEED));
         assert_eq!(
             (message.country.as_str(), message.language.as_str()),
@@ -292,10 +327,11 @@ mod tests {
                 others: &[],
                 subject: Some(user),
                 message: Some(IssuedMessage {
-                    user_id: user,
+                    user_id: Some(user),
                     seed: SEED,
                     country: Country::UNKNOWN,
                     language: &Language::default(),
+                    sealed: None,
                     lease: Duration::ZERO,
                 }),
                 attached: &[],
@@ -309,14 +345,33 @@ mod tests {
             assert_eq!(challenge.is_users, whose == Whose::User(user));
             assert_eq!(challenge.cooldown_at.is_some(), whose != Whose::Public);
             let message = challenge.message.unwrap();
-            assert_eq!((message.user_id, message.seed), (user, SEED));
+            assert_eq!((message.user_id, message.seed), (Some(user), SEED));
         }
     }
 
     #[test]
+    fn a_message_to_an_address_without_an_account_has_it_sealed() {
+        for bytes in [0, 16, SealedAddress::MAX_BYTES] {
+            let sealed_address = SealedAddress::from_bytes(&vec![6; bytes]).unwrap();
+            let mut rest = b"\x00seedseedZZ\x82en".to_vec();
+            rest.extend_from_slice(&(bytes as u16).to_be_bytes());
+            rest.extend_from_slice(sealed_address.as_bytes());
+            rest.extend_from_slice(b"AbCd");
+            let slot = decode(&record(CHALLENGE | MESSAGE | EMAIL, &rest), address()).unwrap();
+            let challenge = slot.challenge.unwrap();
+            assert_eq!(challenge.shadowed.as_str(), "AbCd");
+            let message = challenge.message.unwrap();
+            assert_eq!((message.user_id, message.language.as_str()), (None, "en"));
+            assert_eq!(message.sealed.as_ref(), Some(&sealed_address));
+        }
+        let cut = record(CHALLENGE | MESSAGE, b"\x00seedseedZZ\x82en\x00\x05seal");
+        assert_eq!(decode(&cut, address()), None);
+        let long = [b"\x00seedseedZZ\x82en\xff\xff".as_slice(), &[1; 0xFFFF]].concat();
+        assert_eq!(decode(&record(CHALLENGE | MESSAGE, &long), address()), None);
+    }
+
+    #[test]
     fn what_was_cut_off_or_is_of_another_format_is_refused() {
-        let nobodys = record(CHALLENGE | MESSAGE, b"\x00seedseedGB\x02en");
-        assert_eq!(decode(&nobodys, address()), None);
         let mut whole = record(CHALLENGE, b"\x00");
         assert!(decode(&whole, address()).is_some());
         for length in 0..whole.len() {

@@ -75,13 +75,14 @@ impl Bench {
         self.board.wanted_by(
             &OutboxEntry {
                 challenge_id: Uuid::nil(),
-                user_id: Uuid::nil(),
+                user_id: Some(Uuid::nil()),
                 address: SlotAddress::from_bits(0),
                 channel: Channel::Sms,
                 topic: 0,
                 seed: CodeSeed::default(),
                 country: Country::parse(country).unwrap(),
                 language: Language::default(),
+                sealed: None,
                 avoid: avoid.map(str::to_owned),
                 expires_at_ms: 0,
             },

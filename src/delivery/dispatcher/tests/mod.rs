@@ -122,13 +122,14 @@ impl Bench {
         let delivery = Delivery {
             entry: OutboxEntry {
                 challenge_id: Uuid::from_u128(number),
-                user_id: Uuid::from_u128(7),
+                user_id: Some(Uuid::from_u128(7)),
                 address: SlotAddress::from_bits(0),
                 channel: Channel::Sms,
                 topic: 0,
                 seed: CodeSeed::default(),
                 country: Country::UNKNOWN,
                 language: Language::default(),
+                sealed: None,
                 avoid: avoid.map(str::to_owned),
                 expires_at_ms: self.now.wall_ms + 600_000,
             },

@@ -1,6 +1,6 @@
 -- Verifies phones that differ, each for the account that claims it: for a given claimant, or for anyone (NULL) if exactly
--- one account claims it. Gives the phones that it verified, with their users, and notes the event of each: a row of `events`
--- without its user.
+-- one account claims it, or of several exactly one whose claim has not lapsed. Gives the phones that it verified, with their
+-- users, and notes the event of each: a row of `events` without its user.
 --
 -- A function, since its two statements would be four round trips with a transaction around them. Each has a snapshot of its
 -- own, so the second sees what was committed while the first waited.
@@ -10,7 +10,7 @@
 --
 -- The look for whoever has a phone is a subquery that the planner can't turn into a join: planned while hardly any phone
 -- was verified, a join would read all that were verified since for each one, until the next ANALYZE.
-CREATE FUNCTION verify_phones(phones text[], claimants uuid[], times timestamptz[], notes jsonb[])
+CREATE FUNCTION verify_phones(phones text[], claimants uuid[], times timestamptz[], live_since timestamptz[], notes jsonb[])
 RETURNS TABLE (phone text, user_id uuid)
 LANGUAGE plpgsql
 AS $$
@@ -20,11 +20,14 @@ BEGIN
         (SELECT DISTINCT hashtext(a.phone) AS turn FROM unnest(phones) AS a (phone) ORDER BY turn) AS turns;
     RETURN QUERY WITH verified AS (
         UPDATE users u SET phone_verified = true, updated_at = a.now
-        FROM unnest(phones, claimants, times, notes) AS a (phone, claimant, now, note)
+        FROM unnest(phones, claimants, times, live_since, notes) AS a (phone, claimant, now, live_since, note)
         WHERE u.phone = a.phone AND NOT u.phone_verified
           AND (SELECT o.id FROM users o WHERE o.phone = a.phone AND o.phone_verified) IS NULL
-          AND (u.id = a.claimant OR a.claimant IS NULL AND 1 = (SELECT count(*) FROM
-            (SELECT FROM users c WHERE c.phone = a.phone AND NOT c.phone_verified LIMIT 2) c))
+          AND (u.id = a.claimant OR a.claimant IS NULL AND (1 = (SELECT count(*) FROM
+            (SELECT FROM users c WHERE c.phone = a.phone AND NOT c.phone_verified LIMIT 2) c)
+            OR COALESCE(u.phone_claimed_at, u.created_at) >= a.live_since AND 1 = (SELECT count(*) FROM
+              (SELECT FROM users c WHERE c.phone = a.phone AND NOT c.phone_verified
+                AND COALESCE(c.phone_claimed_at, c.created_at) >= a.live_since LIMIT 2) c)))
         RETURNING u.phone, u.id, a.note
     ), noted AS (
         INSERT INTO events (id, at, kind, actor, actor_id, user_id, network, reason, details)

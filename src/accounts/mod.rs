@@ -6,6 +6,7 @@
 //! | `proofs/` | who claims a phone or an e-mail address, and who has proven it |
 //! | `passwords/` | which passwords are accepted, their hashes, and where these are kept |
 //! | `sessions/` | who is signed in: sessions and their tokens |
+//! | `options.rs` | how long an account keeps what it never proved |
 //! | `sign_in.rs` | making an account, and signing in by password |
 //! | `own_password.rs` | what a signed-in user needs the password for: to change it, and to prove who they are |
 //! | `profiles.rs` | what users change of their account without a proof |
@@ -20,6 +21,7 @@
 //! [`Unavailable`]: crate::unavailable::Unavailable
 
 mod error;
+mod options;
 mod own_password;
 mod passwords;
 mod profiles;
@@ -29,6 +31,7 @@ mod sign_in;
 mod users;
 
 pub use error::AccountError;
+pub use options::AccountOptions;
 pub use own_password::{OwnPassword, Turns};
 pub use passwords::{
     Argon2Cost, Argon2Pool, CostError, Credentials, HasherOptions, Login, OwnerWords, Password,

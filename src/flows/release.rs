@@ -15,7 +15,7 @@ impl Flows {
         let proofs = &self.verify_phone.proofs;
         let found = match to {
             Destination::Phone(phone) => {
-                let claims = proofs.claims(phone).await?;
+                let claims = proofs.claims(phone, self.codes.clock.now()).await?;
                 [claims.verified_by, claims.any_claimant]
             }
             Destination::Email(email) => [proofs.email_holder(email).await?.map(|holder| holder.user), None],

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use metrics::counter;
 
 use super::{
@@ -43,13 +44,15 @@ impl VerifyPhone {
     /// with and without an account. `Cooldown` and `Limited`: nothing is sent. `Unavailable`: nothing is sent, unless Redis did
     /// its part and was too late to say so.
     pub async fn send(&self, caller: Caller, phone: PhoneNumber) -> Result<Sent, FlowError> {
-        let known_code = self.test_numbers.code(&phone, self.codes.clock.now()).cloned();
+        let now = self.codes.clock.now();
+        let known_code = self.test_numbers.code(&phone, now).cloned();
         let asked = self.asked(caller, &phone, known_code.is_some());
         self.refuse_unsupported(&phone, asked.country)?;
         let claimants = Claimants {
             proofs: Arc::clone(&self.proofs),
             challenges: self.codes.challenges.clone(),
             known_code,
+            now,
             phone,
         };
         self.codes.send(asked, claimants).await
@@ -117,13 +120,14 @@ struct Claimants {
     proofs: Arc<dyn ProofStore>,
     challenges: Challenges,
     phone: PhoneNumber,
+    now: DateTime<Utc>,
     /// Of a test number.
     known_code: Option<OtpCode>,
 }
 
 impl Entitlement for Claimants {
     async fn entitled(self, asked: &Asked) -> Result<Entitled, Unavailable> {
-        let claims = self.proofs.claims(&self.phone).await?;
+        let claims = self.proofs.claims(&self.phone, self.now).await?;
         if self.known_code.is_none() {
             return Ok(Entitled {
                 user_id: entitled_user(&asked.caller, &self.phone, &claims),

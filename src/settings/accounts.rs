@@ -1,4 +1,4 @@
-//! The sections about accounts and their sessions: `passwords`, `tokens`.
+//! The sections about accounts and their sessions: `accounts`, `passwords`, `tokens`.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::{
     value::{MINUTE, SECOND},
 };
 use crate::{
-    accounts::{Argon2Cost, HasherOptions, MOST_LISTED, SessionOptions},
+    accounts::{AccountOptions, Argon2Cost, HasherOptions, MOST_LISTED, SessionOptions},
     tokens::AccessOptions,
 };
 
@@ -19,6 +19,26 @@ const DEFAULT_ISSUER: &str = "ringback";
 
 /// The last use of a session is known to the minute: a limit of few minutes would say little.
 const LEAST_IDLE: Duration = Duration::from_secs(300);
+
+/// How long an account keeps what it never proved; it is used for as long as a session may last.
+pub(super) fn read_accounts(reader: &mut Reader, session_ttl: Duration) -> AccountOptions {
+    const UNUSED: &str = "accounts.unused_ttl";
+    let day = 24 * 60 * MINUTE;
+    let delta = |duration| TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX);
+    let claim_ttl = reader.duration("accounts.claim_ttl", 60 * MINUTE..=3650 * day);
+    let unused_ttl = reader.duration(UNUSED, Duration::ZERO..=3650 * day);
+    if !unused_ttl.is_zero() && unused_ttl < session_ttl.max(day) {
+        reader.refuse(
+            UNUSED,
+            "must be \"0s\" (no account is deleted), or a day or more, and no less than tokens.refresh_ttl: \
+             an account with a live session is in use",
+        );
+    }
+    AccountOptions {
+        claim_ttl: delta(claim_ttl),
+        unused_ttl: (!unused_ttl.is_zero()).then(|| delta(unused_ttl)),
+    }
+}
 
 /// How costly a guess at a stolen password is.
 pub(super) fn read_passwords(reader: &mut Reader) -> HasherOptions {

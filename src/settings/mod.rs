@@ -49,7 +49,7 @@ use reader::{Effective, Reader};
 use value::escaped;
 
 use crate::{
-    accounts::{HasherOptions, SessionOptions},
+    accounts::{AccountOptions, HasherOptions, SessionOptions},
     challenges::OtpRules,
     delivery::{Countries, DispatcherOptions},
     flows::TestNumbers,
@@ -84,6 +84,7 @@ pub struct Settings {
     /// What the phones are for that may have a code.
     pub phone_kinds: PhoneKinds,
     pub test_numbers: TestNumbers,
+    pub accounts: AccountOptions,
     pub passwords: HasherOptions,
     pub access: AccessOptions,
     pub sessions: SessionOptions,
@@ -206,6 +207,7 @@ impl Settings {
         let test_numbers = test_numbers::read(r, env, &otp, phone_check);
         let passwords = accounts::read_passwords(r);
         let (access, sessions) = accounts::read_tokens(r, server.origin());
+        let accounts = accounts::read_accounts(r, sessions.ttl);
         let texts = texts::read(r, &config_dir, &otp);
         let mut carriers = Carriers::read(r, env, &server, otp.ttl);
         let limits = LimitsSettings::read(r, &config_dir, server.workers);
@@ -222,6 +224,7 @@ impl Settings {
             phone_check,
             phone_kinds,
             test_numbers,
+            accounts,
             passwords,
             access,
             sessions,

@@ -84,7 +84,7 @@ fn challenges(base: &Base<'_>, store: Arc<dyn ChallengeStore>) -> Challenges {
 
 /// The database that is configured, else SQLite in the data folder.
 pub(super) fn connect_database(settings: &Settings) -> Result<Databases, StartError> {
-    let options = settings.database.pool;
+    let (options, claim_ttl) = (settings.database.pool, settings.accounts.claim_ttl);
     let embedded = || {
         let file = settings.data_dir.join("ringback.db");
         SecretString::from(format!("sqlite://{}", file.display()))
@@ -94,7 +94,7 @@ pub(super) fn connect_database(settings: &Settings) -> Result<Databases, StartEr
         let link = SqliteLink::open(&url, options)?;
         Databases {
             users: Arc::new(SqliteUsers::new(&link)),
-            proofs: Arc::new(SqliteProofs::new(&link)),
+            proofs: Arc::new(SqliteProofs::new(&link, claim_ttl)),
             passwords: Arc::new(SqlitePasswords::new(&link)),
             sessions: Arc::new(SqliteSessions::new(&link)),
             ledger: Arc::new(SqliteLedger::new(link.clone())),
@@ -104,7 +104,7 @@ pub(super) fn connect_database(settings: &Settings) -> Result<Databases, StartEr
         let link = PostgresLink::open(&url, options, &settings.database.postgres)?;
         Databases {
             users: Arc::new(PostgresUsers::new(&link)),
-            proofs: Arc::new(PostgresProofs::new(&link)),
+            proofs: Arc::new(PostgresProofs::new(&link, claim_ttl)),
             passwords: Arc::new(PostgresPasswords::new(&link)),
             sessions: Arc::new(PostgresSessions::new(&link)),
             ledger: Arc::new(PostgresLedger::new(link.clone())),

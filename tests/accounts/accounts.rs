@@ -124,7 +124,7 @@ pub async fn a_locked_account_says_so(stores: Stores) {
 }
 
 pub async fn claims_tell_who_has_and_who_wants_a_phone(stores: Stores) {
-    let claims = async || stores.two.proofs.claims(&phone(PHONE)).await.unwrap();
+    let claims = async || stores.two.proofs.claims(&phone(PHONE), at(100)).await.unwrap();
     assert_eq!(claims().await, Claims::default());
 
     let (jane, _) = register(&stores.one, "jane@example.com", PHONE).await;
@@ -180,7 +180,7 @@ pub async fn whoever_has_a_phone_is_found_behind_all_who_want_it(stores: Stores)
         .verify_phone(&phone(PHONE), &last, phone_verified(5))
         .await;
     assert_eq!(verified.unwrap(), Verification::Verified(claimants[4]));
-    let claims = stores.two.proofs.claims(&phone(PHONE)).await.unwrap();
+    let claims = stores.two.proofs.claims(&phone(PHONE), at(100)).await.unwrap();
     let seen = (claims.verified_by, claims.unverified, claims.any_claimant);
     assert_eq!(seen, (Some(claimants[4]), 2, Some(claimants[0])));
 }
@@ -224,7 +224,13 @@ pub async fn anyone_verifies_a_sole_claim_alone(stores: Stores) {
     let (john, _) = register(&stores.one, "john@example.com", PHONE).await;
     assert_eq!(verify().await, Verification::Ambiguous);
     assert_eq!(
-        stores.one.proofs.claims(&phone(PHONE)).await.unwrap().verified_by,
+        stores
+            .one
+            .proofs
+            .claims(&phone(PHONE), at(100))
+            .await
+            .unwrap()
+            .verified_by,
         None
     );
     stores

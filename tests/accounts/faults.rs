@@ -20,7 +20,7 @@ use tokio::{
 use url::Url;
 
 use crate::{
-    harness::{Store, phone, phone_verified, register, session_ended, with_postgres_url},
+    harness::{Store, at, phone, phone_verified, register, session_ended, with_postgres_url},
     sessions::rotation,
 };
 
@@ -159,7 +159,7 @@ async fn call(store: &Store, n: usize) -> Result<(), Unavailable> {
     let nobody = uuid::Uuid::nil();
     match n % 8 {
         0 => store.sessions.view(nobody).await.map(drop),
-        1 => store.proofs.claims(&phone(PHONE)).await.map(drop),
+        1 => store.proofs.claims(&phone(PHONE), at(100)).await.map(drop),
         2 => {
             let login = Login::Email(EmailAddress::parse("jane@example.com").unwrap());
             store.passwords.credentials(&login).await.map(drop)

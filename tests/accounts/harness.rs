@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use chrono::{DateTime, TimeZone, Utc};
+use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use ringback::{
     accounts::{
         NewSession, NewUser, PasswordHash, PasswordStore, PersonName, PostgresPasswords, PostgresProofs,
@@ -29,6 +29,9 @@ use ringback::{
 use secrecy::SecretString;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use uuid::Uuid;
+
+/// How long an unproven claim of a phone is live.
+pub const CLAIM_TTL: TimeDelta = TimeDelta::days(7);
 
 pub const OPTIONS: PoolOptions = PoolOptions {
     max_connections: 8,
@@ -61,7 +64,7 @@ impl Store {
             let link = PostgresLink::open(&secret, options, postgres)?;
             Self {
                 users: Arc::new(PostgresUsers::new(&link)),
-                proofs: Arc::new(PostgresProofs::new(&link)),
+                proofs: Arc::new(PostgresProofs::new(&link, CLAIM_TTL)),
                 passwords: Arc::new(PostgresPasswords::new(&link)),
                 sessions: Arc::new(PostgresSessions::new(&link)),
                 ledger: Arc::new(PostgresLedger::new(link.clone())),
@@ -71,7 +74,7 @@ impl Store {
             let link = SqliteLink::open(&secret, options)?;
             Self {
                 users: Arc::new(SqliteUsers::new(&link)),
-                proofs: Arc::new(SqliteProofs::new(&link)),
+                proofs: Arc::new(SqliteProofs::new(&link, CLAIM_TTL)),
                 passwords: Arc::new(SqlitePasswords::new(&link)),
                 sessions: Arc::new(SqliteSessions::new(&link)),
                 ledger: Arc::new(SqliteLedger::new(link.clone())),

@@ -3,6 +3,7 @@
 //! | file | what it asks |
 //! |---|---|
 //! | `accounts.rs` | what one caller after another sees |
+//! | `claims.rs` | what becomes of claims that nobody proves |
 //! | `emails.rs` | who has an e-mail address, and who has proven it |
 //! | `events.rs` | that each change leaves its event |
 //! | `sessions.rs` | the same for sessions and their refresh tokens |
@@ -18,6 +19,7 @@
 //! | `harness.rs` | a fresh database for each test |
 
 mod accounts;
+mod claims;
 mod emails;
 mod events;
 mod failover;
@@ -60,6 +62,11 @@ on_both_databases! {
         a_claimant_verifies_his_own_claim_alone
         anyone_verifies_a_sole_claim_alone
         a_hash_is_replaced_while_it_is_still_the_old_one;
+    claims:
+        a_lapsed_claim_keeps_nobody_up
+        two_live_claims_among_lapsed_ones_are_ambiguous
+        where_all_have_lapsed_a_sole_claim_still_works
+        a_phone_that_was_claimed_anew_is_live_from_then_on;
     emails:
         an_email_is_found_by_its_key_whether_or_not_it_is_proven
         an_email_is_verified_once_for_the_account_that_has_it

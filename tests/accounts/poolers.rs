@@ -14,7 +14,7 @@ use url::Url;
 
 use crate::{
     harness::{
-        OPTIONS, Store, email_verified, new_session, new_user, phone, phone_verified, register,
+        OPTIONS, Store, at, email_verified, new_session, new_user, phone, phone_verified, register,
         session_ended, with_postgres_url,
     },
     own_server::{OwnServer, plain},
@@ -42,7 +42,12 @@ async fn life(store: Store, n: usize) -> Result<(), Unavailable> {
     for round in 0..3 {
         assert_eq!(store.sessions.view(sid).await?.unwrap().user.id, id);
         assert_eq!(
-            store.proofs.claims(&number).await?.any_claimant.or(Some(id)),
+            store
+                .proofs
+                .claims(&number, at(100))
+                .await?
+                .any_claimant
+                .or(Some(id)),
             Some(id)
         );
         assert_eq!(store.proofs.email_holder(&email).await?.unwrap().user, id);
@@ -68,7 +73,7 @@ async fn life(store: Store, n: usize) -> Result<(), Unavailable> {
         store.passwords.replace_hash(id, &hash, &hash).await?;
         store.database.ping().await?;
     }
-    assert!(store.proofs.claims(&made.phone).await?.verified_by == Some(id));
+    assert!(store.proofs.claims(&made.phone, at(100)).await?.verified_by == Some(id));
     store.sessions.revoke(sid, session_ended(200)).await
 }
 

@@ -7,7 +7,7 @@ use sqlx::{Connection, PgConnection};
 use tokio::{sync::Barrier, time::timeout};
 
 use crate::{
-    harness::{Store, Stores, new_session, new_user, phone, phone_verified, register, with_postgres_url},
+    harness::{Store, Stores, at, new_session, new_user, phone, phone_verified, register, with_postgres_url},
     sessions::rotation,
 };
 
@@ -76,7 +76,7 @@ pub async fn two_accounts_race_for_one_phone(stores: Stores) {
         let winner = stores
             .two
             .proofs
-            .claims(&phone(&number))
+            .claims(&phone(&number), at(100))
             .await
             .unwrap()
             .verified_by
@@ -158,7 +158,7 @@ pub async fn a_second_claim_races_with_a_verification(stores: Stores) {
                 _ => None,
             })
             .collect();
-        let claims = stores.one.proofs.claims(&phone(&number)).await.unwrap();
+        let claims = stores.one.proofs.claims(&phone(&number), at(100)).await.unwrap();
         assert!(verified.len() <= 1, "{verified:?}");
         assert_eq!(verified.first().copied(), claims.verified_by);
         assert!(
@@ -296,7 +296,7 @@ pub async fn lookups_in_parallel_find_their_own(stores: Stores) {
             let (user, session) = &users[n % users.len()];
             let seen = store.sessions.view(*session).await.unwrap().unwrap();
             assert_eq!(seen.user, *user);
-            let claims = store.proofs.claims(&user.phone).await.unwrap();
+            let claims = store.proofs.claims(&user.phone, at(100)).await.unwrap();
             assert_eq!(claims.sole_claimant, Some(user.id));
             let nobody = store.sessions.view(user.id).await.unwrap();
             assert!(nobody.is_none());

@@ -3,7 +3,7 @@
 use ringback::accounts::{Claimant, Verification};
 
 use crate::{
-    harness::{Stores, phone, phone_verified, register},
+    harness::{Stores, at, phone, phone_verified, register},
     races::all_at_once,
 };
 
@@ -31,7 +31,7 @@ pub async fn accounts_take_a_test_number_from_each_other(stores: Stores) {
         stores
             .one
             .proofs
-            .claims(&phone(number))
+            .claims(&phone(number), at(100))
             .await
             .unwrap()
             .verified_by

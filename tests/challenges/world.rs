@@ -301,7 +301,9 @@ impl World {
             shadowed: &Shadowed::default(),
         };
         match self.store.issue(&issue).await.unwrap().outcome {
-            IssueOutcome::Written { entry: Some(entry), .. } => entry,
+            IssueOutcome::Written {
+                entry: Some(entry), ..
+            } => entry,
             outcome => panic!("{outcome:?}"),
         }
     }

@@ -1,14 +1,19 @@
 //! Who claims a phone or has an e-mail address, and what becomes of a proof.
 
+use std::hash::{Hash, Hasher};
+
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-/// Who claims a phone.
+use crate::phone::PhoneNumber;
+
+/// Who claims a phone. Unverified claims lapse: those that have count only where no other does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Claims {
     /// The account that has it verified.
     pub verified_by: Option<Uuid>,
     /// How many accounts claim it unverified: 0, 1, or 2 for two and more. Not counted further, since anybody may add
-    /// to them.
+    /// to them. Of those whose claim has not lapsed; if all have, of all.
     pub unverified: u32,
     /// The one that claims it unverified, if exactly one does.
     pub sole_claimant: Option<Uuid>,
@@ -28,6 +33,15 @@ impl Claims {
         self.any_claimant = Some(self.any_claimant.map_or(user, |first| first.min(user)));
     }
 
+    /// Leaves the claims alone that have not lapsed, unless all have: the first of them, two at most.
+    pub(super) fn keep_live(&mut self, live: &[Uuid]) {
+        if let Some(first) = live.first() {
+            self.unverified = u32::from(live.len() > 1) + 1;
+            self.sole_claimant = (live.len() == 1).then_some(*first);
+            self.any_claimant = Some(*first);
+        }
+    }
+
     /// From one statement about all who claim it.
     pub(super) fn of(verified_by: Option<Uuid>, unverified: i64, first: Option<Uuid>) -> Self {
         Self {
@@ -36,6 +50,29 @@ impl Claims {
             sole_claimant: first.filter(|_| unverified == 1),
             any_claimant: first,
         }
+    }
+}
+
+/// A phone whose claims are looked up. Two that ask for one phone at once get one answer, though their times differ by a
+/// moment.
+#[derive(Debug, Clone)]
+pub(super) struct ClaimsOf {
+    pub phone: PhoneNumber,
+    /// Claims from before have lapsed.
+    pub live_since: DateTime<Utc>,
+}
+
+impl PartialEq for ClaimsOf {
+    fn eq(&self, other: &Self) -> bool {
+        self.phone == other.phone
+    }
+}
+
+impl Eq for ClaimsOf {}
+
+impl Hash for ClaimsOf {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.phone.hash(state);
     }
 }
 
@@ -67,7 +104,7 @@ pub enum Verification {
     AlreadyVerified(Uuid),
     /// Another account than the claimant's has it verified.
     Taken,
-    /// Several unverified accounts claim it and nobody was signed in.
+    /// Several unverified accounts claim it, of whose claims not all but one have lapsed, and nobody was signed in.
     Ambiguous,
     /// No account claims it, or not the claimant's.
     NoClaim,

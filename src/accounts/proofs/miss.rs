@@ -10,7 +10,9 @@ pub(super) const VERIFY_ATTEMPTS: usize = 3;
 /// What a read after a missed UPDATE shows.
 pub(super) struct Miss {
     pub verified_by: Option<Uuid>,
+    /// How many claim it unverified, two at most; and those whose claim has not lapsed.
     pub unverified: i64,
+    pub live: i64,
     /// Whether the claimant's own account claims the phone.
     pub mine: bool,
 }
@@ -24,9 +26,9 @@ impl Miss {
             (Claimant::User(_), Some(_)) => Some(Verification::Taken),
             (Claimant::User(_), None) => None,
             (Claimant::Anyone, Some(owner)) => Some(Verification::AlreadyVerified(owner)),
-            (Claimant::Anyone, None) => match self.unverified {
-                0 => Some(Verification::NoClaim),
-                1 => None,
+            (Claimant::Anyone, None) => match (self.unverified, self.live) {
+                (0, _) => Some(Verification::NoClaim),
+                (1, _) | (_, 1) => None,
                 _ => Some(Verification::Ambiguous),
             },
         }

@@ -1,12 +1,14 @@
 //! Proofs in PostgreSQL. One statement decides each change; phones that are verified at the same time share one.
 
 use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt;
 use uuid::Uuid;
 
 use super::{
     Claimant, Claims, EmailHolder, EmailVerification, ProofStore, Verification,
     batch::{Ask, postgres::verify},
+    claim::ClaimsOf,
 };
 use crate::{
     database::{Coalescer, Own, PostgresLink, to_micros},
@@ -23,21 +25,23 @@ use crate::{
 #[derive(Debug)]
 pub struct PostgresProofs {
     link: PostgresLink,
-    claims: Coalescer<PhoneNumber, Claims, Own>,
+    claim_ttl: TimeDelta,
+    claims: Coalescer<ClaimsOf, Claims, Own>,
     verifications: Coalescer<Ask, Verification, Own>,
     /// By the address's key.
     holders: Coalescer<String, EmailHolder>,
 }
 
 impl PostgresProofs {
-    /// By these connections. Runs inside a Tokio runtime.
-    pub fn new(link: &PostgresLink) -> Self {
+    /// By these connections; an unproven claim of a phone lapses after `claim_ttl`. Runs inside a Tokio runtime.
+    pub fn new(link: &PostgresLink, claim_ttl: TimeDelta) -> Self {
         let (one, two, three) = (link.clone(), link.clone(), link.clone());
         let (database, bounds) = (Part::Database, link.lookups());
         Self {
             link: link.clone(),
-            claims: Coalescer::holding("claims", database, bounds, move |phones, own| {
-                claims_of(one.clone(), phones, own).boxed()
+            claim_ttl,
+            claims: Coalescer::holding("claims", database, bounds, move |asked, own| {
+                claims_of(one.clone(), asked, own).boxed()
             }),
             verifications: Coalescer::holding("verification", database, bounds, move |asks, own| {
                 verify(two.clone(), asks, own).boxed()
@@ -51,8 +55,12 @@ impl PostgresProofs {
 
 #[async_trait]
 impl ProofStore for PostgresProofs {
-    async fn claims(&self, phone: &PhoneNumber) -> Result<Claims, Unavailable> {
-        let found = self.link.in_time(self.claims.get(phone.clone())).await?;
+    async fn claims(&self, phone: &PhoneNumber, now: DateTime<Utc>) -> Result<Claims, Unavailable> {
+        let asked = ClaimsOf {
+            phone: phone.clone(),
+            live_since: now - self.claim_ttl,
+        };
+        let found = self.link.in_time(self.claims.get(asked)).await?;
         Ok(found.unwrap_or_default())
     }
 
@@ -62,7 +70,8 @@ impl ProofStore for PostgresProofs {
         claimant: &Claimant,
         event: NewEvent,
     ) -> Result<Verification, Unavailable> {
-        let ask = Ask::new(phone.clone(), *claimant, event);
+        let live_since = event.at - self.claim_ttl;
+        let ask = Ask::new(phone.clone(), *claimant, event, live_since);
         self.link
             .in_time(self.verifications.get(ask))
             .await?
@@ -172,21 +181,23 @@ impl ProofStore for PostgresProofs {
 
 async fn claims_of(
     link: PostgresLink,
-    phones: Vec<PhoneNumber>,
+    asked: Vec<ClaimsOf>,
     own: &mut Own,
-) -> Result<Vec<(PhoneNumber, Claims)>, Unavailable> {
+) -> Result<Vec<(ClaimsOf, Claims)>, Unavailable> {
     // One look at an index tells all that there is to know of most phones.
     const SQL: &str = "SELECT a.place, u.id, u.phone_verified \
          FROM unnest($1::text[]) WITH ORDINALITY AS a (phone, place) CROSS JOIN LATERAL \
          (SELECT id, phone_verified FROM users WHERE phone = a.phone ORDER BY id LIMIT 3) u";
-    // Whoever has a phone that several claim may stand behind them.
-    const OWNERS: &str = "SELECT (SELECT u.id FROM users u WHERE u.phone = a.phone AND u.phone_verified) \
+    // Whoever has a phone that several claim may stand behind them, and so may those whose claim has not lapsed.
+    const CROWDS: &str = "SELECT (SELECT u.id FROM users u WHERE u.phone = a.phone AND u.phone_verified), \
+         ARRAY(SELECT u.id FROM users u WHERE u.phone = a.phone AND NOT u.phone_verified \
+           AND COALESCE(u.phone_claimed_at, u.created_at) >= $2 ORDER BY u.id LIMIT 2) \
          FROM unnest($1::text[]) WITH ORDINALITY AS a (phone, place) ORDER BY a.place";
     let found = link.bounded(async {
         let mut session = own.connection(&link).await?;
-        let mut found = vec![Claims::default(); phones.len()];
+        let mut found = vec![Claims::default(); asked.len()];
         let rows: Vec<(i64, Uuid, bool)> = sqlx::query_as(SQL)
-            .bind(phones.iter().map(PhoneNumber::expose).collect::<Vec<_>>())
+            .bind(asked.iter().map(|asked| asked.phone.expose()).collect::<Vec<_>>())
             .fetch_all(session.again())
             .await?;
         for (place, user, is_verified) in rows {
@@ -196,18 +207,27 @@ async fn claims_of(
         let is_crowded = |claims: &Claims| claims.verified_by.is_none() && claims.unverified > 1;
         let crowded: Vec<_> = (0..found.len()).filter(|&at| is_crowded(&found[at])).collect();
         if !crowded.is_empty() {
-            let owners: Vec<Option<Uuid>> = sqlx::query_scalar(OWNERS)
-                .bind(crowded.iter().map(|&at| phones[at].expose()).collect::<Vec<_>>())
+            // All that are asked together are asked within a moment.
+            let live_since = asked.iter().map(|asked| asked.live_since).max();
+            let crowds: Vec<(Option<Uuid>, Vec<Uuid>)> = sqlx::query_as(CROWDS)
+                .bind(
+                    crowded
+                        .iter()
+                        .map(|&at| asked[at].phone.expose())
+                        .collect::<Vec<_>>(),
+                )
+                .bind(live_since)
                 .fetch_all(session)
                 .await?;
-            for (at, owner) in crowded.into_iter().zip(owners) {
+            for (at, (owner, live)) in crowded.into_iter().zip(crowds) {
                 found[at].verified_by = owner;
+                found[at].keep_live(&live);
             }
         }
         Ok(found)
     });
     let found = found.await?;
-    Ok(phones.into_iter().zip(found).collect())
+    Ok(asked.into_iter().zip(found).collect())
 }
 
 async fn holders_of(

@@ -1,10 +1,12 @@
 //! Proofs in SQLite. The statements are those of `postgres.rs`, which says why.
 
 use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
 use uuid::{Uuid, fmt::Hyphenated};
 
 use super::{
     Claimant, Claims, EmailHolder, EmailVerification, ProofStore, Verification,
+    claim::ClaimsOf,
     miss::{Miss, VERIFY_ATTEMPTS},
 };
 use crate::{
@@ -19,18 +21,20 @@ use crate::{
 #[derive(Debug)]
 pub struct SqliteProofs {
     link: SqliteLink,
-    claims: Coalescer<PhoneNumber, Claims>,
+    claim_ttl: TimeDelta,
+    claims: Coalescer<ClaimsOf, Claims>,
     /// By the address's key.
     holders: Coalescer<String, EmailHolder>,
 }
 
 impl SqliteProofs {
-    /// By these connections. Runs inside a Tokio runtime.
-    pub fn new(link: &SqliteLink) -> Self {
+    /// By these connections; an unproven claim of a phone lapses after `claim_ttl`. Runs inside a Tokio runtime.
+    pub fn new(link: &SqliteLink, claim_ttl: TimeDelta) -> Self {
         let (one, two) = (link.clone(), link.clone());
         let (database, bounds) = (Part::Database, link.lookups());
         Self {
             link: link.clone(),
+            claim_ttl,
             claims: Coalescer::new("claims", database, bounds, move |phones| {
                 claims_of(one.clone(), phones)
             }),
@@ -43,8 +47,12 @@ impl SqliteProofs {
 
 #[async_trait]
 impl ProofStore for SqliteProofs {
-    async fn claims(&self, phone: &PhoneNumber) -> Result<Claims, Unavailable> {
-        let found = self.link.in_time(self.claims.get(phone.clone())).await?;
+    async fn claims(&self, phone: &PhoneNumber, now: DateTime<Utc>) -> Result<Claims, Unavailable> {
+        let asked = ClaimsOf {
+            phone: phone.clone(),
+            live_since: now - self.claim_ttl,
+        };
+        let found = self.link.in_time(self.claims.get(asked)).await?;
         Ok(found.unwrap_or_default())
     }
 
@@ -60,7 +68,7 @@ impl ProofStore for SqliteProofs {
                     event.count();
                     return Ok(Some(Verification::Verified(user)));
                 }
-                let explained = self.read_miss(phone, claimant).await?.explain(claimant);
+                let explained = self.read_miss(phone, claimant, event.at).await?.explain(claimant);
                 if explained.is_some() {
                     return Ok(explained);
                 }
@@ -182,15 +190,21 @@ impl SqliteProofs {
         const SOLE: &str = "UPDATE users SET phone_verified = 1, phone_owned_at = NULL, updated_at = ?2 \
              WHERE phone = ?1 AND NOT phone_verified \
                AND NOT EXISTS (SELECT 1 FROM users o WHERE o.phone = ?1 AND o.phone_verified) \
-               AND 1 = (SELECT count(*) FROM (SELECT 1 FROM users c WHERE c.phone = ?1 AND NOT c.phone_verified LIMIT 2)) \
+               AND (1 = (SELECT count(*) FROM (SELECT 1 FROM users c WHERE c.phone = ?1 AND NOT c.phone_verified LIMIT 2)) \
+                 OR coalesce(phone_claimed_at, created_at) >= ?3 AND 1 = (SELECT count(*) FROM (SELECT 1 FROM users c \
+                   WHERE c.phone = ?1 AND NOT c.phone_verified AND coalesce(c.phone_claimed_at, c.created_at) >= ?3 LIMIT 2))) \
              RETURNING id";
+        let live_since = (event.at - self.claim_ttl).timestamp_micros();
         let now = event.at.timestamp_micros();
         let query = match claimant {
             Claimant::User(user) => sqlx::query_scalar(MINE)
                 .bind(phone.expose())
                 .bind(now)
                 .bind(user.hyphenated()),
-            Claimant::Anyone => sqlx::query_scalar(SOLE).bind(phone.expose()).bind(now),
+            Claimant::Anyone => sqlx::query_scalar(SOLE)
+                .bind(phone.expose())
+                .bind(now)
+                .bind(live_since),
         };
         let mut transaction = self.link.writer.begin_with("BEGIN IMMEDIATE").await?;
         let verified: Option<Hyphenated> = query.fetch_optional(&mut *transaction).await?;
@@ -203,42 +217,54 @@ impl SqliteProofs {
         Ok(verified)
     }
 
-    async fn read_miss(&self, phone: &PhoneNumber, claimant: &Claimant) -> Result<Miss, sqlx::Error> {
+    async fn read_miss(
+        &self,
+        phone: &PhoneNumber,
+        claimant: &Claimant,
+        now: DateTime<Utc>,
+    ) -> Result<Miss, sqlx::Error> {
         const SQL: &str = "SELECT (SELECT id FROM users WHERE phone = ?1 AND phone_verified), \
              (SELECT count(*) FROM (SELECT 1 FROM users WHERE phone = ?1 AND NOT phone_verified LIMIT 2)), \
+             (SELECT count(*) FROM (SELECT 1 FROM users WHERE phone = ?1 AND NOT phone_verified \
+               AND coalesce(phone_claimed_at, created_at) >= ?3 LIMIT 2)), \
              EXISTS (SELECT 1 FROM users WHERE id = ?2 AND phone = ?1)";
         let me = claimant.user().map(Uuid::hyphenated);
-        let query = sqlx::query_as(SQL).bind(phone.expose()).bind(me);
-        let (verified_by, unverified, mine): (Option<Hyphenated>, i64, bool) =
+        let query = sqlx::query_as(SQL)
+            .bind(phone.expose())
+            .bind(me)
+            .bind((now - self.claim_ttl).timestamp_micros());
+        let (verified_by, unverified, live, mine): (Option<Hyphenated>, i64, i64, bool) =
             query.fetch_one(&self.link.writer).await?;
         Ok(Miss {
             verified_by: verified_by.map(Hyphenated::into_uuid),
             unverified,
+            live,
             mine,
         })
     }
 }
 
-async fn claims_of(
-    link: SqliteLink,
-    phones: Vec<PhoneNumber>,
-) -> Result<Vec<(PhoneNumber, Claims)>, Unavailable> {
-    const SQL: &str = "SELECT p.value, \
-         (SELECT u.id FROM users u WHERE u.phone = p.value AND u.phone_verified), \
+async fn claims_of(link: SqliteLink, asked: Vec<ClaimsOf>) -> Result<Vec<(ClaimsOf, Claims)>, Unavailable> {
+    const SQL: &str = "SELECT (SELECT u.id FROM users u WHERE u.phone = p.value AND u.phone_verified), \
          (SELECT count(*) FROM (SELECT 1 FROM users u WHERE u.phone = p.value AND NOT u.phone_verified LIMIT 2)), \
-         (SELECT u.id FROM users u WHERE u.phone = p.value AND NOT u.phone_verified ORDER BY u.id LIMIT 1) \
-         FROM json_each(?1) AS p";
-    let query = sqlx::query_as(SQL).bind(json(phones.iter().map(|phone| phone.expose().to_owned())));
-    let rows: Vec<(String, Option<Hyphenated>, i64, Option<Hyphenated>)> =
+         (SELECT u.id FROM users u WHERE u.phone = p.value AND NOT u.phone_verified ORDER BY u.id LIMIT 1), \
+         (SELECT json_group_array(id) FROM (SELECT u.id FROM users u WHERE u.phone = p.value AND NOT u.phone_verified \
+           AND coalesce(u.phone_claimed_at, u.created_at) >= ?2 ORDER BY u.id LIMIT 2)) \
+         FROM json_each(?1) AS p ORDER BY p.key";
+    // All that are asked together are asked within a moment.
+    let live_since = asked.iter().map(|asked| asked.live_since).max();
+    let query = sqlx::query_as(SQL)
+        .bind(json(asked.iter().map(|asked| asked.phone.expose().to_owned())))
+        .bind(live_since.map(|since| since.timestamp_micros()));
+    let rows: Vec<(Option<Hyphenated>, i64, Option<Hyphenated>, String)> =
         link.bounded(query.fetch_all(&link.readers)).await?;
-    let claims = |(phone, verified_by, unverified, first): (_, Option<Hyphenated>, _, Option<Hyphenated>)| {
+    let claims = rows.into_iter().map(|(verified_by, unverified, first, live)| {
         let [verified_by, first] = [verified_by, first].map(|id| id.map(Hyphenated::into_uuid));
-        (
-            PhoneNumber::from_stored(phone),
-            Claims::of(verified_by, unverified, first),
-        )
-    };
-    Ok(rows.into_iter().map(claims).collect())
+        let mut claims = Claims::of(verified_by, unverified, first);
+        claims.keep_live(&serde_json::from_str::<Vec<Uuid>>(&live).unwrap_or_default());
+        claims
+    });
+    Ok(asked.into_iter().zip(claims).collect())
 }
 
 async fn holders_of(link: SqliteLink, keys: Vec<String>) -> Result<Vec<(String, EmailHolder)>, Unavailable> {

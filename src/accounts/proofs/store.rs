@@ -1,6 +1,7 @@
 //! The contract of the store of proofs. `postgres.rs` and `sqlite.rs` keep it; `tests/accounts/` holds both to it.
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{Claimant, Claims, EmailHolder, EmailVerification, Verification};
@@ -11,14 +12,16 @@ use crate::{email::EmailAddress, events::NewEvent, phone::PhoneNumber, unavailab
 #[async_trait]
 pub trait ProofStore: Send + Sync {
     /// Who claims a phone. Lookups that arrive together are one query.
-    async fn claims(&self, phone: &PhoneNumber) -> Result<Claims, Unavailable>;
+    ///
+    /// An unverified claim that is older than the store's `claim_ttl` has lapsed: it MUST NOT count, unless all have.
+    async fn claims(&self, phone: &PhoneNumber, now: DateTime<Utc>) -> Result<Claims, Unavailable>;
 
     /// Marks a phone as verified: the code was right.
     ///
     /// MUST be one atomic change. For [`Claimant::User`]: on that account, if it claims the phone. For
-    /// [`Claimant::Anyone`]: if exactly one unverified account claims it and none has it verified. However many
-    /// callers race, at most one account has a phone verified, ever. `event` MUST be written with the change, about that
-    /// account, and only then; its time is the caller's now.
+    /// [`Claimant::Anyone`]: if exactly one unverified account claims it (of several, exactly one whose claim has not lapsed)
+    /// and none has it verified. However many callers race, at most one account has a phone verified, ever. `event` MUST be
+    /// written with the change, about that account, and only then; its time is the caller's now.
     async fn verify_phone(
         &self,
         phone: &PhoneNumber,

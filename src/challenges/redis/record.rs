@@ -63,7 +63,10 @@ const SEALED: u8 = 128;
 
 /// The flags of a new challenge.
 pub fn flags(issue: &Issue<'_>) -> u8 {
-    let (addressee, slot) = (issue.message.and_then(|message| message.user_id), issue.place.slot);
+    let (addressee, slot) = (
+        issue.message.and_then(|message| message.user_id),
+        issue.place.slot,
+    );
     let all = [
         (CHALLENGE, true),
         (MESSAGE, issue.message.is_some()),

@@ -7,6 +7,8 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+use chrono::{DateTime, Utc};
+
 use super::Claimant;
 use crate::{events::NewEvent, phone::PhoneNumber};
 
@@ -18,16 +20,19 @@ pub(super) struct Ask {
     pub claimant: Claimant,
     /// What is noted with the change.
     pub event: NewEvent,
+    /// Claims from before have lapsed.
+    pub live_since: DateTime<Utc>,
 }
 
 impl Ask {
-    pub fn new(phone: PhoneNumber, claimant: Claimant, event: NewEvent) -> Self {
+    pub fn new(phone: PhoneNumber, claimant: Claimant, event: NewEvent, live_since: DateTime<Utc>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Self {
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             phone,
             claimant,
             event,
+            live_since,
         }
     }
 }

@@ -49,13 +49,14 @@ async fn mark(
     asks: Vec<Ask>,
     answered: &mut Vec<(Ask, Verification)>,
 ) -> Result<Vec<Ask>, sqlx::Error> {
-    const SQL: &str = "SELECT phone, user_id FROM verify_phones($1, $2, $3, $4::jsonb[])";
+    const SQL: &str = "SELECT phone, user_id FROM verify_phones($1, $2, $3, $4, $5::jsonb[])";
     let times: Vec<DateTime<Utc>> = asks.iter().map(|ask| to_micros(ask.event.at)).collect();
     let events: Vec<String> = asks.iter().map(|ask| parameter(&ask.event)).collect();
     let marked: Vec<(String, Uuid)> = sqlx::query_as(SQL)
         .bind(phones(&asks))
         .bind(claimants(&asks))
         .bind(times)
+        .bind(live_since(&asks))
         .bind(events)
         .fetch_all(session)
         .await?;
@@ -84,21 +85,25 @@ async fn explain(
 ) -> Result<Vec<Ask>, sqlx::Error> {
     const SQL: &str = "SELECT (SELECT u.id FROM users u WHERE u.phone = a.phone AND u.phone_verified), \
          (SELECT count(*) FROM (SELECT FROM users u WHERE u.phone = a.phone AND NOT u.phone_verified LIMIT 2) c), \
+         (SELECT count(*) FROM (SELECT FROM users u WHERE u.phone = a.phone AND NOT u.phone_verified \
+           AND COALESCE(u.phone_claimed_at, u.created_at) >= a.live_since LIMIT 2) c), \
          EXISTS (SELECT FROM users u WHERE u.id = a.claimant AND u.phone = a.phone) \
-         FROM unnest($1::text[], $2::uuid[]) WITH ORDINALITY AS a (phone, claimant, place) ORDER BY a.place";
+         FROM unnest($1::text[], $2::uuid[], $3::timestamptz[]) WITH ORDINALITY AS a (phone, claimant, live_since, place) ORDER BY a.place";
     if asks.is_empty() {
         return Ok(asks);
     }
-    let misses: Vec<(Option<Uuid>, i64, bool)> = sqlx::query_as(SQL)
+    let misses: Vec<(Option<Uuid>, i64, i64, bool)> = sqlx::query_as(SQL)
         .bind(phones(&asks))
         .bind(claimants(&asks))
+        .bind(live_since(&asks))
         .fetch_all(session)
         .await?;
     let mut open = Vec::new();
-    for (ask, (verified_by, unverified, mine)) in asks.into_iter().zip(misses) {
+    for (ask, (verified_by, unverified, live, mine)) in asks.into_iter().zip(misses) {
         let miss = Miss {
             verified_by,
             unverified,
+            live,
             mine,
         };
         match miss.explain(&ask.claimant) {
@@ -111,6 +116,10 @@ async fn explain(
 
 fn phones(asks: &[Ask]) -> Vec<String> {
     asks.iter().map(|ask| ask.phone.expose().to_owned()).collect()
+}
+
+fn live_since(asks: &[Ask]) -> Vec<DateTime<Utc>> {
+    asks.iter().map(|ask| ask.live_since).collect()
 }
 
 /// The user of each, where one was signed in.

@@ -10,6 +10,7 @@
 //! | `challenge_id.rs` | how an id leads there |
 //! | `code.rs` | the code itself |
 //! | `service.rs` | issues, judges, reinstates |
+//! | `entry.rs` | from an outbox entry back to its address and code |
 //! | `store.rs` | the contract of what keeps challenges |
 //! | `state.rs` | the rules of a slot, as plain arithmetic |
 //! | `release.rs` | what an operator has forgotten |
@@ -20,6 +21,7 @@
 mod challenge_id;
 mod code;
 mod destination;
+mod entry;
 mod memory;
 mod millis;
 mod policy;

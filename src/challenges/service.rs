@@ -7,7 +7,6 @@ use uuid::Uuid;
 
 use super::{
     candidate_slots, challenge_id,
-    challenge_id::secret_of,
     code::{CodeDigest, OtpCode},
     destination::DestinationDigest,
     policy::Found,
@@ -20,18 +19,14 @@ use super::{
     },
 };
 use crate::{
-    channel::Channel,
-    delivery::{CodeSeed, Destination, OutboxEntry},
-    email::EmailAddress,
+    delivery::{CodeSeed, Destination},
     entropy::Entropy,
     language::Language,
     limits::{self, Counter, Shadowed},
-    partition::SlotAddress,
-    phone::{Country, PhoneNumber},
+    phone::Country,
     provider::DeliveryStatus,
-    sealed::SealedAddress,
-    secrets::{Keyring, SecretKeys},
-    unavailable::{Part, Unavailable},
+    secrets::Keyring,
+    unavailable::Unavailable,
 };
 
 /// The way to the challenges.
@@ -187,18 +182,6 @@ impl Challenges {
         })
     }
 
-    /// An address that no account has yet, sealed for a challenge with this seed, in whichever of its slots.
-    fn seal(
-        &self,
-        address: &Destination,
-        slot: SlotAddress,
-        seed: CodeSeed,
-    ) -> Result<SealedAddress, Unavailable> {
-        let (keys, challenge) = (self.keyring.current(), sealed_for(slot, seed));
-        SealedAddress::seal(keys, challenge, address.expose())
-            .ok_or_else(|| Unavailable::new(Part::DeliveryQueue, "an address could not be sealed"))
-    }
-
     /// What a challenge is in one of the slots that it may be written to, and its code, where a message tells it.
     fn place(&self, new: &NewChallenge<'_>, whose: Whose, seed: CodeSeed) -> (Place, Option<OtpCode>) {
         let (keys, purpose) = (self.keyring.current(), new.purpose);
@@ -300,12 +283,6 @@ impl Challenges {
         Ok(nothing_judged())
     }
 
-    /// Whether a proof is one for this purpose at this address.
-    pub fn is_about(&self, proof: &Proof, purpose: Purpose, destination: &Destination) -> bool {
-        let keys = secret_of(&self.keyring, proof.address, proof.challenge_id);
-        keys.is_some_and(|keys| leads_to(proof.address, keys, purpose, destination, proof.subject))
-    }
-
     /// Makes a consumed challenge good again.
     ///
     /// # Errors
@@ -355,79 +332,6 @@ impl Challenges {
             }
         }
         Ok(())
-    }
-
-    /// Whether the secret that named the challenge of an outbox entry is in force here. In a rotation, an instance that
-    /// knows the secret takes the entry over.
-    pub fn knows_secret_of(&self, entry: &OutboxEntry) -> bool {
-        secret_of(&self.keyring, entry.address, entry.challenge_id).is_some()
-    }
-
-    /// The address of an outbox entry that no account has yet. `None` where none is sealed in it, or the secret is not known
-    /// here.
-    pub fn unkept_address(&self, entry: &OutboxEntry) -> Option<Destination> {
-        let keys = secret_of(&self.keyring, entry.address, entry.challenge_id)?;
-        let challenge = sealed_for(entry.address, entry.seed);
-        let address = entry.sealed.as_ref()?.open(keys, challenge)?;
-        match entry.channel {
-            Channel::Sms => Some(Destination::Phone(PhoneNumber::from_stored(address.to_string()))),
-            Channel::Email => EmailAddress::parse(&address).ok().map(Destination::Email),
-        }
-    }
-
-    /// The code of an outbox entry derived again, if the entry's challenge is for this purpose at this address.
-    pub fn code_again(
-        &self,
-        entry: &OutboxEntry,
-        purpose: Purpose,
-        destination: &Destination,
-    ) -> Option<OtpCode> {
-        let keys = secret_of(&self.keyring, entry.address, entry.challenge_id)?;
-        let is_for_it = leads_to(entry.address, keys, purpose, destination, entry.user_id);
-        is_for_it.then(|| {
-            OtpCode::derive(
-                &keys.code,
-                purpose,
-                entry.challenge_id,
-                entry.seed,
-                self.rules.length,
-            )
-        })
-    }
-}
-
-/// What an address is sealed for: the seed of a challenge in this slot, or in one beside it.
-fn sealed_for(slot: SlotAddress, seed: CodeSeed) -> [u8; 16] {
-    let mut challenge = [0; 16];
-    let (place, random) = challenge.split_at_mut(8);
-    place.copy_from_slice(&slot.beside(0).bits().to_be_bytes());
-    random.copy_from_slice(seed.as_bytes());
-    challenge
-}
-
-/// Whether a slot is one of this purpose at this address: the public one, that of the user, or a candidate.
-fn leads_to(
-    address: SlotAddress,
-    keys: &SecretKeys,
-    purpose: Purpose,
-    destination: &Destination,
-    user: Option<Uuid>,
-) -> bool {
-    let destination = DestinationDigest::of(destination, keys);
-    let address_of = |whose| {
-        let slot = Slot {
-            purpose,
-            destination,
-            whose,
-        };
-        slot.address()
-    };
-    match purpose.policy().found {
-        Found::ById => (0..CANDIDATES).any(|n| address_of(Whose::Candidate(n)) == address),
-        Found::ByAddress | Found::ByUser => [Some(Whose::Public), user.map(Whose::User)]
-            .into_iter()
-            .flatten()
-            .any(|whose| address_of(whose) == address),
     }
 }
 

@@ -34,9 +34,9 @@ pub use error::AccountError;
 pub use options::AccountOptions;
 pub use own_password::{OwnPassword, Turns};
 pub use passwords::{
-    Argon2Cost, Argon2Pool, CostError, Credentials, HasherOptions, Login, OwnerWords, Password,
-    PasswordChange, PasswordError, PasswordHash, PasswordHasher, PasswordStore, PostgresPasswords,
-    SqlitePasswords, Verdict,
+    Argon2Cost, Argon2Pool, BreachFileError, CostError, Credentials, HasherOptions, Login, OwnerWords,
+    Password, PasswordChange, PasswordError, PasswordHash, PasswordHasher, PasswordRuleOptions,
+    PasswordRules, PasswordStore, PostgresPasswords, SqlitePasswords, Verdict,
 };
 pub use profiles::Profiles;
 pub use proofs::{

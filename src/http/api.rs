@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    accounts::{OwnPassword, Profiles, Sessions, SignIn},
+    accounts::{OwnPassword, PasswordRules, Profiles, Sessions, SignIn},
     delivery::ReceiptReaders,
     flows::Flows,
     http::options::ServerOptions,
@@ -21,6 +21,8 @@ pub struct Api {
     pub sessions: Sessions,
     pub own_password: OwnPassword,
     pub profiles: Profiles,
+    /// Which passwords may be set.
+    pub password_rules: PasswordRules,
     pub flows: Flows,
     pub readiness: Readiness,
     /// Of the providers that are asked for receipts.

@@ -1,6 +1,6 @@
 //! The sections about accounts and their sessions: `accounts`, `passwords`, `tokens`.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use chrono::TimeDelta;
 
@@ -9,7 +9,7 @@ use super::{
     value::{MINUTE, SECOND},
 };
 use crate::{
-    accounts::{AccountOptions, Argon2Cost, HasherOptions, MOST_LISTED, SessionOptions},
+    accounts::{AccountOptions, Argon2Cost, HasherOptions, MOST_LISTED, PasswordRuleOptions, SessionOptions},
     tokens::AccessOptions,
 };
 
@@ -59,6 +59,16 @@ pub(super) fn read_passwords(reader: &mut Reader) -> HasherOptions {
         cost,
         threads: reader.cores("passwords.threads", 256),
         queue: reader.integer("passwords.queue", 1..=10_000),
+    }
+}
+
+/// Which passwords may be set.
+pub(super) fn read_password_rules(reader: &mut Reader) -> PasswordRuleOptions {
+    PasswordRuleOptions {
+        min_length: reader.integer("passwords.min_length", 8..=64),
+        breach_file: reader.optional("passwords.breach_file", "the path of a file", |path| {
+            Ok(PathBuf::from(path))
+        }),
     }
 }
 

@@ -49,7 +49,7 @@ use reader::{Effective, Reader};
 use value::escaped;
 
 use crate::{
-    accounts::{AccountOptions, HasherOptions, SessionOptions},
+    accounts::{AccountOptions, HasherOptions, PasswordRuleOptions, SessionOptions},
     challenges::OtpRules,
     delivery::{Countries, DispatcherOptions},
     flows::TestNumbers,
@@ -86,6 +86,7 @@ pub struct Settings {
     pub test_numbers: TestNumbers,
     pub accounts: AccountOptions,
     pub passwords: HasherOptions,
+    pub password_rules: PasswordRuleOptions,
     pub access: AccessOptions,
     pub sessions: SessionOptions,
     /// What messages say.
@@ -206,6 +207,7 @@ impl Settings {
         let phone_kinds = otp::read_phone_kinds(r, phone_check);
         let test_numbers = test_numbers::read(r, env, &otp, phone_check);
         let passwords = accounts::read_passwords(r);
+        let password_rules = accounts::read_password_rules(r);
         let (access, sessions) = accounts::read_tokens(r, server.origin());
         let accounts = accounts::read_accounts(r, sessions.ttl);
         let texts = texts::read(r, &config_dir, &otp);
@@ -226,6 +228,7 @@ impl Settings {
             test_numbers,
             accounts,
             passwords,
+            password_rules,
             access,
             sessions,
             texts,

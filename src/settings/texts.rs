@@ -19,6 +19,7 @@ use crate::{
 /// What messages say, every text seen to be sound.
 #[derive(Debug, Clone)]
 pub struct TextSettings {
+    pub brand: Brand,
     pub sms: Arc<sms::Texts>,
     pub mail: Arc<mail::Texts>,
 }
@@ -76,6 +77,7 @@ pub(super) fn read(reader: &mut Reader, config_dir: &Path, otp: &OtpRules) -> Te
         loaded => loaded,
     };
     TextSettings {
+        brand: of_sms.brand,
         sms: Arc::new(or_told(reader, sms)),
         mail: Arc::new(or_told(reader, mail)),
     }

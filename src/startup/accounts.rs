@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use super::{base::Base, error::StartError, limits::Limits, stores::Databases};
 use crate::{
-    accounts::{Argon2Pool, OwnPassword, PasswordHasher, Profiles, SessionUses, Sessions, SignIn},
+    accounts::{
+        Argon2Pool, OwnPassword, PasswordHasher, PasswordRules, Profiles, SessionUses, Sessions, SignIn,
+    },
+    settings::Settings,
     tokens::{AccessTokens, RefreshTokens},
 };
 
@@ -14,6 +17,13 @@ pub(super) struct Accounts {
     pub(super) sessions: Sessions,
     pub(super) own_password: OwnPassword,
     pub(super) profiles: Profiles,
+    pub(super) password_rules: PasswordRules,
+}
+
+/// Which passwords may be set; the list of stolen ones is opened and checked.
+pub(super) fn password_rules(settings: &Settings) -> Result<PasswordRules, StartError> {
+    let brand = settings.texts.brand.as_str();
+    Ok(PasswordRules::new(&settings.password_rules, brand)?)
 }
 
 pub(super) fn start(base: &Base<'_>, databases: &Databases, limits: &Limits) -> Result<Accounts, StartError> {
@@ -58,5 +68,6 @@ pub(super) fn start(base: &Base<'_>, databases: &Databases, limits: &Limits) -> 
         sessions,
         own_password,
         profiles,
+        password_rules: password_rules(base.settings)?,
     })
 }

@@ -5,7 +5,7 @@ use std::{io, net::SocketAddr, path::PathBuf, process::ExitCode};
 use thiserror::Error;
 
 use crate::{
-    accounts::CostError,
+    accounts::{BreachFileError, CostError},
     database::{DatabaseUrlError, MigrateError},
     limits::FileError,
     mail::SmtpError,
@@ -33,6 +33,8 @@ pub enum StartError {
     RedisUrl(#[from] RedisUrlError),
     #[error("passwords: {0}")]
     PasswordCost(#[from] CostError),
+    #[error(transparent)]
+    BreachFile(#[from] BreachFileError),
     #[error("SMS provider {0}")]
     Provider(#[from] ProviderError),
     #[error("mail: {0}")]

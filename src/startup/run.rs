@@ -8,7 +8,10 @@ use std::{
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Running, error::StartError, limits::limit_rules, start, stores, warnings, world::World};
+use super::{
+    Running, accounts::password_rules, error::StartError, limits::limit_rules, start, stores, warnings,
+    world::World,
+};
 use crate::{
     limits,
     redis::RedisLink,
@@ -78,7 +81,8 @@ pub fn is_limits_file(path: &Path) -> bool {
 /// `config check`: the settings were taken; the limits file that they name belongs to them.
 pub fn check(settings: &Settings) -> ExitCode {
     let limits = limit_rules(settings).map_err(StartError::from);
-    let sound = limits.and_then(|rules| match &settings.redis {
+    let sound = limits.and_then(|rules| password_rules(settings).map(|_| rules));
+    let sound = sound.and_then(|rules| match &settings.redis {
         // Reads the files of certificates; connects nowhere.
         Some(redis) => Ok(RedisLink::open(redis).map(|_| rules)?),
         None => Ok(rules),

@@ -28,6 +28,7 @@ mod own_sessions;
 mod ownership;
 mod pages;
 mod password_change;
+mod passwords;
 mod profile;
 mod races;
 mod receipts;

@@ -329,3 +329,19 @@ fn redis_certificates_that_are_none_are_refused() {
     assert_eq!(code, 78);
     each_line_has(&err, &["redis.client_key_file"]);
 }
+
+#[test]
+fn a_list_of_stolen_passwords_that_is_none_is_refused() {
+    let folder = Folder::new();
+    let file = folder.write("stolen.txt", "password\n");
+    let refused = |path: &str| {
+        let (code, _, err) = folder.run(
+            &["config", "check"],
+            &[("RINGBACK__PASSWORDS__BREACH_FILE", path)],
+        );
+        assert_eq!(code, 78, "{err}");
+        each_line_has(&err, &["passwords.breach_file"]);
+    };
+    refused(file.to_str().unwrap());
+    refused("nowhere.txt");
+}

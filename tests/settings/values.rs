@@ -181,6 +181,8 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ("passwords.parallelism", "64", &["0", "65"]),
     ("passwords.threads", "256", &["257"]),
     ("passwords.queue", "1", &["0", "10001"]),
+    ("passwords.min_length", "64", &["7", "65"]),
+    ("passwords.breach_file", "/var/lib/ringback/pwned.txt", &[]),
     ("tokens.audience", "https://api.example.com", &["", "a b", "ä"]),
     ("tokens.access_ttl", "24h", &["0s", "25h"]),
     ("tokens.refresh_ttl", "365d", &["0s", "366d"]),

@@ -6,9 +6,8 @@ use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
-use crate::{accounts::users::PersonName, email::EmailAddress, phone::PhoneNumber, unicode::is_invisible};
+use crate::unicode::is_invisible;
 
-const MIN_CHARS: usize = 8;
 const MAX_CHARS: usize = 128;
 /// What NFKC makes of one character at most, in bytes per byte: U+FDFA, 3 bytes, becomes 33.
 const NFKC_GROWTH: usize = 11;
@@ -16,27 +15,22 @@ const NFKC_GROWTH: usize = 11;
 /// Why a password is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum PasswordError {
-    #[error("A password has at least 8 characters.")]
-    TooShort,
+    #[error("A password has at least {0} characters.")]
+    TooShort(usize),
     #[error("A password has at most 128 characters.")]
     TooLong,
     #[error("A password needs characters that can be seen, not spaces alone.")]
     Blank,
     #[error("A password needs more than one character repeated.")]
     Repeated,
-    #[error("Too many people have this password: choose one that is yours alone.")]
+    #[error("This password is too common.")]
     Common,
-    #[error("A password must not be your e-mail address or phone number.")]
+    #[error("A password must not be made of your e-mail address, phone number or name.")]
     Personal,
-}
-
-/// What is known of whose password it is: the account's own words.
-#[derive(Debug, Clone, Copy)]
-pub struct OwnerWords<'a> {
-    pub email: Option<&'a EmailAddress>,
-    pub phone: Option<&'a PhoneNumber>,
-    pub first_name: Option<&'a PersonName>,
-    pub last_name: Option<&'a PersonName>,
+    #[error("A password must not be made of the name of this service.")]
+    Service,
+    #[error("This password was stolen elsewhere and published: choose one that you use nowhere else.")]
+    Breached,
 }
 
 /// A password in its NFKC form, so that every keyboard's spelling of it is one. Wiped from memory when it is dropped;
@@ -45,24 +39,22 @@ pub struct OwnerWords<'a> {
 pub struct Password(Zeroizing<String>);
 
 impl Password {
-    /// A password to be set: 8 to 128 characters, more than one of which can be seen, and not among the commonest. It is
-    /// never shortened.
+    /// A password to be set: `min_length` to 128 characters, more than one of which can be seen, and not among the
+    /// commonest. It is never shortened.
     ///
     /// # Errors
     /// A [`PasswordError`] that can be shown to whoever typed it.
-    pub fn parse(text: &str) -> Result<Self, PasswordError> {
+    pub(super) fn parse(text: &str, min_length: usize) -> Result<Self, PasswordError> {
         // One character is composed of four at most, of four bytes each: what is longer is not read.
         if text.len() > MAX_CHARS * 4 * 4 {
             return Err(PasswordError::TooLong);
         }
         let password = Self::presented(text);
         match password.0.chars().count() {
-            0..MIN_CHARS => Err(PasswordError::TooShort),
-            MIN_CHARS..=MAX_CHARS if COMMON.contains(password.folded().as_str()) => {
-                Err(PasswordError::Common)
-            }
-            MIN_CHARS..=MAX_CHARS => password.refuse_blank().map(|()| password),
-            _ => Err(PasswordError::TooLong),
+            chars if chars < min_length => Err(PasswordError::TooShort(min_length)),
+            chars if chars > MAX_CHARS => Err(PasswordError::TooLong),
+            _ if COMMON.contains(password.folded().as_str()) => Err(PasswordError::Common),
+            _ => password.refuse_blank().map(|()| password),
         }
     }
 
@@ -81,24 +73,6 @@ impl Password {
         self.bytes() == other.bytes()
     }
 
-    /// Refuses what anybody who knows the owner would try first. Whoever sets a password asks this, besides
-    /// [`Password::parse`].
-    ///
-    /// # Errors
-    /// [`PasswordError::Personal`] when it is the e-mail address, its part before the @, or the phone's digits.
-    pub fn refuse_personal(&self, owner: &OwnerWords<'_>) -> Result<(), PasswordError> {
-        let folded = self.folded();
-        let email = owner.email.map(|email| [email.key(), email.local_part()]);
-        let digits = owner.phone.map(|phone| phone.expose().trim_start_matches('+'));
-        let mut guesses = email.into_iter().flatten().chain(digits);
-        let typed = folded.trim().trim_start_matches('+');
-        if guesses.any(|guess| guess == typed) {
-            Err(PasswordError::Personal)
-        } else {
-            Ok(())
-        }
-    }
-
     /// Refuses what shows nothing, and one character again and again, in whatever case and with whatever spaces between.
     fn refuse_blank(&self) -> Result<(), PasswordError> {
         let folded = self.folded();
@@ -115,6 +89,11 @@ impl Password {
     /// What is hashed.
     pub(super) fn bytes(&self) -> &[u8] {
         self.0.as_bytes()
+    }
+
+    /// What the rules look at.
+    pub(super) fn text(&self) -> &str {
+        &self.0
     }
 
     fn folded(&self) -> Zeroizing<String> {
@@ -136,21 +115,20 @@ static COMMON: LazyLock<HashSet<&str>> = LazyLock::new(|| {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::phone::PhoneCheck;
 
     fn refusal(text: &str) -> Option<PasswordError> {
-        Password::parse(text).err()
+        Password::parse(text, 8).err()
     }
 
     #[test]
     fn length_is_counted_in_characters_after_normalisation() {
-        assert_eq!(refusal("geheim7"), Some(PasswordError::TooShort));
+        assert_eq!(refusal("geheim7"), Some(PasswordError::TooShort(8)));
         assert_eq!(refusal("geheim78"), None);
         assert_eq!(refusal("пароль моей кошки"), None);
-        assert_eq!(refusal("密码密码密码密"), Some(PasswordError::TooShort));
+        assert_eq!(refusal("密码密码密码密"), Some(PasswordError::TooShort(8)));
         assert_eq!(
             refusal("e\u{301}e\u{301}e\u{301}e\u{301}"),
-            Some(PasswordError::TooShort),
+            Some(PasswordError::TooShort(8)),
             "4 é"
         );
         assert_eq!(refusal(&"ü9".repeat(64)), None);
@@ -164,7 +142,7 @@ mod tests {
 
     #[test]
     fn nothing_is_trimmed_and_no_composition_is_asked_for() {
-        assert_eq!(Password::parse("  spaces  ").unwrap().bytes(), b"  spaces  ");
+        assert_eq!(Password::parse("  spaces  ", 8).unwrap().bytes(), b"  spaces  ");
         for fine in [
             "securepass123",
             "correct horse battery staple",
@@ -228,26 +206,10 @@ mod tests {
     }
 
     #[test]
-    fn what_identifies_the_person_is_refused() {
-        let email = EmailAddress::parse("Jane.Q.Doe@Example.com").unwrap();
-        let phone = PhoneNumber::parse("+14152000001", PhoneCheck::E164).unwrap();
-        let owner = OwnerWords {
-            email: Some(&email),
-            phone: Some(&phone),
-            first_name: None,
-            last_name: None,
-        };
-        for (text, refused) in [
-            ("jane.q.doe@example.com", true),
-            ("JANE.Q.DOE", true),
-            ("14152000001", true),
-            ("+14152000001", true),
-            ("jane.q.doe!", false),
-            ("14152000002", false),
-        ] {
-            let password = Password::parse(text).unwrap();
-            assert_eq!(password.refuse_personal(&owner).is_err(), refused, "{text}");
-        }
+    fn the_least_length_is_what_it_was_set_to() {
+        let refusal = |text: &str| Password::parse(text, 15).err();
+        assert_eq!(refusal("quiet-otter-47"), Some(PasswordError::TooShort(15)));
+        assert_eq!(refusal("quiet-otter-478"), None);
     }
 
     #[test]
@@ -264,6 +226,6 @@ mod tests {
 
     #[test]
     fn debug_shows_nothing_of_it() {
-        assert!(!format!("{:?}", Password::parse("geheim78").unwrap()).contains("geheim"));
+        assert!(!format!("{:?}", Password::parse("geheim78", 8).unwrap()).contains("geheim"));
     }
 }

@@ -68,7 +68,7 @@ pub async fn change(
 ) -> Result<HttpResponse, ApiError> {
     let turns = api.own_password.reserve_change()?;
     let signed_in = current(&api, &request).await?;
-    let passwords = passwords(body.0, &signed_in.user.words())?;
+    let passwords = passwords(&api, body.0, &signed_in.user.words()).await?;
     let accepted = accepted(request.headers());
     let language = api.mail_texts.best_for(accepted.iter().map(String::as_str));
     let client = client_network(&api, &request);
@@ -78,13 +78,18 @@ pub async fn change(
     Ok(HttpResponse::NoContent().finish())
 }
 
-fn passwords(body: PasswordChangeRequest, owner: &OwnerWords<'_>) -> Result<(Password, Password), ApiError> {
+async fn passwords(
+    api: &Api,
+    body: PasswordChangeRequest,
+    owner: &OwnerWords<'_>,
+) -> Result<(Password, Password), ApiError> {
     let mut faults = Faults::default();
     // Not judged by today's rules: an old password may be shorter than they allow.
     let old = faults.required("current_password", body.current_password, |text| {
         Ok::<_, AccountError>(Password::presented(text))
     });
-    let new = new_password::read(&mut faults, body.password, body.password_confirm, owner);
+    let typed = (body.password, body.password_confirm);
+    let new = new_password::read(&mut faults, &api.password_rules, typed, owner).await;
     match (old, new) {
         (Some(old), Some(new)) if faults.is_empty() => Ok((old, new)),
         _ => Err(faults.into_error()),

@@ -40,7 +40,8 @@ pub struct RegisterRequest {
     #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 150, pattern = "{last_name}", example = "User")]
     last_name: Field,
-    /// 8 to 128 characters of any script, not one again and again.
+    /// 8 to 128 characters of any script, or more than 8 at least (`passwords.min_length`), not one again and again; not
+    /// made of the e-mail address, the phone, the name or the name of the service; not a common or stolen one.
     #[serde(default)]
     #[schema(value_type = String, required, min_length = 8, max_length = 128, pattern = "{password}", example = "securepass123")]
     password: Field,
@@ -86,7 +87,7 @@ pub async fn register(
     request: HttpRequest,
     body: JsonBody<RegisterRequest>,
 ) -> Result<HttpResponse, ApiError> {
-    let registration = registration(&api, body.0)?;
+    let registration = registration(&api, body.0).await?;
     let (user, tokens) = api
         .sign_in
         .register(&client_info(&api, &request), registration)
@@ -97,7 +98,7 @@ pub async fn register(
     }))
 }
 
-fn registration(api: &Api, body: RegisterRequest) -> Result<Registration, ApiError> {
+async fn registration(api: &Api, body: RegisterRequest) -> Result<Registration, ApiError> {
     let mut faults = Faults::default();
     let email = faults.required("email", body.email, EmailAddress::parse);
     let phone = faults.required("phone", body.phone, |text| {
@@ -113,7 +114,8 @@ fn registration(api: &Api, body: RegisterRequest) -> Result<Registration, ApiErr
         first_name: first_name.as_ref(),
         last_name: Some(&last_name),
     };
-    let password = new_password::read(&mut faults, body.password, body.password_confirm, &owner);
+    let typed = (body.password, body.password_confirm);
+    let password = new_password::read(&mut faults, &api.password_rules, typed, &owner).await;
     match (faults.is_empty(), email, phone, first_name, password) {
         (true, Some(email), Some(phone), Some(first_name), Some(password)) => Ok(Registration {
             email,

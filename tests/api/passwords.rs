@@ -1,6 +1,6 @@
 //! New passwords: which rule refuses one, and that the answer names it.
 
-use std::{fs, path::PathBuf};
+use std::fs;
 
 use serde_json::json;
 
@@ -55,7 +55,7 @@ async fn the_least_length_is_set_by_the_operator() {
 
 #[actix_web::test]
 async fn a_stolen_password_is_refused_as_long_as_the_list_can_be_read() {
-    let path = PathBuf::from(std::env::temp_dir()).join(format!("ringback-stolen-{}", std::process::id()));
+    let path = std::env::temp_dir().join(format!("ringback-stolen-{}", std::process::id()));
     fs::write(&path, STOLEN).unwrap();
     let variables = [("RINGBACK__PASSWORDS__BREACH_FILE", path.to_str().unwrap())];
     let app = TestApp::start_with(Backends::Embedded, &variables).await;

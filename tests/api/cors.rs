@@ -107,6 +107,23 @@ async fn a_preflight_is_answered_for_every_route_of_the_api() {
 }
 
 #[actix_web::test]
+async fn a_page_may_send_the_headers_of_its_own_tracing() {
+    let app = sharing_with(APP).await;
+    let request = app.request("OPTIONS", "/api/users/login/").header("origin", APP);
+    let asked =
+        "content-type,X-B3-TraceId, x-datadog-trace-id,elastic-apm-traceparent,(no name),x-b3-traceid";
+    let request = request
+        .header("access-control-request-method", "POST")
+        .header("access-control-request-headers", asked);
+    let answer = Answer::of(request).await;
+    let told = answer.header("access-control-allow-headers");
+    assert!(
+        told.ends_with("sentry-trace, x-b3-traceid, x-datadog-trace-id, elastic-apm-traceparent"),
+        "{told}"
+    );
+}
+
+#[actix_web::test]
 async fn other_origins_are_told_nothing() {
     let app = sharing_with(APP).await;
     for origin in [

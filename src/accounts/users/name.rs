@@ -6,7 +6,7 @@ use icu_properties::{
     CodePointMapData, CodePointSetData,
     props::{
         BidiClass, EmojiModifier, ExtendedPictographic, GeneralCategory, IndicSyllabicCategory, JoiningType,
-        LineBreak, VariationSelector,
+        LineBreak, UnifiedIdeograph, VariationSelector,
     },
 };
 use thiserror::Error;
@@ -108,6 +108,22 @@ fn is_edge(sign: char) -> bool {
     sign.is_whitespace() || matches!(sign, ZERO_WIDTH_SPACE | '\u{2060}' | '\u{FEFF}' | '\u{AD}')
 }
 
+/// Whether variation selectors choose among forms of a character: of others they would make a name that looks the same and
+/// is another.
+fn has_variants(sign: char) -> bool {
+    CodePointSetData::new::<UnifiedIdeograph>().contains(sign)
+        || CodePointSetData::new::<ExtendedPictographic>().contains(sign)
+        // Ideographs for compatibility; Burmese of the Shan hills, and Phags-pa.
+        || matches!(sign, '\u{F900}'..='\u{FAD9}' | '\u{1000}'..='\u{109F}' | '\u{AA60}'..='\u{AA7F}' | '\u{A840}'..='\u{A877}')
+}
+
+/// Whether it stands within a keycap: a digit, the selector, the key around both.
+fn is_in_keycap(sign: char, before: &str, name: &str) -> bool {
+    let key = name.get(before.len() + sign.len_utf8()..).unwrap_or_default();
+    before.ends_with(['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '#', '*'])
+        && key.starts_with('\u{20E3}')
+}
+
 /// Whether the script needs an invisible sign where it stands, after what is `before` it.
 fn is_needed(sign: char, before: &str, name: &str) -> bool {
     let follows = |fits: fn(char) -> bool| before.chars().next_back().is_some_and(fits);
@@ -117,9 +133,13 @@ fn is_needed(sign: char, before: &str, name: &str) -> bool {
         ZERO_WIDTH_SPACE => {
             follows(|sign| CodePointMapData::<LineBreak>::new().get(sign) == LineBreak::ComplexContext)
         }
-        // Which of two forms a character has: Chinese and Japanese names, Mongolian, pictographs.
-        sign if sign == VOWEL_SEPARATOR || CodePointSetData::new::<VariationSelector>().contains(sign) => {
-            follows(is_visible)
+        // Which of two forms a letter has, in Mongolian.
+        VOWEL_SEPARATOR | '\u{180B}'..='\u{180D}' | '\u{180F}' => {
+            follows(|sign| matches!(sign, '\u{1820}'..='\u{18AA}'))
+        }
+        // The same of ideographs and pictographs, keycaps among them.
+        sign if CodePointSetData::new::<VariationSelector>().contains(sign) => {
+            follows(has_variants) || is_in_keycap(sign, before, name)
         }
         '\u{200E}' | '\u{200F}' | '\u{61C}' => name.chars().any(reads_from_the_right),
         _ => false,
@@ -194,6 +214,8 @@ mod tests {
             "דוד\u{200F}-A\u{200E}",
             "👩🏽\u{200D}💻",
             "❤\u{FE0F}",
+            "1\u{FE0F}\u{20E3}",
+            "ᠰᠡᠴᠡᠨ\u{180E}ᠠ",
         ] {
             assert_eq!(PersonName::parse(&format!(" {name}\t")).unwrap().expose(), name);
         }
@@ -274,6 +296,12 @@ mod tests {
             "1\u{200D}2",
             "-\u{200D}-",
             "Jane \u{FE0F}",
+            "A\u{FE0F}B",
+            "A\u{FE00}",
+            "A\u{E0100}",
+            "A\u{180E}B",
+            "A\u{180B}B",
+            "Jane 1\u{FE0F}",
         ] {
             assert_eq!(refusal(text), Some(NameError::Invisible), "{text:?}");
         }

@@ -19,11 +19,15 @@ use crate::http::{
     kit::routes::{Routes, pattern_of},
 };
 
-/// Those of the API, and of tracing in browsers (W3C trace context and baggage, Sentry).
+/// Those of the API, and of tracing in browsers (W3C trace context and baggage, Sentry). Others are allowed where they are
+/// asked for: each maker of tracing has its own, and none of them means anything here.
 const REQUEST_HEADERS: &str =
     "authorization, content-type, x-request-id, x-proof, traceparent, tracestate, baggage, sentry-trace";
 const ANSWER_HEADERS: HeaderValue =
     HeaderValue::from_static("x-request-id, retry-after, ratelimit, ratelimit-policy");
+/// Headers that one preflight asks for, at most, and how long the name of one is.
+const MAX_ASKED: usize = 32;
+const MAX_NAME_BYTES: usize = 64;
 /// Two hours: the most for which browsers remember the answer to a preflight.
 const MAX_AGE_SECONDS: u32 = 7200;
 /// These are for the service's own pages, whatever is set: any page that a developer opens could read the codes else.
@@ -94,10 +98,33 @@ pub async fn preflight(
         .map_or(HeaderValue::from_static(""), |allowed| allowed.methods.clone());
     let answer = HttpResponse::NoContent()
         .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, methods))
-        .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS))
+        .insert_header((
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            request_headers(request.headers()),
+        ))
         .insert_header((header::ACCESS_CONTROL_MAX_AGE, MAX_AGE_SECONDS))
         .finish();
     Ok(request.into_response(answer).map_into_right_body())
+}
+
+/// The headers that a page may send: those that are known, and what it asks for beside them.
+fn request_headers(asked: &HeaderMap) -> String {
+    let asked = asked.get_all(header::ACCESS_CONTROL_REQUEST_HEADERS);
+    let names = asked
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|names| names.split(','));
+    let mut all = REQUEST_HEADERS.to_owned();
+    for name in names.map(str::trim).take(MAX_ASKED) {
+        let is_name = !name.is_empty()
+            && name.len() <= MAX_NAME_BYTES
+            && header::HeaderName::from_bytes(name.as_bytes()).is_ok();
+        let is_known = all.split(", ").any(|known| known.eq_ignore_ascii_case(name));
+        if is_name && !is_known {
+            all.push_str(", ");
+            all.push_str(&name.to_ascii_lowercase());
+        }
+    }
+    all
 }
 
 fn is_allowed_preflight(request: &ServiceRequest) -> bool {

@@ -148,10 +148,33 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Rejection> {
     })
 }
 
+/// The names of UTF-8 that browsers know (WHATWG Encoding, 4.2), one that some clients make up, and of ASCII, which is a part
+/// of it.
+const UTF8: [&str; 10] = [
+    "utf-8",
+    "utf8",
+    "utf_8",
+    "unicode-1-1-utf-8",
+    "unicode11utf8",
+    "unicode20utf8",
+    "x-unicode20utf8",
+    "us-ascii",
+    "ascii",
+    "ansi_x3.4-1968",
+];
+
 /// `application/json`, in UTF-8 and as it is.
 fn declares_json(request: &HttpRequest) -> bool {
     let headers = request.headers();
-    let is_identity = |value: &header::HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
+    let is_identity = |value: &header::HeaderValue| {
+        let mut encodings = value.as_bytes().split(|&byte| byte == b',');
+        encodings.all(|encoding| {
+            matches!(
+                encoding.trim_ascii().to_ascii_lowercase().as_slice(),
+                b"identity" | b""
+            )
+        })
+    };
     if !headers.get_all(header::CONTENT_ENCODING).all(is_identity) {
         return false;
     }
@@ -166,12 +189,9 @@ fn declares_json(request: &HttpRequest) -> bool {
         .next()
         .is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"));
     json && parts.all(|parameter| match parameter.split_once('=') {
-        // `utf8` is no name of it, but many clients send it.
         Some((name, value)) if name.trim_ascii().eq_ignore_ascii_case("charset") => {
-            let charset = value.trim_ascii().trim_matches('"');
-            ["utf-8", "utf8"]
-                .iter()
-                .any(|name| charset.eq_ignore_ascii_case(name))
+            let charset = value.trim_ascii().trim_matches(['"', '\'']).trim_ascii();
+            charset.is_empty() || UTF8.iter().any(|name| charset.eq_ignore_ascii_case(name))
         }
         _ => true,
     })
@@ -242,6 +262,15 @@ mod tests {
             ("application/json;charset=utf8", None, true),
             ("application/json; Charset=\"utf-8\"", Some("Identity"), true),
             ("application/json", Some("identity"), true),
+            (
+                "application/json; charset='UTF-8'; x=y",
+                Some("identity, identity"),
+                true,
+            ),
+            ("application/json; charset=unicode-1-1-utf-8", Some(""), true),
+            ("application/json;charset=", None, true),
+            ("application/json;charset=US-ASCII", None, true),
+            ("application/json; charset=utf-16", None, false),
             ("application/json", Some("gzip"), false),
             ("application/json", Some("identity, gzip"), false),
             ("application/json; charset=latin1", None, false),

@@ -8,6 +8,10 @@ use std::{
 /// Room for the text of every IPv4 address and most networks.
 const ROOM_FOR_TEXT: usize = 24;
 
+/// 64:ff9b::/96: IPv4 as a translator writes it for a host that has IPv6 alone (RFC 6052). They are as many clients as
+/// there are addresses, in what would be one network.
+const TRANSLATED: u128 = 0x0064_ff9b_0000_0000_0000_0000;
+
 /// A client by its address: IPv4 whole, and of IPv6 the network that one customer is given, so that 10,000 addresses of
 /// one network are one client. IPv4 written as IPv6 is IPv4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -25,6 +29,10 @@ impl ClientNetwork {
         let prefix = ipv6_prefix.min(128);
         let mask = u128::MAX.checked_shl(128 - u32::from(prefix)).unwrap_or_default();
         let address = match address.to_canonical() {
+            IpAddr::V6(v6) if v6.to_bits() >> 32 == TRANSLATED => {
+                let [.., a, b, c, d] = v6.octets();
+                IpAddr::V4(Ipv4Addr::new(a, b, c, d))
+            }
             IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & mask)),
             v4 @ IpAddr::V4(_) => v4,
         };
@@ -89,6 +97,8 @@ mod tests {
         for (ip, text) in [
             ("203.0.113.7", "203.0.113.7"),
             ("::ffff:203.0.113.7", "203.0.113.7"),
+            ("64:ff9b::203.0.113.7", "203.0.113.7"),
+            ("64:ff9b:1::203.0.113.7", "64:ff9b:1::/64"),
             ("2001:db8:1:2:aaaa::1", "2001:db8:1:2::/64"),
             ("2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:db8:1:2::/64"),
             ("2001:db8:1:3::1", "2001:db8:1:3::/64"),

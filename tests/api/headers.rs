@@ -214,6 +214,9 @@ async fn a_trusted_proxy_is_believed_as_far_as_it_saw() {
         "nonsense, 198.51.100.1",
         "é, 198.51.100.1",
         ",,198.51.100.1",
+        "1.1.1.1, 198.51.100.1, ,",
+        "198.51.100.1%eth0, 10.0.0.2",
+        "64:ff9b::198.51.100.1",
         "1.1.1.1,198.51.100.1:4711",
         "1.1.1.1, ::ffff:198.51.100.1",
         "2.2.2.2, 198.51.100.1, 10.1.2.3, 10.0.0.2",
@@ -225,6 +228,12 @@ async fn a_trusted_proxy_is_believed_as_far_as_it_saw() {
         ("x-forwarded-for", "198.51.100.1"),
     ];
     assert!(!passes(&app, &twice).await, "two headers are one list");
+    let empty = [("x-forwarded-for", ","), ("forwarded", "for=203.0.113.78")];
+    assert!(
+        passes(&app, &empty).await && !passes(&app, &empty).await,
+        "the proxy's own: it said nobody"
+    );
+    assert!(passes(&app, &[("forwarded", "for=203.0.113.78")]).await);
     // Where it stands alone, it is believed like the other.
     assert!(!passes(&app, &[("forwarded", "for=1.1.1.1, for=198.51.100.1")]).await);
     assert!(passes(&app, &[("forwarded", "for=1.1.1.1, for=198.51.100.9")]).await);

@@ -40,12 +40,14 @@ fn client_address(api: &Api, request: &HttpRequest) -> IpAddr {
             .get_all(name)
             .flat_map(|list| list.as_bytes().split(|&byte| byte == b','));
         entries
+            // A list may have empty elements (RFC 9110, 5.6.1).
+            .filter(|entry| !entry.trim_ascii().is_empty())
             .map(|entry| str::from_utf8(entry).ok().and_then(read))
             .collect()
     };
-    let hops = match hops(header::X_FORWARDED_FOR, hop) {
-        none if none.is_empty() => hops(header::FORWARDED, forwarded_for),
-        hops => hops,
+    let hops = match request.headers().contains_key(header::X_FORWARDED_FOR) {
+        true => hops(header::X_FORWARDED_FOR, hop),
+        false => hops(header::FORWARDED, forwarded_for),
     };
     right_most_untrusted(peer, &hops, trusted)
 }
@@ -71,7 +73,8 @@ fn hop(text: &str) -> Option<IpAddr> {
         .strip_prefix('[')
         .and_then(|rest| rest.split_once(']'))
         .map(|(address, _)| address);
-    let address = bracketed.unwrap_or(text);
+    // The zone of a link-local address says nothing outside the host that wrote it.
+    let address = bracketed.unwrap_or(text).split('%').next().unwrap_or_default();
     let address = address
         .parse()
         .or_else(|_| address.parse::<SocketAddr>().map(|socket| socket.ip()));
@@ -126,6 +129,7 @@ mod tests {
             " 198.51.100.1:4711",
             "::ffff:198.51.100.1",
             "[::ffff:198.51.100.1]:80",
+            "198.51.100.1%eth0",
         ] {
             assert_eq!(client("::1", &[spelling], &trusted), "198.51.100.1", "{spelling}");
         }

@@ -94,7 +94,10 @@ async fn a_preflight_is_answered_for_every_route_of_the_api() {
     ] {
         let answer = preflight(&app, path, APP).await;
         assert_eq!((answer.status, allowed(&answer)), (204, Some(APP)), "{answer:?}");
-        assert_eq!(answer.header("access-control-allow-methods"), "GET, POST");
+        assert_eq!(
+            answer.header("access-control-allow-methods"),
+            "DELETE, GET, PATCH, POST"
+        );
         assert_eq!(
             answer.header("access-control-allow-headers"),
             "authorization, content-type, x-request-id, x-proof, traceparent, tracestate, baggage, sentry-trace"

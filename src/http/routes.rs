@@ -5,8 +5,8 @@ use crate::http::{
     kit::routes::{Routes, delete, get, patch, post},
     ops::{limits, metrics},
     public::{
-        challenge_status, docs, health, inbox, openapi, receipts, register, sessions, verify_email,
-        verify_phone,
+        challenge_status, discovery, docs, health, inbox, openapi, receipts, register, sessions,
+        verify_email, verify_phone,
     },
 };
 
@@ -36,6 +36,8 @@ pub fn api(docs: bool) -> Routes {
         delete("/api/users/sessions/{id}/", own_sessions::end).documented(own_sessions::end_docs),
         post("/api/users/logout/", own_sessions::logout).documented(own_sessions::logout_docs),
         get("/.well-known/jwks.json", sessions::jwks).documented(sessions::jwks_docs),
+        get("/.well-known/openid-configuration", discovery::configuration)
+            .documented(discovery::configuration_docs),
         get("/healthz", health::healthz).documented(health::healthz_docs),
         get("/readyz", health::readyz).documented(health::readyz_docs),
         get("/openapi.json", openapi::document).documented(openapi::document_docs),

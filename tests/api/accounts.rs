@@ -156,7 +156,8 @@ on_both! {
 
     async fn a_stranger_learns_nothing_from_a_failed_login(app) {
         let (account, locked) = (app.verified("+14152000001").await, app.verified("+14152000002").await);
-        app.sql(format!("UPDATE users SET locked_at = created_at WHERE id = '{}'", locked.id)).await;
+        let lock = "UPDATE users SET locked_at = created_at, session_epoch = session_epoch + 1";
+        app.sql(format!("{lock} WHERE id = '{}'", locked.id)).await;
         let mut answers = Vec::new();
         for login in [
             json!({ "email": account.email, "password": "wrong password" }),
@@ -180,6 +181,8 @@ on_both! {
         app.get_as("/api/users/me/", &locked.access).await.is(401, "token_revoked");
         app.post("/api/users/token/refresh/", json!({ "refresh": locked.refresh })).await.is(401, "token_revoked");
         app.sql(format!("UPDATE users SET locked_at = NULL WHERE id = '{}'", locked.id)).await;
+        app.get_as("/api/users/me/", &locked.access).await.is(401, "token_revoked");
+        app.post("/api/users/token/refresh/", json!({ "refresh": locked.refresh })).await.is(401, "token_revoked");
         assert_eq!(login(&app, &locked.email, PASSWORD).await, 200);
     }
 

@@ -15,7 +15,7 @@ const BODY: &str =
 const BEARER: &str = "not_authenticated token_invalid token_expired token_revoked";
 
 /// What each operation may refuse, but for a fault of ours; with its method where the path has several.
-const REFUSALS: [(&str, &[&str]); 21] = [
+const REFUSALS: [(&str, &[&str]); 22] = [
     (
         "/api/users/register/",
         &[BODY, "email_taken rate_limited unavailable"],
@@ -91,6 +91,7 @@ const REFUSALS: [(&str, &[&str]); 21] = [
     ),
     ("/api/users/logout/", &[OPTIONAL_BODY, BEARER, "unavailable"]),
     ("/.well-known/jwks.json", &[]),
+    ("/.well-known/openid-configuration", &[]),
     ("/healthz", &[]),
     ("/readyz", &[]),
     ("/dev/inbox/", &["not_found"]),
@@ -343,6 +344,7 @@ async fn real_answers_are_those_of_the_document() {
 
     for path in [
         "/.well-known/jwks.json",
+        "/.well-known/openid-configuration",
         "/healthz",
         "/readyz",
         "/dev/inbox/",

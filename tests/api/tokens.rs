@@ -35,7 +35,7 @@ fn sign(head: &Value, claims: &Value, key: &EncodingKey) -> String {
 }
 
 /// Texts that are no access token of the service, though some come close.
-async fn forgeries(app: &TestApp, account: &Account) -> Vec<(&'static str, String)> {
+pub async fn forgeries(app: &TestApp, account: &Account) -> Vec<(&'static str, String)> {
     let (head, claims) = (part(&account.access, 0), part(&account.access, 1));
     let signature = account.access.rsplit('.').next().unwrap();
     let keyring = Keyring::parse(&app.secret()).unwrap();
@@ -151,6 +151,9 @@ on_both! {
             assert!(uuid::Uuid::parse_str(claims[id].as_str().unwrap()).is_ok(), "{id} in {claims}");
         }
         assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 900);
+        assert_eq!((&claims["client_id"], &claims["amr"]), (&claims["aud"], &json!(["pwd"])));
+        assert_eq!((&claims["phone_verified"], &claims["email_verified"]), (&json!(false), &json!(false)));
+        assert!((claims["iat"].as_i64().unwrap() - claims["auth_time"].as_i64().unwrap()).abs() <= 1);
         let text = claims.to_string();
         assert!(!text.contains(&account.email) && !text.contains("1415"), "{text}");
 
@@ -159,6 +162,44 @@ on_both! {
         assert_eq!((&tokens["token_type"], &tokens["expires_in"]), (&json!("Bearer"), &json!(900)));
         let other = part(tokens["access"].as_str().unwrap(), 1);
         assert!(other["jti"] != claims["jti"] && other["sid"] != claims["sid"], "a session of its own");
+    }
+
+    async fn a_token_says_what_is_verified_now_and_when_its_user_was_proven(app) {
+        let account = app.register("+14152000001").await;
+        let code = app.code(&account.phone, Some(&account.access)).await;
+        assert_eq!(app.verify(&account.phone, &code, Some(&account.access)).await.status, 200);
+        app.pass(600);
+        let renewed = app.post("/api/users/token/refresh/", json!({ "refresh": account.refresh })).await;
+        let (before, after) = (part(&account.access, 1), part(renewed.body["tokens"]["access"].as_str().unwrap(), 1));
+        assert_eq!((&before["phone_verified"], &after["phone_verified"]), (&json!(false), &json!(true)));
+        assert_eq!((&after["auth_time"], &after["amr"], &after["sid"]), (&before["auth_time"], &before["amr"], &before["sid"]));
+        assert!(after["iat"].as_i64() > before["iat"].as_i64());
+        let (access, _) = app.log_in(&account).await;
+        let fresh = part(&access, 1);
+        assert!(fresh["auth_time"].as_i64().unwrap() >= before["auth_time"].as_i64().unwrap() + 600);
+        assert_eq!((&fresh["phone_verified"], &fresh["email_verified"]), (&json!(true), &json!(false)));
+    }
+
+    async fn the_configuration_names_what_there_is(app) {
+        let answer = app.get("/.well-known/openid-configuration").await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let account = app.register("+14152000001").await;
+        let claims = part(&account.access, 1);
+        assert_eq!(answer.body["issuer"], claims["iss"]);
+        let keys = answer.body["jwks_uri"].as_str().unwrap();
+        assert_eq!(keys, format!("{}/.well-known/jwks.json", app.address));
+        let supported = answer.body["claims_supported"].as_array().unwrap();
+        for claim in claims.as_object().unwrap().keys() {
+            assert!(supported.contains(&json!(claim)), "{claim}");
+        }
+        assert_eq!(answer.body["id_token_signing_alg_values_supported"], json!(["EdDSA"]));
+        for none in ["authorization_endpoint", "token_endpoint", "userinfo_endpoint"] {
+            assert!(answer.body.get(none).is_none(), "{none}");
+        }
+        let elsewhere = app.sibling_with(&[("RINGBACK__SERVER__PUBLIC_URL", "https://id.example.com/")]).await;
+        let answer = elsewhere.get("/.well-known/openid-configuration").await;
+        assert_eq!(answer.body["issuer"], "https://id.example.com");
+        assert_eq!(answer.body["jwks_uri"], "https://id.example.com/.well-known/jwks.json");
     }
 
     async fn whoever_has_the_jwks_can_check_a_token(app) {

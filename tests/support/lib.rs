@@ -43,6 +43,6 @@ pub use process::Process;
 pub use provider::{Call, Provider};
 pub use proxy::{Proxies, Proxy};
 pub use secrets::{Secrets, hex};
-pub use servers::{node_tool, program, python, variable};
+pub use servers::{node_modules, node_tool, program, python, variable};
 pub use steps::{digits, eventually, fields, registration, shape, wrong};
 pub use wire::{Wire, exchange};

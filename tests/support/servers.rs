@@ -28,6 +28,11 @@ pub fn node_tool(name: &str) -> Command {
     Command::new(tools().join("node/node_modules/.bin").join(name))
 }
 
+/// Where the node packages of `scripts/needs` are.
+pub fn node_modules() -> PathBuf {
+    tools().join("node/node_modules")
+}
+
 fn tools() -> PathBuf {
     variable("RINGBACK_TEST_TOOLS").into()
 }

@@ -2,6 +2,7 @@
 
 pub mod challenge_status;
 mod codes;
+pub mod discovery;
 pub mod docs;
 pub mod health;
 pub mod inbox;

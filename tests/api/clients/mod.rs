@@ -1,5 +1,8 @@
 //! Clients that generators make of the OpenAPI document: they compile, and sign a user up.
 
+mod check_token;
+mod check_tokens;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -12,10 +15,15 @@ use crate::support::{Backends, TestApp, node_tool, python};
 struct Folder(PathBuf);
 
 impl Folder {
-    async fn with_document(app: &TestApp, name: &str) -> Self {
+    fn new(name: &str) -> Self {
         let folder =
             Self(std::env::temp_dir().join(format!("ringback-clients-{name}-{}", std::process::id())));
         fs::create_dir_all(&folder.0).unwrap();
+        folder
+    }
+
+    async fn with_document(app: &TestApp, name: &str) -> Self {
+        let folder = Self::new(name);
         fs::write(folder.0.join("openapi.json"), app.get("/openapi.json").await.raw).unwrap();
         folder
     }
@@ -27,8 +35,8 @@ impl Drop for Folder {
     }
 }
 
-/// Runs a program in the folder, on a thread of its own: the service goes on.
-async fn run(folder: &Path, mut command: Command) {
+/// Runs a program in the folder, on a thread of its own: the service goes on. Returns what it said.
+async fn run(folder: &Path, mut command: Command) -> String {
     command.current_dir(folder);
     let shown = format!("{command:?}");
     let ran = actix_web::rt::task::spawn_blocking(move || command.output())
@@ -37,6 +45,8 @@ async fn run(folder: &Path, mut command: Command) {
     let ran = ran.unwrap_or_else(|error| panic!("{shown}: {error}"));
     let said = [ran.stdout, ran.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     assert!(ran.status.success(), "{shown}: {}\n{}", said[0], said[1]);
+    let [output, _] = said;
+    output
 }
 
 fn tool(name: &str, arguments: &[&str]) -> Command {

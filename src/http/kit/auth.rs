@@ -56,8 +56,8 @@ pub fn bearer_token(request: &HttpRequest) -> Result<Option<&str>, ApiError> {
     let Some(value) = request.headers().get(header::AUTHORIZATION) else {
         return Ok(None);
     };
-    let (scheme, token) = value
-        .to_str()
+    // Not `to_str`: that looks at each byte by itself.
+    let (scheme, token) = std::str::from_utf8(value.as_bytes())
         .ok()
         .and_then(|value| value.split_once(' '))
         .ok_or(Rejection::NotAuthenticated)?;

@@ -1,6 +1,8 @@
 //! Where a head ends and a body begins, in what a client sends. The parser of HTTP decides what a request is; this only
 //! says what it lets pass and should not: a line of a head that ends in a bare LF, and a body that has no end.
 
+use memchr::memchr;
+
 /// More than this of one body is never read, whoever asked for it.
 const MAX_BODY_BYTES: u64 = 1024 * 1024;
 /// A longer line is refused by the parser.
@@ -90,7 +92,7 @@ impl Framing {
     /// Takes a line, or the beginning of one.
     fn take_line(&mut self, bytes: &[u8], at: usize) -> Result<usize, Fault> {
         let rest = &bytes[at..];
-        let Some(end) = rest.iter().position(|&byte| byte == b'\n') else {
+        let Some(end) = memchr(b'\n', rest) else {
             self.line.extend_from_slice(rest);
             if self.line.len() > MAX_LINE_BYTES {
                 self.part = Part::Lost;

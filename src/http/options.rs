@@ -35,8 +35,12 @@ pub struct ServerOptions {
     pub write_timeout: Duration,
     /// Whether the reference page is served.
     pub docs: bool,
+    /// Whether the start page is served.
+    pub start_page: bool,
     /// Origins whose pages may call the API from a browser, or `*` alone.
     pub cors_origins: Vec<String>,
+    /// Whether pages of this machine, on whatever port, may do so as well: a frontend in development has a port of its own.
+    pub cors_localhost: bool,
     /// Connections open at a time, for each worker.
     pub max_connections: usize,
 }

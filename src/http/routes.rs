@@ -5,13 +5,14 @@ use crate::http::{
     kit::routes::{Routes, delete, get, patch, post},
     ops::{limits, metrics},
     public::{
-        challenge_status, discovery, docs, health, inbox, openapi, receipts, register, sessions,
+        challenge_status, discovery, docs, health, inbox, openapi, receipts, register, sessions, start,
         verify_email, verify_phone,
     },
 };
 
-/// What the world may call; `docs`: the reference page as well.
-pub fn api(docs: bool) -> Routes {
+/// What the world may call. `docs`: the reference page as well; `start_page`: the start page.
+pub fn api(docs: bool, start_page: bool) -> Routes {
+    let start = start_page.then(|| get("/", start::page).documented(start::page_docs));
     let page = [
         get("/docs/", docs::page).documented(docs::page_docs),
         get("/docs/{file}", docs::asset),
@@ -44,7 +45,8 @@ pub fn api(docs: bool) -> Routes {
         get("/dev/inbox/", inbox::page).documented(inbox::page_docs),
         get("/dev/inbox.json", inbox::json).documented(inbox::json_docs),
     ];
-    Routes::new(routes.into_iter().chain(page.into_iter().filter(|_| docs)))
+    let pages = page.into_iter().filter(|_| docs).chain(start);
+    Routes::new(routes.into_iter().chain(pages))
 }
 
 /// What operators may call, on a listener of their own.

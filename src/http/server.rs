@@ -55,8 +55,9 @@ impl Listening {
 /// # Errors
 /// When the workers can't be started.
 pub fn serve_api(options: &ServerOptions, listener: TcpListener, api: Arc<Api>) -> io::Result<Listening> {
-    let (api, shares) = (web::Data::from(api), !options.cors_origins.is_empty());
-    let routes = Arc::new(routes::api(options.docs));
+    let shares = options.cors_localhost || !options.cors_origins.is_empty();
+    let api = web::Data::from(api);
+    let routes = Arc::new(routes::api(options.docs, options.start_page));
     begin_at_zero(&routes);
     let document = web::Data::new(Document::of(&routes, api.flows.codes.challenges.rules.length));
     let allowed = web::Data::new(Preflight::of(&routes));

@@ -62,12 +62,14 @@ pub(super) fn read(reader: &mut Reader, env: Environment) -> ServerOptions {
         keep_alive: reader.duration("server.keep_alive", SECOND..=60 * MINUTE),
         write_timeout: reader.duration("server.write_timeout", SECOND..=10 * MINUTE),
         docs: reader.flag("server.docs"),
+        start_page: reader.flag("server.start_page"),
         cors_origins: reader.list(
             "server.cors_origins",
             "origins as browsers send them, such as \"https://app.example.com\" or \"capacitor://localhost\" (no \
              path, no /, no default port), or \"*\" alone",
             origin,
         ),
+        cors_localhost: env == Environment::Development,
         max_connections: reader.integer("server.max_connections", 1..=1_000_000),
     };
     if options.cors_origins.len() > 1 && options.cors_origins.iter().any(|origin| origin == "*") {

@@ -127,10 +127,11 @@ fn announce(settings: &Settings, running: &Running) {
         tracing::info!(server.bind = %address, version = env!("CARGO_PKG_VERSION"), "serving");
         return;
     }
-    let mut lines = format!(
-        "Ringback {} (development)\n  API      http://{address}/api/users/\n  Docs     http://{address}/docs/\n",
-        env!("CARGO_PKG_VERSION")
-    );
+    let mut lines = format!("Ringback {} (development)\n", env!("CARGO_PKG_VERSION"));
+    if settings.server.start_page {
+        lines += &format!("  Start    http://{address}/\n");
+    }
+    lines += &format!("  API      http://{address}/api/users/\n  Docs     http://{address}/docs/\n");
     if settings.routes.is_empty() || settings.mail.is_none() {
         lines += &format!("  Inbox    http://{address}/dev/inbox/\n");
     }

@@ -1,4 +1,4 @@
-//! Calls from pages of other origins: let in where they are set, unknown of where none is.
+//! Calls from pages of other origins: let in where they are set, and in development from this machine; unknown of elsewhere.
 
 use reqwest::Method;
 use serde_json::json;
@@ -41,13 +41,19 @@ fn allowed(answer: &Answer) -> Option<&str> {
     origin.map(|origin| origin.to_str().unwrap())
 }
 
+const PRODUCTION: [(&str, &str); 3] = [
+    ("RINGBACK_ENV", "production"),
+    ("RINGBACK_SECRET", "y+7sZoTuK5bS/hUOJJ0nuUCm3I1AOEJirEKnwUoIX6A="),
+    ("RINGBACK__SMS__COUNTRIES_ALLOW", "*"),
+];
+
 #[actix_web::test]
-async fn without_origins_no_answer_speaks_of_them() {
-    let app = TestApp::start(Backends::Embedded).await;
+async fn without_origins_no_answer_of_production_speaks_of_them() {
+    let app = TestApp::start_with(Backends::Servers, &PRODUCTION).await;
     let answers = [
         call(&app, Method::GET, "/healthz", APP).await,
-        call(&app, Method::GET, "/api/users/me/", APP).await,
-        preflight(&app, "/api/users/login/", APP).await,
+        call(&app, Method::GET, "/api/users/me/", "http://localhost:3000").await,
+        preflight(&app, "/api/users/login/", "http://localhost:3000").await,
     ];
     for answer in &answers {
         assert!(
@@ -56,6 +62,43 @@ async fn without_origins_no_answer_speaks_of_them() {
         );
     }
     answers[2].is(405, "method_not_allowed");
+}
+
+#[actix_web::test]
+async fn pages_of_this_machine_are_let_in_while_it_is_developed() {
+    let app = TestApp::start(Backends::Embedded).await;
+    for origin in [
+        "http://localhost:3000",
+        "http://127.0.0.1:5173",
+        "http://localhost",
+    ] {
+        let answer = call(&app, Method::GET, "/api/users/me/", origin).await;
+        assert_eq!(
+            (answer.status, allowed(&answer)),
+            (401, Some(origin)),
+            "{answer:?}"
+        );
+        assert_eq!(answer.header("vary"), "origin");
+        let answer = preflight(&app, "/api/users/login/", origin).await;
+        assert_eq!(
+            (answer.status, allowed(&answer)),
+            (204, Some(origin)),
+            "{answer:?}"
+        );
+        let inbox = call(&app, Method::GET, "/dev/inbox.json", origin).await;
+        assert!(inbox.status == 200 && told(&inbox).is_empty(), "{inbox:?}");
+    }
+    for origin in [
+        "http://localhost.example.com",
+        "https://localhost:3000",
+        APP,
+        "null",
+    ] {
+        let answer = call(&app, Method::GET, "/healthz", origin).await;
+        assert!(answer.status == 200 && told(&answer).is_empty(), "{answer:?}");
+        let answer = preflight(&app, "/api/users/login/", origin).await;
+        answer.is(405, "method_not_allowed");
+    }
 }
 
 #[actix_web::test]

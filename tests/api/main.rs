@@ -3,6 +3,7 @@
 mod accounts;
 mod bad_input;
 mod bounds;
+mod browser;
 mod clients;
 mod connections;
 mod cors;

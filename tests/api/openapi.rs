@@ -350,6 +350,7 @@ async fn real_answers_are_those_of_the_document() {
         "/dev/inbox/",
         "/dev/inbox.json",
         "/docs/",
+        "/",
     ] {
         let answer = app.get(path).await;
         assert_eq!(answer.status, 200, "{path}");

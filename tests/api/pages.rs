@@ -1,4 +1,4 @@
-//! The pages: the reference and the inbox load nothing from elsewhere, and run nothing but their own.
+//! The pages: start page, reference and inbox load nothing from elsewhere, and run nothing but their own.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::support::{Backends, TestApp};
 #[actix_web::test]
 async fn a_page_runs_its_own_script_and_names_no_other_host() {
     let app = TestApp::start(Backends::Embedded).await;
-    for path in ["/docs", "/docs/", "/dev/inbox", "/dev/inbox/"] {
+    for path in ["/", "/docs", "/docs/", "/dev/inbox", "/dev/inbox/"] {
         let page = app.get(path).await;
         assert_eq!(
             (page.status, page.header("content-type")),
@@ -80,4 +80,21 @@ async fn all_that_the_reference_loads_is_there() {
     ] {
         app.get(path).await.is(404, "not_found");
     }
+}
+
+#[actix_web::test]
+async fn the_start_page_is_served_where_it_is_switched_on() {
+    let production = [
+        ("RINGBACK_ENV", "production"),
+        ("RINGBACK_SECRET", "y+7sZoTuK5bS/hUOJJ0nuUCm3I1AOEJirEKnwUoIX6A="),
+        ("RINGBACK__SMS__COUNTRIES_ALLOW", "*"),
+        ("RINGBACK__SERVER__START_PAGE", "true"),
+    ];
+    let app = TestApp::start_with(Backends::Servers, &production[..3]).await;
+    app.get("/").await.is(404, "not_found");
+    let switched_on = TestApp::start_with(Backends::Servers, &production).await;
+    assert_eq!(switched_on.get("/").await.status, 200);
+    let off = [("RINGBACK__SERVER__START_PAGE", "false")];
+    let switched_off = TestApp::start_with(Backends::Embedded, &off).await;
+    switched_off.get("/").await.is(404, "not_found");
 }

@@ -54,6 +54,7 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ("server.keep_alive", "75s", &["999ms", "61m", "75"]),
     ("server.write_timeout", "10m", &["999ms", "11m"]),
     ("server.docs", "false", &["no", "0"]),
+    ("server.start_page", "false", &["no", "0"]),
     (
         "server.cors_origins",
         "capacitor://localhost",

@@ -25,7 +25,7 @@ pub fn python() -> Command {
 
 /// A program of a node package of `scripts/needs`.
 pub fn node_tool(name: &str) -> Command {
-    Command::new(tools().join("node/node_modules/.bin").join(name))
+    Command::new(node_modules().join(".bin").join(name))
 }
 
 /// Where the node packages of `scripts/needs` are.

@@ -1,5 +1,5 @@
-//! Which pages of other origins may call the API from a browser: `server.cors_origins`, by the CORS protocol of the Fetch
-//! standard.
+//! Which pages of other origins may call the API from a browser: `server.cors_origins`, and in development those of this
+//! machine, by the CORS protocol of the Fetch standard.
 
 use actix_web::{
     Error, HttpResponse,
@@ -17,6 +17,7 @@ use actix_web::{
 use crate::http::{
     api::Api,
     kit::routes::{Routes, pattern_of},
+    options::ServerOptions,
 };
 
 /// Those of the API, and of tracing in browsers (W3C trace context and baggage, Sentry). Others are allowed where they are
@@ -56,7 +57,7 @@ pub async fn share(
     let Some(api) = request.app_data::<web::Data<Api>>() else {
         return next.call(request).await;
     };
-    let allowed = allowed(&api.server.cors_origins, request.headers().get(header::ORIGIN));
+    let allowed = allowed(&api.server, request.headers().get(header::ORIGIN));
     let varies = api.server.cors_origins != ["*"];
     let mark = |headers: &mut HeaderMap| {
         if varies {
@@ -133,19 +134,63 @@ fn is_allowed_preflight(request: &ServiceRequest) -> bool {
         && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
         && request
             .app_data::<web::Data<Api>>()
-            .is_some_and(|api| allowed(&api.server.cors_origins, headers.get(header::ORIGIN)).is_some())
+            .is_some_and(|api| allowed(&api.server, headers.get(header::ORIGIN)).is_some())
 }
 
 /// What a request of this origin is told, if it may read the answer.
-fn allowed(origins: &[String], origin: Option<&HeaderValue>) -> Option<HeaderValue> {
-    if origins == ["*"] {
+fn allowed(options: &ServerOptions, origin: Option<&HeaderValue>) -> Option<HeaderValue> {
+    if options.cors_origins == ["*"] {
         return Some(HeaderValue::from_static("*"));
     }
+    let is_set = |origin: &HeaderValue| {
+        let set = &options.cors_origins;
+        set.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes())
+    };
     origin
-        .filter(|origin| {
-            origins
-                .iter()
-                .any(|allowed| allowed.as_bytes() == origin.as_bytes())
-        })
+        .filter(|origin| is_set(origin) || (options.cors_localhost && is_localhost(origin)))
         .cloned()
+}
+
+/// Whether a page is served by the very machine that its browser runs on: on port 80, or with a port in digits.
+fn is_localhost(origin: &HeaderValue) -> bool {
+    let host = ["http://localhost", "http://127.0.0.1"]
+        .into_iter()
+        .find_map(|host| origin.as_bytes().strip_prefix(host.as_bytes()));
+    host.is_some_and(|rest| match rest {
+        [] => true,
+        [b':', port @ ..] => (1..=5).contains(&port.len()) && port.iter().all(u8::is_ascii_digit),
+        _ => false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_is_known_by_its_two_names_and_any_port() {
+        let is_localhost = |origin| is_localhost(&HeaderValue::from_static(origin));
+        for origin in [
+            "http://localhost",
+            "http://localhost:3000",
+            "http://127.0.0.1:65535",
+        ] {
+            assert!(is_localhost(origin), "{origin}");
+        }
+        for origin in [
+            "https://localhost:3000",
+            "http://localhost.example.com",
+            "http://localhost:3000.example.com",
+            "http://localhost:",
+            "http://localhost:3000/",
+            "http://localhost:@example.com",
+            "http://127.0.0.1.example.com:80",
+            "http://app.localhost:3000",
+            "http://Localhost:3000",
+            "null",
+            "",
+        ] {
+            assert!(!is_localhost(origin), "{origin}");
+        }
+    }
 }

@@ -58,7 +58,7 @@ impl Tag {
             Self::Operations,
             "For load balancers and monitoring. `/metrics` is on another port.",
         ),
-        (Self::Documents, "This document, and the page that shows it."),
+        (Self::Documents, "This document, and pages to read it and try it."),
         (
             Self::Development,
             "Only in development, while no SMS provider is set; else 404.",

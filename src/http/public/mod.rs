@@ -11,5 +11,6 @@ pub mod openapi;
 pub mod receipts;
 pub mod register;
 pub mod sessions;
+pub mod start;
 pub mod verify_email;
 pub mod verify_phone;

@@ -12,10 +12,10 @@ use std::{
 use crate::support::{Backends, TestApp, node_tool, python};
 
 /// A folder that is gone when the test is.
-struct Folder(PathBuf);
+pub struct Folder(pub PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Self {
+    pub fn new(name: &str) -> Self {
         let folder =
             Self(std::env::temp_dir().join(format!("ringback-clients-{name}-{}", std::process::id())));
         fs::create_dir_all(&folder.0).unwrap();
@@ -36,7 +36,7 @@ impl Drop for Folder {
 }
 
 /// Runs a program in the folder, on a thread of its own: the service goes on. Returns what it said.
-async fn run(folder: &Path, mut command: Command) -> String {
+pub async fn run(folder: &Path, mut command: Command) -> String {
     command.current_dir(folder);
     let shown = format!("{command:?}");
     let ran = actix_web::rt::task::spawn_blocking(move || command.output())
@@ -49,7 +49,7 @@ async fn run(folder: &Path, mut command: Command) -> String {
     output
 }
 
-fn tool(name: &str, arguments: &[&str]) -> Command {
+pub fn tool(name: &str, arguments: &[&str]) -> Command {
     let mut command = node_tool(name);
     command.args(arguments);
     command

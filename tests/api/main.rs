@@ -31,6 +31,7 @@ mod pages;
 mod password_change;
 mod passwords;
 mod profile;
+mod quickstart;
 mod races;
 mod receipts;
 mod secrecy;

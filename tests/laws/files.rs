@@ -23,8 +23,17 @@ fn every_file_says_what_it_is_for() {
 #[test]
 fn nothing_names_a_machine_it_was_made_on() {
     let mut broken = Vec::new();
-    let kinds = [".rs", ".lua", ".sql", ".toml", ".md", ".html", ".sh", ".js"];
-    for folder in ["src", "config", "migrations", "docs"] {
+    let kinds = [
+        ".rs", ".lua", ".sql", ".toml", ".md", ".html", ".sh", ".js", ".ts", ".json",
+    ];
+    for folder in [
+        "src",
+        "config",
+        "migrations",
+        "docs",
+        "clients/typescript/src",
+        "clients/typescript/test",
+    ] {
         for (path, text) in files(folder, &kinds) {
             for folder in ["/root/", "/home/", "/work/", "/Users/"] {
                 if text.contains(folder) {

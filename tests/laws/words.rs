@@ -48,10 +48,19 @@ fn lines_with(text: &str, word: &str) -> Vec<usize> {
 #[test]
 fn words_that_were_replaced_do_not_come_back() {
     let mut places = Vec::new();
-    for folder in ["src", "docs", "config", "migrations"] {
+    for folder in [
+        "src",
+        "docs",
+        "config",
+        "migrations",
+        "clients/typescript/src",
+        "clients/typescript/test",
+    ] {
         places.extend(files(
             folder,
-            &[".rs", ".lua", ".md", ".toml", ".txt", ".sql", ".html", ".js"],
+            &[
+                ".rs", ".lua", ".md", ".toml", ".txt", ".sql", ".html", ".js", ".ts",
+            ],
         ));
     }
     places.push(("README.md".to_owned(), include_str!("../../README.md").to_owned()));

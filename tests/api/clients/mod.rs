@@ -1,7 +1,9 @@
-//! Clients that generators make of the OpenAPI document: they compile, and sign a user up.
+//! Clients: those that generators make of the OpenAPI document, and the one of this repository. They compile, and sign a
+//! user up.
 
 mod check_token;
 mod check_tokens;
+pub mod typescript;
 
 use std::{
     fs,

@@ -1,0 +1,86 @@
+/** Signing up, proving both addresses, signing in and out. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createClient, RingbackError } from "@ringback/client";
+import { address, codeFor, observed, somebody, wrong } from "./support.js";
+
+test("somebody signs up, proves the phone and the e-mail address, signs out and in again", async () => {
+  const { client, asked } = observed();
+  const ada = somebody();
+  const user = await client.register(ada);
+  assert.equal(user.email, ada.email);
+  assert.equal(await client.isSignedIn(), true);
+
+  const challenge = await client.sendPhoneCode({ phone: ada.phone });
+  await client.verifyPhone({ phone: ada.phone, otp: await codeFor(ada.phone) });
+  const typed = asked.at(-1);
+  assert.equal(typed?.body["challenge_id"], challenge.challenge_id, "the id goes along by itself");
+  assert.match(typed?.headers.get("authorization") ?? "", /^Bearer /, "and so does the token");
+
+  await client.sendEmailCode({ email: ada.email });
+  await client.verifyEmail({ email: ada.email, otp: await codeFor(ada.email) });
+  const me = await client.me();
+  assert.deepEqual([me.phone_verified, me.email_verified], [true, true]);
+
+  await client.logout();
+  assert.equal(await client.isSignedIn(), false);
+  await assert.rejects(client.me(), { code: "not_authenticated" });
+  assert.equal((await client.login({ phone: ada.phone, password: ada.password })).id, user.id);
+  assert.equal((await client.login({ email: ada.email, password: ada.password })).id, user.id);
+});
+
+test("the id of a challenge is found by either spelling of its phone", async () => {
+  const { client, asked } = observed();
+  const ada = somebody();
+  await client.register(ada);
+  const spelled = `${ada.phone.slice(0, 2)} (${ada.phone.slice(2, 5)}) ${ada.phone.slice(5)}`;
+  const { challenge_id, phone } = await client.sendPhoneCode({ phone: spelled });
+  assert.equal(phone, ada.phone);
+  const code = await codeFor(ada.phone);
+  await assert.rejects(client.verifyPhone({ phone: spelled, otp: wrong(code) }), { attemptsRemaining: 2 });
+  assert.equal(asked.at(-1)?.body["challenge_id"], challenge_id);
+  await client.verifyPhone({ phone: ada.phone, otp: code });
+  assert.equal(asked.at(-1)?.body["challenge_id"], challenge_id);
+});
+
+test("a code is followed from change to change", async () => {
+  const client = createClient({ baseUrl: address });
+  const ada = somebody();
+  await client.register(ada);
+  const { challenge_id } = await client.sendPhoneCode({ phone: ada.phone });
+  const seen: string[] = [];
+  for await (const { status, channel } of client.followCode(challenge_id, { every: 50 })) {
+    assert.equal(channel, "sms");
+    seen.push(status);
+    if (status === "sent") break;
+  }
+  assert.equal(seen.at(-1), "sent");
+  assert.equal(new Set(seen).size, seen.length, "changes alone");
+  const unknown = "00000000-0000-4000-8000-000000000000";
+  for await (const status of client.followCode(unknown)) assert.fail(`${status}`);
+});
+
+test("whoever follows may stop", async () => {
+  const client = createClient({ baseUrl: address });
+  const ada = somebody();
+  await client.register(ada);
+  const { challenge_id } = await client.sendPhoneCode({ phone: ada.phone });
+  const stop = new AbortController();
+  await assert.rejects(
+    async () => {
+      for await (const _ of client.followCode(challenge_id, { every: 60_000, signal: stop.signal })) stop.abort();
+    },
+    { name: "AbortError" },
+  );
+});
+
+test("signing out gives the tokens up, though the service is not there", async () => {
+  const { client } = observed();
+  await client.register(somebody());
+  let isDown = false;
+  const flaky = observed({ fetch: (...request) => (isDown ? Promise.reject(new TypeError("down")) : fetch(...request)) });
+  await flaky.client.register(somebody());
+  isDown = true;
+  await assert.rejects(flaky.client.logout(), (error) => error instanceof RingbackError && error.code === "network_error");
+  assert.equal(await flaky.client.isSignedIn(), false);
+});

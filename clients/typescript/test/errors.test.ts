@@ -1,0 +1,122 @@
+/** Errors: each code with what it brings along, and what is thrown where the service did not answer. */
+import assert from "node:assert/strict";
+import { createServer, type RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
+import { test } from "node:test";
+import { createClient, RingbackError, type ClientOptions, type ProofChallenge } from "@ringback/client";
+import { address, codeFor, somebody, wrong } from "./support.js";
+
+async function refused(call: Promise<unknown>): Promise<RingbackError> {
+  const error: unknown = await call.then(
+    () => assert.fail("it was not refused"),
+    (error: unknown) => error,
+  );
+  assert.ok(error instanceof RingbackError, String(error));
+  return error;
+}
+
+/** A client of something that is not the service. */
+async function talkingTo(listener: RequestListener, use: (client: ReturnType<typeof createClient>) => Promise<void>, options: Partial<ClientOptions> = {}) {
+  const server = createServer(listener).listen(0, "127.0.0.1");
+  await new Promise((resume) => server.once("listening", resume));
+  try {
+    await use(createClient({ baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, ...options }));
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+}
+
+test("each field says what is wrong with it", async () => {
+  const client = createClient({ baseUrl: address });
+  const error = await refused(client.register({ ...somebody(), phone: "12", password: "short" }));
+  assert.deepEqual([error.code, error.status], ["validation_failed", 400]);
+  assert.deepEqual(Object.keys(error.errors).sort(), ["password", "phone"]);
+  assert.match(error.errors["phone"]?.[0] ?? "", /international/);
+  assert.match(error.requestId ?? "", /./);
+});
+
+test("a wrong code says how many more there are, and a second code how long to wait", async () => {
+  const client = createClient({ baseUrl: address });
+  const ada = somebody();
+  await client.register(ada);
+  await client.sendPhoneCode({ phone: ada.phone });
+  const error = await refused(client.verifyPhone({ phone: ada.phone, otp: wrong(await codeFor(ada.phone)) }));
+  // The type is told apart by the code: `attemptsRemaining` is a number here, and nowhere else.
+  if (error.code !== "otp_invalid") assert.fail(error.code);
+  const remaining: number = error.attemptsRemaining;
+  assert.equal(remaining, 2);
+  assert.equal(error.status satisfies 400, 400);
+
+  const early = await refused(client.sendPhoneCode({ phone: ada.phone }));
+  if (early.code !== "resend_cooldown") assert.fail(early.code);
+  const wait: number = early.retryAfter;
+  assert.ok(wait > 0 && wait <= 60, `${wait}`);
+  const rule: string = early.rule;
+  assert.match(rule, /./);
+});
+
+test("a wrong password asks for no new tokens", async () => {
+  const client = createClient({ baseUrl: address });
+  const ada = somebody();
+  await client.register(ada);
+  const error = await refused(client.login({ email: ada.email, password: "not the one" }));
+  assert.deepEqual([error.code, error.status], ["invalid_credentials", 401]);
+  assert.equal((await client.me()).email, ada.email, "still signed in");
+});
+
+test("who does not answer is told apart from who answers something else", async () => {
+  const nobody = createClient({ baseUrl: "http://127.0.0.1:9" });
+  const error = await refused(nobody.me());
+  assert.deepEqual([error.code, error.status], ["network_error", 0]);
+  assert.ok(error.cause instanceof Error);
+
+  await talkingTo((_, answer) => answer.writeHead(502).end("<h1>Bad gateway</h1>"), async (client) => {
+    const error = await refused(client.me());
+    assert.deepEqual([error.code, error.status], ["unexpected_answer", 502]);
+  });
+  await talkingTo((_, answer) => answer.writeHead(200).end("<h1>Welcome to the hotel</h1>"), async (client) => {
+    assert.equal((await refused(client.me())).code, "unexpected_answer");
+  });
+  await talkingTo(() => {}, async (client) => {
+    assert.equal((await refused(client.me())).code, "timeout");
+  }, { timeout: 50 });
+});
+
+test("whoever gives up gets the reason that was given", async () => {
+  await talkingTo(() => {}, async (client) => {
+    const why = new Error("the user went away");
+    await assert.rejects(client.me({ signal: AbortSignal.abort(why) }), why);
+    const later = new AbortController();
+    const call = client.me({ signal: later.signal });
+    setTimeout(() => later.abort(why), 20);
+    await assert.rejects(call, why);
+  });
+});
+
+test("a proof of work is done once, and sent along", async () => {
+  const challenge: ProofChallenge = { algorithm: "SHA-256", challenge: "c", salt: "s", signature: "x", maxnumber: 9 };
+  const problem = { code: "proof_required", detail: "Busy.", proof: challenge, request_id: "r", status: 428, title: "t", type: "u" };
+  const proofs: (string | undefined)[] = [];
+  const busy: RequestListener = (request, answer) => {
+    const proof = request.headers["x-proof"] as string | undefined;
+    proofs.push(proof);
+    const isProven = proof === "solved c";
+    answer.writeHead(isProven ? 200 : 428, { "content-type": "application/json" });
+    answer.end(JSON.stringify(isProven ? { challenge_id: "i", expires_in: 600, resend_after: 60 } : problem));
+  };
+  await talkingTo(busy, async (client) => {
+    assert.equal((await client.sendPhoneCode({ phone: "+14155552671" })).challenge_id, "i");
+    assert.deepEqual(proofs, [undefined, "solved c"]);
+  }, { solveProof: ({ challenge }) => `solved ${challenge}` });
+  await talkingTo(busy, async (client) => {
+    const error = await refused(client.sendPhoneCode({ phone: "+14155552671" }));
+    if (error.code !== "proof_required") assert.fail(error.code);
+    assert.deepEqual(error.proof, challenge);
+  });
+  proofs.length = 0;
+  await talkingTo(busy, async (client) => {
+    assert.equal((await refused(client.sendPhoneCode({ phone: "+14155552671" }))).code, "proof_required");
+    assert.equal(proofs.length, 2, "once and no more");
+  }, { solveProof: () => "wrong" });
+});

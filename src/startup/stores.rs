@@ -10,8 +10,9 @@ use secrecy::{ExposeSecret, SecretString};
 use super::{base::Base, error::StartError};
 use crate::{
     accounts::{
-        PasswordStore, PostgresPasswords, PostgresProofs, PostgresSessions, PostgresUsers, ProofStore,
-        SessionStore, SqlitePasswords, SqliteProofs, SqliteSessions, SqliteUsers, UserStore,
+        OpeningStore, PasswordStore, PostgresOpenings, PostgresPasswords, PostgresProofs, PostgresSessions,
+        PostgresUsers, ProofStore, SessionStore, SqliteOpenings, SqlitePasswords, SqliteProofs,
+        SqliteSessions, SqliteUsers, UserStore,
     },
     challenges::{ChallengeStore, Challenges, MemoryChallenges, RedisChallenges},
     database::{Database, MigrateError, PostgresLink, SqliteLink},
@@ -38,6 +39,7 @@ pub(super) struct Databases {
     pub(super) database: Arc<dyn Database>,
     pub(super) users: Arc<dyn UserStore>,
     pub(super) proofs: Arc<dyn ProofStore>,
+    pub(super) openings: Arc<dyn OpeningStore>,
     pub(super) passwords: Arc<dyn PasswordStore>,
     pub(super) sessions: Arc<dyn SessionStore>,
     pub(super) ledger: Arc<dyn LedgerStore>,
@@ -95,6 +97,7 @@ pub(super) fn connect_database(settings: &Settings) -> Result<Databases, StartEr
         Databases {
             users: Arc::new(SqliteUsers::new(&link)),
             proofs: Arc::new(SqliteProofs::new(&link, claim_ttl)),
+            openings: Arc::new(SqliteOpenings::new(&link)),
             passwords: Arc::new(SqlitePasswords::new(&link)),
             sessions: Arc::new(SqliteSessions::new(&link)),
             ledger: Arc::new(SqliteLedger::new(link.clone())),
@@ -105,6 +108,7 @@ pub(super) fn connect_database(settings: &Settings) -> Result<Databases, StartEr
         Databases {
             users: Arc::new(PostgresUsers::new(&link)),
             proofs: Arc::new(PostgresProofs::new(&link, claim_ttl)),
+            openings: Arc::new(PostgresOpenings::new(&link)),
             passwords: Arc::new(PostgresPasswords::new(&link)),
             sessions: Arc::new(PostgresSessions::new(&link)),
             ledger: Arc::new(PostgresLedger::new(link.clone())),

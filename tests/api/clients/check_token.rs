@@ -1,3 +1,5 @@
+//! The example for Rust of `docs/tokens.md`, word for word behind this line.
+
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header, jwk::JwkSet};
 use serde::Deserialize;
 

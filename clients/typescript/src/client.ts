@@ -205,8 +205,8 @@ export class RingbackClient {
     return this.#call({ method: "PATCH", path: "/api/users/me/", body: changes, ...options });
   }
 
-  /** Deletes the account, and everything about the user with it. */
-  async deleteMe(proof: { password: string }, options?: RequestOptions): Promise<void> {
+  /** Deletes the account, and everything about the user with it. Who has no password signs in by code just before. */
+  async deleteMe(proof: { password?: string }, options?: RequestOptions): Promise<void> {
     await this.#call({ method: "DELETE", path: "/api/users/me/", body: proof, ...options });
     this.#challenges.clear();
     await this.#signIn.forget();
@@ -226,8 +226,8 @@ export class RingbackClient {
     await this.#call(post("/api/users/password/change/", body, options));
   }
 
-  /** Sends a code to a new phone. Until it is typed the old one stays. */
-  requestPhoneChange(change: { phone: string; password: string }, options?: RequestOptions): Promise<Challenge> {
+  /** Sends a code to a new phone. Until it is typed the old one stays. Who has no password signs in by code just before. */
+  requestPhoneChange(change: { phone: string; password?: string }, options?: RequestOptions): Promise<Challenge> {
     return this.#ask("change-phone", "/api/users/phone/change/", change.phone, change, options);
   }
 
@@ -240,8 +240,8 @@ export class RingbackClient {
     return this.#call(post("/api/users/phone/change/verify/", body, options));
   }
 
-  /** Sends a code to a new e-mail address. Until it is typed the old one stays. */
-  requestEmailChange(change: { email: string; password: string }, options?: RequestOptions): Promise<Challenge> {
+  /** Sends a code to a new e-mail address; all else is as for a phone. */
+  requestEmailChange(change: { email: string; password?: string }, options?: RequestOptions): Promise<Challenge> {
     return this.#ask("change-email", "/api/users/email/change/", change.email, change, options);
   }
 

@@ -44,6 +44,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/.well-known/openid-configuration": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get what libraries need to check access tokens.
+         * @description What is true of this service of OpenID Connect Discovery. It is no OpenID provider.
+         */
+        get: operations["openid_configuration"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/sms/receipts/{provider}/{challenge_id}/": {
         parameters: {
             query?: never;
@@ -78,6 +98,48 @@ export interface paths {
          * @description Send the e-mail address, or the phone once it is verified. An unknown login and a wrong password are answered alike.
          */
         post: operations["login"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/login/code/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Request a code to sign in by.
+         * @description The answer is the same for every address. A message goes out if a code for the address was typed with the account's own token before, or at its registration: a proof without a token opens nothing. A phone that was not proven for `phone.reproof_after` doesn't sign in where an e-mail address is proven as well. Up to three codes for one address are good at a time.
+         *
+         *     The message is in the first language of `Accept-Language` that the service has a text in; else in its own.
+         */
+        post: operations["login_code"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/login/code/verify/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign in by a code.
+         * @description Three codes are judged at most; after the third wrong one a new code has to be sent.
+         */
+        post: operations["login_code_verify"];
         delete?: never;
         options?: never;
         head?: never;
@@ -159,6 +221,48 @@ export interface paths {
          * @description All other sessions end, and a login under way gets in nowhere. Whoever owns the proven e-mail address, or the proven phone where there is none, is told. A wrong current password is counted like that of a login.
          */
         post: operations["change_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/password/forgot/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Request a code to reset a password by.
+         * @description The answer is the same for every address. A message goes out if a code for the address was typed with the account's own token before, or at its registration. An e-mail address that was not proven so resets only an account of which nothing else is proven. A phone that was not proven for `phone.reproof_after` resets nothing where an e-mail address is proven as well. Up to three codes for one address are good at a time.
+         *
+         *     The message is in the first language of `Accept-Language` that the service has a text in; else in its own.
+         */
+        post: operations["forgot_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/password/reset/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set a new password by a code.
+         * @description All sessions of the account end, also those whose login is under way. Whoever owns a proven address of it is told. A password that is made of the account's own e-mail address, phone or name is refused once the code was right, which stays good; all other rules are judged before the code is.
+         */
+        post: operations["reset_password"];
         delete?: never;
         options?: never;
         head?: never;
@@ -483,6 +587,8 @@ export interface components {
          * @enum {string}
          */
         Channel: "sms" | "email";
+        /** @description Either of the two, never both. */
+        CodeRequest: components["schemas"]["ToEmail"] | components["schemas"]["ToPhone"];
         /**
          * @description How far a message has come, as the documents list it.
          * @enum {string}
@@ -786,6 +892,24 @@ export interface components {
              */
             type: "urn:ringback:problem:not_found";
         };
+        /** @description What is true of this service of OpenID Connect Discovery: there is no authorization endpoint, and there are no ID tokens. */
+        OpenIdConfiguration: {
+            /** @description What access tokens say. */
+            claims_supported: string[];
+            grant_types_supported: string[];
+            /** @description Of access tokens. It is where libraries look for the algorithm. */
+            id_token_signing_alg_values_supported: string[];
+            /**
+             * @description The `iss` of access tokens.
+             * @example https://id.example.com
+             */
+            issuer: string;
+            /** @example https://id.example.com/.well-known/jwks.json */
+            jwks_uri: string;
+            /** @description None: nothing is authorized by redirects. */
+            response_types_supported: string[];
+            subject_types_supported: string[];
+        };
         /**
          * @description Too many wrong codes. Request a new code.
          * @example {
@@ -961,6 +1085,11 @@ export interface components {
              * @enum {string}
              */
             type: "urn:ringback:problem:password_incorrect";
+        };
+        /** @description The password is set. */
+        PasswordReset: {
+            /** @example The password is set. All sessions have ended. */
+            detail: string;
         };
         /**
          * @description The body is over 16 KiB.
@@ -1274,6 +1403,29 @@ export interface components {
              */
             type: "urn:ringback:problem:resend_cooldown";
         };
+        /** @description A code, its challenge, and the new password. */
+        ResetRequest: {
+            /**
+             * Format: uuid
+             * @description What the request for the code answered.
+             */
+            challenge_id: string;
+            /**
+             * @description The digits of the message, in any script; spaces and dashes between them are passed over.
+             * @example 123456
+             */
+            otp: string;
+            /**
+             * @description 8 to 128 characters of any script, not one again and again.
+             * @example quiet-otter-47
+             */
+            password: string;
+            /**
+             * @description The same again.
+             * @example quiet-otter-47
+             */
+            password_confirm: string;
+        };
         /** @description Where a code shall go. */
         SendEmailRequest: {
             /**
@@ -1333,6 +1485,57 @@ export interface components {
              */
             resend_after: number;
         };
+        /** @description A code is on its way, if the address resets an account's password: the answer is the same for every address. */
+        SentToReset: {
+            /**
+             * Format: uuid
+             * @description To be sent along with the code.
+             */
+            challenge_id: string;
+            /** @example If this address belongs to an account, a code is on its way. */
+            detail: string;
+            /**
+             * Format: int64
+             * @description Seconds for which the code is good.
+             * @example 600
+             */
+            expires_in: number;
+            /**
+             * Format: int64
+             * @description Seconds until another code may be sent to this address.
+             * @example 60
+             */
+            resend_after: number;
+        };
+        /** @description A code is on its way, if the address signs in to an account: the answer is the same for every address. */
+        SentToSignIn: {
+            /**
+             * Format: uuid
+             * @description To be sent along with the code.
+             */
+            challenge_id: string;
+            /** @example If this address signs in to an account, a code is on its way. */
+            detail: string;
+            /**
+             * @description As it was sent, in its one spelling.
+             * @example jane@example.com
+             */
+            email?: string | null;
+            /**
+             * Format: int64
+             * @description Seconds for which the code is good.
+             * @example 600
+             */
+            expires_in: number;
+            /** @example +14155552671 */
+            phone?: string | null;
+            /**
+             * Format: int64
+             * @description Seconds until another code may be sent to this address.
+             * @example 60
+             */
+            resend_after: number;
+        };
         /** @description Where somebody is signed in. */
         Session: {
             /**
@@ -1365,6 +1568,19 @@ export interface components {
         /** @description Where the current user is signed in, what was used last first. */
         Sessions: {
             sessions: components["schemas"]["Session"][];
+        };
+        /** @description A code and its challenge. */
+        SignInRequest: {
+            /**
+             * Format: uuid
+             * @description What the request for the code answered.
+             */
+            challenge_id: string;
+            /**
+             * @description The digits of the message, in any script; spaces and dashes between them are passed over.
+             * @example 123456
+             */
+            otp: string;
         };
         /**
          * @description The signature is missing or wrong.
@@ -1404,6 +1620,17 @@ export interface components {
         SignedIn: {
             tokens: components["schemas"]["Tokens"];
             user: components["schemas"]["User"];
+        };
+        ToEmail: {
+            /**
+             * Format: email
+             * @example jane@example.com
+             */
+            email: string;
+        };
+        ToPhone: {
+            /** @example +14155552671 */
+            phone: string;
         };
         /**
          * @description The token has expired.
@@ -1827,6 +2054,66 @@ export interface operations {
             };
         };
     };
+    openid_configuration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The configuration. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "claims_supported": [
+                     *         "iss",
+                     *         "aud",
+                     *         "client_id",
+                     *         "sub",
+                     *         "sid",
+                     *         "gen",
+                     *         "jti",
+                     *         "iat",
+                     *         "exp",
+                     *         "auth_time",
+                     *         "amr",
+                     *         "phone_verified",
+                     *         "email_verified"
+                     *       ],
+                     *       "grant_types_supported": [],
+                     *       "id_token_signing_alg_values_supported": [
+                     *         "EdDSA"
+                     *       ],
+                     *       "issuer": "https://id.example.com",
+                     *       "jwks_uri": "https://id.example.com/.well-known/jwks.json",
+                     *       "response_types_supported": [],
+                     *       "subject_types_supported": [
+                     *         "public"
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OpenIdConfiguration"];
+                };
+            };
+            /** @description `internal`: Something went wrong in the service. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["InternalProblem"];
+                };
+            };
+        };
+    };
     receipt: {
         parameters: {
             query?: never;
@@ -1998,6 +2285,264 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["InvalidCredentialsProblem"];
+                };
+            };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["RequestTimeoutProblem"];
+                };
+            };
+            /** @description `payload_too_large`: The body is over 16 KiB. */
+            413: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["PayloadTooLargeProblem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Send the body as application/json. */
+            415: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnsupportedMediaTypeProblem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. Try again later. */
+            429: {
+                headers: {
+                    ratelimit: components["headers"]["ratelimit"];
+                    "ratelimit-policy": components["headers"]["ratelimit-policy"];
+                    "retry-after": components["headers"]["retry-after"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["RateLimitedProblem"];
+                };
+            };
+            /** @description `internal`: Something went wrong in the service. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["InternalProblem"];
+                };
+            };
+            /** @description `unavailable`: Service temporarily unavailable. Try again shortly. */
+            503: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnavailableProblem"];
+                };
+            };
+        };
+    };
+    login_code: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CodeRequest"];
+            };
+        };
+        responses: {
+            /** @description The code is on its way, if the address may have one. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "challenge_id": "3f2b8c4d-1e6a-4f70-8b9c-0d1e2f3a4b5c",
+                     *       "detail": "If this address signs in to an account, a code is on its way.",
+                     *       "email": "jane@example.com",
+                     *       "expires_in": 600,
+                     *       "resend_after": 60
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SentToSignIn"];
+                };
+            };
+            /**
+             * @description `malformed_json`: The body is not a JSON object in UTF-8.
+             *
+             *     `validation_failed`: Some fields are missing or wrong.
+             *
+             *     `phone_not_supported`: No codes are sent to numbers of this kind.
+             */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["MalformedJsonProblem"] | components["schemas"]["ValidationFailedProblem"] | components["schemas"]["PhoneNotSupportedProblem"];
+                };
+            };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["RequestTimeoutProblem"];
+                };
+            };
+            /** @description `payload_too_large`: The body is over 16 KiB. */
+            413: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["PayloadTooLargeProblem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Send the body as application/json. */
+            415: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnsupportedMediaTypeProblem"];
+                };
+            };
+            /**
+             * @description `resend_cooldown`: A code was sent to this address moments ago.
+             *
+             *     `rate_limited`: Too many requests. Try again later.
+             */
+            429: {
+                headers: {
+                    ratelimit: components["headers"]["ratelimit"];
+                    "ratelimit-policy": components["headers"]["ratelimit-policy"];
+                    "retry-after": components["headers"]["retry-after"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ResendCooldownProblem"] | components["schemas"]["RateLimitedProblem"];
+                };
+            };
+            /** @description `internal`: Something went wrong in the service. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["InternalProblem"];
+                };
+            };
+            /**
+             * @description `mail_not_configured`: This service sends no e-mail.
+             *
+             *     `unavailable`: Service temporarily unavailable. Try again shortly.
+             */
+            503: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["MailNotConfiguredProblem"] | components["schemas"]["UnavailableProblem"];
+                };
+            };
+        };
+    };
+    login_code_verify: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "challenge_id": "3f2b8c4d-1e6a-4f70-8b9c-0d1e2f3a4b5c",
+                 *       "otp": "123456"
+                 *     }
+                 */
+                "application/json": components["schemas"]["SignInRequest"];
+            };
+        };
+        responses: {
+            /** @description The account and its tokens. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "tokens": {
+                     *         "access": "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFZERTQSJ9.eyJzdWIiOiIwMTk5YTJmNCJ9.c2lnbmF0dXJl",
+                     *         "expires_in": 900,
+                     *         "refresh": "pKvURIxJVi2CgRXROh_M6pJ_UrTVRZKX-LQ-QtqJI4vBNibkPcs43bCCSIkn7JBPtCBXRA",
+                     *         "token_type": "Bearer"
+                     *       },
+                     *       "user": {
+                     *         "created_at": "2026-05-28T20:26:40.000000Z",
+                     *         "email": "test@example.com",
+                     *         "email_verified": false,
+                     *         "first_name": "Test",
+                     *         "id": "0199a2f4-6c1e-7b52-9d3e-4f5a6b7c8d9e",
+                     *         "last_name": "User",
+                     *         "phone": "+14155552671",
+                     *         "phone_verified": false,
+                     *         "updated_at": "2026-05-28T20:26:40.000000Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SignedIn"];
+                };
+            };
+            /**
+             * @description `validation_failed`: Some fields are missing or wrong.
+             *
+             *     `malformed_json`: The body is not a JSON object in UTF-8.
+             *
+             *     `otp_invalid`: The code is wrong.
+             *
+             *     `otp_attempts_exceeded`: Too many wrong codes. Request a new code.
+             *
+             *     `otp_expired`: The code has expired or was used. Request a new code.
+             */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ValidationFailedProblem"] | components["schemas"]["MalformedJsonProblem"] | components["schemas"]["OtpInvalidProblem"] | components["schemas"]["OtpAttemptsExceededProblem"] | components["schemas"]["OtpExpiredProblem"];
                 };
             };
             /** @description `request_timeout`: The request did not arrive in time. */
@@ -2555,6 +3100,251 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["NotAuthenticatedProblem"] | components["schemas"]["TokenInvalidProblem"] | components["schemas"]["TokenExpiredProblem"] | components["schemas"]["TokenRevokedProblem"];
+                };
+            };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["RequestTimeoutProblem"];
+                };
+            };
+            /** @description `payload_too_large`: The body is over 16 KiB. */
+            413: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["PayloadTooLargeProblem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Send the body as application/json. */
+            415: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnsupportedMediaTypeProblem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. Try again later. */
+            429: {
+                headers: {
+                    ratelimit: components["headers"]["ratelimit"];
+                    "ratelimit-policy": components["headers"]["ratelimit-policy"];
+                    "retry-after": components["headers"]["retry-after"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["RateLimitedProblem"];
+                };
+            };
+            /** @description `internal`: Something went wrong in the service. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["InternalProblem"];
+                };
+            };
+            /** @description `unavailable`: Service temporarily unavailable. Try again shortly. */
+            503: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnavailableProblem"];
+                };
+            };
+        };
+    };
+    forgot_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CodeRequest"];
+            };
+        };
+        responses: {
+            /** @description The code is on its way, if the address may have one. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "challenge_id": "3f2b8c4d-1e6a-4f70-8b9c-0d1e2f3a4b5c",
+                     *       "detail": "If this address belongs to an account, a code is on its way.",
+                     *       "expires_in": 600,
+                     *       "resend_after": 60
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SentToReset"];
+                };
+            };
+            /**
+             * @description `malformed_json`: The body is not a JSON object in UTF-8.
+             *
+             *     `validation_failed`: Some fields are missing or wrong.
+             *
+             *     `phone_not_supported`: No codes are sent to numbers of this kind.
+             */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["MalformedJsonProblem"] | components["schemas"]["ValidationFailedProblem"] | components["schemas"]["PhoneNotSupportedProblem"];
+                };
+            };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["RequestTimeoutProblem"];
+                };
+            };
+            /** @description `payload_too_large`: The body is over 16 KiB. */
+            413: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["PayloadTooLargeProblem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Send the body as application/json. */
+            415: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnsupportedMediaTypeProblem"];
+                };
+            };
+            /**
+             * @description `resend_cooldown`: A code was sent to this address moments ago.
+             *
+             *     `rate_limited`: Too many requests. Try again later.
+             */
+            429: {
+                headers: {
+                    ratelimit: components["headers"]["ratelimit"];
+                    "ratelimit-policy": components["headers"]["ratelimit-policy"];
+                    "retry-after": components["headers"]["retry-after"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ResendCooldownProblem"] | components["schemas"]["RateLimitedProblem"];
+                };
+            };
+            /** @description `internal`: Something went wrong in the service. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["InternalProblem"];
+                };
+            };
+            /**
+             * @description `mail_not_configured`: This service sends no e-mail.
+             *
+             *     `unavailable`: Service temporarily unavailable. Try again shortly.
+             */
+            503: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["MailNotConfiguredProblem"] | components["schemas"]["UnavailableProblem"];
+                };
+            };
+        };
+    };
+    reset_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "challenge_id": "3f2b8c4d-1e6a-4f70-8b9c-0d1e2f3a4b5c",
+                 *       "otp": "123456",
+                 *       "password": "quiet-otter-47",
+                 *       "password_confirm": "quiet-otter-47"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ResetRequest"];
+            };
+        };
+        responses: {
+            /** @description The password is set. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The password is set. All sessions have ended."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PasswordReset"];
+                };
+            };
+            /**
+             * @description `validation_failed`: Some fields are missing or wrong.
+             *
+             *     `malformed_json`: The body is not a JSON object in UTF-8.
+             *
+             *     `otp_invalid`: The code is wrong.
+             *
+             *     `otp_attempts_exceeded`: Too many wrong codes. Request a new code.
+             *
+             *     `otp_expired`: The code has expired or was used. Request a new code.
+             *
+             *     `validation_failed`: Some fields are missing or wrong.
+             */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ValidationFailedProblem"] | components["schemas"]["MalformedJsonProblem"] | components["schemas"]["OtpInvalidProblem"] | components["schemas"]["OtpAttemptsExceededProblem"] | components["schemas"]["OtpExpiredProblem"] | components["schemas"]["ValidationFailedProblem"];
                 };
             };
             /** @description `request_timeout`: The request did not arrive in time. */

@@ -6,10 +6,9 @@ await inBrowser(async (page, context) => {
   const textbox = (name) => page.getByRole('textbox', { name, exact: true });
   const button = (name) => page.getByRole('button', { name, exact: true });
   const said = page.getByRole('status');
-  const codeFor = async (to) => {
-    const message = page.getByRole('complementary', { name: 'Inbox' }).getByRole('listitem').filter({ hasText: to });
-    return message.locator('b').first().textContent();
-  };
+  const inbox = page.getByRole('complementary', { name: 'Inbox' });
+  const codeFor = (to, used = 'none') =>
+    inbox.getByRole('listitem').filter({ hasText: to, hasNotText: used }).locator('b').first().textContent();
 
   await page.goto(`${address}/`);
   await button('Fill in an example').click();
@@ -45,6 +44,14 @@ await inBrowser(async (page, context) => {
   await button('Sign out').click();
   await said.filter({ hasText: 'You are signed out.' }).waitFor();
 
+  await page.getByText('Sign in with a code').click();
+  await textbox('E-mail or phone').fill(phone);
+  await button('Send a code').click();
+  await textbox('Code').fill(await codeFor(phone, code));
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'Ada Byron' }).waitFor();
+  await button('Sign out').click();
+
   await page.getByText('Sign in with a password').click();
   await textbox('E-mail, or verified phone').fill(phone);
   await textbox('Password').fill('quiet-otter-47');
@@ -53,4 +60,18 @@ await inBrowser(async (page, context) => {
   const other = await context.newPage();
   await other.goto(`${address}/`);
   await other.getByRole('heading', { name: 'Ada Byron' }).waitFor();
+  await other.close();
+
+  // Elsewhere, which is ended from here.
+  const body = JSON.stringify({ phone, password: 'quiet-otter-47' });
+  const headers = { 'content-type': 'application/json' };
+  const elsewhere = await fetch(`${address}/api/users/login/`, { method: 'POST', headers, body });
+  assert.equal(elsewhere.status, 200);
+  await page.reload();
+  const sessions = page.getByRole('region', { name: 'Your sessions' }).getByRole('listitem');
+  await sessions.nth(1).waitFor();
+  assert.equal(await sessions.count(), 2);
+  await sessions.getByRole('button', { name: 'End the session' }).click();
+  await sessions.nth(1).waitFor({ state: 'detached' });
+  await sessions.getByText('this one').waitFor();
 });

@@ -37,7 +37,8 @@ pub async fn build(app: &TestApp, folder: &Path) {
 
 #[actix_web::test]
 async fn the_client_of_this_repository_fits_the_service() {
-    let app = TestApp::start(Backends::Embedded).await;
+    let cooldown = [("RINGBACK__OTP__RESEND_COOLDOWN", "5s")];
+    let app = TestApp::start_with(Backends::Embedded, &cooldown).await;
     let folder = Folder::new("own");
     let path = folder.0.as_path();
     build(&app, path).await;

@@ -24,6 +24,8 @@ CREATE TABLE events (
 
 -- A user's, the newest first.
 CREATE INDEX events_user ON events (user_id, id) WHERE user_id IS NOT NULL;
+-- What an administrator did, should their own account be erased.
+CREATE INDEX events_administrator ON events (actor_id) WHERE actor = 'administrator';
 -- Those of a kind, the newest first.
 CREATE INDEX events_kind ON events (kind, id);
 -- What retention deletes.

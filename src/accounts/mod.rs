@@ -4,12 +4,12 @@
 //! |---|---|
 //! | `users/` | who has an account, and how one is made |
 //! | `proofs/` | who claims a phone or an e-mail address, and who has proven it |
-//! | `openings/` | which account an address opens: signing in by code, setting a password anew |
 //! | `passwords/` | which passwords are accepted, their hashes, and where these are kept |
 //! | `sessions/` | who is signed in: sessions and their tokens |
 //! | `options.rs` | how long an account keeps what it never proved |
 //! | `sign_in.rs` | making an account, and signing in by password |
 //! | `own_password.rs` | what a signed-in user needs the password for: to change it, and to prove who they are |
+//! | `records/` | all that is kept about a user: given to them, and erased |
 //! | `profiles.rs` | what users change of their account without a proof |
 //! | `error.rs` | why somebody is not let in |
 //!
@@ -22,28 +22,30 @@
 //! [`Unavailable`]: crate::unavailable::Unavailable
 
 mod error;
-mod openings;
 mod options;
 mod own_password;
 mod passwords;
 mod profiles;
 mod proofs;
+mod records;
 mod sessions;
 mod sign_in;
 mod users;
 
 pub use error::AccountError;
-pub use openings::{Opening, OpeningRules, OpeningStore, PasswordReset, PostgresOpenings, SqliteOpenings};
 pub use options::AccountOptions;
 pub use own_password::{OwnPassword, Turns};
 pub use passwords::{
     Argon2Cost, Argon2Pool, BreachFileError, CostError, Credentials, HasherOptions, Login, OwnerWords,
     Password, PasswordChange, PasswordError, PasswordHash, PasswordHasher, PasswordRuleOptions,
-    PasswordRules, PasswordStore, PostgresPasswords, SqlitePasswords, Turn, Verdict,
+    PasswordRules, PasswordStore, PostgresPasswords, SqlitePasswords, Verdict,
 };
 pub use profiles::Profiles;
 pub use proofs::{
     Claimant, Claims, EmailHolder, EmailVerification, PostgresProofs, ProofStore, SqliteProofs, Verification,
+};
+pub use records::{
+    Column, Erasure, Kept, Leave, PostgresRecords, RecordStore, SqliteRecords, TABLES as RECORD_TABLES, Table,
 };
 pub use sessions::{
     ClientInfo, Identity, Liveness, MOST_LISTED, NewSession, OpenSession, PostgresSessions, Rotated,

@@ -15,11 +15,13 @@
 //! | `dispatcher.rs` | the state machine: what happens in a delivery's life, with no I/O; `steps.rs` has its words |
 //! | `router.rs` | which provider carries which message, by `route.rs`, `pace.rs` and `breaker.rs` |
 //! | `io.rs` | the I/O that the state machine asks for |
+//! | `carrier.rs` | single messages that have no outbox entry |
 //! | `actor.rs`, `queue.rs`, `handoff.rs` | the actor around both, its handle, and what waits between them |
 //! | `shared.rs`, `gate.rs` | what the handle knows of the dispatcher and of its providers without asking |
 
 mod actor;
 mod breaker;
+mod carrier;
 mod dispatcher;
 mod gate;
 mod handoff;
@@ -37,6 +39,7 @@ mod steps;
 mod tracked;
 
 pub use breaker::Health;
+pub use carrier::{Carried, Carrier};
 pub use message::{Destination, Message, Messages, Recipient};
 pub use outbox::{CodeSeed, Lease, Outbox, OutboxEntry};
 pub use queue::{DeliveryQueue, DispatcherOptions, DispatcherParts, QueueSlot, QueueStatus};

@@ -8,14 +8,16 @@
 //! | file | what it is about |
 //! |---|---|
 //! | `event.rs` | an event that is to be written: its kind, by whom and from where, its details |
-//! | `notice.rs` | a notice to whoever owns an account's address |
+//! | `notices/` | notices to whoever owns an account's address: what they are, and where they wait |
 //! | `postgres.rs` | both as parts of one statement, or as statements of their own in a transaction |
 //! | `sqlite.rs` | both as statements in a transaction |
 
 mod event;
-mod notice;
+mod notices;
 pub mod postgres;
 pub mod sqlite;
 
 pub use event::{Actor, Detail, EventKind, NewEvent, Source};
-pub use notice::{NewNotice, NoticeAddress, NoticeKind};
+pub use notices::{
+    LeasedNotice, NewNotice, NoticeAddress, NoticeKind, NoticeStore, PostgresNotices, SqliteNotices,
+};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    accounts::{OwnPassword, PasswordRules, Profiles, Sessions, SignIn},
+    accounts::{Leave, OwnPassword, PasswordRules, Profiles, Sessions, SignIn},
     delivery::ReceiptReaders,
     flows::Flows,
     http::options::ServerOptions,
@@ -21,6 +21,7 @@ pub struct Api {
     pub sessions: Sessions,
     pub own_password: OwnPassword,
     pub profiles: Profiles,
+    pub leave: Leave,
     /// Which passwords may be set.
     pub password_rules: PasswordRules,
     pub flows: Flows,

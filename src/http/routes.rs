@@ -1,12 +1,12 @@
 //! Every route: who may call what. One table gives the services, `Allow`, CORS and the OpenAPI document.
 
 use crate::http::{
-    account::{me, password, sessions as own_sessions},
+    account::{leave, me, password, sessions as own_sessions},
     kit::routes::{Routes, delete, get, patch, post},
     ops::{limits, metrics},
     public::{
-        challenge_status, discovery, docs, health, inbox, openapi, receipts, register, reset_password,
-        sessions, sign_in_by_code, start, verify_email, verify_phone,
+        challenge_status, discovery, docs, health, inbox, openapi, receipts, register, sessions, start,
+        verify_email, verify_phone,
     },
 };
 
@@ -21,6 +21,8 @@ pub fn api(docs: bool, start_page: bool) -> Routes {
         post("/api/users/register/", register::register).documented(register::register_docs),
         get("/api/users/me/", me::me).documented(me::me_docs),
         patch("/api/users/me/", me::change).documented(me::change_docs),
+        delete("/api/users/me/", leave::leave).documented(leave::leave_docs),
+        get("/api/users/me/export/", leave::export).documented(leave::export_docs),
         post("/api/users/password/change/", password::change).documented(password::change_docs),
         post("/api/users/send-phone-otp/", verify_phone::send).documented(verify_phone::send_docs),
         post("/api/users/verify-phone-otp/", verify_phone::verify).documented(verify_phone::verify_docs),
@@ -31,11 +33,6 @@ pub fn api(docs: bool, start_page: bool) -> Routes {
         post("/api/sms/receipts/{provider}/{challenge_id}/", receipts::receive)
             .documented(receipts::receive_docs),
         post("/api/users/login/", sessions::login).documented(sessions::login_docs),
-        post("/api/users/login/code/", sign_in_by_code::send).documented(sign_in_by_code::send_docs),
-        post("/api/users/login/code/verify/", sign_in_by_code::verify)
-            .documented(sign_in_by_code::verify_docs),
-        post("/api/users/password/forgot/", reset_password::forgot).documented(reset_password::forgot_docs),
-        post("/api/users/password/reset/", reset_password::reset).documented(reset_password::reset_docs),
         post("/api/users/token/refresh/", sessions::refresh).documented(sessions::refresh_docs),
         get("/api/users/sessions/", own_sessions::list).documented(own_sessions::list_docs),
         delete("/api/users/sessions/", own_sessions::end_others).documented(own_sessions::end_others_docs),

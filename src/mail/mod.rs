@@ -2,16 +2,22 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `texts.rs` | what an e-mail says, as plain text and as a page, by the text's name and the reader's language |
+//! | `texts.rs` | what an e-mail with a code says, by the text's name and the reader's language |
+//! | `notices.rs` | the same for one without a code |
+//! | `letter.rs` | a text, read from its file, and worded as plain text and as a page |
 //! | `providers/` | who takes it to the networks |
 
+mod letter;
+mod notices;
 mod providers;
 mod texts;
 
 use std::time::Duration;
 
+pub use letter::Worded;
+pub use notices::NoticeTexts;
 pub use providers::{MailBox, Smtp, SmtpError, SmtpOptions, SmtpTls};
-pub use texts::{TextOptions, Texts, Worded};
+pub use texts::{TextOptions, Texts};
 
 use uuid::Uuid;
 
@@ -20,7 +26,7 @@ use crate::{channel::MessageText, email::EmailAddress};
 /// One e-mail, ready for a provider. Its subject holds no code.
 #[derive(Debug, Clone)]
 pub struct EmailMessage {
-    /// The challenge that it carries the code of. The `Message-ID` is made of it, so that the same message twice can be told.
+    /// The challenge that it carries the code of, or the notice that it is. The `Message-ID` is made of it, so that the same message twice can be told.
     pub reference: Uuid,
     /// Whom it goes to.
     pub to: EmailAddress,
@@ -29,6 +35,6 @@ pub struct EmailMessage {
     pub text: MessageText,
     /// The same as a page.
     pub html: MessageText,
-    /// How long its code is of use.
+    /// How long it is of use.
     pub valid_for: Duration,
 }

@@ -1,15 +1,12 @@
-//! What an e-mail says: a subject and a text in the reader's language, and the same text as a page.
-//!
-//! A file has the subject in its first line (`Subject: …`), an empty line, and paragraphs, with an empty line between two. The
-//! page is made of the same paragraphs by one layout for all texts and languages. A paragraph that is the code alone
-//! stands there large.
+//! What an e-mail with a code says: a subject and a text in the reader's language, and the same text as a page.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
+use super::letter::{LAYOUT_FILE, Letter, Page, Worded};
 use crate::{
-    channel::{MessageCode, MessageText},
+    channel::MessageCode,
     language::Language,
-    texts::{Brand, Carried, Catalog, Flaw, Names, Template, TextFault, TextFolder, carried, minutes, names},
+    texts::{Brand, Carried, Catalog, Names, Template, TextFault, TextFolder, carried, minutes, names},
 };
 
 /// The texts that the program carries.
@@ -20,23 +17,6 @@ const CARRIED: [Carried; 5] = [
     carried!("change_email"),
     carried!("register"),
 ];
-/// The layout of the page, and its file's name.
-const LAYOUT: &str = include_str!("../../config/messages/email.html");
-const LAYOUT_FILE: &str = "email.html";
-const LAYOUT_NAMES: Names = Names {
-    known: &["language", "direction", "subject", "brand", "body"],
-    needed: Some(("body", "it says nothing")),
-};
-/// A code in the subject would show on locked screens, and stand in the logs of mail servers.
-const SUBJECT_NAMES: Names = Names {
-    known: &["brand"],
-    needed: None,
-};
-const SUBJECT: &str = "Subject:";
-/// A longer subject is cut off by most readers.
-const MAX_SUBJECT_CHARS: usize = 120;
-/// The languages that run from the right, by the first part of their tag.
-const FROM_THE_RIGHT: [&str; 10] = ["ar", "arc", "ckb", "dv", "fa", "he", "ks", "ps", "ur", "yi"];
 
 /// What all e-mails have in common.
 #[derive(Debug, Clone, Default)]
@@ -46,28 +26,21 @@ pub struct TextOptions {
     pub language: Language,
 }
 
-/// One e-mail, worded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Worded {
-    pub subject: String,
-    pub text: MessageText,
-    pub html: MessageText,
-}
-
-/// A text, read once.
-#[derive(Debug, Clone)]
-struct Letter {
-    /// In which it is written, which may be another than was asked for.
-    language: Language,
-    subject: Template,
-    body: Template,
+impl TextOptions {
+    /// The same in another language.
+    pub fn with_language(&self, language: &Language) -> Self {
+        let language = language.clone();
+        Self {
+            language,
+            ..self.clone()
+        }
+    }
 }
 
 /// Every text, ready to be filled in.
 #[derive(Debug, Clone, Default)]
 pub struct Texts {
-    brand: Brand,
-    layout: Template,
+    page: Page,
     catalog: Catalog<Letter>,
 }
 
@@ -81,20 +54,13 @@ impl Texts {
     /// # Errors
     /// Every fault of every text.
     pub fn load(options: &TextOptions, folder: &TextFolder) -> Result<Self, Vec<TextFault>> {
-        let (path, layout) = folder
-            .page(LAYOUT_FILE)
-            .unwrap_or((Path::new(LAYOUT_FILE), LAYOUT));
-        let layout = Template::parse(layout, LAYOUT_NAMES).map_err(|flaws| faults(path, flaws, 0));
+        let page = Page::load(&options.brand, folder);
         let catalog = Catalog::load(&CARRIED, folder, &options.language, |path, language, text| {
-            Letter::read(path, language, text, &options.brand)
+            Letter::read(path, language, text, &options.brand, Names::OF_A_CODE)
         });
-        match (layout, catalog) {
-            (Ok(layout), Ok(catalog)) => Ok(Self {
-                brand: options.brand.clone(),
-                layout,
-                catalog,
-            }),
-            (layout, catalog) => Err([layout.err(), catalog.err()]
+        match (page, catalog) {
+            (Ok(page), Ok(catalog)) => Ok(Self { page, catalog }),
+            (page, catalog) => Err([page.err(), catalog.err()]
                 .into_iter()
                 .flatten()
                 .flatten()
@@ -104,7 +70,7 @@ impl Texts {
 
     /// The e-mail of this name for a code that is good for `life`. One of no name that there is says the code alone.
     pub fn compose(&self, name: &str, language: &Language, code: &MessageCode, life: Duration) -> Worded {
-        let (brand, code, minutes) = (self.brand.as_str(), code.expose(), minutes(life));
+        let (brand, code, minutes) = (self.page.brand.as_str(), code.expose(), minutes(life));
         let fill = |template: &Template| {
             template.fill(|name| match name {
                 "brand" => brand,
@@ -116,121 +82,19 @@ impl Texts {
         let subject = letter.map_or_else(|| brand.to_owned(), |letter| fill(&letter.subject));
         let text = letter.map_or_else(|| code.to_owned(), |letter| fill(&letter.body));
         let language = letter.map_or(language, |letter| &letter.language);
-        let html = self.page(&subject, &text, code, language);
-        Worded {
-            subject,
-            text: MessageText::new(text),
-            html: MessageText::new(html),
-        }
+        self.page.word(subject, text, Some(code), language)
     }
 
     /// The language for somebody who would read these, the dearest first.
     pub fn best_for<'a>(&self, ranges: impl IntoIterator<Item = &'a str>) -> Language {
         self.catalog.best_for(ranges)
     }
-
-    fn page(&self, subject: &str, text: &str, code: &str, language: &Language) -> String {
-        let paragraphs = text
-            .split("\n\n")
-            .map(str::trim)
-            .filter(|words| !words.is_empty());
-        let paragraphs = paragraphs.map(|words| match words == code {
-            // The digits run from the left in every language, and nothing stands between them that copying would take along.
-            true => format!(
-                "<p dir=\"ltr\" style=\"margin:0 0 16px;font-family:ui-monospace,Menlo,Consolas,monospace;\
-                 font-size:32px;font-weight:700;letter-spacing:4px\">{}</p>",
-                escape(words)
-            ),
-            false => format!(
-                "<p style=\"margin:0 0 16px\">{}</p>",
-                escape(words).replace('\n', "<br>\n")
-            ),
-        });
-        let body = paragraphs.collect::<Vec<_>>().join("\n");
-        let (subject, brand) = (escape(subject), escape(self.brand.as_str()));
-        self.layout.fill(|name| match name {
-            "language" => language.as_str(),
-            "direction" => direction(language),
-            "subject" => &subject,
-            "brand" => &brand,
-            _ => &body,
-        })
-    }
-}
-
-impl Letter {
-    fn read(path: &Path, language: &Language, text: &str, brand: &Brand) -> Result<Self, Vec<TextFault>> {
-        let text = text
-            .strip_prefix('\u{FEFF}')
-            .unwrap_or(text)
-            .replace("\r\n", "\n");
-        let (first, body) = text.split_once('\n').unwrap_or((&text, ""));
-        let subject = match first.strip_prefix(SUBJECT) {
-            Some(subject) => Template::parse(subject.trim(), SUBJECT_NAMES),
-            None => Err(vec![Flaw {
-                line: 1,
-                column: 1,
-                why: format!("the first line must be the subject, as in \"{SUBJECT} {{brand}}: your code\""),
-            }]),
-        };
-        let body_text = body.trim_start_matches('\n');
-        let lines_before = 1 + body.len() - body_text.len();
-        let body = Template::parse(body_text, Names::OF_A_CODE);
-        match (subject, body) {
-            (Ok(subject), Ok(body)) => {
-                let longest = subject.fill(|_| brand.as_str()).chars().count();
-                if !(1..=MAX_SUBJECT_CHARS).contains(&longest) {
-                    let why = format!(
-                        "its subject has {longest} characters: must have 1 to {MAX_SUBJECT_CHARS}, with the brand"
-                    );
-                    return Err(vec![TextFault::file(path, why)]);
-                }
-                Ok(Self {
-                    language: language.clone(),
-                    subject,
-                    body,
-                })
-            }
-            (subject, body) => {
-                let of_subject = faults(path, subject.err().unwrap_or_default(), 0);
-                let of_body = faults(path, body.err().unwrap_or_default(), lines_before);
-                Err(of_subject.into_iter().chain(of_body).collect())
-            }
-        }
-    }
-}
-
-fn faults(path: &Path, flaws: Vec<Flaw>, lines_before: usize) -> Vec<TextFault> {
-    let fault = |flaw| TextFault::flaw(path, flaw, lines_before);
-    flaws.into_iter().map(fault).collect()
-}
-
-fn direction(language: &Language) -> &'static str {
-    let first = language.as_str().split('-').next().unwrap_or_default();
-    match FROM_THE_RIGHT.contains(&first) {
-        true => "rtl",
-        false => "ltr",
-    }
-}
-
-/// What a page shows as it is, in text and in attributes.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for sign in text.chars() {
-        match sign {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            sign => escaped.push(sign),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn brand(name: &str) -> TextOptions {
@@ -307,7 +171,14 @@ mod tests {
     fn a_letter_has_a_subject_without_the_code_and_a_body_with_it() {
         let places = |text: &str| -> Vec<_> {
             let language = Language::default();
-            let faults = Letter::read(Path::new("x"), &language, text, &Brand::default()).unwrap_err();
+            let faults = Letter::read(
+                Path::new("x"),
+                &language,
+                text,
+                &Brand::default(),
+                Names::OF_A_CODE,
+            )
+            .unwrap_err();
             let place = |fault| match fault {
                 TextFault::File { line, column, .. } => (line, column),
                 TextFault::NoSuchLanguage { .. } => unreachable!("one letter"),

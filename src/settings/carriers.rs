@@ -28,6 +28,8 @@ pub(super) struct Carriers {
     pub vonage: Reading<VonageOptions>,
     pub webhook: Reading<WebhookOptions>,
     pub mail: Reading<SmtpOptions>,
+    /// Where somebody may object to what a notice tells.
+    pub contact: Option<String>,
 }
 
 impl Carriers {
@@ -40,6 +42,7 @@ impl Carriers {
             vonage: vonage::read(reader, env, dispatcher.lease),
             webhook: webhook::read(reader, env, dispatcher.lease),
             mail: mail::read(reader, dispatcher.lease),
+            contact: mail::read_contact(reader),
             reach,
             listed,
             dispatcher,

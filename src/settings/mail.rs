@@ -68,6 +68,26 @@ pub(super) fn read(reader: &mut Reader, lease: Duration) -> Reading<SmtpOptions>
     Reading::new(reader, "the mail server", parts, settings)
 }
 
+/// Where somebody may object to what a notice tells: written to, or opened.
+pub(super) fn read_contact(reader: &mut Reader) -> Option<String> {
+    reader.optional(
+        "mail.contact",
+        "an e-mail address, or the address of a page (https://...), of at most 100 characters",
+        contact,
+    )
+}
+
+fn contact(text: &str) -> Result<String, Refused> {
+    let is_page = Url::parse(text).is_ok_and(|url| url.scheme() == "https");
+    let is_one_line =
+        text.chars().count() <= 100 && !text.chars().any(|sign| sign.is_control() || sign == ' ');
+    if is_one_line && (is_page || EmailAddress::parse(text).is_ok()) {
+        Ok(text.to_owned())
+    } else {
+        Err(Refused::default())
+    }
+}
+
 fn server(text: &str) -> Result<Server, Refused> {
     let url = Url::parse(text).map_err(Refused::because)?;
     let host = url.host_str().filter(|host| !host.is_empty());

@@ -49,7 +49,7 @@ use reader::{Effective, Reader};
 use value::escaped;
 
 use crate::{
-    accounts::{AccountOptions, HasherOptions, OpeningRules, PasswordRuleOptions, SessionOptions},
+    accounts::{AccountOptions, HasherOptions, PasswordRuleOptions, SessionOptions},
     challenges::OtpRules,
     delivery::{Countries, DispatcherOptions},
     flows::TestNumbers,
@@ -81,7 +81,6 @@ pub struct Settings {
     pub keyring: Option<Keyring>,
     pub otp: OtpRules,
     pub phone_check: PhoneCheck,
-    pub openings: OpeningRules,
     /// What the phones are for that may have a code.
     pub phone_kinds: PhoneKinds,
     pub test_numbers: TestNumbers,
@@ -105,6 +104,8 @@ pub struct Settings {
     pub webhook: Option<ProviderSettings<WebhookOptions>>,
     /// The mail server. None where none is set: in development, e-mails go to the inbox.
     pub mail: Option<ProviderSettings<SmtpOptions>>,
+    /// Where somebody may object to what a notice tells.
+    pub contact: Option<String>,
     pub limits: LimitsSettings,
     pub inbox: InboxSettings,
     pub telemetry: TelemetryOptions,
@@ -206,7 +207,6 @@ impl Settings {
         let otp = otp::read(r);
         let phone_check = otp::read_phone_check(r);
         let phone_kinds = otp::read_phone_kinds(r, phone_check);
-        let openings = otp::read_openings(r);
         let test_numbers = test_numbers::read(r, env, &otp, phone_check);
         let passwords = accounts::read_passwords(r);
         let password_rules = accounts::read_password_rules(r);
@@ -226,7 +226,6 @@ impl Settings {
             keyring,
             otp,
             phone_check,
-            openings,
             phone_kinds,
             test_numbers,
             accounts,
@@ -242,6 +241,7 @@ impl Settings {
             vonage: carriers.vonage.settings.take(),
             webhook: carriers.webhook.settings.take(),
             mail: carriers.mail.settings.take(),
+            contact: carriers.contact.take(),
             limits,
             inbox: InboxSettings::read(r),
             telemetry: server::read_telemetry(r, env),

@@ -22,6 +22,10 @@ pub struct TextSettings {
     pub brand: Brand,
     pub sms: Arc<sms::Texts>,
     pub mail: Arc<mail::Texts>,
+    pub sms_notices: Arc<sms::NoticeTexts>,
+    pub mail_notices: Arc<mail::NoticeTexts>,
+    /// For whoever prefers none of the languages that there are, or whose language nobody knows.
+    pub language: Language,
 }
 
 pub(super) fn read(reader: &mut Reader, config_dir: &Path, otp: &OtpRules) -> TextSettings {
@@ -39,7 +43,13 @@ pub(super) fn read(reader: &mut Reader, config_dir: &Path, otp: &OtpRules) -> Te
         |tag| Language::parse(tag).ok_or_else(Refused::default),
     );
     let folder = folder(reader, config_dir).map_or_else(TextFolder::default, |path| {
-        let names = [sms::Texts::NAMES, mail::Texts::NAMES].concat();
+        let names = [
+            sms::Texts::NAMES,
+            mail::Texts::NAMES,
+            sms::NoticeTexts::NAMES,
+            mail::NoticeTexts::NAMES,
+        ]
+        .concat();
         let (folder, faults) = TextFolder::read(&path, &names, mail::Texts::PAGES);
         faults.into_iter().for_each(|fault| tell(reader, fault));
         folder
@@ -65,21 +75,33 @@ pub(super) fn read(reader: &mut Reader, config_dir: &Path, otp: &OtpRules) -> Te
         ttl: otp.ttl,
     };
     let sms = sms::Texts::load(&of_sms, &folder);
-    let mail = match mail::Texts::load(&of_mail, &folder) {
-        // Who adds an SMS in another language need not word e-mails in it: those are in English then.
-        Err(faults) if matches!(faults[..], [TextFault::NoSuchLanguage { .. }]) => {
-            let english = mail::TextOptions {
-                language: Language::default(),
-                ..of_mail
-            };
-            mail::Texts::load(&english, &folder)
-        }
-        loaded => loaded,
-    };
+    // Who adds an SMS in another language need not word e-mails or notices in it: those are in English then.
+    let mail = or_in_english(&of_mail.language, |language| {
+        mail::Texts::load(&of_mail.with_language(language), &folder)
+    });
+    let mail_notices = or_in_english(&of_mail.language, |language| {
+        mail::NoticeTexts::load(&of_mail.with_language(language), &folder)
+    });
+    let sms_notices = or_in_english(&of_sms.language, |language| {
+        sms::NoticeTexts::load(&of_sms.with_language(language), &folder)
+    });
     TextSettings {
         brand: of_sms.brand,
         sms: Arc::new(or_told(reader, sms)),
         mail: Arc::new(or_told(reader, mail)),
+        sms_notices: Arc::new(or_told(reader, sms_notices)),
+        mail_notices: Arc::new(or_told(reader, mail_notices)),
+        language: of_mail.language,
+    }
+}
+
+fn or_in_english<T>(
+    language: &Language,
+    load: impl Fn(&Language) -> Result<T, Vec<TextFault>>,
+) -> Result<T, Vec<TextFault>> {
+    match load(language) {
+        Err(faults) if matches!(faults[..], [TextFault::NoSuchLanguage { .. }]) => load(&Language::default()),
+        loaded => loaded,
     }
 }
 

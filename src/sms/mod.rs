@@ -2,16 +2,19 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `texts.rs` | what an SMS says, by the text's name and the reader's language |
+//! | `texts.rs` | what an SMS with a code says, by the text's name and the reader's language |
+//! | `notices.rs` | the same for one without a code |
 //! | `segments.rs` | what a text costs: its alphabet, and how many segments it fills |
 //! | `providers/` | who takes it to the networks |
 
+mod notices;
 mod providers;
 mod segments;
 mod texts;
 
 use std::time::Duration;
 
+pub use notices::NoticeTexts;
 pub use providers::{
     ProviderError, Twilio, TwilioKey, TwilioOptions, TwilioReceipts, Vonage, VonageOptions, Webhook,
     WebhookKeys, WebhookOptions, is_twilio_sender, twilio_signature,
@@ -26,7 +29,7 @@ use crate::{channel::MessageText, phone::PhoneNumber};
 /// One SMS, ready for a provider.
 #[derive(Debug, Clone)]
 pub struct SmsMessage {
-    /// The challenge that it carries the code of: names the message to a provider that takes a name, so that the same
+    /// The challenge that it carries the code of, or the notice that it is: names the message to a provider that takes a name, so that the same
     /// message twice can be told.
     pub reference: Uuid,
     /// Whom it goes to.

@@ -17,7 +17,7 @@ const CARRIED: [Carried; 4] = [
     carried!("change_phone"),
 ];
 /// More than this is paid for too often to be meant.
-const MAX_SEGMENTS: usize = 3;
+pub(super) const MAX_SEGMENTS: usize = 3;
 
 /// What all texts have in common.
 #[derive(Debug, Clone)]
@@ -33,6 +33,17 @@ pub struct TextOptions {
     pub code_length: u8,
     /// How long a code lives: the longest that is said of one.
     pub ttl: Duration,
+}
+
+impl TextOptions {
+    /// The same in another language.
+    pub fn with_language(&self, language: &Language) -> Self {
+        let language = language.clone();
+        Self {
+            language,
+            ..self.clone()
+        }
+    }
 }
 
 impl Default for TextOptions {

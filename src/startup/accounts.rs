@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::{base::Base, error::StartError, limits::Limits, stores::Databases};
 use crate::{
     accounts::{
-        Argon2Pool, OwnPassword, PasswordHasher, PasswordRules, Profiles, SessionUses, Sessions, SignIn,
+        Argon2Pool, Leave, OwnPassword, PasswordHasher, PasswordRules, Profiles, SessionUses, Sessions,
+        SignIn,
     },
     settings::Settings,
     tokens::{AccessTokens, RefreshTokens},
@@ -17,6 +18,7 @@ pub(super) struct Accounts {
     pub(super) sessions: Sessions,
     pub(super) own_password: OwnPassword,
     pub(super) profiles: Profiles,
+    pub(super) leave: Leave,
     pub(super) password_rules: PasswordRules,
 }
 
@@ -48,6 +50,12 @@ pub(super) fn start(base: &Base<'_>, databases: &Databases, limits: &Limits) -> 
         clock: Arc::clone(&base.clock),
         entropy: Arc::clone(&base.entropy),
     };
+    let leave = Leave {
+        store: Arc::clone(&databases.records),
+        own_password: own_password.clone(),
+        clock: Arc::clone(&base.clock),
+        entropy: Arc::clone(&base.entropy),
+    };
     let profiles = Profiles {
         users: Arc::clone(&databases.users),
         clock: Arc::clone(&base.clock),
@@ -68,6 +76,7 @@ pub(super) fn start(base: &Base<'_>, databases: &Databases, limits: &Limits) -> 
         sessions,
         own_password,
         profiles,
+        leave,
         password_rules: password_rules(base.settings)?,
     })
 }

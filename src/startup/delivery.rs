@@ -10,14 +10,17 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    delivery::{ChannelProvider, Countries, DeliveryQueue, DispatcherParts, ReceiptReaders, Route},
-    flows::{FlowMessages, StatusReports},
+    delivery::{Carrier, ChannelProvider, Countries, DeliveryQueue, DispatcherParts, ReceiptReaders, Route},
+    flows::{FlowMessages, Notices, StatusReports},
     inbox::DevInbox,
     ledger::Ledger,
     mail::Smtp,
     settings::{Environment, ProviderName, Settings},
     sms::TwilioReceipts,
 };
+
+/// Notices have a tenth of the pace that codes have at a provider, beside them: codes are waited for.
+const NOTICES_SLOWER: u32 = 10;
 
 /// What the rest of the service needs of it.
 pub(super) struct Delivery {
@@ -26,6 +29,7 @@ pub(super) struct Delivery {
     pub(super) receipts: ReceiptReaders,
     /// Present in development where a channel has no provider.
     pub(super) inbox: Option<DevInbox>,
+    pub(super) notices: Arc<Notices>,
 }
 
 pub(super) fn start(base: &Base<'_>, stores: &Stores, databases: &Databases) -> Result<Delivery, StartError> {
@@ -44,6 +48,16 @@ pub(super) fn start(base: &Base<'_>, stores: &Stores, databases: &Databases) -> 
         sms_texts: Arc::clone(&base.settings.texts.sms),
         mail_texts: Arc::clone(&base.settings.texts.mail),
     };
+    let notices = Notices {
+        store: Arc::clone(&databases.notices),
+        carrier: Carrier::new(&routes, &base.settings.dispatcher, NOTICES_SLOWER),
+        sms_texts: Arc::clone(&base.settings.texts.sms_notices),
+        mail_texts: Arc::clone(&base.settings.texts.mail_notices),
+        contact: base.settings.contact.clone(),
+        language: base.settings.texts.language.clone(),
+        ledger: ledger.clone(),
+        clock: Arc::clone(&base.clock),
+    };
     let queue = DeliveryQueue::start(
         &base.supervision,
         base.settings.dispatcher.clone(),
@@ -61,6 +75,7 @@ pub(super) fn start(base: &Base<'_>, stores: &Stores, databases: &Databases) -> 
         ledger,
         receipts,
         inbox,
+        notices: Arc::new(notices),
     })
 }
 

@@ -1,16 +1,24 @@
-//! What is done again and again beside the requests: metrics are folded, what is too old goes.
+//! What is done again and again beside the requests: metrics are folded, notices are sent, what is too old goes.
 
 use std::sync::Arc;
 
 use super::{base::Base, stores::Databases};
 use crate::{
     accounts::{SessionUses, purge_sessions, write_session_uses},
+    flows::Notices,
     ledger::purge_ledger,
     telemetry::Metrics,
 };
 
-pub(super) fn start(base: &Base<'_>, databases: &Databases, metrics: &Metrics, uses: SessionUses) {
+pub(super) fn start(
+    base: &Base<'_>,
+    databases: &Databases,
+    notices: Arc<Notices>,
+    metrics: &Metrics,
+    uses: SessionUses,
+) {
     let clock = || Arc::clone(&base.clock);
+    actix::spawn(notices.send_forever());
     actix::spawn(metrics.clone().keep_up());
     actix::spawn(purge_sessions(Arc::clone(&databases.sessions), clock()));
     actix::spawn(write_session_uses(uses, Arc::clone(&databases.sessions)));

@@ -57,6 +57,7 @@ pub(super) fn api(
         sessions: accounts.sessions,
         own_password: accounts.own_password,
         profiles: accounts.profiles,
+        leave: accounts.leave,
         password_rules: accounts.password_rules,
         flows,
         readiness,

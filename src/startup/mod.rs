@@ -122,7 +122,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
         metrics.begin_provider(provider);
     }
     let accounts = accounts::start(&base, &databases, &limits)?;
-    let flows = flows::start(&base, &accounts, &stores, &databases, &limits, &delivery);
+    let flows = flows::start(&base, &stores, &databases, &limits, &delivery);
 
     let draining = Arc::new(AtomicBool::new(false));
     let readiness = http::readiness(
@@ -134,9 +134,9 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
         Arc::clone(&draining),
     );
     let (queue, ledger) = (delivery.queue.clone(), delivery.ledger.clone());
-    let uses = accounts.sessions.uses.clone();
+    let (uses, notices) = (accounts.sessions.uses.clone(), Arc::clone(&delivery.notices));
     let api = http::api(&base, metrics.clone(), readiness, accounts, flows, delivery);
-    housekeeping::start(&base, &databases, &metrics, uses.clone());
+    housekeeping::start(&base, &databases, notices, &metrics, uses.clone());
     let servers = http::serve(&base, listeners, api)?;
     Ok(Running {
         address: servers.address,

@@ -10,13 +10,14 @@ use secrecy::{ExposeSecret, SecretString};
 use super::{base::Base, error::StartError};
 use crate::{
     accounts::{
-        OpeningStore, PasswordStore, PostgresOpenings, PostgresPasswords, PostgresProofs, PostgresSessions,
-        PostgresUsers, ProofStore, SessionStore, SqliteOpenings, SqlitePasswords, SqliteProofs,
-        SqliteSessions, SqliteUsers, UserStore,
+        PasswordStore, PostgresPasswords, PostgresProofs, PostgresRecords, PostgresSessions, PostgresUsers,
+        ProofStore, RecordStore, SessionStore, SqlitePasswords, SqliteProofs, SqliteRecords, SqliteSessions,
+        SqliteUsers, UserStore,
     },
     challenges::{ChallengeStore, Challenges, MemoryChallenges, RedisChallenges},
     database::{Database, MigrateError, PostgresLink, SqliteLink},
     delivery::Outbox,
+    events::{NoticeStore, PostgresNotices, SqliteNotices},
     ledger::{LedgerStore, PostgresLedger, SqliteLedger},
     limits::{ClusterCounters, MemoryCounters, RedisCounters},
     outage,
@@ -39,10 +40,11 @@ pub(super) struct Databases {
     pub(super) database: Arc<dyn Database>,
     pub(super) users: Arc<dyn UserStore>,
     pub(super) proofs: Arc<dyn ProofStore>,
-    pub(super) openings: Arc<dyn OpeningStore>,
     pub(super) passwords: Arc<dyn PasswordStore>,
     pub(super) sessions: Arc<dyn SessionStore>,
     pub(super) ledger: Arc<dyn LedgerStore>,
+    pub(super) notices: Arc<dyn NoticeStore>,
+    pub(super) records: Arc<dyn RecordStore>,
 }
 
 /// Redis where there is one, else this process's memory.
@@ -97,10 +99,11 @@ pub(super) fn connect_database(settings: &Settings) -> Result<Databases, StartEr
         Databases {
             users: Arc::new(SqliteUsers::new(&link)),
             proofs: Arc::new(SqliteProofs::new(&link, claim_ttl)),
-            openings: Arc::new(SqliteOpenings::new(&link)),
             passwords: Arc::new(SqlitePasswords::new(&link)),
             sessions: Arc::new(SqliteSessions::new(&link)),
             ledger: Arc::new(SqliteLedger::new(link.clone())),
+            notices: Arc::new(SqliteNotices::new(&link)),
+            records: Arc::new(SqliteRecords::new(&link)),
             database: Arc::new(link),
         }
     } else {
@@ -108,10 +111,11 @@ pub(super) fn connect_database(settings: &Settings) -> Result<Databases, StartEr
         Databases {
             users: Arc::new(PostgresUsers::new(&link)),
             proofs: Arc::new(PostgresProofs::new(&link, claim_ttl)),
-            openings: Arc::new(PostgresOpenings::new(&link)),
             passwords: Arc::new(PostgresPasswords::new(&link)),
             sessions: Arc::new(PostgresSessions::new(&link)),
             ledger: Arc::new(PostgresLedger::new(link.clone())),
+            notices: Arc::new(PostgresNotices::new(&link)),
+            records: Arc::new(PostgresRecords::new(&link)),
             database: Arc::new(link),
         }
     })

@@ -11,7 +11,7 @@ enum Kind {
 use Kind::{Counter, Gauge, Histogram};
 
 /// Kind, name, unit where it has one, meaning. `tests/laws` holds that all are here which the source names, and no others.
-const FAMILIES: [(Kind, &str, Option<Unit>, &str); 51] = [
+const FAMILIES: [(Kind, &str, Option<Unit>, &str); 52] = [
     (
         Counter,
         "ringback_http_requests_total",
@@ -28,13 +28,13 @@ const FAMILIES: [(Kind, &str, Option<Unit>, &str); 51] = [
         Counter,
         "ringback_otp_issued_total",
         None,
-        "Challenges by purpose and kind: with an SMS, with an e-mail, for a test number, or as a decoy",
+        "Challenges by kind: with an SMS, with an e-mail, for a test number, or as a decoy",
     ),
     (
         Counter,
         "ringback_otp_verdicts_total",
         None,
-        "Codes that were entered, by purpose and what became of them",
+        "Codes that were entered, by what became of them",
     ),
     (
         Counter,
@@ -233,6 +233,12 @@ const FAMILIES: [(Kind, &str, Option<Unit>, &str); 51] = [
         "ringback_ledger_capacity",
         None,
         "Events that may wait to be written to the ledger",
+    ),
+    (
+        Counter,
+        "ringback_notices_total",
+        None,
+        "Notices to users, by kind and by what became of them: queued, sent, retried, failed, expired",
     ),
     (
         Counter,

@@ -14,14 +14,17 @@ use std::{
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use ringback::{
     accounts::{
-        NewSession, NewUser, OpeningStore, PasswordHash, PasswordStore, PersonName, PostgresOpenings,
-        PostgresPasswords, PostgresProofs, PostgresSessions, PostgresUsers, ProofStore, SessionStore,
-        SqliteOpenings, SqlitePasswords, SqliteProofs, SqliteSessions, SqliteUsers, User, UserStore,
+        NewSession, NewUser, PasswordHash, PasswordStore, PersonName, PostgresPasswords, PostgresProofs,
+        PostgresRecords, PostgresSessions, PostgresUsers, ProofStore, RecordStore, SessionStore,
+        SqlitePasswords, SqliteProofs, SqliteRecords, SqliteSessions, SqliteUsers, User, UserStore,
     },
     database::{Database, DatabaseUrlError, PoolOptions, PostgresLink, PostgresOptions, SqliteLink},
     email::EmailAddress,
     entropy::{Entropy, SystemEntropy},
-    events::{EventKind, NewEvent, Source},
+    events::{
+        self, EventKind, NewEvent, NewNotice, NoticeAddress, NoticeStore, PostgresNotices, Source,
+        SqliteNotices,
+    },
     ledger::{LedgerStore, PostgresLedger, SqliteLedger},
     phone::{PhoneCheck, PhoneNumber},
     tokens::Amr,
@@ -44,10 +47,11 @@ pub struct Store {
     pub database: Arc<dyn Database>,
     pub users: Arc<dyn UserStore>,
     pub proofs: Arc<dyn ProofStore>,
-    pub openings: Arc<dyn OpeningStore>,
     pub passwords: Arc<dyn PasswordStore>,
     pub sessions: Arc<dyn SessionStore>,
     pub ledger: Arc<dyn LedgerStore>,
+    pub notices: Arc<dyn NoticeStore>,
+    pub records: Arc<dyn RecordStore>,
 }
 
 impl Store {
@@ -66,10 +70,11 @@ impl Store {
             Self {
                 users: Arc::new(PostgresUsers::new(&link)),
                 proofs: Arc::new(PostgresProofs::new(&link, CLAIM_TTL)),
-                openings: Arc::new(PostgresOpenings::new(&link)),
                 passwords: Arc::new(PostgresPasswords::new(&link)),
                 sessions: Arc::new(PostgresSessions::new(&link)),
                 ledger: Arc::new(PostgresLedger::new(link.clone())),
+                notices: Arc::new(PostgresNotices::new(&link)),
+                records: Arc::new(PostgresRecords::new(&link)),
                 database: Arc::new(link),
             }
         } else {
@@ -77,10 +82,11 @@ impl Store {
             Self {
                 users: Arc::new(SqliteUsers::new(&link)),
                 proofs: Arc::new(SqliteProofs::new(&link, CLAIM_TTL)),
-                openings: Arc::new(SqliteOpenings::new(&link)),
                 passwords: Arc::new(SqlitePasswords::new(&link)),
                 sessions: Arc::new(SqliteSessions::new(&link)),
                 ledger: Arc::new(SqliteLedger::new(link.clone())),
+                notices: Arc::new(SqliteNotices::new(&link)),
+                records: Arc::new(SqliteRecords::new(&link)),
                 database: Arc::new(link),
             }
         })
@@ -116,6 +122,19 @@ impl Stores {
         } else {
             let mut connection = PgConnection::connect(&self.url).await.unwrap();
             statement.execute(&mut connection).await.unwrap();
+        }
+    }
+
+    /// Inserts a notice, as a change does in its transaction.
+    pub async fn insert_notice(&self, notice: &NewNotice, user: Uuid, to: &NoticeAddress) {
+        if self.is_sqlite() {
+            let mut connection = SqliteConnection::connect(&self.url).await.unwrap();
+            let insert = events::sqlite::notice(notice, user, to);
+            insert.execute(&mut connection).await.unwrap();
+        } else {
+            let mut connection = PgConnection::connect(&self.url).await.unwrap();
+            let insert = events::postgres::notice(notice, user, to);
+            insert.execute(&mut connection).await.unwrap();
         }
     }
 

@@ -6,7 +6,8 @@
 //! | `claims.rs` | what becomes of claims that nobody proves |
 //! | `emails.rs` | who has an e-mail address, and who has proven it |
 //! | `events.rs` | that each change leaves its event |
-//! | `openings.rs` | which account an address opens, and what a reset changes |
+//! | `notices.rs` | the contract of the store of notices |
+//! | `records.rs` | what an export has, and what erasure leaves |
 //! | `sessions.rs` | the same for sessions and their refresh tokens |
 //! | `own_sessions.rs` | what users do with their own: sessions, password, name |
 //! | `races.rs` | what many callers at once see, on two stores over one database |
@@ -28,11 +29,12 @@ mod faults;
 mod files;
 mod harness;
 mod ledger;
-mod openings;
+mod notices;
 mod own_server;
 mod own_sessions;
 mod poolers;
 mod races;
+mod records;
 mod sessions;
 mod test_numbers;
 
@@ -69,14 +71,6 @@ on_both_databases! {
         two_live_claims_among_lapsed_ones_are_ambiguous
         where_all_have_lapsed_a_sole_claim_still_works
         a_phone_that_was_claimed_anew_is_live_from_then_on;
-    openings:
-        an_address_leads_to_whoever_has_it_proven
-        a_proof_with_the_accounts_own_token_opens_it_and_no_other
-        a_further_proof_is_noted_where_the_address_is_still_the_accounts
-        a_reset_sets_the_password_and_ends_every_session
-        a_reset_is_made_only_of_what_was_read
-        of_many_resets_at_once_one_is_made
-        a_login_that_is_under_way_does_not_outlive_a_reset;
     emails:
         an_email_is_found_by_its_key_whether_or_not_it_is_proven
         an_email_is_verified_once_for_the_account_that_has_it
@@ -88,6 +82,16 @@ on_both_databases! {
         what_is_refused_leaves_no_event
         what_changes_nothing_leaves_no_event
         of_many_that_verify_at_once_one_is_noted;
+    notices:
+        a_notice_comes_out_as_it_went_in
+        a_lease_is_one_instances_until_it_ends
+        of_many_that_ask_at_once_each_notice_goes_to_one
+        what_is_unknown_or_over_goes_to_nobody;
+    records:
+        every_column_has_its_place_in_an_export
+        an_export_has_all_but_what_proves_who_somebody_is
+        erasure_leaves_nothing_of_whose_it_was
+        erasure_races_with_all_that_changes_an_account;
     sessions:
         a_session_shows_its_user_and_its_end
         a_token_is_good_once_and_then_for_its_grace

@@ -13,9 +13,10 @@ const OPTIONAL_BODY: &str = "validation_failed malformed_json request_timeout pa
 const BODY: &str =
     "validation_failed malformed_json request_timeout payload_too_large unsupported_media_type";
 const BEARER: &str = "not_authenticated token_invalid token_expired token_revoked";
+const CONFIRMED: &str = "password_incorrect rate_limited unavailable";
 
 /// What each operation may refuse, but for a fault of ours; with its method where the path has several.
-const REFUSALS: [(&str, &[&str]); 22] = [
+const REFUSALS: [(&str, &[&str]); 24] = [
     (
         "/api/users/register/",
         &[BODY, "email_taken rate_limited unavailable"],
@@ -69,10 +70,9 @@ const REFUSALS: [(&str, &[&str]); 22] = [
         "patch /api/users/me/",
         &[BODY, BEARER, "rate_limited unavailable"],
     ),
-    (
-        "/api/users/password/change/",
-        &[BODY, BEARER, "password_incorrect rate_limited unavailable"],
-    ),
+    ("delete /api/users/me/", &[BODY, BEARER, CONFIRMED]),
+    ("/api/users/me/export/", &[BEARER, "rate_limited unavailable"]),
+    ("/api/users/password/change/", &[BODY, BEARER, CONFIRMED]),
     ("get /api/users/sessions/", &[BEARER, "rate_limited unavailable"]),
     (
         "delete /api/users/sessions/",
@@ -147,6 +147,8 @@ async fn the_document_is_sound() {
     let expected = [
         "get /api/users/me/",
         "patch /api/users/me/",
+        "delete /api/users/me/",
+        "get /api/users/me/export/",
         "post /api/users/password/change/",
         "get /api/users/sessions/",
         "delete /api/users/sessions/",
@@ -298,6 +300,7 @@ async fn real_answers_are_those_of_the_document() {
     document.promises("post", send, &app.send(phone, None).await);
     let sessions = "/api/users/sessions/";
     get(sessions, 200, token).await;
+    get("/api/users/me/export/", 200, token).await;
     for (method, path, called, body, status) in [
         (
             "patch",

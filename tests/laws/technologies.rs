@@ -51,7 +51,7 @@ const TECHNOLOGIES: [(&str, &[&str]); 25] = [
 ];
 
 /// What stands behind a trait, and the rooms that may know it; `startup` may, always.
-const ADAPTERS: [(&str, &[&str]); 19] = [
+const ADAPTERS: [(&str, &[&str]); 23] = [
     ("PostgresUsers", &["src/accounts/"]),
     ("SqliteUsers", &["src/accounts/"]),
     ("PostgresProofs", &["src/accounts/"]),
@@ -60,6 +60,10 @@ const ADAPTERS: [(&str, &[&str]); 19] = [
     ("SqlitePasswords", &["src/accounts/"]),
     ("PostgresSessions", &["src/accounts/"]),
     ("SqliteSessions", &["src/accounts/"]),
+    ("PostgresRecords", &["src/accounts/"]),
+    ("SqliteRecords", &["src/accounts/"]),
+    ("PostgresNotices", &["src/events/"]),
+    ("SqliteNotices", &["src/events/"]),
     ("PostgresLedger", &["src/ledger/"]),
     ("SqliteLedger", &["src/ledger/"]),
     ("RedisChallenges", &["src/challenges/"]),

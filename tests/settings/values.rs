@@ -289,6 +289,11 @@ const VALUES: &[(&str, &str, &[&str])] = &[
         "tests/support/mail/ca.pem",
         &["nowhere.pem", "Cargo.toml", "src"],
     ),
+    (
+        "mail.contact",
+        "https://example.com/help",
+        &["http://example.com", "help", "a b@example.com"],
+    ),
     ("mail.connect_timeout", "30s", &["49ms", "31s"]),
     ("mail.timeout", "1m", &["49ms", "61s"]),
     ("mail.max_per_second", "10000", &["-1", "10001", "1.5"]),

@@ -1,5 +1,6 @@
 //! What signed-in users call.
 
+pub mod leave;
 pub mod me;
 pub mod password;
 pub mod sessions;

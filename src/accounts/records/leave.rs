@@ -1,0 +1,101 @@
+//! What a signed-in user asks for of all that is kept about them: to have it, and to have it erased.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+
+use super::{Erasure, RecordStore};
+use crate::{
+    accounts::{
+        AccountError,
+        own_password::OwnPassword,
+        passwords::{Password, Turn},
+        sessions::SignedIn,
+    },
+    clock::Clock,
+    entropy::Entropy,
+    events::{Actor, EventKind, NewEvent, Source},
+    limits::ClientNetwork,
+    tokens::Amr,
+};
+
+/// How long a sign-in by code stands for the password that an account hasn't got.
+const FRESH: TimeDelta = TimeDelta::minutes(10);
+
+/// All that is kept about a user, for that user.
+#[derive(Clone)]
+pub struct Leave {
+    pub store: Arc<dyn RecordStore>,
+    pub own_password: OwnPassword,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl Leave {
+    /// Whether they just signed in by a code.
+    pub fn came_by_code(&self, of: &SignedIn) -> bool {
+        matches!(of.amr, Amr::SmsCode | Amr::EmailCode) && self.clock.now() - of.authenticated_at <= FRESH
+    }
+
+    /// Erases the account of whoever knows its password, or just signed in by a code where it has none.
+    ///
+    /// # Errors
+    /// `PasswordIncorrect`; `TokenRevoked` where the session ended or the account was erased meanwhile; `Limited`;
+    /// `Unavailable`.
+    pub async fn leave(
+        &self,
+        turn: Turn,
+        of: &SignedIn,
+        client: ClientNetwork,
+        password: Option<Password>,
+    ) -> Result<(), AccountError> {
+        let epoch = match password {
+            Some(password) => self.own_password.confirm(turn, of, client, password).await?,
+            None => self.epoch_without_password(of).await?,
+        };
+        // It says what happened, and of whom it says nothing.
+        let source = Source {
+            actor: Actor::Owner,
+            network: None,
+            reason: None,
+        };
+        let now = self.clock.now();
+        let erasure = Erasure {
+            user: of.user.id,
+            epoch,
+            session: of.session,
+            event: NewEvent::new(EventKind::AccountDeleted, source, now, self.entropy.as_ref()),
+        };
+        let erased = self.store.erase(erasure).await?;
+        erased.then_some(()).ok_or(AccountError::TokenRevoked)
+    }
+
+    async fn epoch_without_password(&self, of: &SignedIn) -> Result<i64, AccountError> {
+        let credentials = self.own_password.store.credentials_of(of.user.id).await?;
+        let credentials = credentials.ok_or(AccountError::TokenRevoked)?;
+        match credentials.password {
+            None if self.came_by_code(of) => Ok(credentials.session_epoch),
+            _ => Err(AccountError::PasswordIncorrect),
+        }
+    }
+
+    /// Everything that is kept about the user, but for what proves who they are.
+    ///
+    /// # Errors
+    /// `TokenRevoked` where the account was erased meanwhile; `Unavailable`.
+    pub async fn export(&self, of: &SignedIn) -> Result<Value, AccountError> {
+        let export = self.store.export(of.user.id).await?;
+        let mut export = export.ok_or(AccountError::TokenRevoked)?;
+        // The user is one.
+        let user = export["users"][0].take();
+        if let Some(tables) = export.as_object_mut() {
+            tables.remove("users");
+        }
+        let mut given = json!({ "exported_at": self.clock.now(), "user": user });
+        if let (Some(given), Value::Object(tables)) = (given.as_object_mut(), export) {
+            given.extend(tables);
+        }
+        Ok(given)
+    }
+}

@@ -1,0 +1,96 @@
+//! All that is kept about a user in SQLite. The statements are those of `postgres.rs`, which says why.
+
+use async_trait::async_trait;
+use serde_json::{Map, Value};
+use sqlx::AssertSqlSafe;
+use uuid::Uuid;
+
+use super::{
+    Erasure, RecordStore, Table,
+    tables::{MAX_ROWS, TABLES},
+};
+use crate::{database::SqliteLink, events::sqlite::event, unavailable::Unavailable};
+
+/// All that is kept about a user in an SQLite file.
+#[derive(Debug)]
+pub struct SqliteRecords(SqliteLink);
+
+impl SqliteRecords {
+    /// By these connections.
+    pub fn new(link: &SqliteLink) -> Self {
+        Self(link.clone())
+    }
+
+    async fn rows(&self, table: &Table, user: Uuid) -> Result<Vec<Value>, Unavailable> {
+        let Table {
+            name,
+            whose,
+            newest_by,
+            ..
+        } = table;
+        let columns: Vec<_> = table
+            .given()
+            .map(|(column, _)| format!("'{column}', {column}"))
+            .collect();
+        let columns = columns.join(", ");
+        // Nothing but the names of tables and columns goes into it.
+        let sql = format!(
+            "SELECT json_object({columns}) FROM {name} WHERE {whose} = ?1 ORDER BY {newest_by} DESC LIMIT {MAX_ROWS}"
+        );
+        let query = sqlx::query_scalar(AssertSqlSafe(sql)).bind(user.hyphenated());
+        let rows: Vec<String> = self.0.bounded(query.fetch_all(&self.0.readers)).await?;
+        let user = user.to_string();
+        Ok(rows.iter().map(|row| table.row(row, &user)).collect())
+    }
+}
+
+#[async_trait]
+impl RecordStore for SqliteRecords {
+    async fn erase(&self, erasure: Erasure) -> Result<bool, Unavailable> {
+        const FIND: &str = "SELECT 1 FROM users u WHERE id = ?1 AND session_epoch = ?2 AND locked_at IS NULL AND EXISTS ( \
+               SELECT 1 FROM sessions s WHERE s.id = ?3 AND s.user_id = u.id AND s.epoch = ?2 AND s.revoked_at IS NULL \
+             )";
+        const ERASE: [&str; 6] = [
+            "DELETE FROM sessions WHERE user_id = ?1",
+            "DELETE FROM users WHERE id = ?1",
+            "DELETE FROM notices WHERE user_id = ?1",
+            "UPDATE events SET user_id = NULL, actor_id = NULL, network = NULL, reason = NULL WHERE user_id = ?1",
+            "UPDATE events SET actor_id = NULL, network = NULL WHERE actor = 'administrator' AND actor_id = ?1",
+            "UPDATE verifications SET user_id = NULL WHERE user_id = ?1",
+        ];
+        let erased = self.0.bounded(async {
+            let mut transaction = self.0.writer.begin_with("BEGIN IMMEDIATE").await?;
+            let find = sqlx::query(FIND)
+                .bind(erasure.user.hyphenated())
+                .bind(erasure.epoch)
+                .bind(erasure.session.hyphenated());
+            if find.fetch_optional(&mut *transaction).await?.is_none() {
+                return Ok(false);
+            }
+            for sql in ERASE {
+                let query = sqlx::query(sql).bind(erasure.user.hyphenated());
+                query.execute(&mut *transaction).await?;
+            }
+            event(&erasure.event, None).execute(&mut *transaction).await?;
+            transaction.commit().await?;
+            Ok(true)
+        });
+        let erased = erased.await?;
+        if erased {
+            erasure.event.count();
+        }
+        Ok(erased)
+    }
+
+    async fn export(&self, user: Uuid) -> Result<Option<Value>, Unavailable> {
+        let mut export = Map::new();
+        for table in &TABLES {
+            let rows = self.rows(table, user).await?;
+            if table.whose == "id" && rows.is_empty() {
+                return Ok(None);
+            }
+            export.insert(table.name.to_owned(), rows.into());
+        }
+        Ok(Some(export.into()))
+    }
+}

@@ -1,0 +1,238 @@
+//! All that is kept about a user: an export has it, and erasure leaves nothing of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::DateTime;
+use ringback::{
+    accounts::{Claimant, Erasure, Kept, RECORD_TABLES, Rotated, User},
+    entropy::SystemEntropy,
+    events::{EventKind, NewEvent, NewNotice, NoticeAddress, NoticeKind, Source},
+    ledger::{Event, Row, What},
+    limits::ClientNetwork,
+};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{
+    harness::{
+        Stores, at, email_verified, event, new_session, phone, phone_verified, register, session_ended,
+    },
+    races::{all_at_once, tally},
+    sessions::rotation,
+};
+
+const PHONE: &str = "+14152000001";
+
+/// A user of whom every table has something, with a session.
+async fn lived(stores: &Stores) -> (User, Uuid) {
+    let (jane, session) = register(&stores.one, "jane@example.com", PHONE).await;
+    let client = ClientNetwork::of("203.0.113.7".parse().unwrap(), 64);
+    let support = Source {
+        reason: Some("she asked".to_owned()),
+        ..Source::user(jane.id, client)
+    };
+    let verified = NewEvent::new(EventKind::PhoneVerified, support, at(1), &SystemEntropy);
+    let claimant = Claimant::User(jane.id);
+    stores
+        .one
+        .proofs
+        .verify_phone(&phone(PHONE), &claimant, verified)
+        .await
+        .unwrap();
+    let notice = NewNotice::new(NoticeKind::PasswordReset, None, at(2), &SystemEntropy);
+    stores
+        .insert_notice(&notice, jane.id, &NoticeAddress::Email(jane.email.clone()))
+        .await;
+    let issued = Row::of(Event {
+        challenge_id: Uuid::from_u128(1),
+        at: at(0),
+        what: What::Issued {
+            user_id: jane.id,
+            purpose: "verify_phone",
+            channel: ringback::channel::Channel::Sms,
+            country: None,
+        },
+    });
+    stores.one.ledger.write(&[issued]).await.unwrap();
+    (jane, session)
+}
+
+fn erasure(user: Uuid, session: Uuid) -> Erasure {
+    Erasure {
+        user,
+        epoch: 0,
+        session,
+        event: event(EventKind::AccountDeleted, 10),
+    }
+}
+
+pub async fn every_column_has_its_place_in_an_export(stores: Stores) {
+    let columns = match stores.is_sqlite() {
+        true => {
+            "SELECT group_concat(m.name || '.' || c.name, ' ') FROM sqlite_master m, pragma_table_info(m.name) c \
+                 WHERE m.type = 'table'"
+        }
+        false => {
+            "SELECT string_agg(table_name || '.' || column_name, ' ') FROM information_schema.columns \
+                  WHERE table_schema = 'public'"
+        }
+    };
+    let columns = stores.text(columns.to_owned()).await;
+    let mut tables: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for column in columns.split(' ') {
+        let (table, column) = column.split_once('.').unwrap();
+        tables.entry(table).or_default().insert(column);
+    }
+    // What has nothing about anybody.
+    for table in ["heartbeat", "_sqlx_migrations", "sqlite_sequence", "sqlite_stat1"] {
+        tables.remove(table);
+    }
+    let known = RECORD_TABLES.iter().map(|table| {
+        let columns = table.columns.iter().map(|(column, _)| *column);
+        (table.name, columns.collect())
+    });
+    assert_eq!(tables, known.collect());
+}
+
+pub async fn an_export_has_all_but_what_proves_who_somebody_is(stores: Stores) {
+    let (jane, session) = lived(&stores).await;
+    register(&stores.one, "john@example.com", "+14152000002").await;
+    let export = stores.two.records.export(jane.id).await.unwrap().unwrap();
+    for table in RECORD_TABLES {
+        let rows = export[table.name].as_array().unwrap();
+        assert!(!rows.is_empty(), "{}", table.name);
+        for row in rows {
+            assert_eq!(row[table.whose], jane.id.to_string(), "{}", table.name);
+            for (column, kept) in table.columns {
+                let value = row.get(column);
+                match (kept, value) {
+                    (Kept::Secret, value) => assert_eq!(value, None, "{column}"),
+                    (Kept::Time, Some(Value::String(time))) => {
+                        assert!(
+                            time.ends_with('Z') && DateTime::parse_from_rfc3339(time).is_ok(),
+                            "{time}"
+                        );
+                    }
+                    (Kept::Time, Some(Value::Null)) => {}
+                    (Kept::Flag, Some(Value::Bool(_))) => {}
+                    (Kept::Object, Some(Value::Object(_))) => {}
+                    (Kept::Plain | Kept::Actor, Some(_)) => {}
+                    (kept, value) => panic!("{column} is {kept:?}: {value:?}"),
+                }
+            }
+        }
+    }
+    assert_eq!(export["users"][0]["phone_verified"], true);
+    assert_eq!(export["users"][0]["created_at"], "2027-01-15T08:00:00.123456Z");
+    assert_eq!(export["sessions"][0]["id"], session.to_string());
+    assert_eq!(export["events"][0]["kind"], "phone.verified");
+    assert_eq!(export["notices"][0]["address"], "jane@example.com");
+    assert_eq!(stores.one.records.export(Uuid::nil()).await.unwrap(), None);
+}
+
+pub async fn erasure_leaves_nothing_of_whose_it_was(stores: Stores) {
+    let (jane, session) = lived(&stores).await;
+    let (john, johns) = register(&stores.one, "john@example.com", "+14152000002").await;
+    let erase = |erasure| {
+        let records = stores.two.records.clone();
+        async move { records.erase(erasure).await.unwrap() }
+    };
+    // Not by another's session, an ended one, or for a proof of an older epoch.
+    assert!(!erase(erasure(jane.id, johns)).await);
+    let mut old = erasure(jane.id, session);
+    old.epoch = 7;
+    assert!(!erase(old).await);
+    let ended = new_session(jane.id);
+    let ended_id = ended.id;
+    stores.one.sessions.open(ended).await.unwrap();
+    stores
+        .one
+        .sessions
+        .revoke(ended_id, session_ended(3))
+        .await
+        .unwrap();
+    assert!(!erase(erasure(jane.id, ended_id)).await);
+
+    assert!(erase(erasure(jane.id, session)).await);
+    assert!(!erase(erasure(jane.id, session)).await);
+    assert_eq!(stores.one.sessions.view(session).await.unwrap(), None);
+    assert!(stores.one.sessions.view(johns).await.unwrap().is_some());
+    assert_eq!(stores.count("users").await, 1);
+    assert_eq!(stores.count("notices").await, 0);
+    assert_eq!(stores.count("verifications").await, 1);
+    let whole = |table: &str| {
+        match stores.is_sqlite() {
+        true => "SELECT group_concat(coalesce(user_id, '') || coalesce(actor_id, '') || coalesce(network, '') || coalesce(reason, '')) FROM events".to_owned(),
+        false => format!("SELECT string_agg({table}::text, ' ') FROM {table}"),
+    }
+    };
+    let events = stores.text(whole("events")).await;
+    for part in [&jane.id.to_string(), "203.0.113", "she asked"] {
+        assert!(!events.contains(part), "{part} in {events}");
+    }
+    let orphans = "SELECT CAST(count(*) AS text) FROM verifications WHERE user_id IS NULL";
+    assert_eq!(stores.text(orphans.to_owned()).await, "1");
+    let deleted = "SELECT CAST(count(*) AS text) FROM events WHERE kind = 'account.deleted'";
+    assert_eq!(stores.text(deleted.to_owned()).await, "1");
+    let johns_events = format!(
+        "SELECT CAST(count(*) AS text) FROM events WHERE user_id = '{}'",
+        john.id
+    );
+    assert_eq!(stores.text(johns_events).await, "2");
+    // The address is free again.
+    register(&stores.one, "jane@example.com", PHONE).await;
+}
+
+pub async fn erasure_races_with_all_that_changes_an_account(stores: Stores) {
+    for _ in 0..10 {
+        let (jane, session) = register(&stores.one, "jane@example.com", PHONE).await;
+        let second = new_session(jane.id);
+        let ending = second.id;
+        stores.one.sessions.open(second).await.unwrap();
+        let email = jane.email.clone();
+        let outcomes = all_at_once(&stores, 60, move |n, store| {
+            let email = email.clone();
+            async move {
+                let done = match n % 6 {
+                    0 => store.records.erase(erasure(jane.id, session)).await.unwrap(),
+                    1 => {
+                        let opened = store.sessions.open(new_session(jane.id)).await.unwrap();
+                        opened.is_some()
+                    }
+                    2 => {
+                        let rotated = store.sessions.rotate(rotation(session, 0, 5)).await.unwrap();
+                        matches!(rotated, Rotated::Rotated { .. })
+                    }
+                    3 => {
+                        let claimant = Claimant::User(jane.id);
+                        store
+                            .proofs
+                            .verify_phone(&phone(PHONE), &claimant, phone_verified(1))
+                            .await
+                            .unwrap();
+                        false
+                    }
+                    4 => {
+                        store
+                            .proofs
+                            .verify_email(&email, &Claimant::Anyone, email_verified(1))
+                            .await
+                            .unwrap();
+                        false
+                    }
+                    _ => {
+                        store.sessions.revoke(ending, session_ended(2)).await.unwrap();
+                        false
+                    }
+                };
+                (n % 6 == 0, done)
+            }
+        });
+        let erased = tally(outcomes.await)[&(true, true)];
+        assert_eq!(erased, 1);
+        assert_eq!(stores.count("users").await + stores.count("sessions").await, 0);
+        let left =
+            "SELECT CAST(count(*) AS text) FROM events WHERE user_id IS NOT NULL OR actor_id IS NOT NULL";
+        assert_eq!(stores.text(left.to_owned()).await, "0");
+    }
+}

@@ -41,6 +41,7 @@ def bounded(before, _seconds, peak):
 JOURNEYS = {
     "smoke": Scenario("the main job, every answer checked", promises=True),
     "signup": Scenario("new users arrive, each through the whole way", promises=True),
+    "recover": Scenario("users sign in by code, and set a new password by one", settings=FREE, promises=True),
     "send": Scenario("codes are asked for at a steady rate", users=20_000, settings=FREE, promises=True),
     "verify": Scenario("codes are typed, wrong and right", users=20_000, settings=FREE, promises=True),
     "me": Scenario("signed-in users look at their account", users=20_000),

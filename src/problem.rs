@@ -78,7 +78,7 @@ impl ProblemDetails {
     }
 
     /// The same with a word on one field.
-    pub fn with_field(mut self, name: &'static str, fault: &'static str) -> Self {
+    pub fn with_field(mut self, name: &'static str, fault: impl Into<Cow<'static, str>>) -> Self {
         self.errors.entry(name).or_default().push(fault.into());
         self
     }

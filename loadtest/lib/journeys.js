@@ -1,6 +1,7 @@
 // What users do, step by step, every answer checked.
 import {
-  arrivals, codeFor, expect, fresh, freshEmail, login, made, madeEmail, me, other, register, send, unique, USERS, verify,
+  arrivals, codeFor, expect, forgot, fresh, freshEmail, login, loginByCode, loginCode, made, madeEmail, me, other, register,
+  reset, send, unique, USERS, verify,
 } from './service.js';
 import http from 'k6/http';
 import { check } from 'k6';
@@ -13,6 +14,32 @@ export function signUp() {
   if (!expect(verify(phone, codeFor(phone)), 'verified', 200)) return;
   const answer = me(registered.json('tokens.access'));
   check(answer, { 'me: the phone is verified': (given) => given.status === 200 && given.json('phone_verified') === true });
+}
+
+// Proves the phone signed in, signs in by its code, forgets the password and sets another by a code: the sessions before it end.
+export function comeBack() {
+  const [phone, email] = [fresh(), freshEmail()];
+  const registered = register(email, phone);
+  if (!expect(registered, 'registered', 201)) return;
+  const token = registered.json('tokens.access');
+  if (!expect(send(phone, { token }), 'sent', 200)) return;
+  let code = codeFor(phone);
+  if (!expect(verify(phone, code, { token }), 'verified', 200)) return;
+
+  let asked = loginCode(phone);
+  if (!expect(asked, 'asked for a code to sign in by', 200)) return;
+  code = codeFor(phone, code);
+  const opened = loginByCode(asked.json('challenge_id'), code);
+  if (!expect(opened, 'signed in by code', 200)) return;
+
+  asked = forgot(phone);
+  if (!expect(asked, 'asked for a code to reset the password by', 200)) return;
+  code = codeFor(phone, code);
+  const password = `another-otter-${unique()}`;
+  if (!expect(reset(asked.json('challenge_id'), code, password), 'reset', 200)) return;
+  const ended = me(opened.json('tokens.access'), { responseCallback: http.expectedStatuses(401) });
+  check(ended, { 'me: the session has ended': (given) => given.status === 401 });
+  expect(login(email, password), 'signed in by the new password', 200);
 }
 
 // The phone of an account that was made beforehand, a different one each time; without such, one that nobody has.

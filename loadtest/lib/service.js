@@ -68,20 +68,36 @@ export function send(phone, more) {
   return answer;
 }
 export const verify = (phone, otp, more) => post('verify-phone-otp', { phone, otp }, more);
+// Codes to sign in by and to reset a password by; each is an SMS that was promised.
+export function loginCode(phone, more) {
+  const answer = post('login/code', { phone }, more);
+  if (answer.status === 200) promised.add(1);
+  return answer;
+}
+export const loginByCode = (challenge_id, otp, more) => post('login/code/verify', { challenge_id, otp }, more);
+export function forgot(phone, more) {
+  const answer = post('password/forgot', { phone }, more);
+  if (answer.status === 200) promised.add(1);
+  return answer;
+}
+export const reset = (challenge_id, otp, password, more) => post('password/reset', {
+  challenge_id, otp, password, password_confirm: password,
+}, more);
 export const me = (token, more) => http.get(`${base()}/api/users/me/`, params('me', { token, ...more }));
 
 // A code that this one is not.
 export const other = (code) => String((Number(code) + 1) % 1_000_000).padStart(6, '0');
 
-// The code in the newest SMS to a phone; it goes out a moment after the answer to send.
-export function codeFor(phone) {
+// The code in the newest SMS to a phone; it goes out a moment after the answer to send. `last`: the one that came before.
+export function codeFor(phone, last) {
   const place = SIM
     ? `${SIM}/messages.json?limit=1&to=${encodeURIComponent(phone)}`
     : `${BASES[0]}/dev/inbox.json`;
   for (let look = 0; look < 100; look++) {
     const messages = http.get(place, { tags: { name: 'sms' }, responseType: 'text' }).json();
     const message = messages.find(({ to }) => to === phone);
-    if (message) return message.body.match(/\d{6}/)[0];
+    const code = message && message.body.match(/\d{6}/)[0];
+    if (code && code !== last) return code;
     sleep(0.05);
   }
   fail('no SMS came');

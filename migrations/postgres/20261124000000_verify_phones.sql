@@ -19,7 +19,9 @@ BEGIN
     PERFORM pg_advisory_xact_lock(1382641255, turn) FROM
         (SELECT DISTINCT hashtext(a.phone) AS turn FROM unnest(phones) AS a (phone) ORDER BY turn) AS turns;
     RETURN QUERY WITH verified AS (
-        UPDATE users u SET phone_verified = true, updated_at = a.now
+        UPDATE users u SET phone_verified = true, updated_at = a.now,
+            -- Typed by whoever the account is: from then on the phone opens it.
+            phone_owned_at = CASE WHEN a.claimant IS NULL THEN NULL ELSE a.now END
         FROM unnest(phones, claimants, times, live_since, notes) AS a (phone, claimant, now, live_since, note)
         WHERE u.phone = a.phone AND NOT u.phone_verified
           AND (SELECT o.id FROM users o WHERE o.phone = a.phone AND o.phone_verified) IS NULL

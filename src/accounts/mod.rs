@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `users/` | who has an account, and how one is made |
 //! | `proofs/` | who claims a phone or an e-mail address, and who has proven it |
+//! | `openings/` | which account an address opens: signing in by code, setting a password anew |
 //! | `passwords/` | which passwords are accepted, their hashes, and where these are kept |
 //! | `sessions/` | who is signed in: sessions and their tokens |
 //! | `options.rs` | how long an account keeps what it never proved |
@@ -22,6 +23,7 @@
 //! [`Unavailable`]: crate::unavailable::Unavailable
 
 mod error;
+mod openings;
 mod options;
 mod own_password;
 mod passwords;
@@ -33,12 +35,13 @@ mod sign_in;
 mod users;
 
 pub use error::AccountError;
+pub use openings::{Opening, OpeningRules, OpeningStore, PasswordReset, PostgresOpenings, SqliteOpenings};
 pub use options::AccountOptions;
 pub use own_password::{OwnPassword, Turns};
 pub use passwords::{
     Argon2Cost, Argon2Pool, BreachFileError, CostError, Credentials, HasherOptions, Login, OwnerWords,
     Password, PasswordChange, PasswordError, PasswordHash, PasswordHasher, PasswordRuleOptions,
-    PasswordRules, PasswordStore, PostgresPasswords, SqlitePasswords, Verdict,
+    PasswordRules, PasswordStore, PostgresPasswords, SqlitePasswords, Turn, Verdict,
 };
 pub use profiles::Profiles;
 pub use proofs::{

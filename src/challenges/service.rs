@@ -23,6 +23,7 @@ use crate::{
     entropy::Entropy,
     language::Language,
     limits::{self, Counter, Shadowed},
+    partition::SlotAddress,
     phone::Country,
     provider::DeliveryStatus,
     secrets::Keyring,
@@ -93,6 +94,8 @@ pub struct GuessById<'a> {
     pub purpose: Purpose,
     pub challenge_id: Uuid,
     pub code: &'a OtpCode,
+    /// As in [`AttemptById`].
+    pub attached: &'a [Counter],
 }
 
 /// A code that somebody typed.
@@ -261,7 +264,7 @@ impl Challenges {
         Ok(all.unwrap_or_else(nothing_judged))
     }
 
-    /// Judges a code by the challenge of an id: whichever secret in force named it.
+    /// Judges a code by the challenge of an id: whichever secret in force named it. The attached counters are counted once.
     ///
     /// # Errors
     /// As [`ChallengeStore::judge_by_id`].
@@ -270,24 +273,33 @@ impl Challenges {
             purpose,
             challenge_id,
             code,
+            attached,
         } = *guess;
-        if purpose.policy().found != Found::ById {
-            return Ok(nothing_judged());
-        }
-        let places = candidate_slots(&self.keyring, challenge_id);
-        for (keys, address) in self.keyring.all().iter().zip(places) {
+        // An id that nobody made leads to some place as well, so that it is counted like any other.
+        let places = candidate_slots(&self.keyring, challenge_id).map(Some);
+        let nowhere = std::iter::repeat(None);
+        let mut all: Option<Judged> = None;
+        for (keys, place) in self.keyring.all().iter().zip(places.chain(nowhere)) {
+            let address = place.unwrap_or(SlotAddress::from_bits(0));
             let attempt = AttemptById {
                 address,
                 challenge_id,
                 purpose,
                 digest: CodeDigest::at(keys, purpose, address, code),
+                attached: all.as_ref().map_or(attached, |_| &[]),
             };
             let judged = self.store.judge_by_id(&attempt).await?;
-            if judged.verdict != Verdict::Expired {
-                return Ok(judged);
+            let is_decided = judged.verdict != Verdict::Expired;
+            match &mut all {
+                None => all = Some(judged),
+                Some(all) => (all.verdict, all.charged) = (judged.verdict, judged.charged),
+            }
+            if is_decided {
+                break;
             }
         }
-        Ok(nothing_judged())
+        // The keyring is never empty.
+        Ok(all.unwrap_or_else(nothing_judged))
     }
 
     /// Makes a consumed challenge good again.

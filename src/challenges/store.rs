@@ -153,13 +153,15 @@ pub struct Attempt<'a> {
 
 /// A code to be judged by the challenge of an id.
 #[derive(Debug, Clone, Copy)]
-pub struct AttemptById {
+pub struct AttemptById<'a> {
     /// Where the id says that the challenge may be.
     pub address: SlotAddress,
     pub challenge_id: Uuid,
     /// What the challenge must be for.
     pub purpose: Purpose,
     pub digest: CodeDigest,
+    /// Counters of cluster rules on whoever asks, counted in the same step.
+    pub attached: &'a [Counter],
 }
 
 /// What became of an [`Attempt`] or an [`AttemptById`].
@@ -258,13 +260,13 @@ pub trait ChallengeStore: Send + Sync {
     /// [`Unavailable`] when the store is down; an attempt may have been spent.
     async fn judge(&self, attempt: &Attempt<'_>) -> Result<Judged, Unavailable>;
 
-    /// MUST, in one step: have the code judged by the challenge of this id and purpose, if it is unexpired and unused,
+    /// MUST, in one step: answer `Limited` if an enforced counter refuses (spending nothing); else have the code judged by the challenge of this id and purpose, if it is unexpired and unused,
     /// unless failures lock its slot, or all candidates together. A right code uses it up; a wrong one counts as an
     /// attempt, and as a failure of them all. Another id or purpose MUST change nothing and get `Expired`.
     ///
     /// # Errors
     /// [`Unavailable`] when the store is down; an attempt may have been spent.
-    async fn judge_by_id(&self, attempt: &AttemptById) -> Result<Judged, Unavailable>;
+    async fn judge_by_id(&self, attempt: &AttemptById<'_>) -> Result<Judged, Unavailable>;
 
     /// MUST make a consumed challenge good again, if it has neither expired nor been replaced: for when a right code
     /// could not take effect.

@@ -1,41 +1,35 @@
 //! What every flow does: admit, issue, hand over to delivery; judge, and let a right code take effect.
 
-use std::{
-    sync::{Arc, LazyLock},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use metrics::{Counter, counter};
 use uuid::Uuid;
 
-use super::{error::FlowError, guesses, late_receipts::LateReceipts};
+use super::{
+    error::FlowError,
+    guesses::Guessed,
+    late_receipts::LateReceipts,
+    metrics::{self, Kind},
+    refusals::{own_rule, refused_by},
+};
 use crate::{
     accounts::User,
     challenges::{
-        Challenges, DestinationDigest, Found, Guess, Hold, Issuance, IssueOutcome, NewChallenge, NewCode,
-        OtpCode, Proof, Purpose, Verdict, Whose,
+        Challenges, DestinationDigest, Found, Guess, Hold, Issuance, IssueOutcome, Judged, NewChallenge,
+        NewCode, OtpCode, Proof, Purpose, Verdict, Whose,
     },
     channel::{Channel, MessageCode},
     clock::Clock,
     delivery::{DeliveryQueue, Destination, OutboxEntry, QueueSlot, Recipient},
+    email::EmailDigest,
     entropy::Entropy,
     events::{EventKind, NewEvent, Source},
     language::Language,
     ledger::{Event, Ledger, What},
-    limits::{Admission, ClientNetwork, Limiter, Operation, Refusal, Scope, Subject},
-    phone::Country,
+    limits::{Admission, ClientNetwork, Limiter, Operation, Refusal, Subject},
+    phone::{Country, PhoneDigest},
     run_to_completion::run_to_completion,
-    unavailable::{Part, Unavailable},
+    unavailable::Unavailable,
 };
-
-// Codes that were issued, by their kind.
-static DECOYS: LazyLock<Counter> = LazyLock::new(|| counter!("ringback_otp_issued_total", "kind" => "decoy"));
-static TEST_CODES: LazyLock<Counter> =
-    LazyLock::new(|| counter!("ringback_otp_issued_total", "kind" => "test"));
-static SMS_CODES: LazyLock<Counter> =
-    LazyLock::new(|| counter!("ringback_otp_issued_total", "kind" => "sms"));
-static EMAIL_CODES: LazyLock<Counter> =
-    LazyLock::new(|| counter!("ringback_otp_issued_total", "kind" => "email"));
 
 /// Who asks.
 #[derive(Debug, Clone)]
@@ -103,9 +97,12 @@ pub(super) trait Entitlement: Send + 'static {
 }
 
 /// What a right code does.
-pub(super) trait Effect: Send + Sync + 'static {
+pub(super) trait Effect: Send + 'static {
+    /// What comes of it.
+    type Output: Send + 'static;
+
     /// Lets it take effect. An error that [keeps the code](FlowError::keeps_code) leaves it good.
-    fn take(&self, proof: &Proof) -> impl Future<Output = Result<(), FlowError>> + Send;
+    fn take(self, proof: &Proof) -> impl Future<Output = Result<Self::Output, FlowError>> + Send;
 }
 
 /// What all flows share.
@@ -223,12 +220,12 @@ impl Codes {
     fn note_issued(&self, asked: &Asked, entitled: &Entitled, challenge_id: Uuid) {
         let channel = asked.to.channel();
         let kind = match (entitled.user_id, &entitled.known_code, channel) {
-            (None, ..) => &DECOYS,
-            (Some(_), Some(_), _) => &TEST_CODES,
-            (Some(_), None, Channel::Sms) => &SMS_CODES,
-            (Some(_), None, Channel::Email) => &EMAIL_CODES,
+            (None, ..) => Kind::Decoy,
+            (Some(_), Some(_), _) => Kind::Test,
+            (Some(_), None, Channel::Sms) => Kind::Sms,
+            (Some(_), None, Channel::Email) => Kind::Email,
         };
-        kind.increment(1);
+        metrics::issued(asked.purpose, kind);
         if let Some(user_id) = entitled.user_id {
             let issued = What::Issued {
                 user_id,
@@ -245,13 +242,13 @@ impl Codes {
     /// # Errors
     /// Every way in which a code is not taken; only those that [keep the code](FlowError::keeps_code) leave a right one
     /// good.
-    pub(super) async fn verify(
+    pub(super) async fn verify<E: Effect>(
         self: &Arc<Self>,
         asked: Asked,
         typed: Typed,
         is_own: bool,
-        effect: impl Effect,
-    ) -> Result<(), FlowError> {
+        effect: E,
+    ) -> Result<E::Output, FlowError> {
         let needs_id = self.challenges.rules.require_challenge_id && typed.challenge_id.is_none();
         let is_public = asked.purpose.policy().found == Found::ByAddress;
         let user = asked.caller.user_id().map(Whose::User);
@@ -261,7 +258,7 @@ impl Codes {
         if whose.is_empty() {
             return Err(FlowError::ChallengeIdRequired);
         }
-        let this = Arc::clone(self);
+        let (this, purpose) = (Arc::clone(self), asked.purpose);
         // A client that hangs up must not leave a used code without its effect.
         let judged = async move {
             let proof = this.judge(&asked, &typed, &whose).await?;
@@ -269,7 +266,7 @@ impl Codes {
             this.close(proof, taken).await
         };
         let outcome = run_to_completion(judged).await;
-        counter!("ringback_otp_verdicts_total", "verdict" => outcome.as_ref().map_or_else(FlowError::label, |()| "right")).increment(1);
+        metrics::judged(purpose, &outcome);
         outcome
     }
 
@@ -285,20 +282,30 @@ impl Codes {
             attached: &admission.attached,
         };
         let judged = self.challenges.judge(&guess).await?;
+        let guess = Guessed {
+            client: asked.caller.client,
+            user: asked.caller.user_id(),
+            purpose: asked.purpose,
+            address: Some(asked.digest),
+            challenge_id: typed.challenge_id,
+        };
+        self.conclude(admission, judged, &guess).await
+    }
+
+    /// Settles with the limits what became of a code, and notes whom a wrong one was charged to.
+    pub(super) async fn conclude(
+        &self,
+        admission: Admission,
+        judged: Judged,
+        guess: &Guessed,
+    ) -> Result<Proof, FlowError> {
         for (challenge_id, attempts) in judged.charged {
             self.note(challenge_id, What::Wrong { attempts });
         }
         if let Some(refusal) = self.limiter.settle(admission, &judged.attached).await {
             return Err(FlowError::Limited(refusal));
         }
-        let caller = &asked.caller;
-        guesses::tell(
-            &caller.client,
-            caller.user_id(),
-            asked.purpose,
-            &asked.digest,
-            &judged.verdict,
-        );
+        guess.tell(&judged.verdict);
         match judged.verdict {
             Verdict::Right(proof) => Ok(proof),
             Verdict::Wrong { attempts_remaining } => Err(FlowError::Wrong { attempts_remaining }),
@@ -310,12 +317,12 @@ impl Codes {
     }
 
     /// Notes a code that took effect, and makes one good again that couldn't.
-    async fn close(&self, proof: Proof, taken: Result<(), FlowError>) -> Result<(), FlowError> {
+    pub(super) async fn close<T>(&self, proof: Proof, taken: Result<T, FlowError>) -> Result<T, FlowError> {
         match taken {
-            Ok(()) => {
+            Ok(came_of_it) => {
                 self.note(proof.challenge_id, What::Verified);
                 self.limiter.shadowed_verified(&proof.shadowed);
-                Ok(())
+                Ok(came_of_it)
             }
             Err(error) if error.keeps_code() => {
                 if let Err(lost) = self.challenges.reinstate(&proof).await {
@@ -347,6 +354,33 @@ impl Codes {
         )
     }
 
+    /// What is asked for at an address.
+    pub(super) fn asked(&self, purpose: Purpose, caller: Caller, to: Destination) -> Asked {
+        let keys = self.challenges.keyring.current();
+        let subject = Subject::new(caller.client)
+            .with_channel(to.channel())
+            .with_user(caller.user_id());
+        let (digest, subject): (DestinationDigest, _) = match &to {
+            Destination::Phone(phone) => {
+                let digest = PhoneDigest::of(phone, &keys.phone);
+                let subject = subject.with_digested(phone.clone(), digest, &keys.phone);
+                (digest.into(), subject)
+            }
+            Destination::Email(email) => {
+                let digest = EmailDigest::of(email, &keys.email);
+                (digest.into(), subject.with_email(digest))
+            }
+        };
+        Asked {
+            caller,
+            purpose,
+            digest,
+            country: subject.country().unwrap_or(Country::UNKNOWN),
+            to,
+            subject,
+        }
+    }
+
     /// An event of now.
     pub(super) fn event(&self, kind: EventKind, source: Source) -> NewEvent {
         NewEvent::new(kind, source, self.clock.now(), self.entropy.as_ref())
@@ -360,25 +394,5 @@ impl Codes {
             at,
             what,
         });
-    }
-}
-
-/// What the OTP rules themselves refuse, told like a rule of the limits file.
-fn own_rule(rule: &str, retry_after: Duration, quota: u32, per: Duration) -> Refusal {
-    Refusal {
-        rule: rule.into(),
-        scope: Scope::Cluster,
-        retry_after,
-        quota,
-        per,
-        burst: quota,
-    }
-}
-
-/// The store refused for an attached counter; of which rule, the limiter told.
-fn refused_by(refusal: Option<Refusal>) -> FlowError {
-    match refusal {
-        Some(refusal) => FlowError::Limited(refusal),
-        None => FlowError::Unavailable(Unavailable::new(Part::RateLimiter, "refused by no active rule")),
     }
 }

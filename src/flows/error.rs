@@ -5,6 +5,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::{
+    accounts::PasswordError,
     limits::{Denied, Refusal},
     problem::{FieldErrors, Problem, ProblemDetails},
     unavailable::Unavailable,
@@ -32,6 +33,8 @@ pub enum FlowError {
     PhoneNotSupported(Unsupported),
     #[error("no provider of e-mail is configured")]
     MailNotConfigured,
+    #[error("the new password is refused")]
+    Password(PasswordError),
     #[error("a public challenge is judged with its id alone")]
     ChallengeIdRequired,
     #[error("a code was sent to the address moments ago")]
@@ -62,7 +65,10 @@ impl Unsupported {
 impl FlowError {
     /// Whether it leaves a right code good: what stood in its way may go.
     pub(super) const fn keeps_code(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::AmbiguousClaim)
+        matches!(
+            self,
+            Self::Unavailable(_) | Self::AmbiguousClaim | Self::Password(_)
+        )
     }
 
     /// Its name in metrics.
@@ -75,6 +81,7 @@ impl FlowError {
             Self::PhoneTaken => "taken",
             Self::PhoneNotSupported(_) => "not_supported",
             Self::MailNotConfigured => "not_configured",
+            Self::Password(_) => "password",
             Self::ChallengeIdRequired => "no_challenge_id",
             Self::Cooldown(_) | Self::Limited(_) => "limited",
             Self::Unavailable(_) => "unavailable",
@@ -127,6 +134,8 @@ impl Problem for FlowError {
                 retry_after: Some(MAIL_PAUSE),
                 ..ProblemDetails::new(503, "mail_not_configured", "This service sends no e-mail.")
             },
+            Self::Password(error) => ProblemDetails::validation_failed(FieldErrors::new())
+                .with_field("password", error.to_string()),
             Self::ChallengeIdRequired => ProblemDetails::validation_failed(FieldErrors::new())
                 .with_field("challenge_id", "This field is required."),
             Self::Cooldown(refusal) => ProblemDetails {

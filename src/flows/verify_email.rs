@@ -2,21 +2,23 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{
     codes::{Asked, Caller, Codes, Effect, Entitled, Entitlement, Sent, Typed},
     error::FlowError,
+    supported::Supported,
 };
 use crate::{
-    accounts::{Claimant, EmailHolder, EmailVerification, ProofStore},
+    accounts::{
+        Claimant, EmailHolder, EmailVerification, Login, Opening, OpeningRules, OpeningStore, ProofStore,
+    },
     challenges::{Proof, Purpose},
     channel::Channel,
     delivery::Destination,
-    email::{EmailAddress, EmailDigest},
+    email::EmailAddress,
     events::{EventKind, Source},
-    limits::Subject,
-    phone::Country,
     unavailable::Unavailable,
 };
 
@@ -24,8 +26,9 @@ use crate::{
 pub struct VerifyEmail {
     pub codes: Arc<Codes>,
     pub proofs: Arc<dyn ProofStore>,
-    /// Whether there is a way to send e-mail.
-    pub is_configured: bool,
+    pub openings: Arc<dyn OpeningStore>,
+    pub rules: OpeningRules,
+    pub supported: Supported,
 }
 
 impl VerifyEmail {
@@ -42,6 +45,9 @@ impl VerifyEmail {
         let asked = self.asked(caller, &email);
         let holder = Holder {
             proofs: Arc::clone(&self.proofs),
+            openings: Arc::clone(&self.openings),
+            rules: self.rules,
+            now: self.codes.clock.now(),
             email,
         };
         self.codes.send(asked, holder).await
@@ -58,6 +64,7 @@ impl VerifyEmail {
         let mark = MarkVerified {
             codes: Arc::clone(&self.codes),
             proofs: Arc::clone(&self.proofs),
+            openings: Arc::clone(&self.openings),
             claimant: asked.caller.user_id().map_or(Claimant::Anyone, Claimant::User),
             source: asked.caller.source(),
             email,
@@ -66,32 +73,24 @@ impl VerifyEmail {
     }
 
     fn demand_mail(&self) -> Result<(), FlowError> {
-        match self.is_configured {
+        match self.supported.email {
             true => Ok(()),
             false => Err(FlowError::MailNotConfigured),
         }
     }
 
     fn asked(&self, caller: Caller, email: &EmailAddress) -> Asked {
-        let keys = self.codes.challenges.keyring.current();
-        let digest = EmailDigest::of(email, &keys.email);
-        Asked {
-            purpose: Purpose::VerifyEmail,
-            to: Destination::Email(email.clone()),
-            digest: digest.into(),
-            country: Country::UNKNOWN,
-            subject: Subject::new(caller.client)
-                .with_email(digest)
-                .with_channel(Channel::Email)
-                .with_user(caller.user_id()),
-            caller,
-        }
+        let to = Destination::Email(email.clone());
+        self.codes.asked(Purpose::VerifyEmail, caller, to)
     }
 }
 
 /// Whoever has the address.
 struct Holder {
     proofs: Arc<dyn ProofStore>,
+    openings: Arc<dyn OpeningStore>,
+    rules: OpeningRules,
+    now: DateTime<Utc>,
     email: EmailAddress,
 }
 
@@ -99,8 +98,17 @@ impl Entitlement for Holder {
     async fn entitled(self, asked: &Asked) -> Result<Entitled, Unavailable> {
         let holder = self.proofs.email_holder(&self.email).await?;
         let unproven = holder.filter(|holder| !holder.is_verified);
+        let mut user_id = entitled_user(&asked.caller, unproven);
+        // It is theirs already, but doesn't open the account yet: they may prove it once more.
+        if let Some(proven) = holder.filter(|holder| holder.is_verified)
+            && asked.caller.user_id() == Some(proven.user)
+        {
+            let opening = self.openings.opening_of(proven.user).await?;
+            let wants = |opening: &Opening| opening.wants_proof(Channel::Email, &self.rules, self.now);
+            user_id = opening.filter(wants).map(|_| proven.user);
+        }
         Ok(Entitled {
-            user_id: entitled_user(&asked.caller, unproven),
+            user_id,
             subject: unproven.map(|holder| holder.user),
             known_code: None,
         })
@@ -120,26 +128,31 @@ fn entitled_user(caller: &Caller, unproven: Option<EmailHolder>) -> Option<Uuid>
 struct MarkVerified {
     codes: Arc<Codes>,
     proofs: Arc<dyn ProofStore>,
+    openings: Arc<dyn OpeningStore>,
     email: EmailAddress,
     claimant: Claimant,
     source: Source,
 }
 
 impl Effect for MarkVerified {
-    async fn take(&self, proof: &Proof) -> Result<(), FlowError> {
-        let event = self.codes.event(EventKind::EmailVerified, self.source.clone());
+    type Output = ();
+
+    async fn take(self, proof: &Proof) -> Result<(), FlowError> {
+        let event = self.codes.event(EventKind::EmailVerified, self.source);
         let marked = self
             .proofs
-            .verify_email(&self.email, &self.claimant, event)
+            .verify_email(&self.email, &self.claimant, event.clone())
             .await?;
         match marked {
             EmailVerification::Verified(_) => Ok(()),
-            // The UPDATE of an earlier try that was answered 503 did take effect.
-            EmailVerification::AlreadyVerified(id)
-                if self.claimant == Claimant::User(id) || proof.subject == Some(id) =>
-            {
+            // Proven once more, by whoever the account is.
+            EmailVerification::AlreadyVerified(id) if self.claimant == Claimant::User(id) => {
+                let (email, now) = (Login::Email(self.email), event.at);
+                self.openings.note_owned(id, &email, now, Some(&event)).await?;
                 Ok(())
             }
+            // The UPDATE of an earlier try that was answered 503 did take effect.
+            EmailVerification::AlreadyVerified(id) if proof.subject == Some(id) => Ok(()),
             EmailVerification::AlreadyVerified(_) | EmailVerification::NoClaim => Err(FlowError::Expired),
         }
     }

@@ -3,21 +3,21 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use metrics::counter;
 
 use super::{
     codes::{Asked, Caller, Codes, Effect, Entitled, Entitlement, Sent, Typed},
-    error::{FlowError, Unsupported},
+    error::FlowError,
+    supported::Supported,
     test_numbers::TestNumbers,
 };
 use crate::{
-    accounts::{Claimant, Claims, ProofStore, Verification},
+    accounts::{Claimant, Claims, Login, Opening, OpeningRules, OpeningStore, ProofStore, Verification},
     challenges::{Challenges, Hold, OtpCode, Proof, Purpose},
     channel::Channel,
-    delivery::{Countries, Destination},
+    delivery::Destination,
     events::{EventKind, Source},
     limits::Subject,
-    phone::{Country, PhoneDigest, PhoneKinds, PhoneNumber},
+    phone::PhoneNumber,
     unavailable::Unavailable,
 };
 
@@ -25,10 +25,9 @@ use crate::{
 pub struct VerifyPhone {
     pub codes: Arc<Codes>,
     pub proofs: Arc<dyn ProofStore>,
-    /// The countries whose phones may be verified.
-    pub countries: Arc<Countries>,
-    /// What the phones are for that may be verified.
-    pub phone_kinds: PhoneKinds,
+    pub openings: Arc<dyn OpeningStore>,
+    pub rules: OpeningRules,
+    pub supported: Supported,
     pub test_numbers: Arc<TestNumbers>,
 }
 
@@ -47,12 +46,14 @@ impl VerifyPhone {
         let now = self.codes.clock.now();
         let known_code = self.test_numbers.code(&phone, now).cloned();
         let asked = self.asked(caller, &phone, known_code.is_some());
-        self.refuse_unsupported(&phone, asked.country)?;
+        self.supported.demand(&asked.to, asked.country)?;
         let claimants = Claimants {
             proofs: Arc::clone(&self.proofs),
+            openings: Arc::clone(&self.openings),
+            rules: self.rules,
+            now,
             challenges: self.codes.challenges.clone(),
             known_code,
-            now,
             phone,
         };
         self.codes.send(asked, claimants).await
@@ -69,6 +70,7 @@ impl VerifyPhone {
             codes: Arc::clone(&self.codes),
             proofs: Arc::clone(&self.proofs),
             is_test_number,
+            openings: Arc::clone(&self.openings),
             claimant: caller.user_id().map_or(Claimant::Anyone, Claimant::User),
             source: caller.source(),
             phone: phone.clone(),
@@ -77,50 +79,27 @@ impl VerifyPhone {
         self.codes.verify(asked, typed, is_own, mark).await
     }
 
-    /// Whether codes go to the number's country, and to numbers of its kind.
-    fn refuse_unsupported(&self, phone: &PhoneNumber, country: Country) -> Result<(), FlowError> {
-        // To find the kind takes some microseconds, unless parsing the number did.
-        let is_kind = || {
-            self.phone_kinds == PhoneKinds::ALL || phone.kind().is_some_and(|kind| self.phone_kinds.fit(kind))
-        };
-        let why = match self.countries.fits(country) {
-            true if is_kind() => return Ok(()),
-            true => Unsupported::Kind,
-            false => Unsupported::Country,
-        };
-        counter!("ringback_otp_not_supported_total", "country" => country.to_string(), "by" => why.label())
-            .increment(1);
-        Err(FlowError::PhoneNotSupported(why))
-    }
-
     fn asked(&self, caller: Caller, phone: &PhoneNumber, is_test_number: bool) -> Asked {
-        let keys = self.codes.challenges.keyring.current();
-        let digest = PhoneDigest::of(phone, &keys.phone);
-        let subject = Subject::new(caller.client)
-            .with_channel(Channel::Sms)
-            .with_user(caller.user_id());
-        // No message goes to a test number: rules by phone, prefix and country count none of its requests.
-        let subject = match is_test_number {
-            true => subject,
-            false => subject.with_digested(phone.clone(), digest, &keys.phone),
-        };
-        Asked {
-            caller,
-            purpose: Purpose::VerifyPhone,
-            to: Destination::Phone(phone.clone()),
-            digest: digest.into(),
-            country: subject.country().unwrap_or_else(|| phone.country()),
-            subject,
+        let to = Destination::Phone(phone.clone());
+        let mut asked = self.codes.asked(Purpose::VerifyPhone, caller, to);
+        if is_test_number {
+            // No message goes to a test number: rules by phone, prefix and country count none of its requests.
+            asked.subject = Subject::new(asked.caller.client)
+                .with_channel(Channel::Sms)
+                .with_user(asked.caller.user_id());
         }
+        asked
     }
 }
 
 /// Whoever claims the phone.
 struct Claimants {
     proofs: Arc<dyn ProofStore>,
+    openings: Arc<dyn OpeningStore>,
+    rules: OpeningRules,
+    now: DateTime<Utc>,
     challenges: Challenges,
     phone: PhoneNumber,
-    now: DateTime<Utc>,
     /// Of a test number.
     known_code: Option<OtpCode>,
 }
@@ -129,11 +108,7 @@ impl Entitlement for Claimants {
     async fn entitled(self, asked: &Asked) -> Result<Entitled, Unavailable> {
         let claims = self.proofs.claims(&self.phone, self.now).await?;
         if self.known_code.is_none() {
-            return Ok(Entitled {
-                user_id: entitled_user(&asked.caller, &self.phone, &claims),
-                subject: claims.sole_claimant,
-                known_code: None,
-            });
+            return self.entitled_by_message(asked, &claims).await;
         }
         let own: Vec<_> = asked.caller.user_id().into_iter().collect();
         for hold in Hold::ALL {
@@ -147,6 +122,26 @@ impl Entitlement for Claimants {
             user_id: claimant,
             subject: None,
             known_code: self.known_code,
+        })
+    }
+}
+
+impl Claimants {
+    /// Who may have a code in a message.
+    async fn entitled_by_message(self, asked: &Asked, claims: &Claims) -> Result<Entitled, Unavailable> {
+        let mut user_id = entitled_user(&asked.caller, &self.phone, claims);
+        // It is theirs already, but doesn't open the account yet, or not for long: they may prove it once more.
+        if let Some(user) = asked.caller.user_id().filter(|_| user_id.is_none())
+            && claims.verified_by == Some(user)
+        {
+            let opening = self.openings.opening_of(user).await?;
+            let wants = |opening: &Opening| opening.wants_proof(Channel::Sms, &self.rules, self.now);
+            user_id = opening.filter(wants).map(|_| user);
+        }
+        Ok(Entitled {
+            user_id,
+            subject: claims.sole_claimant,
+            known_code: None,
         })
     }
 }
@@ -166,6 +161,7 @@ fn entitled_user(caller: &Caller, phone: &PhoneNumber, claims: &Claims) -> Optio
 struct MarkVerified {
     codes: Arc<Codes>,
     proofs: Arc<dyn ProofStore>,
+    openings: Arc<dyn OpeningStore>,
     phone: PhoneNumber,
     claimant: Claimant,
     source: Source,
@@ -174,22 +170,30 @@ struct MarkVerified {
 }
 
 impl Effect for MarkVerified {
-    async fn take(&self, proof: &Proof) -> Result<(), FlowError> {
-        let event = self.codes.event(EventKind::PhoneVerified, self.source.clone());
+    type Output = ();
+
+    async fn take(self, proof: &Proof) -> Result<(), FlowError> {
+        let event = self.codes.event(EventKind::PhoneVerified, self.source);
         let (phone, claimant) = (&self.phone, &self.claimant);
         let marked = match self.is_test_number {
-            true => self.proofs.take_test_number(phone, claimant, event).await?,
-            false => self.proofs.verify_phone(phone, claimant, event).await?,
+            true => {
+                self.proofs
+                    .take_test_number(phone, claimant, event.clone())
+                    .await?
+            }
+            false => self.proofs.verify_phone(phone, claimant, event.clone()).await?,
         };
         match marked {
             Verification::Verified(_) => Ok(()),
             Verification::AlreadyVerified(_) if self.is_test_number => Ok(()),
-            // The UPDATE of an earlier try that was answered 503 did take effect.
-            Verification::AlreadyVerified(id)
-                if self.claimant == Claimant::User(id) || proof.subject == Some(id) =>
-            {
+            // Proven once more, by whoever the account is.
+            Verification::AlreadyVerified(id) if self.claimant == Claimant::User(id) => {
+                let (phone, now) = (Login::Phone(self.phone), event.at);
+                self.openings.note_owned(id, &phone, now, Some(&event)).await?;
                 Ok(())
             }
+            // The UPDATE of an earlier try that was answered 503 did take effect.
+            Verification::AlreadyVerified(id) if proof.subject == Some(id) => Ok(()),
             Verification::AlreadyVerified(_) | Verification::Taken => Err(FlowError::PhoneTaken),
             Verification::NoClaim => Err(FlowError::Expired),
             Verification::Ambiguous => Err(FlowError::AmbiguousClaim),

@@ -5,8 +5,8 @@ use crate::http::{
     kit::routes::{Routes, delete, get, patch, post},
     ops::{limits, metrics},
     public::{
-        challenge_status, discovery, docs, health, inbox, openapi, receipts, register, sessions, start,
-        verify_email, verify_phone,
+        challenge_status, discovery, docs, health, inbox, openapi, receipts, register, reset_password,
+        sessions, sign_in_by_code, start, verify_email, verify_phone,
     },
 };
 
@@ -33,6 +33,11 @@ pub fn api(docs: bool, start_page: bool) -> Routes {
         post("/api/sms/receipts/{provider}/{challenge_id}/", receipts::receive)
             .documented(receipts::receive_docs),
         post("/api/users/login/", sessions::login).documented(sessions::login_docs),
+        post("/api/users/login/code/", sign_in_by_code::send).documented(sign_in_by_code::send_docs),
+        post("/api/users/login/code/verify/", sign_in_by_code::verify)
+            .documented(sign_in_by_code::verify_docs),
+        post("/api/users/password/forgot/", reset_password::forgot).documented(reset_password::forgot_docs),
+        post("/api/users/password/reset/", reset_password::reset).documented(reset_password::reset_docs),
         post("/api/users/token/refresh/", sessions::refresh).documented(sessions::refresh_docs),
         get("/api/users/sessions/", own_sessions::list).documented(own_sessions::list_docs),
         delete("/api/users/sessions/", own_sessions::end_others).documented(own_sessions::end_others_docs),

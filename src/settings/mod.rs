@@ -49,7 +49,7 @@ use reader::{Effective, Reader};
 use value::escaped;
 
 use crate::{
-    accounts::{AccountOptions, HasherOptions, PasswordRuleOptions, SessionOptions},
+    accounts::{AccountOptions, HasherOptions, OpeningRules, PasswordRuleOptions, SessionOptions},
     challenges::OtpRules,
     delivery::{Countries, DispatcherOptions},
     flows::TestNumbers,
@@ -81,6 +81,7 @@ pub struct Settings {
     pub keyring: Option<Keyring>,
     pub otp: OtpRules,
     pub phone_check: PhoneCheck,
+    pub openings: OpeningRules,
     /// What the phones are for that may have a code.
     pub phone_kinds: PhoneKinds,
     pub test_numbers: TestNumbers,
@@ -207,6 +208,7 @@ impl Settings {
         let otp = otp::read(r);
         let phone_check = otp::read_phone_check(r);
         let phone_kinds = otp::read_phone_kinds(r, phone_check);
+        let openings = otp::read_openings(r);
         let test_numbers = test_numbers::read(r, env, &otp, phone_check);
         let passwords = accounts::read_passwords(r);
         let password_rules = accounts::read_password_rules(r);
@@ -226,6 +228,7 @@ impl Settings {
             keyring,
             otp,
             phone_check,
+            openings,
             phone_kinds,
             test_numbers,
             accounts,

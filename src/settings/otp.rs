@@ -7,6 +7,7 @@ use super::{
     value::{MINUTE, SECOND},
 };
 use crate::{
+    accounts::OpeningRules,
     challenges::OtpRules,
     phone::{PhoneCheck, PhoneKind, PhoneKinds},
 };
@@ -38,6 +39,14 @@ pub(super) fn read_phone_check(reader: &mut Reader) -> PhoneCheck {
         ("valid", PhoneCheck::Valid),
     ];
     reader.choice("phone.check", &choices)
+}
+
+/// Which addresses open an account.
+pub(super) fn read_openings(reader: &mut Reader) -> OpeningRules {
+    const DAY: Duration = Duration::from_secs(86_400);
+    OpeningRules {
+        phone_reproof_after: reader.duration("phone.reproof_after", DAY..=3650 * DAY),
+    }
 }
 
 /// What the numbers are for that may have a code. Only where `phone.check` knows what a number is for.

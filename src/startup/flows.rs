@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{
+    accounts::Accounts,
     base::Base,
     delivery::Delivery,
     limits::Limits,
@@ -10,11 +11,15 @@ use super::{
 };
 use crate::{
     channel::Channel,
-    flows::{Codes, Flows, LateReceipts, VerifyEmail, VerifyPhone},
+    flows::{
+        AccountOpener, Codes, Flows, LateReceipts, ResetPassword, SignInByCode, Supported, VerifyEmail,
+        VerifyPhone, begin_metrics,
+    },
 };
 
 pub(super) fn start(
     base: &Base<'_>,
+    accounts: &Accounts,
     stores: &Stores,
     databases: &Databases,
     limits: &Limits,
@@ -34,18 +39,41 @@ pub(super) fn start(
         clock: Arc::clone(&base.clock),
         entropy: Arc::clone(&base.entropy),
     });
+    let opener = AccountOpener {
+        codes: Arc::clone(&codes),
+        openings: Arc::clone(&databases.openings),
+        supported: Supported {
+            countries: Arc::new(settings.countries.clone()),
+            phone_kinds: settings.phone_kinds,
+            email: delivery.queue.carries(Channel::Email),
+        },
+        test_numbers: Arc::new(settings.test_numbers.clone()),
+        rules: settings.openings,
+    };
+    begin_metrics();
     Flows {
+        reset_password: ResetPassword {
+            opener: opener.clone(),
+            hasher: accounts.sign_in.hasher.clone(),
+        },
+        sign_in_by_code: SignInByCode {
+            opener: opener.clone(),
+            sessions: accounts.sessions.clone(),
+        },
         verify_email: VerifyEmail {
-            is_configured: delivery.queue.carries(Channel::Email),
             codes: Arc::clone(&codes),
             proofs: Arc::clone(&databases.proofs),
+            openings: Arc::clone(&databases.openings),
+            rules: settings.openings,
+            supported: opener.supported.clone(),
         },
         verify_phone: VerifyPhone {
             codes: Arc::clone(&codes),
             proofs: Arc::clone(&databases.proofs),
-            countries: Arc::new(settings.countries.clone()),
-            phone_kinds: settings.phone_kinds,
-            test_numbers: Arc::new(settings.test_numbers.clone()),
+            openings: Arc::clone(&databases.openings),
+            rules: settings.openings,
+            supported: opener.supported,
+            test_numbers: opener.test_numbers,
         },
         codes,
     }

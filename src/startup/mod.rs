@@ -122,7 +122,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
         metrics.begin_provider(provider);
     }
     let accounts = accounts::start(&base, &databases, &limits)?;
-    let flows = flows::start(&base, &stores, &databases, &limits, &delivery);
+    let flows = flows::start(&base, &accounts, &stores, &databases, &limits, &delivery);
 
     let draining = Arc::new(AtomicBool::new(false));
     let readiness = http::readiness(

@@ -10,9 +10,9 @@ use secrecy::{ExposeSecret, SecretString};
 use super::{base::Base, error::StartError};
 use crate::{
     accounts::{
-        PasswordStore, PostgresPasswords, PostgresProofs, PostgresRecords, PostgresSessions, PostgresUsers,
-        ProofStore, RecordStore, SessionStore, SqlitePasswords, SqliteProofs, SqliteRecords, SqliteSessions,
-        SqliteUsers, UserStore,
+        OpeningStore, PasswordStore, PostgresOpenings, PostgresPasswords, PostgresProofs, PostgresRecords,
+        PostgresSessions, PostgresUsers, ProofStore, RecordStore, SessionStore, SqliteOpenings,
+        SqlitePasswords, SqliteProofs, SqliteRecords, SqliteSessions, SqliteUsers, UserStore,
     },
     challenges::{ChallengeStore, Challenges, MemoryChallenges, RedisChallenges},
     database::{Database, MigrateError, PostgresLink, SqliteLink},
@@ -40,6 +40,7 @@ pub(super) struct Databases {
     pub(super) database: Arc<dyn Database>,
     pub(super) users: Arc<dyn UserStore>,
     pub(super) proofs: Arc<dyn ProofStore>,
+    pub(super) openings: Arc<dyn OpeningStore>,
     pub(super) passwords: Arc<dyn PasswordStore>,
     pub(super) sessions: Arc<dyn SessionStore>,
     pub(super) ledger: Arc<dyn LedgerStore>,
@@ -99,6 +100,7 @@ pub(super) fn connect_database(settings: &Settings) -> Result<Databases, StartEr
         Databases {
             users: Arc::new(SqliteUsers::new(&link)),
             proofs: Arc::new(SqliteProofs::new(&link, claim_ttl)),
+            openings: Arc::new(SqliteOpenings::new(&link)),
             passwords: Arc::new(SqlitePasswords::new(&link)),
             sessions: Arc::new(SqliteSessions::new(&link)),
             ledger: Arc::new(SqliteLedger::new(link.clone())),
@@ -111,6 +113,7 @@ pub(super) fn connect_database(settings: &Settings) -> Result<Databases, StartEr
         Databases {
             users: Arc::new(PostgresUsers::new(&link)),
             proofs: Arc::new(PostgresProofs::new(&link, claim_ttl)),
+            openings: Arc::new(PostgresOpenings::new(&link)),
             passwords: Arc::new(PostgresPasswords::new(&link)),
             sessions: Arc::new(PostgresSessions::new(&link)),
             ledger: Arc::new(PostgresLedger::new(link.clone())),

@@ -1,28 +1,7 @@
 //! Series that are there before anything happens.
 
 /// Series that alerts look at and that must not be missing until their first event: family, label, its values.
-const AT_ZERO: [(&str, &str, &[&str]); 9] = [
-    (
-        "ringback_otp_issued_total",
-        "kind",
-        &["sms", "email", "test", "decoy"],
-    ),
-    (
-        "ringback_otp_verdicts_total",
-        "verdict",
-        &[
-            "right",
-            "wrong",
-            "exceeded",
-            "expired",
-            "ambiguous",
-            "taken",
-            "not_supported",
-            "no_challenge_id",
-            "limited",
-            "unavailable",
-        ],
-    ),
+const AT_ZERO: [(&str, &str, &[&str]); 7] = [
     (
         "ringback_limits_reloads_total",
         "outcome",

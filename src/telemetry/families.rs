@@ -28,13 +28,13 @@ const FAMILIES: [(Kind, &str, Option<Unit>, &str); 52] = [
         Counter,
         "ringback_otp_issued_total",
         None,
-        "Challenges by kind: with an SMS, with an e-mail, for a test number, or as a decoy",
+        "Challenges by purpose and kind: with an SMS, with an e-mail, for a test number, or as a decoy",
     ),
     (
         Counter,
         "ringback_otp_verdicts_total",
         None,
-        "Codes that were entered, by what became of them",
+        "Codes that were entered, by purpose and what became of them",
     ),
     (
         Counter,

@@ -14,9 +14,10 @@ use std::{
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use ringback::{
     accounts::{
-        NewSession, NewUser, PasswordHash, PasswordStore, PersonName, PostgresPasswords, PostgresProofs,
-        PostgresRecords, PostgresSessions, PostgresUsers, ProofStore, RecordStore, SessionStore,
-        SqlitePasswords, SqliteProofs, SqliteRecords, SqliteSessions, SqliteUsers, User, UserStore,
+        NewSession, NewUser, OpeningStore, PasswordHash, PasswordStore, PersonName, PostgresOpenings,
+        PostgresPasswords, PostgresProofs, PostgresRecords, PostgresSessions, PostgresUsers, ProofStore,
+        RecordStore, SessionStore, SqliteOpenings, SqlitePasswords, SqliteProofs, SqliteRecords,
+        SqliteSessions, SqliteUsers, User, UserStore,
     },
     database::{Database, DatabaseUrlError, PoolOptions, PostgresLink, PostgresOptions, SqliteLink},
     email::EmailAddress,
@@ -47,6 +48,7 @@ pub struct Store {
     pub database: Arc<dyn Database>,
     pub users: Arc<dyn UserStore>,
     pub proofs: Arc<dyn ProofStore>,
+    pub openings: Arc<dyn OpeningStore>,
     pub passwords: Arc<dyn PasswordStore>,
     pub sessions: Arc<dyn SessionStore>,
     pub ledger: Arc<dyn LedgerStore>,
@@ -70,6 +72,7 @@ impl Store {
             Self {
                 users: Arc::new(PostgresUsers::new(&link)),
                 proofs: Arc::new(PostgresProofs::new(&link, CLAIM_TTL)),
+                openings: Arc::new(PostgresOpenings::new(&link)),
                 passwords: Arc::new(PostgresPasswords::new(&link)),
                 sessions: Arc::new(PostgresSessions::new(&link)),
                 ledger: Arc::new(PostgresLedger::new(link.clone())),
@@ -82,6 +85,7 @@ impl Store {
             Self {
                 users: Arc::new(SqliteUsers::new(&link)),
                 proofs: Arc::new(SqliteProofs::new(&link, CLAIM_TTL)),
+                openings: Arc::new(SqliteOpenings::new(&link)),
                 passwords: Arc::new(SqlitePasswords::new(&link)),
                 sessions: Arc::new(SqliteSessions::new(&link)),
                 ledger: Arc::new(SqliteLedger::new(link.clone())),

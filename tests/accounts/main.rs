@@ -6,6 +6,7 @@
 //! | `claims.rs` | what becomes of claims that nobody proves |
 //! | `emails.rs` | who has an e-mail address, and who has proven it |
 //! | `events.rs` | that each change leaves its event |
+//! | `openings.rs` | which account an address opens, and what a reset changes |
 //! | `notices.rs` | the contract of the store of notices |
 //! | `records.rs` | what an export has, and what erasure leaves |
 //! | `sessions.rs` | the same for sessions and their refresh tokens |
@@ -30,6 +31,7 @@ mod files;
 mod harness;
 mod ledger;
 mod notices;
+mod openings;
 mod own_server;
 mod own_sessions;
 mod poolers;
@@ -71,6 +73,14 @@ on_both_databases! {
         two_live_claims_among_lapsed_ones_are_ambiguous
         where_all_have_lapsed_a_sole_claim_still_works
         a_phone_that_was_claimed_anew_is_live_from_then_on;
+    openings:
+        an_address_leads_to_whoever_has_it_proven
+        a_proof_with_the_accounts_own_token_opens_it_and_no_other
+        a_further_proof_is_noted_where_the_address_is_still_the_accounts
+        a_reset_sets_the_password_and_ends_every_session
+        a_reset_is_made_only_of_what_was_read
+        of_many_resets_at_once_one_is_made
+        a_login_that_is_under_way_does_not_outlive_a_reset;
     emails:
         an_email_is_found_by_its_key_whether_or_not_it_is_proven
         an_email_is_verified_once_for_the_account_that_has_it

@@ -37,8 +37,8 @@ async fn what_alerts_look_at_is_there_before_anything_happens() {
         .await;
     let text = metrics(&app).await;
     for series in [
-        "ringback_otp_verdicts_total{verdict=\"wrong\"}",
-        "ringback_otp_issued_total{kind=\"decoy\"}",
+        "ringback_otp_verdicts_total{purpose=\"sign_in\",verdict=\"wrong\"}",
+        "ringback_otp_issued_total{purpose=\"verify_phone\",kind=\"decoy\"}",
         "ringback_deliveries_total{provider=\"twilio\",outcome=\"failed\"}",
         "ringback_sms_receipts_total{provider=\"twilio\",status=\"undelivered\"}",
         "ringback_delivery_breaker_state{provider=\"twilio\"}",

@@ -269,12 +269,13 @@ impl World {
         self.store.judge_by_id(&attempt).await.unwrap().verdict
     }
 
-    pub fn attempt_by_id(&self, challenge_id: Uuid, digest: [u8; 16]) -> AttemptById {
+    pub fn attempt_by_id(&self, challenge_id: Uuid, digest: [u8; 16]) -> AttemptById<'static> {
         AttemptById {
             address: candidate_slots(&keyring(), challenge_id).next().unwrap(),
             challenge_id,
             purpose: self.purpose,
             digest: CodeDigest::unmatchable(digest),
+            attached: &[],
         }
     }
 

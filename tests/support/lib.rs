@@ -3,7 +3,7 @@
 //! | file | what it gives |
 //! |---|---|
 //! | `app.rs` | `TestApp`: a service inside the test, on the embedded parts or on real servers, whose time the test lets pass |
-//! | `steps.rs`, `emails.rs`, `means.rs` | what tests do often with it, from outside and from behind |
+//! | `steps.rs`, `emails.rs`, `openings.rs`, `means.rs` | what tests do often with it, from outside and from behind |
 //! | `process.rs`, `service.rs` | the program as a process of its own |
 //! | `simulator.rs` | `twilio-sim` as a process of its own |
 //! | `provider.rs` | an SMS provider over HTTP, with faults |
@@ -24,6 +24,7 @@ mod dump;
 mod emails;
 pub mod mail_server;
 mod means;
+mod openings;
 mod place;
 mod process;
 mod provider;
@@ -38,6 +39,7 @@ mod wire;
 pub use answer::Answer;
 pub use app::{Account, Backends, PASSWORD, Prepared, TestApp};
 pub use dump::Kept;
+pub use openings::CodeById;
 pub use place::{Database, Folder};
 pub use process::Process;
 pub use provider::{Call, Provider};

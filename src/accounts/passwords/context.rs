@@ -14,7 +14,7 @@ const MIN_WORD: usize = 4;
 const MIN_DIGITS: usize = 7;
 
 /// What is known of whose password it is: the account's own words.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct OwnerWords<'a> {
     pub email: Option<&'a EmailAddress>,
     pub phone: Option<&'a PhoneNumber>,

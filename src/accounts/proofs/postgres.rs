@@ -148,7 +148,8 @@ impl ProofStore for PostgresProofs {
             "WITH held AS ( \
                SELECT id, email_verified FROM users WHERE email_key = $1 AND ($2 IS NULL OR id = $2) FOR UPDATE \
              ), marked AS ( \
-               UPDATE users u SET email_verified = true, updated_at = $3 FROM held \
+               UPDATE users u SET email_verified = true, updated_at = $3, \
+                 email_owned_at = CASE WHEN $2 IS NULL THEN NULL ELSE $3 END FROM held \
                WHERE u.id = held.id AND NOT held.email_verified RETURNING u.id \
              ), noted AS (",
             insert_event!("$4", "marked.id", "marked"),

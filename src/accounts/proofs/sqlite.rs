@@ -141,7 +141,8 @@ impl ProofStore for SqliteProofs {
     ) -> Result<EmailVerification, Unavailable> {
         const READ: &str =
             "SELECT id, email_verified FROM users WHERE email_key = ?1 AND (?2 IS NULL OR id = ?2)";
-        const MARK: &str = "UPDATE users SET email_verified = 1, updated_at = ?2 WHERE id = ?1";
+        const MARK: &str = "UPDATE users SET email_verified = 1, updated_at = ?2, \
+             email_owned_at = CASE WHEN ?3 IS NULL THEN NULL ELSE ?2 END WHERE id = ?1";
         let verify = async {
             let mut transaction = self.link.writer.begin_with("BEGIN IMMEDIATE").await?;
             let held: Option<(Hyphenated, bool)> = sqlx::query_as(READ)
@@ -150,7 +151,10 @@ impl ProofStore for SqliteProofs {
                 .fetch_optional(&mut *transaction)
                 .await?;
             if let Some((user, false)) = held {
-                let mark = sqlx::query(MARK).bind(user).bind(event.at.timestamp_micros());
+                let mark = sqlx::query(MARK)
+                    .bind(user)
+                    .bind(event.at.timestamp_micros())
+                    .bind(claimant.user().map(Uuid::hyphenated));
                 mark.execute(&mut *transaction).await?;
                 let note = events::sqlite::event(&event, Some(user.into_uuid()));
                 note.execute(&mut *transaction).await?;
@@ -184,10 +188,10 @@ impl SqliteProofs {
         claimant: &Claimant,
         event: &NewEvent,
     ) -> Result<Option<Uuid>, sqlx::Error> {
-        const MINE: &str = "UPDATE users SET phone_verified = 1, phone_owned_at = NULL, updated_at = ?2 \
+        const MINE: &str = "UPDATE users SET phone_verified = 1, updated_at = ?2, phone_owned_at = ?2 \
              WHERE phone = ?1 AND NOT phone_verified AND id = ?3 \
                AND NOT EXISTS (SELECT 1 FROM users o WHERE o.phone = ?1 AND o.phone_verified) RETURNING id";
-        const SOLE: &str = "UPDATE users SET phone_verified = 1, phone_owned_at = NULL, updated_at = ?2 \
+        const SOLE: &str = "UPDATE users SET phone_verified = 1, updated_at = ?2, phone_owned_at = NULL \
              WHERE phone = ?1 AND NOT phone_verified \
                AND NOT EXISTS (SELECT 1 FROM users o WHERE o.phone = ?1 AND o.phone_verified) \
                AND (1 = (SELECT count(*) FROM (SELECT 1 FROM users c WHERE c.phone = ?1 AND NOT c.phone_verified LIMIT 2)) \

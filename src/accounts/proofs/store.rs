@@ -21,7 +21,9 @@ pub trait ProofStore: Send + Sync {
     /// MUST be one atomic change. For [`Claimant::User`]: on that account, if it claims the phone. For
     /// [`Claimant::Anyone`]: if exactly one unverified account claims it (of several, exactly one whose claim has not lapsed)
     /// and none has it verified. However many callers race, at most one account has a phone verified, ever. `event` MUST be
-    /// written with the change, about that account, and only then; its time is the caller's now.
+    /// written with the change, about that account, and only then; its time is the caller's now, and for
+    /// [`Claimant::User`] the time from which the phone opens the account. Without a token it opens nothing, whatever was known
+    /// before.
     async fn verify_phone(
         &self,
         phone: &PhoneNumber,

@@ -129,7 +129,7 @@ impl State {
     /// What `judge_by_id.lua` does.
     fn judge_by_id(
         &mut self,
-        attempt: &AttemptById,
+        attempt: &AttemptById<'_>,
         now: Millis,
         bounds: &Bounds,
     ) -> (Verdict, Vec<(Uuid, u8)>) {
@@ -303,12 +303,17 @@ impl ChallengeStore for MemoryChallenges {
         })
     }
 
-    async fn judge_by_id(&self, attempt: &AttemptById) -> Result<Judged, Unavailable> {
+    async fn judge_by_id(&self, attempt: &AttemptById<'_>) -> Result<Judged, Unavailable> {
         let (now, bounds) = (self.clock.now_ms(), self.bounds());
-        let (verdict, charged) = self.lock().judge_by_id(attempt, now, &bounds);
+        let mut state = self.lock();
+        let attached = self.counters.check_now(attempt.attached)?;
+        let (verdict, charged) = match refuses(attempt.attached, &attached) {
+            true => (Verdict::Limited, Vec::new()),
+            false => state.judge_by_id(attempt, now, &bounds),
+        };
         Ok(Judged {
             verdict,
-            attached: Vec::new(),
+            attached,
             charged,
         })
     }

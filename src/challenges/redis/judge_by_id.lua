@@ -1,18 +1,22 @@
 -- Judges a code by the challenge of an id: expiry, digest, attempts, failures across codes and consumption in one step. The
 -- failures of all candidates, the slots of an address that stand side by side, are kept in the first of them.
 --
--- KEYS  1 slot  n the slot that keeps the failures (the same where n is 1)
+-- KEYS  1 slot  n the slot that keeps the failures (the same where n is 1)  n+1.. attached counters
 -- ARGV  1 packed: clock offset ms (8), n (1), max attempts (1), max failures (4), failure window ms (4), purpose (1),
 --         challenge id (16), code digest (16)
--- gives what judge.lua gives, with no counters
+--       2 the counters' rules, as gcra_all has them
+-- gives what judge.lua gives
 local offset, n, max_attempts, max_failures, window, purpose, wanted, digest = read('>i8BBI4I4Bc16c16', ARGV[1])
-local now = floor(gcra_now(offset) / 1000)
+local now_us = gcra_now(offset)
+local now = floor(now_us / 1000)
 local stored = call('MGET', unpack(KEYS, 1, n))
 local slot, failing = slot_of(stored[1]), slot_of(stored[n])
 local flags, attempts = read('>BB', slot, 2)
 local id, code, issued, ttl = challenge_of(slot)
 
-local function answer(letter, number, rest) return pack('>c1I6B', letter, number, 0) .. (rest or '') end
+local refused, attached = gcra_all(n + 1, ARGV[2], now_us)
+local function answer(letter, number, rest) return pack('>c1I6', letter, number) .. attached .. (rest or '') end
+if refused then return answer('m', 0) end
 
 if id ~= wanted or string.byte(slot, PURPOSE_AT) ~= purpose or not is_open(flags) or issued + ttl <= now then
   return answer('e', 0)

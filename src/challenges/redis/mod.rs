@@ -243,7 +243,7 @@ impl ChallengeStore for RedisChallenges {
         })
     }
 
-    async fn judge_by_id(&self, attempt: &AttemptById) -> Result<Judged, Unavailable> {
+    async fn judge_by_id(&self, attempt: &AttemptById<'_>) -> Result<Judged, Unavailable> {
         let (address, failures_at) = (attempt.address, failures_at(attempt.address, attempt.purpose));
         let slots = 1 + usize::from(address != failures_at);
         let facts = Packed::at(self.offset())
@@ -255,12 +255,13 @@ impl ChallengeStore for RedisChallenges {
             .bytes(attempt.digest.as_bytes());
         let answer: Vec<u8> = self
             .link
-            .eval(&JUDGE_BY_ID, slots, |call| {
+            .eval(&JUDGE_BY_ID, slots + attempt.attached.len(), |call| {
                 key_slot(call, address);
                 if address != failures_at {
                     key_slot(call, failures_at);
                 }
-                call.arg(facts.0);
+                key_counters(call, attempt.attached);
+                call.arg(facts.0).arg(pack_rules(attempt.attached));
             })
             .await?;
         judged(&answer, |_| Some(address))

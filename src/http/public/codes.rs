@@ -11,12 +11,18 @@ use crate::http::{
         client::client_network,
         docs::MINUTE,
         extract::{Faults, Field},
+        language::accepted,
+        rejection::Rejection,
     },
 };
 use crate::{
+    accounts::Login,
     challenges::OtpCode,
-    flows::{Caller, Sent, Typed},
+    email::EmailAddress,
+    flows::{Caller, Sent, Typed, TypedById},
     language::Language,
+    phone::PhoneNumber,
+    problem::FieldErrors,
 };
 
 #[derive(Debug, Error)]
@@ -26,6 +32,8 @@ enum FieldError {
     #[error("This is not a challenge id.")]
     ChallengeId,
 }
+
+const NO_ADDRESS: &str = "Send the e-mail address, or the phone.";
 
 /// What was sent, as the documents show it.
 pub fn example_sent() -> Sent {
@@ -46,6 +54,55 @@ pub fn typed(api: &Api, faults: &mut Faults, otp: Field, challenge_id: Field) ->
         Uuid::parse_str(text).map_err(|_| FieldError::ChallengeId)
     });
     code.map(|code| Typed { code, challenge_id })
+}
+
+/// Reads a code and the id of its challenge, where nothing else says what it is for.
+pub fn typed_by_id(api: &Api, faults: &mut Faults, otp: Field, challenge_id: Field) -> Option<TypedById> {
+    let length = api.flows.codes.challenges.rules.length;
+    let code = faults.required("otp", otp, |text| {
+        OtpCode::parse(text, length).ok_or(FieldError::Code(length))
+    });
+    let challenge_id = faults.required("challenge_id", challenge_id, |text| {
+        Uuid::parse_str(text).map_err(|_| FieldError::ChallengeId)
+    });
+    let (code, challenge_id) = (code?, challenge_id?);
+    Some(TypedById { code, challenge_id })
+}
+
+/// Reads an e-mail address or a phone, one of the two. `None`: something was noted.
+pub fn either(api: &Api, faults: &mut Faults, email: Field, phone: Field) -> Option<Login> {
+    let was_fine = faults.is_empty();
+    let email = faults.optional("email", email, EmailAddress::parse);
+    let phone = faults.optional("phone", phone, |text| PhoneNumber::parse(text, api.phone_check));
+    match (email, phone) {
+        (Some(email), None) => Some(Login::Email(email)),
+        (None, Some(phone)) => Some(Login::Phone(phone)),
+        (Some(_), Some(_)) => {
+            faults.note("phone", "Send the e-mail address or the phone, not both.");
+            None
+        }
+        (None, None) => {
+            if was_fine && faults.is_empty() {
+                faults.note("email", NO_ADDRESS);
+            }
+            None
+        }
+    }
+}
+
+/// What is refused where neither is sent, for the documents.
+pub fn no_address() -> Rejection {
+    Rejection::Fields(FieldErrors::from([("email", vec![NO_ADDRESS.into()])]))
+}
+
+/// The language of a code to an address: of the texts of its channel.
+pub fn language_for(api: &Api, request: &HttpRequest, address: &Login) -> Language {
+    let accepted = accepted(request.headers());
+    let ranges = accepted.iter().map(String::as_str);
+    match address {
+        Login::Email(_) => api.mail_texts.best_for(ranges),
+        Login::Phone(_) => api.sms_texts.best_for(ranges),
+    }
 }
 
 /// Who asks, and in what language.

@@ -1,0 +1,124 @@
+//! What signing in by code and resetting a password have in common: a code goes to an address of an account, and lets whoever
+//! types it into that account, if the address opens it.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::{
+    codes::{Asked, Caller, Codes, Entitled, Entitlement, Sent},
+    error::FlowError,
+    supported::Supported,
+    test_numbers::TestNumbers,
+};
+use crate::{
+    accounts::{Login, Opening, OpeningRules, OpeningStore},
+    challenges::{Proof, Purpose},
+    channel::Channel,
+    delivery::Destination,
+    unavailable::Unavailable,
+};
+
+/// Whether a code that comes by a channel does what it is for.
+type Rule = fn(&Opening, Channel, &OpeningRules, DateTime<Utc>) -> bool;
+
+/// The way into accounts by code.
+#[derive(Clone)]
+pub struct AccountOpener {
+    pub codes: Arc<Codes>,
+    pub openings: Arc<dyn OpeningStore>,
+    pub supported: Supported,
+    pub test_numbers: Arc<TestNumbers>,
+    pub rules: OpeningRules,
+}
+
+impl AccountOpener {
+    /// Issues a code for an address and hands its message to delivery; an address that opens nothing gets a decoy.
+    pub(super) async fn send(
+        &self,
+        purpose: Purpose,
+        caller: Caller,
+        address: Login,
+        rule: Rule,
+    ) -> Result<Sent, FlowError> {
+        let asked = self.codes.asked(purpose, caller, destination(&address));
+        self.supported.demand(&asked.to, asked.country)?;
+        let opens = Opens {
+            openings: Arc::clone(&self.openings),
+            // Anybody may know its code.
+            is_test_number: matches!(&address, Login::Phone(phone) if self.test_numbers.contains(phone)),
+            address,
+            rule,
+            rules: self.rules,
+            now: self.codes.clock.now(),
+        };
+        self.codes.send(asked, opens).await
+    }
+
+    /// The account that a right code was issued for, as it is now, and how the code came: if the address that it came to
+    /// is still the account's, and the rule still holds.
+    pub(super) async fn opened(
+        &self,
+        purpose: Purpose,
+        proof: &Proof,
+        rule: Rule,
+    ) -> Result<Option<(Opening, Channel)>, Unavailable> {
+        let Some(user) = proof.subject else {
+            return Ok(None);
+        };
+        let Some(opening) = self.openings.opening_of(user).await? else {
+            return Ok(None);
+        };
+        let is_about = |by: &Channel| {
+            let address = address(&opening, *by);
+            self.codes
+                .challenges
+                .is_about(proof, purpose, &destination(&address))
+        };
+        let by = Channel::ALL.into_iter().find(is_about);
+        let now = self.codes.clock.now();
+        Ok(by
+            .filter(|&by| rule(&opening, by, &self.rules, now))
+            .map(|by| (opening, by)))
+    }
+}
+
+/// The account's address of a channel.
+pub(super) fn address(opening: &Opening, by: Channel) -> Login {
+    match by {
+        Channel::Sms => Login::Phone(opening.user.phone.clone()),
+        Channel::Email => Login::Email(opening.user.email.clone()),
+    }
+}
+
+fn destination(address: &Login) -> Destination {
+    match address {
+        Login::Phone(phone) => Destination::Phone(phone.clone()),
+        Login::Email(email) => Destination::Email(email.clone()),
+    }
+}
+
+/// Whoever's account the address opens.
+struct Opens {
+    openings: Arc<dyn OpeningStore>,
+    address: Login,
+    is_test_number: bool,
+    rule: Rule,
+    rules: OpeningRules,
+    now: DateTime<Utc>,
+}
+
+impl Entitlement for Opens {
+    async fn entitled(self, asked: &Asked) -> Result<Entitled, Unavailable> {
+        let opening = self.openings.opened_by(&self.address).await?;
+        let opens = |opening: &Opening| {
+            !self.is_test_number && (self.rule)(opening, asked.to.channel(), &self.rules, self.now)
+        };
+        let user = opening.filter(opens).map(|opening| opening.user.id);
+        Ok(Entitled {
+            user_id: user,
+            subject: user,
+            known_code: None,
+        })
+    }
+}

@@ -18,6 +18,8 @@ CREATE TABLE users (
     last_name      text        NOT NULL,
     -- A PHC string, which carries its own parameters, or what another system made of a password. NULL: no password yet.
     password_hash  text,
+    -- What the hash costs, as "pbkdf2_sha256 1000000", while it is one that another system made. NULL: made here.
+    hash_cost      text,
     phone_verified boolean     NOT NULL DEFAULT false,
     email_verified boolean     NOT NULL DEFAULT false,
     -- When the phone was claimed: an unproven claim lapses. NULL: when the account was made.
@@ -44,6 +46,8 @@ CREATE TABLE users (
 CREATE INDEX users_phone ON users (phone, id);
 -- Any number of accounts may claim a phone, at most one has it verified: this decides every race.
 CREATE UNIQUE INDEX users_phone_verified ON users (phone) WHERE phone_verified;
+-- Which costs there are.
+CREATE INDEX users_hash_cost ON users (hash_cost) WHERE hash_cost IS NOT NULL;
 
 -- Who is signed in where. A session is a chain of refresh tokens, of which the last is good.
 CREATE TABLE sessions (

@@ -12,6 +12,7 @@ CREATE TABLE users (
     first_name     TEXT    NOT NULL,
     last_name      TEXT    NOT NULL,
     password_hash  TEXT,
+    hash_cost      TEXT,
     phone_verified INTEGER NOT NULL DEFAULT 0,
     email_verified INTEGER NOT NULL DEFAULT 0,
     phone_claimed_at INTEGER,
@@ -30,6 +31,8 @@ CREATE TABLE users (
 CREATE INDEX users_phone ON users (phone, id);
 -- At most one account has a phone verified.
 CREATE UNIQUE INDEX users_phone_verified ON users (phone) WHERE phone_verified;
+-- Which costs of other systems' hashes there are.
+CREATE INDEX users_hash_cost ON users (hash_cost) WHERE hash_cost IS NOT NULL;
 
 -- Who is signed in where.
 CREATE TABLE sessions (

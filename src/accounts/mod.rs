@@ -12,6 +12,7 @@
 //! | `own_password.rs` | what a signed-in user needs the password for: to change it, and to prove who they are |
 //! | `records/` | all that is kept about a user: given to them, and erased |
 //! | `profiles.rs` | what users change of their account without a proof |
+//! | `transfer/` | many users at once: imported from another system, exported to one |
 //! | `error.rs` | why somebody is not let in |
 //!
 //! Each folder has a store: a trait, whose comments are its contract, and two adapters, `postgres.rs` and `sqlite.rs`.
@@ -32,6 +33,7 @@ mod proofs;
 mod records;
 mod sessions;
 mod sign_in;
+mod transfer;
 mod users;
 
 pub use error::AccountError;
@@ -39,9 +41,10 @@ pub use openings::{Opening, OpeningRules, OpeningStore, PasswordReset, PostgresO
 pub use options::AccountOptions;
 pub use own_password::{OwnPassword, Turns};
 pub use passwords::{
-    Argon2Cost, Argon2Pool, BreachFileError, CostError, Credentials, HasherOptions, Login, OwnerWords,
-    Password, PasswordChange, PasswordError, PasswordHash, PasswordHasher, PasswordRuleOptions,
-    PasswordRules, PasswordStore, PostgresPasswords, SqlitePasswords, Turn, Verdict,
+    Argon2Cost, Argon2Pool, BreachFileError, CostError, Credentials, HashCost, HashError, HasherOptions,
+    Login, OwnerWords, Password, PasswordChange, PasswordError, PasswordHash, PasswordHasher,
+    PasswordRuleOptions, PasswordRules, PasswordStore, PostgresPasswords, SqlitePasswords, Turn, Verdict,
+    read_hash_costs, watch_hash_costs,
 };
 pub use profiles::Profiles;
 pub use proofs::{
@@ -56,6 +59,10 @@ pub use sessions::{
     Tokens, purge_sessions, write_session_uses,
 };
 pub use sign_in::{Registration, SignIn};
+pub use transfer::{
+    ExportError, Import, ImportError, ImportReport, Imported, Known, Lines, PostgresTransfer, Probe,
+    Progress, SqliteTransfer, Step, TransferStore, TransferredUser, UserRules, django, export, scratch_file,
+};
 pub use users::{
     NameError, NewUser, PersonName, PostgresUsers, ProfileChange, RegisterError, SqliteUsers, User, UserStore,
 };

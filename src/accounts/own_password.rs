@@ -43,7 +43,7 @@ impl OwnPassword {
     /// # Errors
     /// As for [`OwnPassword::reserve`].
     pub fn reserve_change(&self) -> Result<Turns, AccountError> {
-        Ok(Turns(self.hasher.reserve()?, self.hasher.reserve()?))
+        Ok(Turns(self.hasher.reserve()?, self.hasher.reserve_hash()?))
     }
 
     /// Asks whether this is the account's password. Wrong ones are counted as those of logins are; a right one is given

@@ -59,7 +59,7 @@ impl SignIn {
         who: &ClientInfo,
         registration: Registration,
     ) -> Result<(User, Tokens), AccountError> {
-        let turn = self.hasher.reserve()?;
+        let turn = self.hasher.reserve_hash()?;
         let keys = self.keyring.current();
         let subject = Subject::new(who.network)
             .with_phone(registration.phone.clone(), &keys.phone)
@@ -152,7 +152,7 @@ impl SignIn {
     /// Brings an old hash up to today's parameters; a login doesn't fail over it.
     async fn rehash(&self, user: Uuid, password: Password, old: &PasswordHash) {
         let outcome = async {
-            let new = self.hasher.reserve()?.hash(password).await?;
+            let new = self.hasher.reserve_hash()?.hash(password).await?;
             self.passwords.replace_hash(user, old, &new).await
         };
         let outcome = outcome.await;

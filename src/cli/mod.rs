@@ -5,6 +5,7 @@ mod healthcheck;
 mod limits;
 mod ops_client;
 mod reach;
+mod users;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -42,6 +43,11 @@ enum Command {
     },
     /// Ask the service on this machine whether it is ready: exit 0, or 1 with what is down. For containers.
     Healthcheck,
+    /// Take users over from another system, as from Django, or write all of them as lines.
+    Users {
+        #[command(subcommand)]
+        command: users::UsersCommand,
+    },
     /// Look at the configuration.
     Config {
         #[command(subcommand)]
@@ -74,6 +80,8 @@ pub fn run() -> ExitCode {
         }),
         Command::Healthcheck => with_settings(|settings| healthcheck::run(&settings)),
         Command::Limits { command } => limits::run(command),
+        // Without logs: the standard output is the users'.
+        Command::Users { command } => with_settings(|settings| users::run(command, &settings)),
         Command::Config {
             command: ConfigCommand::Show,
         } => with_settings(|settings| {

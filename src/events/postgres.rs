@@ -60,8 +60,40 @@ macro_rules! insert_notice {
 #[allow(unused_imports, reason = "the flows that change an address use it")]
 pub(crate) use insert_notice;
 
+/// The same for many, whose parameter is [`parameters`]: those about accounts whose id is in `$made`.
+macro_rules! insert_events {
+    ($events:literal, $made:literal) => {
+        concat!(
+            "INSERT INTO events (id, at, kind, actor, actor_id, user_id, network, reason, details) \
+             SELECT e.id, e.at, e.kind, e.actor, e.actor_id, e.user_id, e.network, e.reason, e.details \
+             FROM jsonb_populate_recordset(NULL::events, ",
+            $events,
+            "::jsonb) AS e JOIN ",
+            $made,
+            " ON ",
+            $made,
+            ".id = e.user_id"
+        )
+    };
+}
+pub(crate) use insert_events;
+
+/// Events as the one parameter that `insert_events!` takes, each with the account that it is about.
+pub fn parameters<'a>(events: impl Iterator<Item = (Uuid, &'a NewEvent)>) -> String {
+    let objects = events.map(|(user, event)| {
+        let mut object = object(event);
+        object["user_id"] = user.to_string().into();
+        object
+    });
+    serde_json::Value::from_iter(objects).to_string()
+}
+
 /// An event as the one parameter that `insert_event!` takes.
 pub fn parameter(event: &NewEvent) -> String {
+    object(event).to_string()
+}
+
+fn object(event: &NewEvent) -> serde_json::Value {
     let source = &event.source;
     serde_json::json!({
         "id": event.id,
@@ -73,7 +105,6 @@ pub fn parameter(event: &NewEvent) -> String {
         "reason": source.reason,
         "details": event.details(),
     })
-    .to_string()
 }
 
 /// A notice as the one parameter that `insert_notice!` takes.

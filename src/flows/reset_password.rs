@@ -49,7 +49,7 @@ impl ResetPassword {
         typed: TypedById,
         password: Password,
     ) -> Result<(), FlowError> {
-        let turn = self.hasher.reserve()?;
+        let turn = self.hasher.reserve_hash()?;
         let client = who.network;
         let resets = Resets {
             opener: self.opener.clone(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{base::Base, stores::Databases};
 use crate::{
-    accounts::{SessionUses, purge_sessions, write_session_uses},
+    accounts::{PasswordHasher, SessionUses, purge_sessions, watch_hash_costs, write_session_uses},
     flows::Notices,
     ledger::purge_ledger,
     telemetry::Metrics,
@@ -16,12 +16,14 @@ pub(super) fn start(
     notices: Arc<Notices>,
     metrics: &Metrics,
     uses: SessionUses,
+    hasher: PasswordHasher,
 ) {
     let clock = || Arc::clone(&base.clock);
     actix::spawn(notices.send_forever());
     actix::spawn(metrics.clone().keep_up());
     actix::spawn(purge_sessions(Arc::clone(&databases.sessions), clock()));
     actix::spawn(write_session_uses(uses, Arc::clone(&databases.sessions)));
+    actix::spawn(watch_hash_costs(hasher, Arc::clone(&databases.passwords)));
     let retention = base.settings.ledger.retention;
     actix::spawn(purge_ledger(Arc::clone(&databases.ledger), retention, clock()));
 }

@@ -15,6 +15,7 @@ mod open_files;
 mod providers;
 mod run;
 mod stores;
+mod transfer;
 mod warnings;
 mod world;
 
@@ -28,7 +29,7 @@ use std::{
 };
 
 use crate::{
-    accounts::{SessionStore, SessionUses},
+    accounts::{SessionStore, SessionUses, read_hash_costs},
     database::Database,
     delivery::DeliveryQueue,
     http::Listening,
@@ -40,6 +41,7 @@ use crate::{
 pub use error::StartError;
 pub use limits::limit_rules;
 pub use run::{check, check_limits_file, is_limits_file, migrate, serve};
+pub use transfer::{Transfer, with_transfer};
 pub use world::World;
 
 use base::Base;
@@ -122,6 +124,8 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
         metrics.begin_provider(provider);
     }
     let accounts = accounts::start(&base, &databases, &limits)?;
+    let hasher = accounts.sign_in.hasher.clone();
+    read_hash_costs(&hasher, databases.passwords.as_ref()).await;
     let flows = flows::start(&base, &accounts, &stores, &databases, &limits, &delivery);
 
     let draining = Arc::new(AtomicBool::new(false));
@@ -136,7 +140,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
     let (queue, ledger) = (delivery.queue.clone(), delivery.ledger.clone());
     let (uses, notices) = (accounts.sessions.uses.clone(), Arc::clone(&delivery.notices));
     let api = http::api(&base, metrics.clone(), readiness, accounts, flows, delivery);
-    housekeeping::start(&base, &databases, notices, &metrics, uses.clone());
+    housekeeping::start(&base, &databases, notices, &metrics, uses.clone(), hasher);
     let servers = http::serve(&base, listeners, api)?;
     Ok(Running {
         address: servers.address,

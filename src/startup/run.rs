@@ -110,7 +110,7 @@ pub fn check_limits_file(path: &Path) -> ExitCode {
     }
 }
 
-fn refuse(error: &StartError) -> ExitCode {
+pub(super) fn refuse(error: &StartError) -> ExitCode {
     match error {
         StartError::Limits(error) => error.fault_lines().iter().for_each(|line| eprintln!("{line}")),
         error => eprintln!("{error}"),

@@ -18,13 +18,25 @@ pub enum AskError {
     Failed,
 }
 
-/// A place in an actor's mailbox, given back when it is dropped.
+/// Places in an actor's mailbox, one for most messages, given back when it is dropped.
 #[derive(Debug)]
-pub struct Slot(Arc<Vitals>);
+pub struct Slot {
+    vitals: Arc<Vitals>,
+    places: usize,
+}
+
+impl Slot {
+    /// Gives back all but so many.
+    pub fn keep(&mut self, places: usize) {
+        let kept = self.places.min(places);
+        self.vitals.give_places(self.places - kept);
+        self.places = kept;
+    }
+}
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.0.give_place();
+        self.vitals.give_places(self.places);
     }
 }
 
@@ -69,8 +81,20 @@ impl<A: Actor> Mailbox<A> {
     /// # Errors
     /// [`AskError::Busy`] when there is none.
     pub fn reserve(&self) -> Result<Slot, AskError> {
-        match self.vitals.take_place() {
-            true => Ok(Slot(Arc::clone(&self.vitals))),
+        self.reserve_many(1)
+    }
+
+    /// The same for a message that is as much work as several: so many places, all of them at most.
+    ///
+    /// # Errors
+    /// [`AskError::Busy`] when there are fewer.
+    pub fn reserve_many(&self, places: usize) -> Result<Slot, AskError> {
+        let places = places.min(self.vitals.capacity());
+        match self.vitals.take_places(places) {
+            true => Ok(Slot {
+                vitals: Arc::clone(&self.vitals),
+                places,
+            }),
             false => Err(AskError::Busy),
         }
     }

@@ -73,17 +73,18 @@ impl Vitals {
         self.taken.load(Ordering::Relaxed).min(self.capacity)
     }
 
-    /// Takes a place for one more message; false if there is none.
-    pub(super) fn take_place(&self) -> bool {
-        let taken = self.taken.fetch_add(1, Ordering::Relaxed) < self.capacity;
+    /// Takes places for one more message; false if there are fewer.
+    pub(super) fn take_places(&self, places: usize) -> bool {
+        let before = self.taken.fetch_add(places, Ordering::Relaxed);
+        let taken = before.saturating_add(places) <= self.capacity;
         if !taken {
-            self.give_place();
+            self.give_places(places);
         }
         taken
     }
 
-    pub(super) fn give_place(&self) {
-        self.taken.fetch_sub(1, Ordering::Relaxed);
+    pub(super) fn give_places(&self, places: usize) {
+        self.taken.fetch_sub(places, Ordering::Relaxed);
     }
 
     /// How often it was restarted since the service started.

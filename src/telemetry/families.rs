@@ -11,7 +11,7 @@ enum Kind {
 use Kind::{Counter, Gauge, Histogram};
 
 /// Kind, name, unit where it has one, meaning. `tests/laws` holds that all are here which the source names, and no others.
-const FAMILIES: [(Kind, &str, Option<Unit>, &str); 52] = [
+const FAMILIES: [(Kind, &str, Option<Unit>, &str); 53] = [
     (
         Counter,
         "ringback_http_requests_total",
@@ -269,6 +269,12 @@ const FAMILIES: [(Kind, &str, Option<Unit>, &str); 52] = [
         "ringback_password_hasher_refused_total",
         None,
         "Passwords that were not hashed since too many waited",
+    ),
+    (
+        Gauge,
+        "ringback_password_hasher_login_weight",
+        None,
+        "Hashes of today's cost that are as much work as a login that fails: more than 1 while hashes of other systems last",
     ),
     (
         Histogram,

@@ -9,6 +9,8 @@
 //! | `openings.rs` | which account an address opens, and what a reset changes |
 //! | `notices.rs` | the contract of the store of notices |
 //! | `records.rs` | what an export has, and what erasure leaves |
+//! | `transfer.rs` | many users at once, and what is known of the hashes that they bring |
+//! | `users_cli.rs` | the same by the command line: files, Django projects |
 //! | `sessions.rs` | the same for sessions and their refresh tokens |
 //! | `own_sessions.rs` | what users do with their own: sessions, password, name |
 //! | `races.rs` | what many callers at once see, on two stores over one database |
@@ -39,6 +41,8 @@ mod races;
 mod records;
 mod sessions;
 mod test_numbers;
+mod transfer;
+mod users_cli;
 
 /// Makes each case a test of each database.
 macro_rules! on_both_databases {
@@ -86,6 +90,10 @@ on_both_databases! {
         an_email_is_verified_once_for_the_account_that_has_it
         of_many_that_verify_an_email_at_once_one_does
         lookups_of_emails_in_parallel_find_their_own;
+    transfer:
+        many_users_come_and_go_as_they_are
+        whoever_is_in_the_way_is_left_out_and_no_other
+        each_cost_of_a_foreign_hash_is_known_once_and_until_it_is_replaced;
     events:
         a_change_is_noted_with_who_did_it_from_where
         each_step_of_a_session_is_noted

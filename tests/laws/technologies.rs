@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// A crate, and where its name may stand: files of this name, folders that end in `/`, or whole paths.
-const TECHNOLOGIES: [(&str, &[&str]); 25] = [
+const TECHNOLOGIES: [(&str, &[&str]); 28] = [
     ("sqlx", &["postgres.rs", "sqlite.rs"]),
     ("redis", &["redis.rs", "src/redis/", "src/challenges/redis/"]),
     ("deadpool", &["src/redis/"]),
@@ -23,9 +23,15 @@ const TECHNOLOGIES: [(&str, &[&str]); 25] = [
     ("actix_service", &["src/http/"]),
     ("lettre", &["src/mail/providers/smtp/"]),
     ("actix_web", &["src/http/", "src/bin/twilio-sim/http/"]),
-    ("actix", &["actor.rs", "src/supervision/", "src/startup/"]),
+    (
+        "actix",
+        &["actor.rs", "actor_tests.rs", "src/supervision/", "src/startup/"],
+    ),
     ("governor", &["src/limits/instance/buckets.rs"]),
     ("argon2", &["src/accounts/passwords/hash.rs"]),
+    ("bcrypt", &["src/accounts/passwords/foreign.rs"]),
+    ("pbkdf2", &["src/accounts/passwords/foreign.rs"]),
+    ("scrypt", &["src/accounts/passwords/foreign.rs"]),
     (
         "rustix",
         &["src/accounts/passwords/threads.rs", "src/startup/open_files.rs"],
@@ -51,7 +57,7 @@ const TECHNOLOGIES: [(&str, &[&str]); 25] = [
 ];
 
 /// What stands behind a trait, and the rooms that may know it; `startup` may, always.
-const ADAPTERS: [(&str, &[&str]); 23] = [
+const ADAPTERS: [(&str, &[&str]); 25] = [
     ("PostgresUsers", &["src/accounts/"]),
     ("SqliteUsers", &["src/accounts/"]),
     ("PostgresProofs", &["src/accounts/"]),
@@ -64,6 +70,8 @@ const ADAPTERS: [(&str, &[&str]); 23] = [
     ("SqliteRecords", &["src/accounts/"]),
     ("PostgresNotices", &["src/events/"]),
     ("SqliteNotices", &["src/events/"]),
+    ("PostgresTransfer", &["src/accounts/"]),
+    ("SqliteTransfer", &["src/accounts/"]),
     ("PostgresLedger", &["src/ledger/"]),
     ("SqliteLedger", &["src/ledger/"]),
     ("RedisChallenges", &["src/challenges/"]),

@@ -122,7 +122,7 @@ impl OpeningStore for PostgresOpenings {
                  AND email_key = $5 AND email_verified = $6 AND phone_owned_at IS NOT DISTINCT FROM $7 \
                  AND email_owned_at IS NOT DISTINCT FROM $8 FOR UPDATE \
              ), reset AS ( \
-               UPDATE users u SET password_hash = $9, session_epoch = u.session_epoch + 1, password_reset_at = $10, \
+               UPDATE users u SET password_hash = $9, hash_cost = NULL, session_epoch = u.session_epoch + 1, password_reset_at = $10, \
                  updated_at = $10, \
                  email_verified = u.email_verified OR $11, \
                  email_owned_at = CASE WHEN $11 THEN $10 ELSE u.email_owned_at END, \

@@ -127,7 +127,8 @@ impl OpeningStore for SqliteOpenings {
 }
 
 async fn set(transaction: &mut Transaction<'_, Sqlite>, reset: &PasswordReset) -> Result<bool, sqlx::Error> {
-    const SQL: &str = "UPDATE users SET password_hash = ?9, session_epoch = session_epoch + 1, password_reset_at = ?10, \
+    const SQL: &str = "UPDATE users SET password_hash = ?9, hash_cost = NULL, session_epoch = session_epoch + 1, \
+           password_reset_at = ?10, \
            updated_at = ?10, email_verified = email_verified OR ?11, \
            email_owned_at = CASE WHEN ?11 THEN ?10 ELSE email_owned_at END, \
            phone_owned_at = CASE WHEN ?11 THEN phone_owned_at ELSE ?10 END \

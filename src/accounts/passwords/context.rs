@@ -200,14 +200,10 @@ mod tests {
     #[test]
     fn the_services_name_is_refused_as_well() {
         let context = ContextWords::of_service("Ring Back");
-        for text in [
-            "ringback",
-            "R1ng-Back1 ringback",
-            "RingBack2026!",
-            "ring back back",
-        ] {
-            assert_eq!(is_refused(&context, text), !text.contains("R1ng"), "{text}");
+        for text in ["ringback", "the RingBack", "RingBack2026!", "ring back back"] {
+            assert!(is_refused(&context, text), "{text}");
         }
+        assert!(!is_refused(&context, "quiet otters ring back"));
     }
 
     #[test]

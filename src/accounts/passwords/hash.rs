@@ -1,8 +1,8 @@
-//! Password hashes: argon2id (RFC 9106) as OWASP's Password Storage Cheat Sheet sets it: 19 MiB, two passes, one lane.
+//! Password hashes: those that are made are argon2id (RFC 9106) as OWASP's Password Storage Cheat Sheet sets it: 19 MiB, two passes, one lane.
+//! Those of other systems are compared with as well.
 
 use std::{
     fmt,
-    str::FromStr,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -11,65 +11,47 @@ use argon2::{
     password_hash::phc::{self, Output, ParamsString, Salt},
 };
 use subtle::ConstantTimeEq;
-use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::Password;
+use super::{
+    Password,
+    cost::{Argon2Cost, CostError, HashCost},
+    dearest::Dearest,
+    foreign,
+    stored::{HashError, Recipe, StoredHash},
+};
 use crate::entropy::Entropy;
 
 const SALT_BYTES: usize = 16; // RFC 9106, 3.1
 const OUTPUT_BYTES: usize = 32;
 
-/// What one hash costs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Argon2Cost {
-    /// Memory in KiB.
-    pub memory_kib: u32,
-    /// Passes over it.
-    pub passes: u32,
-    /// Lanes. Each hash runs on one thread, whatever this says.
-    pub lanes: u32,
-}
-
-/// A stored hash that asks for more is not computed: one row must not be able to take the machine. So none is made at a
-/// higher cost either: its password could never be shown to be right.
-impl Argon2Cost {
-    /// The most memory, in KiB.
-    pub const MAX_MEMORY_KIB: u32 = 256 * 1024;
-    /// The most passes.
-    pub const MAX_PASSES: u32 = 16;
-}
-
-impl Default for Argon2Cost {
-    fn default() -> Self {
-        Self {
-            memory_kib: 19_456,
-            passes: 2,
-            lanes: 1,
-        }
-    }
-}
-
-/// A cost that argon2 doesn't know (too little memory for its lanes, no pass), or one above the most that is read again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error(
-    "no hash has this cost: memory is 8 KiB a lane to {} KiB, passes 1 to {}, lanes 1 or more",
-    Argon2Cost::MAX_MEMORY_KIB,
-    Argon2Cost::MAX_PASSES
-)]
-pub struct CostError;
-
-/// A password's hash as it is stored: a PHC string that carries its own parameters. `Debug` shows those alone.
+/// A password's hash as it is stored: a text that carries its own parameters. `Debug` shows its kind and cost alone.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(String);
 
 impl PasswordHash {
-    /// Takes back a hash that this service stored itself.
-    pub fn from_stored(phc: String) -> Self {
-        Self(phc)
+    /// Takes back a hash from the users' table.
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
     }
 
-    /// The PHC string, for the users' table.
+    /// Takes over a hash that another system made.
+    ///
+    /// # Errors
+    /// [`HashError`] where no password could be compared with it.
+    pub fn take_over(text: String) -> Result<Self, HashError> {
+        StoredHash::parse(&text).map(|_| Self(text))
+    }
+
+    /// What it costs.
+    ///
+    /// # Errors
+    /// As for [`PasswordHash::take_over`].
+    pub fn cost(&self) -> Result<HashCost, HashError> {
+        StoredHash::parse(&self.0).map(|hash| hash.cost)
+    }
+
+    /// The text, for the users' table.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -77,8 +59,10 @@ impl PasswordHash {
 
 impl fmt::Debug for PasswordHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown: Vec<&str> = self.0.split('$').skip(1).take(3).collect();
-        write!(f, "PasswordHash({})", shown.join(" "))
+        match self.cost() {
+            Ok(cost) => write!(f, "PasswordHash({cost})"),
+            Err(error) => write!(f, "PasswordHash({error})"),
+        }
     }
 }
 
@@ -86,7 +70,7 @@ impl fmt::Debug for PasswordHash {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verdict {
     pub matches: bool,
-    /// It matches, and its hash was made at another cost than today's: hash it anew while it is at hand.
+    /// It matches, and its hash was made otherwise than today: hash it anew while it is at hand.
     pub needs_rehash: bool,
 }
 
@@ -105,43 +89,36 @@ pub struct Argon2Pool {
     free: Mutex<Vec<Vec<Block>>>,
     keep: usize,
     entropy: Arc<dyn Entropy>,
-    dummy: Stored,
+    /// What a login that fails costs.
+    dearest: Arc<Dearest>,
+    /// All that was computed, in order.
+    #[cfg(test)]
+    done: Mutex<Vec<HashCost>>,
 }
 
 impl Argon2Pool {
-    /// A pool that keeps the memory of up to `keep` hashes. Makes one hash, so it takes a moment.
+    /// A pool that keeps the memory of up to `keep` hashes.
     ///
     /// # Errors
     /// [`CostError`] when argon2 doesn't take the cost, or its hashes could not be read again.
     pub fn new(cost: Argon2Cost, keep: usize, entropy: Arc<dyn Entropy>) -> Result<Self, CostError> {
-        if !is_read(cost.memory_kib, cost.passes) {
+        if HashCost::Argon2(cost).is_absurd() {
             return Err(CostError);
         }
-        let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, Some(OUTPUT_BYTES))
-            .map_err(|_| CostError)?;
-        let mut pool = Self {
-            argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
+        Ok(Self {
+            argon2: argon2(Algorithm::Argon2id, cost, OUTPUT_BYTES).ok_or(CostError)?,
             free: Mutex::default(),
             keep,
-            dummy: Stored {
-                params: Params::DEFAULT,
-                salt: Vec::new(),
-                output: Vec::new(),
-            },
             entropy,
-        };
-        let nobodys: [u8; 32] = pool.entropy.bytes();
-        let salt: [u8; SALT_BYTES] = pool.entropy.bytes();
-        let output = pool
-            .compute(&pool.argon2, &nobodys, &salt, OUTPUT_BYTES)
-            .ok_or(CostError)?;
-        pool.dummy = Stored {
-            params: pool.argon2.params().clone(),
-            salt: salt.to_vec(),
-            output: output.to_vec(),
-        };
-        pool.let_go();
-        Ok(pool)
+            dearest: Arc::new(Dearest::new(cost)),
+            #[cfg(test)]
+            done: Mutex::default(),
+        })
+    }
+
+    /// What a login that fails costs, shared with all that hash.
+    pub(super) fn dearest(&self) -> Arc<Dearest> {
+        Arc::clone(&self.dearest)
     }
 
     /// Hashes a password under a fresh salt. Takes some 15 ms of one core at the default cost.
@@ -149,7 +126,8 @@ impl Argon2Pool {
     /// `None` if argon2 refuses, which parameters that [`Argon2Pool::new`] took don't bring about.
     pub fn hash(&self, password: &Password) -> Option<PasswordHash> {
         let salt: [u8; SALT_BYTES] = self.entropy.bytes();
-        let output = self.compute(&self.argon2, password.bytes(), &salt, OUTPUT_BYTES)?;
+        let mut output = Zeroizing::new(vec![0; OUTPUT_BYTES]);
+        self.argon2(&self.argon2, password.bytes(), &salt, &mut output)?;
         let phc = phc::PasswordHash {
             algorithm: ARGON2ID_IDENT,
             version: Some(Version::V0x13.into()),
@@ -162,63 +140,101 @@ impl Argon2Pool {
 
     /// Compares a password with a stored hash, at the cost that the hash names.
     ///
-    /// Without a hash (nobody has this e-mail), or with one that can't be read, it does the work of today's cost all the
-    /// same and says no: the time tells nothing. Where a hash that doesn't match was cheaper than today's, what is left of
-    /// today's cost is made up for. One that was dearer takes its longer time, which tells that it is there.
+    /// Whatever the reason for a no (nobody has this e-mail, the account has no password, the hash can't be read or
+    /// doesn't match), the same work is done: see [`Dearest`].
     pub fn verify(&self, password: &Password, stored: Option<&PasswordHash>) -> Verdict {
-        let readable = stored.and_then(|hash| hash.0.parse::<Stored>().ok());
+        let readable = stored.and_then(|hash| StoredHash::parse(&hash.0).ok());
         if stored.is_some() && readable.is_none() {
             tracing::error!("a stored password hash can't be read: nobody can log in with it");
         }
-        let Some(stored) = readable else {
-            self.compare(password, &self.dummy);
-            return Verdict::NO;
-        };
-        let matches = self.compare(password, &stored);
-        if !matches && let Some(left) = self.left_of_today(&stored.params) {
-            let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, left);
-            drop(self.compute(&argon2, password.bytes(), &self.dummy.salt, OUTPUT_BYTES));
+        if let Some(stored) = readable.as_ref().filter(|stored| self.matches(password, stored)) {
+            return Verdict {
+                matches: true,
+                needs_rehash: !self.is_of_today(stored),
+            };
         }
-        Verdict {
-            matches,
-            needs_rehash: matches && !self.is_of_today(&stored),
+        for cost in self.dearest.left(readable.map(|stored| stored.cost)) {
+            self.waste(password, cost);
         }
+        Verdict::NO
     }
 
-    /// The cost by which a hash of today exceeds another, if that is enough for a hash. Its time goes with memory times
-    /// passes; lanes change nothing, where all are computed by one thread.
-    fn left_of_today(&self, then: &Params) -> Option<Params> {
-        let now = self.argon2.params();
-        let work = |params: &Params| u64::from(params.m_cost()) * u64::from(params.t_cost());
-        let left = work(now).checked_sub(work(then))? / u64::from(now.t_cost());
-        Params::new(u32::try_from(left).ok()?, now.t_cost(), 1, Some(OUTPUT_BYTES)).ok()
-    }
-
-    fn compare(&self, password: &Password, stored: &Stored) -> bool {
-        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, stored.params.clone());
-        self.compute(&argon2, password.bytes(), &stored.salt, stored.output.len())
+    fn matches(&self, password: &Password, stored: &StoredHash) -> bool {
+        self.dearest.learn(stored.cost);
+        let bytes = stored.output.len();
+        self.compute(password, stored.cost, stored.recipe, &stored.salt, bytes)
             .is_some_and(|output| output.ct_eq(&stored.output).into())
     }
 
-    fn is_of_today(&self, stored: &Stored) -> bool {
-        let (then, now) = (&stored.params, self.argon2.params());
-        (then.m_cost(), then.t_cost(), then.p_cost(), stored.output.len())
-            == (now.m_cost(), now.t_cost(), now.p_cost(), OUTPUT_BYTES)
+    /// Does the work of a hash for its time alone.
+    fn waste(&self, password: &Password, cost: HashCost) {
+        let recipe = match cost {
+            HashCost::Argon2(_) => Recipe::Argon2id,
+            HashCost::Pbkdf2(_) => Recipe::Pbkdf2,
+            HashCost::Bcrypt(_) => Recipe::Bcrypt,
+            HashCost::Scrypt(_) => Recipe::Scrypt,
+        };
+        drop(self.compute(password, cost, recipe, &[0; SALT_BYTES], OUTPUT_BYTES));
     }
 
+    fn is_of_today(&self, stored: &StoredHash) -> bool {
+        let (output, now) = (stored.output.len(), self.argon2.params());
+        let HashCost::Argon2(then) = stored.cost else {
+            return false;
+        };
+        (stored.recipe, then.memory_kib, then.passes, then.lanes, output)
+            == (
+                Recipe::Own,
+                now.m_cost(),
+                now.t_cost(),
+                now.p_cost(),
+                OUTPUT_BYTES,
+            )
+    }
+
+    /// A hash of the password, in its NFKC form or, by what other systems made, as it was typed.
     fn compute(
         &self,
-        argon2: &Argon2<'_>,
-        password: &[u8],
+        password: &Password,
+        cost: HashCost,
+        recipe: Recipe,
         salt: &[u8],
         bytes: usize,
     ) -> Option<Zeroizing<Vec<u8>>> {
+        #[cfg(test)]
+        self.done.lock().unwrap().push(cost);
+        let mut output = Zeroizing::new(vec![0; bytes]);
+        let typed = password.typed();
+        match (cost, recipe) {
+            (HashCost::Argon2(cost), recipe) => {
+                let algorithm = match recipe {
+                    Recipe::Argon2i => Algorithm::Argon2i,
+                    Recipe::Argon2d => Algorithm::Argon2d,
+                    _ => Algorithm::Argon2id,
+                };
+                let text = if recipe == Recipe::Own {
+                    password.bytes()
+                } else {
+                    typed
+                };
+                self.argon2(&argon2(algorithm, cost, bytes)?, text, salt, &mut output)?;
+            }
+            (HashCost::Pbkdf2(iterations), _) => foreign::pbkdf2(typed, salt, iterations, &mut output),
+            (HashCost::Bcrypt(cost), Recipe::BcryptOfSha256) => {
+                return foreign::bcrypt(&foreign::sha256_in_hex(typed), salt, cost);
+            }
+            (HashCost::Bcrypt(cost), _) => return foreign::bcrypt(typed, salt, cost),
+            (HashCost::Scrypt(cost), _) => foreign::scrypt(typed, salt, cost, &mut output)?,
+        }
+        Some(output)
+    }
+
+    fn argon2(&self, argon2: &Argon2<'_>, password: &[u8], salt: &[u8], output: &mut [u8]) -> Option<()> {
         let needed = argon2.params().block_count();
         let mut memory = self.take(needed);
-        let mut output = Zeroizing::new(vec![0; bytes]);
-        let done = argon2.hash_password_into_with_memory(password, salt, &mut output, &mut memory[..needed]);
+        let done = argon2.hash_password_into_with_memory(password, salt, output, &mut memory[..needed]);
         self.give_back(memory);
-        done.ok().map(|()| output)
+        done.ok()
     }
 
     fn take(&self, blocks: usize) -> Vec<Block> {
@@ -252,34 +268,10 @@ impl fmt::Debug for Argon2Pool {
     }
 }
 
-/// Whether a stored hash of this cost is computed.
-fn is_read(memory_kib: u32, passes: u32) -> bool {
-    memory_kib <= Argon2Cost::MAX_MEMORY_KIB && passes <= Argon2Cost::MAX_PASSES
-}
-
-/// A stored hash, read.
-struct Stored {
-    params: Params,
-    salt: Vec<u8>,
-    output: Vec<u8>,
-}
-
-impl FromStr for Stored {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let phc = phc::PasswordHash::new(text).map_err(drop)?;
-        let params = Params::try_from(&phc).map_err(drop)?;
-        let known = phc.algorithm == ARGON2ID_IDENT && phc.version == Some(Version::V0x13.into());
-        if !known || !is_read(params.m_cost(), params.t_cost()) {
-            return Err(());
-        }
-        Ok(Self {
-            params,
-            salt: phc.salt.ok_or(())?.to_vec(),
-            output: phc.hash.ok_or(())?.as_bytes().to_vec(),
-        })
-    }
+/// argon2 at a cost, for so many bytes; `None` for what it doesn't take.
+fn argon2(algorithm: Algorithm, cost: Argon2Cost, bytes: usize) -> Option<Argon2<'static>> {
+    let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, Some(bytes)).ok()?;
+    Some(Argon2::new(algorithm, Version::V0x13, params))
 }
 
 #[cfg(test)]

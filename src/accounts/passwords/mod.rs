@@ -6,7 +6,11 @@
 //! | `password.rs`, `common_passwords.txt` | what a password is, and what none may be |
 //! | `context.rs` | what a password of this account must not be made of |
 //! | `breach.rs` | a list of stolen passwords on the disk |
-//! | `hash.rs` | argon2id |
+//! | `cost.rs` | what a hash costs |
+//! | `stored.rs` | a stored hash, read: this service's own, or another system's |
+//! | `hash.rs`, `foreign.rs` | argon2id; the hashes of other systems |
+//! | `dearest.rs` | how much work a login is that fails |
+//! | `watch.rs` | which hashes of other systems there are, asked again and again |
 //! | `actor.rs`, `threads.rs` | the bounded queue before it, and where it runs |
 //! | `store.rs` | the contract of the store: what a login is compared with |
 //! | `postgres.rs`, `sqlite.rs` | the two stores |
@@ -14,20 +18,28 @@
 mod actor;
 mod breach;
 mod context;
+mod cost;
+mod dearest;
+mod foreign;
 mod hash;
 mod password;
 mod postgres;
 mod rules;
 mod sqlite;
 mod store;
+mod stored;
 mod threads;
+mod watch;
 
 pub use actor::{HasherOptions, PasswordHasher, Turn};
 pub use breach::{BreachFile, BreachFileError};
 pub use context::OwnerWords;
-pub use hash::{Argon2Cost, Argon2Pool, CostError, PasswordHash, Verdict};
+pub use cost::{Argon2Cost, CostError, HashCost};
+pub use hash::{Argon2Pool, PasswordHash, Verdict};
 pub use password::{Password, PasswordError};
 pub use postgres::PostgresPasswords;
 pub use rules::{PasswordRuleOptions, PasswordRules};
 pub use sqlite::SqlitePasswords;
 pub use store::{Credentials, Login, PasswordChange, PasswordStore};
+pub use stored::HashError;
+pub use watch::{read_hash_costs, watch_hash_costs};

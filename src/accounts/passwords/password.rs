@@ -36,7 +36,11 @@ pub enum PasswordError {
 /// A password in its NFKC form, so that every keyboard's spelling of it is one. Wiped from memory when it is dropped;
 /// `Debug` shows nothing.
 #[derive(Clone)]
-pub struct Password(Zeroizing<String>);
+pub struct Password {
+    normalised: Zeroizing<String>,
+    /// Where it was another: other systems hash it so.
+    typed: Option<Zeroizing<String>>,
+}
 
 impl Password {
     /// A password to be set: `min_length` to 128 characters, more than one of which can be seen, and not among the
@@ -50,7 +54,7 @@ impl Password {
             return Err(PasswordError::TooLong);
         }
         let password = Self::presented(text);
-        match password.0.chars().count() {
+        match password.normalised.chars().count() {
             chars if chars < min_length => Err(PasswordError::TooShort(min_length)),
             chars if chars > MAX_CHARS => Err(PasswordError::TooLong),
             _ if COMMON.contains(password.folded().as_str()) => Err(PasswordError::Common),
@@ -65,7 +69,8 @@ impl Password {
         let growth = if text.is_ascii() { 1 } else { NFKC_GROWTH };
         let mut normalised = Zeroizing::new(String::with_capacity(text.len() * growth));
         normalised.extend(text.nfkc());
-        Self(normalised)
+        let typed = (*normalised != text).then(|| Zeroizing::new(text.to_owned()));
+        Self { normalised, typed }
     }
 
     /// Whether both are the same password, however they were typed.
@@ -88,16 +93,21 @@ impl Password {
 
     /// What is hashed.
     pub(super) fn bytes(&self) -> &[u8] {
-        self.0.as_bytes()
+        self.normalised.as_bytes()
+    }
+
+    /// What other systems hash.
+    pub(super) fn typed(&self) -> &[u8] {
+        self.typed.as_ref().unwrap_or(&self.normalised).as_bytes()
     }
 
     /// What the rules look at.
     pub(super) fn text(&self) -> &str {
-        &self.0
+        &self.normalised
     }
 
     fn folded(&self) -> Zeroizing<String> {
-        Zeroizing::new(self.0.to_lowercase())
+        Zeroizing::new(self.normalised.to_lowercase())
     }
 }
 

@@ -8,7 +8,7 @@ use sqlx::{
 };
 use uuid::Uuid;
 
-use super::{Credentials, Login, PasswordChange, PasswordHash, PasswordStore};
+use super::{Credentials, HashCost, Login, PasswordChange, PasswordHash, PasswordStore};
 use crate::{
     accounts::users::row::postgres::{AFTER_USER, user, user_columns},
     database::PostgresLink,
@@ -56,7 +56,7 @@ impl PasswordStore for PostgresPasswords {
     async fn change(&self, change: PasswordChange) -> Result<bool, Unavailable> {
         const SQL: &str = concat!(
             "WITH changed AS ( \
-               UPDATE users SET password_hash = $3, session_epoch = session_epoch + 1 \
+               UPDATE users SET password_hash = $3, hash_cost = NULL, session_epoch = session_epoch + 1 \
                WHERE id = $1 AND session_epoch = $2 AND locked_at IS NULL \
                  AND EXISTS (SELECT FROM sessions WHERE id = $4 AND user_id = $1 AND epoch = $2 AND revoked_at IS NULL) \
                RETURNING * \
@@ -94,13 +94,29 @@ impl PasswordStore for PostgresPasswords {
         Ok(changed > 0)
     }
 
+    async fn foreign_costs(&self) -> Result<Vec<HashCost>, Unavailable> {
+        // From one cost to the next in the index, rather than over all rows.
+        const SQL: &str = "WITH RECURSIVE costs AS ( \
+             SELECT min(hash_cost) AS cost FROM users WHERE hash_cost IS NOT NULL \
+             UNION ALL \
+             SELECT (SELECT min(hash_cost) FROM users WHERE hash_cost > costs.cost) FROM costs WHERE costs.cost IS NOT NULL \
+           ) SELECT cost FROM costs WHERE cost IS NOT NULL LIMIT 1000";
+        let query = sqlx::query_scalar::<_, String>(SQL);
+        let costs = self
+            .0
+            .bounded(async { query.fetch_all(self.0.lend().await?.session()).await })
+            .await?;
+        Ok(costs.iter().filter_map(|cost| cost.parse().ok()).collect())
+    }
+
     async fn replace_hash(
         &self,
         user: Uuid,
         old: &PasswordHash,
         new: &PasswordHash,
     ) -> Result<(), Unavailable> {
-        const SQL: &str = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
+        const SQL: &str =
+            "UPDATE users SET password_hash = $3, hash_cost = NULL WHERE id = $1 AND password_hash = $2";
         let query = sqlx::query(SQL)
             .bind(user)
             .bind(old.expose().to_owned())

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::PasswordHash;
+use super::{HashCost, PasswordHash};
 use crate::{
     accounts::users::User,
     email::EmailAddress,
@@ -27,6 +27,10 @@ pub trait PasswordStore: Send + Sync {
     /// tell whoever owns a proven address of it. `false`, and nothing is changed, if the account's epoch is another by now,
     /// it is locked, or `keep` has ended.
     async fn change(&self, change: PasswordChange) -> Result<bool, Unavailable>;
+
+    /// What the hashes cost that were taken over from other systems and not replaced yet, each cost once. MUST cost next to
+    /// nothing, however many there are: it is asked each minute.
+    async fn foreign_costs(&self) -> Result<Vec<HashCost>, Unavailable>;
 
     /// Replaces a hash by one of today's cost. MUST do nothing if it is no longer `old`: then the password was changed
     /// meanwhile.

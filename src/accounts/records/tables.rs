@@ -54,6 +54,7 @@ pub const TABLES: [Table; 5] = [
             ("first_name", Plain),
             ("last_name", Plain),
             ("password_hash", Secret),
+            ("hash_cost", Plain),
             ("phone_verified", Flag),
             ("email_verified", Flag),
             ("phone_claimed_at", Time),

@@ -1,0 +1,263 @@
+//! Everything is checked before the first row is written.
+//!
+//! Two passes over the lines: the first judges each by itself, against the others and against the database, and writes
+//! nothing. Only where nothing is refused (or the operator lets the refused be left out) the second writes, some thousand in
+//! a transaction. An import that was ended in the middle is run again: who is there already is passed over.
+
+use std::{
+    collections::{HashMap, HashSet},
+    io,
+    sync::Arc,
+};
+
+use thiserror::Error;
+
+use super::{
+    Known, Lines, Probe, TransferStore, TransferredUser, UserRules,
+    duplicates::{Duplicate, Duplicates},
+    lines::Line,
+};
+use crate::{
+    entropy::Entropy,
+    events::{EventKind, NewEvent, Source},
+    unavailable::Unavailable,
+};
+
+/// Lines that are judged, and users that are written, at a time.
+const BATCH: usize = 1000;
+
+/// What an import works with.
+pub struct Import {
+    pub store: Arc<dyn TransferStore>,
+    pub entropy: Arc<dyn Entropy>,
+    pub rules: UserRules,
+    /// Whether the others are imported where some lines are refused.
+    pub skip_refused: bool,
+}
+
+/// Who is told how it goes.
+pub trait ImportReport {
+    /// A line is refused, for this reason.
+    fn refused(&mut self, line: u64, reason: &str);
+    /// Some more lines are through.
+    fn progress(&mut self, progress: Progress);
+}
+
+/// How far it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress {
+    pub step: Step,
+    /// Of the file, in bytes.
+    pub read: u64,
+    pub len: u64,
+    pub counts: Imported,
+}
+
+/// What is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    Check,
+    Write,
+}
+
+/// What became of the lines.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Imported {
+    pub made: u64,
+    /// They were there already.
+    pub present: u64,
+    pub refused: u64,
+}
+
+/// Why an import didn't come to its end.
+#[derive(Debug, Error)]
+pub enum ImportError {
+    #[error("the lines can't be read: {0}")]
+    Read(#[from] io::Error),
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    #[error("{} lines are refused, and nothing is written", .0.refused)]
+    Refused(Imported),
+}
+
+/// What is to be done with a line.
+enum Judged {
+    Make(TransferredUser),
+    Present,
+    Refused(String),
+}
+
+impl Import {
+    /// Imports the users of the lines.
+    ///
+    /// # Errors
+    /// [`ImportError`]. With `Refused`, nothing was written; with the others, what was written stays, and the import can be
+    /// run again.
+    pub async fn run(
+        &self,
+        lines: &mut Lines,
+        report: &mut dyn ImportReport,
+    ) -> Result<Imported, ImportError> {
+        let (checked, duplicates) = self.check(lines, report).await?;
+        if checked.refused > 0 && !self.skip_refused {
+            return Err(ImportError::Refused(checked));
+        }
+        lines.rewind()?;
+        self.write(lines, &duplicates, report, checked.refused).await
+    }
+
+    async fn check(
+        &self,
+        lines: &mut Lines,
+        report: &mut dyn ImportReport,
+    ) -> Result<(Imported, HashSet<u64>), ImportError> {
+        let mut counts = Imported::default();
+        let mut duplicates = Duplicates::new(self.entropy.as_ref())?;
+        loop {
+            let batch = self.judge(lines.next(BATCH)?).await?;
+            if batch.is_empty() {
+                break;
+            }
+            for (number, judged) in batch {
+                match judged {
+                    Judged::Make(user) => note(&mut duplicates, &user, number)?,
+                    Judged::Present => counts.present += 1,
+                    Judged::Refused(reason) => {
+                        counts.refused += 1;
+                        report.refused(number, &reason);
+                    }
+                }
+            }
+            report.progress(progress(Step::Check, lines, counts));
+        }
+        let duplicates = duplicates.find()?;
+        for Duplicate { line, of } in &duplicates {
+            counts.refused += 1;
+            report.refused(
+                *line,
+                &format!("has the id, the e-mail address or the verified phone of line {of}"),
+            );
+        }
+        Ok((
+            counts,
+            duplicates.iter().map(|duplicate| duplicate.line).collect(),
+        ))
+    }
+
+    async fn write(
+        &self,
+        lines: &mut Lines,
+        duplicates: &HashSet<u64>,
+        report: &mut dyn ImportReport,
+        refused: u64,
+    ) -> Result<Imported, ImportError> {
+        let mut counts = Imported {
+            refused,
+            ..Imported::default()
+        };
+        loop {
+            let batch = self.judge(lines.next(BATCH)?).await?;
+            if batch.is_empty() {
+                return Ok(counts);
+            }
+            let (mut users, mut numbers) = (Vec::new(), HashMap::new());
+            for (number, judged) in batch {
+                match judged {
+                    _ if duplicates.contains(&number) => {}
+                    Judged::Make(user) => {
+                        numbers.insert(user.id, number);
+                        users.push((user, self.event()));
+                    }
+                    Judged::Present => counts.present += 1,
+                    Judged::Refused(_) => {}
+                }
+            }
+            let made = self
+                .store
+                .insert(&users, self.rules.today, self.rules.now)
+                .await?;
+            counts.made += made.len() as u64;
+            // Whoever came in between the two passes.
+            let mut late: Vec<_> = numbers
+                .iter()
+                .filter(|(id, _)| !made.contains(id))
+                .map(|(_, line)| *line)
+                .collect();
+            late.sort_unstable();
+            for line in late {
+                counts.refused += 1;
+                report.refused(
+                    line,
+                    "an account has its id, e-mail address or verified phone by now",
+                );
+            }
+            report.progress(progress(Step::Write, lines, counts));
+        }
+    }
+
+    async fn judge(&self, lines: Vec<Line>) -> Result<Vec<(u64, Judged)>, Unavailable> {
+        let parsed = lines.into_iter().map(|Line { number, text }| {
+            let user = match text {
+                Some(text) => TransferredUser::parse(&text, &self.rules).map_err(|faults| faults.join("; ")),
+                None => Err("longer than 65536 bytes".to_owned()),
+            };
+            (number, user)
+        });
+        let parsed: Vec<_> = parsed.collect();
+        let probe = Probe::of(parsed.iter().filter_map(|(_, user)| user.as_ref().ok()));
+        let known = match probe.ids.is_empty() {
+            true => Known::default(),
+            false => self.store.known(probe).await?,
+        };
+        let judge = |(number, user): (u64, Result<TransferredUser, String>)| {
+            let judged = user.map_or_else(Judged::Refused, |user| against(user, &known));
+            (number, judged)
+        };
+        Ok(parsed.into_iter().map(judge).collect())
+    }
+
+    fn event(&self) -> NewEvent {
+        let entropy = self.entropy.as_ref();
+        NewEvent::new(
+            EventKind::AccountImported,
+            Source::system(),
+            self.rules.now,
+            entropy,
+        )
+    }
+}
+
+/// Judges a user against the accounts that are there.
+fn against(user: TransferredUser, known: &Known) -> Judged {
+    if known.ids.contains(&user.id) {
+        return Judged::Present;
+    }
+    let email = user.email.as_ref().map(|email| email.key());
+    if email.is_some_and(|key| known.emails.contains_key(key)) {
+        return Judged::Refused("email: an account with another id has it".to_owned());
+    }
+    if user.phone_verified && known.phones.contains_key(user.phone.expose()) {
+        return Judged::Refused("phone: another account has verified it".to_owned());
+    }
+    Judged::Make(user)
+}
+
+fn note(duplicates: &mut Duplicates, user: &TransferredUser, line: u64) -> io::Result<()> {
+    duplicates.add("id", user.id.as_bytes(), line)?;
+    if let Some(email) = &user.email {
+        duplicates.add("email", email.key().as_bytes(), line)?;
+    }
+    if user.phone_verified {
+        duplicates.add("phone", user.phone.expose().as_bytes(), line)?;
+    }
+    Ok(())
+}
+
+fn progress(step: Step, lines: &Lines, counts: Imported) -> Progress {
+    Progress {
+        step,
+        read: lines.read,
+        len: lines.len,
+        counts,
+    }
+}

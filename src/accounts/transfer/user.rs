@@ -1,0 +1,274 @@
+//! A user on the way: a line in, a line out.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use uuid::{Builder, Uuid};
+
+use crate::{
+    accounts::{
+        passwords::{Argon2Cost, HashCost, PasswordHash},
+        users::PersonName,
+    },
+    email::EmailAddress,
+    phone::{PhoneCheck, PhoneNumber},
+};
+
+/// By what lines are judged.
+#[derive(Debug, Clone, Copy)]
+pub struct UserRules {
+    pub phone_check: PhoneCheck,
+    /// What this service's own hashes cost: those of others are kept apart.
+    pub today: Argon2Cost,
+    pub now: DateTime<Utc>,
+}
+
+/// A user who comes from another system or goes to one.
+#[derive(Debug, Clone)]
+pub struct TransferredUser {
+    pub id: Uuid,
+    /// `None` only where the phone is verified: somehow the account is signed in to.
+    pub email: Option<EmailAddress>,
+    pub phone: PhoneNumber,
+    pub first_name: PersonName,
+    pub last_name: PersonName,
+    /// `None`: no password signs in.
+    pub password: Option<PasswordHash>,
+    pub phone_verified: bool,
+    pub email_verified: bool,
+    pub locked: bool,
+    pub created_at: DateTime<Utc>,
+}
+
+impl TransferredUser {
+    /// Reads a line.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, as `field: reason`, without a word of what it says.
+    pub fn parse(line: &[u8], rules: &UserRules) -> Result<Self, Vec<String>> {
+        let Ok(Value::Object(object)) = serde_json::from_slice(line) else {
+            return Err(vec!["not an object of JSON in one line".to_owned()]);
+        };
+        let mut fields = Fields {
+            object,
+            faults: Vec::new(),
+        };
+        let email = fields.text("email", EmailAddress::parse);
+        let phone = fields.text("phone", |text| PhoneNumber::parse(text, rules.phone_check));
+        let first_name = fields.text("first_name", PersonName::parse_or_absent);
+        let last_name = fields.text("last_name", PersonName::parse_or_absent);
+        let password = fields.password();
+        let (phone_verified, email_verified) = (fields.flag("phone_verified"), fields.flag("email_verified"));
+        let locked = fields.flag("locked");
+        let created_at = fields.text("created_at", |text| match DateTime::parse_from_rfc3339(text) {
+            Ok(time) if time <= rules.now => Ok(time.with_timezone(&Utc)),
+            Ok(_) => Err("lies in the future"),
+            Err(_) => Err("must be a time such as 2026-11-26T10:00:00Z"),
+        });
+        let id = fields.text("id", |text| Uuid::parse_str(text).map_err(|_| "must be a UUID"));
+        if phone.is_none() && !fields.has_fault("phone") {
+            fields.fault("phone", "is missing");
+        }
+        if email.is_none() && !fields.has_fault("email") && !(phone_verified && id.is_some()) {
+            fields.fault(
+                "email",
+                "is missing, and no verified phone with an id stands in for it",
+            );
+        }
+        if email.is_none() && email_verified {
+            fields.fault("email_verified", "without an e-mail address");
+        }
+        let made_id = || email.as_ref().map(|email| id_of(email, created_at));
+        match (fields.faults.is_empty(), phone, id.or_else(made_id)) {
+            (true, Some(phone), Some(id)) => Ok(Self {
+                id,
+                email,
+                phone,
+                first_name: first_name.unwrap_or(PersonName::ABSENT),
+                last_name: last_name.unwrap_or(PersonName::ABSENT),
+                password,
+                phone_verified,
+                email_verified,
+                locked,
+                created_at: created_at.unwrap_or(rules.now),
+            }),
+            _ => Err(fields.faults),
+        }
+    }
+
+    /// The cost of a hash that this service would not make.
+    pub fn foreign_cost(&self, today: Argon2Cost) -> Option<HashCost> {
+        let cost = self.password.as_ref()?.cost().ok()?;
+        (cost != HashCost::Argon2(today)).then_some(cost)
+    }
+
+    /// The line.
+    pub fn to_line(&self) -> String {
+        json!({
+            "id": self.id,
+            "email": self.email.as_ref().map(EmailAddress::expose),
+            "phone": self.phone.expose(),
+            "first_name": self.first_name.expose(),
+            "last_name": self.last_name.expose(),
+            "password_hash": self.password.as_ref().map(PasswordHash::expose),
+            "phone_verified": self.phone_verified,
+            "email_verified": self.email_verified,
+            "locked": self.locked,
+            "created_at": self.created_at.to_rfc3339_opts(SecondsFormat::Micros, true),
+        })
+        .to_string()
+    }
+}
+
+/// An id for a line without one: always the same, so that an import can be run again. It sorts by the account's age, as
+/// all ids do.
+fn id_of(email: &EmailAddress, created_at: Option<DateTime<Utc>>) -> Uuid {
+    let digest = Sha256::new_with_prefix("ringback import\0")
+        .chain_update(email.key())
+        .finalize();
+    let millis = created_at.map_or(0, |time| time.timestamp_millis());
+    let mut rest = [0; 10];
+    rest.copy_from_slice(&digest[..10]);
+    Builder::from_unix_timestamp_millis(u64::try_from(millis).unwrap_or(0), &rest).into_uuid()
+}
+
+struct Fields {
+    object: Map<String, Value>,
+    faults: Vec<String>,
+}
+
+impl Fields {
+    /// A text that may be missing, null or empty.
+    fn text<T, E: ToString>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
+        match self.object.remove(name) {
+            None | Some(Value::Null) => None,
+            Some(Value::String(text)) if text.is_empty() => None,
+            Some(Value::String(text)) => match parse(&text) {
+                Ok(value) => Some(value),
+                Err(error) => {
+                    self.fault(name, &error.to_string());
+                    None
+                }
+            },
+            Some(_) => {
+                self.fault(name, "must be a text");
+                None
+            }
+        }
+    }
+
+    /// True or false, as JSON or as SQLite has them; missing or null is false.
+    fn flag(&mut self, name: &str) -> bool {
+        match self.object.remove(name) {
+            None | Some(Value::Null) => false,
+            Some(Value::Bool(flag)) => flag,
+            Some(Value::Number(number)) if number.as_u64().is_some_and(|number| number < 2) => {
+                number.as_u64() == Some(1)
+            }
+            Some(_) => {
+                self.fault(name, "must be true or false");
+                false
+            }
+        }
+    }
+
+    /// Django has `!` and random signs for accounts without a password.
+    fn password(&mut self) -> Option<PasswordHash> {
+        let hash = self.text("password_hash", |text| match text.starts_with('!') {
+            true => Ok(None),
+            false => PasswordHash::take_over(text.to_owned()).map(Some),
+        });
+        hash.flatten()
+    }
+
+    fn fault(&mut self, name: &str, reason: &str) {
+        self.faults.push(format!("{name}: {reason}"));
+    }
+
+    fn has_fault(&self, name: &str) -> bool {
+        self.faults
+            .iter()
+            .any(|fault| fault.strip_prefix(name).is_some_and(|rest| rest.starts_with(':')))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules() -> UserRules {
+        UserRules {
+            phone_check: PhoneCheck::E164,
+            today: Argon2Cost::default(),
+            now: DateTime::from_timestamp(1_800_000_000, 0).unwrap(),
+        }
+    }
+
+    fn parse(line: &str) -> Result<TransferredUser, Vec<String>> {
+        TransferredUser::parse(line.as_bytes(), &rules())
+    }
+
+    #[test]
+    fn a_line_comes_out_as_it_went_in() {
+        let line = r#"{"created_at":"2026-01-02T03:04:05.678901Z","email":"Ada@example.com","email_verified":false,"first_name":"Ada","id":"0191e0c0-0000-7000-8000-000000000001","last_name":"","locked":true,"password_hash":"pbkdf2_sha256$1200$salt$aGFzaGhhc2hoYXNo","phone":"+14152000001","phone_verified":true}"#;
+        let user = parse(line).unwrap();
+        assert_eq!(user.to_line(), line);
+        assert_eq!(user.foreign_cost(rules().today), Some(HashCost::Pbkdf2(1200)));
+    }
+
+    #[test]
+    fn little_is_enough_and_the_id_is_the_same_each_time() {
+        let line = r#"{"email":"ada@example.com","phone":"+1 415 200 0001"}"#;
+        let [one, two] = [(); 2].map(|()| parse(line).unwrap());
+        assert_eq!((one.id, one.id.get_version_num()), (two.id, 7));
+        assert!(one.password.is_none() && !one.phone_verified && !one.locked);
+        let other = parse(r#"{"email":"bob@example.com","phone":"+14152000001"}"#).unwrap();
+        assert_ne!(one.id, other.id);
+    }
+
+    #[test]
+    fn what_django_has_for_no_password_is_none() {
+        for none in ["\"!LnLdgz01pzfkQMqtfr7yDH2ZrLOxDyazeyVC54x0\"", "\"\"", "null"] {
+            let line =
+                format!(r#"{{"email":"a@example.com","phone":"+14152000001","password_hash":{none}}}"#);
+            assert!(parse(&line).unwrap().password.is_none(), "{none}");
+        }
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_named_without_what_it_says() {
+        let line = r#"{"email":"sesame","phone":7,"first_name":"a\nsesame","password_hash":"md5$sesame$sesame",
+            "phone_verified":"sesame","created_at":"2999-01-01T00:00:00Z","id":"sesame"}"#;
+        let faults = parse(line).unwrap_err();
+        let fields: Vec<_> = faults
+            .iter()
+            .map(|fault| fault.split(':').next().unwrap())
+            .collect();
+        let all = [
+            "email",
+            "phone",
+            "first_name",
+            "password_hash",
+            "phone_verified",
+            "created_at",
+            "id",
+        ];
+        assert_eq!(fields, all);
+        assert!(!faults.concat().contains("sesame"), "{faults:?}");
+        for (line, reason) in [
+            ("[]", "not an object"),
+            ("sesame", "not an object"),
+            (r#"{"email":"a@example.com"}"#, "phone: is missing"),
+            (r#"{"phone":"+14152000001"}"#, "email: is missing"),
+            (
+                r#"{"phone":"+14152000001","phone_verified":true}"#,
+                "email: is missing",
+            ),
+        ] {
+            assert!(parse(line).unwrap_err()[0].starts_with(reason), "{line}");
+        }
+        let by_phone =
+            r#"{"phone":"+14152000001","phone_verified":true,"id":"0191e0c0-0000-7000-8000-000000000001"}"#;
+        assert!(parse(by_phone).unwrap().email.is_none());
+    }
+}

@@ -1,0 +1,177 @@
+//! `ringback users`: users are taken over from another system, or given to one.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, BufWriter, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::{Args, Subcommand};
+
+use crate::{
+    accounts::{
+        ExportError, Import, ImportError, ImportReport, Imported, Lines, Progress, Step, UserRules, django,
+        export, scratch_file,
+    },
+    settings::Settings,
+    startup::{Transfer, with_transfer},
+};
+
+/// A step of the progress that is shown, in percent.
+const SHOWN: u64 = 5;
+
+#[derive(Debug, Subcommand)]
+pub enum UsersCommand {
+    /// Take users over, with their passwords' hashes: all are checked before the first is written.
+    Import(ImportArgs),
+    /// Write all users as JSON Lines, with their passwords' hashes.
+    Export {
+        /// A new file, which only its owner can read (mode 0600). Without it: the standard output.
+        file: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit code 1: lines are refused, and nothing is written; or it was ended in the middle: run it again, \
+                        and who is there already is passed over. docs/migrate-from-django.md has the fields of a line."
+)]
+pub struct ImportArgs {
+    /// JSON Lines, one user each; - for the standard input.
+    #[arg(required_unless_present = "from_django", conflicts_with = "from_django")]
+    file: Option<PathBuf>,
+    /// The database of a Django project: postgres://… (PGPASSWORD for the password, lest others see it) or sqlite://….
+    #[arg(long, value_name = "URL")]
+    from_django: Option<String>,
+    /// The users' table there.
+    #[arg(long, value_name = "NAME", default_value = django::DEFAULT_TABLE, conflicts_with = "file")]
+    table: String,
+    /// Import the others where some lines are refused.
+    #[arg(long)]
+    skip_refused: bool,
+}
+
+pub fn run(command: UsersCommand, settings: &Settings) -> ExitCode {
+    with_transfer(settings, async |transfer| {
+        let done = match command {
+            UsersCommand::Import(args) => import(settings, args, transfer).await,
+            UsersCommand::Export { file } => give(file.as_deref(), transfer).await,
+        };
+        match done {
+            Ok(said) => {
+                eprintln!("{said}");
+                ExitCode::SUCCESS
+            }
+            Err(said) => {
+                eprintln!("{said}");
+                ExitCode::FAILURE
+            }
+        }
+    })
+}
+
+async fn import(settings: &Settings, args: ImportArgs, transfer: Transfer) -> Result<String, String> {
+    let mut lines = lines(&args, &transfer).await?;
+    let import = Import {
+        store: transfer.store,
+        entropy: transfer.entropy,
+        rules: UserRules {
+            phone_check: settings.phone_check,
+            today: settings.passwords.cost,
+            now: transfer.clock.now(),
+        },
+        skip_refused: args.skip_refused,
+    };
+    match import.run(&mut lines, &mut Shown::default()).await {
+        Ok(Imported {
+            made,
+            present,
+            refused,
+        }) => Ok(format!(
+            "{made} users imported, {present} were there already, {refused} lines refused."
+        )),
+        Err(ImportError::Refused(Imported { refused, .. })) => Err(format!(
+            "{refused} lines are refused, and nothing is written. Mend them, or leave them out by --skip-refused."
+        )),
+        Err(error) => Err(format!(
+            "{error}. Run it again: who is there already is passed over."
+        )),
+    }
+}
+
+/// What is to be read twice.
+async fn lines(args: &ImportArgs, transfer: &Transfer) -> Result<Lines, String> {
+    let entropy = transfer.entropy.as_ref();
+    let lines = match (&args.from_django, &args.file) {
+        (Some(url), _) => {
+            let kept = scratch_file(entropy).map_err(|error| error.to_string())?;
+            let mut to = BufWriter::new(kept);
+            let rows = django::read(url, &args.table, &mut to)
+                .await
+                .map_err(|error| error.to_string())?;
+            eprintln!("{rows} rows of {} read", args.table);
+            to.into_inner()
+                .map_err(io::IntoInnerError::into_error)
+                .and_then(Lines::new)
+        }
+        (None, Some(file)) if file == Path::new("-") => Lines::keep(io::stdin().lock(), entropy),
+        (None, Some(file)) => File::open(file).and_then(Lines::new),
+        (None, None) => return Err("a file is missing".to_owned()),
+    };
+    lines.map_err(|error| format!("the lines can't be read: {error}"))
+}
+
+async fn give(file: Option<&Path>, transfer: Transfer) -> Result<String, String> {
+    let count = match file {
+        None => export(transfer.store.as_ref(), &mut BufWriter::new(io::stdout().lock())).await,
+        Some(path) => match OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)
+        {
+            Ok(file) => export(transfer.store.as_ref(), &mut BufWriter::new(file)).await,
+            Err(error) => Err(ExportError::Write(error)),
+        },
+    };
+    let count = count.map_err(|error| error.to_string())?;
+    Ok(format!(
+        "{count} users exported, with the hashes of their passwords, their addresses and phones: keep this as safe as the \
+         database."
+    ))
+}
+
+/// What is shown of an import, on the standard error.
+#[derive(Default)]
+struct Shown(Option<(Step, u64)>);
+
+impl ImportReport for Shown {
+    fn refused(&mut self, line: u64, reason: &str) {
+        // Nothing to do where nobody reads it.
+        let _ = writeln!(io::stderr(), "line {line}: {reason}");
+    }
+
+    fn progress(&mut self, progress: Progress) {
+        let percent = progress.read * 100 / progress.len.max(1) / SHOWN * SHOWN;
+        if self.0.replace((progress.step, percent)) == Some((progress.step, percent)) {
+            return;
+        }
+        let Imported {
+            made,
+            present,
+            refused,
+        } = progress.counts;
+        let _ = match progress.step {
+            Step::Check => writeln!(
+                io::stderr(),
+                "checked {percent} %: {present} are there already, {refused} refused"
+            ),
+            Step::Write => writeln!(
+                io::stderr(),
+                "written {percent} %: {made} users, {present} were there already"
+            ),
+        };
+    }
+}

@@ -192,6 +192,7 @@ impl Bench {
             challenge_id: None,
             digest: CodeDigest::unmatchable(CODE),
             attached: &[],
+            refund: None,
         };
         self.store.judge(&attempt).await.unwrap();
     }

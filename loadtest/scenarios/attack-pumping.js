@@ -1,5 +1,5 @@
-// SMS pumping: codes for a block of numbers in sequence, whose owner earns from each SMS, from 200 addresses. The rule by
-// prefix stops it; what counts is how many SMS the simulator was paid for.
+// SMS pumping: codes for a block of numbers in sequence, whose owner earns from each SMS, from 200 addresses. Budgets of
+// unverified messages stop it; what counts is how many SMS the simulator was paid for.
 import { check } from 'k6';
 import { Gauge } from 'k6/metrics';
 import { made, refused, send, smsTaken, unique, vus } from '../lib/service.js';
@@ -9,7 +9,7 @@ const paid = new Gauge('sms_paid_for');
 
 export const options = {
   scenarios: { pump: { executor: 'shared-iterations', vus: vus(200), iterations: 3000 } },
-  // otp-send-per-prefix: 200 at once, and 600 an hour.
+  // otp-send-per-block and otp-send-per-range: 4 at once for each block of numbers.
   thresholds: { checks: ['rate==1'], sms_paid_for: ['value>0', 'value<=210'] },
 };
 

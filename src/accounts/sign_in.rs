@@ -59,12 +59,14 @@ impl SignIn {
         who: &ClientInfo,
         registration: Registration,
     ) -> Result<(User, Tokens), AccountError> {
-        let turn = self.hasher.reserve_hash()?;
         let keys = self.keyring.current();
         let subject = Subject::new(who.network)
             .with_phone(registration.phone.clone(), &keys.phone)
             .with_email(EmailDigest::of(&registration.email, &keys.email));
-        let _spent = self.limiter.admit(Operation::Register, &subject).await?;
+        // A flood from one network must not fill the queue for the hashing threads; what that refuses spends nothing more.
+        let shed = self.limiter.shed(Operation::Register, &subject).await?;
+        let turn = self.hasher.reserve_hash()?;
+        let _spent = self.limiter.admit_further(shed, &subject).await?;
         let password = turn.hash(registration.password).await?;
         let now = self.clock.now();
         let id = self.entropy.row_id(now);
@@ -112,13 +114,14 @@ impl SignIn {
         login: Login,
         password: Password,
     ) -> Result<(User, Tokens), AccountError> {
-        let turn = self.hasher.reserve()?;
         let keys = self.keyring.current();
         let mut subject = Subject::new(who.network).with_login(login.digest(&keys.login));
         if let Login::Phone(phone) = &login {
             subject = subject.with_phone(phone.clone(), &keys.phone);
         }
-        let spent = self.limiter.admit(Operation::Login, &subject).await?;
+        let shed = self.limiter.shed(Operation::Login, &subject).await?;
+        let turn = self.hasher.reserve()?;
+        let spent = self.limiter.admit_further(shed, &subject).await?;
         let credentials = self.passwords.credentials(&login).await?;
         let hash = credentials
             .as_ref()

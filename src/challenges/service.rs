@@ -22,7 +22,7 @@ use crate::{
     delivery::{CodeSeed, Destination},
     entropy::Entropy,
     language::Language,
-    limits::{self, Counter, Shadowed},
+    limits::{self, Counter, Refund, Shadowed},
     partition::SlotAddress,
     phone::Country,
     provider::DeliveryStatus,
@@ -112,6 +112,8 @@ pub struct Guess<'a> {
     pub challenge_id: Option<Uuid>,
     /// As in [`Attempt`].
     pub attached: &'a [Counter],
+    /// As in [`Attempt`].
+    pub refund: Option<&'a Refund>,
 }
 
 impl Challenges {
@@ -246,6 +248,7 @@ impl Challenges {
                 challenge_id: guess.challenge_id,
                 digest: CodeDigest::of(keys, purpose, &destination, guess.code),
                 attached: all.as_ref().map_or(guess.attached, |_| &[]),
+                refund: guess.refund,
             };
             let judged = self.store.judge(&attempt).await?;
             let is_decided = judged.verdict != Verdict::Expired;

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     delivery::{CodeSeed, OutboxEntry},
     language::Language,
-    limits::{self, Counter, Shadowed},
+    limits::{self, Counter, Refund, Shadowed},
     partition::SlotAddress,
     phone::Country,
     provider::DeliveryStatus,
@@ -54,7 +54,8 @@ pub struct Issue<'a> {
     pub subject: Option<Uuid>,
     /// The message that goes out for it; `None` for a decoy, which has none.
     pub message: Option<IssuedMessage<'a>>,
-    /// Counters of cluster rules on the address, counted in the same step.
+    /// Counters of cluster rules on the address, counted in the same step; those that count messages are spent if there is
+    /// one.
     pub attached: &'a [Counter],
     /// The shadow rules that would have refused this; those of the attached counters are added, and all kept with the
     /// challenge.
@@ -149,6 +150,8 @@ pub struct Attempt<'a> {
     pub digest: CodeDigest,
     /// Counters of cluster rules on the address, counted in the same step.
     pub attached: &'a [Counter],
+    /// What a right code gives back in the same step, if a message told it.
+    pub refund: Option<&'a Refund>,
 }
 
 /// A code to be judged by the challenge of an id.
@@ -198,6 +201,8 @@ pub struct Proof {
     pub challenge_id: Uuid,
     /// As in [`Issue`].
     pub subject: Option<Uuid>,
+    /// Whether a message told the code.
+    pub has_message: bool,
     /// The shadow rules that would have refused the challenge.
     pub shadowed: Shadowed,
 }
@@ -252,7 +257,8 @@ pub trait ChallengeStore: Send + Sync {
 
     /// MUST, in one step: answer `Limited` if an enforced counter refuses (spending nothing); else have the code judged
     /// by each slot that isn't locked and has an unexpired, unused challenge (of the given id, if one is given) with
-    /// an attempt left. A right code uses up the challenge it belongs to, and costs the others nothing; a wrong one
+    /// an attempt left. A right code uses up the challenge it belongs to, costs the others nothing, and gives back what its
+    /// message spent ([`limits::ClusterCounters::refund`]); a wrong one
     /// counts as an attempt and as a failure of each. Whatever the concurrency, a challenge judges at most
     /// `max_attempts` codes.
     ///

@@ -90,6 +90,13 @@ pub(super) struct Entitled {
     pub known_code: Option<OtpCode>,
 }
 
+impl Entitled {
+    /// Whether a message goes out.
+    fn has_message(&self) -> bool {
+        self.user_id.is_some() && self.known_code.is_none()
+    }
+}
+
 /// Says who may have a code.
 pub(super) trait Entitlement: Send + 'static {
     /// Who may have the code that is asked for.
@@ -136,6 +143,10 @@ impl Codes {
         let issued = async move {
             let admission = this.limiter.admit(Operation::OtpSend, &asked.subject).await?;
             let entitled = entitlement.entitled(&asked).await?;
+            let admission = match entitled.has_message() {
+                true => this.limiter.spend_message(admission).await?,
+                false => admission,
+            };
             this.issue(asked, &entitled, place, admission).await
         };
         run_to_completion(issued).await
@@ -272,6 +283,11 @@ impl Codes {
 
     async fn judge(&self, asked: &Asked, typed: &Typed, whose: &[Whose]) -> Result<Proof, FlowError> {
         let admission = self.limiter.admit(Operation::OtpVerify, &asked.subject).await?;
+        let refund = self.limiter.refund_for(&asked.subject);
+        let (attached_refund, refund) = match self.limiter.attaches_refunds() {
+            true => (refund, None),
+            false => (None, refund),
+        };
         let guess = Guess {
             purpose: asked.purpose,
             destination: &asked.to,
@@ -280,6 +296,7 @@ impl Codes {
             code: &typed.code,
             challenge_id: typed.challenge_id,
             attached: &admission.attached,
+            refund: attached_refund.as_ref(),
         };
         let judged = self.challenges.judge(&guess).await?;
         let guess = Guessed {
@@ -289,7 +306,11 @@ impl Codes {
             address: Some(asked.digest),
             challenge_id: typed.challenge_id,
         };
-        self.conclude(admission, judged, &guess).await
+        let proof = self.conclude(admission, judged, &guess).await?;
+        if let Some(refund) = refund.filter(|_| proof.has_message) {
+            self.limiter.refund(&refund).await;
+        }
+        Ok(proof)
     }
 
     /// Settles with the limits what became of a code, and notes whom a wrong one was charged to.

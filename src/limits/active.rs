@@ -3,9 +3,10 @@
 use std::{fmt, sync::Arc};
 
 use super::{
+    counting::CounterTemplate,
     operation::Operation,
     refusal::Refusal,
-    rule::{CounterTemplate, Mode, Rule, RuleSet, Scope},
+    rule::{Counts, Mode, Rule, RuleSet, Scope},
     store::{Counter, Verdict},
     subject::Subject,
     tag::RuleTag,
@@ -41,6 +42,8 @@ pub(super) struct ActiveRules {
     all: Vec<ActiveRule>,
     /// In the order of [`Operation::ALL`].
     by_operation: [Vec<ActiveRule>; Operation::ALL.len()],
+    /// Those that count unverified messages.
+    unverified: Vec<ActiveRule>,
 }
 
 impl ActiveRules {
@@ -63,8 +66,11 @@ impl ActiveRules {
             };
             applying.map(is_attached).collect()
         });
+        let is_unverified =
+            |active: &&ActiveRule| active.rule.counts == Counts::Unverified && active.rule.mode != Mode::Off;
         Self {
             rules,
+            unverified: all.iter().filter(is_unverified).cloned().collect(),
             all,
             by_operation,
         }
@@ -78,6 +84,11 @@ impl ActiveRules {
     /// What is asked for a request of this kind, in the order of the file.
     pub fn on(&self, operation: Operation) -> &[ActiveRule] {
         &self.by_operation[operation as usize]
+    }
+
+    /// Those that count unverified messages.
+    pub fn unverified(&self) -> &[ActiveRule] {
+        &self.unverified
     }
 
     /// All rules as they are counted in this process: cluster rules as their shares.

@@ -2,7 +2,7 @@
 
 use super::{
     operation::Operation,
-    rule::{IfStoreLost, Mode, Rule, RuleSet, per_text},
+    rule::{Counts, IfStoreLost, Mode, Rule, RuleSet, per_text},
 };
 use crate::channel::Channel;
 
@@ -31,8 +31,16 @@ fn told(rule: &Rule) -> String {
     let channel = rule
         .channel
         .map_or(String::new(), |channel| format!(" for {}", channel.name()));
+    let counts = match rule.counts {
+        Counts::Requests => String::new(),
+        other => format!(" {}", other.name()),
+    };
+    let grows = match rule.grows_to == rule.burst {
+        true => String::new(),
+        false => format!(" to {}", rule.grows_to),
+    };
     format!(
-        "{on}{channel} by {}, {} in {per}, burst {}, {}{mode}",
+        "{on}{channel} by {}, {}{counts} in {per}, burst {}{grows}, {}{mode}",
         rule.by,
         rule.quota,
         rule.burst,
@@ -55,15 +63,17 @@ fn difference(old: &Rule, new: &Rule) -> String {
     format!("{}{anew}", changed.join(", "))
 }
 
-fn fields(rule: &Rule) -> [(&'static str, String); 9] {
+fn fields(rule: &Rule) -> [(&'static str, String); 11] {
     let lost = rule.if_store_lost.map_or("as usual", IfStoreLost::name);
     [
         ("on", on(rule)),
         ("by", rule.by.to_string()),
         ("channel", rule.channel.map_or("any", Channel::name).to_owned()),
+        ("counts", rule.counts.name().to_owned()),
         ("quota", rule.quota.to_string()),
         ("per", per_text(rule.per)),
         ("burst", rule.burst.to_string()),
+        ("grows_to", rule.grows_to.to_string()),
         ("scope", rule.scope.name().to_owned()),
         ("mode", rule.mode.name().to_owned()),
         ("if_store_lost", lost.to_owned()),

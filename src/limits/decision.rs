@@ -59,6 +59,8 @@ pub struct Admission {
     pub(super) attached_rules: Vec<usize>,
     pub(super) instance: Vec<Ask>,
     pub(super) cluster: Vec<(usize, Counter)>,
+    /// Asked, and to be spent once it is known that a message goes out.
+    pub(super) by_message: Vec<(usize, Counter)>,
 }
 
 impl Admission {
@@ -71,6 +73,7 @@ impl Admission {
             attached_rules: Vec::new(),
             instance: Vec::new(),
             cluster: Vec::new(),
+            by_message: Vec::new(),
         }
     }
 

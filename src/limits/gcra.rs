@@ -43,25 +43,82 @@ pub enum Decision {
     },
 }
 
+/// What a counter has earned by codes that were typed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Growth {
+    /// By how much its burst is larger.
+    pub by: u32,
+    /// Until when, in microseconds.
+    pub until_us: i64,
+}
+
+/// How long a burst stays larger after the last code that was typed.
+pub const GROWN_FOR_US: i64 = 7 * 24 * 3600 * 1_000_000;
+/// For an address no more than one message is given back in this time.
+pub const REFUND_PAUSE_US: i64 = 24 * 3600 * 1_000_000;
+
+impl Growth {
+    /// By how much the burst is larger at `now_us`, where it may be `grows_by` at most.
+    pub fn at(self, now_us: i64, grows_by: u32) -> u32 {
+        if self.until_us > now_us {
+            self.by.min(grows_by)
+        } else {
+            0
+        }
+    }
+}
+
+/// The counter after the code of a message was typed: when it is empty, and what it has earned. See
+/// [`ClusterCounters::refund`](super::ClusterCounters::refund).
+pub fn refund(
+    bucket: Option<Bucket>,
+    growth: Growth,
+    now_us: i64,
+    emission_us: i64,
+    grows_by: u32,
+) -> (i64, Growth) {
+    let tat = bucket.map_or(now_us, |bucket| bucket.tat_at(now_us, emission_us).max(now_us));
+    if grows_by == 0 {
+        return ((tat - emission_us).max(now_us), growth);
+    }
+    let tat = tat - 2 * emission_us;
+    let earned = u32::try_from((now_us - tat).max(0) / emission_us).unwrap_or(u32::MAX);
+    let by = growth.at(now_us, grows_by).saturating_add(earned).min(grows_by);
+    let until_us = if by > 0 { now_us + GROWN_FOR_US } else { 0 };
+    (tat.max(now_us), Growth { by, until_us })
+}
+
 /// Decides about one request at `now_us`, microseconds since any epoch that `tat` shares.
 ///
 /// A counter beyond what the bucket holds (the rule was cut down, the clock was set back) counts as full, so that
 /// nobody waits longer than a full bucket takes. `emission_us` and `burst` are at least 1, and `burst * emission_us`
 /// is at most 30 days.
 pub fn decide(bucket: Option<Bucket>, now_us: i64, emission_us: i64, burst: u32) -> Decision {
+    decide_units(bucket, now_us, emission_us, burst, 1)
+}
+
+/// Decides about a request that costs so many times `emission_us`, `1..=burst`.
+pub fn decide_units(
+    bucket: Option<Bucket>,
+    now_us: i64,
+    emission_us: i64,
+    burst: u32,
+    units: u32,
+) -> Decision {
+    let cost_us = emission_us * i64::from(units);
     let full_at = now_us + emission_us * i64::from(burst);
     let tat = bucket.map_or(now_us, |bucket| {
         bucket.tat_at(now_us, emission_us).clamp(now_us, full_at)
     });
     let room = full_at - tat;
-    if room < emission_us {
+    if room < cost_us {
         return Decision::Refuse {
-            retry_after_us: emission_us - room,
+            retry_after_us: cost_us - room,
         };
     }
     Decision::Allow {
-        new_tat: tat + emission_us,
-        remaining: u32::try_from((room - emission_us) / emission_us).unwrap_or(u32::MAX),
+        new_tat: tat + cost_us,
+        remaining: u32::try_from((room - cost_us) / emission_us).unwrap_or(u32::MAX),
     }
 }
 
@@ -78,6 +135,17 @@ pub struct QuotaStatus {
 
 /// What [`decide`] would go by.
 pub fn look(bucket: Option<Bucket>, now_us: i64, emission_us: i64, burst: u32) -> QuotaStatus {
+    look_units(bucket, now_us, emission_us, burst, 1)
+}
+
+/// What [`decide_units`] would go by.
+pub fn look_units(
+    bucket: Option<Bucket>,
+    now_us: i64,
+    emission_us: i64,
+    burst: u32,
+    units: u32,
+) -> QuotaStatus {
     let full_at = now_us + emission_us * i64::from(burst);
     let tat = bucket.map_or(now_us, |bucket| {
         bucket.tat_at(now_us, emission_us).clamp(now_us, full_at)
@@ -85,7 +153,7 @@ pub fn look(bucket: Option<Bucket>, now_us: i64, emission_us: i64, burst: u32) -
     let room = full_at - tat;
     QuotaStatus {
         remaining: u32::try_from(room / emission_us).unwrap_or(u32::MAX),
-        wait_us: (emission_us - room).max(0),
+        wait_us: (emission_us * i64::from(units) - room).max(0),
         full_in_us: tat - now_us,
     }
 }
@@ -163,6 +231,43 @@ mod tests {
         };
         assert_eq!(give_back(bucket(new_tat).unwrap(), 0, 10), Some(20));
         assert_eq!(give_back(bucket(10).unwrap(), 0, 10), None);
+    }
+
+    #[test]
+    fn a_typed_code_gives_its_message_back_and_earns_room() {
+        let spent = |messages: i64| {
+            Some(Bucket {
+                tat: messages * 10,
+                emission_us: 10,
+            })
+        };
+        let plain = refund(spent(3), Growth::default(), 0, 10, 0);
+        assert_eq!(plain, (20, Growth::default()));
+        assert_eq!(refund(None, Growth::default(), 0, 10, 0).0, 0);
+        // Two back as long as there is something spent, and room for the rest.
+        let grown = |by| Growth {
+            by,
+            until_us: GROWN_FOR_US,
+        };
+        assert_eq!(
+            refund(spent(3), Growth::default(), 0, 10, 5),
+            (10, Growth::default())
+        );
+        assert_eq!(refund(spent(1), Growth::default(), 0, 10, 5), (0, grown(1)));
+        assert_eq!(refund(spent(1), grown(4), 0, 10, 5), (0, grown(5)));
+        assert_eq!(refund(spent(1), grown(5), 0, 10, 5), (0, grown(5)));
+        assert_eq!(grown(5).at(0, 3), 3, "a rule that is cut down has it at once");
+        assert_eq!(grown(5).at(GROWN_FOR_US, 5), 0, "forgotten");
+    }
+
+    #[test]
+    fn a_request_of_several_units_costs_them_all() {
+        let Decision::Allow { new_tat, remaining } = decide_units(None, 0, 10, 7, 5) else {
+            panic!("there was room for seven");
+        };
+        assert_eq!((new_tat, remaining), (50, 2));
+        let refused = decide_units(bucket(50), 0, 10, 7, 5);
+        assert_eq!(refused, Decision::Refuse { retry_after_us: 30 });
     }
 
     proptest! {

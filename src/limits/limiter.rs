@@ -11,9 +11,8 @@ use super::{
     active::ActiveRules,
     decision::{Admission, Denied},
     instance::{Ask, Full, InstanceCounters, Request},
-    operation::Operation,
     refusal::{Refusal, longest},
-    rule::{IfStoreLost, Mode, Rule, RuleSet, Scope},
+    rule::{IfStoreLost, Mode, Rule, RuleSet},
     shadowed::Shadowed,
     store::{ClusterCounters, Counter, Verdict},
     subject::Subject,
@@ -100,47 +99,6 @@ impl Limiter {
         Arc::clone(&self.0.rules.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Asks every rule that applies; the instance's first, so that what they refuse costs no I/O.
-    ///
-    /// # Errors
-    /// [`Denied::Refused`] when a rule that is enforced refuses: nothing is spent then. [`Denied::Unavailable`] when a
-    /// rule that is enforced can't be counted: there is no room for its key, or its store is lost and it says `refuse`
-    /// to that ([`Rule::if_store_lost`]).
-    pub async fn admit(&self, operation: Operation, subject: &Subject) -> Result<Admission, Denied> {
-        let active = self.active();
-        let mut admission = Admission::new(operation, Arc::clone(&active));
-        let (mut asks, mut counted) = (Vec::new(), Vec::new());
-        let applying = active.on(operation);
-        if applying.iter().any(|applying| applying.is_attached) {
-            admission.attached.reserve(applying.len());
-            admission.attached_rules.reserve(applying.len());
-        }
-        for (at, applying) in applying.iter().enumerate() {
-            let rule = &applying.rule;
-            if rule.scope == Scope::Instance {
-                asks.extend(self.ask_of(at, rule, subject));
-            } else if let Some(counter) = applying.counter(subject) {
-                if applying.is_attached {
-                    admission.attached.push(counter);
-                    admission.attached_rules.push(at);
-                } else {
-                    counted.push((at, counter));
-                }
-            }
-        }
-        if !asks.is_empty() {
-            self.ask_instance(asks, &mut admission).await?;
-        }
-        if !counted.is_empty()
-            && let Err(denied) = self.ask_cluster(subject, counted, &mut admission).await
-        {
-            let spent = std::mem::take(&mut admission.instance);
-            self.give_back_instance(&admission, spent);
-            return Err(denied);
-        }
-        Ok(admission)
-    }
-
     /// Takes the attached' verdicts, in the order of [`Admission::attached`], from the script that counted them. When an
     /// enforced one refused, the request is refused, and what the admission had spent is given back.
     pub async fn settle(&self, admission: Admission, verdicts: &[Verdict]) -> Option<Refusal> {
@@ -207,7 +165,7 @@ impl Limiter {
     }
 
     /// Gives back what was spent in this process.
-    fn give_back_instance(&self, admission: &Admission, mut spent: Vec<Ask>) {
+    pub(super) fn give_back_instance(&self, admission: &Admission, mut spent: Vec<Ask>) {
         while let Some((at, asks)) = self.of_one_shard(&mut spent) {
             self.0.instance.give_back(at, admission.request(asks, true));
         }
@@ -216,7 +174,11 @@ impl Limiter {
     /// Asks this process's counters, shard by shard, and notes in the admission what was spent. Rules of the cluster are
     /// asked for its share. Once a shard has refused, the next ones spend nothing: they only tell how long they would
     /// refuse.
-    async fn ask_instance(&self, mut asks: Vec<Ask>, admission: &mut Admission) -> Result<(), Denied> {
+    pub(super) async fn ask_instance(
+        &self,
+        mut asks: Vec<Ask>,
+        admission: &mut Admission,
+    ) -> Result<(), Denied> {
         let spent_before = admission.instance.len();
         let (mut refusal, mut failure) = (None, None);
         while let Some((at, asks)) = self.of_one_shard(&mut asks) {
@@ -254,7 +216,7 @@ impl Limiter {
     }
 
     /// What is asked of a rule that is counted in this process; none where it doesn't apply.
-    fn ask_of(&self, at: usize, rule: &Rule, subject: &Subject) -> Option<Ask> {
+    pub(super) fn ask_of(&self, at: usize, rule: &Rule, subject: &Subject) -> Option<Ask> {
         let key = rule.key(subject)?;
         Some(Ask {
             at,
@@ -266,7 +228,7 @@ impl Limiter {
 
     /// Asks the cluster's counters, or while they are away this instance for its share, and notes in the admission
     /// what was spent.
-    async fn ask_cluster(
+    pub(super) async fn ask_cluster(
         &self,
         subject: &Subject,
         asked: Vec<(usize, Counter)>,
@@ -280,7 +242,7 @@ impl Limiter {
         let needed = asked.iter().any(|(at, _)| needs_store(*at));
         let (places, counters): (Vec<_>, Vec<_>) = asked.into_iter().unzip();
         let answer = match needed || !self.store_is_lost() {
-            true => Some(self.0.counters.check(&counters).await),
+            true => Some(self.0.counters.check(&counters, false).await),
             false => None,
         };
         let verdicts = match answer {
@@ -300,8 +262,10 @@ impl Limiter {
                 refusal = longest(refusal, refused);
             }
             note_shadow(&applying.rule, verdict, admission);
-            if !verdict.is_refused() {
-                admission.cluster.push((at, counter));
+            match (verdict.is_refused(), counter.by_message) {
+                (true, _) => {}
+                (false, true) => admission.by_message.push((at, counter)),
+                (false, false) => admission.cluster.push((at, counter)),
             }
         }
         refusal.map_or(Ok(()), |refusal| Err(Denied::Refused(refusal)))

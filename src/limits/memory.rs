@@ -8,8 +8,8 @@ use std::{
 use async_trait::async_trait;
 
 use super::{
-    gcra::{self, Bucket, Decision, QuotaStatus},
-    store::{ClusterCounters, Counter, Verdict, refuses},
+    gcra::{self, Bucket, Decision, Growth, QuotaStatus, REFUND_PAUSE_US},
+    store::{ClusterCounters, Counter, Refund, Verdict, refuses},
 };
 use crate::{
     clock::Clock,
@@ -32,8 +32,71 @@ pub struct MemoryCounters {
 #[derive(Default)]
 struct State {
     buckets: HashMap<String, Bucket>,
+    /// What counters have earned; few have.
+    growths: HashMap<String, Growth>,
+    /// When something was given back for an address.
+    refunded_us: HashMap<String, i64>,
     /// When drained keys were dropped last.
     swept_us: i64,
+}
+
+impl State {
+    /// The burst of a counter, with what it has earned.
+    fn burst(&self, counter: &Counter, now_us: i64) -> u32 {
+        let growth = match counter.grows_by {
+            0 => None,
+            _ => self.growths.get(&counter.key),
+        };
+        let by = growth.map_or(0, |growth| growth.at(now_us, counter.grows_by));
+        counter.burst.saturating_add(by)
+    }
+
+    fn sweep(&mut self, now_us: i64) {
+        self.buckets.retain(|_, bucket| bucket.tat > now_us);
+        self.growths.retain(|_, growth| growth.until_us > now_us);
+        self.refunded_us.retain(|_, at| *at + REFUND_PAUSE_US > now_us);
+        self.swept_us = now_us;
+    }
+
+    fn len(&self) -> usize {
+        self.buckets.len() + self.growths.len() + self.refunded_us.len()
+    }
+
+    /// Writes a counter from which something was given back; one with nothing in it is removed.
+    fn lower(&mut self, counter: &Counter, now_us: i64, tat: i64) {
+        match tat > now_us {
+            true => _ = self.buckets.insert(counter.key.clone(), counter.bucket(tat)),
+            false => _ = self.buckets.remove(&counter.key),
+        }
+    }
+
+    /// What `gcra_refund_all` does. Where there is no room to remember it, nothing is given back.
+    fn refund(&mut self, refund: &Refund, now_us: i64, max_keys: usize) {
+        let last = self.refunded_us.get(&refund.marker.key);
+        let is_first = last.is_none_or(|&at| at + REFUND_PAUSE_US <= now_us);
+        if refund.counters.is_empty() || !is_first || self.len() >= max_keys {
+            return;
+        }
+        self.refunded_us.insert(refund.marker.key.clone(), now_us);
+        for counter in &refund.counters {
+            let bucket = self.buckets.get(&counter.key).copied();
+            let growth = self.growths.get(&counter.key).copied().unwrap_or_default();
+            let (tat, growth) = gcra::refund(bucket, growth, now_us, counter.emission_us, counter.grows_by);
+            self.lower(counter, now_us, tat);
+            if growth.at(now_us, counter.grows_by) > 0 {
+                self.growths.insert(counter.key.clone(), growth);
+            }
+        }
+    }
+}
+
+impl Counter {
+    fn bucket(&self, tat: i64) -> Bucket {
+        Bucket {
+            tat,
+            emission_us: self.emission_us,
+        }
+    }
 }
 
 impl MemoryCounters {
@@ -51,7 +114,7 @@ impl MemoryCounters {
     ///
     /// # Errors
     /// [`Unavailable`] when there is no room for a new counter.
-    pub fn check_now(&self, counters: &[Counter]) -> Result<Vec<Verdict>, Unavailable> {
+    pub fn check_now(&self, counters: &[Counter], message: bool) -> Result<Vec<Verdict>, Unavailable> {
         let now_us = self.clock.now().timestamp_micros();
         let mut state = self.lock();
         let is_full = |state: &State| {
@@ -59,7 +122,7 @@ impl MemoryCounters {
                 .iter()
                 .filter(|c| !state.buckets.contains_key(&c.key))
                 .count();
-            state.buckets.len() + new > self.max_keys
+            state.len() + new > self.max_keys
         };
         let pause = if is_full(&state) {
             SWEEP_PAUSE_US
@@ -67,36 +130,38 @@ impl MemoryCounters {
             IDLE_PAUSE_US
         };
         if now_us - state.swept_us >= pause {
-            state.buckets.retain(|_, bucket| bucket.tat > now_us);
-            state.swept_us = now_us;
+            state.sweep(now_us);
         }
         if is_full(&state) {
             return Err(Unavailable::full(Part::RateLimiter));
         }
-        let decisions: Vec<_> = counters
-            .iter()
-            .map(|c| gcra::decide(state.buckets.get(&c.key).copied(), now_us, c.emission_us, c.burst))
-            .collect();
+        let decide = |c: &Counter| {
+            let (bucket, burst) = (state.buckets.get(&c.key).copied(), state.burst(c, now_us));
+            gcra::decide_units(bucket, now_us, c.emission_us, burst, c.units)
+        };
+        let decisions: Vec<_> = counters.iter().map(decide).collect();
         let verdicts: Vec<_> = decisions.iter().map(verdict).collect();
         if !refuses(counters, &verdicts) {
             for (counter, decision) in counters.iter().zip(&decisions) {
-                if let Decision::Allow { new_tat, .. } = *decision {
-                    state.buckets.insert(
-                        counter.key.clone(),
-                        Bucket {
-                            tat: new_tat,
-                            emission_us: counter.emission_us,
-                        },
-                    );
+                if let Decision::Allow { new_tat, .. } = *decision
+                    && (message || !counter.by_message)
+                {
+                    state.buckets.insert(counter.key.clone(), counter.bucket(new_tat));
                 }
             }
         }
         Ok(verdicts)
     }
 
-    /// How many counters are held.
+    /// [`ClusterCounters::refund`] likewise.
+    pub fn refund_now(&self, refund: &Refund) {
+        let now_us = self.clock.now().timestamp_micros();
+        self.lock().refund(refund, now_us, self.max_keys);
+    }
+
+    /// How many counters are held, and things that are remembered of them.
     pub fn len(&self) -> usize {
-        self.lock().buckets.len()
+        self.lock().len()
     }
 
     /// Whether none is held.
@@ -115,25 +180,23 @@ impl ClusterCounters for MemoryCounters {
         true
     }
 
-    async fn check(&self, counters: &[Counter]) -> Result<Vec<Verdict>, Unavailable> {
-        self.check_now(counters)
+    async fn check(&self, counters: &[Counter], message: bool) -> Result<Vec<Verdict>, Unavailable> {
+        self.check_now(counters, message)
+    }
+
+    async fn refund(&self, refund: &Refund) -> Result<(), Unavailable> {
+        self.refund_now(refund);
+        Ok(())
     }
 
     async fn give_back(&self, counters: &[Counter]) -> Result<(), Unavailable> {
         let now_us = self.clock.now().timestamp_micros();
         let mut state = self.lock();
         for counter in counters {
-            let Some(bucket) = state.buckets.get_mut(&counter.key) else {
-                continue;
-            };
-            match gcra::give_back(*bucket, now_us, counter.emission_us) {
-                Some(tat) => {
-                    *bucket = Bucket {
-                        tat,
-                        emission_us: counter.emission_us,
-                    }
-                }
-                None => drop(state.buckets.remove(&counter.key)),
+            if let Some(bucket) = state.buckets.get(&counter.key) {
+                let units = i64::from(counter.units);
+                let tat = bucket.tat_at(now_us, counter.emission_us) - counter.emission_us * units;
+                state.lower(counter, now_us, tat);
             }
         }
         Ok(())
@@ -144,13 +207,16 @@ impl ClusterCounters for MemoryCounters {
         let state = self.lock();
         let standing = |c: &Counter| {
             let bucket = state.buckets.get(&c.key).copied();
-            gcra::look(bucket, now_us, c.emission_us, c.burst)
+            let burst = state.burst(c, now_us);
+            gcra::look_units(bucket, now_us, c.emission_us, burst, c.units)
         };
         Ok(counters.iter().map(standing).collect())
     }
 
     async fn reset(&self, counter: &Counter) -> Result<(), Unavailable> {
-        self.lock().buckets.remove(&counter.key);
+        let mut state = self.lock();
+        state.buckets.remove(&counter.key);
+        state.growths.remove(&counter.key);
         Ok(())
     }
 }
@@ -175,6 +241,9 @@ mod tests {
             key: key.to_owned(),
             emission_us: 60_000_000,
             burst: 1,
+            units: 1,
+            by_message: false,
+            grows_by: 0,
             enforce: true,
         }
     }
@@ -184,16 +253,16 @@ mod tests {
         let clock = ManualClock::new(DateTime::UNIX_EPOCH);
         let counters = MemoryCounters::new(Arc::new(clock.clone()), 100);
         for n in 0..100 {
-            assert!(counters.check_now(&[counter(&n.to_string())]).is_ok());
+            assert!(counters.check_now(&[counter(&n.to_string())], false).is_ok());
         }
         for n in 100..200 {
-            assert!(counters.check_now(&[counter(&n.to_string())]).is_err());
+            assert!(counters.check_now(&[counter(&n.to_string())], false).is_err());
         }
-        let known = counters.check_now(&[counter("7")]).unwrap();
+        let known = counters.check_now(&[counter("7")], false).unwrap();
         assert!(known[0].is_refused(), "a key that is held is judged still");
         assert_eq!(counters.len(), 100);
         clock.advance(Duration::seconds(61));
-        assert!(counters.check_now(&[counter("200")]).is_ok());
+        assert!(counters.check_now(&[counter("200")], false).is_ok());
         assert_eq!(counters.len(), 1);
     }
 }

@@ -17,14 +17,20 @@
 //! Cluster a script touches one partition, so there the counters of the address alone are attached, and the others are
 //! asked before.
 //!
+//! Rules that count messages are asked for every request and spent by those alone for which a message goes out: attached, by
+//! the issuing script, which knows that; else [`Limiter::spend_message`] spends them once it is known. What typed codes give
+//! back is in `messages`.
+//!
 //! A request that can't be counted since Redis is down is refused or counted in this process, as the rule says:
 //! [`Rule::if_store_lost`]. One for whose key there is no room is refused where guessing or sending costs someone
 //! something, and goes on elsewhere: see [`Operation::is_strict`]. Making room by forgetting other keys instead would
 //! let a flood of fresh addresses wash away what a guesser has spent.
 
 mod active;
+mod admit;
 mod changes;
 mod client;
+mod counting;
 mod customer;
 mod decision;
 mod explain;
@@ -34,6 +40,7 @@ mod instance;
 mod key;
 mod limiter;
 mod memory;
+mod messages;
 mod operation;
 mod redis;
 mod refusal;
@@ -54,11 +61,11 @@ pub use key::{KeyDimension, RuleKey};
 pub use limiter::{Limiter, LimiterOptions};
 pub use memory::MemoryCounters;
 pub use operation::Operation;
-pub use redis::{GCRA_LUA, RedisCounters, Verdicts, key_counters, pack_rules};
+pub use redis::{GCRA_LUA, RedisCounters, Verdicts, key_counters, key_refund, pack_rules};
 pub use refusal::Refusal;
-pub use rule::{IfStoreLost, Mode, Rule, RuleSet, Scope, per_text};
+pub use rule::{Counts, IfStoreLost, Mode, Rule, RuleSet, Scope, per_text};
 pub use shadowed::Shadowed;
-pub use store::{ClusterCounters, Counter, Verdict, refuses};
+pub use store::{ClusterCounters, Counter, Marker, Refund, Verdict, refuses};
 pub use subject::{LoginDigest, Subject};
 pub use tag::RuleTag;
 pub use watch::{FileStatus, LimitsWatch};

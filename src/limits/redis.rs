@@ -10,7 +10,7 @@ use async_trait::async_trait;
 
 use super::{
     gcra::QuotaStatus,
-    store::{ClusterCounters, Counter, Verdict, refuses},
+    store::{ClusterCounters, Counter, Marker, Refund, Verdict, refuses},
 };
 use crate::{
     outage,
@@ -23,8 +23,18 @@ pub const GCRA_LUA: &str = include_str!("gcra.lua");
 
 static CHECK: LazyLock<Script> =
     LazyLock::new(|| Script::new(concat!(include_str!("gcra.lua"), include_str!("check.lua"))));
+static GIVE_BACK: LazyLock<Script> =
+    LazyLock::new(|| Script::new(concat!(include_str!("gcra.lua"), include_str!("give_back.lua"))));
 static REFUND: LazyLock<Script> =
     LazyLock::new(|| Script::new(concat!(include_str!("gcra.lua"), include_str!("refund.lua"))));
+static REFUND_FIRST: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(
+        include_str!("gcra.lua"),
+        include_str!("refund_first.lua")
+    ))
+});
+static REFUND_ONE: LazyLock<Script> =
+    LazyLock::new(|| Script::new(concat!(include_str!("gcra.lua"), include_str!("refund_one.lua"))));
 static LOOK: LazyLock<Script> =
     LazyLock::new(|| Script::new(concat!(include_str!("gcra.lua"), include_str!("look.lua"))));
 
@@ -49,34 +59,35 @@ impl RedisCounters {
         self.offset_ms.load(Ordering::SeqCst)
     }
 
-    fn calls<'a>(&self, counters: impl Iterator<Item = &'a Counter>) -> Vec<(String, [i64; 3])> {
+    fn calls<'a>(&self, counters: impl Iterator<Item = &'a Counter>) -> Vec<(String, [i64; 5])> {
         let offset = self.offset();
         counters
             .map(|counter| {
                 let key = self.link.key(counter.partition, &counter.key);
-                (key, [offset, counter.emission_us, i64::from(counter.burst)])
+                let numbers = [counter.burst, counter.units, counter.grows_by].map(i64::from);
+                let [burst, units, grows_by] = numbers;
+                (key, [offset, counter.emission_us, burst, units, grows_by])
             })
             .collect()
     }
 
     /// Counters that lie apart: each is asked by itself, and given back when another refuses.
-    async fn check_apart(&self, counters: &[Counter]) -> Result<Vec<Verdict>, Unavailable> {
+    async fn check_apart(&self, counters: &[Counter], message: bool) -> Result<Vec<Verdict>, Unavailable> {
         let call = |counter: &Counter| {
             let mut rule = Vec::with_capacity(RULE_BYTES);
             pack(counter, false, &mut rule); // each would decide for all
-            (
-                self.link.key(counter.partition, &counter.key),
-                (self.offset(), rule),
-            )
+            let key = self.link.key(counter.partition, &counter.key);
+            (key, (self.offset(), rule, i64::from(message)))
         };
         let calls: Vec<_> = counters.iter().map(call).collect();
         let answers: Vec<Verdicts> = self.link.eval_each(&CHECK, &calls).await?;
         let verdicts: Vec<_> = answers.into_iter().flat_map(|Verdicts(one)| one).collect();
         if refuses(counters, &verdicts) {
             let spent = counters.iter().zip(&verdicts);
-            let spent = spent.filter(|(_, verdict)| !verdict.is_refused());
+            let spent =
+                spent.filter(|(counter, verdict)| !verdict.is_refused() && (message || !counter.by_message));
             // The refusal stands whether or not this arrives; what stays spent drains by itself.
-            if let Err(error) = self.refund(spent.map(|(counter, _)| counter)).await {
+            if let Err(error) = self.give_back_each(spent.map(|(counter, _)| counter)).await {
                 outage::note(&error);
                 tracing::debug!(%error, "a refused request stays counted by the rules that admitted it");
             }
@@ -84,11 +95,37 @@ impl RedisCounters {
         Ok(verdicts)
     }
 
-    async fn refund(&self, counters: impl Iterator<Item = &Counter>) -> Result<(), Unavailable> {
+    async fn give_back_each(&self, counters: impl Iterator<Item = &Counter>) -> Result<(), Unavailable> {
         let calls = self.calls(counters);
         if !calls.is_empty() {
-            self.link.eval_each::<i64, _>(&REFUND, &calls).await?;
+            self.link.eval_each::<i64, _>(&GIVE_BACK, &calls).await?;
         }
+        Ok(())
+    }
+
+    /// To counters that lie apart.
+    async fn refund_apart(&self, refund: &Refund) -> Result<(), Unavailable> {
+        let Marker { partition, key } = &refund.marker;
+        let first: i64 = self
+            .link
+            .eval(&REFUND_FIRST, 1, |call| {
+                call.key(*partition, [key.as_str()]);
+                call.arg(self.offset());
+            })
+            .await?;
+        if first == 0 {
+            return Ok(());
+        }
+        let call = |counter: &Counter| {
+            let mut rule = Vec::with_capacity(RULE_BYTES);
+            pack(counter, counter.enforce, &mut rule);
+            (
+                self.link.key(counter.partition, &counter.key),
+                (self.offset(), rule),
+            )
+        };
+        let calls: Vec<_> = refund.counters.iter().map(call).collect();
+        self.link.eval_each::<i64, _>(&REFUND_ONE, &calls).await?;
         Ok(())
     }
 }
@@ -99,20 +136,34 @@ impl ClusterCounters for RedisCounters {
         !self.link.is_cluster()
     }
 
-    async fn check(&self, counters: &[Counter]) -> Result<Vec<Verdict>, Unavailable> {
+    async fn check(&self, counters: &[Counter], message: bool) -> Result<Vec<Verdict>, Unavailable> {
         if !self.are_colocated() {
-            return self.check_apart(counters).await;
+            return self.check_apart(counters, message).await;
         }
         let ask_all = |call: &mut Call<'_>| {
             key_counters(call, counters);
-            call.arg(self.offset()).arg(pack_rules(counters));
+            call.arg(self.offset())
+                .arg(pack_rules(counters))
+                .arg(i64::from(message));
         };
         let Verdicts(verdicts) = self.link.eval(&CHECK, counters.len(), ask_all).await?;
         Ok(verdicts)
     }
 
     async fn give_back(&self, counters: &[Counter]) -> Result<(), Unavailable> {
-        self.refund(counters.iter()).await
+        self.give_back_each(counters.iter()).await
+    }
+
+    async fn refund(&self, refund: &Refund) -> Result<(), Unavailable> {
+        if !self.are_colocated() {
+            return self.refund_apart(refund).await;
+        }
+        let give = |call: &mut Call<'_>| {
+            key_refund(call, refund);
+            call.arg(self.offset()).arg(pack_rules(&refund.counters));
+        };
+        let keys = 1 + refund.counters.len();
+        self.link.eval::<i64>(&REFUND, keys, give).await.map(drop)
     }
 
     async fn look(&self, counters: &[Counter]) -> Result<Vec<QuotaStatus>, Unavailable> {
@@ -142,6 +193,12 @@ pub fn key_counters(call: &mut Call<'_>, counters: &[Counter]) {
     }
 }
 
+/// Adds the keys of what a script gives back (`gcra_refund_all`). [`pack_rules`] of its counters goes with them.
+pub fn key_refund(call: &mut Call<'_>, refund: &Refund) {
+    call.key(refund.marker.partition, [refund.marker.key.as_str()]);
+    key_counters(call, &refund.counters);
+}
+
 /// The rules of counters that a script spends.
 pub fn pack_rules(counters: &[Counter]) -> Vec<u8> {
     let mut rules = Vec::with_capacity(RULE_BYTES * counters.len());
@@ -152,7 +209,7 @@ pub fn pack_rules(counters: &[Counter]) -> Vec<u8> {
 }
 
 /// What a rule takes in the argument of `gcra_all`.
-const RULE_BYTES: usize = 14;
+const RULE_BYTES: usize = 22;
 /// What a verdict takes in its answer.
 const VERDICT_BYTES: usize = 7;
 
@@ -164,6 +221,9 @@ fn pack(counter: &Counter, enforce: bool, rules: &mut Vec<u8>) {
         None if enforce => rules.extend_from_slice(&[0; 4]),
         None => rules.extend_from_slice(b"----"),
     }
+    rules.extend_from_slice(&counter.units.to_be_bytes()[1..]);
+    rules.push(counter.by_message.into());
+    rules.extend_from_slice(&counter.grows_by.to_be_bytes());
 }
 
 /// What the counters said.

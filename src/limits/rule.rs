@@ -1,16 +1,13 @@
 //! What a rule is, which requests it applies to, and which counter it asks for one.
 
-use std::{fmt, hash::Hasher, sync::Arc, time::Duration};
-
-use fnv::FnvHasher;
+use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
     key::{KeyDimension, RuleKey},
     operation::Operation,
-    store::Counter,
     subject::Subject,
 };
-use crate::{channel::Channel, email::EmailDigest, partition::PARTITIONS, phone::PhoneDigest};
+use crate::channel::Channel;
 
 /// Where a rule is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -75,6 +72,34 @@ impl IfStoreLost {
     }
 }
 
+/// What a rule counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Counts {
+    /// Each request, whether or not a message goes out for it.
+    Requests,
+    /// Each message that goes out. All requests are asked, and those without a message spend nothing.
+    Messages,
+    /// Each message that goes out, given back when its code is typed.
+    Unverified,
+}
+
+impl Counts {
+    pub const ALL: [Self; 3] = [Self::Requests, Self::Messages, Self::Unverified];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Requests => "requests",
+            Self::Messages => "messages",
+            Self::Unverified => "unverified",
+        }
+    }
+
+    /// Whether only a message spends.
+    pub const fn by_message(self) -> bool {
+        !matches!(self, Self::Requests)
+    }
+}
+
 /// One rule of the limits file. Made by [`super::file::parse`], which alone knows that the numbers are sound.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
@@ -85,11 +110,14 @@ pub struct Rule {
     pub by: RuleKey,
     /// The channel that the code goes by; with none the rule counts all channels together, and requests without a code.
     pub channel: Option<Channel>,
+    pub counts: Counts,
     /// Requests per [`Rule::per`].
     pub quota: u32,
     pub per: Duration,
     /// Requests that may come at once, `1..=quota`.
     pub burst: u32,
+    /// What the burst of one key may grow to, by codes that are typed; the burst itself where it doesn't grow.
+    pub grows_to: u32,
     pub scope: Scope,
     pub mode: Mode,
     /// `None` leaves it to the operation: see [`Rule::if_store_lost`].
@@ -133,6 +161,7 @@ impl Rule {
         Self {
             quota: share(self.quota),
             burst: share(self.burst),
+            grows_to: share(self.burst),
             scope: Scope::Instance,
             ..self.clone()
         }
@@ -144,69 +173,12 @@ impl Rule {
     }
 
     /// Whether the rule is for the channel that the request's code goes by.
-    fn fits(&self, subject: &Subject) -> bool {
+    pub(super) fn fits(&self, subject: &Subject) -> bool {
         self.channel.is_none() || self.channel == subject.channel()
     }
-
-    /// The cluster's counter of a key.
-    pub(super) fn counter_of(&self, key: &str) -> Counter {
-        let phone = || Some(PhoneDigest::decode(key)?.partition(PARTITIONS));
-        let email = || Some(EmailDigest::decode(key)?.partition(PARTITIONS));
-        let partition = match self.by {
-            by if by == KeyDimension::Phone.into() => phone(),
-            by if by == KeyDimension::Email.into() => email(),
-            _ => None,
-        };
-        let template = CounterTemplate::by(self);
-        let key = [&template.head, key].concat();
-        template.named(self, key, partition)
-    }
 }
 
-/// What all counters of a cluster rule have in common.
-#[derive(Debug, Clone)]
-pub(super) struct CounterTemplate {
-    /// How their names begin.
-    head: String,
-    emission_us: i64,
-}
-
-/// Room for the rest of most names.
-const ROOM_FOR_KEY: usize = 48;
-
-impl CounterTemplate {
-    pub fn by(rule: &Rule) -> Self {
-        Self {
-            head: ["l:", &rule.id, ":"].concat(),
-            emission_us: rule.emission_us(),
-        }
-    }
-
-    /// The counter that `subject` spends from; `None` where the rule doesn't apply to it.
-    pub fn counter(&self, rule: &Rule, subject: &Subject) -> Option<Counter> {
-        if !rule.fits(subject) || !subject.has(rule.by) {
-            return None;
-        }
-        let mut key = String::with_capacity(self.head.len() + ROOM_FOR_KEY);
-        key.push_str(&self.head);
-        let applies = subject.write_key(rule.by, &mut key);
-        // With everything else about the address, so that its counters can meet in one script.
-        applies.then(|| self.named(rule, key, subject.partition(rule.by)))
-    }
-
-    fn named(&self, rule: &Rule, key: String, partition: Option<u8>) -> Counter {
-        Counter {
-            partition: partition.unwrap_or_else(|| partition_of(&key)),
-            key,
-            emission_us: self.emission_us,
-            burst: rule.burst,
-            enforce: rule.mode == Mode::Enforce,
-        }
-    }
-}
-
-/// As a table of the limits file, with every key but a `channel` that isn't said and an `if_store_lost` that is left to
-/// the operation.
+/// As a table of the limits file, with every key but those that are left as they are by default.
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let on = self.on.map_or("any", Operation::name);
@@ -235,6 +207,12 @@ impl fmt::Display for Rule {
         )?;
         if let Some(channel) = self.channel {
             writeln!(f, "channel = {:?}", channel.name())?;
+        }
+        if self.counts != Counts::Requests {
+            writeln!(f, "counts = {:?}", self.counts.name())?;
+        }
+        if self.grows_to != self.burst {
+            writeln!(f, "grows_to = {}", self.grows_to)?;
         }
         if let Some(if_store_lost) = self.if_store_lost {
             writeln!(f, "if_store_lost = {:?}", if_store_lost.name())?;
@@ -281,52 +259,25 @@ impl fmt::Display for RuleSet {
     }
 }
 
-/// Spreads counters over the partitions, alike in every instance and version.
-fn partition_of(key: &str) -> u8 {
-    let mut hasher = FnvHasher::default();
-    hasher.write(key.as_bytes());
-    // The remainder is below 64, so nothing is cut off.
-    (hasher.finish() % u64::from(PARTITIONS)) as u8
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use crate::{
-        phone::{PhoneCheck, PhoneNumber},
-        secrets::Keyring,
-    };
 
-    fn rule(by: impl Into<RuleKey>) -> Rule {
+    pub fn rule(by: impl Into<RuleKey>) -> Rule {
         Rule {
             id: "r".into(),
             on: None,
             by: by.into(),
             channel: None,
+            counts: Counts::Requests,
             quota: 7,
             per: Duration::from_secs(3600),
             burst: 7,
+            grows_to: 7,
             scope: Scope::Cluster,
             mode: Mode::Enforce,
             if_store_lost: None,
         }
-    }
-
-    fn with_phone(text: &str) -> Subject {
-        let keyring = Keyring::parse("AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=").unwrap();
-        let number = PhoneNumber::parse(text, PhoneCheck::E164).unwrap();
-        Subject::new("203.0.113.7".parse::<std::net::IpAddr>().unwrap())
-            .with_phone(number, &keyring.current().phone)
-    }
-
-    #[test]
-    fn the_phones_own_counters_lie_where_its_challenge_lies() {
-        let phone = with_phone("+442079460958");
-        let digest = phone.phone_digest().unwrap();
-        let rule = rule(KeyDimension::Phone);
-        let counter = CounterTemplate::by(&rule).counter(&rule, &phone).unwrap();
-        assert_eq!(counter.key, format!("l:r:{}", digest.encode()));
-        assert_eq!(counter.partition, digest.partition(PARTITIONS));
     }
 
     #[test]

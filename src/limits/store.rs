@@ -12,12 +12,35 @@ pub struct Counter {
     pub partition: u8,
     /// Its name after the partition's prefix: `l:<rule>:<key>`.
     pub key: String,
-    /// What one request costs, in microseconds.
+    /// What one unit costs, in microseconds.
     pub emission_us: i64,
-    /// How many requests may come at once.
+    /// How many units may come at once.
     pub burst: u32,
+    /// What is spent: 1 where requests or messages are counted.
+    pub units: u32,
+    /// Whether a message alone spends it. A request without one is asked, and spends nothing.
+    pub by_message: bool,
+    /// By how much the burst may grow as codes are typed; 0 where it doesn't.
+    pub grows_by: u32,
     /// Whether its refusal refuses the request (`enforce`) or is only reported (`shadow`).
     pub enforce: bool,
+}
+
+/// What is given back when the code of a message is typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refund {
+    /// Remembers that something was given back for the address.
+    pub marker: Marker,
+    /// What the message spent that is given back.
+    pub counters: Vec<Counter>,
+}
+
+/// The name of what remembers for a day that something was given back for an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Marker {
+    /// That of the address.
+    pub partition: u8,
+    pub key: String,
 }
 
 impl Counter {
@@ -63,22 +86,31 @@ pub trait ClusterCounters: Send + Sync + 'static {
     /// Whether all counters lie together, with the challenges of all phones: then one step may touch any of them.
     fn are_colocated(&self) -> bool;
 
-    /// Asks every counter for one request, in one round trip. The verdicts come in the order of the counters.
+    /// Asks every counter for one request, in one round trip. The verdicts come in the order of the counters. `message`
+    /// says that a message goes out for it.
     ///
     /// MUST decide each counter and write it in one step, so that parallel requests never exceed its quota. MUST
     /// leave every counter as if the request had not come when an enforced one refuses; MUST spend from all that
-    /// admit otherwise. Counters that lie apart may be given back a moment later: until then a refused request counts
+    /// admit otherwise, without a message from those alone that are not [by message](Counter::by_message). Counters that lie apart may be given back a moment later: until then a refused request counts
     /// in the others, and near its end one of them may refuse a request too many.
     ///
     /// # Errors
     /// [`Unavailable`] when it can't count; whether something was spent is unknown then.
-    async fn check(&self, counters: &[Counter]) -> Result<Vec<Verdict>, Unavailable>;
+    async fn check(&self, counters: &[Counter], message: bool) -> Result<Vec<Verdict>, Unavailable>;
 
     /// Gives one request back to every counter.
     ///
     /// # Errors
     /// [`Unavailable`] when it can't; the request stays spent then, until it drains.
     async fn give_back(&self, counters: &[Counter]) -> Result<(), Unavailable>;
+
+    /// Gives back what a message spent whose code was typed, unless something was given back for its address in the last
+    /// day. A counter that [grows](Counter::grows_by) gets one more than the message spent, and what its bucket has no
+    /// room for makes that bucket larger, for a week from the last such code.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when it can't; the message stays spent then, until it drains.
+    async fn refund(&self, refund: &Refund) -> Result<(), Unavailable>;
 
     /// How every counter stands, in the order of the counters. MUST spend nothing.
     ///

@@ -163,6 +163,17 @@ impl Subject {
         self.channel
     }
 
+    /// The address that a code goes to, as counters are named by it, and the share of the keys that it belongs to.
+    pub(super) fn address(&self) -> Option<(String, u8)> {
+        match self.channel? {
+            Channel::Sms => {
+                let digest = self.phone_digest()?;
+                Some((digest.encode(), digest.partition(PARTITIONS)))
+            }
+            Channel::Email => Some((self.email?.encode(), self.email?.partition(PARTITIONS))),
+        }
+    }
+
     /// The share of the keys that an address's counters belong to, together with its challenges: known for rules that
     /// count by the phone alone, or by the e-mail address alone.
     pub(super) fn partition(&self, by: RuleKey) -> Option<u8> {

@@ -4,6 +4,7 @@ mod accounts;
 mod bad_input;
 mod bounds;
 mod browser;
+mod budgets;
 mod clients;
 mod connections;
 mod cors;

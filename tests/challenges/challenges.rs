@@ -17,7 +17,7 @@ on_every_store! {
     async fn a_right_code_works_once(world) {
         let (id, _) = world.issue(Whose::Public).await;
         let Verdict::Right(proof) = world.judge(RIGHT).await else { panic!("refused") };
-        let expected = Proof { address: world.slot(Whose::Public).address(), challenge_id: id, subject: Some(Uuid::from_u128(7)), shadowed: Shadowed::default() };
+        let expected = Proof { address: world.slot(Whose::Public).address(), challenge_id: id, subject: Some(Uuid::from_u128(7)), has_message: true, shadowed: Shadowed::default() };
         assert_eq!(proof, expected);
         assert_eq!(world.judge(RIGHT).await, Verdict::Expired);
         assert_eq!(world.judge(WRONG).await, Verdict::Expired);
@@ -280,6 +280,9 @@ on_every_store! {
             key: format!("l:{key}:{}", Uuid::from_bytes(*world.destination.as_bytes())),
             emission_us: 3_600_000_000,
             burst,
+            units: 1,
+            by_message: false,
+            grows_by: 0,
             enforce,
         };
         let attached = [counter("wide", 9, true), counter("shadow", 1, false), counter("narrow", 2, true)];

@@ -44,12 +44,14 @@ async fn a_record_of_another_format_is_refused_and_left_alone() {
         challenge_id: None,
         digest: CodeDigest::unmatchable(RIGHT),
         attached: &[],
+        refund: None,
     };
     assert!(store.judge(&attempt).await.is_err());
     let proof = Proof {
         address: slot.address(),
         challenge_id: id,
         subject: None,
+        has_message: true,
         shadowed: shadowed.clone(),
     };
     assert!(store.judge_by_id(&world.attempt_by_id(id, RIGHT)).await.is_err());

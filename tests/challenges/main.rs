@@ -3,6 +3,7 @@
 mod by_id;
 mod challenges;
 mod format;
+mod messages;
 mod outbox;
 mod statuses;
 mod support;

@@ -343,6 +343,7 @@ impl World {
             challenge_id: id,
             digest,
             attached: &[],
+            refund: None,
         };
         self.store.judge(&attempt).await.unwrap().verdict
     }
@@ -355,6 +356,7 @@ impl World {
             challenge_id: None,
             digest: CodeDigest::unmatchable(digest),
             attached: &[],
+            refund: None,
         };
         let judged = self.store.judge(&attempt).await.unwrap();
         (judged.verdict, judged.charged)

@@ -38,7 +38,7 @@ async fn each_rule_that_applies_is_told_and_nothing_is_spent() {
         Arc::new(clock.clone()),
     );
     let admission = limiter.admit(Operation::OtpSend, &client_with_phone()).await;
-    counters.check(&admission.unwrap().attached).await.unwrap(); // as the issuing script does
+    counters.check(&admission.unwrap().attached, false).await.unwrap(); // as the issuing script does
     for _ in 0..100 {
         let told = limiter.explain(Operation::OtpSend, &client_with_phone()).await;
         let rows = told

@@ -1,8 +1,11 @@
 //! Limits from outside: the file's format, the stores' contract, the limiter under load, the file while it changes.
 
+mod counts;
 mod explain;
 mod file;
 mod limiter;
+mod messages;
+mod pumping_day;
 mod shipped;
 mod stage;
 mod store;

@@ -11,7 +11,7 @@ use ringback::{
     clock::ManualClock,
     limits::{
         ClusterCounters, Counter, GCRA_LUA, MemoryCounters, RedisCounters, Verdict,
-        gcra::{self, Bucket, Decision},
+        gcra::{self, Bucket, Decision, Growth},
         refuses,
     },
     partition::PARTITIONS,
@@ -22,15 +22,15 @@ use super::{redis, redis_with_prefix, unique};
 
 const HOUR_US: i64 = 3_600_000_000;
 
-struct Adapter {
-    name: &'static str,
+pub struct Adapter {
+    pub name: &'static str,
     /// As three instances of the service see it.
-    instances: Vec<Arc<dyn ClusterCounters>>,
-    advance: Box<dyn Fn(TimeDelta)>,
+    pub instances: Vec<Arc<dyn ClusterCounters>>,
+    pub advance: Box<dyn Fn(TimeDelta)>,
 }
 
 impl Adapter {
-    fn all() -> Vec<Self> {
+    pub fn all() -> Vec<Self> {
         vec![
             Self::memory(),
             Self::redis("RINGBACK_TEST_REDIS_URL"),
@@ -64,14 +64,14 @@ impl Adapter {
     }
 
     async fn ask(&self, counters: &[Counter]) -> Vec<Verdict> {
-        match self.instances[0].check(counters).await {
+        match self.instances[0].check(counters, false).await {
             Ok(verdicts) => verdicts,
             Err(error) => panic!("{}: {error}", self.name),
         }
     }
 
     /// How many of 30 requests pass.
-    async fn admitted(&self, counters: &[Counter]) -> usize {
+    pub async fn admitted(&self, counters: &[Counter]) -> usize {
         let mut admitted = 0;
         for _ in 0..30 {
             admitted += usize::from(!refuses(counters, &self.ask(counters).await));
@@ -81,12 +81,15 @@ impl Adapter {
 }
 
 /// A counter that takes `burst` at once, and one an hour.
-fn counter(key: &str, burst: u32) -> Counter {
+pub fn counter(key: &str, burst: u32) -> Counter {
     Counter {
         partition: key.bytes().last().unwrap_or_default() % PARTITIONS,
         key: format!("l:test:{key}"),
         emission_us: HOUR_US,
         burst,
+        units: 1,
+        by_message: false,
+        grows_by: 0,
         enforce: true,
     }
 }
@@ -241,7 +244,7 @@ fn parallel_requests_over_three_instances_admit_exactly_the_quota() {
                         .build()
                         .unwrap();
                     runtime.block_on(async {
-                        let requests = (0..100).map(|_| counters.check(&asked));
+                        let requests = (0..100).map(|_| counters.check(&asked, false));
                         let answers = futures_util::future::join_all(requests).await;
                         all_done.wait().await;
                         let passed = |verdicts: &[Verdict]| !refuses(&asked, verdicts);
@@ -263,8 +266,8 @@ async fn each_counter_in_redis_is_one_key_that_goes_by_itself() {
     let link = Arc::new(redis("RINGBACK_TEST_REDIS_URL"));
     let counters = RedisCounters::new(Arc::clone(&link));
     let asked = [counter("ttl", 3)];
-    counters.check(&asked).await.unwrap();
-    counters.check(&asked).await.unwrap();
+    counters.check(&asked, false).await.unwrap();
+    counters.check(&asked, false).await.unwrap();
     let key = link.key(asked[0].partition, &asked[0].key);
     let pttl = || async {
         let mut pipeline = redis::pipe();
@@ -298,17 +301,24 @@ async fn a_script_that_a_server_does_not_know_runs_once_all_the_same() {
 fn lua_and_rust_decide_alike() {
     // PERSIST: the time here is made up, so Redis must not let a key expire by its own.
     const STEP_LUA: &str = "
-        local now, cost, burst = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+        local now, cost, burst, grows = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[5])
+        local rule = struct.pack('>I6I4I4I3BI4', cost, burst, 0, tonumber(ARGV[6]), 0, grows)
         local said, rest = 2, 0
-        if ARGV[4] == '1' then
-          gcra_give_back(KEYS[1], now, cost)
+        if ARGV[4] == '0' then
+          gcra_give_back(KEYS[1], now, cost, 1, grows)
+        elseif ARGV[4] == '1' then
+          gcra_refund(KEYS[1], rule, 1, now)
         else
-          local _, verdict = gcra_all(1, struct.pack('>I6I4I4', cost, burst, 0), now)
+          local _, verdict = gcra_all(1, rule, now)
           said, rest = struct.unpack('>xBI6', verdict)
         end
         redis.call('PERSIST', KEYS[1])
-        local stored = redis.call('GET', KEYS[1])
-        return {said, rest, stored and string.format('%.0f:%.0f', struct.unpack('<dd', stored)) or ''}";
+        local stored, text = redis.call('GET', KEYS[1]), ''
+        if stored then
+          text = string.format('%.0f:%.0f', struct.unpack('<dd', stored))
+          if #stored > 16 then text = text .. string.format(':%.0f:%.0f', struct.unpack('<dd', stored, 17)) end
+        end
+        return {said, rest, text}";
     let script = redis::Script::new(&format!("{GCRA_LUA}{STEP_LUA}"));
     let link = redis("RINGBACK_TEST_REDIS_URL");
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -322,31 +332,61 @@ fn lua_and_rust_decide_alike() {
         failure_persistence: None,
         ..Config::default()
     });
-    let outcome = runner.run(&(costs, 1_u32..20, steps), |(costs, burst, steps)| {
-        let key = unique();
-        let (mut now, mut bucket) = (1_800_000_000_123_457, None);
-        for (pause, what) in steps {
-            now += pause;
-            let emission_us = if what % 4 == 1 { costs.1 } else { costs.0 };
-            let give_back = what == 0;
-            let (expected, tat) = match gcra::decide(bucket, now, emission_us, burst) {
-                _ if give_back => {
-                    let tat = bucket.and_then(|bucket| gcra::give_back(bucket, now, emission_us));
-                    bucket = None;
-                    ((2, 0), tat)
+    let numbers = (1_u32..20, 0_u32..9, 1_u32..4);
+    let outcome = runner.run(
+        &(costs, numbers, steps),
+        |(costs, (burst, grows_by, units), steps)| {
+            let key = unique();
+            let (mut now, mut bucket, mut growth) = (1_800_000_000_123_457, None, Growth::default());
+            for (pause, what) in steps {
+                now += pause;
+                let emission_us = if what % 4 == 1 { costs.1 } else { costs.0 };
+                let larger = burst + growth.at(now, grows_by);
+                let (expected, tat) =
+                    match (what, gcra::decide_units(bucket, now, emission_us, larger, units)) {
+                        (0, _) => {
+                            let tat = bucket.and_then(|bucket| gcra::give_back(bucket, now, emission_us));
+                            ((2, 0), Some(tat))
+                        }
+                        (1, _) => {
+                            let (tat, grown) = gcra::refund(bucket, growth, now, emission_us, grows_by);
+                            growth = grown;
+                            ((2, 0), Some(Some(tat).filter(|&tat| tat > now)))
+                        }
+                        (_, Decision::Allow { new_tat, remaining }) => {
+                            ((1, i64::from(remaining)), Some(Some(new_tat)))
+                        }
+                        (_, Decision::Refuse { retry_after_us }) => ((0, retry_after_us), None),
+                    };
+                // A counter without anything in it is gone, unless it has grown.
+                let is_grown = growth.at(now, grows_by) > 0;
+                bucket = match tat {
+                    None => bucket,
+                    Some(tat) => tat
+                        .or(is_grown.then_some(now))
+                        .map(|tat| Bucket { tat, emission_us }),
+                };
+                let arguments = [
+                    now,
+                    emission_us,
+                    burst.into(),
+                    what.into(),
+                    grows_by.into(),
+                    units.into(),
+                ];
+                let (said, rest, stored) = runtime.block_on(step(&link, &script, &key, &arguments));
+                proptest::prop_assert_eq!((said, rest), expected);
+                let mut expected = bucket.map_or(String::new(), |bucket| {
+                    format!("{}:{}", bucket.tat, bucket.emission_us)
+                });
+                if is_grown {
+                    expected.push_str(&format!(":{}:{}", growth.by, growth.until_us));
                 }
-                Decision::Allow { new_tat, remaining } => ((1, i64::from(remaining)), Some(new_tat)),
-                Decision::Refuse { retry_after_us } => ((0, retry_after_us), None),
-            };
-            bucket = tat.map(|tat| Bucket { tat, emission_us }).or(bucket);
-            let arguments = [now, emission_us, i64::from(burst), i64::from(give_back)];
-            let (said, rest, stored) = runtime.block_on(step(&link, &script, &key, &arguments));
-            proptest::prop_assert_eq!((said, rest), expected);
-            let expected = bucket.map(|bucket| format!("{}:{}", bucket.tat, bucket.emission_us));
-            proptest::prop_assert_eq!(stored, expected.unwrap_or_default());
-        }
-        Ok(())
-    });
+                proptest::prop_assert_eq!(stored, expected);
+            }
+            Ok(())
+        },
+    );
     outcome.unwrap();
 }
 

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use ringback::{
     clock::ManualClock,
     limits::{
-        ClusterCounters, Counter, Limiter, LimiterOptions, MemoryCounters, Operation, Preview, RuleSet,
-        Scope, Verdict, gcra::QuotaStatus,
+        ClusterCounters, Counter, Limiter, LimiterOptions, MemoryCounters, Operation, Preview, Refund,
+        RuleSet, Scope, Verdict, gcra::QuotaStatus,
     },
     supervision::Supervision,
     unavailable::{Part, Unavailable},
@@ -50,12 +50,16 @@ impl ClusterCounters for Fickle {
         false
     }
 
-    async fn check(&self, counters: &[Counter]) -> Result<Vec<Verdict>, Unavailable> {
-        self.here()?.check(counters).await
+    async fn check(&self, counters: &[Counter], message: bool) -> Result<Vec<Verdict>, Unavailable> {
+        self.here()?.check(counters, message).await
     }
 
     async fn give_back(&self, counters: &[Counter]) -> Result<(), Unavailable> {
         self.here()?.give_back(counters).await
+    }
+
+    async fn refund(&self, refund: &Refund) -> Result<(), Unavailable> {
+        self.here()?.refund(refund).await
     }
 
     async fn look(&self, counters: &[Counter]) -> Result<Vec<QuotaStatus>, Unavailable> {

@@ -99,6 +99,7 @@ impl State {
                             address,
                             challenge_id: challenge.id,
                             subject: challenge.subject,
+                            has_message: challenge.message.is_some(),
                             shadowed: challenge.shadowed.clone(),
                         };
                         return (Verdict::Right(proof), Vec::new());
@@ -162,6 +163,7 @@ impl State {
                 address,
                 challenge_id,
                 subject: challenge.subject,
+                has_message: challenge.message.is_some(),
                 shadowed: challenge.shadowed.clone(),
             }));
         }
@@ -250,7 +252,7 @@ impl ChallengeStore for MemoryChallenges {
                 wait: from_millis(cooling),
             });
         }
-        let attached = self.counters.check_now(issue.attached)?;
+        let attached = self.counters.check_now(issue.attached, issue.message.is_some())?;
         if refuses(issue.attached, &attached) {
             return Ok(Issued {
                 outcome: IssueOutcome::Limited,
@@ -287,7 +289,7 @@ impl ChallengeStore for MemoryChallenges {
     async fn judge(&self, attempt: &Attempt<'_>) -> Result<Judged, Unavailable> {
         let (now, bounds) = (self.clock.now_ms(), self.bounds());
         let mut state = self.lock();
-        let attached = self.counters.check_now(attempt.attached)?;
+        let attached = self.counters.check_now(attempt.attached, false)?;
         if refuses(attempt.attached, &attached) {
             return Ok(Judged {
                 verdict: Verdict::Limited,
@@ -296,6 +298,10 @@ impl ChallengeStore for MemoryChallenges {
             });
         }
         let (verdict, charged) = state.judge(attempt, now, &bounds);
+        let is_told = matches!(&verdict, Verdict::Right(proof) if proof.has_message);
+        if let Some(refund) = attempt.refund.filter(|_| is_told) {
+            self.counters.refund_now(refund);
+        }
         Ok(Judged {
             verdict,
             attached,

@@ -23,7 +23,7 @@ if ends > now then
   if not ended_early then return pack('>c1I6B', 'c', ends - now, 0) end
 end
 
-local refused, attached, shadowed = gcra_all(n + 2, ARGV[4], now_us)
+local refused, attached, shadowed = gcra_all(n + 2, ARGV[4], now_us, message)
 if refused then return pack('>c1I6', 'm', 0) .. attached end
 
 -- What the last challenge leaves behind: whom to avoid, if its message did not arrive; or its place in the outbox.

@@ -3,10 +3,10 @@
 -- Every slot with an open challenge judges it: a right code uses up the challenge that it belongs to, a wrong one costs
 -- each of them an attempt. So a user may type the code that came last, whichever way it was asked for.
 --
--- KEYS  1..n the slots  n+1.. attached counters
+-- KEYS  1..n the slots  n+1.. attached counters; then what a right code gives back, as gcra_refund_all has it
 -- ARGV  1 packed: clock offset ms (8), n (1), max attempts (1), max failures (4), failure window ms (4), code digest (16),
 --         the id of the only challenge that may judge (16) if one is given
---       2 the counters' rules, as gcra_all has them
+--       2 the counters' rules, as gcra_all has them  3 those of the counters that a right code gives back to, if any
 -- gives packed: a letter for the verdict (1), its number (6), verdicts of the counters as gcra_all has them; then the record
 --        that a right code used up (its number is the slot's), or the id (16) and the spent attempts (1) of each challenge
 --        that was charged and has a message
@@ -32,6 +32,7 @@ for index, slot in ipairs(slots) do
         exhausted = true
       elseif code == digest then
         call('SET', KEYS[index], with_flags(slot, flags + USED), 'KEEPTTL')
+        if has(flags, MESSAGE) then gcra_refund_all(n + 1 + #ARGV[2] / RULE, ARGV[3], now_us) end
         return pack('>c1I6', 'r', index) .. attached .. slot
       else
         if last + window <= now then failures = 0 end

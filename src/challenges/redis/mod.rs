@@ -33,7 +33,7 @@ use super::{
     },
 };
 use crate::{
-    limits::{key_counters, pack_rules},
+    limits::{key_counters, key_refund, pack_rules},
     partition::SlotAddress,
     provider::DeliveryStatus,
     redis::RedisLink,
@@ -227,14 +227,22 @@ impl ChallengeStore for RedisChallenges {
             .number(millis(self.rules.failure_window), 4)
             .bytes(attempt.digest.as_bytes())
             .bytes(attempt.challenge_id.as_ref().map_or(&[], |id| id.as_bytes()));
+        let given_back = attempt.refund.map_or(0, |refund| 1 + refund.counters.len());
+        let keys = attempt.slots.len() + attempt.attached.len() + given_back;
         let answer: Vec<u8> = self
             .link
-            .eval(&JUDGE, attempt.slots.len() + attempt.attached.len(), |call| {
+            .eval(&JUDGE, keys, |call| {
                 for slot in attempt.slots {
                     key_slot(call, slot.address());
                 }
                 key_counters(call, attempt.attached);
-                call.arg(facts.0).arg(pack_rules(attempt.attached));
+                let given_back = attempt.refund.map_or(Vec::new(), |refund| {
+                    key_refund(call, refund);
+                    pack_rules(&refund.counters)
+                });
+                call.arg(facts.0)
+                    .arg(pack_rules(attempt.attached))
+                    .arg(given_back);
             })
             .await?;
         judged(&answer, |number| {
@@ -378,6 +386,7 @@ fn proof(address: Option<SlotAddress>, record: &[u8]) -> Option<Proof> {
         address,
         challenge_id: challenge.id,
         subject: challenge.subject,
+        has_message: challenge.message.is_some(),
         shadowed: challenge.shadowed,
     })
 }

@@ -1,5 +1,6 @@
 //! The limits file: its text read into rules, or every fault in it with its place and what is allowed.
 
+mod checks;
 mod fault;
 mod reader;
 

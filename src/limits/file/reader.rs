@@ -11,17 +11,16 @@ use super::{
     super::{
         key::{KeyDimension, RuleKey},
         operation::Operation,
-        rule::{IfStoreLost, Mode, Rule, RuleSet, Scope},
+        rule::{Counts, IfStoreLost, Mode, Rule, RuleSet, Scope},
     },
+    checks::{Draft, check},
     fault::{Fault, MAX_BYTES},
 };
 use crate::channel::Channel;
 
-/// Costs are whole microseconds: at this rate rounding them up takes 10 % of a quota at most, below it far less.
-const MAX_PER_SECOND: u64 = 100_000;
 const MAX_PER: Duration = Duration::from_secs(30 * 24 * 3600);
 const MAX_ID_CHARS: usize = 64;
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 12] = [
     "id",
     "on",
     "by",
@@ -32,6 +31,8 @@ const KEYS: [&str; 10] = [
     "mode",
     "channel",
     "if_store_lost",
+    "counts",
+    "grows_to",
 ];
 const BY: &str = "ip, phone, email, user, country, prefix (or prefix:1 to prefix:15), global, or two of them: [\"ip\", \"phone\"]";
 
@@ -130,73 +131,41 @@ impl<'a> Reader<'a> {
         let if_store_lost = field("if_store_lost").map_or(Some(None), |answer| {
             self.one_of(answer, "if_store_lost", &answers)
         });
+        let kinds = Counts::ALL.map(|counts| (counts.name(), counts));
+        let counts = field("counts").map_or(Some(Counts::Requests), |counts| {
+            self.one_of(counts, "counts", &kinds)
+        });
+        let grows_to = field("grows_to").map(|grows_to| self.count(grows_to, "grows_to"));
 
-        if let (Some(Some(on)), Some(by), Some(place)) = (on, by, field("by"))
-            && let Some(by) = by.parts().find(|&by| !on.can_be_counted(by))
-        {
-            self.never_applies(on, by, place);
-        }
-        if let (Some(on), Some(by), Some(Some(channel)), Some(place)) = (on, by, channel, field("channel")) {
-            self.check_channel(on, by, channel, place);
-        }
-        if let (Some(quota), Some(per), Some(place)) = (quota, per, field("quota"))
-            && u64::from(quota) > per.as_secs() * MAX_PER_SECOND
-        {
-            self.fault(
-                &place.span(),
-                format!("quota {quota} is too much; allowed: {MAX_PER_SECOND} a second"),
-            );
-        }
-        if let (Some(quota), Some(Some(burst)), Some(place)) = (quota, burst, field("burst"))
-            && burst > quota
-        {
-            self.fault(
-                &place.span(),
-                format!("burst {burst} is more than the quota; allowed: 1 to {quota}"),
-            );
+        let burst = burst.unwrap_or(quota);
+        let draft = Draft {
+            on,
+            by,
+            channel,
+            counts,
+            quota,
+            per,
+            burst,
+            grows_to: grows_to.unwrap_or(burst),
+            scope,
+        };
+        for (span, what) in check(&draft, table) {
+            self.fault(&span, what);
         }
         Some(Rule {
             id: id?,
             on: on?,
             by: by?,
             channel: channel?,
+            counts: counts?,
             quota: quota?,
             per: per?,
-            burst: burst.unwrap_or(quota)?,
+            burst: burst?,
+            grows_to: draft.grows_to?,
             scope: scope?,
             mode: mode?,
             if_store_lost: if_store_lost?,
         })
-    }
-
-    fn never_applies(&mut self, on: Operation, by: KeyDimension, place: &Value<'_>) {
-        let allowed: Vec<_> = KeyDimension::KINDS
-            .into_iter()
-            .filter(|&by| on.can_be_counted(by))
-            .map(KeyDimension::kind)
-            .collect();
-        let (by, on, allowed) = (by.kind(), on.name(), allowed.join(", "));
-        self.fault(
-            &place.span(),
-            format!("this rule can never apply: {on:?} knows no {by}; allowed on it: {allowed}"),
-        );
-    }
-
-    /// A channel is that of a code, and has addresses of its own kind.
-    fn check_channel(&mut self, on: Option<Operation>, by: RuleKey, channel: Channel, place: &Value<'_>) {
-        if let Some(on) = on.filter(|on| !on.has_channel()) {
-            let on = on.name();
-            self.fault(
-                &place.span(),
-                format!("this rule can never apply: {on:?} has no channel; allowed on otp.send, otp.verify and any"),
-            );
-        } else if let Some(by) = by.parts().find(|by| !by.is_carried_by(channel)) {
-            let (by, channel) = (by.kind(), channel.name());
-            self.fault(
-                &place.span(),
-                format!("this rule can never apply: no code by {channel} has a {by}"),
-            );
-        }
     }
 
     fn id(&mut self, value: &Value<'_>) -> Option<Arc<str>> {

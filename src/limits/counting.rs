@@ -1,0 +1,110 @@
+//! Which counter a cluster rule asks for a request.
+
+use std::hash::Hasher;
+
+use fnv::FnvHasher;
+
+use super::{
+    key::KeyDimension,
+    rule::{Mode, Rule},
+    store::Counter,
+    subject::Subject,
+};
+use crate::{email::EmailDigest, partition::PARTITIONS, phone::PhoneDigest};
+
+/// What all counters of a cluster rule have in common.
+#[derive(Debug, Clone)]
+pub(super) struct CounterTemplate {
+    /// How their names begin.
+    head: String,
+    emission_us: i64,
+    grows_by: u32,
+}
+
+/// Room for the rest of most names.
+const ROOM_FOR_KEY: usize = 48;
+
+impl CounterTemplate {
+    pub fn by(rule: &Rule) -> Self {
+        Self {
+            head: ["l:", &rule.id, ":"].concat(),
+            emission_us: rule.emission_us(),
+            grows_by: rule.grows_to.saturating_sub(rule.burst),
+        }
+    }
+
+    /// The counter that `subject` spends from; `None` where the rule doesn't apply to it.
+    pub fn counter(&self, rule: &Rule, subject: &Subject) -> Option<Counter> {
+        if !rule.fits(subject) || !subject.has(rule.by) {
+            return None;
+        }
+        let mut key = String::with_capacity(self.head.len() + ROOM_FOR_KEY);
+        key.push_str(&self.head);
+        let applies = subject.write_key(rule.by, &mut key);
+        // With everything else about the address, so that its counters can meet in one script.
+        applies.then(|| self.named(rule, key, subject.partition(rule.by)))
+    }
+
+    fn named(&self, rule: &Rule, key: String, partition: Option<u8>) -> Counter {
+        Counter {
+            partition: partition.unwrap_or_else(|| partition_of(&key)),
+            key,
+            emission_us: self.emission_us,
+            burst: rule.burst,
+            units: 1,
+            by_message: rule.counts.by_message(),
+            grows_by: self.grows_by,
+            enforce: rule.mode == Mode::Enforce,
+        }
+    }
+}
+
+impl Rule {
+    /// The cluster's counter of a key.
+    pub(super) fn counter_of(&self, key: &str) -> Counter {
+        let phone = || Some(PhoneDigest::decode(key)?.partition(PARTITIONS));
+        let email = || Some(EmailDigest::decode(key)?.partition(PARTITIONS));
+        let partition = match self.by {
+            by if by == KeyDimension::Phone.into() => phone(),
+            by if by == KeyDimension::Email.into() => email(),
+            _ => None,
+        };
+        let template = CounterTemplate::by(self);
+        let key = [&template.head, key].concat();
+        template.named(self, key, partition)
+    }
+}
+
+/// Spreads counters over the partitions, alike in every instance and version.
+fn partition_of(key: &str) -> u8 {
+    let mut hasher = FnvHasher::default();
+    hasher.write(key.as_bytes());
+    // The remainder is below 64, so nothing is cut off.
+    (hasher.finish() % u64::from(PARTITIONS)) as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::rule::tests::rule, *};
+    use crate::{
+        phone::{PhoneCheck, PhoneNumber},
+        secrets::Keyring,
+    };
+
+    fn with_phone(text: &str) -> Subject {
+        let keyring = Keyring::parse("AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=").unwrap();
+        let number = PhoneNumber::parse(text, PhoneCheck::E164).unwrap();
+        Subject::new("203.0.113.7".parse::<std::net::IpAddr>().unwrap())
+            .with_phone(number, &keyring.current().phone)
+    }
+
+    #[test]
+    fn the_phones_own_counters_lie_where_its_challenge_lies() {
+        let phone = with_phone("+442079460958");
+        let digest = phone.phone_digest().unwrap();
+        let rule = rule(KeyDimension::Phone);
+        let counter = CounterTemplate::by(&rule).counter(&rule, &phone).unwrap();
+        assert_eq!(counter.key, format!("l:r:{}", digest.encode()));
+        assert_eq!(counter.partition, digest.partition(PARTITIONS));
+    }
+}

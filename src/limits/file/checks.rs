@@ -1,0 +1,171 @@
+//! What the keys of a rule must be together.
+
+use std::{fmt, ops::Range, time::Duration};
+
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+use super::super::{
+    key::{KeyDimension, RuleKey},
+    operation::Operation,
+    rule::{Counts, Scope},
+};
+use crate::channel::Channel;
+
+/// Costs are whole microseconds: at this rate rounding them up takes 10 % of a quota at most, below it far less.
+const MAX_PER_SECOND: u64 = 100_000;
+/// Of a quota, what a burst may grow to: what is spent stays exact in the numbers of Lua.
+const MAX_GROWTH: u32 = 100;
+
+/// Bytes of the file, and what is wrong there.
+pub(super) type Found = (Range<usize>, String);
+
+type Value<'a> = Spanned<DeValue<'a>>;
+
+/// What of a rule could be read.
+pub(super) struct Draft {
+    /// The inner `None` is `any`.
+    pub on: Option<Option<Operation>>,
+    pub by: Option<RuleKey>,
+    /// The inner `None` is none.
+    pub channel: Option<Option<Channel>>,
+    pub counts: Option<Counts>,
+    pub quota: Option<u32>,
+    pub per: Option<Duration>,
+    pub burst: Option<u32>,
+    pub grows_to: Option<u32>,
+    pub scope: Option<Scope>,
+}
+
+/// What doesn't go together in a rule, which `table` is.
+pub(super) fn check(draft: &Draft, table: &DeTable<'_>) -> Vec<Found> {
+    let mut checks = Checks(Vec::new());
+    checks.check(draft, table);
+    checks.0
+}
+
+struct Checks(Vec<Found>);
+
+impl Checks {
+    fn fault(&mut self, span: &Range<usize>, what: impl fmt::Display) {
+        self.0.push((span.clone(), what.to_string()));
+    }
+
+    fn check(&mut self, draft: &Draft, table: &DeTable<'_>) {
+        let field = |name: &str| table.get(name);
+        let Draft {
+            on,
+            by,
+            channel,
+            counts,
+            quota,
+            per,
+            burst,
+            grows_to,
+            scope,
+        } = *draft;
+        if let (Some(on), Some(by), Some(scope), Some(counts), Some(place)) =
+            (on, by, scope, counts, field("counts"))
+        {
+            self.check_counts(on, by, scope, counts, place);
+        }
+        if let (Some(quota), Some(burst), Some(counts), Some(to), Some(place)) =
+            (quota, burst, counts, grows_to, field("grows_to"))
+        {
+            self.check_growth(counts, to, burst, quota, place);
+        }
+        if let (Some(Some(on)), Some(by), Some(place)) = (on, by, field("by"))
+            && let Some(by) = by.parts().find(|&by| !on.can_be_counted(by))
+        {
+            self.never_applies(on, by, place);
+        }
+        if let (Some(on), Some(by), Some(Some(channel)), Some(place)) = (on, by, channel, field("channel")) {
+            self.check_channel(on, by, channel, place);
+        }
+        if let (Some(quota), Some(per), Some(place)) = (quota, per, field("quota"))
+            && u64::from(quota) > per.as_secs() * MAX_PER_SECOND
+        {
+            self.fault(
+                &place.span(),
+                format!("quota {quota} is too much; allowed: {MAX_PER_SECOND} a second"),
+            );
+        }
+        if let (Some(quota), Some(burst), Some(place)) = (quota, burst, field("burst"))
+            && burst > quota
+        {
+            self.fault(
+                &place.span(),
+                format!("burst {burst} is more than the quota; allowed: 1 to {quota}"),
+            );
+        }
+    }
+
+    fn never_applies(&mut self, on: Operation, by: KeyDimension, place: &Value<'_>) {
+        let allowed: Vec<_> = KeyDimension::KINDS
+            .into_iter()
+            .filter(|&by| on.can_be_counted(by))
+            .map(KeyDimension::kind)
+            .collect();
+        let (by, on, allowed) = (by.kind(), on.name(), allowed.join(", "));
+        self.fault(
+            &place.span(),
+            format!("this rule can never apply: {on:?} knows no {by}; allowed on it: {allowed}"),
+        );
+    }
+
+    /// A channel is that of a code, and has addresses of its own kind.
+    fn check_channel(&mut self, on: Option<Operation>, by: RuleKey, channel: Channel, place: &Value<'_>) {
+        if let Some(on) = on.filter(|on| !on.has_channel()) {
+            let on = on.name();
+            self.fault(
+                &place.span(),
+                format!("this rule can never apply: {on:?} has no channel; allowed on otp.send, otp.verify and any"),
+            );
+        } else if let Some(by) = by.parts().find(|by| !by.is_carried_by(channel)) {
+            let (by, channel) = (by.kind(), channel.name());
+            self.fault(
+                &place.span(),
+                format!("this rule can never apply: no code by {channel} has a {by}"),
+            );
+        }
+    }
+
+    /// Messages go out at a send alone, and are counted for all instances by what no asker controls.
+    fn check_counts(
+        &mut self,
+        on: Option<Operation>,
+        by: RuleKey,
+        scope: Scope,
+        counts: Counts,
+        place: &Value<'_>,
+    ) {
+        let is_shared = |by| {
+            let shared = [KeyDimension::Country, KeyDimension::Global];
+            shared.contains(&by) || matches!(by, KeyDimension::Prefix(_))
+        };
+        let is_sound = on == Some(Operation::OtpSend) && scope == Scope::Cluster && by.parts().all(is_shared);
+        if counts.by_message() && !is_sound {
+            let counts = counts.name();
+            let what = format!(
+                "no rule like this counts {counts}; allowed: on otp.send, by prefix, country or global, scope cluster"
+            );
+            self.fault(&place.span(), what);
+        }
+    }
+
+    fn check_growth(&mut self, counts: Counts, to: u32, burst: u32, quota: u32, place: &Value<'_>) {
+        let most = quota.saturating_mul(MAX_GROWTH);
+        if counts != Counts::Unverified {
+            let what =
+                "only a rule that counts unverified messages grows; allowed with counts = \"unverified\"";
+            self.fault(&place.span(), what);
+        } else if !(burst..=most.max(burst)).contains(&to) {
+            let what = format!(
+                "grows_to {to}; allowed: {burst} (the burst) to {most} ({MAX_GROWTH} times the quota)"
+            );
+            self.fault(&place.span(), what);
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Rules that count messages: spent once it is known that one goes out, and given back when its code is typed.
+
+use super::{
+    decision::{Admission, Denied},
+    limiter::Limiter,
+    refusal::longest,
+    store::{Marker, Refund},
+    subject::Subject,
+};
+use crate::outage;
+
+impl Limiter {
+    /// Spends what counts messages and isn't attached, for a request for which a message goes out. There is nothing to do
+    /// where all counters lie together.
+    ///
+    /// # Errors
+    /// [`Denied::Refused`] when others have spent it meanwhile, [`Denied::Unavailable`] when it can't be counted. What the
+    /// admission had spent is given back then.
+    pub async fn spend_message(&self, mut admission: Admission) -> Result<Admission, Denied> {
+        if admission.by_message.is_empty() {
+            return Ok(admission);
+        }
+        let (places, counters): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut admission.by_message).into_iter().unzip();
+        let denied = match self.0.counters.check(&counters, true).await {
+            Err(error) => Denied::Unavailable(error),
+            Ok(verdicts) => {
+                let mut refusal = None;
+                for ((at, counter), verdict) in places.into_iter().zip(counters).zip(verdicts) {
+                    if !verdict.is_refused() {
+                        admission.cluster.push((at, counter));
+                    } else if counter.enforce {
+                        let asked = admission.rule_at(at);
+                        let refused = asked.metrics.count(&asked.rule, verdict);
+                        if let Some(refused) = refused {
+                            refusal = longest(refusal, refused);
+                        }
+                    }
+                }
+                match refusal {
+                    None => return Ok(admission),
+                    Some(refusal) => {
+                        // The check has given back what it spent of these itself.
+                        admission.cluster.retain(|(_, counter)| !counter.by_message);
+                        Denied::Refused(refusal)
+                    }
+                }
+            }
+        };
+        self.give_back(admission).await;
+        Err(denied)
+    }
+
+    /// What is given back when the code of a message about `subject` is typed; none where no rule counts unverified
+    /// messages.
+    pub fn refund_for(&self, subject: &Subject) -> Option<Refund> {
+        let active = self.active();
+        let unverified = active.unverified();
+        if unverified.is_empty() {
+            return None;
+        }
+        let (address, partition) = subject.address()?;
+        Some(Refund {
+            marker: Marker {
+                partition,
+                key: ["v:", &address].concat(),
+            },
+            counters: unverified
+                .iter()
+                .filter_map(|active| active.counter(subject))
+                .collect(),
+        })
+    }
+
+    /// Whether the script that judges a code gives back what its message spent, in the same step.
+    pub fn attaches_refunds(&self) -> bool {
+        self.0.counters.are_colocated()
+    }
+
+    /// Gives back what a message spent whose code was typed, where no script did. If Redis is down it stays spent, and
+    /// drains.
+    pub async fn refund(&self, refund: &Refund) {
+        if let Err(error) = self.0.counters.refund(refund).await {
+            outage::note(&error);
+            tracing::debug!(%error, "a message stays counted though its code was typed");
+        }
+    }
+}

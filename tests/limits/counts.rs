@@ -1,0 +1,66 @@
+//! What a rule may count, as the limits file says it.
+
+use ringback::limits::file::parse;
+
+#[test]
+fn messages_are_counted_at_a_send_by_what_no_asker_controls() {
+    let with = |on: &str, by: &str, counts: &str, more: &str| {
+        let rule =
+            format!("[[rule]]\nid='r'\non='{on}'\nby='{by}'\ncounts='{counts}'\nquota=4\nper='1h'\n{more}");
+        parse(&rule, "limits.toml")
+    };
+    for by in ["prefix:8", "country", "global"] {
+        for counts in ["messages", "unverified"] {
+            let rules = with("otp.send", by, counts, "").unwrap();
+            assert_eq!(rules.rules()[0].counts.name(), counts);
+            assert_eq!(rules, parse(&rules.to_string(), "again").unwrap());
+        }
+    }
+    let allowed = "allowed: on otp.send, by prefix, country or global, scope cluster";
+    for (on, by, more) in [
+        ("otp.verify", "global", ""),
+        ("any", "global", ""),
+        ("otp.send", "ip", ""),
+        ("otp.send", "phone", ""),
+        ("otp.send", "user", ""),
+        ("otp.send", "email", ""),
+        ("otp.send", "global", "scope='instance'"),
+    ] {
+        let fault = with(on, by, "messages", more).unwrap_err().to_string();
+        assert_eq!(
+            fault,
+            format!("limits.toml:5:8: no rule like this counts messages; {allowed}")
+        );
+        assert!(with(on, by, "requests", more).is_ok());
+    }
+    let unknown = with("otp.send", "global", "codes", "").unwrap_err().to_string();
+    assert!(
+        unknown.ends_with("unknown counts \"codes\"; allowed: requests, messages, unverified"),
+        "{unknown}"
+    );
+}
+
+#[test]
+fn a_budget_may_grow_where_codes_are_given_back() {
+    let with = |counts: &str, to: u32| {
+        let rule = format!(
+            "[[rule]]\nid='r'\non='otp.send'\nby='global'\ncounts='{counts}'\nquota=4\nper='1h'\nburst=2\ngrows_to={to}"
+        );
+        parse(&rule, "limits.toml")
+    };
+    for to in [2, 9, 400] {
+        let rules = with("unverified", to).unwrap();
+        assert_eq!(rules.rules()[0].grows_to, to);
+        assert_eq!(rules, parse(&rules.to_string(), "again").unwrap());
+    }
+    for to in [1, 401] {
+        let fault = with("unverified", to).unwrap_err().to_string();
+        let allowed = "allowed: 2 (the burst) to 400 (100 times the quota)";
+        assert_eq!(fault, format!("limits.toml:9:10: grows_to {to}; {allowed}"));
+    }
+    let fault = with("messages", 9).unwrap_err().to_string();
+    assert!(
+        fault.contains("only a rule that counts unverified messages grows"),
+        "{fault}"
+    );
+}

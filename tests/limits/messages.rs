@@ -1,0 +1,255 @@
+//! Rules that count messages: what spends them, and what a typed code gives back. One suite for whatever keeps the counters.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use ringback::{
+    channel::Channel,
+    limits::{Counter, Denied, Limiter, Marker, Operation, Refund, Subject, refuses},
+    partition::PARTITIONS,
+    supervision::Supervision,
+};
+
+use super::{
+    rules,
+    stage::{OPTIONS, client_with_phone, clock, refusal},
+    store::{Adapter, counter},
+};
+
+/// A counter of messages that takes `burst` at once, and one an hour.
+fn messages(key: &str, burst: u32, grows_by: u32) -> Counter {
+    Counter {
+        by_message: true,
+        grows_by,
+        ..counter(key, burst)
+    }
+}
+
+fn refund(address: &str, counters: &[Counter]) -> Refund {
+    let partition = address.bytes().last().unwrap_or_default() % PARTITIONS;
+    Refund {
+        marker: Marker {
+            partition,
+            key: format!("v:{address}"),
+        },
+        counters: counters.to_vec(),
+    }
+}
+
+impl Adapter {
+    /// Whether a message may go out; it spends then.
+    async fn send(&self, counters: &[Counter]) -> bool {
+        let verdicts = self.instances[1].check(counters, true).await;
+        !refuses(counters, &verdicts.unwrap())
+    }
+
+    async fn refund(&self, address: &str, counters: &[Counter]) {
+        let given = self.instances[2].refund(&refund(address, counters)).await;
+        given.unwrap();
+    }
+
+    /// How many messages may go out at once. They go.
+    async fn sent(&self, counters: &[Counter]) -> usize {
+        let mut sent = 0;
+        while sent < 100 && self.send(counters).await {
+            sent += 1;
+        }
+        sent
+    }
+}
+
+#[actix::test]
+async fn requests_without_a_message_are_asked_and_spend_nothing() {
+    for adapter in Adapter::all() {
+        let asked = [counter("asked", 90), messages("a", 3, 0), messages("b", 5, 0)];
+        assert_eq!(adapter.admitted(&asked).await, 30, "{}", adapter.name);
+        assert_eq!(adapter.sent(&asked).await, 3, "{}", adapter.name);
+        assert_eq!(
+            adapter.admitted(&asked).await,
+            0,
+            "{}: refused alike",
+            adapter.name
+        );
+        // What refused spent nothing of the others: 33 of the one, 3 of the other.
+        assert_eq!(adapter.sent(&[messages("b", 5, 0)]).await, 2, "{}", adapter.name);
+        assert_eq!(
+            adapter.admitted(&[counter("asked", 90)]).await,
+            30,
+            "{}",
+            adapter.name
+        );
+        assert_eq!(
+            adapter.sent(&[counter("asked", 90)]).await,
+            27,
+            "{}",
+            adapter.name
+        );
+    }
+}
+
+#[actix::test]
+async fn several_units_are_spent_and_given_back_together() {
+    for adapter in Adapter::all() {
+        let dear = [Counter {
+            units: 4,
+            ..messages("m", 10, 0)
+        }];
+        let cheap = [messages("m", 10, 0)];
+        assert_eq!(adapter.sent(&dear).await, 2, "{}", adapter.name);
+        let status = adapter.instances[0].look(&dear).await.unwrap();
+        assert_eq!(status[0].remaining, 2);
+        assert!(
+            (7_199_000_000..=7_200_000_000).contains(&status[0].wait_us),
+            "{status:?}"
+        );
+        assert!(adapter.send(&cheap).await);
+        adapter.instances[0].give_back(&dear).await.unwrap();
+        assert_eq!(adapter.sent(&cheap).await, 5, "{}", adapter.name);
+    }
+}
+
+#[actix::test]
+async fn a_typed_code_gives_its_message_back_once_a_day_for_an_address() {
+    for adapter in Adapter::all() {
+        let (wide, narrow) = (messages("wide", 9, 0), messages("narrow", 3, 0));
+        let both = [wide.clone(), narrow.clone()];
+        assert_eq!(adapter.sent(&both).await, 3);
+        for _ in 0..3 {
+            adapter.refund("jane", &both).await;
+        }
+        assert_eq!(adapter.sent(&both).await, 1, "{}", adapter.name);
+        adapter.refund("john", &both).await;
+        assert_eq!(adapter.sent(&[wide]).await, 7, "{}: 9 - 4 + 2", adapter.name);
+        assert!(adapter.send(&[narrow.clone()]).await);
+        (adapter.advance)(TimeDelta::hours(30));
+        assert_eq!(adapter.sent(&[narrow.clone()]).await, 3);
+        adapter.refund("jane", &[narrow.clone()]).await;
+        assert_eq!(adapter.sent(&[narrow]).await, 1, "{}: another day", adapter.name);
+    }
+}
+
+#[actix::test]
+async fn codes_typed_at_once_give_back_once() {
+    for adapter in Adapter::all() {
+        let asked = [messages("k", 20, 0)];
+        assert_eq!(adapter.sent(&asked).await, 20);
+        let given = refund("jane", &asked);
+        let all = (0..40).map(|n| adapter.instances[n % 3].refund(&given));
+        for outcome in futures_util::future::join_all(all).await {
+            outcome.unwrap();
+        }
+        assert_eq!(adapter.sent(&asked).await, 1, "{}", adapter.name);
+    }
+}
+
+#[actix::test]
+async fn a_budget_grows_with_what_different_addresses_verify_and_is_forgotten_after_a_week() {
+    for adapter in Adapter::all() {
+        let asked = [messages("block", 3, 4)];
+        for n in 0..20 {
+            assert!(adapter.send(&asked).await, "{}: {n}", adapter.name);
+            adapter.refund(&format!("user-{n}"), &asked).await;
+        }
+        assert_eq!(adapter.sent(&asked).await, 7, "{}: up to its cap", adapter.name);
+        // Whoever spends it without a code keeps nothing of it alive.
+        (adapter.advance)(TimeDelta::hours(6 * 24 + 23));
+        assert_eq!(adapter.sent(&asked).await, 7, "{}", adapter.name);
+        (adapter.advance)(TimeDelta::hours(8));
+        assert_eq!(adapter.sent(&asked).await, 3, "{}: forgotten", adapter.name);
+        adapter.instances[0].reset(&asked[0]).await.unwrap();
+        assert_eq!(adapter.sent(&asked).await, 3, "{}", adapter.name);
+    }
+}
+
+/// Where most type their codes a budget never empties, and where few do it does soon.
+#[actix::test]
+async fn who_types_codes_earns_more_than_it_spends() {
+    for adapter in Adapter::all() {
+        let (honest, pumped) = ([messages("honest", 5, 20)], [messages("pumped", 5, 20)]);
+        for n in 0..60 {
+            assert!(adapter.send(&honest).await, "{}: {n}", adapter.name);
+            if n % 4 > 0 {
+                adapter.refund(&format!("honest-{n}"), &honest).await;
+            }
+        }
+        let mut sent = 0;
+        for n in 0..200 {
+            if adapter.send(&pumped).await {
+                sent += 1;
+                if n % 10 == 0 {
+                    adapter.refund(&format!("pumped-{n}"), &pumped).await;
+                }
+            }
+        }
+        assert!((5..=8).contains(&sent), "{}: {sent}", adapter.name);
+    }
+}
+
+const BUDGETS: &str = "[[rule]]\nid='asked'\non='otp.send'\nby='ip'\nquota=20\nper='1d'\n
+    [[rule]]\nid='block'\non='otp.send'\nby='prefix:8'\ncounts='unverified'\nquota=2\nper='1d'\n
+    [[rule]]\nid='world'\non='otp.send'\nby='global'\ncounts='messages'\nquota=9\nper='1d'\n
+    [[rule]]\nid='watched'\non='otp.send'\nby='country'\ncounts='unverified'\nquota=1\nper='1d'\nmode='shadow'";
+
+fn with_code() -> Subject {
+    client_with_phone().with_channel(Channel::Sms)
+}
+
+/// As a Cluster has it: asked before, spent once a message goes out. Where all lie together the issuing script does both.
+#[actix::test]
+async fn the_limiter_asks_first_and_spends_for_a_message() {
+    for adapter in Adapter::all() {
+        let (counters, clock) = (Arc::clone(&adapter.instances[0]), Arc::new(clock()));
+        let limiter = Limiter::start(
+            &Supervision::default(),
+            OPTIONS,
+            rules(BUDGETS),
+            Arc::clone(&counters),
+            clock,
+        );
+        let subject = with_code();
+        let refund = limiter.refund_for(&subject).unwrap();
+        assert_eq!(refund.counters.len(), 2, "the block's and the country's");
+        if limiter.attaches_refunds() {
+            continue;
+        }
+        for _ in 0..3 {
+            let _decoy = limiter.admit(Operation::OtpSend, &subject).await.unwrap();
+        }
+        for n in 0..2 {
+            let admission = limiter.admit(Operation::OtpSend, &subject).await.unwrap();
+            assert_eq!(
+                !admission.shadowed.is_empty(),
+                n == 1,
+                "a shadow that spends as well"
+            );
+            let _sent = limiter.spend_message(admission).await.unwrap();
+        }
+        let refused = refusal(limiter.admit(Operation::OtpSend, &subject).await);
+        assert_eq!(&*refused.rule, "block");
+        limiter.refund(&refund).await;
+        let (one, other) = (
+            limiter.admit(Operation::OtpSend, &subject).await.unwrap(),
+            limiter.admit(Operation::OtpSend, &subject).await.unwrap(),
+        );
+        let sent = limiter.spend_message(one).await.unwrap();
+        let Err(Denied::Refused(late)) = limiter.spend_message(other).await else {
+            panic!("both passed")
+        };
+        assert_eq!(&*late.rule, "block", "another was quicker");
+        // The resend cooldown refused it: no message after all.
+        limiter.give_back_cluster(sent).await;
+        let admission = limiter.admit(Operation::OtpSend, &subject).await.unwrap();
+        let _sent = limiter.spend_message(admission).await.unwrap();
+        let left = |id: &str| {
+            let (limiter, id) = (limiter.clone(), id.to_owned());
+            let subject = subject.clone();
+            async move {
+                let explained = limiter.explain(Operation::OtpSend, &subject).await;
+                let rule = explained.rules.into_iter().find(|rule| rule.rule == id);
+                rule.unwrap().remaining.unwrap()
+            }
+        };
+        assert_eq!((left("world").await, left("block").await), (6, 0));
+        assert_eq!(left("asked").await, 14, "three decoys and three messages");
+    }
+}

@@ -1,5 +1,6 @@
 //! Limits from outside: the file's format, the stores' contract, the limiter under load, the file while it changes.
 
+mod alike;
 mod counts;
 mod explain;
 mod file;

@@ -125,7 +125,8 @@ impl World {
             others: &[],
             subject: Some(Uuid::from_u128(7)),
             message: Some(IssuedMessage {
-                user_id: Uuid::from_u128(7),
+                user_id: Some(Uuid::from_u128(7)),
+                sealed: None,
                 seed: CodeSeed::from_bytes([9; 8]),
                 country: Country::UNKNOWN,
                 language: &Language::default(),

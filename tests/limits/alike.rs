@@ -1,0 +1,117 @@
+//! The algorithm where Redis counts, and where this process does: one behaviour.
+
+use proptest::test_runner::{Config, TestRunner};
+use ringback::{
+    limits::{
+        GCRA_LUA,
+        gcra::{self, Bucket, Decision, Growth},
+    },
+    redis::RedisLink,
+};
+
+use super::{redis, unique};
+
+/// Random costs, bursts and pauses: where Redis counts, each answer and each counter is the one that `gcra.rs` gives.
+#[test]
+fn lua_and_rust_decide_alike() {
+    // PERSIST: the time here is made up, so Redis must not let a key expire by its own.
+    const STEP_LUA: &str = "
+        local now, cost, burst, grows = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[5])
+        local rule = struct.pack('>I6I4I4I3BI4', cost, burst, 0, tonumber(ARGV[6]), 0, grows)
+        local said, rest = 2, 0
+        if ARGV[4] == '0' then
+          gcra_give_back(KEYS[1], now, cost, 1, grows)
+        elseif ARGV[4] == '1' then
+          gcra_refund(KEYS[1], rule, 1, now)
+        else
+          local _, verdict = gcra_all(1, rule, now)
+          said, rest = struct.unpack('>xBI6', verdict)
+        end
+        redis.call('PERSIST', KEYS[1])
+        local stored, text = redis.call('GET', KEYS[1]), ''
+        if stored then
+          text = string.format('%.0f:%.0f', struct.unpack('<dd', stored))
+          if #stored > 16 then text = text .. string.format(':%.0f:%.0f', struct.unpack('<dd', stored, 17)) end
+        end
+        return {said, rest, text}";
+    let script = redis::Script::new(&format!("{GCRA_LUA}{STEP_LUA}"));
+    let link = redis("RINGBACK_TEST_REDIS_URL");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let costs = (1_i64..90_000_000_000, 1_i64..1_000_000);
+    let steps = proptest::collection::vec((-20_000_000_i64..300_000_000, 0_u8..8), 1..40);
+    let mut runner = TestRunner::new(Config {
+        cases: 64,
+        failure_persistence: None,
+        ..Config::default()
+    });
+    let numbers = (1_u32..20, 0_u32..9, 1_u32..4);
+    let outcome = runner.run(
+        &(costs, numbers, steps),
+        |(costs, (burst, grows_by, units), steps)| {
+            let key = unique();
+            let (mut now, mut bucket, mut growth) = (1_800_000_000_123_457, None, Growth::default());
+            for (pause, what) in steps {
+                now += pause;
+                let emission_us = if what % 4 == 1 { costs.1 } else { costs.0 };
+                let larger = burst + growth.at(now, grows_by);
+                let (expected, tat) =
+                    match (what, gcra::decide_units(bucket, now, emission_us, larger, units)) {
+                        (0, _) => {
+                            let tat = bucket.and_then(|bucket| gcra::give_back(bucket, now, emission_us));
+                            ((2, 0), Some(tat))
+                        }
+                        (1, _) => {
+                            let (tat, grown) = gcra::refund(bucket, growth, now, emission_us, grows_by);
+                            growth = grown;
+                            ((2, 0), Some(Some(tat).filter(|&tat| tat > now)))
+                        }
+                        (_, Decision::Allow { new_tat, remaining }) => {
+                            ((1, i64::from(remaining)), Some(Some(new_tat)))
+                        }
+                        (_, Decision::Refuse { retry_after_us }) => ((0, retry_after_us), None),
+                    };
+                // A counter without anything in it is gone, unless it has grown.
+                let is_grown = growth.at(now, grows_by) > 0;
+                bucket = match tat {
+                    None => bucket,
+                    Some(tat) => tat
+                        .or(is_grown.then_some(now))
+                        .map(|tat| Bucket { tat, emission_us }),
+                };
+                let arguments = [
+                    now,
+                    emission_us,
+                    burst.into(),
+                    what.into(),
+                    grows_by.into(),
+                    units.into(),
+                ];
+                let (said, rest, stored) = runtime.block_on(step(&link, &script, &key, &arguments));
+                proptest::prop_assert_eq!((said, rest), expected);
+                let mut expected = bucket.map_or(String::new(), |bucket| {
+                    format!("{}:{}", bucket.tat, bucket.emission_us)
+                });
+                if is_grown {
+                    expected.push_str(&format!(":{}:{}", growth.by, growth.until_us));
+                }
+                proptest::prop_assert_eq!(stored, expected);
+            }
+            Ok(())
+        },
+    );
+    outcome.unwrap();
+}
+
+async fn step(link: &RedisLink, script: &redis::Script, key: &str, arguments: &[i64]) -> (i64, i64, String) {
+    link.eval(script, 1, |call| {
+        call.key(0, [key]);
+        for argument in arguments {
+            call.arg(*argument);
+        }
+    })
+    .await
+    .unwrap()
+}

@@ -64,6 +64,10 @@ fn difference(old: &Rule, new: &Rule) -> String {
 }
 
 fn fields(rule: &Rule) -> [(&'static str, String); 11] {
+    let grows_to = match rule.grows_to == rule.burst {
+        true => "burst".to_owned(),
+        false => rule.grows_to.to_string(),
+    };
     let lost = rule.if_store_lost.map_or("as usual", IfStoreLost::name);
     [
         ("on", on(rule)),
@@ -73,7 +77,7 @@ fn fields(rule: &Rule) -> [(&'static str, String); 11] {
         ("quota", rule.quota.to_string()),
         ("per", per_text(rule.per)),
         ("burst", rule.burst.to_string()),
-        ("grows_to", rule.grows_to.to_string()),
+        ("grows_to", grows_to),
         ("scope", rule.scope.name().to_owned()),
         ("mode", rule.mode.name().to_owned()),
         ("if_store_lost", lost.to_owned()),

@@ -9,13 +9,13 @@ use super::{
     guesses::Guessed,
     late_receipts::LateReceipts,
     metrics::{self, Kind},
-    refusals::{own_rule, refused_by},
+    refusals::refused_by,
 };
 use crate::{
     accounts::User,
     challenges::{
-        Challenges, DestinationDigest, Found, Guess, Hold, Issuance, IssueOutcome, Judged, NewChallenge,
-        NewCode, OtpCode, Proof, Purpose, Verdict, Whose,
+        Challenges, DestinationDigest, Found, Guess, Issuance, IssueOutcome, Judged, NewChallenge, NewCode,
+        OtpCode, Proof, Purpose, Verdict, Whose,
     },
     channel::{Channel, MessageCode},
     clock::Clock,
@@ -25,7 +25,7 @@ use crate::{
     events::{EventKind, NewEvent, Source},
     language::Language,
     ledger::{Event, Ledger, What},
-    limits::{Admission, ClientNetwork, Limiter, Operation, Refusal, Subject},
+    limits::{Admission, ClientNetwork, Limiter, Operation, Subject},
     phone::{Country, PhoneDigest},
     run_to_completion::run_to_completion,
     unavailable::Unavailable,
@@ -354,25 +354,6 @@ impl Codes {
             }
             Err(error) => Err(error),
         }
-    }
-
-    pub(super) fn cooldown(&self, wait: Duration) -> Refusal {
-        own_rule(
-            Hold::Cooldown.rule(),
-            wait,
-            1,
-            self.challenges.rules.resend_cooldown,
-        )
-    }
-
-    pub(super) fn locked(&self, wait: Duration) -> Refusal {
-        let rules = &self.challenges.rules;
-        own_rule(
-            Hold::Failures.rule(),
-            wait,
-            rules.max_failures,
-            rules.failure_window,
-        )
     }
 
     /// What is asked for at an address.

@@ -17,6 +17,7 @@
 //! | `late_receipts.rs` | receipts that come while the store is down |
 //! | `explain.rs`, `release.rs` | what operators ask, and do |
 //! | `refusals.rs` | what the OTP rules themselves refuse |
+//! | `refunds.rs` | what a right code gives back to the limits |
 //! | `error.rs` | why a code was not sent or not taken |
 
 mod by_id;
@@ -29,6 +30,7 @@ mod messages;
 mod metrics;
 mod notices;
 mod open_account;
+mod refunds;
 mod refusals;
 mod release;
 mod reports;

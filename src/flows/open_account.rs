@@ -76,6 +76,10 @@ impl AccountOpener {
                 .is_about(proof, purpose, &destination(&address))
         };
         let by = Channel::ALL.into_iter().find(is_about);
+        if let Some(by) = by.filter(|_| proof.has_message) {
+            let typed_at = destination(&address(&opening, by));
+            self.codes.refund(&typed_at).await;
+        }
         let now = self.codes.clock.now();
         Ok(by
             .filter(|&by| rule(&opening, by, &self.rules, now))

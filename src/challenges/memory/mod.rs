@@ -312,7 +312,7 @@ impl ChallengeStore for MemoryChallenges {
     async fn judge_by_id(&self, attempt: &AttemptById<'_>) -> Result<Judged, Unavailable> {
         let (now, bounds) = (self.clock.now_ms(), self.bounds());
         let mut state = self.lock();
-        let attached = self.counters.check_now(attempt.attached)?;
+        let attached = self.counters.check_now(attempt.attached, false)?;
         let (verdict, charged) = match refuses(attempt.attached, &attached) {
             true => (Verdict::Limited, Vec::new()),
             false => state.judge_by_id(attempt, now, &bounds),

@@ -1,11 +1,13 @@
 //! What operators ask about an address: the limits, and the OTP rules' own waits beside them.
 
+use std::time::Duration;
+
 use uuid::Uuid;
 
-use super::codes::Codes;
+use super::{codes::Codes, refusals::own_rule};
 use crate::{
-    challenges::{DestinationDigest, Purpose, Slot, Whose},
-    limits::{Explanation, KeyDimension, Operation, RuleStatus, Subject},
+    challenges::{DestinationDigest, Hold, Purpose, Slot, Whose},
+    limits::{Explanation, KeyDimension, Operation, Refusal, RuleStatus, Subject},
 };
 
 impl Codes {
@@ -39,6 +41,25 @@ impl Codes {
             ));
         }
         explained.and(own)
+    }
+
+    pub(super) fn cooldown(&self, wait: Duration) -> Refusal {
+        own_rule(
+            Hold::Cooldown.rule(),
+            wait,
+            1,
+            self.challenges.rules.resend_cooldown,
+        )
+    }
+
+    pub(super) fn locked(&self, wait: Duration) -> Refusal {
+        let rules = &self.challenges.rules;
+        own_rule(
+            Hold::Failures.rule(),
+            wait,
+            rules.max_failures,
+            rules.failure_window,
+        )
     }
 }
 

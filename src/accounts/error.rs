@@ -24,6 +24,8 @@ pub enum AccountError {
     TokenRevoked,
     #[error("the account's password is another")]
     PasswordIncorrect,
+    #[error("the account has no password, and its owner signed in too long ago, or not by a code")]
+    SignInAnew,
     #[error("the account has nothing like that")]
     NotFound,
     #[error("refused by a rate limit")]
@@ -35,9 +37,11 @@ pub enum AccountError {
 impl Problem for AccountError {
     fn details(&self) -> ProblemDetails {
         match self {
-            Self::EmailTaken => {
-                ProblemDetails::new(409, "email_taken", "An account with this e-mail already exists.")
-            }
+            Self::EmailTaken => ProblemDetails::new(
+                409,
+                "email_taken",
+                "An account with this e-mail already exists. If the address is yours, request a code at /api/users/register/code/ and register with it.",
+            ),
             Self::InvalidCredentials => ProblemDetails::new(
                 401,
                 "invalid_credentials",
@@ -49,6 +53,11 @@ impl Problem for AccountError {
             Self::PasswordIncorrect => {
                 ProblemDetails::new(400, "password_incorrect", "The password is not right.")
             }
+            Self::SignInAnew => ProblemDetails::new(
+                400,
+                "password_incorrect",
+                "The account has no password: sign in by a code, and try again within ten minutes.",
+            ),
             Self::NotFound => ProblemDetails::not_found(),
             Self::Limited(refusal) => refusal.details(),
             Self::Unavailable(unavailable) => unavailable.details(),

@@ -5,6 +5,7 @@
 //! | `users/` | who has an account, and how one is made |
 //! | `proofs/` | who claims a phone or an e-mail address, and who has proven it |
 //! | `openings/` | which account an address opens: signing in by code, setting a password anew |
+//! | `changes/` | how an account comes by another phone or e-mail address |
 //! | `passwords/` | which passwords are accepted, their hashes, and where these are kept |
 //! | `sessions/` | who is signed in: sessions and their tokens |
 //! | `options.rs` | how long an account keeps what it never proved |
@@ -23,6 +24,7 @@
 //!
 //! [`Unavailable`]: crate::unavailable::Unavailable
 
+mod changes;
 mod error;
 mod openings;
 mod options;
@@ -36,9 +38,10 @@ mod sign_in;
 mod transfer;
 mod users;
 
+pub use changes::{ChangeStore, Changed, EmailChange, PhoneChange, PostgresChanges, SqliteChanges};
 pub use error::AccountError;
 pub use openings::{Opening, OpeningRules, OpeningStore, PasswordReset, PostgresOpenings, SqliteOpenings};
-pub use options::AccountOptions;
+pub use options::{AccountOptions, RegisterCode};
 pub use own_password::{OwnPassword, Turns};
 pub use passwords::{
     Argon2Cost, Argon2Pool, BreachFileError, CostError, Credentials, HashCost, HashError, HasherOptions,

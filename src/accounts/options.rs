@@ -1,4 +1,4 @@
-//! What operators may say of accounts.
+//! What operators may say of accounts: how they come to be, and what they keep.
 
 use chrono::TimeDelta;
 
@@ -9,4 +9,14 @@ pub struct AccountOptions {
     pub claim_ttl: TimeDelta,
     /// After how long an account is deleted that never proved anything and wasn't used. None: never.
     pub unused_ttl: Option<TimeDelta>,
+    pub register_code: RegisterCode,
+}
+
+/// Whether an account is made with a code that proves its e-mail address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RegisterCode {
+    /// With one or without.
+    Optional,
+    /// With one alone: that an address has an account is said to nobody.
+    Required,
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
+
 use super::{
     AccountError,
     passwords::{Password, PasswordChange, PasswordHasher, PasswordStore, Turn},
@@ -14,7 +16,11 @@ use crate::{
     language::Language,
     limits::{ClientNetwork, KeyDimension, Limiter, Operation, Subject},
     security,
+    tokens::Amr,
 };
+
+/// For how long a sign-in by code stands in for the password of an account that has none.
+const FRESH: TimeDelta = TimeDelta::minutes(10);
 
 /// What a signed-in user needs the password for.
 #[derive(Clone)]
@@ -47,10 +53,10 @@ impl OwnPassword {
     }
 
     /// Asks whether this is the account's password. Wrong ones are counted as those of logins are; a right one is given
-    /// back. Returns the account's `session_epoch` as it was then: a change that rests on this is made for it alone.
+    /// back. Where the account has none, a sign-in by code stands in for it that is not older than ten minutes. Returns the account's `session_epoch` as it was then: a change that rests on this is made for it alone.
     ///
     /// # Errors
-    /// `PasswordIncorrect`, also where the account has none; `TokenRevoked` where it was locked meanwhile; `Limited`;
+    /// `PasswordIncorrect`; `SignInAnew` where the account has none; `TokenRevoked` where it was locked meanwhile; `Limited`;
     /// `Unavailable`.
     pub async fn confirm(
         &self,
@@ -63,20 +69,33 @@ impl OwnPassword {
         let spent = self.limiter.admit(Operation::PasswordChange, &subject).await?;
         let credentials = self.store.credentials_of(of.user.id).await?;
         let credentials = credentials.ok_or(AccountError::TokenRevoked)?;
-        let verdict = turn.verify(password, credentials.password).await?;
-        if !verdict.matches {
+        let has_password = credentials.password.is_some();
+        let passes = match has_password {
+            true => turn.verify(password, credentials.password).await?.matches,
+            false => self.is_fresh(of),
+        };
+        if !passes {
             tracing::info!(
                 target: security::TARGET,
                 { client.network = %client, user.id = %of.user.id },
                 "auth.password.refused"
             );
-            return Err(AccountError::PasswordIncorrect);
+            return Err(match has_password {
+                true => AccountError::PasswordIncorrect,
+                false => AccountError::SignInAnew,
+            });
         }
         if credentials.locked {
             return Err(AccountError::TokenRevoked);
         }
         self.limiter.give_back(spent.only(KeyDimension::User)).await;
         Ok(credentials.session_epoch)
+    }
+
+    /// Whether the session was opened by a code a moment ago.
+    fn is_fresh(&self, of: &SignedIn) -> bool {
+        let age = self.clock.now() - of.authenticated_at;
+        matches!(of.amr, Amr::SmsCode | Amr::EmailCode) && age <= FRESH
     }
 
     /// Sets another password: all other sessions end, and whoever owns a proven address is told, in `language`.

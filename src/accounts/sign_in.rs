@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     AccountError,
-    passwords::{Login, Password, PasswordHash, PasswordHasher, PasswordStore},
+    passwords::{Login, Password, PasswordHash, PasswordHasher, PasswordStore, Turn},
     sessions::{ClientInfo, Identity, Sessions, Tokens},
     users::{NewUser, PersonName, RegisterError, User, UserStore},
 };
@@ -59,6 +59,15 @@ impl SignIn {
         who: &ClientInfo,
         registration: Registration,
     ) -> Result<(User, Tokens), AccountError> {
+        let turn = self.admit(who, &registration).await?;
+        self.make(turn, who, registration, false).await
+    }
+
+    /// Asks the limits, and takes a place among the passwords to be hashed.
+    ///
+    /// # Errors
+    /// `Limited`, `Unavailable`, as at [`SignIn::register`].
+    pub async fn admit(&self, who: &ClientInfo, registration: &Registration) -> Result<Turn, AccountError> {
         let keys = self.keyring.current();
         let subject = Subject::new(who.network)
             .with_phone(registration.phone.clone(), &keys.phone)
@@ -67,6 +76,21 @@ impl SignIn {
         let shed = self.limiter.shed(Operation::Register, &subject).await?;
         let turn = self.hasher.reserve_hash()?;
         let _spent = self.limiter.admit_further(shed, &subject).await?;
+        Ok(turn)
+    }
+
+    /// Makes the account that was let in. `is_proven`: a code proved its e-mail address, which is taken from an account that
+    /// never proved it.
+    ///
+    /// # Errors
+    /// `EmailTaken`: with `is_proven`, only where an account has it verified. `Unavailable`.
+    pub async fn make(
+        &self,
+        turn: Turn,
+        who: &ClientInfo,
+        registration: Registration,
+        is_proven: bool,
+    ) -> Result<(User, Tokens), AccountError> {
         let password = turn.hash(registration.password).await?;
         let now = self.clock.now();
         let id = self.entropy.row_id(now);
@@ -86,7 +110,15 @@ impl SignIn {
                 self.entropy.as_ref(),
             ),
         };
-        match self.users.register(user, session).await {
+        let made = match is_proven {
+            false => self.users.register(user, session).await,
+            true => {
+                let source = Source::system();
+                let taken = NewEvent::new(EventKind::EmailTaken, source, now, self.entropy.as_ref());
+                self.users.register_proven(user, session, taken).await
+            }
+        };
+        match made {
             Ok(user) => {
                 let identity = Identity {
                     user_id: user.id,

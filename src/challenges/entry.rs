@@ -4,7 +4,7 @@
 use uuid::Uuid;
 
 use super::{
-    challenge_id::secret_of,
+    challenge_id::{candidate_slots, secret_of},
     code::OtpCode,
     destination::DestinationDigest,
     policy::Found,
@@ -43,6 +43,24 @@ impl Challenges {
         keys.is_some_and(|keys| leads_to(proof.address, keys, purpose, destination, proof.subject))
     }
 
+    /// Whether a proof is of a user's own challenge for this purpose at this address.
+    pub fn is_users(&self, proof: &Proof, purpose: Purpose, destination: &Destination, user: Uuid) -> bool {
+        let of = |keys| Slot {
+            purpose,
+            destination: DestinationDigest::of(destination, keys),
+            whose: Whose::User(user),
+        };
+        let keys = secret_of(&self.keyring, proof.address, proof.challenge_id);
+        keys.is_some_and(|keys| of(keys).address() == proof.address)
+    }
+
+    /// Whether the challenge of this id, if there is one, is for this purpose at this address.
+    pub fn leads_to(&self, challenge_id: Uuid, purpose: Purpose, destination: &Destination) -> bool {
+        let slots = candidate_slots(&self.keyring, challenge_id);
+        let mut slots = slots.zip(self.keyring.all());
+        slots.any(|(slot, keys)| leads_to(slot, keys, purpose, destination, None))
+    }
+
     /// Whether the secret that named the challenge of an outbox entry is in force here. In a rotation, an instance that
     /// knows the secret takes the entry over.
     pub fn knows_secret_of(&self, entry: &OutboxEntry) -> bool {
@@ -69,7 +87,9 @@ impl Challenges {
         destination: &Destination,
     ) -> Option<OtpCode> {
         let keys = secret_of(&self.keyring, entry.address, entry.challenge_id)?;
-        let is_for_it = leads_to(entry.address, keys, purpose, destination, entry.user_id);
+        // Where the address is sealed, it is so for this very challenge.
+        let is_for_it =
+            entry.sealed.is_some() || leads_to(entry.address, keys, purpose, destination, entry.user_id);
         is_for_it.then(|| {
             OtpCode::derive(
                 &keys.code,

@@ -11,6 +11,8 @@ pub struct Policy {
     pub channels: &'static [(Channel, &'static str)],
     /// How a challenge is found when its code is typed.
     pub found: Found,
+    /// Whether its codes go to addresses that no account has yet, so that they are kept with the message, sealed.
+    pub unkept: bool,
 }
 
 /// How the challenges of a purpose are found when a code is typed.
@@ -46,16 +48,19 @@ static POLICIES: [Policy; Purpose::ALL.len()] = [
         purpose: Purpose::VerifyPhone,
         channels: &[(Channel::Sms, "verify_phone")],
         found: Found::ByAddress,
+        unkept: false,
     },
     Policy {
         purpose: Purpose::VerifyEmail,
         channels: &[(Channel::Email, "verify_email")],
         found: Found::ByAddress,
+        unkept: false,
     },
     Policy {
         purpose: Purpose::SignIn,
         channels: &[(Channel::Sms, "sign_in_sms"), (Channel::Email, "sign_in_email")],
         found: Found::ById,
+        unkept: false,
     },
     Policy {
         purpose: Purpose::ResetPassword,
@@ -64,20 +69,24 @@ static POLICIES: [Policy; Purpose::ALL.len()] = [
             (Channel::Email, "reset_password_email"),
         ],
         found: Found::ById,
+        unkept: false,
     },
     Policy {
         purpose: Purpose::ChangePhone,
         channels: &[(Channel::Sms, "change_phone")],
         found: Found::ByUser,
+        unkept: true,
     },
     Policy {
         purpose: Purpose::ChangeEmail,
         channels: &[(Channel::Email, "change_email")],
         found: Found::ByUser,
+        unkept: true,
     },
     Policy {
         purpose: Purpose::Register,
         channels: &[(Channel::Email, "register")],
         found: Found::ById,
+        unkept: true,
     },
 ];

@@ -17,7 +17,7 @@ use chrono::{DateTime, Utc};
 use thiserror::Error;
 
 pub use coalesce::{Bounds, Coalescer};
-pub(crate) use connection::postgres::Session;
+pub(crate) use connection::postgres::{Session, Together};
 pub(crate) use lane::postgres::Own;
 pub use postgres::{PostgresLink, PostgresOptions};
 pub use sqlite::SqliteLink;

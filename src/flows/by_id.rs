@@ -4,12 +4,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{
-    codes::{Codes, Effect},
-    error::FlowError,
-    guesses::Guessed,
-    metrics,
-};
+use super::{asked::Effect, codes::Codes, error::FlowError, guesses::Guessed, metrics};
 use crate::{
     challenges::{GuessById, OtpCode, Proof, Purpose},
     limits::{ClientNetwork, Operation, Subject},

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use uuid::Uuid;
 
 use super::{
+    asked::{Addressee, Asked, Caller, Effect, Entitled, Entitlement},
     error::FlowError,
     guesses::Guessed,
     late_receipts::LateReceipts,
@@ -12,7 +13,6 @@ use super::{
     refusals::refused_by,
 };
 use crate::{
-    accounts::User,
     challenges::{
         Challenges, DestinationDigest, Found, Guess, Issuance, IssueOutcome, Judged, NewChallenge, NewCode,
         OtpCode, Proof, Purpose, Verdict, Whose,
@@ -23,35 +23,11 @@ use crate::{
     email::EmailDigest,
     entropy::Entropy,
     events::{EventKind, NewEvent, Source},
-    language::Language,
     ledger::{Event, Ledger, What},
-    limits::{Admission, ClientNetwork, Limiter, Operation, Subject},
+    limits::{Admission, Limiter, Operation, Subject},
     phone::{Country, PhoneDigest},
     run_to_completion::run_to_completion,
-    unavailable::Unavailable,
 };
-
-/// Who asks.
-#[derive(Debug, Clone)]
-pub struct Caller {
-    pub client: ClientNetwork,
-    /// The user whose token came along, if one did.
-    pub user: Option<User>,
-    /// What a message to the caller is written in.
-    pub language: Language,
-}
-
-impl Caller {
-    /// The id of the user whose token came along.
-    pub fn user_id(&self) -> Option<Uuid> {
-        self.user.as_ref().map(|user| user.id)
-    }
-
-    /// By whom an event is.
-    pub(super) fn source(&self) -> Source {
-        Source::of(self.user_id(), self.client)
-    }
-}
 
 /// A code that is on its way, or seems to be: an address that gets none is answered alike.
 #[derive(Debug, Clone, Copy)]
@@ -67,49 +43,6 @@ pub struct Typed {
     pub code: OtpCode,
     /// If given, no other challenge is touched.
     pub challenge_id: Option<Uuid>,
-}
-
-/// An address that a code is asked for or typed for.
-pub(super) struct Asked {
-    pub caller: Caller,
-    pub purpose: Purpose,
-    pub to: Destination,
-    pub digest: DestinationDigest,
-    /// Where a phone belongs.
-    pub country: Country,
-    pub subject: Subject,
-}
-
-/// Who may have a code.
-pub(super) struct Entitled {
-    /// To whose account it goes; nobody's gets a decoy.
-    pub user_id: Option<Uuid>,
-    /// The user that a public challenge is meant for, if exactly one claims the address.
-    pub subject: Option<Uuid>,
-    /// The code, where it is known beforehand: there is no message then, and no cooldown.
-    pub known_code: Option<OtpCode>,
-}
-
-impl Entitled {
-    /// Whether a message goes out.
-    fn has_message(&self) -> bool {
-        self.user_id.is_some() && self.known_code.is_none()
-    }
-}
-
-/// Says who may have a code.
-pub(super) trait Entitlement: Send + 'static {
-    /// Who may have the code that is asked for.
-    fn entitled(self, asked: &Asked) -> impl Future<Output = Result<Entitled, Unavailable>> + Send;
-}
-
-/// What a right code does.
-pub(super) trait Effect: Send + 'static {
-    /// What comes of it.
-    type Output: Send + 'static;
-
-    /// Lets it take effect. An error that [keeps the code](FlowError::keeps_code) leaves it good.
-    fn take(self, proof: &Proof) -> impl Future<Output = Result<Self::Output, FlowError>> + Send;
 }
 
 /// What all flows share.
@@ -159,20 +92,20 @@ impl Codes {
         place: QueueSlot,
         admission: Admission,
     ) -> Result<Sent, FlowError> {
-        let code = match (entitled.user_id, &entitled.known_code) {
-            (Some(user_id), None) => NewCode::Sent {
-                user_id: Some(user_id),
+        let code = match (entitled.to, &entitled.known_code) {
+            (Addressee::Nobody, _) => NewCode::Nobodys,
+            (to, None) => NewCode::Sent {
+                user_id: to.user_id(),
                 country: asked.country,
                 language: &asked.caller.language,
-                unkept: None,
+                unkept: asked.purpose.policy().unkept.then_some(&asked.to),
             },
-            (Some(_), Some(code)) => NewCode::Known(code),
-            (None, _) => NewCode::Nobodys,
+            (_, Some(code)) => NewCode::Known(code),
         };
         let new = NewChallenge {
             purpose: asked.purpose,
             destination: asked.digest,
-            user: asked.caller.user_id(),
+            user: asked.owner,
             code,
             subject: entitled.subject,
             attached: &admission.attached,
@@ -230,16 +163,16 @@ impl Codes {
 
     fn note_issued(&self, asked: &Asked, entitled: &Entitled, challenge_id: Uuid) {
         let channel = asked.to.channel();
-        let kind = match (entitled.user_id, &entitled.known_code, channel) {
-            (None, ..) => Kind::Decoy,
-            (Some(_), Some(_), _) => Kind::Test,
-            (Some(_), None, Channel::Sms) => Kind::Sms,
-            (Some(_), None, Channel::Email) => Kind::Email,
+        let kind = match (entitled.to, &entitled.known_code, channel) {
+            (Addressee::Nobody, ..) => Kind::Decoy,
+            (_, Some(_), _) => Kind::Test,
+            (_, None, Channel::Sms) => Kind::Sms,
+            (_, None, Channel::Email) => Kind::Email,
         };
         metrics::issued(asked.purpose, kind);
-        if let Some(user_id) = entitled.user_id {
+        if entitled.to != Addressee::Nobody {
             let issued = What::Issued {
-                user_id,
+                user_id: entitled.to.user_id(),
                 purpose: asked.purpose.name(),
                 channel,
                 country: (channel == Channel::Sms).then_some(asked.country),
@@ -262,7 +195,7 @@ impl Codes {
     ) -> Result<E::Output, FlowError> {
         let needs_id = self.challenges.rules.require_challenge_id && typed.challenge_id.is_none();
         let is_public = asked.purpose.policy().found == Found::ByAddress;
-        let user = asked.caller.user_id().map(Whose::User);
+        let user = asked.owner.map(Whose::User);
         // Someone else's address: a stranger's attempts must not be spent, nor that stranger's code used.
         let public = (is_public && !needs_id && (is_own || user.is_none())).then_some(Whose::Public);
         let whose: Vec<_> = user.into_iter().chain(public).collect();
@@ -374,6 +307,7 @@ impl Codes {
             }
         };
         Asked {
+            owner: caller.user_id(),
             caller,
             purpose,
             digest,

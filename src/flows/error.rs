@@ -5,7 +5,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::{
-    accounts::PasswordError,
+    accounts::{AccountError, PasswordError},
     limits::{Denied, Refusal},
     problem::{FieldErrors, Problem, ProblemDetails},
     unavailable::Unavailable,
@@ -35,6 +35,14 @@ pub enum FlowError {
     MailNotConfigured,
     #[error("the new password is refused")]
     Password(PasswordError),
+    #[error("it is the account's phone already")]
+    SamePhone,
+    #[error("it is the account's e-mail address already")]
+    SameEmail,
+    #[error("another account proved the address meanwhile")]
+    LostRace,
+    #[error(transparent)]
+    Account(AccountError),
     #[error("a public challenge is judged with its id alone")]
     ChallengeIdRequired,
     #[error("a code was sent to the address moments ago")]
@@ -67,7 +75,7 @@ impl FlowError {
     pub(super) const fn keeps_code(&self) -> bool {
         matches!(
             self,
-            Self::Unavailable(_) | Self::AmbiguousClaim | Self::Password(_)
+            Self::Unavailable(_) | Self::AmbiguousClaim | Self::LostRace | Self::Password(_)
         )
     }
 
@@ -78,10 +86,11 @@ impl FlowError {
             Self::AttemptsExceeded => "exceeded",
             Self::Expired | Self::UnknownChallenge => "expired",
             Self::AmbiguousClaim => "ambiguous",
-            Self::PhoneTaken => "taken",
+            Self::PhoneTaken | Self::LostRace => "taken",
             Self::PhoneNotSupported(_) => "not_supported",
             Self::MailNotConfigured => "not_configured",
             Self::Password(_) => "password",
+            Self::SamePhone | Self::SameEmail | Self::Account(_) => "refused",
             Self::ChallengeIdRequired => "no_challenge_id",
             Self::Cooldown(_) | Self::Limited(_) => "limited",
             Self::Unavailable(_) => "unavailable",
@@ -101,7 +110,7 @@ impl Problem for FlowError {
                 "otp_attempts_exceeded",
                 "Too many wrong codes. Request a new code.",
             ),
-            Self::Expired => ProblemDetails::new(
+            Self::Expired | Self::LostRace => ProblemDetails::new(
                 400,
                 "otp_expired",
                 "The code has expired or was used. Request a new code.",
@@ -136,6 +145,11 @@ impl Problem for FlowError {
             },
             Self::Password(error) => ProblemDetails::validation_failed(FieldErrors::new())
                 .with_field("password", error.to_string()),
+            Self::SamePhone => ProblemDetails::validation_failed(FieldErrors::new())
+                .with_field("phone", "This is your phone already."),
+            Self::SameEmail => ProblemDetails::validation_failed(FieldErrors::new())
+                .with_field("email", "This is your e-mail address already."),
+            Self::Account(error) => error.details(),
             Self::ChallengeIdRequired => ProblemDetails::validation_failed(FieldErrors::new())
                 .with_field("challenge_id", "This field is required."),
             Self::Cooldown(refusal) => ProblemDetails {
@@ -151,7 +165,18 @@ impl Problem for FlowError {
     fn unavailable(&self) -> Option<&Unavailable> {
         match self {
             Self::Unavailable(unavailable) => Some(unavailable),
+            Self::Account(error) => error.unavailable(),
             _ => None,
+        }
+    }
+}
+
+impl From<AccountError> for FlowError {
+    fn from(error: AccountError) -> Self {
+        match error {
+            AccountError::Limited(refusal) => Self::Limited(refusal),
+            AccountError::Unavailable(unavailable) => Self::Unavailable(unavailable),
+            error => Self::Account(error),
         }
     }
 }

@@ -8,7 +8,7 @@ use super::error::FlowError;
 use crate::challenges::Purpose;
 
 /// Why a code was not taken, as [`FlowError::label`] has it; and `right`.
-const LABELS: [&str; 12] = [
+const LABELS: [&str; 13] = [
     "right",
     "wrong",
     "exceeded",
@@ -18,6 +18,7 @@ const LABELS: [&str; 12] = [
     "not_supported",
     "not_configured",
     "password",
+    "refused",
     "no_challenge_id",
     "limited",
     "unavailable",

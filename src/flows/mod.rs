@@ -5,6 +5,10 @@
 //! | `verify_phone.rs`, `verify_email.rs` | proving a phone, an e-mail address |
 //! | `sign_in_by_code.rs`, `reset_password.rs` | signing in, and setting a password anew |
 //! | `open_account.rs` | what these two have in common |
+//! | `change_phone.rs`, `change_email.rs` | changing a phone, an e-mail address |
+//! | `pending.rs` | what these two have in common |
+//! | `register.rs` | making an account, with a code or without |
+//! | `asked.rs` | a code that is asked for: where, who may have it, what it does |
 //! | `codes.rs` | what every flow does: admit, issue, hand over; judge, let take effect |
 //! | `by_id.rs` | codes that are typed with the ids of their challenges |
 //! | `guesses.rs` | the log's lines on codes that somebody guesses |
@@ -20,7 +24,10 @@
 //! | `refunds.rs` | what a right code gives back to the limits |
 //! | `error.rs` | why a code was not sent or not taken |
 
+mod asked;
 mod by_id;
+mod change_email;
+mod change_phone;
 mod codes;
 mod error;
 mod explain;
@@ -30,8 +37,10 @@ mod messages;
 mod metrics;
 mod notices;
 mod open_account;
+mod pending;
 mod refunds;
 mod refusals;
+mod register;
 mod release;
 mod reports;
 mod reset_password;
@@ -44,13 +53,18 @@ mod verify_phone;
 
 use std::sync::Arc;
 
+pub use asked::Caller;
 pub use by_id::TypedById;
-pub use codes::{Caller, Codes, Sent, Typed};
+pub use change_email::ChangeEmail;
+pub use change_phone::ChangePhone;
+pub use codes::{Codes, Sent, Typed};
 pub use error::{FlowError, Unsupported};
 pub use late_receipts::LateReceipts;
 pub use messages::FlowMessages;
 pub use notices::Notices;
 pub use open_account::AccountOpener;
+pub use pending::Changer;
+pub use register::Register;
 pub use reports::StatusReports;
 pub use reset_password::ResetPassword;
 pub use sign_in_by_code::SignInByCode;
@@ -70,6 +84,9 @@ pub struct Flows {
     pub codes: Arc<Codes>,
     pub reset_password: ResetPassword,
     pub sign_in_by_code: SignInByCode,
+    pub change_email: ChangeEmail,
+    pub change_phone: ChangePhone,
+    pub register: Register,
     pub verify_email: VerifyEmail,
     pub verify_phone: VerifyPhone,
 }

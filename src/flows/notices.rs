@@ -143,7 +143,7 @@ impl Notices {
             NoticeAddress::Email(_) => None,
         };
         let issued = What::Issued {
-            user_id: notice.user,
+            user_id: Some(notice.user),
             purpose: "notice",
             channel,
             country,

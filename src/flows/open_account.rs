@@ -6,7 +6,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::{
-    codes::{Asked, Caller, Codes, Entitled, Entitlement, Sent},
+    asked::{Addressee, Asked, Caller, Entitled, Entitlement},
+    codes::{Codes, Sent},
     error::FlowError,
     supported::Supported,
     test_numbers::TestNumbers,
@@ -71,14 +72,13 @@ impl AccountOpener {
         };
         let is_about = |by: &Channel| {
             let address = address(&opening, *by);
-            self.codes
-                .challenges
-                .is_about(proof, purpose, &destination(&address))
+            let challenges = &self.codes.challenges;
+            address.is_some_and(|address| challenges.is_about(proof, purpose, &destination(&address)))
         };
         let by = Channel::ALL.into_iter().find(is_about);
-        if let Some(by) = by.filter(|_| proof.has_message) {
-            let typed_at = destination(&address(&opening, by));
-            self.codes.refund(&typed_at).await;
+        let typed_at = by.filter(|_| proof.has_message);
+        if let Some(typed_at) = typed_at.and_then(|by| address(&opening, by)) {
+            self.codes.refund(&destination(&typed_at)).await;
         }
         let now = self.codes.clock.now();
         Ok(by
@@ -88,10 +88,10 @@ impl AccountOpener {
 }
 
 /// The account's address of a channel.
-pub(super) fn address(opening: &Opening, by: Channel) -> Login {
+pub(super) fn address(opening: &Opening, by: Channel) -> Option<Login> {
     match by {
-        Channel::Sms => Login::Phone(opening.user.phone.clone()),
-        Channel::Email => Login::Email(opening.user.email.clone()),
+        Channel::Sms => Some(Login::Phone(opening.user.phone.clone())),
+        Channel::Email => opening.user.email.clone().map(Login::Email),
     }
 }
 
@@ -120,7 +120,7 @@ impl Entitlement for Opens {
         };
         let user = opening.filter(opens).map(|opening| opening.user.id);
         Ok(Entitled {
-            user_id: user,
+            to: Addressee::of(user),
             subject: user,
             known_code: None,
         })

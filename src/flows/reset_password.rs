@@ -1,8 +1,9 @@
 //! Setting a password anew by code: who may have one, and what a right one does.
 
 use super::{
+    asked::{Caller, Effect},
     by_id::TypedById,
-    codes::{Caller, Effect, Sent},
+    codes::Sent,
     error::FlowError,
     open_account::AccountOpener,
 };

@@ -1,8 +1,9 @@
 //! Signing in by code: who may have one, and the session that a right one opens.
 
 use super::{
+    asked::{Caller, Effect},
     by_id::TypedById,
-    codes::{Caller, Effect, Sent},
+    codes::Sent,
     error::FlowError,
     open_account::{AccountOpener, address},
 };
@@ -86,7 +87,9 @@ impl SignsIn {
         if opening.is_fresh(by, now) {
             return;
         }
-        let address = address(opening, by);
+        let Some(address) = address(opening, by) else {
+            return;
+        };
         let noted = self
             .opener
             .openings

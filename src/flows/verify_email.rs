@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{
-    codes::{Asked, Caller, Codes, Effect, Entitled, Entitlement, Sent, Typed},
+    asked::{Addressee, Asked, Caller, Effect, Entitled, Entitlement},
+    codes::{Codes, Sent, Typed},
     error::FlowError,
     supported::Supported,
 };
@@ -59,7 +60,10 @@ impl VerifyEmail {
     /// Every way in which a code is not taken; only `Unavailable` leaves a right one good.
     pub async fn verify(&self, caller: Caller, email: EmailAddress, typed: Typed) -> Result<(), FlowError> {
         self.demand_mail()?;
-        let is_own = caller.user.as_ref().is_some_and(|user| user.email == email);
+        let is_own = caller
+            .user
+            .as_ref()
+            .is_some_and(|user| user.email.as_ref() == Some(&email));
         let asked = self.asked(caller, &email);
         let mark = MarkVerified {
             codes: Arc::clone(&self.codes),
@@ -108,7 +112,7 @@ impl Entitlement for Holder {
             user_id = opening.filter(wants).map(|_| proven.user);
         }
         Ok(Entitled {
-            user_id,
+            to: Addressee::of(user_id),
             subject: unproven.map(|holder| holder.user),
             known_code: None,
         })

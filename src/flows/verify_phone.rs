@@ -5,17 +5,23 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::{
-    codes::{Asked, Caller, Codes, Effect, Entitled, Entitlement, Sent, Typed},
+    asked::{Addressee, Asked, Caller, Effect, Entitled, Entitlement},
+    change_phone::TakesPhone,
+    codes::{Codes, Sent, Typed},
     error::FlowError,
     supported::Supported,
     test_numbers::TestNumbers,
 };
 use crate::{
-    accounts::{Claimant, Claims, Login, Opening, OpeningRules, OpeningStore, ProofStore, Verification},
+    accounts::{
+        ChangeStore, Claimant, Claims, Login, Opening, OpeningRules, OpeningStore, ProofStore, User,
+        Verification,
+    },
     challenges::{Challenges, Hold, OtpCode, Proof, Purpose},
     channel::Channel,
     delivery::Destination,
     events::{EventKind, Source},
+    language::Language,
     limits::Subject,
     phone::PhoneNumber,
     unavailable::Unavailable,
@@ -25,6 +31,7 @@ use crate::{
 pub struct VerifyPhone {
     pub codes: Arc<Codes>,
     pub proofs: Arc<dyn ProofStore>,
+    pub changes: Arc<dyn ChangeStore>,
     pub openings: Arc<dyn OpeningStore>,
     pub rules: OpeningRules,
     pub supported: Supported,
@@ -35,7 +42,8 @@ impl VerifyPhone {
     /// Issues a code for a phone and hands its message to delivery; waits for no provider.
     ///
     /// A phone that no account claims, that is verified already, or that is not the signed-in user's gets a decoy: a
-    /// challenge like any other whose code nobody has. A test number's challenge has the code that is known, and no
+    /// challenge like any other whose code nobody has. But a signed-in user who claims a phone that another account has
+    /// verified gets a code, since numbers are given to others. A test number's challenge has the code that is known, and no
     /// message; it has no cooldown and none of the phone's own rules, and nobody has it for good.
     ///
     /// # Errors
@@ -69,6 +77,9 @@ impl VerifyPhone {
         let mark = MarkVerified {
             codes: Arc::clone(&self.codes),
             proofs: Arc::clone(&self.proofs),
+            changes: Arc::clone(&self.changes),
+            user: caller.user.clone(),
+            language: caller.language.clone(),
             is_test_number,
             openings: Arc::clone(&self.openings),
             claimant: caller.user_id().map_or(Claimant::Anyone, Claimant::User),
@@ -119,7 +130,7 @@ impl Entitlement for Claimants {
             Some(user) => (user.phone == self.phone).then_some(user.id),
         };
         Ok(Entitled {
-            user_id: claimant,
+            to: Addressee::of(claimant),
             subject: None,
             known_code: self.known_code,
         })
@@ -139,8 +150,12 @@ impl Claimants {
             user_id = opening.filter(wants).map(|_| user);
         }
         Ok(Entitled {
-            user_id,
-            subject: claims.sole_claimant,
+            to: Addressee::of(user_id),
+            // By a token, a number moves from whoever has it proven now, and from nobody else.
+            subject: match &asked.caller.user {
+                Some(_) if claims.verified_by.is_some() => claims.verified_by,
+                _ => claims.sole_claimant,
+            },
             known_code: None,
         })
     }
@@ -148,11 +163,8 @@ impl Claimants {
 
 /// To whose account the code goes, if to any.
 fn entitled_user(caller: &Caller, phone: &PhoneNumber, claims: &Claims) -> Option<uuid::Uuid> {
-    if claims.verified_by.is_some() {
-        return None;
-    }
     match &caller.user {
-        None => claims.any_claimant,
+        None => claims.any_claimant.filter(|_| claims.verified_by.is_none()),
         Some(user) => (user.phone == *phone && !user.phone_verified).then_some(user.id),
     }
 }
@@ -162,6 +174,9 @@ struct MarkVerified {
     codes: Arc<Codes>,
     proofs: Arc<dyn ProofStore>,
     openings: Arc<dyn OpeningStore>,
+    changes: Arc<dyn ChangeStore>,
+    user: Option<User>,
+    language: Language,
     phone: PhoneNumber,
     claimant: Claimant,
     source: Source,
@@ -173,6 +188,13 @@ impl Effect for MarkVerified {
     type Output = ();
 
     async fn take(self, proof: &Proof) -> Result<(), FlowError> {
+        if let Some(user) = self
+            .user
+            .clone()
+            .filter(|user| !self.is_test_number && self.moves(user, proof))
+        {
+            return self.take_from_another(user, proof).await;
+        }
         let event = self.codes.event(EventKind::PhoneVerified, self.source);
         let (phone, claimant) = (&self.phone, &self.claimant);
         let marked = match self.is_test_number {
@@ -198,5 +220,27 @@ impl Effect for MarkVerified {
             Verification::NoClaim => Err(FlowError::Expired),
             Verification::Ambiguous => Err(FlowError::AmbiguousClaim),
         }
+    }
+}
+
+impl MarkVerified {
+    /// Whether the code was sent to this user while another account had the phone verified.
+    fn moves(&self, user: &User, proof: &Proof) -> bool {
+        let to = Destination::Phone(self.phone.clone());
+        let challenges = &self.codes.challenges;
+        proof.subject.is_some_and(|former| former != user.id)
+            && challenges.is_users(proof, Purpose::VerifyPhone, &to, user.id)
+    }
+
+    async fn take_from_another(self, user: User, proof: &Proof) -> Result<(), FlowError> {
+        let takes = TakesPhone {
+            codes: self.codes,
+            changes: self.changes,
+            user,
+            phone: self.phone,
+            source: self.source,
+            language: self.language,
+        };
+        takes.take(proof).await.map(drop)
     }
 }

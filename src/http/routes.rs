@@ -1,7 +1,7 @@
 //! Every route: who may call what. One table gives the services, `Allow`, CORS and the OpenAPI document.
 
 use crate::http::{
-    account::{leave, me, password, sessions as own_sessions},
+    account::{change_email, change_phone, leave, me, password, sessions as own_sessions},
     kit::routes::{Routes, delete, get, patch, post},
     ops::{limits, metrics},
     public::{
@@ -19,11 +19,16 @@ pub fn api(docs: bool, start_page: bool) -> Routes {
     ];
     let routes = [
         post("/api/users/register/", register::register).documented(register::register_docs),
+        post("/api/users/register/code/", register::send).documented(register::send_docs),
         get("/api/users/me/", me::me).documented(me::me_docs),
         patch("/api/users/me/", me::change).documented(me::change_docs),
         delete("/api/users/me/", leave::leave).documented(leave::leave_docs),
         get("/api/users/me/export/", leave::export).documented(leave::export_docs),
         post("/api/users/password/change/", password::change).documented(password::change_docs),
+        post("/api/users/phone/change/", change_phone::change).documented(change_phone::change_docs),
+        post("/api/users/phone/change/verify/", change_phone::verify).documented(change_phone::verify_docs),
+        post("/api/users/email/change/", change_email::change).documented(change_email::change_docs),
+        post("/api/users/email/change/verify/", change_email::verify).documented(change_email::verify_docs),
         post("/api/users/send-phone-otp/", verify_phone::send).documented(verify_phone::send_docs),
         post("/api/users/verify-phone-otp/", verify_phone::verify).documented(verify_phone::verify_docs),
         post("/api/users/send-email-otp/", verify_email::send).documented(verify_email::send_docs),

@@ -22,7 +22,7 @@ pub struct Event {
 pub enum What {
     /// It was issued: its message is queued.
     Issued {
-        user_id: Uuid,
+        user_id: Option<Uuid>,
         /// What its code is for.
         purpose: &'static str,
         channel: Channel,
@@ -105,7 +105,7 @@ impl Row {
                 channel,
                 country,
             } => {
-                self.user_id = Some(user_id);
+                self.user_id = user_id;
                 self.purpose = Some(purpose);
                 self.channel = Some(channel);
                 self.country = country;

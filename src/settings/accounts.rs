@@ -9,7 +9,10 @@ use super::{
     value::{MINUTE, SECOND},
 };
 use crate::{
-    accounts::{AccountOptions, Argon2Cost, HasherOptions, MOST_LISTED, PasswordRuleOptions, SessionOptions},
+    accounts::{
+        AccountOptions, Argon2Cost, HasherOptions, MOST_LISTED, PasswordRuleOptions, RegisterCode,
+        SessionOptions,
+    },
     tokens::AccessOptions,
 };
 
@@ -37,6 +40,13 @@ pub(super) fn read_accounts(reader: &mut Reader, session_ttl: Duration) -> Accou
     AccountOptions {
         claim_ttl: delta(claim_ttl),
         unused_ttl: (!unused_ttl.is_zero()).then(|| delta(unused_ttl)),
+        register_code: reader.choice(
+            "accounts.register_code",
+            &[
+                ("optional", RegisterCode::Optional),
+                ("required", RegisterCode::Required),
+            ],
+        ),
     }
 }
 

@@ -10,10 +10,11 @@ use super::{
     stores::{Databases, Stores},
 };
 use crate::{
+    accounts::RegisterCode,
     channel::Channel,
     flows::{
-        AccountOpener, Codes, Flows, LateReceipts, ResetPassword, SignInByCode, Supported, VerifyEmail,
-        VerifyPhone, begin_metrics,
+        AccountOpener, ChangeEmail, ChangePhone, Codes, Flows, LateReceipts, Register, ResetPassword,
+        SignInByCode, Supported, VerifyEmail, VerifyPhone, begin_metrics,
     },
 };
 
@@ -26,19 +27,7 @@ pub(super) fn start(
     delivery: &Delivery,
 ) -> Flows {
     let settings = base.settings;
-    let codes = Arc::new(Codes {
-        challenges: stores.challenges.clone(),
-        late_receipts: LateReceipts::start(
-            stores.challenges.clone(),
-            Arc::clone(&base.clock),
-            settings.otp.ttl,
-        ),
-        limiter: limits.limiter.clone(),
-        queue: delivery.queue.clone(),
-        ledger: delivery.ledger.clone(),
-        clock: Arc::clone(&base.clock),
-        entropy: Arc::clone(&base.entropy),
-    });
+    let codes = Arc::new(codes(base, stores, limits, delivery));
     let opener = AccountOpener {
         codes: Arc::clone(&codes),
         openings: Arc::clone(&databases.openings),
@@ -60,6 +49,28 @@ pub(super) fn start(
             opener: opener.clone(),
             sessions: accounts.sessions.clone(),
         },
+        change_email: ChangeEmail {
+            codes: Arc::clone(&codes),
+            proofs: Arc::clone(&databases.proofs),
+            changes: Arc::clone(&databases.changes),
+            own_password: accounts.own_password.clone(),
+            supported: opener.supported.clone(),
+        },
+        change_phone: ChangePhone {
+            codes: Arc::clone(&codes),
+            proofs: Arc::clone(&databases.proofs),
+            changes: Arc::clone(&databases.changes),
+            own_password: accounts.own_password.clone(),
+            supported: opener.supported.clone(),
+            test_numbers: Arc::clone(&opener.test_numbers),
+        },
+        register: Register {
+            codes: Arc::clone(&codes),
+            proofs: Arc::clone(&databases.proofs),
+            sign_in: accounts.sign_in.clone(),
+            supported: opener.supported.clone(),
+            needs_code: settings.accounts.register_code == RegisterCode::Required,
+        },
         verify_email: VerifyEmail {
             codes: Arc::clone(&codes),
             proofs: Arc::clone(&databases.proofs),
@@ -70,11 +81,29 @@ pub(super) fn start(
         verify_phone: VerifyPhone {
             codes: Arc::clone(&codes),
             proofs: Arc::clone(&databases.proofs),
+            changes: Arc::clone(&databases.changes),
             openings: Arc::clone(&databases.openings),
             rules: settings.openings,
             supported: opener.supported,
             test_numbers: opener.test_numbers,
         },
         codes,
+    }
+}
+
+/// What all flows share.
+fn codes(base: &Base<'_>, stores: &Stores, limits: &Limits, delivery: &Delivery) -> Codes {
+    Codes {
+        challenges: stores.challenges.clone(),
+        late_receipts: LateReceipts::start(
+            stores.challenges.clone(),
+            Arc::clone(&base.clock),
+            base.settings.otp.ttl,
+        ),
+        limiter: limits.limiter.clone(),
+        queue: delivery.queue.clone(),
+        ledger: delivery.ledger.clone(),
+        clock: Arc::clone(&base.clock),
+        entropy: Arc::clone(&base.entropy),
     }
 }

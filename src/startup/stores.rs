@@ -10,10 +10,10 @@ use secrecy::{ExposeSecret, SecretString};
 use super::{base::Base, error::StartError};
 use crate::{
     accounts::{
-        OpeningStore, PasswordStore, PostgresOpenings, PostgresPasswords, PostgresProofs, PostgresRecords,
-        PostgresSessions, PostgresTransfer, PostgresUsers, ProofStore, RecordStore, SessionStore,
-        SqliteOpenings, SqlitePasswords, SqliteProofs, SqliteRecords, SqliteSessions, SqliteTransfer,
-        SqliteUsers, TransferStore, UserStore,
+        ChangeStore, OpeningStore, PasswordStore, PostgresChanges, PostgresOpenings, PostgresPasswords,
+        PostgresProofs, PostgresRecords, PostgresSessions, PostgresTransfer, PostgresUsers, ProofStore,
+        RecordStore, SessionStore, SqliteChanges, SqliteOpenings, SqlitePasswords, SqliteProofs,
+        SqliteRecords, SqliteSessions, SqliteTransfer, SqliteUsers, TransferStore, UserStore,
     },
     challenges::{ChallengeStore, Challenges, MemoryChallenges, RedisChallenges},
     database::{Database, MigrateError, PostgresLink, SqliteLink},
@@ -42,6 +42,7 @@ pub(super) struct Databases {
     pub(super) users: Arc<dyn UserStore>,
     pub(super) proofs: Arc<dyn ProofStore>,
     pub(super) openings: Arc<dyn OpeningStore>,
+    pub(super) changes: Arc<dyn ChangeStore>,
     pub(super) passwords: Arc<dyn PasswordStore>,
     pub(super) sessions: Arc<dyn SessionStore>,
     pub(super) transfer: Arc<dyn TransferStore>,
@@ -103,6 +104,7 @@ pub(super) fn connect_database(settings: &Settings) -> Result<Databases, StartEr
             users: Arc::new(SqliteUsers::new(&link)),
             proofs: Arc::new(SqliteProofs::new(&link, claim_ttl)),
             openings: Arc::new(SqliteOpenings::new(&link)),
+            changes: Arc::new(SqliteChanges::new(&link)),
             passwords: Arc::new(SqlitePasswords::new(&link)),
             sessions: Arc::new(SqliteSessions::new(&link)),
             transfer: Arc::new(SqliteTransfer::new(&link)),
@@ -117,6 +119,7 @@ pub(super) fn connect_database(settings: &Settings) -> Result<Databases, StartEr
             users: Arc::new(PostgresUsers::new(&link)),
             proofs: Arc::new(PostgresProofs::new(&link, claim_ttl)),
             openings: Arc::new(PostgresOpenings::new(&link)),
+            changes: Arc::new(PostgresChanges::new(&link)),
             passwords: Arc::new(PostgresPasswords::new(&link)),
             sessions: Arc::new(PostgresSessions::new(&link)),
             transfer: Arc::new(PostgresTransfer::new(&link)),

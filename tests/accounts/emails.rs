@@ -33,7 +33,11 @@ pub async fn an_email_is_found_by_its_key_whether_or_not_it_is_proven(stores: St
     stores
         .one
         .proofs
-        .verify_email(&jane.email, &Claimant::User(jane.id), email_verified(5))
+        .verify_email(
+            jane.email.as_ref().unwrap(),
+            &Claimant::User(jane.id),
+            email_verified(5),
+        )
         .await
         .unwrap();
     held.is_verified = true;
@@ -107,7 +111,7 @@ pub async fn of_many_that_verify_an_email_at_once_one_does(stores: Stores) {
         let (jane, _) = register(&stores.one, &format!("jane{round}@example.com"), PHONE).await;
         let (john, _) = register(&stores.one, &format!("john{round}@example.com"), PHONE).await;
         let outcomes = all_at_once(&stores, 48, |n, store| {
-            let email = jane.email.clone();
+            let email = jane.email.clone().unwrap();
             let claimant = [Claimant::User(jane.id), Claimant::Anyone, Claimant::User(john.id)][n % 3];
             async move {
                 store
@@ -149,7 +153,12 @@ pub async fn lookups_of_emails_in_parallel_find_their_own(stores: Stores) {
         let users = Arc::clone(&users);
         async move {
             let user = &users[n % users.len()];
-            let holder = store.proofs.email_holder(&user.email).await.unwrap().unwrap();
+            let holder = store
+                .proofs
+                .email_holder(user.email.as_ref().unwrap())
+                .await
+                .unwrap()
+                .unwrap();
             assert_eq!(holder.user, user.id);
             let nobodys = email(&format!("nobody{n}@example.com"));
             assert_eq!(store.proofs.email_holder(&nobodys).await.unwrap(), None);

@@ -56,7 +56,7 @@ pub async fn a_change_is_noted_with_who_did_it_from_where(stores: Stores) {
     };
     let by_anyone = with(EventKind::EmailVerified, support).with("session", Uuid::nil());
     let verified = proofs
-        .verify_email(&jane.email, &Claimant::Anyone, by_anyone)
+        .verify_email(jane.email.as_ref().unwrap(), &Claimant::Anyone, by_anyone)
         .await
         .unwrap();
     assert_eq!(verified, EmailVerification::Verified(jane.id));
@@ -138,7 +138,7 @@ pub async fn what_changes_nothing_leaves_no_event(stores: Stores) {
             .unwrap();
     }
     proofs
-        .verify_email(&jane.email, &others, email_verified(1))
+        .verify_email(jane.email.as_ref().unwrap(), &others, email_verified(1))
         .await
         .unwrap();
     assert_eq!(noted(&stores, EventKind::PhoneVerified).await, "");
@@ -147,7 +147,7 @@ pub async fn what_changes_nothing_leaves_no_event(stores: Stores) {
 
 pub async fn of_many_that_verify_at_once_one_is_noted(stores: Stores) {
     let (jane, _) = register(&stores.one, "jane@example.com", PHONE).await;
-    let email = jane.email.clone();
+    let email = jane.email.clone().unwrap();
     all_at_once(&stores, 60, move |_, store| {
         let email = email.clone();
         async move {

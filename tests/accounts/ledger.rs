@@ -30,7 +30,7 @@ fn life(challenge: u128) -> Vec<Event> {
     };
     let told = [
         What::Issued {
-            user_id: Uuid::from_u128(7),
+            user_id: Some(Uuid::from_u128(7)),
             purpose: "verify_phone",
             channel: Channel::Sms,
             country: Country::parse("US"),

@@ -3,6 +3,7 @@
 //! | file | what it asks |
 //! |---|---|
 //! | `accounts.rs` | what one caller after another sees |
+//! | `changes.rs` | how an account comes by another phone or e-mail address |
 //! | `claims.rs` | what becomes of claims that nobody proves |
 //! | `emails.rs` | who has an e-mail address, and who has proven it |
 //! | `events.rs` | that each change leaves its event |
@@ -24,6 +25,7 @@
 //! | `harness.rs` | a fresh database for each test |
 
 mod accounts;
+mod changes;
 mod claims;
 mod emails;
 mod events;
@@ -72,6 +74,17 @@ on_both_databases! {
         a_claimant_verifies_his_own_claim_alone
         anyone_verifies_a_sole_claim_alone
         a_hash_is_replaced_while_it_is_still_the_old_one;
+    changes:
+        a_phone_changes_and_its_owner_is_told_where_they_were
+        a_phone_moves_from_whoever_had_it_when_the_code_was_sent
+        a_claim_that_another_has_proven_moves_likewise
+        an_email_is_taken_from_whoever_never_proved_it
+        whoever_is_locked_or_gone_changes_nothing
+        of_many_changes_to_one_phone_one_is_made
+        of_many_changes_of_one_account_one_is_made
+        changes_race_with_proofs_registrations_and_deletions
+        a_proven_registration_takes_the_address_of_whoever_never_proved_it
+        of_many_proven_registrations_one_makes_an_account;
     claims:
         a_lapsed_claim_keeps_nobody_up
         two_live_claims_among_lapsed_ones_are_ambiguous

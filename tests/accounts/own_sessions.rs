@@ -246,7 +246,7 @@ pub async fn a_password_change_keeps_its_own_session_alone(stores: Stores) {
         .unwrap();
     assert_eq!((found.password, found.session_epoch), (Some(hash("new")), 1));
     assert_eq!(found.user, jane);
-    let login = Login::Email(jane.email.clone());
+    let login = Login::Email(jane.email.clone().unwrap());
     let found = stores.two.passwords.credentials(&login).await.unwrap().unwrap();
     assert_eq!(found.password, Some(hash("new")));
     assert_eq!(listed(&stores, jane.id, live(60)).await, [own]);

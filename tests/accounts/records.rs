@@ -41,13 +41,17 @@ async fn lived(stores: &Stores) -> (User, Uuid) {
         .unwrap();
     let notice = NewNotice::new(NoticeKind::PasswordReset, None, at(2), &SystemEntropy);
     stores
-        .insert_notice(&notice, jane.id, &NoticeAddress::Email(jane.email.clone()))
+        .insert_notice(
+            &notice,
+            jane.id,
+            &NoticeAddress::Email(jane.email.clone().unwrap()),
+        )
         .await;
     let issued = Row::of(Event {
         challenge_id: Uuid::from_u128(1),
         at: at(0),
         what: What::Issued {
-            user_id: jane.id,
+            user_id: Some(jane.id),
             purpose: "verify_phone",
             channel: ringback::channel::Channel::Sms,
             country: None,
@@ -215,7 +219,7 @@ pub async fn erasure_races_with_all_that_changes_an_account(stores: Stores) {
                     4 => {
                         store
                             .proofs
-                            .verify_email(&email, &Claimant::Anyone, email_verified(1))
+                            .verify_email(email.as_ref().unwrap(), &Claimant::Anyone, email_verified(1))
                             .await
                             .unwrap();
                         false

@@ -143,7 +143,7 @@ pub async fn a_session_is_good_for_the_epoch_of_its_proof_alone(stores: Stores) 
     assert!(stores.one.sessions.open(late).await.unwrap().is_none());
     assert_eq!(stores.count("sessions").await, 1);
 
-    let login = Login::Email(jane.email.clone());
+    let login = Login::Email(jane.email.clone().unwrap());
     let read = stores.two.passwords.credentials(&login).await.unwrap().unwrap();
     assert_eq!(read.session_epoch, 1);
     let session = NewSession {

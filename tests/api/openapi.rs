@@ -1,102 +1,15 @@
 //! The OpenAPI document: whole, true, and there in production as well.
 
 mod document;
+mod refusals;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use document::{Document, object, references};
+use refusals::REFUSALS;
 use serde_json::{Value, json};
 
 use crate::support::{Backends, PASSWORD, TestApp, registration, wrong};
-
-const OPTIONAL_BODY: &str = "validation_failed malformed_json request_timeout payload_too_large";
-const BODY: &str =
-    "validation_failed malformed_json request_timeout payload_too_large unsupported_media_type";
-const BEARER: &str = "not_authenticated token_invalid token_expired token_revoked";
-const CONFIRMED: &str = "password_incorrect rate_limited unavailable";
-
-/// What each operation may refuse, but for a fault of ours; with its method where the path has several.
-const REFUSALS: [(&str, &[&str]); 24] = [
-    (
-        "/api/users/register/",
-        &[BODY, "email_taken rate_limited unavailable"],
-    ),
-    (
-        "/api/users/login/",
-        &[BODY, "invalid_credentials rate_limited unavailable"],
-    ),
-    (
-        "/api/users/send-phone-otp/",
-        &[
-            BODY,
-            BEARER,
-            "phone_not_supported resend_cooldown rate_limited unavailable",
-        ],
-    ),
-    (
-        "/api/users/verify-phone-otp/",
-        &[
-            BODY,
-            BEARER,
-            "otp_invalid otp_attempts_exceeded otp_expired ambiguous_claim phone_taken rate_limited unavailable",
-        ],
-    ),
-    (
-        "/api/users/send-email-otp/",
-        &[
-            BODY,
-            BEARER,
-            "resend_cooldown rate_limited mail_not_configured unavailable",
-        ],
-    ),
-    (
-        "/api/users/verify-email-otp/",
-        &[
-            BODY,
-            BEARER,
-            "otp_invalid otp_attempts_exceeded otp_expired rate_limited mail_not_configured unavailable",
-        ],
-    ),
-    (
-        "/api/users/otp-status/{challenge_id}/",
-        &[BEARER, "not_found rate_limited unavailable"],
-    ),
-    (
-        "/api/sms/receipts/{provider}/{challenge_id}/",
-        &["signature_invalid not_found request_timeout payload_too_large unavailable"],
-    ),
-    ("get /api/users/me/", &[BEARER, "rate_limited unavailable"]),
-    (
-        "patch /api/users/me/",
-        &[BODY, BEARER, "rate_limited unavailable"],
-    ),
-    ("delete /api/users/me/", &[BODY, BEARER, CONFIRMED]),
-    ("/api/users/me/export/", &[BEARER, "rate_limited unavailable"]),
-    ("/api/users/password/change/", &[BODY, BEARER, CONFIRMED]),
-    ("get /api/users/sessions/", &[BEARER, "rate_limited unavailable"]),
-    (
-        "delete /api/users/sessions/",
-        &[BEARER, "rate_limited unavailable"],
-    ),
-    (
-        "/api/users/sessions/{id}/",
-        &[BEARER, "not_found rate_limited unavailable"],
-    ),
-    (
-        "/api/users/token/refresh/",
-        &[
-            BODY,
-            "token_invalid token_expired token_revoked rate_limited unavailable",
-        ],
-    ),
-    ("/api/users/logout/", &[OPTIONAL_BODY, BEARER, "unavailable"]),
-    ("/.well-known/jwks.json", &[]),
-    ("/.well-known/openid-configuration", &[]),
-    ("/healthz", &[]),
-    ("/readyz", &[]),
-    ("/dev/inbox/", &["not_found"]),
-    ("/dev/inbox.json", &["not_found"]),
-];
 
 #[actix_web::test]
 async fn the_document_is_sound() {
@@ -150,6 +63,10 @@ async fn the_document_is_sound() {
         "delete /api/users/me/",
         "get /api/users/me/export/",
         "post /api/users/password/change/",
+        "post /api/users/phone/change/",
+        "post /api/users/phone/change/verify/",
+        "post /api/users/email/change/",
+        "post /api/users/email/change/verify/",
         "get /api/users/sessions/",
         "delete /api/users/sessions/",
         "delete /api/users/sessions/{id}/",
@@ -358,6 +275,32 @@ async fn real_answers_are_those_of_the_document() {
         let answer = app.get(path).await;
         assert_eq!(answer.status, 200, "{path}");
         document.promises("get", path, &answer);
+    }
+}
+
+#[actix_web::test]
+async fn real_answers_to_changes_are_those_of_the_document() {
+    let app = TestApp::start(Backends::Embedded).await;
+    let document = Document::of(&app).await;
+    let account = app.register("+14152000001").await;
+    let post = async |path: &str, status: u16, body: Value, token: Option<&str>| {
+        let answer = app.post_as(path, body, token).await;
+        assert_eq!(answer.status, status, "{path}: {answer:?}");
+        document.promises("post", path, &answer);
+    };
+    for (what, to) in [("phone", "+14152000007"), ("email", "new@example.com")] {
+        let (change, token) = (
+            format!("/api/users/{what}/change/"),
+            Some(account.access.as_str()),
+        );
+        post(&change, 400, json!({ what: to, "password": "wrong" }), token).await;
+        post(&change, 200, json!({ what: to, "password": PASSWORD }), token).await;
+        let verify = format!("{change}verify/");
+        post(&verify, 400, json!({ what: to, "otp": "000000" }), token).await;
+    }
+    let code = "/api/users/register/code/";
+    for status in [200, 429] {
+        post(code, status, json!({ "email": "newcomer@example.com" }), None).await;
     }
 }
 

@@ -103,7 +103,7 @@ mod tests {
         Opening {
             user: User {
                 id: Uuid::from_u128(1),
-                email: EmailAddress::parse("jane@example.com").unwrap(),
+                email: Some(EmailAddress::parse("jane@example.com").unwrap()),
                 phone: PhoneNumber::parse("+14152000001", PhoneCheck::E164).unwrap(),
                 first_name: PersonName::parse("Jane").unwrap(),
                 last_name: PersonName::ABSENT,

@@ -17,6 +17,7 @@ use crate::{
     },
     channel::Channel,
     database::{PostgresLink, to_micros},
+    email::EmailAddress,
     events::{
         NewEvent,
         postgres::{insert_event, insert_notice, notice_parameter, parameter},
@@ -119,7 +120,7 @@ impl OpeningStore for PostgresOpenings {
             "WITH before AS ( \
                SELECT id, email, email_key, email_verified, phone, phone_verified FROM users \
                WHERE id = $1 AND locked_at IS NULL AND session_epoch = $2 AND phone = $3 AND phone_verified = $4 \
-                 AND email_key = $5 AND email_verified = $6 AND phone_owned_at IS NOT DISTINCT FROM $7 \
+                 AND email_key IS NOT DISTINCT FROM $5 AND email_verified = $6 AND phone_owned_at IS NOT DISTINCT FROM $7 \
                  AND email_owned_at IS NOT DISTINCT FROM $8 FOR UPDATE \
              ), reset AS ( \
                UPDATE users u SET password_hash = $9, hash_cost = NULL, session_epoch = u.session_epoch + 1, password_reset_at = $10, \
@@ -153,7 +154,7 @@ impl OpeningStore for PostgresOpenings {
             .bind(was.session_epoch)
             .bind(was.user.phone.expose())
             .bind(was.user.phone_verified)
-            .bind(was.user.email.key())
+            .bind(was.user.email.as_ref().map(EmailAddress::key))
             .bind(was.user.email_verified)
             .bind(was.phone_owned_at)
             .bind(was.email_owned_at)

@@ -17,6 +17,7 @@ use crate::{
     },
     channel::Channel,
     database::{SqliteLink, sqlite::time},
+    email::EmailAddress,
     events::{self, NewEvent, NoticeAddress},
     unavailable::Unavailable,
 };
@@ -133,7 +134,7 @@ async fn set(transaction: &mut Transaction<'_, Sqlite>, reset: &PasswordReset) -
            email_owned_at = CASE WHEN ?11 THEN ?10 ELSE email_owned_at END, \
            phone_owned_at = CASE WHEN ?11 THEN phone_owned_at ELSE ?10 END \
          WHERE id = ?1 AND locked_at IS NULL AND session_epoch = ?2 AND phone = ?3 AND phone_verified = ?4 \
-           AND email_key = ?5 AND email_verified = ?6 AND phone_owned_at IS ?7 AND email_owned_at IS ?8";
+           AND email_key IS ?5 AND email_verified = ?6 AND phone_owned_at IS ?7 AND email_owned_at IS ?8";
     let was = &reset.opening;
     let micros = |time: Option<DateTime<Utc>>| time.map(|time| time.timestamp_micros());
     let query = sqlx::query(SQL)
@@ -141,7 +142,7 @@ async fn set(transaction: &mut Transaction<'_, Sqlite>, reset: &PasswordReset) -
         .bind(was.session_epoch)
         .bind(was.user.phone.expose())
         .bind(was.user.phone_verified)
-        .bind(was.user.email.key())
+        .bind(was.user.email.as_ref().map(EmailAddress::key))
         .bind(was.user.email_verified)
         .bind(micros(was.phone_owned_at))
         .bind(micros(was.email_owned_at))
@@ -157,9 +158,8 @@ async fn note(transaction: &mut Transaction<'_, Sqlite>, reset: &PasswordReset) 
     let event = events::sqlite::event(&reset.event, Some(owner.id));
     event.execute(&mut **transaction).await?;
     let [by_mail, by_sms] = &reset.notices;
-    let email = owner
-        .email_verified
-        .then(|| (by_mail, NoticeAddress::Email(owner.email.clone())));
+    let email = owner.email.clone().filter(|_| owner.email_verified);
+    let email = email.map(|email| (by_mail, NoticeAddress::Email(email)));
     let phone = owner
         .phone_verified
         .then(|| (by_sms, NoticeAddress::Phone(owner.phone.clone())));

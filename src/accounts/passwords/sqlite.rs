@@ -84,7 +84,7 @@ impl PasswordStore for SqlitePasswords {
                 .try_map(|row: SqliteRow| user(&row));
             let owner = query.fetch_one(&mut *transaction).await?;
             let address = match owner {
-                owner if owner.email_verified => Some(NoticeAddress::Email(owner.email)),
+                owner if owner.email_verified => owner.email.map(NoticeAddress::Email),
                 owner if owner.phone_verified => Some(NoticeAddress::Phone(owner.phone)),
                 _ => None,
             };

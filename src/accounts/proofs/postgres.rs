@@ -11,6 +11,7 @@ use super::{
     claim::ClaimsOf,
 };
 use crate::{
+    accounts::users::row::email as stored_email,
     database::{Coalescer, Own, PostgresLink, to_micros},
     email::EmailAddress,
     events::{
@@ -172,11 +173,11 @@ impl ProofStore for PostgresProofs {
 
     async fn email_of(&self, user: Uuid) -> Result<Option<EmailAddress>, Unavailable> {
         let query = sqlx::query_as("SELECT email, email_key FROM users WHERE id = $1").bind(user);
-        let found: Option<(String, String)> = self
+        let found: Option<(Option<String>, Option<String>)> = self
             .link
             .bounded(async { query.fetch_optional(self.link.lend().await?.session()).await })
             .await?;
-        Ok(found.map(|(typed, key)| EmailAddress::from_stored(typed, key)))
+        Ok(found.and_then(|(typed, key)| stored_email(typed, key)))
     }
 }
 

@@ -10,6 +10,7 @@ use super::{
     miss::{Miss, VERIFY_ATTEMPTS},
 };
 use crate::{
+    accounts::users::row::email as stored_email,
     database::{Coalescer, SqliteLink, sqlite::json},
     email::EmailAddress,
     events::{self, NewEvent},
@@ -172,11 +173,11 @@ impl ProofStore for SqliteProofs {
     async fn email_of(&self, user: Uuid) -> Result<Option<EmailAddress>, Unavailable> {
         let query =
             sqlx::query_as("SELECT email, email_key FROM users WHERE id = ?1").bind(user.hyphenated());
-        let found: Option<(String, String)> = self
+        let found: Option<(Option<String>, Option<String>)> = self
             .link
             .bounded(query.fetch_optional(&self.link.readers))
             .await?;
-        Ok(found.map(|(typed, key)| EmailAddress::from_stored(typed, key)))
+        Ok(found.and_then(|(typed, key)| stored_email(typed, key)))
     }
 }
 

@@ -63,6 +63,6 @@ pub trait ProofStore: Send + Sync {
         event: NewEvent,
     ) -> Result<EmailVerification, Unavailable>;
 
-    /// The e-mail address of an account.
+    /// The e-mail address of an account, if it has one.
     async fn email_of(&self, user: Uuid) -> Result<Option<EmailAddress>, Unavailable>;
 }

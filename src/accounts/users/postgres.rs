@@ -10,10 +10,10 @@ use super::{
 };
 use crate::{
     accounts::sessions::NewSession,
-    database::{PostgresLink, to_micros},
+    database::{PostgresLink, Session, to_micros},
     events::{
         NewEvent,
-        postgres::{insert_event, parameter},
+        postgres::{event as note, insert_event, parameter},
     },
     unavailable::Unavailable,
 };
@@ -32,52 +32,47 @@ impl PostgresUsers {
 #[async_trait]
 impl UserStore for PostgresUsers {
     async fn register(&self, user: NewUser, session: NewSession) -> Result<User, RegisterError> {
-        // ON CONFLICT rather than the constraint's error: PostgreSQL would write that to its log, with the e-mail.
-        const SQL: &str = concat!(
-            "WITH made AS ( \
-               INSERT INTO users (id, email, email_key, phone, first_name, last_name, password_hash, created_at, updated_at) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) ON CONFLICT (email_key) DO NOTHING RETURNING id \
-             ), opened AS ( \
-               INSERT INTO sessions (id, user_id, refresh_hash, epoch, amr, authenticated_at, client, network, \
-                 created_at, expires_at) \
-               SELECT $9, made.id, $10, $11, $12, $13, $14, $15, $16, $17 FROM made \
-             ), noted AS (",
-            insert_event!("$18", "made.id", "made"),
-            "), noted_session AS (",
-            insert_event!("$19", "made.id", "made"),
-            ") SELECT count(*) FROM made"
-        );
-        let now = to_micros(user.now);
-        let query = sqlx::query_scalar(SQL)
-            .bind(user.id)
-            .bind(user.email.expose())
-            .bind(user.email.key())
-            .bind(user.phone.expose())
-            .bind(user.first_name.expose())
-            .bind(user.last_name.expose())
-            .bind(user.password.expose())
-            .bind(now)
-            .bind(session.id)
-            .bind(&session.refresh_hash[..])
-            .bind(session.epoch)
-            .bind(session.amr.stored())
-            .bind(session.authenticated_at)
-            .bind(&session.client)
-            .bind(&session.network)
-            .bind(session.now)
-            .bind(session.expires_at)
-            .bind(parameter(&user.event))
-            .bind(parameter(&session.event));
-        let made: i64 = self
-            .0
-            .bounded(async { query.fetch_one(self.0.lend().await?.session()).await })
-            .await?;
-        if made == 0 {
-            return Err(RegisterError::EmailTaken);
+        let made = self.0.bounded(async {
+            let mut lent = self.0.lend().await?;
+            insert(lent.session(), &user, &session, false).await
+        });
+        match made.await? {
+            true => Ok(registered(user, &session, false)),
+            false => Err(RegisterError::EmailTaken),
         }
-        user.event.count();
-        session.event.count();
-        Ok(user.registered(now))
+    }
+
+    async fn register_proven(
+        &self,
+        user: NewUser,
+        session: NewSession,
+        taken: NewEvent,
+    ) -> Result<User, RegisterError> {
+        // Nobody takes the address between the two statements: so the INSERT finds only who has it verified.
+        const TURN: &str = "SELECT pg_advisory_xact_lock(1382641256, hashtext($1))";
+        const LOSE: &str = "UPDATE users SET email = NULL, email_key = NULL, email_owned_at = NULL, updated_at = $2 \
+             WHERE email_key = $1 AND NOT email_verified RETURNING id";
+        let made = self.0.bounded(async {
+            let mut lent = self.0.lend().await?;
+            let mut together = lent.begin().await?;
+            let key = user.email.key();
+            sqlx::query(TURN).bind(key).execute(together.session()).await?;
+            let lose = sqlx::query_scalar(LOSE).bind(key).bind(to_micros(user.now));
+            let loser: Option<Uuid> = lose.fetch_optional(together.session()).await?;
+            if loser.is_some() {
+                note(&taken, loser).execute(together.session()).await?;
+            }
+            if !insert(together.session(), &user, &session, true).await? {
+                return Ok(None);
+            }
+            together.commit().await?;
+            Ok(Some(loser.is_some()))
+        });
+        let took = made.await?.ok_or(RegisterError::EmailTaken)?;
+        if took {
+            taken.count();
+        }
+        Ok(registered(user, &session, true))
     }
 
     async fn change_profile(
@@ -155,4 +150,64 @@ impl PostgresUsers {
         }
         Ok(changed > 0)
     }
+}
+
+/// Makes an account and opens its session, unless an account has the e-mail address.
+async fn insert(
+    at: Session<'_>,
+    user: &NewUser,
+    session: &NewSession,
+    is_proven: bool,
+) -> Result<bool, sqlx::Error> {
+    // ON CONFLICT rather than the constraint's error: PostgreSQL would write that to its log, with the e-mail. Whoever is
+    // about to take the address from an account is waited for.
+    const SQL: &str = concat!(
+        "WITH turn AS MATERIALIZED ( \
+           SELECT pg_advisory_xact_lock_shared(1382641256, hashtext($3)) \
+         ), made AS ( \
+           INSERT INTO users (id, email, email_key, phone, first_name, last_name, password_hash, email_verified, \
+             email_owned_at, created_at, updated_at) \
+           SELECT $1, $2, $3, $4, $5, $6, $7, $20, CASE WHEN $20 THEN $8 END, $8, $8 FROM turn \
+           ON CONFLICT (email_key) DO NOTHING RETURNING id \
+         ), opened AS ( \
+           INSERT INTO sessions (id, user_id, refresh_hash, epoch, amr, authenticated_at, client, network, \
+             created_at, expires_at) \
+           SELECT $9, made.id, $10, $11, $12, $13, $14, $15, $16, $17 FROM made \
+         ), noted AS (",
+        insert_event!("$18", "made.id", "made"),
+        "), noted_session AS (",
+        insert_event!("$19", "made.id", "made"),
+        ") SELECT count(*) FROM made"
+    );
+    let query = sqlx::query_scalar(SQL)
+        .bind(user.id)
+        .bind(user.email.expose())
+        .bind(user.email.key())
+        .bind(user.phone.expose())
+        .bind(user.first_name.expose())
+        .bind(user.last_name.expose())
+        .bind(user.password.expose())
+        .bind(to_micros(user.now))
+        .bind(session.id)
+        .bind(&session.refresh_hash[..])
+        .bind(session.epoch)
+        .bind(session.amr.stored())
+        .bind(session.authenticated_at)
+        .bind(&session.client)
+        .bind(&session.network)
+        .bind(session.now)
+        .bind(session.expires_at)
+        .bind(parameter(&user.event))
+        .bind(parameter(&session.event))
+        .bind(is_proven);
+    let made: i64 = query.fetch_one(at).await?;
+    Ok(made == 1)
+}
+
+/// The account as it is now that it was made.
+fn registered(user: NewUser, session: &NewSession, is_proven: bool) -> User {
+    user.event.count();
+    session.event.count();
+    let now = to_micros(user.now);
+    user.registered(now, is_proven)
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use sqlx::sqlite::SqliteRow;
-use uuid::Uuid;
+use uuid::{Uuid, fmt::Hyphenated};
 
 use super::{
     NewUser, ProfileChange, RegisterError, User, UserStore,
@@ -10,8 +10,8 @@ use super::{
 };
 use crate::{
     accounts::sessions::{NewSession, sqlite::insert},
-    database::{SqliteLink, to_micros},
-    events::{self, NewEvent, sqlite::event as note},
+    database::{SqliteLink, sqlite::Query, to_micros},
+    events::{NewEvent, sqlite::event as note},
     unavailable::Unavailable,
 };
 
@@ -29,41 +29,16 @@ impl SqliteUsers {
 #[async_trait]
 impl UserStore for SqliteUsers {
     async fn register(&self, user: NewUser, session: NewSession) -> Result<User, RegisterError> {
-        const USER: &str = "INSERT INTO users (id, email, email_key, phone, first_name, last_name, password_hash, \
-               created_at, updated_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8) ON CONFLICT (email_key) DO NOTHING";
-        let made = self.0.bounded(async {
-            let mut transaction = self.0.writer.begin_with("BEGIN IMMEDIATE").await?;
-            let made = sqlx::query(USER)
-                .bind(user.id.hyphenated())
-                .bind(user.email.expose())
-                .bind(user.email.key())
-                .bind(user.phone.expose())
-                .bind(user.first_name.expose())
-                .bind(user.last_name.expose())
-                .bind(user.password.expose())
-                .bind(user.now.timestamp_micros())
-                .execute(&mut *transaction)
-                .await?;
-            if made.rows_affected() == 0 {
-                return Ok(false);
-            }
-            insert(&session).execute(&mut *transaction).await?;
-            for event in [&user.event, &session.event] {
-                let note = events::sqlite::event(event, Some(user.id));
-                note.execute(&mut *transaction).await?;
-            }
-            transaction.commit().await?;
-            Ok(true)
-        });
-        if made.await? {
-            user.event.count();
-            session.event.count();
-            let now = to_micros(user.now);
-            Ok(user.registered(now))
-        } else {
-            Err(RegisterError::EmailTaken)
-        }
+        self.make(user, session, None).await
+    }
+
+    async fn register_proven(
+        &self,
+        user: NewUser,
+        session: NewSession,
+        taken: NewEvent,
+    ) -> Result<User, RegisterError> {
+        self.make(user, session, Some(taken)).await
     }
 
     async fn change_profile(
@@ -114,6 +89,54 @@ impl UserStore for SqliteUsers {
 }
 
 impl SqliteUsers {
+    /// Makes an account and opens its session. One whose address is proven (`taken` says of whom it is taken) takes it from
+    /// whoever has it unverified.
+    async fn make(
+        &self,
+        user: NewUser,
+        session: NewSession,
+        taken: Option<NewEvent>,
+    ) -> Result<User, RegisterError> {
+        const LOSE: &str = "UPDATE users SET email = NULL, email_key = NULL, email_owned_at = NULL, updated_at = ?2 \
+             WHERE email_key = ?1 AND NOT email_verified RETURNING id";
+        let made = self.0.bounded(async {
+            let mut transaction = self.0.writer.begin_with("BEGIN IMMEDIATE").await?;
+            let mut loser = None;
+            if let Some(taken) = &taken {
+                let lose = sqlx::query_scalar(LOSE)
+                    .bind(user.email.key().to_owned())
+                    .bind(user.now.timestamp_micros());
+                loser = lose
+                    .fetch_optional(&mut *transaction)
+                    .await?
+                    .map(Hyphenated::into_uuid);
+                if loser.is_some() {
+                    note(taken, loser).execute(&mut *transaction).await?;
+                }
+            }
+            let made = insert_user(&user, taken.is_some())
+                .execute(&mut *transaction)
+                .await?;
+            if made.rows_affected() == 0 {
+                return Ok(None);
+            }
+            insert(&session).execute(&mut *transaction).await?;
+            for event in [&user.event, &session.event] {
+                note(event, Some(user.id)).execute(&mut *transaction).await?;
+            }
+            transaction.commit().await?;
+            Ok(Some(loser.is_some()))
+        });
+        let took = made.await?.ok_or(RegisterError::EmailTaken)?;
+        if let Some(taken) = taken.as_ref().filter(|_| took) {
+            taken.count();
+        }
+        user.event.count();
+        session.event.count();
+        let now = to_micros(user.now);
+        Ok(user.registered(now, taken.is_some()))
+    }
+
     /// Runs a statement that locks or unlocks an account.
     async fn change_lock(&self, sql: &'static str, user: Uuid, event: NewEvent) -> Result<bool, Unavailable> {
         let changed = self.0.bounded(async {
@@ -134,4 +157,20 @@ impl SqliteUsers {
         }
         Ok(changed)
     }
+}
+
+fn insert_user(user: &NewUser, is_proven: bool) -> Query {
+    const SQL: &str = "INSERT INTO users (id, email, email_key, phone, first_name, last_name, password_hash, \
+           email_verified, email_owned_at, created_at, updated_at) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?9, CASE WHEN ?9 THEN ?8 END, ?8, ?8) ON CONFLICT (email_key) DO NOTHING";
+    sqlx::query(SQL)
+        .bind(user.id.hyphenated())
+        .bind(user.email.expose().to_owned())
+        .bind(user.email.key().to_owned())
+        .bind(user.phone.expose().to_owned())
+        .bind(user.first_name.expose().to_owned())
+        .bind(user.last_name.expose().to_owned())
+        .bind(user.password.expose().to_owned())
+        .bind(user.now.timestamp_micros())
+        .bind(is_proven)
 }

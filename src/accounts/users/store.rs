@@ -17,6 +17,16 @@ pub trait UserStore: Send + Sync {
     /// both come at the same time.
     async fn register(&self, user: NewUser, session: NewSession) -> Result<User, RegisterError>;
 
+    /// The same for whoever proved by a code that the address is theirs: it is marked verified, and MUST be taken from an
+    /// account that has it unverified, with the event `taken` about that one. So there MUST be
+    /// [`RegisterError::EmailTaken`] only where an account has it verified.
+    async fn register_proven(
+        &self,
+        user: NewUser,
+        session: NewSession,
+        taken: NewEvent,
+    ) -> Result<User, RegisterError>;
+
     /// Changes what an account says of itself. `None`: there is no such account.
     async fn change_profile(
         &self,

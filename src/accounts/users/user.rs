@@ -17,7 +17,8 @@ use crate::{
 #[derive(Clone, PartialEq, Eq)]
 pub struct User {
     pub id: Uuid,
-    pub email: EmailAddress,
+    /// None where whoever owns the address took it.
+    pub email: Option<EmailAddress>,
     pub phone: PhoneNumber,
     pub first_name: PersonName,
     pub last_name: PersonName,
@@ -33,7 +34,7 @@ impl User {
     /// What a password of this account must not be.
     pub fn words(&self) -> OwnerWords<'_> {
         OwnerWords {
-            email: Some(&self.email),
+            email: self.email.as_ref(),
             phone: Some(&self.phone),
             first_name: Some(&self.first_name),
             last_name: Some(&self.last_name),
@@ -73,16 +74,16 @@ pub struct NewUser {
 }
 
 impl NewUser {
-    /// The account as it is once it was made.
-    pub(super) fn registered(self, now: DateTime<Utc>) -> User {
+    /// The account as it is once it was made; with an e-mail address that a code proved, or not.
+    pub(super) fn registered(self, now: DateTime<Utc>, email_verified: bool) -> User {
         User {
             id: self.id,
-            email: self.email,
+            email: Some(self.email),
             phone: self.phone,
             first_name: self.first_name,
             last_name: self.last_name,
             phone_verified: false,
-            email_verified: false,
+            email_verified,
             created_at: now,
             updated_at: now,
         }

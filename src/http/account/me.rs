@@ -28,8 +28,9 @@ use crate::{
 #[schema(as = User)]
 pub struct UserView {
     id: Uuid,
-    #[schema(example = "test@example.com")]
-    email: String,
+    /// Null where whoever owns the address took it, by registering with a code.
+    #[schema(required, example = "test@example.com")]
+    email: Option<String>,
     /// E.164.
     #[schema(example = "+14155552671")]
     phone: String,
@@ -143,7 +144,7 @@ impl UserView {
         let time = DateTime::from_timestamp(1_780_000_000, 0).unwrap_or_default();
         Self {
             id: Uuid::from_u128(0x0199_a2f4_6c1e_7b52_9d3e_4f5a_6b7c_8d9e),
-            email: "test@example.com".to_owned(),
+            email: Some("test@example.com".to_owned()),
             phone: PHONE.to_owned(),
             first_name: "Test".to_owned(),
             last_name: "User".to_owned(),
@@ -159,7 +160,7 @@ impl From<User> for UserView {
     fn from(user: User) -> Self {
         Self {
             id: user.id,
-            email: user.email.into(),
+            email: user.email.map(Into::into),
             phone: user.phone.expose().to_owned(),
             first_name: user.first_name.into(),
             last_name: user.last_name.into(),

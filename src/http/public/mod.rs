@@ -1,7 +1,7 @@
 //! What anybody may call.
 
 pub mod challenge_status;
-mod codes;
+pub mod codes;
 pub mod discovery;
 pub mod docs;
 pub mod health;

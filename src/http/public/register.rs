@@ -1,16 +1,21 @@
 //! Making an account.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::codes::{caller, example_sent, typed};
 
 use crate::http::{
     api::Api,
     kit::{
+        auth::MaybeBearer,
         client::client_info,
-        docs::{Docs, HOUR, PHONE, Tag},
+        docs::{Docs, EMAIL, HOUR, MINUTE, PHONE, Tag, refusal},
         extract::{Faults, Field, JsonBody},
+        language::accepted,
         problem::ApiError,
     },
     public::{new_password, sessions::SignedInView},
@@ -18,6 +23,7 @@ use crate::http::{
 use crate::{
     accounts::{AccountError, OwnerWords, PersonName, Registration},
     email::EmailAddress,
+    flows::{FlowError, Sent, Typed, TypedById},
     phone::PhoneNumber,
 };
 
@@ -49,6 +55,39 @@ pub struct RegisterRequest {
     #[serde(default)]
     #[schema(value_type = String, required, min_length = 8, max_length = 128, pattern = "{password}", example = "securepass123")]
     password_confirm: Field,
+    /// The digits of the e-mail that `register/code` had sent: they prove the address at once.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, pattern = "^[0-9]{6}$", example = "123456")]
+    otp: Field,
+    /// What `register/code` answered; needed with `otp`.
+    #[serde(default)]
+    #[schema(value_type = Option<Uuid>)]
+    challenge_id: Field,
+}
+
+/// The address of an account that is to be made.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct RegisterCodeRequest {
+    #[serde(default)]
+    #[schema(value_type = String, required, format = Email, max_length = 254, example = "jane@example.com")]
+    email: Field,
+}
+
+/// A code is on its way, if the address can have an account: the answer is the same for every address.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SentToRegister)]
+pub struct SentView {
+    #[schema(example = "If an account can be made with the address, a code is on its way.")]
+    detail: &'static str,
+    #[schema(example = "jane@example.com")]
+    email: String,
+    challenge_id: Uuid,
+    /// Seconds for which the code is good.
+    #[schema(example = 600)]
+    expires_in: u64,
+    /// Seconds until another code may be sent to this address.
+    #[schema(example = 60)]
+    resend_after: u64,
 }
 
 pub fn register_docs() -> Docs {
@@ -57,7 +96,11 @@ pub fn register_docs() -> Docs {
         Tag::Accounts,
         "Create an account and open its first session.",
     )
-    .text("The phone is a claim until a code proves it: any number of accounts may claim one.")
+    .text(
+        "The phone is a claim until a code proves it: any number of accounts may claim one. With `otp` and `challenge_id` of \
+         `register/code`, the e-mail address is verified at once, and taken from an account that never verified it. Where \
+         `accounts.register_code` is `required`, there is no other way.",
+    )
     .body::<RegisterRequest>(
         &[
             "email",
@@ -67,16 +110,31 @@ pub fn register_docs() -> Docs {
             "password",
             "password_confirm",
         ],
-        &[(
-            "register",
-            json!({
-                "email": "test@example.com", "phone": PHONE, "first_name": "Test", "last_name": "User",
-                "password": "securepass123", "password_confirm": "securepass123",
-            }),
-        )],
+        &[
+            (
+                "register",
+                json!({
+                    "email": "test@example.com", "phone": PHONE, "first_name": "Test", "last_name": "User",
+                    "password": "securepass123", "password_confirm": "securepass123",
+                }),
+            ),
+            (
+                "with a code",
+                json!({
+                    "email": "test@example.com", "phone": PHONE, "first_name": "Test", "last_name": "User",
+                    "password": "securepass123", "password_confirm": "securepass123",
+                    "otp": "123456", "challenge_id": example_sent().challenge_id,
+                }),
+            ),
+        ],
     )
     .answers(201, "The account and its tokens.", &SignedInView::example())
     .refuses([AccountError::EmailTaken])
+    .refuses([
+        FlowError::Wrong { attempts_remaining: 2 },
+        FlowError::AttemptsExceeded,
+        FlowError::Expired,
+    ])
     .limited("register-per-ip", 300, HOUR)
     .unavailable()
 }
@@ -87,19 +145,72 @@ pub async fn register(
     request: HttpRequest,
     body: JsonBody<RegisterRequest>,
 ) -> Result<HttpResponse, ApiError> {
-    let registration = registration(&api, body.0).await?;
-    let (user, tokens) = api
-        .sign_in
-        .register(&client_info(&api, &request), registration)
-        .await?;
+    let (registration, typed) = registration(&api, body.0).await?;
+    let who = client_info(&api, &request);
+    let (user, tokens) = api.flows.register.register(who, registration, typed).await?;
     Ok(HttpResponse::Created().json(SignedInView {
         user: user.into(),
         tokens: tokens.into(),
     }))
 }
 
-async fn registration(api: &Api, body: RegisterRequest) -> Result<Registration, ApiError> {
+pub fn send_docs() -> Docs {
+    Docs::new("register_code", Tag::Accounts, "Request a code to register with.")
+        .text(
+            "Registering with it proves the e-mail address at once. The answer is the same for every address; no e-mail goes to \
+             one that an account has verified. Three codes for an address live at a time.",
+        )
+        .body::<RegisterCodeRequest>(&["email"], &[("send", json!({ "email": EMAIL }))])
+        .answers(
+            200,
+            "The code is on its way, if the address may have one.",
+            &SentView::of(EMAIL.to_owned(), &example_sent()),
+        )
+        .refuses([
+            FlowError::Cooldown(refusal("otp-resend-cooldown", 1, MINUTE)),
+            FlowError::MailNotConfigured,
+        ])
+        .limited("otp-send-per-email-hour", 5, HOUR)
+        .unavailable()
+}
+
+/// Sends a code to an address that is to have an account.
+pub async fn send(
+    api: web::Data<Api>,
+    request: HttpRequest,
+    body: JsonBody<RegisterCodeRequest>,
+) -> Result<HttpResponse, ApiError> {
     let mut faults = Faults::default();
+    let email = faults.required("email", body.0.email, EmailAddress::parse);
+    let email = email.ok_or_else(|| faults.into_error())?;
+    let language = api
+        .mail_texts
+        .best_for(accepted(request.headers()).iter().map(String::as_str));
+    let caller = caller(&api, &request, MaybeBearer(None), language);
+    let shown = email.expose().to_owned();
+    let sent = api.flows.register.send(caller, email).await?;
+    Ok(HttpResponse::Ok().json(SentView::of(shown, &sent)))
+}
+
+/// The code that somebody registers with, if they do. It comes with its challenge's id, or not at all.
+fn code(api: &Api, faults: &mut Faults, otp: Field, challenge_id: Field) -> Option<TypedById> {
+    let is_absent = |field: &Field| matches!(field, Field::Missing | Field::Null);
+    if is_absent(&otp) && is_absent(&challenge_id) && !api.flows.register.needs_code {
+        return None;
+    }
+    if is_absent(&challenge_id) {
+        faults.note("challenge_id", "This field is required.");
+    }
+    let Typed { code, challenge_id } = typed(api, faults, otp, challenge_id)?;
+    challenge_id.map(|challenge_id| TypedById { code, challenge_id })
+}
+
+async fn registration(
+    api: &Api,
+    body: RegisterRequest,
+) -> Result<(Registration, Option<TypedById>), ApiError> {
+    let mut faults = Faults::default();
+    let by_code = code(api, &mut faults, body.otp, body.challenge_id);
     let email = faults.required("email", body.email, EmailAddress::parse);
     let phone = faults.required("phone", body.phone, |text| {
         PhoneNumber::parse(text, api.phone_check)
@@ -117,13 +228,28 @@ async fn registration(api: &Api, body: RegisterRequest) -> Result<Registration, 
     let typed = (body.password, body.password_confirm);
     let password = new_password::read(&mut faults, &api.password_rules, typed, &owner).await;
     match (faults.is_empty(), email, phone, first_name, password) {
-        (true, Some(email), Some(phone), Some(first_name), Some(password)) => Ok(Registration {
-            email,
-            phone,
-            first_name,
-            last_name,
-            password,
-        }),
+        (true, Some(email), Some(phone), Some(first_name), Some(password)) => {
+            let registration = Registration {
+                email,
+                phone,
+                first_name,
+                last_name,
+                password,
+            };
+            Ok((registration, by_code))
+        }
         _ => Err(faults.into_error()),
+    }
+}
+
+impl SentView {
+    fn of(email: String, sent: &Sent) -> Self {
+        Self {
+            detail: "If an account can be made with the address, a code is on its way.",
+            email,
+            challenge_id: sent.challenge_id,
+            expires_in: sent.expires_in.as_secs(),
+            resend_after: sent.resend_after.as_secs(),
+        }
     }
 }

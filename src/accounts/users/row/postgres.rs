@@ -3,8 +3,7 @@
 use sqlx::{Row, postgres::PgRow};
 
 use crate::{
-    accounts::users::{PersonName, User},
-    email::EmailAddress,
+    accounts::users::{PersonName, User, row::email},
     phone::PhoneNumber,
 };
 
@@ -24,7 +23,7 @@ pub(in crate::accounts) const AFTER_USER: usize = 10;
 pub(in crate::accounts) fn user(row: &PgRow) -> Result<User, sqlx::Error> {
     Ok(User {
         id: row.try_get(0)?,
-        email: EmailAddress::from_stored(row.try_get(1)?, row.try_get(2)?),
+        email: email(row.try_get(1)?, row.try_get(2)?),
         phone: PhoneNumber::from_stored(row.try_get(3)?),
         first_name: PersonName::from_stored(row.try_get(4)?),
         last_name: PersonName::from_stored(row.try_get(5)?),

@@ -4,9 +4,8 @@ use sqlx::{Row, sqlite::SqliteRow};
 use uuid::fmt::Hyphenated;
 
 use crate::{
-    accounts::users::{PersonName, User},
+    accounts::users::{PersonName, User, row::email},
     database::sqlite::time,
-    email::EmailAddress,
     phone::PhoneNumber,
 };
 
@@ -26,7 +25,7 @@ pub(in crate::accounts) const AFTER_USER: usize = 10;
 pub(in crate::accounts) fn user(row: &SqliteRow) -> Result<User, sqlx::Error> {
     Ok(User {
         id: row.try_get::<Hyphenated, _>(0)?.into_uuid(),
-        email: EmailAddress::from_stored(row.try_get(1)?, row.try_get(2)?),
+        email: email(row.try_get(1)?, row.try_get(2)?),
         phone: PhoneNumber::from_stored(row.try_get(3)?),
         first_name: PersonName::from_stored(row.try_get(4)?),
         last_name: PersonName::from_stored(row.try_get(5)?),

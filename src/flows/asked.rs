@@ -1,0 +1,107 @@
+//! A code that is asked for: at which address, who may have it, and what it does.
+
+use uuid::Uuid;
+
+use super::error::FlowError;
+use crate::{
+    accounts::User,
+    challenges::{DestinationDigest, OtpCode, Proof, Purpose},
+    delivery::Destination,
+    events::Source,
+    language::Language,
+    limits::{ClientNetwork, Subject},
+    phone::Country,
+    unavailable::Unavailable,
+};
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    pub client: ClientNetwork,
+    /// The user whose token came along, if one did.
+    pub user: Option<User>,
+    /// What a message to the caller is written in.
+    pub language: Language,
+}
+
+impl Caller {
+    /// The id of the user whose token came along.
+    pub fn user_id(&self) -> Option<Uuid> {
+        self.user.as_ref().map(|user| user.id)
+    }
+
+    /// By whom an event is.
+    pub(super) fn source(&self) -> Source {
+        Source::of(self.user_id(), self.client)
+    }
+}
+
+/// An address that a code is asked for or typed for.
+pub(super) struct Asked {
+    pub caller: Caller,
+    pub purpose: Purpose,
+    pub to: Destination,
+    pub digest: DestinationDigest,
+    /// Where a phone belongs.
+    pub country: Country,
+    pub subject: Subject,
+    /// Whose challenge it is: nobody's, or that of a user, or of what stands for one.
+    pub owner: Option<Uuid>,
+}
+
+/// Whom a code goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Addressee {
+    /// Nobody: it is a decoy.
+    Nobody,
+    /// The owner of an account.
+    User(Uuid),
+    /// Whoever has the address: there is no account yet.
+    Stranger,
+}
+
+impl Addressee {
+    /// The owner of an account, or nobody.
+    pub fn of(user: Option<Uuid>) -> Self {
+        user.map_or(Self::Nobody, Self::User)
+    }
+
+    pub fn user_id(self) -> Option<Uuid> {
+        match self {
+            Self::User(user) => Some(user),
+            Self::Nobody | Self::Stranger => None,
+        }
+    }
+}
+
+/// Who may have a code.
+pub(super) struct Entitled {
+    pub to: Addressee,
+    /// The user that a public challenge is meant for, if exactly one claims the address. Of a user's own challenge: the
+    /// account that has the address proven, and loses it by a right code.
+    pub subject: Option<Uuid>,
+    /// The code, where it is known beforehand: there is no message then, and no cooldown.
+    pub known_code: Option<OtpCode>,
+}
+
+impl Entitled {
+    /// Whether a message goes out.
+    pub fn has_message(&self) -> bool {
+        self.to != Addressee::Nobody && self.known_code.is_none()
+    }
+}
+
+/// Says who may have a code.
+pub(super) trait Entitlement: Send + 'static {
+    /// Who may have the code that is asked for.
+    fn entitled(self, asked: &Asked) -> impl Future<Output = Result<Entitled, Unavailable>> + Send;
+}
+
+/// What a right code does.
+pub(super) trait Effect: Send + 'static {
+    /// What comes of it.
+    type Output: Send + 'static;
+
+    /// Lets it take effect. An error that [keeps the code](FlowError::keeps_code) leaves it good.
+    fn take(self, proof: &Proof) -> impl Future<Output = Result<Self::Output, FlowError>> + Send;
+}

@@ -1,0 +1,43 @@
+//! What the requests for a change of address have in common.
+
+use std::convert::Infallible;
+
+use actix_web::HttpRequest;
+
+use crate::{
+    accounts::{Password, SignedIn},
+    channel::Channel,
+    flows::Changer,
+    http::{
+        api::Api,
+        kit::{
+            client::client_network,
+            extract::{Faults, Field},
+            language::accepted,
+        },
+    },
+};
+
+/// The password that a change asks for; an empty one where the account has none.
+pub fn presented(faults: &mut Faults, password: Field) -> Option<Password> {
+    match password {
+        Field::Null => Some(Password::presented("")),
+        field => faults.required("password", field, |text| {
+            Ok::<_, Infallible>(Password::presented(text))
+        }),
+    }
+}
+
+/// Who changes an address of this channel, and in what language.
+pub fn changer(api: &Api, request: &HttpRequest, signed_in: SignedIn, channel: Channel) -> Changer {
+    let languages = accepted(request.headers());
+    let languages = languages.iter().map(String::as_str);
+    Changer {
+        signed_in,
+        client: client_network(api, request),
+        language: match channel {
+            Channel::Sms => api.sms_texts.best_for(languages),
+            Channel::Email => api.mail_texts.best_for(languages),
+        },
+    }
+}

@@ -1,0 +1,181 @@
+//! Changing one's e-mail address: asking for a code at the new one, entering it.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{
+    change::{changer, presented},
+    me::UserView,
+};
+use crate::{
+    accounts::AccountError,
+    channel::Channel,
+    email::EmailAddress,
+    flows::{FlowError, Sent},
+    http::{
+        api::Api,
+        kit::{
+            auth::current,
+            docs::{Docs, EMAIL, HOUR, MINUTE, Tag, refusal},
+            extract::{Faults, Field, JsonBody},
+            problem::ApiError,
+        },
+        public::codes::{example_sent, typed},
+    },
+};
+
+/// The new address, and who changes it.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct ChangeEmailRequest {
+    #[serde(default)]
+    #[schema(value_type = String, required, format = Email, max_length = 254, example = "jane@example.com")]
+    email: Field,
+    /// The account's password. Null where it has none: a sign-in by code in the last ten minutes stands in for it.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, required, max_length = 128, example = "securepass123")]
+    password: Field,
+}
+
+/// A code and the new address that it came to.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct VerifyNewEmailRequest {
+    #[serde(default)]
+    #[schema(value_type = String, required, format = Email, max_length = 254, example = "jane@example.com")]
+    email: Field,
+    /// The digits of the e-mail, in any script; spaces and dashes between them are passed over.
+    #[serde(default)]
+    #[schema(value_type = String, required, pattern = "^[0-9]{6}$", example = "123456")]
+    otp: Field,
+    /// What `email/change` answered: then no other challenge is touched.
+    #[serde(default)]
+    #[schema(value_type = Option<Uuid>)]
+    challenge_id: Field,
+}
+
+/// A code is on its way to the new address, if it may have one: the answer is the same for every address.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SentToNewEmail)]
+pub struct SentView {
+    #[schema(
+        example = "If the address can be yours, a code is on its way. Until it is entered, the old one stays in force."
+    )]
+    detail: &'static str,
+    #[schema(example = "jane@example.com")]
+    email: String,
+    challenge_id: Uuid,
+    /// Seconds for which the code is good, and the change pending.
+    #[schema(example = 600)]
+    expires_in: u64,
+    /// Seconds until another code may be sent to this address.
+    #[schema(example = 60)]
+    resend_after: u64,
+}
+
+pub fn change_docs() -> Docs {
+    Docs::new("change_email", Tag::Emails, "Request a code to change the e-mail address.")
+        .text(
+            "Until its code is entered, the old address stays in force. The answer is the same for every address; no e-mail \
+             goes to one that another account has verified. A wrong password counts under `password.change`.",
+        )
+        .bearer()
+        .body::<ChangeEmailRequest>(
+            &["email", "password"],
+            &[("change", json!({ "email": EMAIL, "password": "securepass123" }))],
+        )
+        .answers(
+            200,
+            "The code is on its way, if the address may have one.",
+            &SentView::of(EMAIL.to_owned(), &example_sent()),
+        )
+        .refuses([AccountError::PasswordIncorrect])
+        .refuses([
+            FlowError::Cooldown(refusal("otp-resend-cooldown", 1, MINUTE)),
+            FlowError::MailNotConfigured,
+        ])
+        .limited("password-guess-minute", 5, MINUTE)
+        .unavailable()
+}
+
+/// Sends a code to the new address.
+pub async fn change(
+    api: web::Data<Api>,
+    request: HttpRequest,
+    body: JsonBody<ChangeEmailRequest>,
+) -> Result<HttpResponse, ApiError> {
+    let signed_in = current(&api, &request).await?;
+    let ChangeEmailRequest { email, password } = body.0;
+    let mut faults = Faults::default();
+    let email = faults.required("email", email, EmailAddress::parse);
+    let password = presented(&mut faults, password);
+    let (Some(email), Some(password)) = (email, password) else {
+        return Err(faults.into_error());
+    };
+    let shown = email.expose().to_owned();
+    let changer = changer(&api, &request, signed_in, Channel::Email);
+    let sent = api.flows.change_email.send(changer, email, password).await?;
+    Ok(HttpResponse::Ok().json(SentView::of(shown, &sent)))
+}
+
+pub fn verify_docs() -> Docs {
+    Docs::new(
+        "verify_new_email",
+        Tag::Emails,
+        "Change the e-mail address by the code that came to it.",
+    )
+    .text(
+        "Three codes are judged at most. Whoever had the old address proven is told. An account that had the new one and \
+         never verified it loses it. Once the address has changed, no other pending change of it is good.",
+    )
+    .bearer()
+    .body::<VerifyNewEmailRequest>(
+        &["email", "otp"],
+        &[("verify", json!({ "email": EMAIL, "otp": "123456" }))],
+    )
+    .answers(200, "The account with its new address.", &UserView::example())
+    .refuses([
+        FlowError::Wrong { attempts_remaining: 2 },
+        FlowError::AttemptsExceeded,
+        FlowError::Expired,
+        FlowError::MailNotConfigured,
+    ])
+    .limited("otp-verify-per-ip", 1200, HOUR)
+    .unavailable()
+}
+
+/// Judges a code: a right one changes the address.
+pub async fn verify(
+    api: web::Data<Api>,
+    request: HttpRequest,
+    body: JsonBody<VerifyNewEmailRequest>,
+) -> Result<HttpResponse, ApiError> {
+    let signed_in = current(&api, &request).await?;
+    let VerifyNewEmailRequest {
+        email,
+        otp,
+        challenge_id,
+    } = body.0;
+    let mut faults = Faults::default();
+    let email = faults.required("email", email, EmailAddress::parse);
+    let typed = typed(&api, &mut faults, otp, challenge_id);
+    let (Some(email), Some(typed), true) = (email, typed, faults.is_empty()) else {
+        return Err(faults.into_error());
+    };
+    let changer = changer(&api, &request, signed_in, Channel::Email);
+    let user = api.flows.change_email.verify(changer, email, typed).await?;
+    Ok(HttpResponse::Ok().json(UserView::from(user)))
+}
+
+impl SentView {
+    fn of(email: String, sent: &Sent) -> Self {
+        Self {
+            detail: "If the address can be yours, a code is on its way. Until it is entered, the old one stays in force.",
+            email,
+            challenge_id: sent.challenge_id,
+            expires_in: sent.expires_in.as_secs(),
+            resend_after: sent.resend_after.as_secs(),
+        }
+    }
+}

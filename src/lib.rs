@@ -62,6 +62,7 @@ mod outage;
 pub mod partition;
 mod problem;
 pub mod provider;
+mod retention;
 mod run_to_completion;
 pub mod sealed;
 pub mod secrets;

@@ -9,15 +9,20 @@
 //! |---|---|
 //! | `event.rs` | an event that is to be written: its kind, by whom and from where, its details |
 //! | `notices/` | notices to whoever owns an account's address: what they are, and where they wait |
-//! | `postgres.rs` | both as parts of one statement, or as statements of their own in a transaction |
-//! | `sqlite.rs` | both as statements in a transaction |
+//! | `store.rs` | the contract of the store of events: what becomes of old ones |
+//! | `postgres.rs` | both as parts of one statement, or as statements of their own in a transaction; the store of events |
+//! | `sqlite.rs` | both as statements in a transaction; the store of events |
 
 mod event;
 mod notices;
 pub mod postgres;
 pub mod sqlite;
+mod store;
 
 pub use event::{Actor, Detail, EventKind, NewEvent, Source};
 pub use notices::{
     LeasedNotice, NewNotice, NoticeAddress, NoticeKind, NoticeStore, PostgresNotices, SqliteNotices,
 };
+pub use postgres::PostgresEvents;
+pub use sqlite::SqliteEvents;
+pub use store::{EventStore, purge_events};

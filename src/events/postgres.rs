@@ -11,11 +11,16 @@
 //! ```
 //! PostgreSQL runs each part that changes something, whether or not the rest names it.
 
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use sqlx::{postgres::PgArguments, query::Query};
 use uuid::Uuid;
 
-use super::{NewEvent, NewNotice, NoticeAddress};
-use crate::database::to_micros;
+use super::{EventStore, NewEvent, NewNotice, NoticeAddress};
+use crate::{
+    database::{PostgresLink, to_micros},
+    unavailable::Unavailable,
+};
 
 /// A statement, or a part of a `WITH`, that inserts an event for the one row of `$from`, if there is one. `$event` is its
 /// parameter (see [`parameter`]), `$user` what it says of whose account it is about; `$from` may end in a `WHERE`.
@@ -141,4 +146,27 @@ pub fn notice(notice: &NewNotice, user: Uuid, address: &NoticeAddress) -> Statem
         .bind(address.channel().name())
         .bind(address.expose().to_owned())
         .bind(address.key().map(str::to_owned))
+}
+
+/// The table of events, by the connections of the database.
+#[derive(Debug)]
+pub struct PostgresEvents(PostgresLink);
+
+impl PostgresEvents {
+    /// By these connections.
+    pub fn new(link: &PostgresLink) -> Self {
+        Self(link.clone())
+    }
+}
+
+#[async_trait]
+impl EventStore for PostgresEvents {
+    async fn purge(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, Unavailable> {
+        const SQL: &str = "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at < $1 LIMIT $2)";
+        let query = sqlx::query(SQL).bind(to_micros(before)).bind(i64::from(limit));
+        let done = self
+            .0
+            .bounded(async { query.execute(self.0.lend().await?.session()).await });
+        Ok(done.await?.rows_affected())
+    }
 }

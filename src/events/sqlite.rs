@@ -1,9 +1,14 @@
 //! Events and notices in SQLite: statements to be run in the transaction of the change.
 
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{Actor, NewEvent, NewNotice, NoticeAddress};
-use crate::database::sqlite::Query;
+use super::{Actor, EventStore, NewEvent, NewNotice, NoticeAddress};
+use crate::{
+    database::{SqliteLink, sqlite::Query},
+    unavailable::Unavailable,
+};
 
 /// Inserts an event about an account.
 pub fn event(event: &NewEvent, user: Option<Uuid>) -> Query {
@@ -45,4 +50,25 @@ pub fn notice(notice: &NewNotice, user: Uuid, address: &NoticeAddress) -> Query 
         )
         .bind(notice.created_at.timestamp_micros())
         .bind(notice.expires_at.timestamp_micros())
+}
+
+/// The table of events, by the connections of the database.
+#[derive(Debug)]
+pub struct SqliteEvents(SqliteLink);
+
+impl SqliteEvents {
+    /// By these connections.
+    pub fn new(link: &SqliteLink) -> Self {
+        Self(link.clone())
+    }
+}
+
+#[async_trait]
+impl EventStore for SqliteEvents {
+    async fn purge(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, Unavailable> {
+        const SQL: &str = "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at < ?1 LIMIT ?2)";
+        let query = sqlx::query(SQL).bind(before.timestamp_micros()).bind(limit);
+        let done = self.0.bounded(query.execute(&self.0.writer));
+        Ok(done.await?.rows_affected())
+    }
 }

@@ -75,6 +75,8 @@ pub struct Settings {
     /// None means this process's memory.
     pub redis: Option<RedisOptions>,
     pub ledger: LedgerOptions,
+    /// How long events are kept.
+    pub event_retention: Duration,
     /// The folder for what the embedded parts keep.
     pub data_dir: PathBuf,
     /// None, in development, where one is made and kept in the data folder.
@@ -203,6 +205,7 @@ impl Settings {
         // One lane for each worker, and one for the actors' thread.
         let redis = stores::read_redis(r, env, server.workers + 1);
         let ledger = stores::read_ledger(r);
+        let event_retention = stores::read_event_retention(r);
         let data_dir = stores::read_data_dir(r);
         let keyring = stores::read_secret(r, env);
         let otp = otp::read(r);
@@ -224,6 +227,7 @@ impl Settings {
             database,
             redis,
             ledger,
+            event_retention,
             data_dir,
             keyring,
             otp,

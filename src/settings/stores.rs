@@ -1,4 +1,4 @@
-//! The sections about what is kept, and where: `database`, `redis`, `ledger`, `data`, `secret`.
+//! The sections about what is kept, and where: `database`, `redis`, `ledger`, `events`, `data`, `secret`.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -86,13 +86,20 @@ fn read_postgres(reader: &mut Reader) -> PostgresOptions {
     }
 }
 
+/// The longest time for which anything is kept.
+const MOST_KEPT: Duration = Duration::from_secs(3650 * 24 * 3600);
+
 /// What is kept of each SMS and its code.
 pub(super) fn read_ledger(reader: &mut Reader) -> LedgerOptions {
-    const DAY: Duration = Duration::from_secs(24 * 3600);
     LedgerOptions {
-        retention: reader.duration("ledger.retention", Duration::ZERO..=3650 * DAY),
+        retention: reader.duration("ledger.retention", Duration::ZERO..=MOST_KEPT),
         queue: reader.integer("ledger.queue", 1..=1_000_000),
     }
+}
+
+/// How long it is kept what happened to accounts.
+pub(super) fn read_event_retention(reader: &mut Reader) -> Duration {
+    reader.duration("events.retention", Duration::ZERO..=MOST_KEPT)
 }
 
 /// What a query may say, as `sqlx` reads it: it passes over what it doesn't know.

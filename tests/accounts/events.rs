@@ -9,7 +9,7 @@ use ringback::{
 use uuid::Uuid;
 
 use crate::{
-    harness::{Stores, at, email_verified, new_session, new_user, phone, phone_verified, register},
+    harness::{Stores, at, email_verified, event, new_session, new_user, phone, phone_verified, register},
     races::all_at_once,
     sessions::rotation,
 };
@@ -171,4 +171,27 @@ pub async fn of_many_that_verify_at_once_one_is_noted(stores: Stores) {
             format!("system - {} - - {{}}", jane.id)
         );
     }
+}
+
+pub async fn what_is_older_is_purged_so_many_at_a_time(stores: Stores) {
+    let (jane, _) = register(&stores.one, "jane@example.com", PHONE).await;
+    for second in 1..=4 {
+        let opened = NewSession {
+            event: event(EventKind::SessionOpened, second),
+            ..new_session(jane.id)
+        };
+        stores.one.sessions.open(opened).await.unwrap();
+    }
+    let purge = async |before, limit| stores.one.events.purge(before, limit).await.unwrap();
+    assert_eq!(purge(at(0), 100).await, 0);
+    // Two are of the account's first second.
+    assert_eq!(
+        [
+            purge(at(4), 3).await,
+            purge(at(4), 3).await,
+            purge(at(4), 3).await
+        ],
+        [3, 2, 0]
+    );
+    assert_eq!(stores.count("events").await, 1);
 }

@@ -112,7 +112,8 @@ on_both_databases! {
         each_step_of_a_session_is_noted
         what_is_refused_leaves_no_event
         what_changes_nothing_leaves_no_event
-        of_many_that_verify_at_once_one_is_noted;
+        of_many_that_verify_at_once_one_is_noted
+        what_is_older_is_purged_so_many_at_a_time;
     notices:
         a_notice_comes_out_as_it_went_in
         a_lease_is_one_instances_until_it_ends

@@ -57,7 +57,7 @@ const TECHNOLOGIES: [(&str, &[&str]); 28] = [
 ];
 
 /// What stands behind a trait, and the rooms that may know it; `startup` may, always.
-const ADAPTERS: [(&str, &[&str]); 25] = [
+const ADAPTERS: [(&str, &[&str]); 27] = [
     ("PostgresUsers", &["src/accounts/"]),
     ("SqliteUsers", &["src/accounts/"]),
     ("PostgresProofs", &["src/accounts/"]),
@@ -68,6 +68,8 @@ const ADAPTERS: [(&str, &[&str]); 25] = [
     ("SqliteSessions", &["src/accounts/"]),
     ("PostgresRecords", &["src/accounts/"]),
     ("SqliteRecords", &["src/accounts/"]),
+    ("PostgresEvents", &["src/events/"]),
+    ("SqliteEvents", &["src/events/"]),
     ("PostgresNotices", &["src/events/"]),
     ("SqliteNotices", &["src/events/"]),
     ("PostgresTransfer", &["src/accounts/"]),

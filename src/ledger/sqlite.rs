@@ -26,7 +26,7 @@ impl LedgerStore for SqliteLedger {
         const SQL: &str = "INSERT INTO verifications AS p (challenge_id, user_id, purpose, channel, country, provider, \
                message_id, status, attempts, error_code, price_micros, currency, created_at, sent_at, settled_at, \
                verified_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) \
+             VALUES (?1, (SELECT id FROM users WHERE id = ?2), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) \
              ON CONFLICT (challenge_id) DO UPDATE SET \
                user_id = coalesce(excluded.user_id, p.user_id), \
                purpose = coalesce(excluded.purpose, p.purpose), \

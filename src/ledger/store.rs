@@ -14,6 +14,9 @@ pub trait LedgerStore: Send + Sync {
     /// is final stays with its error code, unless one is told that came earlier. So rows that are written twice, or by
     /// several instances at once, add up to the same.
     ///
+    /// Whose a challenge is MUST be written for an account that exists alone: an erasure that came first, or comes at the
+    /// same time, is not undone.
+    ///
     /// # Errors
     /// [`Unavailable`] when the database is down; it may have been written.
     async fn write(&self, rows: &[Row]) -> Result<(), Unavailable>;

@@ -2,14 +2,31 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ringback::{
+    accounts::{Erasure, NewUser},
     channel::Channel,
+    events::EventKind,
     ledger::{Event, Row, What},
     phone::Country,
     provider::{DeliveryStatus, Price},
 };
 use uuid::Uuid;
 
-use crate::harness::{Stores, at};
+use crate::harness::{Stores, at, event, new_session, new_user};
+
+/// Whose the challenges are.
+const JANE: Uuid = Uuid::from_u128(7);
+
+/// Makes her account; answers her session.
+async fn jane(stores: &Stores) -> Uuid {
+    let user = NewUser {
+        id: JANE,
+        ..new_user("jane@example.com", "+14152000001")
+    };
+    let session = new_session(JANE);
+    let id = session.id;
+    stores.one.users.register(user, session).await.unwrap();
+    id
+}
 
 /// A challenge's life, each event a second after the one before.
 fn life(challenge: u128) -> Vec<Event> {
@@ -30,7 +47,7 @@ fn life(challenge: u128) -> Vec<Event> {
     };
     let told = [
         What::Issued {
-            user_id: Some(Uuid::from_u128(7)),
+            user_id: Some(JANE),
             purpose: "verify_phone",
             channel: Channel::Sms,
             country: Country::parse("US"),
@@ -94,6 +111,7 @@ const WHOLE: &str =
     "00000000-0000-0000-0000-000000000007 verify_phone sms US twilio SM1 undelivered 2 30003 7500 USD 1 2 6";
 
 pub async fn a_life_adds_up_whatever_the_order_and_however_often(stores: Stores) {
+    jane(&stores).await;
     let ledger = &stores.one.ledger;
     ledger.write(&[row(life(1)), row(life(2))]).await.unwrap();
     for (challenge, reversed) in [(3, false), (4, true)] {
@@ -115,6 +133,7 @@ pub async fn a_life_adds_up_whatever_the_order_and_however_often(stores: Stores)
 }
 
 pub async fn what_is_known_of_a_challenge_at_first_is_kept(stores: Stores) {
+    jane(&stores).await;
     let first = life(1).remove(0);
     stores.one.ledger.write(&[Row::of(first)]).await.unwrap();
     let expected = "00000000-0000-0000-0000-000000000007 verify_phone sms US - - queued 0 - - - - - -";
@@ -169,6 +188,7 @@ pub async fn a_final_status_stays_with_its_error_code(stores: Stores) {
 }
 
 pub async fn writers_of_the_same_challenges_add_up(stores: Stores) {
+    jane(&stores).await;
     let writes = life(0).into_iter().map(|event| {
         let ledger = stores.one.ledger.clone();
         tokio::spawn(async move {
@@ -187,6 +207,28 @@ pub async fn writers_of_the_same_challenges_add_up(stores: Stores) {
     for challenge in 1..=50 {
         assert_eq!(kept(&stores, challenge).await, WHOLE);
     }
+}
+
+/// The first half of the challenges is known when the account goes, the other half is told only then.
+pub async fn what_is_told_after_an_erasure_names_nobody(stores: Stores) {
+    let session = jane(&stores).await;
+    let (ledger, whose) = (
+        &stores.one.ledger,
+        "SELECT coalesce(max(CAST(user_id AS text)), '-') FROM verifications",
+    );
+    let rows: Vec<_> = (1..=4).map(|challenge| row(life(challenge))).collect();
+    ledger.write(&rows[..2]).await.unwrap();
+    assert_eq!(stores.text(whose.to_owned()).await, JANE.to_string());
+    let erasure = Erasure {
+        user: JANE,
+        epoch: 0,
+        session,
+        event: event(EventKind::AccountDeleted, 10),
+    };
+    assert!(stores.two.records.erase(erasure).await.unwrap());
+    ledger.write(&rows).await.unwrap();
+    assert_eq!(stores.count("verifications").await, 4);
+    assert_eq!(stores.text(whose.to_owned()).await, "-");
 }
 
 pub async fn what_is_old_is_purged_so_many_at_a_time(stores: Stores) {

@@ -150,6 +150,7 @@ on_both_databases! {
         what_is_known_of_a_challenge_at_first_is_kept
         a_final_status_stays_with_its_error_code
         writers_of_the_same_challenges_add_up
+        what_is_told_after_an_erasure_names_nobody
         what_is_old_is_purged_so_many_at_a_time;
     test_numbers:
         accounts_take_a_test_number_from_each_other;

@@ -47,18 +47,22 @@ async fn lived(stores: &Stores) -> (User, Uuid) {
             &NoticeAddress::Email(jane.email.clone().unwrap()),
         )
         .await;
-    let issued = Row::of(Event {
-        challenge_id: Uuid::from_u128(1),
+    let issued = issued(jane.id, Uuid::from_u128(1));
+    stores.one.ledger.write(&[issued]).await.unwrap();
+    (jane, session)
+}
+
+fn issued(user_id: Uuid, challenge_id: Uuid) -> Row {
+    Row::of(Event {
+        challenge_id,
         at: at(0),
         what: What::Issued {
-            user_id: Some(jane.id),
+            user_id: Some(user_id),
             purpose: "verify_phone",
             channel: ringback::channel::Channel::Sms,
             country: None,
         },
-    });
-    stores.one.ledger.write(&[issued]).await.unwrap();
-    (jane, session)
+    })
 }
 
 fn erasure(user: Uuid, session: Uuid) -> Erasure {
@@ -197,7 +201,7 @@ pub async fn erasure_races_with_all_that_changes_an_account(stores: Stores) {
         let outcomes = all_at_once(&stores, 60, move |n, store| {
             let email = email.clone();
             async move {
-                let done = match n % 6 {
+                let done = match n % 7 {
                     0 => store.records.erase(erasure(jane.id, session)).await.unwrap(),
                     1 => {
                         let opened = store.sessions.open(new_session(jane.id)).await.unwrap();
@@ -224,12 +228,19 @@ pub async fn erasure_races_with_all_that_changes_an_account(stores: Stores) {
                             .unwrap();
                         false
                     }
+                    5 => {
+                        // Each tells of one of its own and of one that all tell of.
+                        let shared = issued(jane.id, Uuid::from_u128(1));
+                        let own = issued(jane.id, Uuid::from_u128(100 + n as u128));
+                        store.ledger.write(&[shared, own]).await.unwrap();
+                        false
+                    }
                     _ => {
                         store.sessions.revoke(ending, session_ended(2)).await.unwrap();
                         false
                     }
                 };
-                (n % 6 == 0, done)
+                (n % 7 == 0, done)
             }
         });
         let erased = tally(outcomes.await)[&(true, true)];
@@ -237,6 +248,8 @@ pub async fn erasure_races_with_all_that_changes_an_account(stores: Stores) {
         assert_eq!(stores.count("users").await + stores.count("sessions").await, 0);
         let left =
             "SELECT CAST(count(*) AS text) FROM events WHERE user_id IS NOT NULL OR actor_id IS NOT NULL";
+        assert_eq!(stores.text(left.to_owned()).await, "0");
+        let left = "SELECT CAST(count(*) AS text) FROM verifications WHERE user_id IS NOT NULL";
         assert_eq!(stores.text(left.to_owned()).await, "0");
     }
 }

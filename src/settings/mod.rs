@@ -32,6 +32,7 @@ mod webhook;
 use std::{
     fmt::Write,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 pub use environment::Environment;

@@ -22,6 +22,7 @@ mod ledger;
 mod limits;
 mod mail;
 mod metrics;
+mod notices;
 mod openapi;
 mod operators;
 mod otp;

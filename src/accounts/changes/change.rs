@@ -158,13 +158,21 @@ impl<'a> Change<'a> {
         }
     }
 
-    /// Counts its events, once they were written: where it was made, and whether somebody lost the address.
-    pub fn count(self, made: Option<bool>) {
-        if let Some(has_loser) = made {
+    /// The notices that are written with it.
+    pub fn queued(self, me: &User, loser: Option<&User>) -> Vec<&'a NewNotice> {
+        let loss = loser.and_then(|loser| self.loss_notice(loser));
+        let all = self.notices(me).chain(loss);
+        all.map(|(notice, _)| notice).collect()
+    }
+
+    /// Counts its events and notices, once they were written: where it was made, and whether somebody lost the address.
+    pub fn count(self, made: Option<(bool, Vec<&NewNotice>)>) {
+        if let Some((has_loser, queued)) = made {
             self.event().count();
             if has_loser {
                 self.loss().count();
             }
+            queued.into_iter().for_each(NewNotice::count);
         }
     }
 

@@ -64,7 +64,7 @@ impl PostgresChanges {
             let mut lent = self.0.lend().await?;
             let mut together = lent.begin().await?;
             let all = find(&mut together, change).await?;
-            let has_loser = match change.decide(&all) {
+            let made = match change.decide(&all) {
                 Decision::Change { me, loser } => {
                     for (notice_of_it, address) in change.notices(me) {
                         let told = notice(notice_of_it, me.id, &address);
@@ -73,7 +73,7 @@ impl PostgresChanges {
                     if let Some(loser) = loser {
                         lose(&mut together, change, loser).await?;
                     }
-                    loser.is_some()
+                    (loser.is_some(), change.queued(me, loser))
                 }
                 Decision::Done(me) => return Ok((Changed::Changed(me.clone()), None)),
                 Decision::Void => return Ok((Changed::Void, None)),
@@ -81,7 +81,7 @@ impl PostgresChanges {
             };
             let changed = set(&mut together, change).await?;
             together.commit().await?;
-            Ok((Changed::Changed(changed), Some(has_loser)))
+            Ok((Changed::Changed(changed), Some(made)))
         });
         let (changed, made) = done.await?;
         change.count(made);

@@ -56,7 +56,7 @@ impl SqliteChanges {
         let done = self.0.bounded(async {
             let mut together = self.0.writer.begin_with("BEGIN IMMEDIATE").await?;
             let all = find(&mut together, change).await?;
-            let has_loser = match change.decide(&all) {
+            let made = match change.decide(&all) {
                 Decision::Change { me, loser } => {
                     for (notice_of_it, address) in change.notices(me) {
                         let told = notice(notice_of_it, me.id, &address);
@@ -65,7 +65,7 @@ impl SqliteChanges {
                     if let Some(loser) = loser {
                         lose(&mut together, change, loser).await?;
                     }
-                    loser.is_some()
+                    (loser.is_some(), change.queued(me, loser))
                 }
                 Decision::Done(me) => return Ok((Changed::Changed(me.clone()), None)),
                 Decision::Void => return Ok((Changed::Void, None)),
@@ -73,7 +73,7 @@ impl SqliteChanges {
             };
             let changed = set(&mut together, change).await?;
             together.commit().await?;
-            Ok((Changed::Changed(changed), Some(has_loser)))
+            Ok((Changed::Changed(changed), Some(made)))
         });
         let (changed, made) = done.await?;
         change.count(made);

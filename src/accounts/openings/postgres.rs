@@ -138,18 +138,18 @@ impl OpeningStore for PostgresOpenings {
                 ("'email'", "before.email", "before.email_key"),
                 "before, reset WHERE before.email_verified"
             ),
-            "), by_sms AS (",
+            " RETURNING id), by_sms AS (",
             insert_notice!(
                 "$14",
                 "before.id",
                 ("'sms'", "before.phone", "NULL"),
                 "before, reset WHERE before.phone_verified"
             ),
-            ") SELECT count(*) FROM reset"
+            " RETURNING id) SELECT (SELECT count(*) FROM reset), (SELECT count(*) FROM by_mail), (SELECT count(*) FROM by_sms)"
         );
         let was = &reset.opening;
         let [by_mail, by_sms] = &reset.notices;
-        let query = sqlx::query_scalar(SQL)
+        let query = sqlx::query_as(SQL)
             .bind(was.user.id)
             .bind(was.session_epoch)
             .bind(was.user.phone.expose())
@@ -164,12 +164,20 @@ impl OpeningStore for PostgresOpenings {
             .bind(parameter(&reset.event))
             .bind(notice_parameter(by_mail))
             .bind(notice_parameter(by_sms));
-        let made: i64 = self
+        let (made, mails, sms): (i64, i64, i64) = self
             .0
             .bounded(async { query.fetch_one(self.0.lend().await?.session()).await })
             .await?;
         if made > 0 {
             reset.event.count();
+        }
+        for (notice, _) in reset
+            .notices
+            .iter()
+            .zip([mails, sms])
+            .filter(|(_, told)| *told > 0)
+        {
+            notice.count();
         }
         Ok(made > 0)
     }

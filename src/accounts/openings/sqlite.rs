@@ -122,6 +122,14 @@ impl OpeningStore for SqliteOpenings {
         let made = made.await?;
         if made {
             reset.event.count();
+            let owner = &reset.opening.user;
+            let told = reset
+                .notices
+                .iter()
+                .zip([owner.email_verified, owner.phone_verified]);
+            for (notice, _) in told.filter(|(_, told)| *told) {
+                notice.count();
+            }
         }
         Ok(made)
     }

@@ -75,21 +75,24 @@ impl PasswordStore for PostgresPasswords {
                 ),
                 "changed WHERE changed.email_verified OR changed.phone_verified"
             ),
-            ") SELECT count(*) FROM changed"
+            " RETURNING id) SELECT (SELECT count(*) FROM changed), (SELECT count(*) FROM told)"
         );
-        let query = sqlx::query_scalar(SQL)
+        let query = sqlx::query_as(SQL)
             .bind(change.user)
             .bind(change.epoch)
             .bind(change.password.expose())
             .bind(change.keep)
             .bind(parameter(&change.event))
             .bind(notice_parameter(&change.notice));
-        let changed: i64 = self
+        let (changed, told): (i64, i64) = self
             .0
             .bounded(async { query.fetch_one(self.0.lend().await?.session()).await })
             .await?;
         if changed > 0 {
             change.event.count();
+        }
+        if told > 0 {
+            change.notice.count();
         }
         Ok(changed > 0)
     }

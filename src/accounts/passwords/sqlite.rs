@@ -70,7 +70,7 @@ impl PasswordStore for SqlitePasswords {
                 .bind(change.password.expose().to_owned())
                 .bind(change.keep.hyphenated());
             if query.execute(&mut *transaction).await?.rows_affected() == 0 {
-                return Ok(false);
+                return Ok((false, false));
             }
             let query = sqlx::query(KEEP)
                 .bind(change.keep.hyphenated())
@@ -88,17 +88,20 @@ impl PasswordStore for SqlitePasswords {
                 owner if owner.phone_verified => Some(NoticeAddress::Phone(owner.phone)),
                 _ => None,
             };
-            if let Some(address) = address {
-                notice(&change.notice, change.user, &address)
+            if let Some(address) = &address {
+                notice(&change.notice, change.user, address)
                     .execute(&mut *transaction)
                     .await?;
             }
             transaction.commit().await?;
-            Ok(true)
+            Ok((true, address.is_some()))
         });
-        let changed = changed.await?;
+        let (changed, told) = changed.await?;
         if changed {
             change.event.count();
+        }
+        if told {
+            change.notice.count();
         }
         Ok(changed)
     }

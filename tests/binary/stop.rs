@@ -144,7 +144,7 @@ fn a_signal_during_the_start_is_an_end_in_order() {
         let variables = [&FREE_PORTS[..], &[("DATABASE_URL", url.as_str())]].concat();
         let mut service = Service::launch(folder.command(&["serve"], &variables));
         service.wait_for("a word on the database", |said| {
-            said.contains("waiting for the database").then_some(())
+            said.contains("a part of the service is down").then_some(())
         });
         service.signal("HUP");
         service.signal(signal);

@@ -7,8 +7,6 @@ use chrono::TimeDelta;
 pub struct AccountOptions {
     /// How long an unproven claim of a phone is live: after that it keeps nobody from proving the phone without a token.
     pub claim_ttl: TimeDelta,
-    /// After how long an account is deleted that never proved anything and wasn't used. None: never.
-    pub unused_ttl: Option<TimeDelta>,
     pub register_code: RegisterCode,
 }
 

@@ -23,23 +23,12 @@ const DEFAULT_ISSUER: &str = "ringback";
 /// The last use of a session is known to the minute: a limit of few minutes would say little.
 const LEAST_IDLE: Duration = Duration::from_secs(300);
 
-/// How long an account keeps what it never proved; it is used for as long as a session may last.
-pub(super) fn read_accounts(reader: &mut Reader, session_ttl: Duration) -> AccountOptions {
-    const UNUSED: &str = "accounts.unused_ttl";
+/// How long an account keeps what it never proved, and how one is made.
+pub(super) fn read_accounts(reader: &mut Reader) -> AccountOptions {
     let day = 24 * 60 * MINUTE;
-    let delta = |duration| TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX);
     let claim_ttl = reader.duration("accounts.claim_ttl", 60 * MINUTE..=3650 * day);
-    let unused_ttl = reader.duration(UNUSED, Duration::ZERO..=3650 * day);
-    if !unused_ttl.is_zero() && unused_ttl < session_ttl.max(day) {
-        reader.refuse(
-            UNUSED,
-            "must be \"0s\" (no account is deleted), or a day or more, and no less than tokens.refresh_ttl: \
-             an account with a live session is in use",
-        );
-    }
     AccountOptions {
-        claim_ttl: delta(claim_ttl),
-        unused_ttl: (!unused_ttl.is_zero()).then(|| delta(unused_ttl)),
+        claim_ttl: TimeDelta::from_std(claim_ttl).unwrap_or(TimeDelta::MAX),
         register_code: reader.choice(
             "accounts.register_code",
             &[

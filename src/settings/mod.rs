@@ -217,7 +217,7 @@ impl Settings {
         let passwords = accounts::read_passwords(r);
         let password_rules = accounts::read_password_rules(r);
         let (access, sessions) = accounts::read_tokens(r, server.origin());
-        let accounts = accounts::read_accounts(r, sessions.ttl);
+        let accounts = accounts::read_accounts(r);
         let texts = texts::read(r, &config_dir, &otp);
         let mut carriers = Carriers::read(r, env, &server, otp.ttl);
         let limits = LimitsSettings::read(r, &config_dir, server.workers);

@@ -236,7 +236,7 @@ on_both! {
             }
         }
         for path in [
-            "/", "/api", "/api/users/", "/api/users/registers/", "/api/users/register/x", "/API/users/register/",
+            "/api", "/api/users/", "/api/users/registers/", "/api/users/register/x", "/API/users/register/",
             "/api/users/register%2f", "/api/users/..%2f..%2fdata/secret", "/..%2f..%2fetc/passwd", "/api/users/%00",
             "/%ff", "/metrics", "/api/users/me.json", "/.env", "/favicon.ico", "/api/users/register;x=1", "/dev/",
             "/api/users/%F0%9F%98%80",

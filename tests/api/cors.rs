@@ -108,7 +108,7 @@ async fn a_page_of_a_set_origin_reads_answers_and_errors() {
         (200, call(&app, Method::GET, "/healthz", APP).await),
         (401, call(&app, Method::GET, "/api/users/me/", APP).await),
         (404, call(&app, Method::GET, "/nowhere", APP).await),
-        (405, call(&app, Method::DELETE, "/api/users/me/", APP).await),
+        (405, call(&app, Method::PUT, "/api/users/me/", APP).await),
         (415, call(&app, Method::POST, "/api/users/login/", APP).await),
     ];
     for (status, answer) in &answers {

@@ -78,7 +78,7 @@ async fn each_rule_that_applies_is_told_and_nothing_is_spent() {
 async fn a_reset_gives_one_customer_all_of_it_back_whatever_counts_him() {
     let limits = "[[rule]]\nid='near'\non='login'\nby='ip'\nquota=3\nper='1h'\nscope='instance'\n
                   [[rule]]\nid='far'\non='register'\nby=['ip', 'phone']\nquota=3\nper='1h'\n
-                  [[rule]]\nid='own'\non='password.change'\nby='phone'\nquota=3\nper='1h'";
+                  [[rule]]\nid='all'\non='token.refresh'\nby='global'\nquota=3\nper='1h'";
     let keyring = keyring();
     for variable in ["RINGBACK_TEST_REDIS_URL", "RINGBACK_TEST_REDIS_CLUSTER_URL"] {
         let counters = Arc::new(RedisCounters::new(Arc::new(redis_with_prefix(
@@ -96,7 +96,7 @@ async fn a_reset_gives_one_customer_all_of_it_back_whatever_counts_him() {
         for (rule, operation, key) in [
             ("near", Operation::Login, "203.0.113.7"),
             ("far", Operation::Register, "203.0.113.7, +1 415 200 0001"),
-            ("own", Operation::PasswordChange, "+14152000001"),
+            ("all", Operation::TokenRefresh, "*"),
         ] {
             assert_eq!(
                 admitted(&limiter, operation, &client_with_phone()).await,

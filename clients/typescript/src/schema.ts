@@ -84,6 +84,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/users/email/change/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Request a code to change the e-mail address.
+         * @description Until its code is entered, the old address stays in force. The answer is the same for every address; no e-mail goes to one that another account has verified. A wrong password counts under `password.change`.
+         */
+        post: operations["change_email"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/email/change/verify/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change the e-mail address by the code that came to it.
+         * @description Three codes are judged at most. Whoever had the old address proven is told. An account that had the new one and never verified it loses it. Once the address has changed, no other pending change of it is good.
+         */
+        post: operations["verify_new_email"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/users/login/": {
         parameters: {
             query?: never;
@@ -177,7 +217,11 @@ export interface paths {
         get: operations["me"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Delete the current user.
+         * @description Erases the account with its sessions. What happened and what was sent stays on record without whose it was. A wrong password is counted like that of a login.
+         */
+        delete: operations["delete_me"];
         options?: never;
         head?: never;
         /**
@@ -185,6 +229,26 @@ export interface paths {
          * @description What can't be changed is ignored, but for `email` and `phone`: each has a route of its own.
          */
         patch: operations["change_me"];
+        trace?: never;
+    };
+    "/api/users/me/export/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get all that is kept about the current user.
+         * @description Hashes of passwords and tokens are left out. Of each kind the newest 10,000 rows are given.
+         */
+        get: operations["export_me"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/users/otp-status/{challenge_id}/": {
@@ -269,6 +333,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/users/phone/change/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Request a code to change the phone.
+         * @description Until its code is entered, the old phone stays in force. A number that another account has proven moves: numbers are given to others. A wrong password counts under `password.change`.
+         */
+        post: operations["change_phone"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/phone/change/verify/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change the phone by the code that came to it.
+         * @description Three codes are judged at most. Whoever had the old phone proven is told, and so is the account that loses the number, if one does. Once the phone has changed, no other pending change of it is good.
+         */
+        post: operations["verify_new_phone"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/users/register/": {
         parameters: {
             query?: never;
@@ -280,9 +384,29 @@ export interface paths {
         put?: never;
         /**
          * Create an account and open its first session.
-         * @description The phone is a claim until a code proves it: any number of accounts may claim one.
+         * @description The phone is a claim until a code proves it: any number of accounts may claim one. With `otp` and `challenge_id` of `register/code`, the e-mail address is verified at once, and taken from an account that never verified it. Where `accounts.register_code` is `required`, there is no other way.
          */
         post: operations["register"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/register/code/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Request a code to register with.
+         * @description Registering with it proves the e-mail address at once. The answer is the same for every address; no e-mail goes to one that an account has verified. Three codes for an address live at a time.
+         */
+        post: operations["register_code"];
         delete?: never;
         options?: never;
         head?: never;
@@ -582,6 +706,33 @@ export interface components {
              */
             type: "urn:ringback:problem:ambiguous_claim";
         };
+        /** @description The new address, and who changes it. */
+        ChangeEmailRequest: {
+            /**
+             * Format: email
+             * @example jane@example.com
+             */
+            email: string;
+            /**
+             * @description The account's password. Null where it has none: a sign-in by code in the last ten minutes stands in for it.
+             * @example securepass123
+             */
+            password: string | null;
+        };
+        /** @description The new phone, and who changes it. */
+        ChangePhoneRequest: {
+            /**
+             * @description The account's password. Null where it has none: a sign-in by code in the last ten minutes stands in for it.
+             * @example securepass123
+             */
+            password: string | null;
+            /**
+             * @description In international form, in digits of any script; spaces, punctuation and invisible marks are dropped, and where
+             *     `phone.check` knows the country, a trunk prefix too.
+             * @example +14155552671
+             */
+            phone: string;
+        };
         /**
          * @description How a message travels, as the documents list it.
          * @enum {string}
@@ -604,10 +755,10 @@ export interface components {
             password: string;
         };
         /**
-         * @description An account with this e-mail already exists.
+         * @description An account with this e-mail already exists. If the address is yours, request a code at /api/users/register/code/ and register with it.
          * @example {
          *       "code": "email_taken",
-         *       "detail": "An account with this e-mail already exists.",
+         *       "detail": "An account with this e-mail already exists. If the address is yours, request a code at /api/users/register/code/ and register with it.",
          *       "request_id": "0b5b1d5c9f1e4b7f8a86c27a2f3a1d77",
          *       "status": 409,
          *       "title": "Conflict",
@@ -636,6 +787,24 @@ export interface components {
              * @enum {string}
              */
             type: "urn:ringback:problem:email_taken";
+        };
+        /** @description All that is kept about a user. */
+        Export: {
+            /** @description What happened to the account, the newest 10,000. */
+            events: Record<string, never>[];
+            /**
+             * @description RFC 3339.
+             * @example 2026-05-28T20:26:40Z
+             */
+            exported_at: string;
+            /** @description Notices that are on their way. */
+            notices: Record<string, never>[];
+            /** @description Open and ended sessions, without what proves them. */
+            sessions: Record<string, never>[];
+            /** @description The account, every field that is kept. */
+            user: Record<string, never>;
+            /** @description The messages with codes that were sent to it. */
+            verifications: Record<string, never>[];
         };
         /** @description A message that would have gone out. */
         InboxMessage: {
@@ -745,6 +914,14 @@ export interface components {
         /** @description Public keys (RFC 7517). */
         Jwks: {
             keys: components["schemas"]["Jwk"][];
+        };
+        /** @description What proves that the account's owner asks. */
+        LeaveRequest: {
+            /**
+             * @description May be left out where the account has none and a code was just used to sign in.
+             * @example securepass123
+             */
+            password: string;
         };
         /** @description Either of the two, never both. */
         LoginRequest: components["schemas"]["EmailLogin"] | components["schemas"]["PhoneLogin"];
@@ -1290,8 +1467,21 @@ export interface components {
         Refreshed: {
             tokens: components["schemas"]["Tokens"];
         };
+        /** @description The address of an account that is to be made. */
+        RegisterCodeRequest: {
+            /**
+             * Format: email
+             * @example jane@example.com
+             */
+            email: string;
+        };
         /** @description A new account. */
         RegisterRequest: {
+            /**
+             * Format: uuid
+             * @description What `register/code` answered; needed with `otp`.
+             */
+            challenge_id?: string | null;
             /**
              * Format: email
              * @description Compared without case; a domain in its own script and in punycode is one. At most 254 bytes, 64 of them before the @.
@@ -1305,6 +1495,11 @@ export interface components {
              * @example User
              */
             last_name?: string | null;
+            /**
+             * @description The digits of the e-mail that `register/code` had sent: they prove the address at once.
+             * @example 123456
+             */
+            otp?: string | null;
             /**
              * @description 8 to 128 characters of any script, or more than 8 at least (`passwords.min_length`), not one again and again; not
              *     made of the e-mail address, the phone, the name or the name of the service; not a common or stolen one.
@@ -1469,6 +1664,69 @@ export interface components {
             /** Format: uuid */
             challenge_id: string;
             /** @example If the e-mail address belongs to an account, a code is on its way. */
+            detail: string;
+            /** @example jane@example.com */
+            email: string;
+            /**
+             * Format: int64
+             * @description Seconds for which the code is good.
+             * @example 600
+             */
+            expires_in: number;
+            /**
+             * Format: int64
+             * @description Seconds until another code may be sent to this address.
+             * @example 60
+             */
+            resend_after: number;
+        };
+        /** @description A code is on its way to the new address, if it may have one: the answer is the same for every address. */
+        SentToNewEmail: {
+            /** Format: uuid */
+            challenge_id: string;
+            /** @example If the address can be yours, a code is on its way. Until it is entered, the old one stays in force. */
+            detail: string;
+            /** @example jane@example.com */
+            email: string;
+            /**
+             * Format: int64
+             * @description Seconds for which the code is good, and the change pending.
+             * @example 600
+             */
+            expires_in: number;
+            /**
+             * Format: int64
+             * @description Seconds until another code may be sent to this address.
+             * @example 60
+             */
+            resend_after: number;
+        };
+        /** @description A code is on its way to the new phone. */
+        SentToNewPhone: {
+            /** Format: uuid */
+            challenge_id: string;
+            /** @example A code is on its way to the new phone. Until it is entered, the old one stays in force. */
+            detail: string;
+            /**
+             * Format: int64
+             * @description Seconds for which the code is good, and the change pending.
+             * @example 600
+             */
+            expires_in: number;
+            /** @example +14155552671 */
+            phone: string;
+            /**
+             * Format: int64
+             * @description Seconds until another code may be sent to this phone.
+             * @example 60
+             */
+            resend_after: number;
+        };
+        /** @description A code is on its way, if the address can have an account: the answer is the same for every address. */
+        SentToRegister: {
+            /** Format: uuid */
+            challenge_id: string;
+            /** @example If an account can be made with the address, a code is on its way. */
             detail: string;
             /** @example jane@example.com */
             email: string;
@@ -1828,8 +2086,11 @@ export interface components {
         User: {
             /** Format: date-time */
             created_at: string;
-            /** @example test@example.com */
-            email: string;
+            /**
+             * @description Null where whoever owns the address took it, by registering with a code.
+             * @example test@example.com
+             */
+            email: string | null;
             email_verified: boolean;
             /** @example Test */
             first_name: string;
@@ -1927,6 +2188,39 @@ export interface components {
              * @example 123456
              */
             otp: string;
+        };
+        /** @description A code and the new address that it came to. */
+        VerifyNewEmailRequest: {
+            /**
+             * Format: uuid
+             * @description What `email/change` answered: then no other challenge is touched.
+             */
+            challenge_id?: string | null;
+            /**
+             * Format: email
+             * @example jane@example.com
+             */
+            email: string;
+            /**
+             * @description The digits of the e-mail, in any script; spaces and dashes between them are passed over.
+             * @example 123456
+             */
+            otp: string;
+        };
+        /** @description A code and the new phone that it came to. */
+        VerifyNewPhoneRequest: {
+            /**
+             * Format: uuid
+             * @description What `phone/change` answered: then no other challenge is touched.
+             */
+            challenge_id?: string | null;
+            /**
+             * @description The digits of the SMS, in any script; spaces and dashes between them are passed over.
+             * @example 123456
+             */
+            otp: string;
+            /** @example +14155552671 */
+            phone: string;
         };
         /** @description A code and the phone that it came to. */
         VerifyRequest: {
@@ -2214,6 +2508,304 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["UnavailableProblem"];
+                };
+            };
+        };
+    };
+    change_email: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "email": "jane@example.com",
+                 *       "password": "securepass123"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ChangeEmailRequest"];
+            };
+        };
+        responses: {
+            /** @description The code is on its way, if the address may have one. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "challenge_id": "3f2b8c4d-1e6a-4f70-8b9c-0d1e2f3a4b5c",
+                     *       "detail": "If the address can be yours, a code is on its way. Until it is entered, the old one stays in force.",
+                     *       "email": "jane@example.com",
+                     *       "expires_in": 600,
+                     *       "resend_after": 60
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SentToNewEmail"];
+                };
+            };
+            /**
+             * @description `validation_failed`: Some fields are missing or wrong.
+             *
+             *     `malformed_json`: The body is not a JSON object in UTF-8.
+             *
+             *     `password_incorrect`: The password is not right.
+             */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ValidationFailedProblem"] | components["schemas"]["MalformedJsonProblem"] | components["schemas"]["PasswordIncorrectProblem"];
+                };
+            };
+            /**
+             * @description `not_authenticated`: Send an access token as a bearer token.
+             *
+             *     `token_invalid`: The token is not valid.
+             *
+             *     `token_expired`: The token has expired.
+             *
+             *     `token_revoked`: The session has ended.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["NotAuthenticatedProblem"] | components["schemas"]["TokenInvalidProblem"] | components["schemas"]["TokenExpiredProblem"] | components["schemas"]["TokenRevokedProblem"];
+                };
+            };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["RequestTimeoutProblem"];
+                };
+            };
+            /** @description `payload_too_large`: The body is over 16 KiB. */
+            413: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["PayloadTooLargeProblem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Send the body as application/json. */
+            415: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnsupportedMediaTypeProblem"];
+                };
+            };
+            /**
+             * @description `resend_cooldown`: A code was sent to this address moments ago.
+             *
+             *     `rate_limited`: Too many requests. Try again later.
+             */
+            429: {
+                headers: {
+                    ratelimit: components["headers"]["ratelimit"];
+                    "ratelimit-policy": components["headers"]["ratelimit-policy"];
+                    "retry-after": components["headers"]["retry-after"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ResendCooldownProblem"] | components["schemas"]["RateLimitedProblem"];
+                };
+            };
+            /** @description `internal`: Something went wrong in the service. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["InternalProblem"];
+                };
+            };
+            /**
+             * @description `mail_not_configured`: This service sends no e-mail.
+             *
+             *     `unavailable`: Service temporarily unavailable. Try again shortly.
+             */
+            503: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["MailNotConfiguredProblem"] | components["schemas"]["UnavailableProblem"];
+                };
+            };
+        };
+    };
+    verify_new_email: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "email": "jane@example.com",
+                 *       "otp": "123456"
+                 *     }
+                 */
+                "application/json": components["schemas"]["VerifyNewEmailRequest"];
+            };
+        };
+        responses: {
+            /** @description The account with its new address. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-05-28T20:26:40.000000Z",
+                     *       "email": "test@example.com",
+                     *       "email_verified": false,
+                     *       "first_name": "Test",
+                     *       "id": "0199a2f4-6c1e-7b52-9d3e-4f5a6b7c8d9e",
+                     *       "last_name": "User",
+                     *       "phone": "+14155552671",
+                     *       "phone_verified": false,
+                     *       "updated_at": "2026-05-28T20:26:40.000000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /**
+             * @description `validation_failed`: Some fields are missing or wrong.
+             *
+             *     `malformed_json`: The body is not a JSON object in UTF-8.
+             *
+             *     `otp_invalid`: The code is wrong.
+             *
+             *     `otp_attempts_exceeded`: Too many wrong codes. Request a new code.
+             *
+             *     `otp_expired`: The code has expired or was used. Request a new code.
+             */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ValidationFailedProblem"] | components["schemas"]["MalformedJsonProblem"] | components["schemas"]["OtpInvalidProblem"] | components["schemas"]["OtpAttemptsExceededProblem"] | components["schemas"]["OtpExpiredProblem"];
+                };
+            };
+            /**
+             * @description `not_authenticated`: Send an access token as a bearer token.
+             *
+             *     `token_invalid`: The token is not valid.
+             *
+             *     `token_expired`: The token has expired.
+             *
+             *     `token_revoked`: The session has ended.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["NotAuthenticatedProblem"] | components["schemas"]["TokenInvalidProblem"] | components["schemas"]["TokenExpiredProblem"] | components["schemas"]["TokenRevokedProblem"];
+                };
+            };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["RequestTimeoutProblem"];
+                };
+            };
+            /** @description `payload_too_large`: The body is over 16 KiB. */
+            413: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["PayloadTooLargeProblem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Send the body as application/json. */
+            415: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnsupportedMediaTypeProblem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. Try again later. */
+            429: {
+                headers: {
+                    ratelimit: components["headers"]["ratelimit"];
+                    "ratelimit-policy": components["headers"]["ratelimit-policy"];
+                    "retry-after": components["headers"]["retry-after"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["RateLimitedProblem"];
+                };
+            };
+            /** @description `internal`: Something went wrong in the service. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["InternalProblem"];
+                };
+            };
+            /**
+             * @description `mail_not_configured`: This service sends no e-mail.
+             *
+             *     `unavailable`: Service temporarily unavailable. Try again shortly.
+             */
+            503: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["MailNotConfiguredProblem"] | components["schemas"]["UnavailableProblem"];
                 };
             };
         };
@@ -2800,6 +3392,133 @@ export interface operations {
             };
         };
     };
+    delete_me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "password": "securepass123"
+                 *     }
+                 */
+                "application/json": components["schemas"]["LeaveRequest"];
+            };
+        };
+        responses: {
+            /** @description The account is gone. */
+            204: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description `validation_failed`: Some fields are missing or wrong.
+             *
+             *     `malformed_json`: The body is not a JSON object in UTF-8.
+             *
+             *     `password_incorrect`: The password is not right.
+             */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ValidationFailedProblem"] | components["schemas"]["MalformedJsonProblem"] | components["schemas"]["PasswordIncorrectProblem"];
+                };
+            };
+            /**
+             * @description `not_authenticated`: Send an access token as a bearer token.
+             *
+             *     `token_invalid`: The token is not valid.
+             *
+             *     `token_expired`: The token has expired.
+             *
+             *     `token_revoked`: The session has ended.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["NotAuthenticatedProblem"] | components["schemas"]["TokenInvalidProblem"] | components["schemas"]["TokenExpiredProblem"] | components["schemas"]["TokenRevokedProblem"];
+                };
+            };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["RequestTimeoutProblem"];
+                };
+            };
+            /** @description `payload_too_large`: The body is over 16 KiB. */
+            413: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["PayloadTooLargeProblem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Send the body as application/json. */
+            415: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnsupportedMediaTypeProblem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. Try again later. */
+            429: {
+                headers: {
+                    ratelimit: components["headers"]["ratelimit"];
+                    "ratelimit-policy": components["headers"]["ratelimit-policy"];
+                    "retry-after": components["headers"]["retry-after"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["RateLimitedProblem"];
+                };
+            };
+            /** @description `internal`: Something went wrong in the service. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["InternalProblem"];
+                };
+            };
+            /** @description `unavailable`: Service temporarily unavailable. Try again shortly. */
+            503: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnavailableProblem"];
+                };
+            };
+        };
+    };
     change_me: {
         parameters: {
             query?: never;
@@ -2903,6 +3622,109 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["UnsupportedMediaTypeProblem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. Try again later. */
+            429: {
+                headers: {
+                    ratelimit: components["headers"]["ratelimit"];
+                    "ratelimit-policy": components["headers"]["ratelimit-policy"];
+                    "retry-after": components["headers"]["retry-after"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["RateLimitedProblem"];
+                };
+            };
+            /** @description `internal`: Something went wrong in the service. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["InternalProblem"];
+                };
+            };
+            /** @description `unavailable`: Service temporarily unavailable. Try again shortly. */
+            503: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnavailableProblem"];
+                };
+            };
+        };
+    };
+    export_me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Everything. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "events": [],
+                     *       "exported_at": "2026-05-28T20:26:40.000000Z",
+                     *       "notices": [],
+                     *       "sessions": [],
+                     *       "user": {
+                     *         "created_at": "2026-05-28T20:26:40.000000Z",
+                     *         "email": "test@example.com",
+                     *         "email_key": "test@example.com",
+                     *         "email_owned_at": null,
+                     *         "email_verified": false,
+                     *         "first_name": "Test",
+                     *         "id": "0199a2f4-6c1e-7b52-9d3e-4f5a6b7c8d9e",
+                     *         "imported_at": null,
+                     *         "last_name": "User",
+                     *         "locked_at": null,
+                     *         "password_reset_at": null,
+                     *         "phone": "+14155552671",
+                     *         "phone_claimed_at": null,
+                     *         "phone_owned_at": null,
+                     *         "phone_verified": false,
+                     *         "session_epoch": 0,
+                     *         "signed_in_at": "2026-05-28T20:26:40.000000Z",
+                     *         "updated_at": "2026-05-28T20:26:40.000000Z"
+                     *       },
+                     *       "verifications": []
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Export"];
+                };
+            };
+            /**
+             * @description `not_authenticated`: Send an access token as a bearer token.
+             *
+             *     `token_invalid`: The token is not valid.
+             *
+             *     `token_expired`: The token has expired.
+             *
+             *     `token_revoked`: The session has ended.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["NotAuthenticatedProblem"] | components["schemas"]["TokenInvalidProblem"] | components["schemas"]["TokenExpiredProblem"] | components["schemas"]["TokenRevokedProblem"];
                 };
             };
             /** @description `rate_limited`: Too many requests. Try again later. */
@@ -3413,7 +4235,7 @@ export interface operations {
             };
         };
     };
-    register: {
+    change_phone: {
         parameters: {
             query?: never;
             header?: never;
@@ -3424,14 +4246,306 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "email": "test@example.com",
-                 *       "first_name": "Test",
-                 *       "last_name": "User",
                  *       "password": "securepass123",
-                 *       "password_confirm": "securepass123",
                  *       "phone": "+14155552671"
                  *     }
                  */
+                "application/json": components["schemas"]["ChangePhoneRequest"];
+            };
+        };
+        responses: {
+            /** @description The code is on its way. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "challenge_id": "3f2b8c4d-1e6a-4f70-8b9c-0d1e2f3a4b5c",
+                     *       "detail": "A code is on its way to the new phone. Until it is entered, the old one stays in force.",
+                     *       "expires_in": 600,
+                     *       "phone": "+14155552671",
+                     *       "resend_after": 60
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SentToNewPhone"];
+                };
+            };
+            /**
+             * @description `validation_failed`: Some fields are missing or wrong.
+             *
+             *     `malformed_json`: The body is not a JSON object in UTF-8.
+             *
+             *     `password_incorrect`: The password is not right.
+             *
+             *     `phone_not_supported`: No codes are sent to numbers of this kind.
+             */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ValidationFailedProblem"] | components["schemas"]["MalformedJsonProblem"] | components["schemas"]["PasswordIncorrectProblem"] | components["schemas"]["PhoneNotSupportedProblem"];
+                };
+            };
+            /**
+             * @description `not_authenticated`: Send an access token as a bearer token.
+             *
+             *     `token_invalid`: The token is not valid.
+             *
+             *     `token_expired`: The token has expired.
+             *
+             *     `token_revoked`: The session has ended.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["NotAuthenticatedProblem"] | components["schemas"]["TokenInvalidProblem"] | components["schemas"]["TokenExpiredProblem"] | components["schemas"]["TokenRevokedProblem"];
+                };
+            };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["RequestTimeoutProblem"];
+                };
+            };
+            /** @description `payload_too_large`: The body is over 16 KiB. */
+            413: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["PayloadTooLargeProblem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Send the body as application/json. */
+            415: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnsupportedMediaTypeProblem"];
+                };
+            };
+            /**
+             * @description `resend_cooldown`: A code was sent to this address moments ago.
+             *
+             *     `rate_limited`: Too many requests. Try again later.
+             */
+            429: {
+                headers: {
+                    ratelimit: components["headers"]["ratelimit"];
+                    "ratelimit-policy": components["headers"]["ratelimit-policy"];
+                    "retry-after": components["headers"]["retry-after"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ResendCooldownProblem"] | components["schemas"]["RateLimitedProblem"];
+                };
+            };
+            /** @description `internal`: Something went wrong in the service. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["InternalProblem"];
+                };
+            };
+            /** @description `unavailable`: Service temporarily unavailable. Try again shortly. */
+            503: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnavailableProblem"];
+                };
+            };
+        };
+    };
+    verify_new_phone: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "otp": "123456",
+                 *       "phone": "+14155552671"
+                 *     }
+                 */
+                "application/json": components["schemas"]["VerifyNewPhoneRequest"];
+            };
+        };
+        responses: {
+            /** @description The account with its new phone. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-05-28T20:26:40.000000Z",
+                     *       "email": "test@example.com",
+                     *       "email_verified": false,
+                     *       "first_name": "Test",
+                     *       "id": "0199a2f4-6c1e-7b52-9d3e-4f5a6b7c8d9e",
+                     *       "last_name": "User",
+                     *       "phone": "+14155552671",
+                     *       "phone_verified": false,
+                     *       "updated_at": "2026-05-28T20:26:40.000000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /**
+             * @description `validation_failed`: Some fields are missing or wrong.
+             *
+             *     `malformed_json`: The body is not a JSON object in UTF-8.
+             *
+             *     `otp_invalid`: The code is wrong.
+             *
+             *     `otp_attempts_exceeded`: Too many wrong codes. Request a new code.
+             *
+             *     `otp_expired`: The code has expired or was used. Request a new code.
+             */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ValidationFailedProblem"] | components["schemas"]["MalformedJsonProblem"] | components["schemas"]["OtpInvalidProblem"] | components["schemas"]["OtpAttemptsExceededProblem"] | components["schemas"]["OtpExpiredProblem"];
+                };
+            };
+            /**
+             * @description `not_authenticated`: Send an access token as a bearer token.
+             *
+             *     `token_invalid`: The token is not valid.
+             *
+             *     `token_expired`: The token has expired.
+             *
+             *     `token_revoked`: The session has ended.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["NotAuthenticatedProblem"] | components["schemas"]["TokenInvalidProblem"] | components["schemas"]["TokenExpiredProblem"] | components["schemas"]["TokenRevokedProblem"];
+                };
+            };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["RequestTimeoutProblem"];
+                };
+            };
+            /** @description `phone_taken`: The phone is verified on another account. */
+            409: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["PhoneTakenProblem"];
+                };
+            };
+            /** @description `payload_too_large`: The body is over 16 KiB. */
+            413: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["PayloadTooLargeProblem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Send the body as application/json. */
+            415: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnsupportedMediaTypeProblem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. Try again later. */
+            429: {
+                headers: {
+                    ratelimit: components["headers"]["ratelimit"];
+                    "ratelimit-policy": components["headers"]["ratelimit-policy"];
+                    "retry-after": components["headers"]["retry-after"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["RateLimitedProblem"];
+                };
+            };
+            /** @description `internal`: Something went wrong in the service. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["InternalProblem"];
+                };
+            };
+            /** @description `unavailable`: Service temporarily unavailable. Try again shortly. */
+            503: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnavailableProblem"];
+                };
+            };
+        };
+    };
+    register: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
                 "application/json": components["schemas"]["RegisterRequest"];
             };
         };
@@ -3471,6 +4585,12 @@ export interface operations {
              * @description `validation_failed`: Some fields are missing or wrong.
              *
              *     `malformed_json`: The body is not a JSON object in UTF-8.
+             *
+             *     `otp_invalid`: The code is wrong.
+             *
+             *     `otp_attempts_exceeded`: Too many wrong codes. Request a new code.
+             *
+             *     `otp_expired`: The code has expired or was used. Request a new code.
              */
             400: {
                 headers: {
@@ -3478,7 +4598,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ValidationFailedProblem"] | components["schemas"]["MalformedJsonProblem"];
+                    "application/problem+json": components["schemas"]["ValidationFailedProblem"] | components["schemas"]["MalformedJsonProblem"] | components["schemas"]["OtpInvalidProblem"] | components["schemas"]["OtpAttemptsExceededProblem"] | components["schemas"]["OtpExpiredProblem"];
                 };
             };
             /** @description `request_timeout`: The request did not arrive in time. */
@@ -3491,7 +4611,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["RequestTimeoutProblem"];
                 };
             };
-            /** @description `email_taken`: An account with this e-mail already exists. */
+            /** @description `email_taken`: An account with this e-mail already exists. If the address is yours, request a code at /api/users/register/code/ and register with it. */
             409: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];
@@ -3553,6 +4673,131 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["UnavailableProblem"];
+                };
+            };
+        };
+    };
+    register_code: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "email": "jane@example.com"
+                 *     }
+                 */
+                "application/json": components["schemas"]["RegisterCodeRequest"];
+            };
+        };
+        responses: {
+            /** @description The code is on its way, if the address may have one. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "challenge_id": "3f2b8c4d-1e6a-4f70-8b9c-0d1e2f3a4b5c",
+                     *       "detail": "If an account can be made with the address, a code is on its way.",
+                     *       "email": "jane@example.com",
+                     *       "expires_in": 600,
+                     *       "resend_after": 60
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SentToRegister"];
+                };
+            };
+            /**
+             * @description `validation_failed`: Some fields are missing or wrong.
+             *
+             *     `malformed_json`: The body is not a JSON object in UTF-8.
+             */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ValidationFailedProblem"] | components["schemas"]["MalformedJsonProblem"];
+                };
+            };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["RequestTimeoutProblem"];
+                };
+            };
+            /** @description `payload_too_large`: The body is over 16 KiB. */
+            413: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["PayloadTooLargeProblem"];
+                };
+            };
+            /** @description `unsupported_media_type`: Send the body as application/json. */
+            415: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["UnsupportedMediaTypeProblem"];
+                };
+            };
+            /**
+             * @description `resend_cooldown`: A code was sent to this address moments ago.
+             *
+             *     `rate_limited`: Too many requests. Try again later.
+             */
+            429: {
+                headers: {
+                    ratelimit: components["headers"]["ratelimit"];
+                    "ratelimit-policy": components["headers"]["ratelimit-policy"];
+                    "retry-after": components["headers"]["retry-after"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ResendCooldownProblem"] | components["schemas"]["RateLimitedProblem"];
+                };
+            };
+            /** @description `internal`: Something went wrong in the service. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["InternalProblem"];
+                };
+            };
+            /**
+             * @description `mail_not_configured`: This service sends no e-mail.
+             *
+             *     `unavailable`: Service temporarily unavailable. Try again shortly.
+             */
+            503: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["MailNotConfiguredProblem"] | components["schemas"]["UnavailableProblem"];
                 };
             };
         };

@@ -17,7 +17,7 @@ pub enum Kept {
     Object,
     /// Whoever did it: given where it is the user, not where it is somebody else.
     Actor,
-    /// Proves who somebody is: never given.
+    /// Proves who somebody is, or tells how: never given.
     Secret,
 }
 
@@ -54,7 +54,7 @@ pub const TABLES: [Table; 5] = [
             ("first_name", Plain),
             ("last_name", Plain),
             ("password_hash", Secret),
-            ("hash_cost", Plain),
+            ("hash_cost", Secret),
             ("phone_verified", Flag),
             ("email_verified", Flag),
             ("phone_claimed_at", Time),

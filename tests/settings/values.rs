@@ -181,7 +181,6 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ),
     ("accounts.claim_ttl", "1h", &["59m", "3651d", "7"]),
     ("accounts.register_code", "optional", &["", "yes", "Required"]),
-    ("accounts.unused_ttl", "30d", &["-1s", "29d", "3651d", "1"]),
     ("passwords.memory_kib", "8", &["7", "262145"]),
     ("passwords.iterations", "16", &["0", "17"]),
     ("passwords.parallelism", "64", &["0", "65"]),

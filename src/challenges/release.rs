@@ -16,7 +16,7 @@ impl Challenges {
     /// these users. Wrong codes are counted under each secret in force.
     ///
     /// # Errors
-    /// As [`ChallengeStore::release`].
+    /// As [`ChallengeStore::release`](super::ChallengeStore::release).
     pub async fn release(&self, hold: Hold, to: &Destination, users: &[Uuid]) -> Result<(), Unavailable> {
         let candidates = (0..CANDIDATES).map(Whose::Candidate);
         let users = users.iter().copied().map(Whose::User);

@@ -10,7 +10,7 @@ use crate::partition::SlotAddress;
 pub(super) const CANDIDATES: u8 = 3;
 
 /// Whose a challenge is. A purpose has one public slot for an address, and one for each user who asked with a token; or, where
-/// challenges are found by their ids, [three](CANDIDATES) that stand side by side.
+/// challenges are found by their ids, three that stand side by side.
 ///
 /// What is spent in one slot (attempts, failures) is not spent in another, but for the failures of candidates: the first of
 /// them keeps those of all three.

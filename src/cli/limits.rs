@@ -57,7 +57,7 @@ pub enum LimitsCommand {
     },
     /// Give a customer a rule's whole quota back.
     Reset {
-        /// The rule's id; otp-resend-cooldown and otp-max-failures are those of [otp].
+        /// The rule's id; otp-resend-cooldown and otp-max-failures are those of the section otp.
         #[arg(long)]
         rule: String,
         /// The customer, by what the rule counts: an IP address, a phone number, an e-mail address, a user's id

@@ -141,7 +141,7 @@ impl Argon2Pool {
     /// Compares a password with a stored hash, at the cost that the hash names.
     ///
     /// Whatever the reason for a no (nobody has this e-mail, the account has no password, the hash can't be read or
-    /// doesn't match), the same work is done: see [`Dearest`].
+    /// doesn't match), the same work is done: see `dearest.rs`.
     pub fn verify(&self, password: &Password, stored: Option<&PasswordHash>) -> Verdict {
         let readable = stored.and_then(|hash| StoredHash::parse(&hash.0).ok());
         if stored.is_some() && readable.is_none() {

@@ -10,7 +10,7 @@ use crate::{
     tokens::Amr,
 };
 
-/// Whether a session `s` of user `u` is live, by the parameters of a [`Liveness`].
+/// Whether a session `s` of user `u` is live, by the parameters of a `Liveness`.
 macro_rules! is_live {
     ($now:literal, $idle_before:literal) => {
         concat!(

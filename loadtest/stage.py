@@ -122,7 +122,7 @@ def roomy_limits(quota=5_000_000, per="1m"):
     text = (ROOT / "config/limits.toml").read_text()
     text = re.sub(r"(?m)^quota\s*=.*$", f"quota = {quota}", text)
     text = re.sub(r"(?m)^per\s*=.*$", f'per = "{per}"', text)
-    return re.sub(r"(?m)^burst\s*=.*$", f"burst = {quota}", text)
+    return re.sub(r"(?m)^(burst|grows_to)\s*=.*$", rf"\1 = {quota}", text)
 
 
 class Stage:

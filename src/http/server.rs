@@ -22,6 +22,7 @@ use crate::http::{
         cors::{Preflight, preflight, share},
         document::Document,
         observe::{begin_at_zero, observe},
+        patterns::Lengths,
         routes::not_found,
     },
     ops::guard::guard,
@@ -59,7 +60,11 @@ pub fn serve_api(options: &ServerOptions, listener: TcpListener, api: Arc<Api>) 
     let api = web::Data::from(api);
     let routes = Arc::new(routes::api(options.docs, options.start_page));
     begin_at_zero(&routes);
-    let document = web::Data::new(Document::of(&routes, api.flows.codes.challenges.rules.length));
+    let lengths = Lengths {
+        otp: api.flows.codes.challenges.rules.length,
+        password: api.password_rules.min_length(),
+    };
+    let document = web::Data::new(Document::of(&routes, lengths));
     let allowed = web::Data::new(Preflight::of(&routes));
     let app = move || {
         // This runs once on each worker: its share of the rate limits is counted on its thread, and its lane to Redis is

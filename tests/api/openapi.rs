@@ -323,13 +323,39 @@ async fn production_has_the_document_and_the_page_and_no_inbox() {
 
 #[actix_web::test]
 async fn the_document_is_that_of_the_configuration() {
-    let app = TestApp::start_with(Backends::Embedded, &[("RINGBACK__OTP__LENGTH", "8")]).await;
+    let variables = [
+        ("RINGBACK__OTP__LENGTH", "8"),
+        ("RINGBACK__PASSWORDS__MIN_LENGTH", "12"),
+    ];
+    let app = TestApp::start_with(Backends::Embedded, &variables).await;
     let document = app.get("/openapi.json").await.body;
-    for schema in ["VerifyRequest", "VerifyEmailRequest"] {
-        let otp = &document["components"]["schemas"][schema]["properties"]["otp"];
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    let mut patterns: BTreeMap<&str, BTreeMap<&str, &Value>> = BTreeMap::new();
+    for (schema, described) in schemas.iter().filter(|(name, _)| name.ends_with("Request")) {
+        for (field, property) in described["properties"].as_object().into_iter().flatten() {
+            if ["email", "phone", "otp", "first_name", "last_name"].contains(&field.as_str()) {
+                patterns
+                    .entry(field)
+                    .or_default()
+                    .insert(schema, &property["pattern"]);
+            }
+        }
+    }
+    assert!(
+        patterns["otp"].len() >= 7 && patterns["phone"].len() >= 4,
+        "{patterns:?}"
+    );
+    for (field, patterns) in &patterns {
+        let one = patterns.values().next().unwrap();
+        assert!(
+            one.is_string() && patterns.values().all(|pattern| pattern == one),
+            "{field}: {patterns:?}"
+        );
+    }
+    assert_eq!(patterns["otp"]["VerifyRequest"], "^[0-9]{8}$");
+    for schema in ["RegisterRequest", "ResetRequest", "PasswordChangeRequest"] {
         assert_eq!(
-            (&otp["pattern"], &otp["example"]),
-            (&json!("^[0-9]{8}$"), &json!("12345678")),
+            schemas[schema]["properties"]["password"]["minLength"], 12,
             "{schema}"
         );
     }

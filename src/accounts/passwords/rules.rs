@@ -35,6 +35,11 @@ impl PasswordRules {
         })
     }
 
+    /// Characters that a new password has at least.
+    pub fn min_length(&self) -> usize {
+        self.min_length
+    }
+
     /// Judges a new password for an account: by all rules.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::{HashCost, PasswordHash};
 use crate::{
     accounts::users::User,
+    channel::Channel,
     email::EmailAddress,
     events::{NewEvent, NewNotice},
     limits::LoginDigest,
@@ -51,6 +52,14 @@ pub enum Login {
 }
 
 impl Login {
+    /// By what a code goes to it.
+    pub fn channel(&self) -> Channel {
+        match self {
+            Self::Email(_) => Channel::Email,
+            Self::Phone(_) => Channel::Sms,
+        }
+    }
+
     /// What stands for it where logins are counted. An address and a phone of one account count apart: together they
     /// would tell that they belong to one.
     pub fn digest(&self, key: &MacKey) -> LoginDigest {

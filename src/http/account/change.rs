@@ -13,7 +13,7 @@ use crate::{
         kit::{
             client::client_network,
             extract::{Faults, Field},
-            language::accepted,
+            language::language_for,
         },
     },
 };
@@ -30,14 +30,9 @@ pub fn presented(faults: &mut Faults, password: Field) -> Option<Password> {
 
 /// Who changes an address of this channel, and in what language.
 pub fn changer(api: &Api, request: &HttpRequest, signed_in: SignedIn, channel: Channel) -> Changer {
-    let languages = accepted(request.headers());
-    let languages = languages.iter().map(String::as_str);
     Changer {
         signed_in,
         client: client_network(api, request),
-        language: match channel {
-            Channel::Sms => api.sms_texts.best_for(languages),
-            Channel::Email => api.mail_texts.best_for(languages),
-        },
+        language: language_for(api, request, channel),
     }
 }

@@ -31,7 +31,7 @@ use crate::{
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct ChangeEmailRequest {
     #[serde(default)]
-    #[schema(value_type = String, required, format = Email, max_length = 254, example = "jane@example.com")]
+    #[schema(value_type = String, required, format = Email, max_length = 254, pattern = "{email}", example = "jane@example.com")]
     email: Field,
     /// The account's password. Null where it has none: a sign-in by code in the last ten minutes stands in for it.
     #[serde(default)]
@@ -43,11 +43,11 @@ pub struct ChangeEmailRequest {
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct VerifyNewEmailRequest {
     #[serde(default)]
-    #[schema(value_type = String, required, format = Email, max_length = 254, example = "jane@example.com")]
+    #[schema(value_type = String, required, format = Email, max_length = 254, pattern = "{email}", example = "jane@example.com")]
     email: Field,
     /// The digits of the e-mail, in any script; spaces and dashes between them are passed over.
     #[serde(default)]
-    #[schema(value_type = String, required, pattern = "^[0-9]{6}$", example = "123456")]
+    #[schema(value_type = String, required, pattern = "{otp}", example = "123456")]
     otp: Field,
     /// What `email/change` answered: then no other challenge is touched.
     #[serde(default)]

@@ -33,7 +33,7 @@ pub struct ChangePhoneRequest {
     /// In international form, in digits of any script; spaces, punctuation and invisible marks are dropped, and where
     /// `phone.check` knows the country, a trunk prefix too.
     #[serde(default)]
-    #[schema(value_type = String, required, pattern = r"^\+[1-9][0-9]{6,14}$", example = "+14155552671")]
+    #[schema(value_type = String, required, pattern = "{phone}", example = "+14155552671")]
     phone: Field,
     /// The account's password. Null where it has none: a sign-in by code in the last ten minutes stands in for it.
     #[serde(default)]
@@ -45,11 +45,11 @@ pub struct ChangePhoneRequest {
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct VerifyNewPhoneRequest {
     #[serde(default)]
-    #[schema(value_type = String, required, pattern = r"^\+[1-9][0-9]{6,14}$", example = "+14155552671")]
+    #[schema(value_type = String, required, pattern = "{phone}", example = "+14155552671")]
     phone: Field,
     /// The digits of the SMS, in any script; spaces and dashes between them are passed over.
     #[serde(default)]
-    #[schema(value_type = String, required, pattern = "^[0-9]{6}$", example = "123456")]
+    #[schema(value_type = String, required, pattern = "{otp}", example = "123456")]
     otp: Field,
     /// What `phone/change` answered: then no other challenge is touched.
     #[serde(default)]

@@ -65,11 +65,11 @@ pub async fn me(api: web::Data<Api>, request: HttpRequest) -> Result<HttpRespons
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct ProfileRequest {
     #[serde(default)]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 150, pattern = r"\S", example = "Test")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 150, pattern = "{name}", example = "Test")]
     first_name: Field,
     /// Null or empty for whoever has one name.
     #[serde(default)]
-    #[schema(value_type = Option<String>, max_length = 150, example = "User")]
+    #[schema(value_type = Option<String>, max_length = 150, pattern = "{last_name}", example = "User")]
     last_name: Field,
     /// Refused: these change once their new owner is proven, by routes of their own.
     #[serde(default)]

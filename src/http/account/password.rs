@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use crate::{
     accounts::{AccountError, OwnerWords, Password},
+    channel::Channel,
     http::{
         api::Api,
         kit::{
@@ -14,7 +15,7 @@ use crate::{
             client::client_network,
             docs::{Docs, HOUR, Tag},
             extract::{Faults, Field, JsonBody},
-            language::accepted,
+            language::language_for,
             problem::ApiError,
         },
         public::new_password,
@@ -29,7 +30,7 @@ pub struct PasswordChangeRequest {
     current_password: Field,
     /// As at registration.
     #[serde(default)]
-    #[schema(value_type = String, required, min_length = 8, max_length = 128, example = "quiet-otter-47")]
+    #[schema(value_type = String, required, max_length = 128, pattern = "{password}", example = "quiet-otter-47")]
     password: Field,
     /// The same again.
     #[serde(default)]
@@ -69,8 +70,7 @@ pub async fn change(
     let turns = api.own_password.reserve_change()?;
     let signed_in = current(&api, &request).await?;
     let passwords = passwords(&api, body.0, &signed_in.user.words()).await?;
-    let accepted = accepted(request.headers());
-    let language = api.mail_texts.best_for(accepted.iter().map(String::as_str));
+    let language = language_for(&api, &request, Channel::Email);
     let client = client_network(&api, &request);
     api.own_password
         .change(turns, &signed_in, client, passwords, Some(language))

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use actix_web::http::Method;
 use serde_json::{Map, Value, json};
 
-use crate::http::kit::{docs::Tag, patterns, problem_docs, request_id, routes::Routes};
+use crate::http::kit::{docs::Tag, patterns::Lengths, problem_docs, request_id, routes::Routes};
 
 /// The document of these routes, as JSON.
 pub struct Document(pub String);
 
 impl Document {
-    pub fn of(routes: &Routes, otp_length: u8) -> Self {
+    pub fn of(routes: &Routes, lengths: Lengths) -> Self {
         let mut paths = Map::new();
         let mut schemas = BTreeMap::new();
         for (method, path, docs) in routes.documented() {
@@ -43,7 +43,7 @@ impl Document {
                 } },
             },
         });
-        patterns::fill_in(&mut document, otp_length);
+        lengths.fill_in(&mut document);
         Self(document.to_string())
     }
 }

@@ -1,12 +1,27 @@
 //! `Accept-Language`: what a client would read, the dearest first (RFC 9110, section 12.5.4).
 
-use actix_web::http::header::{ACCEPT_LANGUAGE, HeaderMap};
+use actix_web::{
+    HttpRequest,
+    http::header::{ACCEPT_LANGUAGE, HeaderMap},
+};
+
+use crate::{channel::Channel, http::api::Api, language::Language};
 
 /// Browsers send some dozens of bytes; what is longer than this is not read.
 const MAX_BYTES: usize = 1024;
 
+/// What a message by this channel is to be written in: the first language that the client accepts and that its texts have.
+pub fn language_for(api: &Api, request: &HttpRequest, channel: Channel) -> Language {
+    let accepted = accepted(request.headers());
+    let ranges = accepted.iter().map(String::as_str);
+    match channel {
+        Channel::Sms => api.sms_texts.best_for(ranges),
+        Channel::Email => api.mail_texts.best_for(ranges),
+    }
+}
+
 /// The language ranges that a client accepts, by falling preference, in lower case. What is not one is passed over.
-pub fn accepted(headers: &HeaderMap) -> Vec<String> {
+fn accepted(headers: &HeaderMap) -> Vec<String> {
     let mut list = String::new();
     for line in headers.get_all(ACCEPT_LANGUAGE) {
         // Several lines are one list (RFC 9110, section 5.3).

@@ -3,11 +3,14 @@
 //! A schema says `pattern = "{email}"`, and the document has what that stands for. They are for ECMA-262 with the flag `u`,
 //! as JSON Schema asks for, and are a little narrower than what is taken: what only a table of Unicode can say is left out.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// An address: before the @ 64 bytes, in the domain labels of letters, digits and single hyphens, the last with a letter
 /// first.
 const EMAIL: &str = r"^(?:[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\-]{1,64}|[\p{L}\p{N}!#$%&'*+/=?^_`{|}~.\-]{1,16})@(?:(?:[A-Za-z0-9]{1,31}(?:-[A-Za-z0-9]{1,15}){0,2}|[\p{Ll}\p{Lo}]{1,12})\.){1,3}(?:[A-Za-z]{2,31}|[\p{Ll}\p{Lo}]{2,12})$";
+
+/// A phone in international form (E.164).
+const PHONE: &str = r"^\+[1-9][0-9]{6,14}$";
 
 /// A name begins with something that can be seen; joiners stand where Persian and Indic scripts have them; no other
 /// invisible character is in it.
@@ -24,36 +27,48 @@ const PASSWORD: &str =
 const CODE: &str = "123456";
 const DIGITS: &str = "1234567890";
 
-/// Puts into a document what its patterns stand for; codes have so many digits.
-pub fn fill_in(document: &mut Value, otp_length: u8) {
-    match document {
-        Value::Array(values) => values.iter_mut().for_each(|value| fill_in(value, otp_length)),
-        Value::Object(members) => {
-            for (name, value) in members {
-                let filled = match (name.as_str(), value.as_str()) {
-                    ("pattern", Some(stands)) => pattern(stands, otp_length),
-                    (_, Some(CODE)) => Some(DIGITS.chars().cycle().take(otp_length.into()).collect()),
-                    _ => None,
-                };
-                match filled {
-                    Some(filled) => *value = filled.into(),
-                    None => fill_in(value, otp_length),
-                }
-            }
-        }
-        _ => {}
-    }
+/// What the configuration says of texts.
+#[derive(Debug, Clone, Copy)]
+pub struct Lengths {
+    /// Digits of a code.
+    pub otp: u8,
+    /// Characters that a new password has at least.
+    pub password: usize,
 }
 
-fn pattern(stands: &str, otp_length: u8) -> Option<String> {
-    Some(match stands {
-        "{email}" => EMAIL.to_owned(),
-        "{name}" => NAME.to_owned(),
-        "{last_name}" => [LAST_NAME, NAME].concat(),
-        "{password}" => PASSWORD.to_owned(),
-        "{otp}" => format!("^[0-9]{{{otp_length}}}$"),
-        _ => return None,
-    })
+impl Lengths {
+    /// Puts into a document what its patterns stand for.
+    pub fn fill_in(self, document: &mut Value) {
+        match document {
+            Value::Array(values) => values.iter_mut().for_each(|value| self.fill_in(value)),
+            Value::Object(members) => {
+                self.fill_in_pattern(members);
+                members.values_mut().for_each(|value| self.fill_in(value));
+            }
+            Value::String(text) if text == CODE => {
+                *text = DIGITS.chars().cycle().take(self.otp.into()).collect();
+            }
+            _ => {}
+        }
+    }
+
+    /// Puts into a schema what its pattern stands for.
+    fn fill_in_pattern(self, schema: &mut Map<String, Value>) {
+        let stands = schema.get("pattern").and_then(Value::as_str);
+        let pattern = match stands {
+            Some("{phone}") => PHONE.to_owned(),
+            Some("{email}") => EMAIL.to_owned(),
+            Some("{name}") => NAME.to_owned(),
+            Some("{last_name}") => [LAST_NAME, NAME].concat(),
+            Some("{password}") => {
+                schema.insert("minLength".to_owned(), self.password.into());
+                PASSWORD.to_owned()
+            }
+            Some("{otp}") => format!("^[0-9]{{{}}}$", self.otp),
+            _ => return,
+        };
+        schema.insert("pattern".to_owned(), pattern.into());
+    }
 }
 
 #[cfg(test)]
@@ -64,12 +79,12 @@ mod tests {
 
     #[test]
     fn a_document_has_what_its_patterns_stand_for() {
-        let mut document = json!({ "a": [{ "pattern": "{otp}", "example": "123456" }], "b": { "pattern": { "pattern": "^x$" } } });
-        fill_in(&mut document, 8);
-        let expected = json!({ "a": [{ "pattern": "^[0-9]{8}$", "example": "12345678" }], "b": { "pattern": { "pattern": "^x$" } } });
+        let lengths = Lengths { otp: 8, password: 15 };
+        let mut document = json!({ "a": [{ "pattern": "{otp}", "example": "123456" }], "b": { "pattern": { "pattern": "^x$" } },
+                                   "c": { "pattern": "{password}" } });
+        lengths.fill_in(&mut document);
+        let expected = json!({ "a": [{ "pattern": "^[0-9]{8}$", "example": "12345678" }], "b": { "pattern": { "pattern": "^x$" } },
+                               "c": { "pattern": PASSWORD, "minLength": 15 } });
         assert_eq!(document, expected);
-        for stands in ["{email}", "{name}", "{last_name}", "{password}"] {
-            assert!(pattern(stands, 6).is_some_and(|pattern| pattern != stands));
-        }
     }
 }

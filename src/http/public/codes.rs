@@ -11,7 +11,6 @@ use crate::http::{
         client::client_network,
         docs::MINUTE,
         extract::{Faults, Field},
-        language::accepted,
         rejection::Rejection,
     },
 };
@@ -93,16 +92,6 @@ pub fn either(api: &Api, faults: &mut Faults, email: Field, phone: Field) -> Opt
 /// What is refused where neither is sent, for the documents.
 pub fn no_address() -> Rejection {
     Rejection::Fields(FieldErrors::from([("email", vec![NO_ADDRESS.into()])]))
-}
-
-/// The language of a code to an address: of the texts of its channel.
-pub fn language_for(api: &Api, request: &HttpRequest, address: &Login) -> Language {
-    let accepted = accepted(request.headers());
-    let ranges = accepted.iter().map(String::as_str);
-    match address {
-        Login::Email(_) => api.mail_texts.best_for(ranges),
-        Login::Phone(_) => api.sms_texts.best_for(ranges),
-    }
 }
 
 /// Who asks, and in what language.

@@ -15,13 +15,14 @@ use crate::http::{
         client::client_info,
         docs::{Docs, EMAIL, HOUR, MINUTE, PHONE, Tag, refusal},
         extract::{Faults, Field, JsonBody},
-        language::accepted,
+        language::language_for,
         problem::ApiError,
     },
     public::{new_password, sessions::SignedInView},
 };
 use crate::{
     accounts::{AccountError, OwnerWords, PersonName, Registration},
+    channel::Channel,
     email::EmailAddress,
     flows::{FlowError, Sent, Typed, TypedById},
     phone::PhoneNumber,
@@ -37,7 +38,7 @@ pub struct RegisterRequest {
     /// In international form, in digits of any script; spaces, punctuation and invisible marks are dropped, and where
     /// `phone.check` knows the country, a trunk prefix too.
     #[serde(default)]
-    #[schema(value_type = String, required, pattern = r"^\+[1-9][0-9]{6,14}$", example = "+14155552671")]
+    #[schema(value_type = String, required, pattern = "{phone}", example = "+14155552671")]
     phone: Field,
     #[serde(default)]
     #[schema(value_type = String, required, min_length = 1, max_length = 150, pattern = "{name}", example = "Test")]
@@ -46,18 +47,18 @@ pub struct RegisterRequest {
     #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 150, pattern = "{last_name}", example = "User")]
     last_name: Field,
-    /// 8 to 128 characters of any script, or more than 8 at least (`passwords.min_length`), not one again and again; not
-    /// made of the e-mail address, the phone, the name or the name of the service; not a common or stolen one.
+    /// Up to 128 characters of any script, not one again and again; not made of the e-mail address, the phone, the name or
+    /// the name of the service; not a common or stolen one.
     #[serde(default)]
-    #[schema(value_type = String, required, min_length = 8, max_length = 128, pattern = "{password}", example = "securepass123")]
+    #[schema(value_type = String, required, max_length = 128, pattern = "{password}", example = "securepass123")]
     password: Field,
     /// The same again.
     #[serde(default)]
-    #[schema(value_type = String, required, min_length = 8, max_length = 128, pattern = "{password}", example = "securepass123")]
+    #[schema(value_type = String, required, max_length = 128, pattern = "{password}", example = "securepass123")]
     password_confirm: Field,
     /// The digits of the e-mail that `register/code` had sent: they prove the address at once.
     #[serde(default)]
-    #[schema(value_type = Option<String>, pattern = "^[0-9]{6}$", example = "123456")]
+    #[schema(value_type = Option<String>, pattern = "{otp}", example = "123456")]
     otp: Field,
     /// What `register/code` answered; needed with `otp`.
     #[serde(default)]
@@ -69,7 +70,7 @@ pub struct RegisterRequest {
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct RegisterCodeRequest {
     #[serde(default)]
-    #[schema(value_type = String, required, format = Email, max_length = 254, example = "jane@example.com")]
+    #[schema(value_type = String, required, format = Email, max_length = 254, pattern = "{email}", example = "jane@example.com")]
     email: Field,
 }
 
@@ -183,9 +184,7 @@ pub async fn send(
     let mut faults = Faults::default();
     let email = faults.required("email", body.0.email, EmailAddress::parse);
     let email = email.ok_or_else(|| faults.into_error())?;
-    let language = api
-        .mail_texts
-        .best_for(accepted(request.headers()).iter().map(String::as_str));
+    let language = language_for(&api, &request, Channel::Email);
     let caller = caller(&api, &request, MaybeBearer(None), language);
     let shown = email.expose().to_owned();
     let sent = api.flows.register.send(caller, email).await?;

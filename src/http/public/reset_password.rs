@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
-    codes::{caller, either, example_sent, language_for, no_address, typed_by_id},
+    codes::{caller, either, example_sent, no_address, typed_by_id},
     new_password,
     sign_in_by_code::{CodeRequest, EitherAddress},
 };
@@ -18,12 +18,13 @@ use crate::http::{
         client::client_info,
         docs::{CHALLENGE_ID, Docs, EMAIL, HOUR, MINUTE, PHONE, Tag, refusal},
         extract::{Faults, Field, JsonBody},
-        language::accepted,
+        language::language_for,
         problem::ApiError,
     },
 };
 use crate::{
     accounts::{OwnerWords, PasswordError},
+    channel::Channel,
     flows::{FlowError, Sent, Unsupported},
 };
 
@@ -38,9 +39,9 @@ pub struct ResetRequest {
     #[serde(default)]
     #[schema(value_type = String, required, pattern = "{otp}", example = "123456")]
     otp: Field,
-    /// 8 to 128 characters of any script, not one again and again.
+    /// As at registration.
     #[serde(default)]
-    #[schema(value_type = String, required, min_length = 8, max_length = 128, pattern = "{password}", example = "quiet-otter-47")]
+    #[schema(value_type = String, required, max_length = 128, pattern = "{password}", example = "quiet-otter-47")]
     password: Field,
     /// The same again.
     #[serde(default)]
@@ -112,7 +113,7 @@ pub async fn forgot(
     let mut faults = Faults::default();
     let CodeRequest { email, phone } = body.0;
     let address = either(&api, &mut faults, email, phone).ok_or_else(|| faults.into_error())?;
-    let language = language_for(&api, &request, &address);
+    let language = language_for(&api, &request, address.channel());
     let caller = caller(&api, &request, MaybeBearer(None), language);
     let sent = api.flows.reset_password.send(caller, address).await?;
     Ok(HttpResponse::Ok().json(SentView::of(&sent)))
@@ -170,9 +171,7 @@ pub async fn reset(
         return Err(faults.into_error());
     };
     let who = client_info(&api, &request);
-    let language = api
-        .mail_texts
-        .best_for(accepted(request.headers()).iter().map(String::as_str));
+    let language = language_for(&api, &request, Channel::Email);
     api.flows
         .reset_password
         .reset(who, language, typed, password)

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
+use crate::accounts::{AccountError, Login, Password, Tokens};
 use crate::http::{
     account::me::UserView,
     api::Api,
@@ -14,11 +15,7 @@ use crate::http::{
         extract::{Faults, Field, JsonBody},
         problem::ApiError,
     },
-};
-use crate::{
-    accounts::{AccountError, Login, Password, Tokens},
-    email::EmailAddress,
-    phone::PhoneNumber,
+    public::codes::either,
 };
 
 /// `email`, or `phone` once it is verified; and the password.
@@ -55,7 +52,7 @@ struct EmailLogin {
 #[expect(dead_code, reason = "it describes JSON that is read elsewhere")]
 struct PhoneLogin {
     /// In international form, and verified.
-    #[schema(pattern = r"^\+[1-9][0-9]{6,14}$", example = "+14155552671")]
+    #[schema(pattern = "{phone}", example = "+14155552671")]
     phone: String,
     #[schema(min_length = 1, max_length = 128, example = "securepass123")]
     password: String,
@@ -234,28 +231,11 @@ pub async fn jwks(api: web::Data<Api>) -> HttpResponse {
 
 fn credentials(api: &Api, body: LoginRequest) -> Result<(Login, Password), ApiError> {
     let mut faults = Faults::default();
-    let email = faults.optional("email", body.email, EmailAddress::parse);
-    let phone = faults.optional("phone", body.phone, |text| {
-        PhoneNumber::parse(text, api.phone_check)
-    });
+    let login = either(api, &mut faults, body.email, body.phone);
     // Not judged by today's rules: an old password may be shorter than they allow.
     let password = faults.required("password", body.password, |text| {
         Ok::<_, AccountError>(Password::presented(text))
     });
-    let login = match (email, phone) {
-        (Some(email), None) => Some(Login::Email(email)),
-        (None, Some(phone)) => Some(Login::Phone(phone)),
-        (Some(_), Some(_)) => {
-            faults.note("phone", "Send the e-mail address or the phone, not both.");
-            None
-        }
-        (None, None) => {
-            if faults.is_empty() {
-                faults.note("email", "Send the e-mail address, or the verified phone.");
-            }
-            None
-        }
-    };
     match (login, password) {
         (Some(login), Some(password)) if faults.is_empty() => Ok((login, password)),
         _ => Err(faults.into_error()),

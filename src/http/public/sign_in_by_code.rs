@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
-    codes::{caller, either, example_sent, language_for, no_address, typed_by_id},
+    codes::{caller, either, example_sent, no_address, typed_by_id},
     sessions::SignedInView,
 };
 use crate::http::{
@@ -17,6 +17,7 @@ use crate::http::{
         client::client_info,
         docs::{CHALLENGE_ID, Docs, EMAIL, HOUR, MINUTE, PHONE, Tag, refusal},
         extract::{Faults, Field, JsonBody},
+        language::language_for,
         problem::ApiError,
     },
 };
@@ -54,7 +55,7 @@ pub struct ToEmail {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it describes JSON that is read elsewhere")]
 pub struct ToPhone {
-    #[schema(pattern = r"^\+[1-9][0-9]{6,14}$", example = "+14155552671")]
+    #[schema(pattern = "{phone}", example = "+14155552671")]
     phone: String,
 }
 
@@ -134,7 +135,7 @@ pub async fn send(
     let mut faults = Faults::default();
     let CodeRequest { email, phone } = body.0;
     let address = either(&api, &mut faults, email, phone).ok_or_else(|| faults.into_error())?;
-    let language = language_for(&api, &request, &address);
+    let language = language_for(&api, &request, address.channel());
     let caller = caller(&api, &request, MaybeBearer(None), language);
     let (email, phone) = match &address {
         Login::Email(email) => (Some(email.expose().to_owned()), None),

@@ -13,11 +13,12 @@ use crate::http::{
         auth::MaybeBearer,
         docs::{Docs, EMAIL, HOUR, MINUTE, Tag, refusal},
         extract::{Faults, Field, JsonBody},
-        language::accepted,
+        language::language_for,
         problem::ApiError,
     },
 };
 use crate::{
+    channel::Channel,
     email::EmailAddress,
     flows::{FlowError, Sent},
     language::Language,
@@ -116,9 +117,7 @@ pub async fn send(
     let mut faults = Faults::default();
     let email = faults.required("email", body.0.email, EmailAddress::parse);
     let email = email.ok_or_else(|| faults.into_error())?;
-    let language = api
-        .mail_texts
-        .best_for(accepted(request.headers()).iter().map(String::as_str));
+    let language = language_for(&api, &request, Channel::Email);
     let caller = caller(&api, &request, bearer, language);
     let shown = email.expose().to_owned();
     let sent = api.flows.verify_email.send(caller, email).await?;

@@ -13,11 +13,12 @@ use crate::http::{
         auth::MaybeBearer,
         docs::{Docs, HOUR, MINUTE, PHONE, Tag, refusal},
         extract::{Faults, Field, JsonBody},
-        language::accepted,
+        language::language_for,
         problem::ApiError,
     },
 };
 use crate::{
+    channel::Channel,
     flows::{FlowError, Sent, Unsupported},
     language::Language,
     phone::PhoneNumber,
@@ -29,7 +30,7 @@ pub struct SendRequest {
     /// In international form, in digits of any script; spaces, punctuation and invisible marks are dropped, and where
     /// `phone.check` knows the country, a trunk prefix too.
     #[serde(default)]
-    #[schema(value_type = String, required, pattern = r"^\+[1-9][0-9]{6,14}$", example = "+14155552671")]
+    #[schema(value_type = String, required, pattern = "{phone}", example = "+14155552671")]
     phone: Field,
 }
 
@@ -37,7 +38,7 @@ pub struct SendRequest {
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct VerifyRequest {
     #[serde(default)]
-    #[schema(value_type = String, required, pattern = r"^\+[1-9][0-9]{6,14}$", example = "+14155552671")]
+    #[schema(value_type = String, required, pattern = "{phone}", example = "+14155552671")]
     phone: Field,
     /// The digits of the SMS, in any script; spaces and dashes between them are passed over.
     #[serde(default)]
@@ -116,9 +117,7 @@ pub async fn send(
         PhoneNumber::parse(text, api.phone_check)
     });
     let phone = phone.ok_or_else(|| faults.into_error())?;
-    let language = api
-        .sms_texts
-        .best_for(accepted(request.headers()).iter().map(String::as_str));
+    let language = language_for(&api, &request, Channel::Sms);
     let caller = caller(&api, &request, bearer, language);
     let shown = phone.expose().to_owned();
     let sent = api.flows.verify_phone.send(caller, phone).await?;

@@ -1501,8 +1501,8 @@ export interface components {
              */
             otp?: string | null;
             /**
-             * @description 8 to 128 characters of any script, or more than 8 at least (`passwords.min_length`), not one again and again; not
-             *     made of the e-mail address, the phone, the name or the name of the service; not a common or stolen one.
+             * @description Up to 128 characters of any script, not one again and again; not made of the e-mail address, the phone, the name or
+             *     the name of the service; not a common or stolen one.
              * @example securepass123
              */
             password: string;
@@ -1611,7 +1611,7 @@ export interface components {
              */
             otp: string;
             /**
-             * @description 8 to 128 characters of any script, not one again and again.
+             * @description As at registration.
              * @example quiet-otter-47
              */
             password: string;
@@ -1638,7 +1638,7 @@ export interface components {
              */
             phone: string;
         };
-        /** @description A code is on its way, if the phone may have one: the answer is the same for every phone. */
+        /** @description A code is on its way to a phone, if it may have one. */
         Sent: {
             /** Format: uuid */
             challenge_id: string;
@@ -1650,70 +1650,10 @@ export interface components {
              * @example 600
              */
             expires_in: number;
-            /** @example +14155552671 */
-            phone: string;
             /**
-             * Format: int64
-             * @description Seconds until another code may be sent to this address.
-             * @example 60
+             * @description As it was sent, in its one spelling.
+             * @example +14155552671
              */
-            resend_after: number;
-        };
-        /** @description A code is on its way, if the address may have one: the answer is the same for every address. */
-        SentEmail: {
-            /** Format: uuid */
-            challenge_id: string;
-            /** @example If the e-mail address belongs to an account, a code is on its way. */
-            detail: string;
-            /** @example jane@example.com */
-            email: string;
-            /**
-             * Format: int64
-             * @description Seconds for which the code is good.
-             * @example 600
-             */
-            expires_in: number;
-            /**
-             * Format: int64
-             * @description Seconds until another code may be sent to this address.
-             * @example 60
-             */
-            resend_after: number;
-        };
-        /** @description A code is on its way to the new address, if it may have one: the answer is the same for every address. */
-        SentToNewEmail: {
-            /** Format: uuid */
-            challenge_id: string;
-            /** @example If the address can be yours, a code is on its way. Until it is entered, the old one stays in force. */
-            detail: string;
-            /** @example jane@example.com */
-            email: string;
-            /**
-             * Format: int64
-             * @description Seconds for which the code is good, and the change pending.
-             * @example 600
-             */
-            expires_in: number;
-            /**
-             * Format: int64
-             * @description Seconds until another code may be sent to this address.
-             * @example 60
-             */
-            resend_after: number;
-        };
-        /** @description A code is on its way to the new phone. */
-        SentToNewPhone: {
-            /** Format: uuid */
-            challenge_id: string;
-            /** @example A code is on its way to the new phone. Until it is entered, the old one stays in force. */
-            detail: string;
-            /**
-             * Format: int64
-             * @description Seconds for which the code is good, and the change pending.
-             * @example 600
-             */
-            expires_in: number;
-            /** @example +14155552671 */
             phone: string;
             /**
              * Format: int64
@@ -1722,29 +1662,8 @@ export interface components {
              */
             resend_after: number;
         };
-        /** @description A code is on its way, if the address can have an account: the answer is the same for every address. */
-        SentToRegister: {
-            /** Format: uuid */
-            challenge_id: string;
-            /** @example If an account can be made with the address, a code is on its way. */
-            detail: string;
-            /** @example jane@example.com */
-            email: string;
-            /**
-             * Format: int64
-             * @description Seconds for which the code is good.
-             * @example 600
-             */
-            expires_in: number;
-            /**
-             * Format: int64
-             * @description Seconds until another code may be sent to this address.
-             * @example 60
-             */
-            resend_after: number;
-        };
-        /** @description A code is on its way, if the address resets an account's password: the answer is the same for every address. */
-        SentToReset: {
+        /** @description A code is on its way, if the address may have one. To what address is not said again. */
+        SentCode: {
             /**
              * Format: uuid
              * @description To be sent along with the code.
@@ -1765,28 +1684,23 @@ export interface components {
              */
             resend_after: number;
         };
-        /** @description A code is on its way, if the address signs in to an account: the answer is the same for every address. */
-        SentToSignIn: {
-            /**
-             * Format: uuid
-             * @description To be sent along with the code.
-             */
+        /** @description A code is on its way to an e-mail address, if it may have one. */
+        SentEmail: {
+            /** Format: uuid */
             challenge_id: string;
-            /** @example If this address signs in to an account, a code is on its way. */
+            /** @example If the e-mail address belongs to an account, a code is on its way. */
             detail: string;
             /**
-             * @description As it was sent, in its one spelling.
+             * @description As it was sent.
              * @example jane@example.com
              */
-            email?: string | null;
+            email: string;
             /**
              * Format: int64
              * @description Seconds for which the code is good.
              * @example 600
              */
             expires_in: number;
-            /** @example +14155552671 */
-            phone?: string | null;
             /**
              * Format: int64
              * @description Seconds until another code may be sent to this address.
@@ -1794,6 +1708,8 @@ export interface components {
              */
             resend_after: number;
         };
+        /** @description A code is on its way, by the channel that was asked for. */
+        SentToEither: components["schemas"]["SentEmail"] | components["schemas"]["Sent"];
         /** @description Where somebody is signed in. */
         Session: {
             /**
@@ -2547,7 +2463,7 @@ export interface operations {
                      *       "resend_after": 60
                      *     }
                      */
-                    "application/json": components["schemas"]["SentToNewEmail"];
+                    "application/json": components["schemas"]["SentEmail"];
                 };
             };
             /**
@@ -2974,7 +2890,7 @@ export interface operations {
                      *       "resend_after": 60
                      *     }
                      */
-                    "application/json": components["schemas"]["SentToSignIn"];
+                    "application/json": components["schemas"]["SentToEither"];
                 };
             };
             /**
@@ -4018,7 +3934,7 @@ export interface operations {
                      *       "resend_after": 60
                      *     }
                      */
-                    "application/json": components["schemas"]["SentToReset"];
+                    "application/json": components["schemas"]["SentCode"];
                 };
             };
             /**
@@ -4270,7 +4186,7 @@ export interface operations {
                      *       "resend_after": 60
                      *     }
                      */
-                    "application/json": components["schemas"]["SentToNewPhone"];
+                    "application/json": components["schemas"]["Sent"];
                 };
             };
             /**
@@ -4711,7 +4627,7 @@ export interface operations {
                      *       "resend_after": 60
                      *     }
                      */
-                    "application/json": components["schemas"]["SentToRegister"];
+                    "application/json": components["schemas"]["SentEmail"];
                 };
             };
             /**

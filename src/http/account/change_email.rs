@@ -1,10 +1,9 @@
 //! Changing one's e-mail address: asking for a code at the new one, entering it.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::{
     change::{changer, presented},
@@ -14,7 +13,7 @@ use crate::{
     accounts::AccountError,
     channel::Channel,
     email::EmailAddress,
-    flows::{FlowError, Sent},
+    flows::FlowError,
     http::{
         api::Api,
         kit::{
@@ -23,7 +22,10 @@ use crate::{
             extract::{Faults, Field, JsonBody},
             problem::ApiError,
         },
-        public::codes::{example_sent, typed},
+        public::{
+            codes::{example_sent, typed},
+            sent::SentToEmail,
+        },
     },
 };
 
@@ -55,24 +57,8 @@ pub struct VerifyNewEmailRequest {
     challenge_id: Field,
 }
 
-/// A code is on its way to the new address, if it may have one: the answer is the same for every address.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = SentToNewEmail)]
-pub struct SentView {
-    #[schema(
-        example = "If the address can be yours, a code is on its way. Until it is entered, the old one stays in force."
-    )]
-    detail: &'static str,
-    #[schema(example = "jane@example.com")]
-    email: String,
-    challenge_id: Uuid,
-    /// Seconds for which the code is good, and the change pending.
-    #[schema(example = 600)]
-    expires_in: u64,
-    /// Seconds until another code may be sent to this address.
-    #[schema(example = 60)]
-    resend_after: u64,
-}
+const DETAIL: &str =
+    "If the address can be yours, a code is on its way. Until it is entered, the old one stays in force.";
 
 pub fn change_docs() -> Docs {
     Docs::new("change_email", Tag::Emails, "Request a code to change the e-mail address.")
@@ -88,7 +74,7 @@ pub fn change_docs() -> Docs {
         .answers(
             200,
             "The code is on its way, if the address may have one.",
-            &SentView::of(EMAIL.to_owned(), &example_sent()),
+            &SentToEmail::new(DETAIL, EMAIL.to_owned(), &example_sent()),
         )
         .refuses([AccountError::PasswordIncorrect])
         .refuses([
@@ -116,7 +102,7 @@ pub async fn change(
     let shown = email.expose().to_owned();
     let changer = changer(&api, &request, signed_in, Channel::Email);
     let sent = api.flows.change_email.send(changer, email, password).await?;
-    Ok(HttpResponse::Ok().json(SentView::of(shown, &sent)))
+    Ok(HttpResponse::Ok().json(SentToEmail::new(DETAIL, shown, &sent)))
 }
 
 pub fn verify_docs() -> Docs {
@@ -166,16 +152,4 @@ pub async fn verify(
     let changer = changer(&api, &request, signed_in, Channel::Email);
     let user = api.flows.change_email.verify(changer, email, typed).await?;
     Ok(HttpResponse::Ok().json(UserView::from(user)))
-}
-
-impl SentView {
-    fn of(email: String, sent: &Sent) -> Self {
-        Self {
-            detail: "If the address can be yours, a code is on its way. Until it is entered, the old one stays in force.",
-            email,
-            challenge_id: sent.challenge_id,
-            expires_in: sent.expires_in.as_secs(),
-            resend_after: sent.resend_after.as_secs(),
-        }
-    }
 }

@@ -1,10 +1,9 @@
 //! Changing one's phone: asking for a code at the new one, entering it.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::{
     change::{changer, presented},
@@ -13,7 +12,7 @@ use super::{
 use crate::{
     accounts::AccountError,
     channel::Channel,
-    flows::{FlowError, Sent, Unsupported},
+    flows::{FlowError, Unsupported},
     http::{
         api::Api,
         kit::{
@@ -22,7 +21,10 @@ use crate::{
             extract::{Faults, Field, JsonBody},
             problem::ApiError,
         },
-        public::codes::{example_sent, typed},
+        public::{
+            codes::{example_sent, typed},
+            sent::SentToPhone,
+        },
     },
     phone::PhoneNumber,
 };
@@ -57,24 +59,8 @@ pub struct VerifyNewPhoneRequest {
     challenge_id: Field,
 }
 
-/// A code is on its way to the new phone.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = SentToNewPhone)]
-pub struct SentView {
-    #[schema(
-        example = "A code is on its way to the new phone. Until it is entered, the old one stays in force."
-    )]
-    detail: &'static str,
-    #[schema(example = "+14155552671")]
-    phone: String,
-    challenge_id: Uuid,
-    /// Seconds for which the code is good, and the change pending.
-    #[schema(example = 600)]
-    expires_in: u64,
-    /// Seconds until another code may be sent to this phone.
-    #[schema(example = 60)]
-    resend_after: u64,
-}
+const DETAIL: &str =
+    "A code is on its way to the new phone. Until it is entered, the old one stays in force.";
 
 pub fn change_docs() -> Docs {
     Docs::new("change_phone", Tag::Phones, "Request a code to change the phone.")
@@ -87,7 +73,7 @@ pub fn change_docs() -> Docs {
             &["phone", "password"],
             &[("change", json!({ "phone": PHONE, "password": "securepass123" }))],
         )
-        .answers(200, "The code is on its way.", &SentView::of(PHONE.to_owned(), &example_sent()))
+        .answers(200, "The code is on its way.", &SentToPhone::new(DETAIL, PHONE.to_owned(), &example_sent()))
         .refuses([AccountError::PasswordIncorrect])
         .refuses([
             FlowError::PhoneNotSupported(Unsupported::Kind),
@@ -114,7 +100,7 @@ pub async fn change(
     let shown = phone.expose().to_owned();
     let changer = changer(&api, &request, signed_in, Channel::Sms);
     let sent = api.flows.change_phone.send(changer, phone, password).await?;
-    Ok(HttpResponse::Ok().json(SentView::of(shown, &sent)))
+    Ok(HttpResponse::Ok().json(SentToPhone::new(DETAIL, shown, &sent)))
 }
 
 pub fn verify_docs() -> Docs {
@@ -160,16 +146,4 @@ pub async fn verify(
     let changer = changer(&api, &request, signed_in, Channel::Sms);
     let user = api.flows.change_phone.verify(changer, phone, typed).await?;
     Ok(HttpResponse::Ok().json(UserView::from(user)))
-}
-
-impl SentView {
-    fn of(phone: String, sent: &Sent) -> Self {
-        Self {
-            detail: "A code is on its way to the new phone. Until it is entered, the old one stays in force.",
-            phone,
-            challenge_id: sent.challenge_id,
-            expires_in: sent.expires_in.as_secs(),
-            resend_after: sent.resend_after.as_secs(),
-        }
-    }
 }

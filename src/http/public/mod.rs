@@ -11,6 +11,7 @@ pub mod openapi;
 pub mod receipts;
 pub mod register;
 pub mod reset_password;
+pub mod sent;
 pub mod sessions;
 pub mod sign_in_by_code;
 pub mod start;

@@ -1,13 +1,13 @@
 //! Making an account.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::codes::{caller, example_sent, typed};
 
+use super::sent::SentToEmail;
 use crate::http::{
     api::Api,
     kit::{
@@ -24,7 +24,7 @@ use crate::{
     accounts::{AccountError, OwnerWords, PersonName, Registration},
     channel::Channel,
     email::EmailAddress,
-    flows::{FlowError, Sent, Typed, TypedById},
+    flows::{FlowError, Typed, TypedById},
     phone::PhoneNumber,
 };
 
@@ -74,22 +74,7 @@ pub struct RegisterCodeRequest {
     email: Field,
 }
 
-/// A code is on its way, if the address can have an account: the answer is the same for every address.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = SentToRegister)]
-pub struct SentView {
-    #[schema(example = "If an account can be made with the address, a code is on its way.")]
-    detail: &'static str,
-    #[schema(example = "jane@example.com")]
-    email: String,
-    challenge_id: Uuid,
-    /// Seconds for which the code is good.
-    #[schema(example = 600)]
-    expires_in: u64,
-    /// Seconds until another code may be sent to this address.
-    #[schema(example = 60)]
-    resend_after: u64,
-}
+const DETAIL: &str = "If an account can be made with the address, a code is on its way.";
 
 pub fn register_docs() -> Docs {
     Docs::new(
@@ -165,7 +150,7 @@ pub fn send_docs() -> Docs {
         .answers(
             200,
             "The code is on its way, if the address may have one.",
-            &SentView::of(EMAIL.to_owned(), &example_sent()),
+            &SentToEmail::new(DETAIL, EMAIL.to_owned(), &example_sent()),
         )
         .refuses([
             FlowError::Cooldown(refusal("otp-resend-cooldown", 1, MINUTE)),
@@ -188,7 +173,7 @@ pub async fn send(
     let caller = caller(&api, &request, MaybeBearer(None), language);
     let shown = email.expose().to_owned();
     let sent = api.flows.register.send(caller, email).await?;
-    Ok(HttpResponse::Ok().json(SentView::of(shown, &sent)))
+    Ok(HttpResponse::Ok().json(SentToEmail::new(DETAIL, shown, &sent)))
 }
 
 /// The code that somebody registers with, if they do. It comes with its challenge's id, or not at all.
@@ -238,17 +223,5 @@ async fn registration(
             Ok((registration, by_code))
         }
         _ => Err(faults.into_error()),
-    }
-}
-
-impl SentView {
-    fn of(email: String, sent: &Sent) -> Self {
-        Self {
-            detail: "If an account can be made with the address, a code is on its way.",
-            email,
-            challenge_id: sent.challenge_id,
-            expires_in: sent.expires_in.as_secs(),
-            resend_after: sent.resend_after.as_secs(),
-        }
     }
 }

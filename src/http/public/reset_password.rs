@@ -4,8 +4,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
+use super::sent::SentCode;
 use super::{
     codes::{caller, either, example_sent, no_address, typed_by_id},
     new_password,
@@ -25,7 +25,7 @@ use crate::http::{
 use crate::{
     accounts::{OwnerWords, PasswordError},
     channel::Channel,
-    flows::{FlowError, Sent, Unsupported},
+    flows::{FlowError, Unsupported},
 };
 
 /// A code, its challenge, and the new password.
@@ -49,22 +49,6 @@ pub struct ResetRequest {
     password_confirm: Field,
 }
 
-/// A code is on its way, if the address resets an account's password: the answer is the same for every address.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = SentToReset)]
-pub struct SentView {
-    #[schema(example = "If this address belongs to an account, a code is on its way.")]
-    detail: &'static str,
-    /// To be sent along with the code.
-    challenge_id: Uuid,
-    /// Seconds for which the code is good.
-    #[schema(example = 600)]
-    expires_in: u64,
-    /// Seconds until another code may be sent to this address.
-    #[schema(example = 60)]
-    resend_after: u64,
-}
-
 /// The password is set.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = PasswordReset)]
@@ -72,6 +56,8 @@ pub struct ResetView {
     #[schema(example = "The password is set. All sessions have ended.")]
     detail: &'static str,
 }
+
+const DETAIL: &str = "If this address belongs to an account, a code is on its way.";
 
 pub fn forgot_docs() -> Docs {
     Docs::new("forgot_password", Tag::Accounts, "Request a code to reset a password by.")
@@ -92,7 +78,7 @@ pub fn forgot_docs() -> Docs {
         .answers(
             200,
             "The code is on its way, if the address may have one.",
-            &SentView::of(&example_sent()),
+            &SentCode::new(DETAIL, &example_sent()),
         )
         .refuses([no_address()])
         .refuses([
@@ -116,7 +102,7 @@ pub async fn forgot(
     let language = language_for(&api, &request, address.channel());
     let caller = caller(&api, &request, MaybeBearer(None), language);
     let sent = api.flows.reset_password.send(caller, address).await?;
-    Ok(HttpResponse::Ok().json(SentView::of(&sent)))
+    Ok(HttpResponse::Ok().json(SentCode::new(DETAIL, &sent)))
 }
 
 pub fn reset_docs() -> Docs {
@@ -177,17 +163,6 @@ pub async fn reset(
         .reset(who, language, typed, password)
         .await?;
     Ok(HttpResponse::Ok().json(ResetView::done()))
-}
-
-impl SentView {
-    fn of(sent: &Sent) -> Self {
-        Self {
-            detail: "If this address belongs to an account, a code is on its way.",
-            challenge_id: sent.challenge_id,
-            expires_in: sent.expires_in.as_secs(),
-            resend_after: sent.resend_after.as_secs(),
-        }
-    }
 }
 
 impl ResetView {

@@ -1,15 +1,16 @@
 //! Signing in by code: asking for one, entering it.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::{
     codes::{caller, either, example_sent, no_address, typed_by_id},
+    sent::{SentToEither, SentToEmail},
     sessions::SignedInView,
 };
+use crate::flows::{FlowError, Unsupported};
 use crate::http::{
     api::Api,
     kit::{
@@ -20,10 +21,6 @@ use crate::http::{
         language::language_for,
         problem::ApiError,
     },
-};
-use crate::{
-    accounts::Login,
-    flows::{FlowError, Sent, Unsupported},
 };
 
 /// Where a code shall go.
@@ -72,28 +69,7 @@ pub struct SignInRequest {
     otp: Field,
 }
 
-/// A code is on its way, if the address signs in to an account: the answer is the same for every address.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = SentToSignIn)]
-pub struct SentView {
-    #[schema(example = "If this address signs in to an account, a code is on its way.")]
-    detail: &'static str,
-    /// As it was sent, in its one spelling.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "jane@example.com")]
-    email: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "+14155552671")]
-    phone: Option<String>,
-    /// To be sent along with the code.
-    challenge_id: Uuid,
-    /// Seconds for which the code is good.
-    #[schema(example = 600)]
-    expires_in: u64,
-    /// Seconds until another code may be sent to this address.
-    #[schema(example = 60)]
-    resend_after: u64,
-}
+const DETAIL: &str = "If this address signs in to an account, a code is on its way.";
 
 pub fn send_docs() -> Docs {
     Docs::new("login_code", Tag::Sessions, "Request a code to sign in by.")
@@ -114,7 +90,7 @@ pub fn send_docs() -> Docs {
         .answers(
             200,
             "The code is on its way, if the address may have one.",
-            &SentView::of(&example_sent(), Some(EMAIL.to_owned()), None),
+            &SentToEither::Email(SentToEmail::new(DETAIL, EMAIL.to_owned(), &example_sent())),
         )
         .refuses([no_address()])
         .refuses([
@@ -137,12 +113,8 @@ pub async fn send(
     let address = either(&api, &mut faults, email, phone).ok_or_else(|| faults.into_error())?;
     let language = language_for(&api, &request, address.channel());
     let caller = caller(&api, &request, MaybeBearer(None), language);
-    let (email, phone) = match &address {
-        Login::Email(email) => (Some(email.expose().to_owned()), None),
-        Login::Phone(phone) => (None, Some(phone.expose().to_owned())),
-    };
-    let sent = api.flows.sign_in_by_code.send(caller, address).await?;
-    Ok(HttpResponse::Ok().json(SentView::of(&sent, email, phone)))
+    let sent = api.flows.sign_in_by_code.send(caller, address.clone()).await?;
+    Ok(HttpResponse::Ok().json(SentToEither::new(DETAIL, &address, &sent)))
 }
 
 pub fn verify_docs() -> Docs {
@@ -179,17 +151,4 @@ pub async fn verify(
         user: user.into(),
         tokens: tokens.into(),
     }))
-}
-
-impl SentView {
-    fn of(sent: &Sent, email: Option<String>, phone: Option<String>) -> Self {
-        Self {
-            detail: "If this address signs in to an account, a code is on its way.",
-            email,
-            phone,
-            challenge_id: sent.challenge_id,
-            expires_in: sent.expires_in.as_secs(),
-            resend_after: sent.resend_after.as_secs(),
-        }
-    }
 }

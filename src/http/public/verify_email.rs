@@ -4,9 +4,9 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::codes::{caller, example_sent, typed};
+use super::sent::SentToEmail;
 use crate::http::{
     api::Api,
     kit::{
@@ -17,12 +17,7 @@ use crate::http::{
         problem::ApiError,
     },
 };
-use crate::{
-    channel::Channel,
-    email::EmailAddress,
-    flows::{FlowError, Sent},
-    language::Language,
-};
+use crate::{channel::Channel, email::EmailAddress, flows::FlowError, language::Language};
 
 /// Where a code shall go.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -48,23 +43,6 @@ pub struct VerifyEmailRequest {
     challenge_id: Field,
 }
 
-/// A code is on its way, if the address may have one: the answer is the same for every address.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = SentEmail)]
-pub struct SentEmailView {
-    #[schema(example = "If the e-mail address belongs to an account, a code is on its way.")]
-    detail: &'static str,
-    #[schema(example = "jane@example.com")]
-    email: String,
-    challenge_id: Uuid,
-    /// Seconds for which the code is good.
-    #[schema(example = 600)]
-    expires_in: u64,
-    /// Seconds until another code may be sent to this address.
-    #[schema(example = 60)]
-    resend_after: u64,
-}
-
 /// The e-mail address is proven.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = VerifiedEmail)]
@@ -76,6 +54,8 @@ pub struct VerifiedEmailView {
     #[schema(example = true)]
     email_verified: bool,
 }
+
+const DETAIL: &str = "If the e-mail address belongs to an account, a code is on its way.";
 
 pub fn send_docs() -> Docs {
     Docs::new("send_email_otp", Tag::Emails, "Request a code by e-mail.")
@@ -97,7 +77,7 @@ pub fn send_docs() -> Docs {
         .answers(
             200,
             "The code is on its way, if the address may have one.",
-            &SentEmailView::of(EMAIL.to_owned(), &example_sent()),
+            &SentToEmail::new(DETAIL, EMAIL.to_owned(), &example_sent()),
         )
         .refuses([
             FlowError::Cooldown(refusal("otp-resend-cooldown", 1, MINUTE)),
@@ -121,7 +101,7 @@ pub async fn send(
     let caller = caller(&api, &request, bearer, language);
     let shown = email.expose().to_owned();
     let sent = api.flows.verify_email.send(caller, email).await?;
-    Ok(HttpResponse::Ok().json(SentEmailView::of(shown, &sent)))
+    Ok(HttpResponse::Ok().json(SentToEmail::new(DETAIL, shown, &sent)))
 }
 
 pub fn verify_docs() -> Docs {
@@ -175,18 +155,6 @@ pub async fn verify(
     let caller = caller(&api, &request, bearer, Language::default());
     api.flows.verify_email.verify(caller, email, typed).await?;
     Ok(HttpResponse::Ok().json(view))
-}
-
-impl SentEmailView {
-    fn of(email: String, sent: &Sent) -> Self {
-        Self {
-            detail: "If the e-mail address belongs to an account, a code is on its way.",
-            email,
-            challenge_id: sent.challenge_id,
-            expires_in: sent.expires_in.as_secs(),
-            resend_after: sent.resend_after.as_secs(),
-        }
-    }
 }
 
 impl VerifiedEmailView {

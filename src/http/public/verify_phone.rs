@@ -4,9 +4,9 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::codes::{caller, example_sent, typed};
+use super::sent::SentToPhone;
 use crate::http::{
     api::Api,
     kit::{
@@ -19,7 +19,7 @@ use crate::http::{
 };
 use crate::{
     channel::Channel,
-    flows::{FlowError, Sent, Unsupported},
+    flows::{FlowError, Unsupported},
     language::Language,
     phone::PhoneNumber,
 };
@@ -50,23 +50,6 @@ pub struct VerifyRequest {
     challenge_id: Field,
 }
 
-/// A code is on its way, if the phone may have one: the answer is the same for every phone.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Sent)]
-pub struct SentView {
-    #[schema(example = "If the phone belongs to an account, a code is on its way.")]
-    detail: &'static str,
-    #[schema(example = "+14155552671")]
-    phone: String,
-    challenge_id: Uuid,
-    /// Seconds for which the code is good.
-    #[schema(example = 600)]
-    expires_in: u64,
-    /// Seconds until another code may be sent to this address.
-    #[schema(example = 60)]
-    resend_after: u64,
-}
-
 /// The phone is proven.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Verified)]
@@ -78,6 +61,8 @@ pub struct VerifiedView {
     #[schema(example = true)]
     phone_verified: bool,
 }
+
+const DETAIL: &str = "If the phone belongs to an account, a code is on its way.";
 
 pub fn send_docs() -> Docs {
     Docs::new("send_phone_otp", Tag::Phones, "Request a code by SMS.")
@@ -96,7 +81,7 @@ pub fn send_docs() -> Docs {
             "pt-BR, pt;q=0.9, en;q=0.5",
         )
         .body::<SendRequest>(&["phone"], &[("send", json!({ "phone": PHONE }))])
-        .answers(200, "The code is on its way, if the phone may have one.", &SentView::of(PHONE.to_owned(), &example_sent()))
+        .answers(200, "The code is on its way, if the phone may have one.", &SentToPhone::new(DETAIL, PHONE.to_owned(), &example_sent()))
         .refuses([
             FlowError::PhoneNotSupported(Unsupported::Kind),
             FlowError::Cooldown(refusal("otp-resend-cooldown", 1, MINUTE)),
@@ -121,7 +106,7 @@ pub async fn send(
     let caller = caller(&api, &request, bearer, language);
     let shown = phone.expose().to_owned();
     let sent = api.flows.verify_phone.send(caller, phone).await?;
-    Ok(HttpResponse::Ok().json(SentView::of(shown, &sent)))
+    Ok(HttpResponse::Ok().json(SentToPhone::new(DETAIL, shown, &sent)))
 }
 
 pub fn verify_docs() -> Docs {
@@ -169,18 +154,6 @@ pub async fn verify(
     let caller = caller(&api, &request, bearer, Language::default());
     api.flows.verify_phone.verify(caller, phone, typed).await?;
     Ok(HttpResponse::Ok().json(view))
-}
-
-impl SentView {
-    fn of(phone: String, sent: &Sent) -> Self {
-        Self {
-            detail: "If the phone belongs to an account, a code is on its way.",
-            phone,
-            challenge_id: sent.challenge_id,
-            expires_in: sent.expires_in.as_secs(),
-            resend_after: sent.resend_after.as_secs(),
-        }
-    }
 }
 
 impl VerifiedView {

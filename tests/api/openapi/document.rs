@@ -94,6 +94,19 @@ impl Document {
             let variant = variant.unwrap_or_else(|| panic!("{value} is none of {mapping:?}"));
             return self.fits(value, &json!({ "$ref": variant }));
         }
+        if let Some(variants) = schema["oneOf"].as_array() {
+            let is_whole = |variant: &&Value| {
+                let required = self.resolve(variant)["required"].as_array();
+                required.is_some_and(|fields| {
+                    fields
+                        .iter()
+                        .all(|field| value.get(field.as_str().unwrap()).is_some())
+                })
+            };
+            let fitting: Vec<_> = variants.iter().filter(is_whole).collect();
+            assert_eq!(fitting.len(), 1, "{value} is to be one of {variants:?}");
+            return self.fits(value, fitting[0]);
+        }
         if let Some(allowed) = schema["enum"].as_array() {
             assert!(allowed.contains(value), "{value} is none of {allowed:?}");
         }

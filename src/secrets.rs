@@ -2,13 +2,14 @@
 //!
 //! Several secrets make a rotation: the first is used for whatever is new, all are tried for what exists.
 
-use std::{collections::BTreeSet, fmt};
+use std::{collections::BTreeSet, fmt, hash::Hasher};
 
 use base64::{Engine, prelude::BASE64_STANDARD, prelude::BASE64_URL_SAFE_NO_PAD};
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use sha2::Sha256;
+use siphasher::sip128::{Hasher128, SipHasher24};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -23,26 +24,46 @@ pub enum SecretError {
     Empty,
 }
 
-/// A key for HMAC-SHA256 with one purpose, its schedule computed once.
+/// A key with one purpose: for HMAC-SHA256, its schedule computed once, and for short names.
 #[derive(Clone)]
-pub struct MacKey(Hmac<Sha256>);
+pub struct MacKey {
+    mac: Hmac<Sha256>,
+    /// Derived from the key, for [`MacKey::name`].
+    naming: SipHasher24,
+}
 
 impl MacKey {
     fn new(key: &Zeroizing<[u8; 32]>) -> Self {
-        match Hmac::new_from_slice(key.as_slice()) {
-            Ok(mac) => Self(mac),
-            Err(_) => unreachable!("HMAC takes keys of any length"),
+        let Ok(mac) = Hmac::<Sha256>::new_from_slice(key.as_slice()) else {
+            unreachable!("HMAC takes keys of any length");
+        };
+        let derived: [u8; 32] = mac.clone().chain_update(b"name").finalize().into_bytes().into();
+        let naming = std::array::from_fn(|at| derived[at]);
+        Self {
+            mac,
+            naming: SipHasher24::new_with_key(&naming),
         }
     }
 
     /// HMAC-SHA256 over `parts`, each preceded by its length, so that no two lists of parts read the same.
     pub fn tag(&self, parts: &[&[u8]]) -> [u8; 32] {
-        let mut mac = self.0.clone();
+        let mut mac = self.mac.clone();
         for part in parts {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part);
         }
         mac.finalize().into_bytes().into()
+    }
+
+    /// What stands for `parts` where only the name of a counter hangs on it: SipHash-2-4 of 128 bits, a keyed PRF that costs
+    /// a tenth of HMAC. Each part is preceded by its length. Nothing that proves anything may be made of it.
+    pub fn name(&self, parts: &[&[u8]]) -> [u8; 16] {
+        let mut hasher = self.naming;
+        for part in parts {
+            hasher.write(&(part.len() as u64).to_be_bytes());
+            hasher.write(part);
+        }
+        hasher.finish128().as_bytes()
     }
 }
 
@@ -252,5 +273,8 @@ mod tests {
     fn parts_of_a_tag_cannot_flow_into_one_another() {
         let key = MacKey::new(&Zeroizing::new([9; 32]));
         assert_ne!(key.tag(&[b"ab", b"c"]), key.tag(&[b"a", b"bc"]));
+        assert_ne!(key.name(&[b"ab", b"c"]), key.name(&[b"a", b"bc"]));
+        let another = MacKey::new(&Zeroizing::new([8; 32]));
+        assert_ne!(key.name(&[b"ab"]), another.name(&[b"ab"]));
     }
 }

@@ -260,8 +260,8 @@ pub(super) fn prefix_key<'a>(prefix: &'a str, digits: u8, key: &MacKey) -> Cow<'
     if digits <= CLEAR_PREFIX {
         return prefix.into();
     }
-    let tag = key.tag(&[b"prefix", &[digits], prefix.as_bytes()]);
-    BASE64_URL_SAFE_NO_PAD.encode(&tag[..16]).into()
+    let name = key.name(&[b"prefix", &[digits], prefix.as_bytes()]);
+    BASE64_URL_SAFE_NO_PAD.encode(name).into()
 }
 
 impl fmt::Debug for Subject {

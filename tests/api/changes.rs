@@ -25,14 +25,7 @@ async fn enter(app: &TestApp, what: &str, to: &str, otp: &str, token: &str) -> A
 
 /// Has a code sent to a new address, and reads it there.
 async fn changing(app: &TestApp, what: &str, to: &str, account: &Account) -> String {
-    let codes = async || match what {
-        "email" => app.codes_to(to).await,
-        _ => {
-            let mut messages = app.messages().await;
-            messages.retain(|(phone, _)| phone == to);
-            messages.iter().map(|(_, body)| digits(body)).collect()
-        }
-    };
+    let codes = async || app.messages_to(to).await;
     let before = codes().await;
     let sent = change(app, what, to, PASSWORD, &account.access).await;
     assert_eq!(sent.status, 200, "{sent:?}");

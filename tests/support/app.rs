@@ -17,7 +17,7 @@ use ringback::{
 };
 use serde_json::{Value, json};
 
-use crate::{Answer, Database, Folder, Provider, digits, eventually, registration, variable};
+use crate::{Answer, Database, Folder, Provider, code_in, eventually, registration, variable};
 
 /// What a service under test stands on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -313,13 +313,20 @@ impl TestApp {
         let codes = async |to: &str| {
             let mut messages = self.messages().await;
             messages.retain(|(phone, _)| phone == to);
-            messages.iter().map(|(_, body)| digits(body)).collect::<Vec<_>>()
+            messages
+                .iter()
+                .filter_map(|(_, body)| code_in(body))
+                .collect::<Vec<_>>()
         };
         let before = self.messages().await;
         let answer = self.send(phone, token).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         // Where a test made time pass, an earlier SMS may have come a second time.
-        let is_new = |code: &String| before.iter().all(|(_, body)| digits(body) != *code);
+        let is_new = |code: &String| {
+            before
+                .iter()
+                .all(|(_, body)| code_in(body).as_ref() != Some(code))
+        };
         eventually("an SMS", async || {
             codes(answer.text("phone")).await.into_iter().find(is_new)
         })

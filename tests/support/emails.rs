@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::{Answer, TestApp, digits, eventually};
+use crate::{Answer, TestApp, code_in, eventually};
 
 impl TestApp {
     pub async fn send_email(&self, email: &str, token: Option<&str>) -> Answer {
@@ -34,7 +34,7 @@ impl TestApp {
         let messages = inbox.body.as_array().unwrap().iter().rev();
         let to_it = messages.filter(|message| message["channel"] == "email" && message["to"] == email);
         to_it
-            .map(|message| digits(message["body"].as_str().unwrap()))
+            .filter_map(|message| code_in(message["body"].as_str().unwrap()))
             .collect()
     }
 }

@@ -46,5 +46,5 @@ pub use provider::{Call, Provider};
 pub use proxy::{Proxies, Proxy};
 pub use secrets::{Secrets, hex};
 pub use servers::{node_modules, node_tool, program, python, variable};
-pub use steps::{digits, eventually, fields, registration, shape, wrong};
+pub use steps::{code_in, digits, eventually, fields, registration, shape, wrong};
 pub use wire::{Wire, exchange};

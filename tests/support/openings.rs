@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{Account, Answer, TestApp, digits, eventually};
+use crate::{Account, Answer, TestApp, code_in, eventually};
 
 const SIGN_IN: &str = "/api/users/login/code/";
 const FORGOT: &str = "/api/users/password/forgot/";
@@ -77,7 +77,7 @@ impl TestApp {
         }
         let messages = self.messages().await.into_iter();
         let to_it = messages.filter(|(to, _)| to == address);
-        to_it.map(|(_, body)| digits(&body)).collect()
+        to_it.filter_map(|(_, body)| code_in(&body)).collect()
     }
 
     /// Proves the account's phone with its own token: from then on it opens the account. The cooldown is over after it.

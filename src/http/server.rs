@@ -63,6 +63,7 @@ pub fn serve_api(options: &ServerOptions, listener: TcpListener, api: Arc<Api>) 
     let lengths = Lengths {
         otp: api.flows.codes.challenges.rules.length,
         password: api.password_rules.min_length(),
+        phone_check: api.phone_check,
     };
     let document = web::Data::new(Document::of(&routes, lengths));
     let allowed = web::Data::new(Preflight::of(&routes));

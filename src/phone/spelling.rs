@@ -28,7 +28,11 @@ pub(super) fn to_e164(text: &str) -> Result<String, PhoneError> {
     if text.chars().count() > MAX_INPUT_CHARS {
         return Err(PhoneError::Length);
     }
-    let rest = text.strip_prefix(PLUS).ok_or(PhoneError::NoCountryCode)?;
+    if !text.starts_with(PLUS) {
+        return Err(PhoneError::NoCountryCode);
+    }
+    // Several are one, as with libphonenumber.
+    let rest = text.trim_start_matches(PLUS);
     if has_trunk_prefix(rest) {
         return Err(PhoneError::TrunkPrefix);
     }
@@ -84,6 +88,8 @@ mod tests {
             "(+1) 415 200 0001",
             "-+1-415-200-0001-",
             "+1~415~200~0001",
+            "++14152000001",
+            "＋+1 415 200 0001",
             "+1 [415] 200/0001",
             "\u{202A}+1 415 200 0001\u{202C}",
             "+1\u{2011}415\u{A0}200/0001",
@@ -140,7 +146,7 @@ mod tests {
             ("+0415200000", PhoneError::NoCountryCode),
             ("tel:+14152000001", PhoneError::NoCountryCode),
             ("#+14152000001", PhoneError::NoCountryCode),
-            ("++14152000001", PhoneError::ForeignCharacter),
+            ("+ +14152000001", PhoneError::ForeignCharacter),
             ("+14152000001,", PhoneError::ForeignCharacter),
             ("+14152000001、", PhoneError::ForeignCharacter),
             ("+44 (0)20 7946 0958", PhoneError::TrunkPrefix),

@@ -30,6 +30,8 @@ async fn what_the_parser_refuses_is_a_problem_like_all_others() {
     };
     let before = unparsed().await;
     let long = format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "a".repeat(200_000));
+    let long_uri = format!("GET /?{} HTTP/1.1\r\nhost: x\r\n\r\n", "a".repeat(16 * 1024));
+    let endless_uri = format!("GET /?{}", "a".repeat(200_000));
     for (said, status, code) in [
         ("BLAH\r\n\r\n", 400, "malformed_request"),
         ("GET / HTTP/9\r\n\r\n", 400, "malformed_request"),
@@ -49,6 +51,8 @@ async fn what_the_parser_refuses_is_a_problem_like_all_others() {
             "malformed_request",
         ),
         (&long, 431, "headers_too_large"),
+        (&long_uri, 414, "uri_too_long"),
+        (&endless_uri, 414, "uri_too_long"),
         ("GET /healthz HTTP/1.1\r\nho", 408, "request_timeout"),
     ] {
         let mut wire = Wire::open(&app.address).await;
@@ -67,7 +71,7 @@ async fn what_the_parser_refuses_is_a_problem_like_all_others() {
             "{shown}"
         );
     }
-    assert!(unparsed().await - before >= 7.0, "each is counted");
+    assert!(unparsed().await - before >= 9.0, "each is counted");
 }
 
 #[actix_web::test]

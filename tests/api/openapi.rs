@@ -26,6 +26,15 @@ async fn the_document_is_sound() {
         document.resolve(part);
     }
 
+    for (path, method, operation) in document.operations() {
+        for (status, answer) in object(&operation["responses"]) {
+            let schema = answer.pointer("/content/application~1problem+json/schema/oneOf");
+            let variants: Vec<_> = schema.and_then(Value::as_array).into_iter().flatten().collect();
+            let different: BTreeSet<_> = variants.iter().map(ToString::to_string).collect();
+            assert_eq!(different.len(), variants.len(), "{method} {path} {status}");
+        }
+    }
+
     let tags: BTreeSet<_> = document.0["tags"]
         .as_array()
         .unwrap()

@@ -709,7 +709,7 @@ export interface components {
         /** @description The new address, and who changes it. */
         ChangeEmailRequest: {
             /**
-             * Format: email
+             * Format: idn-email
              * @example jane@example.com
              */
             email: string;
@@ -747,7 +747,7 @@ export interface components {
         DeliveryStatus: "queued" | "sent" | "delivered" | "undelivered" | "failed";
         EmailLogin: {
             /**
-             * Format: email
+             * Format: idn-email
              * @example test@example.com
              */
             email: string;
@@ -1470,7 +1470,7 @@ export interface components {
         /** @description The address of an account that is to be made. */
         RegisterCodeRequest: {
             /**
-             * Format: email
+             * Format: idn-email
              * @example jane@example.com
              */
             email: string;
@@ -1483,7 +1483,7 @@ export interface components {
              */
             challenge_id?: string | null;
             /**
-             * Format: email
+             * Format: idn-email
              * @description Compared without case; a domain in its own script and in punycode is one. At most 254 bytes, 64 of them before the @.
              * @example test@example.com
              */
@@ -1624,7 +1624,7 @@ export interface components {
         /** @description Where a code shall go. */
         SendEmailRequest: {
             /**
-             * Format: email
+             * Format: idn-email
              * @example jane@example.com
              */
             email: string;
@@ -1797,7 +1797,7 @@ export interface components {
         };
         ToEmail: {
             /**
-             * Format: email
+             * Format: idn-email
              * @example jane@example.com
              */
             email: string;
@@ -2095,7 +2095,7 @@ export interface components {
              */
             challenge_id?: string | null;
             /**
-             * Format: email
+             * Format: idn-email
              * @example jane@example.com
              */
             email: string;
@@ -2113,7 +2113,7 @@ export interface components {
              */
             challenge_id?: string | null;
             /**
-             * Format: email
+             * Format: idn-email
              * @example jane@example.com
              */
             email: string;
@@ -4073,8 +4073,6 @@ export interface operations {
              *     `otp_attempts_exceeded`: Too many wrong codes. Request a new code.
              *
              *     `otp_expired`: The code has expired or was used. Request a new code.
-             *
-             *     `validation_failed`: Some fields are missing or wrong.
              */
             400: {
                 headers: {
@@ -4082,7 +4080,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ValidationFailedProblem"] | components["schemas"]["MalformedJsonProblem"] | components["schemas"]["OtpInvalidProblem"] | components["schemas"]["OtpAttemptsExceededProblem"] | components["schemas"]["OtpExpiredProblem"] | components["schemas"]["ValidationFailedProblem"];
+                    "application/problem+json": components["schemas"]["ValidationFailedProblem"] | components["schemas"]["MalformedJsonProblem"] | components["schemas"]["OtpInvalidProblem"] | components["schemas"]["OtpAttemptsExceededProblem"] | components["schemas"]["OtpExpiredProblem"];
                 };
             };
             /** @description `request_timeout`: The request did not arrive in time. */

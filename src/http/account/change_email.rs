@@ -33,7 +33,7 @@ use crate::{
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct ChangeEmailRequest {
     #[serde(default)]
-    #[schema(value_type = String, required, format = Email, max_length = 254, pattern = "{email}", example = "jane@example.com")]
+    #[schema(value_type = String, required, max_length = 254, pattern = "{email}", example = "jane@example.com")]
     email: Field,
     /// The account's password. Null where it has none: a sign-in by code in the last ten minutes stands in for it.
     #[serde(default)]
@@ -45,7 +45,7 @@ pub struct ChangeEmailRequest {
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct VerifyNewEmailRequest {
     #[serde(default)]
-    #[schema(value_type = String, required, format = Email, max_length = 254, pattern = "{email}", example = "jane@example.com")]
+    #[schema(value_type = String, required, max_length = 254, pattern = "{email}", example = "jane@example.com")]
     email: Field,
     /// The digits of the e-mail, in any script; spaces and dashes between them are passed over.
     #[serde(default)]

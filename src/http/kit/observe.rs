@@ -49,7 +49,7 @@ thread_local! {
 /// Failures that alerts look for: a series that begins with the first of them shows no increase.
 const FAILURES: [u16; 2] = [500, 503];
 /// What the parser of HTTP answers by itself.
-const UNPARSED: [u16; 3] = [400, 408, 431];
+const UNPARSED: [u16; 4] = [400, 408, 414, 431];
 
 /// Registers the failures of each route, and what the parser refuses, before any of them.
 pub fn begin_at_zero(routes: &Routes) {

@@ -5,6 +5,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::phone::PhoneCheck;
+
 /// An address: before the @ 64 bytes, in the domain labels of letters, digits and single hyphens, the last with a letter
 /// first.
 const EMAIL: &str = r"^(?:[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\-]{1,64}|[\p{L}\p{N}!#$%&'*+/=?^_`{|}~.\-]{1,16})@(?:(?:[A-Za-z0-9]{1,31}(?:-[A-Za-z0-9]{1,15}){0,2}|[\p{Ll}\p{Lo}]{1,12})\.){1,3}(?:[A-Za-z]{2,31}|[\p{Ll}\p{Lo}]{2,12})$";
@@ -34,6 +36,7 @@ pub struct Lengths {
     pub otp: u8,
     /// Characters that a new password has at least.
     pub password: usize,
+    pub phone_check: PhoneCheck,
 }
 
 impl Lengths {
@@ -56,8 +59,14 @@ impl Lengths {
     fn fill_in_pattern(self, schema: &mut Map<String, Value>) {
         let stands = schema.get("pattern").and_then(Value::as_str);
         let pattern = match stands {
-            Some("{phone}") => PHONE.to_owned(),
-            Some("{email}") => EMAIL.to_owned(),
+            Some("{phone}") => {
+                self.say_what_a_pattern_cannot(schema);
+                PHONE.to_owned()
+            }
+            Some("{email}") => {
+                schema.insert("format".to_owned(), "idn-email".into());
+                EMAIL.to_owned()
+            }
             Some("{name}") => NAME.to_owned(),
             Some("{last_name}") => [LAST_NAME, NAME].concat(),
             Some("{password}") => {
@@ -71,6 +80,23 @@ impl Lengths {
     }
 }
 
+impl Lengths {
+    /// Which numbers a country has assigned is no pattern.
+    fn say_what_a_pattern_cannot(self, schema: &mut Map<String, Value>) {
+        let asked = match self.phone_check {
+            PhoneCheck::E164 => return,
+            PhoneCheck::Possible => "The length has to fit the country",
+            PhoneCheck::Valid => "The country has to have assigned such numbers",
+        };
+        let said = schema
+            .get("description")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let text = format!("{said}\n\n{asked}: else 400 `validation_failed`, with a word at `errors.phone`.");
+        schema.insert("description".to_owned(), text.trim_start().into());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -79,12 +105,17 @@ mod tests {
 
     #[test]
     fn a_document_has_what_its_patterns_stand_for() {
-        let lengths = Lengths { otp: 8, password: 15 };
+        let lengths = Lengths {
+            otp: 8,
+            password: 15,
+            phone_check: PhoneCheck::Valid,
+        };
         let mut document = json!({ "a": [{ "pattern": "{otp}", "example": "123456" }], "b": { "pattern": { "pattern": "^x$" } },
-                                   "c": { "pattern": "{password}" } });
+                                   "c": { "pattern": "{password}" }, "d": { "pattern": "{email}" }, "e": { "pattern": "{phone}" } });
         lengths.fill_in(&mut document);
         let expected = json!({ "a": [{ "pattern": "^[0-9]{8}$", "example": "12345678" }], "b": { "pattern": { "pattern": "^x$" } },
-                               "c": { "pattern": PASSWORD, "minLength": 15 } });
+                               "c": { "pattern": PASSWORD, "minLength": 15 }, "d": { "pattern": EMAIL, "format": "idn-email" },
+                               "e": { "pattern": PHONE, "description": "The country has to have assigned such numbers: else 400 `validation_failed`, with a word at `errors.phone`." } });
         assert_eq!(document, expected);
     }
 }

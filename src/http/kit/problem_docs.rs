@@ -53,6 +53,10 @@ fn answer(problems: Vec<ProblemDetails>) -> Value {
         for (name, _) in problem::headers(&details) {
             headers.insert(name.as_str().to_owned(), header_ref(name.as_str()));
         }
+        // An operation may have a problem for two reasons; a variant that stands twice would fit no answer, as just one may.
+        if codes.contains(&details.code) {
+            continue;
+        }
         lines.push(format!("`{}`: {}", details.code, details.detail));
         codes.push(details.code);
         examples.insert(details.code.to_owned(), json!({ "value": example(details) }));

@@ -17,6 +17,8 @@ pub enum Rejection {
     DuplicateKey(String),
     #[error("the request is not HTTP")]
     MalformedRequest,
+    #[error("the URI is too long")]
+    UriTooLong,
     #[error("the head is too large")]
     HeadersTooLarge,
     #[error("the body is not declared as JSON")]
@@ -56,6 +58,7 @@ impl Problem for Rejection {
             }
             Self::MalformedJson => (400, "malformed_json", "The body is not a JSON object in UTF-8."),
             Self::MalformedRequest => (400, "malformed_request", "The request is not valid HTTP."),
+            Self::UriTooLong => (414, "uri_too_long", "The URI of the request is over 16 KiB."),
             Self::HeadersTooLarge => (431, "headers_too_large", "The head of the request is too large."),
             Self::UnsupportedMediaType => (
                 415,

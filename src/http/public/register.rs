@@ -33,7 +33,7 @@ use crate::{
 pub struct RegisterRequest {
     /// Compared without case; a domain in its own script and in punycode is one. At most 254 bytes, 64 of them before the @.
     #[serde(default)]
-    #[schema(value_type = String, required, format = Email, max_length = 254, pattern = "{email}", example = "test@example.com")]
+    #[schema(value_type = String, required, max_length = 254, pattern = "{email}", example = "test@example.com")]
     email: Field,
     /// In international form, in digits of any script; spaces, punctuation and invisible marks are dropped, and where
     /// `phone.check` knows the country, a trunk prefix too.
@@ -70,7 +70,7 @@ pub struct RegisterRequest {
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct RegisterCodeRequest {
     #[serde(default)]
-    #[schema(value_type = String, required, format = Email, max_length = 254, pattern = "{email}", example = "jane@example.com")]
+    #[schema(value_type = String, required, max_length = 254, pattern = "{email}", example = "jane@example.com")]
     email: Field,
 }
 

@@ -42,7 +42,7 @@ enum EitherLogin {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it describes JSON that is read elsewhere")]
 struct EmailLogin {
-    #[schema(format = Email, max_length = 254, pattern = "{email}", example = "test@example.com")]
+    #[schema(max_length = 254, pattern = "{email}", example = "test@example.com")]
     email: String,
     #[schema(min_length = 1, max_length = 128, example = "securepass123")]
     password: String,

@@ -45,7 +45,7 @@ pub enum EitherAddress {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it describes JSON that is read elsewhere")]
 pub struct ToEmail {
-    #[schema(format = Email, pattern = "{email}", max_length = 254, example = "jane@example.com")]
+    #[schema(pattern = "{email}", max_length = 254, example = "jane@example.com")]
     email: String,
 }
 

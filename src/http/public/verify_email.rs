@@ -23,7 +23,7 @@ use crate::{channel::Channel, email::EmailAddress, flows::FlowError, language::L
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct SendEmailRequest {
     #[serde(default)]
-    #[schema(value_type = String, required, format = Email, max_length = 254, pattern = "{email}", example = "jane@example.com")]
+    #[schema(value_type = String, required, max_length = 254, pattern = "{email}", example = "jane@example.com")]
     email: Field,
 }
 
@@ -31,7 +31,7 @@ pub struct SendEmailRequest {
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct VerifyEmailRequest {
     #[serde(default)]
-    #[schema(value_type = String, required, format = Email, max_length = 254, pattern = "{email}", example = "jane@example.com")]
+    #[schema(value_type = String, required, max_length = 254, pattern = "{email}", example = "jane@example.com")]
     email: Field,
     /// The digits of the e-mail, in any script; spaces and dashes between them are passed over.
     #[serde(default)]

@@ -7,12 +7,16 @@ use memchr::memchr;
 const MAX_BODY_BYTES: u64 = 1024 * 1024;
 /// A longer line is refused by the parser.
 const MAX_LINE_BYTES: usize = 128 * 1024;
+/// A request's first line, which has its URI. RFC 9110 asks for 8000 bytes at least.
+const MAX_REQUEST_LINE_BYTES: usize = 16 * 1024;
 
 /// What should not be let pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// A line of a head ends in LF alone: where, in the bytes that were given.
     BareLineFeed(usize),
+    /// The request's first line is too long: where a part of it stands, in the bytes that were given.
+    LongUri(usize),
     /// The body is too long.
     EndlessBody,
 }
@@ -92,7 +96,12 @@ impl Framing {
     /// Takes a line, or the beginning of one.
     fn take_line(&mut self, bytes: &[u8], at: usize) -> Result<usize, Fault> {
         let rest = &bytes[at..];
-        let Some(end) = memchr(b'\n', rest) else {
+        let end = memchr(b'\n', rest);
+        let is_first = self.part == Part::Head && !self.head.has_begun;
+        if is_first && self.line.len() + end.unwrap_or(rest.len()) > MAX_REQUEST_LINE_BYTES {
+            return Err(Fault::LongUri(at));
+        }
+        let Some(end) = end else {
             self.line.extend_from_slice(rest);
             if self.line.len() > MAX_LINE_BYTES {
                 self.part = Part::Lost;
@@ -223,6 +232,22 @@ mod tests {
                 assert_eq!(start + at, bytes.len() - 1, "{piece}");
             }
         }
+    }
+
+    #[test]
+    fn a_first_line_that_is_too_long_is_a_fault_before_it_has_all_come() {
+        let line = |length: usize| format!("GET /{}", "a".repeat(length - 5)).into_bytes();
+        for piece in [1, 7, MAX_REQUEST_LINE_BYTES + 1] {
+            let fits = [&line(MAX_REQUEST_LINE_BYTES - 1)[..], b"\r\n\r\n"].concat();
+            assert_eq!(take(&fits, piece).1, None, "{piece}");
+            let long = line(MAX_REQUEST_LINE_BYTES + 1);
+            assert!(
+                matches!(take(&long, piece).1, Some((_, Fault::LongUri(_)))),
+                "{piece}"
+            );
+        }
+        let header = [b"GET / HTTP/1.1\r\nx: ", &line(MAX_REQUEST_LINE_BYTES + 1)[..]].concat();
+        assert_eq!(take(&header, 1000).1, None, "a header may be longer");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A client's connection, with what the parser of HTTP leaves open: a client that stops reading is cut off, a body
-//! without an end too, a line of a head that ends in a bare LF is refused, and what the parser refuses is answered by a
-//! problem.
+//! without an end too, a line of a head that ends in a bare LF and a URI that is too long are refused, and what the parser
+//! refuses is answered by a problem.
 
 mod framing;
 mod refusal;
@@ -45,6 +45,8 @@ pub struct Connection {
     stall: Option<Stall>,
     /// An answer of the parser's, in the words of a problem.
     replaced: Option<Replaced>,
+    /// Why the parser refuses what came last.
+    has_long_uri: bool,
 }
 
 struct Stall {
@@ -68,6 +70,7 @@ impl Connection {
             body_deadline: None,
             stall: None,
             replaced: None,
+            has_long_uri: false,
         }
     }
 
@@ -157,9 +160,10 @@ impl AsyncRead for Connection {
         }
         match self.framing.take(&buffer.filled()[before..]) {
             Ok(()) => Poll::Ready(Ok(())),
-            Err(Fault::BareLineFeed(at)) => {
+            Err(fault @ (Fault::BareLineFeed(at) | Fault::LongUri(at))) => {
                 // The parser refuses this in any place of a head, and answers.
                 buffer.filled_mut()[before + at] = 0;
+                self.has_long_uri = matches!(fault, Fault::LongUri(_));
                 Poll::Ready(Ok(()))
             }
             Err(Fault::EndlessBody) => Poll::Ready(Err(io::Error::new(
@@ -179,7 +183,7 @@ impl AsyncWrite for Connection {
         if let Some(replaced) = self.replaced.take() {
             return self.poll_replaced(context, replaced);
         }
-        match refusal::find(bytes) {
+        match refusal::find(bytes, self.has_long_uri) {
             None => self.poll_write_some(context, bytes),
             Some((0, problem)) => {
                 let replaced = Replaced {

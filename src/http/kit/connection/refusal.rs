@@ -1,6 +1,8 @@
 //! What the parser of HTTP refuses by itself, as a problem like all others. Its answers never come to a handler or a
 //! middleware, and have no body: they are found where they are written.
 
+use actix_web::http::StatusCode;
+
 use crate::{
     entropy::{Entropy, SystemEntropy},
     http::kit::{observe::count_unparsed, problem::ProblemView, rejection::Rejection, request_id},
@@ -11,7 +13,8 @@ use crate::{
 const MAX_BYTES: usize = 256;
 
 /// Finds an answer of the parser at the end of what is written: where it begins, and what to write instead.
-pub fn find(bytes: &[u8]) -> Option<(usize, Vec<u8>)> {
+/// `has_long_uri`: what it refuses is no HTTP because its URI was cut.
+pub fn find(bytes: &[u8], has_long_uri: bool) -> Option<(usize, Vec<u8>)> {
     // All others end in a body, or carry a request's id.
     if !bytes.ends_with(b"\r\n\r\n") {
         return None;
@@ -23,6 +26,7 @@ pub fn find(bytes: &[u8]) -> Option<(usize, Vec<u8>)> {
         return None;
     }
     let rejection = match head.get(9..12)? {
+        "400" if has_long_uri => Rejection::UriTooLong,
         "400" => Rejection::MalformedRequest,
         "408" => Rejection::RequestTimeout,
         "431" => Rejection::HeadersTooLarge,
@@ -35,6 +39,7 @@ pub fn find(bytes: &[u8]) -> Option<(usize, Vec<u8>)> {
 fn answer(rejection: &Rejection, original: &str) -> Vec<u8> {
     let id = (&SystemEntropy as &dyn Entropy).uuid().simple().to_string();
     let details = rejection.details();
+    let status = StatusCode::from_u16(details.status).unwrap_or(StatusCode::BAD_REQUEST);
     count_unparsed(details.status);
     tracing::info!(
         request.id = id,
@@ -47,8 +52,9 @@ fn answer(rejection: &Rejection, original: &str) -> Vec<u8> {
     });
     let kept = original
         .split("\r\n")
+        .skip(1)
         .filter(|line| !line.is_empty() && !line.starts_with("content-length:"));
-    let mut answer = String::new();
+    let mut answer = format!("HTTP/1.1 {status}\r\n");
     for line in kept {
         answer.push_str(line);
         answer.push_str("\r\n");
@@ -79,7 +85,7 @@ mod tests {
         ] {
             let before = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-request-id: a\r\n\r\n{}";
             let bytes = format!("{before}{}", BARE.replace("400 Bad Request", status));
-            let (place, answer) = find(bytes.as_bytes()).unwrap();
+            let (place, answer) = find(bytes.as_bytes(), false).unwrap();
             assert_eq!(place, before.len());
             let answer = String::from_utf8(answer).unwrap();
             let (head, body) = answer.split_once("\r\n\r\n").unwrap();
@@ -89,6 +95,14 @@ mod tests {
             assert_eq!(problem["code"], code);
             assert!(head.ends_with(problem["request_id"].as_str().unwrap()));
         }
+    }
+
+    #[test]
+    fn a_long_uri_has_a_status_of_its_own() {
+        let (_, answer) = find(BARE.as_bytes(), true).unwrap();
+        let answer = String::from_utf8(answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 414 URI Too Long\r\n"), "{answer}");
+        assert!(answer.contains("\"code\":\"uri_too_long\""), "{answer}");
     }
 
     #[test]
@@ -102,7 +116,7 @@ mod tests {
             "",
             "\r\n\r\n",
         ] {
-            assert!(find(bytes.as_bytes()).is_none(), "{bytes}");
+            assert!(find(bytes.as_bytes(), false).is_none(), "{bytes}");
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     clock::Clock,
     email::{EmailAddress, EmailDigest},
     entropy::Entropy,
-    events::{EventKind, NewEvent, Source},
+    events::{EventKind, NewEvent, RefusalKey, RefusalTally, Source},
     limits::{KeyDimension, Limiter, Operation, Subject},
     phone::PhoneNumber,
     secrets::Keyring,
@@ -44,6 +44,8 @@ pub struct SignIn {
     pub sessions: Sessions,
     pub keyring: Arc<Keyring>,
     pub limiter: Limiter,
+    /// Failed logins are counted here.
+    pub refusals: RefusalTally,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
 }
@@ -161,7 +163,16 @@ impl SignIn {
         let verdict = turn.verify(password.clone(), hash).await?;
         let credentials = match credentials {
             Some(credentials) if verdict.matches && !credentials.locked => credentials,
-            _ => {
+            found => {
+                let reason = match &found {
+                    None => "unknown",
+                    Some(_) if !verdict.matches => "password",
+                    Some(_) => "locked",
+                };
+                let about = found.map(|credentials| credentials.user.id);
+                let (kind, client) = (EventKind::LoginFailed, who.network);
+                self.refusals
+                    .note(RefusalKey::of_anyone(kind, about, client, reason));
                 tracing::info!(
                     target: security::TARGET,
                     { client.network = %who.network, login.digest = %login.digest(&keys.login) },

@@ -8,6 +8,7 @@
 //! | file | what it is about |
 //! |---|---|
 //! | `event.rs` | an event that is to be written: its kind, by whom and from where, its details |
+//! | `refusals/` | what was refused, counted together: a row for each kind, key and minute |
 //! | `notices/` | notices to whoever owns an account's address: what they are, and where they wait |
 //! | `store.rs` | the contract of the store of events: what becomes of old ones |
 //! | `postgres.rs` | both as parts of one statement, or as statements of their own in a transaction; the store of events |
@@ -16,6 +17,7 @@
 mod event;
 mod notices;
 pub mod postgres;
+mod refusals;
 pub mod sqlite;
 mod store;
 
@@ -24,5 +26,9 @@ pub use notices::{
     LeasedNotice, NewNotice, NoticeAddress, NoticeKind, NoticeStore, PostgresNotices, SqliteNotices,
 };
 pub use postgres::PostgresEvents;
+pub use refusals::{
+    PostgresRefusals, RefusalKey, RefusalRow, RefusalStore, RefusalTally, SqliteRefusals, flush_refusals,
+    write_refusals,
+};
 pub use sqlite::SqliteEvents;
 pub use store::{EventStore, purge_events};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::{
     accounts::{Leave, OwnPassword, PasswordRules, Profiles, Sessions, SignIn},
     delivery::ReceiptReaders,
+    events::RefusalTally,
     flows::Flows,
     http::options::ServerOptions,
     inbox::DevInbox,
@@ -32,6 +33,8 @@ pub struct Api {
     pub inbox: Option<DevInbox>,
     /// Whether others than this machine see it.
     pub inbox_allows_remote: bool,
+    /// What was refused is counted here.
+    pub refusals: RefusalTally,
     pub metrics: Metrics,
     /// What messages say, for the language that suits a client best.
     pub sms_texts: Arc<sms::Texts>,

@@ -32,7 +32,6 @@ mod webhook;
 use std::{
     fmt::Write,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 pub use environment::Environment;
@@ -40,7 +39,7 @@ pub use fault::{Fault, Faults, Source};
 pub use provider_section::ProviderSettings;
 pub use providers::{ProviderName, RouteSettings};
 pub use server::{InboxSettings, LimitsSettings};
-pub use stores::DatabaseSettings;
+pub use stores::{DatabaseSettings, EventSettings};
 pub use texts::TextSettings;
 pub use value::{parse_duration, show_duration};
 
@@ -77,7 +76,7 @@ pub struct Settings {
     pub redis: Option<RedisOptions>,
     pub ledger: LedgerOptions,
     /// How long events are kept.
-    pub event_retention: Duration,
+    pub events: EventSettings,
     /// The folder for what the embedded parts keep.
     pub data_dir: PathBuf,
     /// None, in development, where one is made and kept in the data folder.
@@ -206,7 +205,7 @@ impl Settings {
         // One lane for each worker, and one for the actors' thread.
         let redis = stores::read_redis(r, env, server.workers + 1);
         let ledger = stores::read_ledger(r);
-        let event_retention = stores::read_event_retention(r);
+        let events = EventSettings::read(r);
         let data_dir = stores::read_data_dir(r);
         let keyring = stores::read_secret(r, env);
         let otp = otp::read(r);
@@ -228,7 +227,7 @@ impl Settings {
             database,
             redis,
             ledger,
-            event_retention,
+            events,
             data_dir,
             keyring,
             otp,

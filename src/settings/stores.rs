@@ -97,9 +97,21 @@ pub(super) fn read_ledger(reader: &mut Reader) -> LedgerOptions {
     }
 }
 
-/// How long it is kept what happened to accounts.
-pub(super) fn read_event_retention(reader: &mut Reader) -> Duration {
-    reader.duration("events.retention", Duration::ZERO..=MOST_KEPT)
+/// What is kept of what happened to accounts.
+#[derive(Debug, Clone, Copy)]
+pub struct EventSettings {
+    pub retention: Duration,
+    /// Rows of refusals that this instance writes for a minute, at most.
+    pub refusals_per_minute: usize,
+}
+
+impl EventSettings {
+    pub(super) fn read(reader: &mut Reader) -> Self {
+        Self {
+            retention: reader.duration("events.retention", Duration::ZERO..=MOST_KEPT),
+            refusals_per_minute: reader.integer("events.refusals_per_minute", 0..=100_000),
+        }
+    }
 }
 
 /// What a query may say, as `sqlx` reads it: it passes over what it doesn't know.

@@ -68,6 +68,7 @@ pub(super) fn start(base: &Base<'_>, databases: &Databases, limits: &Limits) -> 
         sessions: sessions.clone(),
         keyring: Arc::clone(&base.keyring),
         limiter: limits.limiter.clone(),
+        refusals: base.refusals.clone(),
         clock: Arc::clone(&base.clock),
         entropy: Arc::clone(&base.entropy),
     };

@@ -14,6 +14,7 @@ use super::{error::StartError, world::World};
 use crate::{
     clock::Clock,
     entropy::Entropy,
+    events::RefusalTally,
     phone::{PhoneCheck, PhoneNumber},
     secrets::Keyring,
     settings::Settings,
@@ -28,6 +29,7 @@ pub(super) struct Base<'a> {
     pub(super) redis_clock_offset: Arc<AtomicI64>,
     pub(super) keyring: Arc<Keyring>,
     pub(super) supervision: Supervision,
+    pub(super) refusals: RefusalTally,
 }
 
 impl<'a> Base<'a> {
@@ -44,6 +46,11 @@ impl<'a> Base<'a> {
         Ok(Self {
             settings,
             supervision: Supervision::new(Arc::clone(&clock)),
+            refusals: RefusalTally::new(
+                settings.events.refusals_per_minute,
+                Arc::clone(&clock),
+                Arc::clone(&entropy),
+            ),
             clock,
             entropy,
             redis_clock_offset,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{base::Base, stores::Databases};
 use crate::{
     accounts::{PasswordHasher, SessionUses, purge_sessions, watch_hash_costs, write_session_uses},
-    events::purge_events,
+    events::{purge_events, write_refusals},
     flows::Notices,
     ledger::purge_ledger,
     telemetry::Metrics,
@@ -27,6 +27,10 @@ pub(super) fn start(
     actix::spawn(watch_hash_costs(hasher, Arc::clone(&databases.passwords)));
     let retention = base.settings.ledger.retention;
     actix::spawn(purge_ledger(Arc::clone(&databases.ledger), retention, clock()));
-    let retention = base.settings.event_retention;
+    let retention = base.settings.events.retention;
+    actix::spawn(write_refusals(
+        base.refusals.clone(),
+        Arc::clone(&databases.refusals),
+    ));
     actix::spawn(purge_events(Arc::clone(&databases.events), retention, clock()));
 }

@@ -64,6 +64,7 @@ pub(super) fn api(
         receipts: delivery.receipts,
         inbox: delivery.inbox,
         inbox_allows_remote: base.settings.inbox.allow_remote,
+        refusals: base.refusals.clone(),
         metrics,
         sms_texts: Arc::clone(&base.settings.texts.sms),
         mail_texts: Arc::clone(&base.settings.texts.mail),

@@ -32,6 +32,7 @@ use crate::{
     accounts::{SessionStore, SessionUses, read_hash_costs},
     database::Database,
     delivery::DeliveryQueue,
+    events::{RefusalStore, RefusalTally, flush_refusals},
     http::Listening,
     ledger::Ledger,
     settings::Settings,
@@ -51,6 +52,9 @@ use listeners::Listeners;
 /// How long the end of the service waits for the ledger to be written.
 const LEDGER_FLUSH: Duration = Duration::from_secs(3);
 
+/// How long it waits for the last refusals to be written.
+const REFUSALS_FLUSH: Duration = Duration::from_secs(1);
+
 /// How long it waits for the last uses of sessions to be written.
 const USES_FLUSH: Duration = Duration::from_secs(1);
 
@@ -69,6 +73,8 @@ pub struct Running {
     ledger: Ledger,
     /// When sessions were last used, and where that is written.
     sessions: (SessionUses, Arc<dyn SessionStore>),
+    /// What was refused, and where that is written.
+    refusals: (RefusalTally, Arc<dyn RefusalStore>),
     draining: Arc<AtomicBool>,
 }
 
@@ -97,6 +103,8 @@ impl Running {
         self.ledger.flush(LEDGER_FLUSH).await;
         let (uses, store) = &self.sessions;
         uses.flush(store.as_ref(), USES_FLUSH).await;
+        let (tally, store) = &self.refusals;
+        flush_refusals(tally, store.as_ref(), REFUSALS_FLUSH).await;
         self.database.close().await;
         tracing::info!(sms.handed_back = handed_back, "stopped");
     }
@@ -153,6 +161,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
         database: databases.database,
         ledger,
         sessions: (uses, databases.sessions),
+        refusals: (base.refusals, databases.refusals),
         draining,
     })
 }

@@ -18,7 +18,10 @@ use crate::{
     challenges::{ChallengeStore, Challenges, MemoryChallenges, RedisChallenges},
     database::{Database, MigrateError, PostgresLink, SqliteLink},
     delivery::Outbox,
-    events::{EventStore, NoticeStore, PostgresEvents, PostgresNotices, SqliteEvents, SqliteNotices},
+    events::{
+        EventStore, NoticeStore, PostgresEvents, PostgresNotices, PostgresRefusals, RefusalStore,
+        SqliteEvents, SqliteNotices, SqliteRefusals,
+    },
     ledger::{LedgerStore, PostgresLedger, SqliteLedger},
     limits::{ClusterCounters, MemoryCounters, RedisCounters},
     outage,
@@ -49,6 +52,7 @@ pub(super) struct Databases {
     pub(super) ledger: Arc<dyn LedgerStore>,
     pub(super) events: Arc<dyn EventStore>,
     pub(super) notices: Arc<dyn NoticeStore>,
+    pub(super) refusals: Arc<dyn RefusalStore>,
     pub(super) records: Arc<dyn RecordStore>,
 }
 
@@ -112,6 +116,7 @@ pub(super) fn connect_database(settings: &Settings) -> Result<Databases, StartEr
             ledger: Arc::new(SqliteLedger::new(link.clone())),
             events: Arc::new(SqliteEvents::new(&link)),
             notices: Arc::new(SqliteNotices::new(&link)),
+            refusals: Arc::new(SqliteRefusals::new(&link)),
             records: Arc::new(SqliteRecords::new(&link)),
             database: Arc::new(link),
         }
@@ -128,6 +133,7 @@ pub(super) fn connect_database(settings: &Settings) -> Result<Databases, StartEr
             ledger: Arc::new(PostgresLedger::new(link.clone())),
             events: Arc::new(PostgresEvents::new(&link)),
             notices: Arc::new(PostgresNotices::new(&link)),
+            refusals: Arc::new(PostgresRefusals::new(&link)),
             records: Arc::new(PostgresRecords::new(&link)),
             database: Arc::new(link),
         }

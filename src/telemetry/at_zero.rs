@@ -1,7 +1,7 @@
 //! Series that are there before anything happens.
 
 /// Series that alerts look at and that must not be missing until their first event: family, label, its values.
-const AT_ZERO: [(&str, &str, &[&str]); 7] = [
+const AT_ZERO: &[(&str, &str, &[&str])] = &[
     (
         "ringback_limits_reloads_total",
         "outcome",
@@ -11,6 +11,7 @@ const AT_ZERO: [(&str, &str, &[&str]); 7] = [
     ("ringback_ledger_rows_total", "", &[""]),
     ("ringback_sms_late_receipts_dropped_total", "", &[""]),
     ("ringback_session_uses_dropped_total", "", &[""]),
+    ("ringback_refusals_dropped_total", "", &[""]),
     ("ringback_password_hasher_refused_total", "", &[""]),
     ("ringback_delivery_reports_dropped_total", "", &[""]),
 ];
@@ -39,7 +40,7 @@ const AT_ZERO_BY_PROVIDER: [(&str, &str, &[&str]); 3] = [
 
 /// Registers what counts from nought, and says which version this is.
 pub fn begin_at_zero() {
-    for (name, label, values) in AT_ZERO {
+    for &(name, label, values) in AT_ZERO {
         for value in values {
             match label {
                 "" => drop(metrics::counter!(name)),

@@ -11,7 +11,7 @@ enum Kind {
 use Kind::{Counter, Gauge, Histogram};
 
 /// Kind, name, unit where it has one, meaning. `tests/laws` holds that all are here which the source names, and no others.
-const FAMILIES: [(Kind, &str, Option<Unit>, &str); 53] = [
+const FAMILIES: &[(Kind, &str, Option<Unit>, &str)] = &[
     (
         Counter,
         "ringback_http_requests_total",
@@ -266,6 +266,12 @@ const FAMILIES: [(Kind, &str, Option<Unit>, &str); 53] = [
     ),
     (
         Counter,
+        "ringback_refusals_dropped_total",
+        None,
+        "Refusals that no event tells of, as too many waited to be written",
+    ),
+    (
+        Counter,
         "ringback_password_hasher_refused_total",
         None,
         "Passwords that were not hashed since too many waited",
@@ -323,7 +329,7 @@ const FAMILIES: [(Kind, &str, Option<Unit>, &str); 53] = [
 ];
 
 pub fn describe() {
-    for (kind, name, unit, meaning) in FAMILIES {
+    for &(kind, name, unit, meaning) in FAMILIES {
         match (kind, unit) {
             (Counter, None) => metrics::describe_counter!(name, meaning),
             (Counter, Some(unit)) => metrics::describe_counter!(name, unit, meaning),

@@ -25,7 +25,7 @@ use ringback::{
     entropy::{Entropy, SystemEntropy},
     events::{
         self, EventKind, EventStore, NewEvent, NewNotice, NoticeAddress, NoticeStore, PostgresEvents,
-        PostgresNotices, Source, SqliteEvents, SqliteNotices,
+        PostgresNotices, PostgresRefusals, RefusalStore, Source, SqliteEvents, SqliteNotices, SqliteRefusals,
     },
     ledger::{LedgerStore, PostgresLedger, SqliteLedger},
     phone::{PhoneCheck, PhoneNumber},
@@ -57,6 +57,7 @@ pub struct Store {
     pub ledger: Arc<dyn LedgerStore>,
     pub events: Arc<dyn EventStore>,
     pub notices: Arc<dyn NoticeStore>,
+    pub refusals: Arc<dyn RefusalStore>,
     pub records: Arc<dyn RecordStore>,
 }
 
@@ -84,6 +85,7 @@ impl Store {
                 ledger: Arc::new(PostgresLedger::new(link.clone())),
                 events: Arc::new(PostgresEvents::new(&link)),
                 notices: Arc::new(PostgresNotices::new(&link)),
+                refusals: Arc::new(PostgresRefusals::new(&link)),
                 records: Arc::new(PostgresRecords::new(&link)),
                 database: Arc::new(link),
             }
@@ -100,6 +102,7 @@ impl Store {
                 ledger: Arc::new(SqliteLedger::new(link.clone())),
                 events: Arc::new(SqliteEvents::new(&link)),
                 notices: Arc::new(SqliteNotices::new(&link)),
+                refusals: Arc::new(SqliteRefusals::new(&link)),
                 records: Arc::new(SqliteRecords::new(&link)),
                 database: Arc::new(link),
             }

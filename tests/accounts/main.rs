@@ -9,6 +9,7 @@
 //! | `events.rs` | that each change leaves its event |
 //! | `openings.rs` | which account an address opens, and what a reset changes |
 //! | `notices.rs` | the contract of the store of notices |
+//! | `refusals.rs` | the contract of the store of refusals, and what erasure leaves of them |
 //! | `records.rs` | what an export has, and what erasure leaves |
 //! | `transfer.rs` | many users at once, and what is known of the hashes that they bring |
 //! | `users_cli.rs` | the same by the command line: files, Django projects |
@@ -41,6 +42,7 @@ mod own_sessions;
 mod poolers;
 mod races;
 mod records;
+mod refusals;
 mod sessions;
 mod test_numbers;
 mod transfer;
@@ -119,6 +121,10 @@ on_both_databases! {
         a_lease_is_one_instances_until_it_ends
         of_many_that_ask_at_once_each_notice_goes_to_one
         what_is_unknown_or_over_goes_to_nobody;
+    refusals:
+        rows_are_written_once
+        a_row_whose_account_is_gone_names_nobody
+        rows_race_with_erasure;
     records:
         every_column_has_its_place_in_an_export
         an_export_has_all_but_what_proves_who_somebody_is

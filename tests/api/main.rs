@@ -38,6 +38,7 @@ mod profile;
 mod quickstart;
 mod races;
 mod receipts;
+mod refusals;
 mod register_code;
 mod reset_password;
 mod secrecy;

@@ -10,7 +10,7 @@ use std::{
 
 use chrono::TimeDelta;
 use ringback::{
-    clock::{ShiftedClock, SystemClock},
+    clock::{Clock, ShiftedClock, SystemClock},
     entropy::{Entropy, SystemEntropy},
     settings::Settings,
     startup::{self, Running, World},
@@ -218,6 +218,11 @@ impl TestApp {
     pub fn pass(&self, seconds: i64) {
         self.clock.advance(TimeDelta::seconds(seconds));
         self.redis_clock.fetch_add(seconds * 1000, Ordering::SeqCst);
+    }
+
+    /// Lets time pass until a minute begins.
+    pub fn begin_minute(&self) {
+        self.pass(60 - self.clock.now().timestamp() % 60);
     }
 
     pub async fn post(&self, path: &str, body: Value) -> Answer {

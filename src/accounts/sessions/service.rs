@@ -195,6 +195,12 @@ impl Sessions {
         }
     }
 
+    /// Whose access token it is, if it is one of ours; its session may have ended.
+    pub fn whose(&self, access: &str) -> Option<Uuid> {
+        let claims = self.access.check(access, self.clock.now()).ok()?;
+        Some(claims.sub)
+    }
+
     /// The session of a refresh token, spent or not, whose access token may have expired: for signing out.
     ///
     /// # Errors

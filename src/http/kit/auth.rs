@@ -4,7 +4,7 @@ use std::{future::Future, pin::Pin};
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, web};
 
-use crate::accounts::SignedIn;
+use crate::accounts::{AccountError, SignedIn};
 use crate::http::{
     api::Api,
     kit::{client::client_network, line, problem::ApiError, rejection::Rejection},
@@ -43,9 +43,16 @@ pub async fn signed_in(request: &HttpRequest) -> Result<Option<SignedIn>, ApiErr
 /// When there is no good token, or a limit refuses.
 pub async fn current(api: &Api, request: &HttpRequest) -> Result<SignedIn, ApiError> {
     let token = bearer_token(request)?.ok_or(Rejection::NotAuthenticated)?;
-    let signed_in = api.sessions.current(client_network(api, request), token).await?;
-    line::name_user(request, signed_in.user.id);
-    Ok(signed_in)
+    let signed_in = api.sessions.current(client_network(api, request), token).await;
+    let user = match &signed_in {
+        Ok(signed_in) => Some(signed_in.user.id),
+        Err(AccountError::Limited(_)) => api.sessions.whose(token),
+        Err(_) => None,
+    };
+    if let Some(user) = user {
+        line::name_user(request, user);
+    }
+    Ok(signed_in?)
 }
 
 /// The token that comes along, unread.

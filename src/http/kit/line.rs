@@ -26,6 +26,11 @@ pub fn name_user(request: &HttpRequest, id: Uuid) {
     request.extensions_mut().insert(User(id));
 }
 
+/// The account whose token came with the request.
+pub fn user_of(request: &HttpRequest) -> Option<Uuid> {
+    request.extensions().get::<User>().map(|&User(id)| id)
+}
+
 /// What a line says of whoever asked.
 #[derive(Default)]
 pub struct Caller {
@@ -39,10 +44,9 @@ pub struct Caller {
 impl Caller {
     pub fn of(request: &HttpRequest) -> Self {
         let api = request.app_data::<web::Data<Api>>();
-        let user = request.extensions().get::<User>().copied();
         Self {
             network: api.map(|api| client_network(api, request).text()),
-            user: user.map(|User(id)| id.to_string()),
+            user: user_of(request).map(|id| id.to_string()),
             traceparent: traceparent(request.headers()),
         }
     }

@@ -18,6 +18,7 @@ pub mod patterns;
 pub mod peer;
 pub mod problem;
 pub mod problem_docs;
+pub mod refused;
 pub mod rejection;
 pub mod request_id;
 pub mod routes;

@@ -3,7 +3,7 @@
 use std::{cell::RefCell, collections::HashMap, panic::AssertUnwindSafe, time::Instant};
 
 use actix_web::{
-    Error,
+    Error, HttpRequest,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
     error::InternalError,
@@ -17,6 +17,7 @@ use crate::entropy::{Entropy, SystemEntropy};
 use crate::http::kit::{
     line::{Caller, Line},
     problem::ApiError,
+    refused,
     rejection::Rejection,
     request_id,
     routes::{Routes, pattern_of},
@@ -98,8 +99,7 @@ pub async fn observe(
                 status: response.status(),
                 took: started.elapsed(),
             };
-            let caller = Caller::of(response.request());
-            record(&line, &caller, response.response().error());
+            record(&line, Some(response.request()), response.response().error());
             let headers = response.headers_mut();
             headers.insert(id_header(), header);
             headers.insert(
@@ -121,7 +121,7 @@ pub async fn observe(
                 status: response.status(),
                 took: started.elapsed(),
             };
-            record(&line, &Caller::default(), Some(&error));
+            record(&line, None, Some(&error));
             response.headers_mut().insert(id_header(), header);
             Err(InternalError::from_response(error, response).into())
         }
@@ -161,8 +161,8 @@ fn id_of(request: &ServiceRequest) -> String {
     )
 }
 
-/// One line and two metrics a request.
-fn record(line: &Line<'_>, caller: &Caller, error: Option<&Error>) {
+/// One line and two metrics a request; a refusal is counted for good.
+fn record(line: &Line<'_>, request: Option<&HttpRequest>, error: Option<&Error>) {
     METERS.with_borrow_mut(|meters| {
         let meter = meters
             .entry((line.method, line.route, line.status.as_u16()))
@@ -170,5 +170,9 @@ fn record(line: &Line<'_>, caller: &Caller, error: Option<&Error>) {
         meter.requests.increment(1);
         meter.seconds.record(line.took.as_secs_f64());
     });
-    line.write(caller, error.and_then(|error| error.as_error::<ApiError>()));
+    let error = error.and_then(|error| error.as_error::<ApiError>());
+    line.write(&request.map(Caller::of).unwrap_or_default(), error);
+    if let Some((request, error)) = request.zip(error) {
+        refused::note(request, error);
+    }
 }

@@ -18,6 +18,8 @@ THREADS = 2
 TOKENS = 10_000
 # Operations that hash: more connections would wait, and then be refused.
 HASHING = {"register", "login"}
+# Operations whose requests are good once, and how many of them a second may take.
+ONCE = {"right": 45_000, "refresh": 30_000}
 HASHING_CONNECTIONS = min(CONNECTIONS, 32)
 
 
@@ -28,9 +30,12 @@ def medians(cells):
 class Bench:
     """Servers, `users` accounts of which the first half have proven their phone, instances and the floor."""
 
-    def __init__(self, stage, binaries, users, instances=1, limits=None, settings=None):
-        if not shutil.which("wrk"):
-            raise Failed("wrk is missing: apt-get install wrk")
+    # What it measures with, and the Debian package of it.
+    program_needed, package = "wrk", "wrk"
+
+    def __init__(self, stage, binaries, users, instances=1, limits=None, settings=None, with_floor=True):
+        if not shutil.which(self.program_needed):
+            raise Failed(f"{self.program_needed} is missing: apt-get install {self.package}")
         self.stage, self.binaries, self.program = stage, binaries, binaries / "examples/floor"
         self.users, self.data = users, stage.dir / "requests"
         self.verified = users // 2
@@ -53,10 +58,13 @@ class Bench:
         self.ringback = self.instances[0]
         time.sleep(1)
         self.idle_mb = resident_mb(self.ringback.pid)
-        address = f"127.0.0.1:{free_port()}"
-        self.floor = stage.start("floor", [self.program, "serve", address], f"http://{address}/healthz")
-        self.floor.url = f"http://{address}"
-        for server in (*self.instances, self.floor):
+        servers = list(self.instances)
+        if with_floor:
+            address = f"127.0.0.1:{free_port()}"
+            self.floor = stage.start("floor", [self.program, "serve", address], f"http://{address}/healthz")
+            self.floor.url = f"http://{address}"
+            servers.append(self.floor)
+        for server in servers:
             say(f"{server.name} is pid {server.pid} at {server.url}")
 
     def start_ringback(self):
@@ -76,6 +84,8 @@ class Bench:
             lines = "\n".join(f"user{number}@example.com" for number in range(0, self.users, step))
         elif operation in ("wrong", "right"):
             lines = self.stage.output([self.program, "challenges", self.verified, self.challenges])
+        elif operation == "refresh":
+            lines = self.stage.output([self.program, "refresh", self.users])
         else:
             lines = ""
         if operation == "right":
@@ -103,8 +113,9 @@ class Bench:
             self.stage.redis("flushall", "sync")
         self.prepare(operation)
         seconds = SECONDS
-        if operation == "right":  # each code is good once
-            seconds = max(1, min(SECONDS, self.challenges // 45_000))
+        if operation in ONCE:
+            requests = self.challenges if operation == "right" else self.users
+            seconds = max(1, min(SECONDS, requests // ONCE[operation]))
         elif operation not in HASHING:
             self.wrk(server, operation, 1)
             if operation == "wrong":
@@ -120,9 +131,9 @@ class Bench:
         server_cpu, stores, machine = (after - earlier for earlier, after in zip(before, clocks()))
         done = seen["requests"]
         wrong = seen["unexpected"] + seen["broken"]
-        if operation == "right" and server is self.floor and wrong:
+        if operation in ONCE and server is self.floor and wrong:
             # The floor may be through before the time is up; what came after was refused.
-            say(f"{wrong} requests came after the last code")
+            say(f"{wrong} requests came after the last that was good")
         elif wrong > done / 1000:
             raise Failed(f"{operation}: {wrong} of {done} answers of {server.name} were not as expected")
         return {

@@ -1,5 +1,6 @@
 -- wrk's side of loadtest/compare: `wrk ... -s compare.lua URL -- OPERATION FILE THREADS NONCE`.
--- FILE has a line for each request: a token, a phone, a phone and its code, or an e-mail address.
+-- FILE has a line for each request: a token, a phone, a phone and its code, a refresh token, or an e-mail
+-- address.
 local all = {}
 
 function setup(thread)
@@ -26,6 +27,9 @@ local make = {
     local phone, code = line:match("(%S+) (%d+)")
     local other = ("%06d"):format((tonumber(code) + 1) % 1000000)
     return post("verify-phone-otp", '{"phone":"' .. phone .. '","otp":"' .. other .. '"}')
+  end,
+  refresh = function(token)
+    return post("token/refresh", '{"refresh":"' .. token .. '"}')
   end,
   login = function(email)
     return post("login", '{"email":"' .. email .. '","password":"securepass123"}')

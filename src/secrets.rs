@@ -2,7 +2,7 @@
 //!
 //! Several secrets make a rotation: the first is used for whatever is new, all are tried for what exists.
 
-use std::{collections::BTreeSet, fmt, hash::Hasher};
+use std::{collections::BTreeSet, fmt, hash::Hasher, sync::Arc};
 
 use base64::{Engine, prelude::BASE64_STANDARD, prelude::BASE64_URL_SAFE_NO_PAD};
 use hkdf::Hkdf;
@@ -24,9 +24,11 @@ pub enum SecretError {
     Empty,
 }
 
-/// A key with one purpose: for HMAC-SHA256, its schedule computed once, and for short names.
+/// A key with one purpose: for HMAC-SHA256, its schedule computed once, and for short names. Clones share it.
 #[derive(Clone)]
-pub struct MacKey {
+pub struct MacKey(Arc<Schedule>);
+
+struct Schedule {
     mac: Hmac<Sha256>,
     /// Derived from the key, for [`MacKey::name`].
     naming: SipHasher24,
@@ -39,15 +41,15 @@ impl MacKey {
         };
         let derived: [u8; 32] = mac.clone().chain_update(b"name").finalize().into_bytes().into();
         let naming = std::array::from_fn(|at| derived[at]);
-        Self {
+        Self(Arc::new(Schedule {
             mac,
             naming: SipHasher24::new_with_key(&naming),
-        }
+        }))
     }
 
     /// HMAC-SHA256 over `parts`, each preceded by its length, so that no two lists of parts read the same.
     pub fn tag(&self, parts: &[&[u8]]) -> [u8; 32] {
-        let mut mac = self.mac.clone();
+        let mut mac = self.0.mac.clone();
         for part in parts {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part);
@@ -55,10 +57,11 @@ impl MacKey {
         mac.finalize().into_bytes().into()
     }
 
-    /// What stands for `parts` where only the name of a counter hangs on it: SipHash-2-4 of 128 bits, a keyed PRF that costs
-    /// a tenth of HMAC. Each part is preceded by its length. Nothing that proves anything may be made of it.
+    /// What stands for `parts` where they are to be found again and not to be read: in the names of keys and counters.
+    /// SipHash-2-4 of 128 bits, a keyed PRF that costs a tenth of HMAC. Each part is preceded by its length. Whoever lacks
+    /// the key can neither tell what a name stands for nor make two that are the same. Nothing that proves anything may be made of it.
     pub fn name(&self, parts: &[&[u8]]) -> [u8; 16] {
-        let mut hasher = self.naming;
+        let mut hasher = self.0.naming;
         for part in parts {
             hasher.write(&(part.len() as u64).to_be_bytes());
             hasher.write(part);

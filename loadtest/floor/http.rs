@@ -69,6 +69,7 @@ pub fn serve(address: &str) {
             .route("/api/users/verify-phone-otp/", web::post().to(verify))
             .route("/api/users/register/", web::post().to(register))
             .route("/api/users/login/", web::post().to(login))
+            .route("/api/users/token/refresh/", web::post().to(refresh))
     });
     let server = server.bind(address).expect("the address is free").run();
     actix_web::rt::System::new().block_on(server).expect("it serves");
@@ -124,6 +125,16 @@ struct RegisterRequest {
 struct LoginRequest {
     email: String,
     password: String,
+}
+
+#[derive(Deserialize)]
+struct RefreshRequest {
+    refresh: String,
+}
+
+#[derive(Serialize)]
+struct Refreshed {
+    tokens: Tokens,
 }
 
 #[derive(Serialize)]
@@ -268,6 +279,23 @@ async fn login(worker: web::Data<Worker>, body: web::Json<LoginRequest>) -> Http
     HttpResponse::Ok().json(worker.signed_in(user, session, &refresh, now))
 }
 
+async fn refresh(worker: web::Data<Worker>, body: web::Json<RefreshRequest>) -> HttpResponse {
+    let Some(shown) = worker.shared.refresh.read(&body.refresh) else {
+        return HttpResponse::Unauthorized().finish();
+    };
+    let now = SystemClock.now();
+    let next = worker.shared.refresh.make(shown.session, shown.generation + 1);
+    let rotated = worker
+        .accounts
+        .rotate(shown.session, shown.hash(), next.hash(), now);
+    match rotated.await {
+        Some(user) => HttpResponse::Ok().json(Refreshed {
+            tokens: worker.tokens(user, shown.session, &next, now),
+        }),
+        None => HttpResponse::Unauthorized().finish(),
+    }
+}
+
 impl Worker {
     /// The session of a good token.
     fn session_of(&self, token: &str, now: DateTime<Utc>) -> Option<Uuid> {
@@ -284,15 +312,19 @@ impl Worker {
     }
 
     fn signed_in(&self, user: User, session: Uuid, refresh: &RefreshToken, now: DateTime<Utc>) -> SignedIn {
-        let token = (&SystemEntropy as &dyn Entropy).uuid();
         SignedIn {
-            tokens: Tokens {
-                access: self.shared.access.sign(&grant(user.id, session), token, now),
-                refresh: refresh.expose().to_owned(),
-                token_type: "Bearer",
-                expires_in: 900,
-            },
+            tokens: self.tokens(user.id, session, refresh, now),
             user: user.into(),
+        }
+    }
+
+    fn tokens(&self, user: Uuid, session: Uuid, refresh: &RefreshToken, now: DateTime<Utc>) -> Tokens {
+        let token = (&SystemEntropy as &dyn Entropy).uuid();
+        Tokens {
+            access: self.shared.access.sign(&grant(user, session), token, now),
+            refresh: refresh.expose().to_owned(),
+            token_type: "Bearer",
+            expires_in: 900,
         }
     }
 }

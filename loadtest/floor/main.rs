@@ -7,6 +7,7 @@
 //! - `floor tokens COUNT USERS` prints an access token for each of COUNT users, spread over all of them.
 //! - `floor challenges FIRST COUNT` issues a code to each of COUNT users from the FIRST on, for Ringback and for the
 //!   floor, and prints `phone code` for each.
+//! - `floor refresh COUNT` gives each session of the first COUNT users a new refresh token, and prints those.
 //! - `floor password TEXT` prints its hash, as the users' table has it.
 //! - `floor hashes SECONDS` hashes passwords on every core and prints hashes a second and CPU milliseconds of each.
 //!
@@ -31,10 +32,11 @@ fn main() {
         ["serve", address] => http::serve(address),
         ["tokens", count, users] => prepare::tokens(number(count), number(users)),
         ["challenges", first, count] => prepare::challenges(number(first), number(count)),
+        ["refresh", count] => prepare::refresh(number(count)),
         ["password", text] => println!("{}", passwords::Passwords::new().hash(text)),
         ["hashes", seconds] => passwords::measure(number(seconds)),
         _ => panic!(
-            "floor serve ADDRESS | tokens COUNT USERS | challenges FIRST COUNT | password TEXT | hashes SECONDS"
+            "floor serve ADDRESS | tokens COUNT USERS | challenges FIRST COUNT | refresh COUNT | password TEXT | hashes SECONDS"
         ),
     }
 }

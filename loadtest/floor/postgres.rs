@@ -94,6 +94,25 @@ impl Accounts {
         query.execute(&self.pool).await.expect("the account is made");
     }
 
+    /// Spends a refresh token. Whose session it is, if it was good.
+    pub async fn rotate(
+        &self,
+        session: Uuid,
+        shown: [u8; 32],
+        next: [u8; 32],
+        now: DateTime<Utc>,
+    ) -> Option<Uuid> {
+        const SQL: &str = "UPDATE sessions SET generation = generation + 1, refresh_hash = $3, previous_hash = $2, \
+               last_used_at = $4 WHERE id = $1 AND refresh_hash = $2 AND revoked_at IS NULL AND expires_at > $4 \
+             RETURNING user_id";
+        let query = sqlx::query_scalar(SQL)
+            .bind(session)
+            .bind(shown.to_vec())
+            .bind(next.to_vec())
+            .bind(now);
+        query.fetch_optional(&self.pool).await.expect("the update")
+    }
+
     pub async fn credentials(&self, email: &str) -> (User, String) {
         const SQL: &str = "SELECT id, email, phone, first_name, last_name, phone_verified, email_verified, \
              created_at, updated_at, password_hash FROM users WHERE email_key = $1";
@@ -120,6 +139,16 @@ impl Accounts {
 async fn lane(url: &str) -> Rc<Mutex<PgConnection>> {
     let connection = PgConnection::connect(url).await;
     Rc::new(Mutex::new(connection.expect("the database answers")))
+}
+
+/// Gives each session the refresh token of this hash, as if it had just been opened.
+pub async fn reset_refresh(url: &str, hashes: Vec<(Uuid, [u8; 32])>) {
+    const SQL: &str = "UPDATE sessions s SET generation = 0, refresh_hash = new.hash, previous_hash = NULL, spent = '', \
+         shown = 0 FROM unnest($1::uuid[], $2::bytea[]) AS new (id, hash) WHERE s.id = new.id";
+    let (ids, hashes): (Vec<_>, Vec<_>) = hashes.into_iter().map(|(id, hash)| (id, hash.to_vec())).unzip();
+    let mut connection = PgConnection::connect(url).await.expect("the database answers");
+    let query = sqlx::query(SQL).bind(ids).bind(hashes);
+    query.execute(&mut connection).await.expect("the update");
 }
 
 async fn sessions_of(connection: &mut PgConnection, ids: Vec<Uuid>) -> Vec<(Uuid, Session)> {

@@ -19,11 +19,11 @@ use ringback::{
     phone::PhoneNumber,
     redis::{RedisLink, RedisOptions, RedisSecurity},
     secrets::Keyring,
-    tokens::{AccessGrant, AccessOptions, AccessTokens, Amr},
+    tokens::{AccessGrant, AccessOptions, AccessTokens, Amr, RefreshTokens},
 };
 use uuid::Uuid;
 
-use crate::{keyring, redis::Challenges, variable};
+use crate::{keyring, postgres::reset_refresh, redis::Challenges, variable};
 
 const TTL: Duration = Duration::from_secs(900);
 /// Scripts in flight.
@@ -59,11 +59,30 @@ pub fn tokens(count: u64, users: u64) {
     let (access, mut lines) = (access_tokens(&keyring()), String::new());
     for index in 0..count.min(users) {
         let number = u128::from(index * (users / count.min(users)));
-        let [user, session] =
-            [0x8000, 0x9000].map(|kind| Uuid::from_u128(0x7000 << 64 | kind << 48 | number));
+        let [user, session] = [0x8000, 0x9000].map(|kind| row_id(kind, number));
         let token = access.sign(&grant(user, session), Uuid::from_u128(number), SystemClock.now());
         let _ = writeln!(lines, "{token}");
     }
+    print!("{lines}");
+}
+
+/// The identifier of a user (0x8000) or session (0x9000), as `loadtest/users.sql` has it.
+fn row_id(kind: u128, number: u128) -> Uuid {
+    Uuid::from_u128(0x7000 << 64 | kind << 48 | number)
+}
+
+/// Refresh tokens that the sessions of the first `count` users begin anew with.
+pub fn refresh(count: u64) {
+    let (tokens, mut lines) = (RefreshTokens::new(keyring()), String::new());
+    let mut hashes = Vec::new();
+    for number in 0..u128::from(count) {
+        let token = tokens.make(row_id(0x9000, number), 0);
+        hashes.push((token.session, token.hash()));
+        let _ = writeln!(lines, "{}", token.expose());
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let url = variable("DATABASE_URL");
+    runtime.expect("a runtime").block_on(reset_refresh(&url, hashes));
     print!("{lines}");
 }
 

@@ -41,8 +41,10 @@ pub(super) fn secret_of(keyring: &Keyring, address: SlotAddress, challenge_id: U
 }
 
 fn mask(keys: &SecretKeys, random: u64) -> u64 {
-    let tag = keys.challenge_id.tag(&[&random.to_be_bytes()]);
-    tag[..8].iter().fold(0, |bits, &byte| bits << 8 | u64::from(byte))
+    let name = keys.challenge_id.name(&[&random.to_be_bytes()]);
+    name[..8]
+        .iter()
+        .fold(0, |bits, &byte| bits << 8 | u64::from(byte))
 }
 
 #[cfg(test)]

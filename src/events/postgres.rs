@@ -13,6 +13,7 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 use sqlx::{postgres::PgArguments, query::Query};
 use uuid::Uuid;
 
@@ -85,31 +86,58 @@ pub(crate) use insert_events;
 
 /// Events as the one parameter that `insert_events!` takes, each with the account that it is about.
 pub fn parameters<'a>(events: impl Iterator<Item = (Uuid, &'a NewEvent)>) -> String {
-    let objects = events.map(|(user, event)| {
-        let mut object = object(event);
-        object["user_id"] = user.to_string().into();
-        object
-    });
-    serde_json::Value::from_iter(objects).to_string()
+    let rows: Vec<_> = events
+        .map(|(user, event)| EventRow {
+            user_id: Some(user),
+            ..EventRow::of(event)
+        })
+        .collect();
+    json(&rows)
 }
 
 /// An event as the one parameter that `insert_event!` takes.
 pub fn parameter(event: &NewEvent) -> String {
-    object(event).to_string()
+    json(&EventRow::of(event))
 }
 
-fn object(event: &NewEvent) -> serde_json::Value {
-    let source = &event.source;
-    serde_json::json!({
-        "id": event.id,
-        "at": to_micros(event.at),
-        "kind": event.kind.name(),
-        "actor": source.actor.name(),
-        "actor_id": source.actor.id(),
-        "network": source.network.map(|network| network.coarse()),
-        "reason": source.reason,
-        "details": event.details(),
-    })
+/// The columns of an event.
+#[derive(Serialize)]
+struct EventRow<'a> {
+    id: Uuid,
+    at: DateTime<Utc>,
+    kind: &'static str,
+    actor: &'static str,
+    actor_id: Option<Uuid>,
+    /// Where the statement doesn't say whose account it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<Uuid>,
+    network: Option<String>,
+    reason: Option<&'a str>,
+    details: String,
+}
+
+impl<'a> EventRow<'a> {
+    fn of(event: &'a NewEvent) -> Self {
+        let source = &event.source;
+        Self {
+            id: event.id,
+            at: to_micros(event.at),
+            kind: event.kind.name(),
+            actor: source.actor.name(),
+            actor_id: source.actor.id(),
+            user_id: None,
+            network: source.network.map(|network| network.coarse()),
+            reason: source.reason.as_deref(),
+            details: event.details(),
+        }
+    }
+}
+
+fn json(rows: &impl Serialize) -> String {
+    match serde_json::to_string(rows) {
+        Ok(text) => text,
+        Err(error) => unreachable!("fields that are plain can be written: {error}"),
+    }
 }
 
 /// A notice as the one parameter that `insert_notice!` takes.

@@ -10,6 +10,14 @@ use crate::http::{
     },
 };
 
+/// What most requests are for.
+const FREQUENT: [&str; 4] = [
+    "/api/users/me/",
+    "/api/users/send-phone-otp/",
+    "/api/users/verify-phone-otp/",
+    "/api/users/token/refresh/",
+];
+
 /// What the world may call. `docs`: the reference page as well; `start_page`: the start page.
 pub fn api(docs: bool, start_page: bool) -> Routes {
     let start = start_page.then(|| get("/", start::page).documented(start::page_docs));
@@ -58,7 +66,7 @@ pub fn api(docs: bool, start_page: bool) -> Routes {
         get("/dev/inbox.json", inbox::json).documented(inbox::json_docs),
     ];
     let pages = page.into_iter().filter(|_| docs).chain(start);
-    Routes::new(routes.into_iter().chain(pages))
+    Routes::new(routes.into_iter().chain(pages)).first(&FREQUENT)
 }
 
 /// What operators may call, on a listener of their own.
@@ -69,4 +77,16 @@ pub fn ops() -> Routes {
         post("/limits/explain", limits::explain),
         post("/limits/reset", limits::reset),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_most_requests_are_for_is_there() {
+        let routes = api(true, true);
+        let paths: Vec<_> = routes.documented().map(|(_, path, _)| path).collect();
+        assert!(FREQUENT.iter().all(|path| paths.contains(path)));
+    }
 }

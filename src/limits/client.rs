@@ -44,14 +44,7 @@ impl ClientNetwork {
     pub fn text(&self) -> String {
         let mut text = String::with_capacity(ROOM_FOR_TEXT);
         match self.address {
-            IpAddr::V4(v4) => {
-                for (at, octet) in v4.octets().into_iter().enumerate() {
-                    if at > 0 {
-                        text.push('.');
-                    }
-                    text.push_str(itoa::Buffer::new().format(octet));
-                }
-            }
+            IpAddr::V4(v4) => write_v4(v4, &mut text),
             IpAddr::V6(network) => {
                 let _ = write!(text, "{network}/{}", self.prefix);
             }
@@ -63,7 +56,12 @@ impl ClientNetwork {
     /// another, and no household from its neighbours.
     pub fn coarse(&self) -> String {
         match self.address {
-            IpAddr::V4(v4) => format!("{}/24", Ipv4Addr::from_bits(v4.to_bits() & !0xff)),
+            IpAddr::V4(v4) => {
+                let mut text = String::with_capacity(ROOM_FOR_TEXT);
+                write_v4(Ipv4Addr::from_bits(v4.to_bits() & !0xff), &mut text);
+                text.push_str("/24");
+                text
+            }
             IpAddr::V6(_) => Self::of(self.address, self.prefix.min(48)).text(),
         }
     }
@@ -73,6 +71,15 @@ impl ClientNetwork {
         let network = format!("/{ipv6_prefix}");
         let address = text.strip_suffix(&network).unwrap_or(text).parse().ok()?;
         Some(Self::of(address, ipv6_prefix))
+    }
+}
+
+fn write_v4(address: Ipv4Addr, text: &mut String) {
+    for (at, octet) in address.octets().into_iter().enumerate() {
+        if at > 0 {
+            text.push('.');
+        }
+        text.push_str(itoa::Buffer::new().format(octet));
     }
 }
 

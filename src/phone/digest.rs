@@ -12,9 +12,7 @@ pub struct PhoneDigest([u8; 16]);
 impl PhoneDigest {
     /// The digest under the key that one secret gives.
     pub fn of(phone: &PhoneNumber, key: &MacKey) -> Self {
-        let mut digest = [0; 16];
-        digest.copy_from_slice(&key.tag(&[phone.e164.as_bytes()])[..16]);
-        Self(digest)
+        Self(key.name(&[phone.e164.as_bytes()]))
     }
 
     /// Takes back a digest from its text form.

@@ -85,7 +85,11 @@ fn write_time(line: &mut String, (second, text): &mut (i64, String), now: DateTi
         let _ = write!(text, "{}", now.format("%Y-%m-%dT%H:%M:%S"));
     }
     line.push_str(text);
-    let _ = write!(line, ".{:06}Z", now.timestamp_subsec_micros());
+    // With a million more it has seven digits, whose last six are all of it. A leap second has more than that.
+    let (micros, mut room) = (now.timestamp_subsec_micros() % 1_000_000, itoa::Buffer::new());
+    line.push('.');
+    line.push_str(&room.format(1_000_000 + micros)[1..]);
+    line.push('Z');
 }
 
 struct Fields<'a> {
@@ -100,9 +104,13 @@ impl Fields<'_> {
         self.line.push(':');
     }
 
-    fn plain(&mut self, field: &Field, value: impl fmt::Display) {
+    fn number(&mut self, field: &Field, value: impl itoa::Integer) {
+        self.plain(field, itoa::Buffer::new().format(value));
+    }
+
+    fn plain(&mut self, field: &Field, value: &str) {
         self.name(field);
-        let _ = write!(self.line, "{value}");
+        self.line.push_str(value);
     }
 }
 
@@ -113,20 +121,20 @@ impl Visit for Fields<'_> {
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.plain(field, value);
+        self.number(field, value);
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.plain(field, value);
+        self.number(field, value);
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.plain(field, value);
+        self.plain(field, if value { "true" } else { "false" });
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
         match value.is_finite() {
-            true => self.plain(field, value),
+            true => self.plain(field, &value.to_string()),
             false => self.plain(field, "null"), // JSON has no other
         }
     }

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use actix_web::{
     HttpMessage, HttpRequest,
-    http::{StatusCode, header::HeaderMap},
+    http::{
+        StatusCode,
+        header::{HeaderMap, HeaderName},
+    },
     web,
 };
 use uuid::Uuid;
@@ -16,6 +19,8 @@ use crate::{
     },
     outage,
 };
+
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The account whose token came with the request, for its line.
 #[derive(Clone, Copy)]
@@ -54,7 +59,7 @@ impl Caller {
 
 /// `00-<32 hexadecimal digits>-<16>-<2>`; what later versions put behind it is dropped.
 fn traceparent(headers: &HeaderMap) -> Option<String> {
-    let text = headers.get("traceparent")?.to_str().ok()?.get(..55)?;
+    let text = headers.get(TRACEPARENT)?.to_str().ok()?.get(..55)?;
     let mut parts = text.split('-');
     let is_sane = [2, 32, 16, 2].iter().all(|&length| {
         let is_hex = |part: &str| part.bytes().all(|byte| byte.is_ascii_hexdigit());

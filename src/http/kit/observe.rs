@@ -7,7 +7,10 @@ use actix_web::{
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
     error::InternalError,
-    http::{Method, StatusCode, header, header::HeaderValue},
+    http::{
+        Method, StatusCode,
+        header::{self, HeaderName, HeaderValue},
+    },
     middleware::Next,
 };
 use futures_util::FutureExt;
@@ -23,7 +26,9 @@ use crate::http::kit::{
     routes::{Routes, pattern_of},
 };
 
-const REQUEST_ID: &str = "x-request-id";
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// A caller's id is kept if it is no longer than this and plain.
 const MAX_ID_BYTES: usize = 128;
 
@@ -101,13 +106,10 @@ pub async fn observe(
             };
             record(&line, Some(response.request()), response.response().error());
             let headers = response.headers_mut();
-            headers.insert(id_header(), header);
-            headers.insert(
-                header::X_CONTENT_TYPE_OPTIONS,
-                HeaderValue::from_static("nosniff"),
-            );
+            headers.insert(REQUEST_ID, header);
+            headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
             if !headers.contains_key(header::CACHE_CONTROL) {
-                headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+                headers.insert(header::CACHE_CONTROL, NO_STORE);
             }
             Ok(response)
         }
@@ -122,14 +124,10 @@ pub async fn observe(
                 took: started.elapsed(),
             };
             record(&line, None, Some(&error));
-            response.headers_mut().insert(id_header(), header);
+            response.headers_mut().insert(REQUEST_ID, header);
             Err(InternalError::from_response(error, response).into())
         }
     }
-}
-
-fn id_header() -> header::HeaderName {
-    header::HeaderName::from_static(REQUEST_ID)
 }
 
 /// Methods that nobody here answers go by one name: their number has no bound.

@@ -75,7 +75,7 @@ impl ProblemView {
     pub fn of(details: ProblemDetails) -> Self {
         let (code, status) = (details.code, status_of(&details));
         Self {
-            r#type: format!("urn:ringback:problem:{code}"),
+            r#type: ["urn:ringback:problem:", code].concat(),
             title: status.canonical_reason().unwrap_or_default(),
             status: status.as_u16(),
             detail: details.detail,

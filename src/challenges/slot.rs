@@ -83,9 +83,13 @@ impl Slot {
         }
     }
 
-    /// The slot that keeps the cooldown of the address, whatever a code is for and whoever asks: the public one of the
-    /// purpose that proves such addresses. Most requests touch no other.
+    /// The slot that keeps the cooldown. A user's own slot has one of its own, which no stranger can begin. All others share
+    /// that of the address, whatever a code is for: it is kept in the public slot of the purpose that proves such addresses.
+    /// Most requests touch no other.
     pub fn cooldown_slot(&self) -> Self {
+        if let Whose::User(_) = self.whose {
+            return *self;
+        }
         Self {
             purpose: Purpose::verifying(self.destination.channel()),
             destination: self.destination,
@@ -149,11 +153,14 @@ mod tests {
     }
 
     #[test]
-    fn the_cooldown_of_an_address_has_one_place() {
+    fn the_cooldown_of_an_address_has_one_place_and_that_of_a_user_another() {
         let phone = PhoneDigest::from_bytes([7; 16]).into();
-        let places: HashSet<_> = slots(phone).map(|slot| slot.cooldown_slot()).collect();
+        let (own, others): (Vec<_>, Vec<_>) = slots(phone).partition(|slot| matches!(slot.whose, Whose::User(_)));
+        let places: HashSet<_> = others.iter().map(Slot::cooldown_slot).collect();
         assert_eq!(places.len(), 1);
+        assert!(own.iter().all(|slot| slot.cooldown_slot() == *slot));
         let email = EmailDigest::from_bytes([7; 16]).into();
-        assert!(slots(email).all(|slot| slot.cooldown_slot().purpose == Purpose::VerifyEmail));
+        let mut others = slots(email).filter(|slot| !matches!(slot.whose, Whose::User(_)));
+        assert!(others.all(|slot| slot.cooldown_slot().purpose == Purpose::VerifyEmail));
     }
 }

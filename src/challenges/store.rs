@@ -32,7 +32,7 @@ pub struct OtpRules {
     pub max_attempts: u8,
     /// Digits of a code.
     pub length: u8,
-    /// The least time between two codes to one address, whoever asks.
+    /// The least time between two codes to one address: for each user who asks with a token, and for all others together.
     pub resend_cooldown: Duration,
     /// Wrong codes across challenges after which a slot is locked (NIST SP 800-63B section 3.2.2: throttling).
     pub max_failures: u32,
@@ -235,7 +235,7 @@ impl Hold {
 /// ([`candidate_slots`](super::candidate_slots)).
 #[async_trait]
 pub trait ChallengeStore: Send + Sync {
-    /// MUST, in one step: answer `Locked` while the slot is, `Cooldown` while that of the address runs, `Limited` if an
+    /// MUST, in one step: answer `Locked` while the slot is, `Cooldown` while that of a user's slot, or else of the address, runs, `Limited` if an
     /// enforced counter refuses (spending nothing of any counter in these three cases); else spend the counters, start the
     /// cooldown, replace the slot's challenge by one with all attempts whose message is queued, keep the slot's failures,
     /// and, with a message, put a leased entry into the outbox that avoids the provider by whom the message of the
@@ -245,8 +245,7 @@ pub trait ChallengeStore: Send + Sync {
     /// chosen in the same step whose challenge nobody can use any more (there is none, or it is used, expired or exhausted, or
     /// its message failed), else the one that was issued first.
     ///
-    /// The cooldown MUST NOT hold for a user's slot whose last message failed, if it began with that very challenge. It
-    /// then runs on for everybody else as it did: nobody can tell that it ended early for that user.
+    /// The cooldown MUST NOT hold for a user's slot whose last message failed, if it began with that very challenge.
     ///
     /// Called again with the same id, MUST change nothing and answer `Written` as before, but for the counters' verdicts:
     /// a call whose connection broke may be sent twice.

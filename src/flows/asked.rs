@@ -9,7 +9,7 @@ use crate::{
     delivery::Destination,
     events::Source,
     language::Language,
-    limits::{ClientNetwork, Subject},
+    limits::{Asker, ClientNetwork, Subject},
     phone::Country,
     unavailable::Unavailable,
 };
@@ -28,6 +28,22 @@ impl Caller {
     /// The id of the user whose token came along.
     pub fn user_id(&self) -> Option<Uuid> {
         self.user.as_ref().map(|user| user.id)
+    }
+
+    /// Whether the address is the caller's own, for the limits.
+    pub(super) fn asker(&self, to: &Destination) -> Asker {
+        let Some(user) = &self.user else {
+            return Asker::Stranger;
+        };
+        let (is_own, is_proven) = match to {
+            Destination::Phone(phone) => (user.phone == *phone, user.phone_verified),
+            Destination::Email(email) => (user.email.as_ref() == Some(email), user.email_verified),
+        };
+        match (is_own, is_proven) {
+            (true, true) => Asker::Owner(user.id),
+            (true, false) => Asker::Claimant(user.id),
+            (false, _) => Asker::Stranger,
+        }
     }
 
     /// By whom an event is.

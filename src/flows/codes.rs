@@ -24,7 +24,7 @@ use crate::{
     entropy::Entropy,
     events::{EventKind, NewEvent, Source},
     ledger::{Event, Ledger, What},
-    limits::{Admission, Limiter, Operation, Subject},
+    limits::{Admission, Asker, Limiter, Operation, Subject},
     phone::{Country, PhoneDigest},
     run_to_completion::run_to_completion,
 };
@@ -292,7 +292,14 @@ impl Codes {
     /// What is asked for at an address.
     pub(super) fn asked(&self, purpose: Purpose, caller: Caller, to: Destination) -> Asked {
         let keys = self.challenges.keyring.current();
+        let asker = match purpose.policy().found {
+            // Whoever is about to have the address.
+            Found::ByUser => caller.user_id().map_or(Asker::Stranger, Asker::Claimant),
+            Found::ByAddress => caller.asker(&to),
+            Found::ById => Asker::Stranger,
+        };
         let subject = Subject::new(caller.client)
+            .with_asker(asker)
             .with_channel(to.channel())
             .with_user(caller.user_id());
         let (digest, subject): (DestinationDigest, _) = match &to {

@@ -1,6 +1,7 @@
 //! What another limits file would change.
 
 use super::{
+    asker::Claimants,
     operation::Operation,
     rule::{Counts, IfStoreLost, Mode, Rule, RuleSet, per_text},
 };
@@ -35,12 +36,16 @@ fn told(rule: &Rule) -> String {
         Counts::Requests => String::new(),
         other => format!(" {}", other.name()),
     };
+    let claimants = match rule.claimants {
+        Claimants::Apart => "",
+        Claimants::Together => " with claimants together",
+    };
     let grows = match rule.grows_to == rule.burst {
         true => String::new(),
         false => format!(" to {}", rule.grows_to),
     };
     format!(
-        "{on}{channel} by {}, {}{counts} in {per}, burst {}{grows}, {}{mode}",
+        "{on}{channel} by {}{claimants}, {}{counts} in {per}, burst {}{grows}, {}{mode}",
         rule.by,
         rule.quota,
         rule.burst,
@@ -63,7 +68,7 @@ fn difference(old: &Rule, new: &Rule) -> String {
     format!("{}{anew}", changed.join(", "))
 }
 
-fn fields(rule: &Rule) -> [(&'static str, String); 11] {
+fn fields(rule: &Rule) -> [(&'static str, String); 12] {
     let grows_to = match rule.grows_to == rule.burst {
         true => "burst".to_owned(),
         false => rule.grows_to.to_string(),
@@ -74,6 +79,7 @@ fn fields(rule: &Rule) -> [(&'static str, String); 11] {
         ("by", rule.by.to_string()),
         ("channel", rule.channel.map_or("any", Channel::name).to_owned()),
         ("counts", rule.counts.name().to_owned()),
+        ("claimants", rule.claimants.name().to_owned()),
         ("quota", rule.quota.to_string()),
         ("per", per_text(rule.per)),
         ("burst", rule.burst.to_string()),

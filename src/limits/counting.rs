@@ -5,6 +5,7 @@ use std::hash::Hasher;
 use fnv::FnvHasher;
 
 use super::{
+    asker::address_in,
     key::KeyDimension,
     rule::{Mode, Rule},
     store::Counter,
@@ -40,7 +41,7 @@ impl CounterTemplate {
         }
         let mut key = String::with_capacity(self.head.len() + ROOM_FOR_KEY);
         key.push_str(&self.head);
-        let applies = subject.write_key(rule.by, &mut key);
+        let applies = subject.write_key(rule.by, rule.claimants, &mut key);
         // With everything else about the address, so that its counters can meet in one script.
         applies.then(|| self.named(rule, key, subject.partition(rule.by)))
     }
@@ -62,8 +63,8 @@ impl CounterTemplate {
 impl Rule {
     /// The cluster's counter of a key.
     pub(super) fn counter_of(&self, key: &str) -> Counter {
-        let phone = || Some(PhoneDigest::decode(key)?.partition(PARTITIONS));
-        let email = || Some(EmailDigest::decode(key)?.partition(PARTITIONS));
+        let phone = || Some(PhoneDigest::decode(address_in(key))?.partition(PARTITIONS));
+        let email = || Some(EmailDigest::decode(address_in(key))?.partition(PARTITIONS));
         let partition = match self.by {
             by if by == KeyDimension::Phone.into() => phone(),
             by if by == KeyDimension::Email.into() => email(),

@@ -28,6 +28,7 @@
 
 mod active;
 mod admit;
+mod asker;
 mod changes;
 mod client;
 mod counting;
@@ -51,6 +52,7 @@ mod subject;
 mod tag;
 mod watch;
 
+pub use asker::{Asker, Claimants};
 pub use changes::changes;
 pub use client::ClientNetwork;
 pub use customer::{Account, KeyError, account, key_of};

@@ -3,6 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
+    asker::Claimants,
     key::{KeyDimension, RuleKey},
     operation::Operation,
     subject::Subject,
@@ -111,6 +112,8 @@ pub struct Rule {
     /// The channel that the code goes by; with none the rule counts all channels together, and requests without a code.
     pub channel: Option<Channel>,
     pub counts: Counts,
+    /// How it counts accounts that ask about an address that they have not proven.
+    pub claimants: Claimants,
     /// Requests per [`Rule::per`].
     pub quota: u32,
     pub per: Duration,
@@ -169,7 +172,7 @@ impl Rule {
 
     /// Which counter `subject` spends from; `None` where the rule doesn't apply to it.
     pub fn key(&self, subject: &Subject) -> Option<String> {
-        self.fits(subject).then(|| subject.key(self.by)).flatten()
+        self.fits(subject).then(|| subject.key(self.by, self.claimants)).flatten()
     }
 
     /// Whether the rule is for the channel that the request's code goes by.
@@ -210,6 +213,9 @@ impl fmt::Display for Rule {
         }
         if self.counts != Counts::Requests {
             writeln!(f, "counts = {:?}", self.counts.name())?;
+        }
+        if self.claimants != Claimants::Apart {
+            writeln!(f, "claimants = {:?}", self.claimants.name())?;
         }
         if self.grows_to != self.burst {
             writeln!(f, "grows_to = {}", self.grows_to)?;
@@ -270,6 +276,7 @@ pub(super) mod tests {
             by: by.into(),
             channel: None,
             counts: Counts::Requests,
+            claimants: Claimants::Apart,
             quota: 7,
             per: Duration::from_secs(3600),
             burst: 7,

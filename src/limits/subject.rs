@@ -10,6 +10,7 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use uuid::Uuid;
 
 use super::{
+    asker::{Asker, Claimants},
     client::ClientNetwork,
     key::{KeyDimension, RuleKey},
 };
@@ -58,6 +59,8 @@ pub struct Subject {
     /// By which a code goes.
     channel: Option<Channel>,
     account: Option<Account>,
+    /// About the address that it names.
+    asker: Asker,
 }
 
 #[derive(Clone)]
@@ -86,6 +89,7 @@ impl Subject {
             email: None,
             channel: None,
             account: None,
+            asker: Asker::Stranger,
         }
     }
 
@@ -148,6 +152,12 @@ impl Subject {
         }
     }
 
+    /// The same client, with what is known of whether the address that it names is theirs.
+    #[must_use]
+    pub fn with_asker(self, asker: Asker) -> Self {
+        Self { asker, ..self }
+    }
+
     /// The digest of the number, if the request is about one.
     pub fn phone_digest(&self) -> Option<PhoneDigest> {
         self.phone.as_ref().map(|phone| phone.digest)
@@ -193,12 +203,12 @@ impl Subject {
     }
 
     /// The text that names a rule's counter; `None` where the rule doesn't apply.
-    pub(super) fn key(&self, by: RuleKey) -> Option<String> {
+    pub(super) fn key(&self, by: RuleKey, claimants: Claimants) -> Option<String> {
         if !self.has(by) {
             return None;
         }
         let mut key = String::with_capacity(ROOM_FOR_KEY);
-        self.write_key(by, &mut key).then_some(key)
+        self.write_key(by, claimants, &mut key).then_some(key)
     }
 
     /// Whether it has all that `by` names: no text is made for a rule that doesn't apply.
@@ -214,23 +224,27 @@ impl Subject {
     /// Adds the text that names a rule's counter; tells whether the rule applies.
     ///
     /// The texts of different kinds never meet, so a rule whose `by` is changed starts with fresh counters.
-    pub(super) fn write_key(&self, by: RuleKey, key: &mut String) -> bool {
+    pub(super) fn write_key(&self, by: RuleKey, claimants: Claimants, key: &mut String) -> bool {
         by.parts().enumerate().all(|(at, part)| {
             if at > 0 {
                 key.push(',');
             }
-            self.write_part(part, key).is_some()
+            self.write_part(part, claimants, key).is_some()
         })
     }
 
-    fn write_part(&self, by: KeyDimension, key: &mut String) -> Option<()> {
+    fn write_part(&self, by: KeyDimension, claimants: Claimants, key: &mut String) -> Option<()> {
         match by {
             KeyDimension::Ip => key.push_str(self.client_text.get_or_init(|| self.client.text())),
             KeyDimension::Phone => {
                 let phone = self.phone.as_ref()?;
                 key.push_str(phone.text.get_or_init(|| phone.digest.encode()));
+                self.asker.write_to(claimants, self.client, key);
             }
-            KeyDimension::Email => key.push_str(&self.email?.encode()),
+            KeyDimension::Email => {
+                key.push_str(&self.email?.encode());
+                self.asker.write_to(claimants, self.client, key);
+            }
             KeyDimension::User => match self.account? {
                 Account::User(id) => write!(key, "{id}").ok()?,
                 Account::Login(login) => key.push_str(&key_of_login(login)),
@@ -272,6 +286,7 @@ impl fmt::Debug for Subject {
             .field("email", &self.email)
             .field("channel", &self.channel)
             .field("account", &self.account)
+            .field("asker", &self.asker)
             .finish()
     }
 }
@@ -292,7 +307,7 @@ mod tests {
     }
 
     fn key(subject: &Subject, by: KeyDimension) -> Option<String> {
-        subject.key(by.into())
+        subject.key(by.into(), Claimants::Apart)
     }
 
     #[test]
@@ -307,7 +322,7 @@ mod tests {
         ] {
             assert_eq!(key(&bare, by), None, "{by:?}");
             assert_eq!(
-                bare.key(RuleKey::pair(KeyDimension::Ip, by).unwrap()),
+                bare.key(RuleKey::pair(KeyDimension::Ip, by).unwrap(), Claimants::Apart),
                 None,
                 "ip and {by:?}"
             );
@@ -347,7 +362,7 @@ mod tests {
     fn a_pair_names_both_in_the_order_of_the_rule() {
         let phone = with_phone("+442079460958");
         let pair = RuleKey::pair(KeyDimension::Ip, KeyDimension::Country).unwrap();
-        assert_eq!(phone.key(pair).as_deref(), Some("203.0.113.7,GB"));
+        assert_eq!(phone.key(pair, Claimants::Apart).as_deref(), Some("203.0.113.7,GB"));
     }
 
     #[test]

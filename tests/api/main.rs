@@ -30,6 +30,7 @@ mod otp;
 mod outage;
 mod overload;
 mod own_sessions;
+mod owners;
 mod ownership;
 mod pages;
 mod password_change;

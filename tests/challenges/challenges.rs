@@ -99,14 +99,22 @@ on_every_store! {
         assert_eq!(world.judge(WRONG).await, wrong(2), "the hour is over");
     }
 
-    async fn the_cooldown_is_the_addresss_whoever_asks(world) {
+    async fn each_user_has_a_cooldown_of_their_own_and_strangers_one_together(world) {
+        let all = [Whose::Public, Whose::User(Uuid::from_u128(1)), Whose::User(Uuid::from_u128(2))];
+        for whose in all {
+            world.issue(whose).await;
+            world.pass(5);
+        }
+        for (whose, left) in all.into_iter().zip([45, 50, 55]) {
+            let (_, outcome) = world.issue_to(whose, &[]).await;
+            let IssueOutcome::Cooldown { wait } = outcome else { panic!("{outcome:?}") };
+            assert!(wait > Duration::from_secs(left - 5) && wait <= Duration::from_secs(left), "{whose:?}: {wait:?}");
+        }
+        world.pass(45);
         world.issue(Whose::Public).await;
-        let other = Whose::User(Uuid::from_u128(1));
-        let (_, outcome) = world.issue_to(other, &[]).await;
-        let IssueOutcome::Cooldown { wait } = outcome else { panic!("{outcome:?}") };
-        assert!(wait > Duration::from_secs(50) && wait <= Duration::from_secs(60), "{wait:?}");
-        world.pass(60);
-        world.issue(other).await;
+        assert!(matches!(world.issue_to(all[1], &[]).await.1, IssueOutcome::Cooldown { .. }));
+        world.pass(5);
+        world.issue(all[1]).await;
     }
 
     async fn a_released_address_may_have_a_code_again(world) {

@@ -30,6 +30,13 @@ impl TestApp {
         Answer::of(request).await
     }
 
+    /// A request that a trusted proxy hands on from a client at this address.
+    pub async fn post_from(&self, client: &str, path: &str, body: Value, token: Option<&str>) -> Answer {
+        let request = self.client.post(format!("{}{path}", self.address)).json(&body);
+        let request = request.header("x-forwarded-for", client);
+        Answer::of(token.into_iter().fold(request, |request, token| request.bearer_auth(token))).await
+    }
+
     /// Signs an account in once more: the new session's access and refresh token.
     pub async fn log_in(&self, account: &Account) -> (String, String) {
         let login = json!({ "email": account.email, "password": PASSWORD });

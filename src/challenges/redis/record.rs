@@ -9,7 +9,7 @@
 //! | 1 | flags: what it has |
 //! | 1 | attempts spent |
 //! | 2, 6 | failures; when the last was |
-//! | 6, 1 | where the cooldown of the address is kept: when it ends, zero |
+//! | 6, 1 | where a cooldown is kept, that of the address or a user's own: when it ends, zero |
 //! | 7 | elsewhere: the address of the slot that keeps it |
 //! | | *the end, where there is no challenge* |
 //! | 16, 16 | its id; the digest of its code |
@@ -346,7 +346,7 @@ mod tests {
             let challenge = decode(&record, address()).unwrap().challenge.unwrap();
             assert_eq!(challenge.channel, destination.channel());
             assert_eq!(challenge.is_users, whose == Whose::User(user));
-            assert_eq!(challenge.cooldown_at.is_some(), whose != Whose::Public);
+            assert_eq!(challenge.cooldown_at.is_some(), matches!(whose, Whose::Candidate(_)));
             let message = challenge.message.unwrap();
             assert_eq!((message.user_id, message.seed), (Some(user), SEED));
         }

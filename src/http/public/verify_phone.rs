@@ -69,7 +69,7 @@ pub fn send_docs() -> Docs {
         .text(
             "The answer is the same for every phone; an SMS goes out if an account claims it and none has it verified. A \
              new code replaces the one before. With a bearer token the challenge is that user's alone: only that user \
-             can answer it.\n\nThe SMS is in the first language of `Accept-Language` that the service has a text in; \
+             can answer it; and what others ask for that phone spends nothing of its user's limits.\n\nThe SMS is in the first language of `Accept-Language` that the service has a text in; \
              else in its own.",
         )
         .optional_bearer()

@@ -71,6 +71,9 @@ impl Checks {
         {
             self.check_counts(on, by, scope, counts, place);
         }
+        if let (Some(by), Some(place)) = (by, field("claimants")) {
+            self.check_claimants(by, place);
+        }
         if let (Some(quota), Some(burst), Some(counts), Some(to), Some(place)) =
             (quota, burst, counts, grows_to, field("grows_to"))
         {
@@ -152,6 +155,16 @@ impl Checks {
                 "no rule like this counts {counts}; allowed: on otp.send, by prefix, country or global, scope cluster"
             );
             self.fault(&place.span(), what);
+        }
+    }
+
+    fn check_claimants(&mut self, by: RuleKey, place: &Value<'_>) {
+        let is_address = |by| [KeyDimension::Phone, KeyDimension::Email].contains(&by);
+        if !by.parts().any(is_address) {
+            self.fault(
+                &place.span(),
+                "nobody claims what this rule counts by; allowed with by = \"phone\" or \"email\", alone or in a pair",
+            );
         }
     }
 

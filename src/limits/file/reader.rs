@@ -9,6 +9,7 @@ use toml::{
 
 use super::{
     super::{
+        asker::Claimants,
         key::{KeyDimension, RuleKey},
         operation::Operation,
         rule::{Counts, IfStoreLost, Mode, Rule, RuleSet, Scope},
@@ -20,7 +21,7 @@ use crate::channel::Channel;
 
 const MAX_PER: Duration = Duration::from_secs(30 * 24 * 3600);
 const MAX_ID_CHARS: usize = 64;
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "id",
     "on",
     "by",
@@ -33,6 +34,7 @@ const KEYS: [&str; 12] = [
     "if_store_lost",
     "counts",
     "grows_to",
+    "claimants",
 ];
 const BY: &str = "ip, phone, email, user, country, prefix (or prefix:1 to prefix:15), global, or two of them: [\"ip\", \"phone\"]";
 
@@ -135,6 +137,10 @@ impl<'a> Reader<'a> {
         let counts = field("counts").map_or(Some(Counts::Requests), |counts| {
             self.one_of(counts, "counts", &kinds)
         });
+        let claimants = Claimants::ALL.map(|claimants| (claimants.name(), claimants));
+        let claimants = field("claimants").map_or(Some(Claimants::Apart), |given| {
+            self.one_of(given, "claimants", &claimants)
+        });
         let grows_to = field("grows_to").map(|grows_to| self.count(grows_to, "grows_to"));
 
         let burst = burst.unwrap_or(quota);
@@ -158,6 +164,7 @@ impl<'a> Reader<'a> {
             by: by?,
             channel: channel?,
             counts: counts?,
+            claimants: claimants?,
             quota: quota?,
             per: per?,
             burst: burst?,

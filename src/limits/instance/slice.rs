@@ -123,6 +123,7 @@ mod tests {
             quota,
             per: Duration::from_secs(per),
             counts: crate::limits::Counts::Requests,
+            claimants: crate::limits::Claimants::Apart,
             burst: quota,
             grows_to: quota,
             scope: Scope::Instance,

@@ -1,0 +1,154 @@
+//! Strangers keep nobody from their own account: what they ask for is counted apart from what its owner asks for.
+
+use serde_json::json;
+
+use crate::support::{Account, Answer, Backends, TestApp, eventually};
+
+const PHONE: &str = "+14152000001";
+
+/// The rules that are shipped, but for those by prefix: what they refuse they refuse whoever asks.
+fn shipped_rules() -> String {
+    let rules = include_str!("../../config/limits.toml").split("\n[[rule]]\n");
+    let kept: Vec<_> = rules.skip(1).filter(|rule| !rule.contains("prefix:")).collect();
+    format!("[[rule]]\n{}", kept.join("\n[[rule]]\n"))
+}
+
+/// A service that believes what this machine says of who its clients are.
+async fn start(backends: Backends) -> TestApp {
+    let app = TestApp::start_with(backends, &[("RINGBACK__SERVER__TRUSTED_PROXIES", "127.0.0.1/32")]).await;
+    app.limit(&shipped_rules()).await;
+    app
+}
+
+/// One of 200 addresses.
+fn stranger(n: usize) -> String {
+    format!("198.51.100.{n}")
+}
+
+fn address_of<'a>(account: &'a Account, channel: &str) -> &'a str {
+    match channel {
+        "phone" => &account.phone,
+        _ => &account.email,
+    }
+}
+
+async fn send(app: &TestApp, from: &str, channel: &str, to: &Account, token: Option<&str>) -> Answer {
+    let path = format!("/api/users/send-{channel}-otp/");
+    app.post_from(from, &path, json!({ channel: address_of(to, channel) }), token).await
+}
+
+/// S1, C37: a day of 200 addresses, and accounts of their own, that ask for codes to an address that isn't theirs.
+#[actix_web::test]
+async fn an_owner_has_codes_within_the_cooldown_whoever_else_asks_for_the_address() {
+    for backends in [Backends::Embedded, Backends::Servers] {
+        let app = start(backends).await;
+        let (owner, stranger_account) = (app.register(PHONE).await, app.register("+14152000002").await);
+        for channel in ["phone", "email"] {
+            for round in 0..3 {
+                for n in 0..200 {
+                    let token = (n % 2 == 0).then_some(stranger_account.access.as_str());
+                    let asked = send(&app, &stranger(n), channel, &owner, token).await;
+                    assert!([200, 429].contains(&asked.status), "{asked:?}");
+                    // Codes that are guessed at, too.
+                    let guess = json!({ channel: address_of(&owner, channel), "otp": "000000" });
+                    let path = format!("/api/users/verify-{channel}-otp/");
+                    let guessed = app.post_from(&stranger(n), &path, guess, token).await;
+                    assert!([400, 429].contains(&guessed.status), "{guessed:?}");
+                }
+                let own = send(&app, "203.0.113.7", channel, &owner, Some(&owner.access)).await;
+                assert_eq!(own.status, 200, "{channel}, round {round}: {own:?}");
+                send(&app, "203.0.113.7", channel, &owner, Some(&owner.access)).await.is(429, "resend_cooldown");
+                app.pass(61);
+            }
+        }
+        app.pass(3600);
+        let code = app.code(PHONE, Some(&owner.access)).await;
+        assert_eq!(app.verify(PHONE, &code, Some(&owner.access)).await.status, 200);
+    }
+}
+
+/// However many accounts claim a phone that nobody has proven, and whoever asks: 10 messages a day, and 10 more in the first.
+#[actix_web::test]
+async fn a_phone_that_nobody_has_proven_gets_ten_messages_a_day() {
+    for backends in [Backends::Embedded, Backends::Servers] {
+        let app = start(backends).await;
+        let mut claimants = Vec::new();
+        for _ in 0..8 {
+            claimants.push(app.register(PHONE).await);
+        }
+        let mut sent = Vec::new();
+        for _ in 0..4 {
+            // Half a day.
+            let mut accepted = 0;
+            for round in 0..3 {
+                for (n, claimant) in claimants.iter().enumerate() {
+                    let from = stranger(n + 10 * round);
+                    let own = send(&app, &from, "phone", claimant, Some(&claimant.access)).await;
+                    let public = send(&app, &from, "phone", claimant, None).await;
+                    accepted += [own, public].iter().filter(|answer| answer.status == 200).count();
+                    app.pass(61);
+                }
+            }
+            sent.push(accepted);
+            app.pass(12 * 3600 - 24 * 61);
+        }
+        assert_eq!(sent[0], 10, "{sent:?}");
+        assert!(sent[1..].iter().all(|&half_a_day| (4..=6).contains(&half_a_day)), "{sent:?}");
+        eventually("its messages", async || {
+            let messages = app.messages().await;
+            (messages.len() == sent.iter().sum::<usize>()).then_some(())
+        })
+        .await;
+    }
+}
+
+/// An account that has proven a phone is not under the total of those that haven't.
+#[actix_web::test]
+async fn who_has_proven_an_address_is_not_under_what_others_spend_there() {
+    for backends in [Backends::Embedded, Backends::Servers] {
+        let app = start(backends).await;
+        let owner = app.register(PHONE).await;
+        app.own_phone(&owner).await;
+        let mut claimants = Vec::new();
+        for _ in 0..6 {
+            claimants.push(app.register(PHONE).await);
+        }
+        app.pass(61);
+        for claimant in &claimants {
+            send(&app, &stranger(1), "phone", claimant, Some(&claimant.access)).await;
+        }
+        let refused = send(&app, &stranger(1), "phone", &claimants[5], Some(&claimants[5].access)).await;
+        refused.is(429, "rate_limited");
+        assert_eq!(refused.text("rule"), "otp-send-per-phone-day");
+        let own = send(&app, "203.0.113.7", "phone", &owner, Some(&owner.access)).await;
+        assert_eq!(own.status, 200, "{own:?}");
+    }
+}
+
+/// The edge of the budget of an address tells nothing of who has it.
+#[actix_web::test]
+async fn strangers_are_refused_alike_for_every_address() {
+    for backends in [Backends::Embedded, Backends::Servers] {
+        let app = start(backends).await;
+        let (claimed, proven) = (app.register("+14152000003").await, app.register("+14152000004").await);
+        app.own_phone(&proven).await;
+        let stranger_account = app.register("+14152000005").await;
+        app.pass(86_400);
+        let mut seen = Vec::new();
+        for phone in [claimed.phone.as_str(), &proven.phone, "+14152000006"] {
+            let mut answers = Vec::new();
+            for n in 0..14 {
+                let token = (n % 3 == 2).then_some(stranger_account.access.as_str());
+                let body = json!({ "phone": phone });
+                let asked = app.post_from(&stranger(n), "/api/users/send-phone-otp/", body, token).await;
+                answers.push((asked.status, asked.body["rule"].clone(), asked.body["resend_after"].clone()));
+                app.pass(if n % 4 == 0 { 20 } else { 61 });
+            }
+            seen.push(answers);
+            app.pass(86_400 - 14 * 61);
+        }
+        assert_eq!(seen[0], seen[1]);
+        assert_eq!(seen[0], seen[2]);
+        assert!(seen[0].iter().any(|(status, ..)| *status == 200) && seen[0].iter().any(|(_, rule, _)| *rule == "otp-send-per-phone-day"), "{seen:?}");
+    }
+}

@@ -158,7 +158,7 @@ impl Bench {
     async fn issue(&self, phone: PhoneDigest, whose: Whose, has_message: bool) -> Option<OutboxEntry> {
         let user_id = match whose {
             Whose::User(id) => id,
-            Whose::Public | Whose::Candidate(_) => entropy().uuid(),
+            Whose::Public | Whose::Candidate(_) | Whose::Known(_) => entropy().uuid(),
         };
         let slot = slot(phone, whose);
         let issue = Issue {

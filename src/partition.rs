@@ -15,7 +15,7 @@ const _: () = assert!(PARTITIONS == 64, "a partition has six bits");
 
 /// Where a store keeps a slot: a partition, and 56 bits of a digest.
 ///
-/// Of ten million slots, two share an address once in 90,000 times.
+/// Of ten million slots, two share an address once in 10,000 times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SlotAddress(u64);
 
@@ -58,9 +58,14 @@ impl SlotAddress {
         Self::new(partition, u64::from_be_bytes(number))
     }
 
-    /// The address of the `n`th of the slots that stand side by side: they differ in two bits alone.
+    /// The address of the `n`th of the eight slots that stand side by side: they differ in three bits alone.
     pub fn beside(self, n: u8) -> Self {
-        Self(self.0 & !(0b11 << BESIDE) | u64::from(n & 0b11) << BESIDE)
+        Self(self.0 & !(0b111 << BESIDE) | u64::from(n & 0b111) << BESIDE)
+    }
+
+    /// Which of the eight it is.
+    pub fn place_beside(self) -> u8 {
+        (self.0 >> BESIDE & 0b111) as u8
     }
 
     /// [`SlotAddress::local`] in ten characters of base64url.
@@ -90,11 +95,12 @@ mod tests {
     #[test]
     fn from_each_of_the_slots_side_by_side_all_are_found() {
         for local in [0, 0x1234_5678, u64::MAX] {
-            let all = [0, 1, 2].map(|n| SlotAddress::new(7, local).beside(n));
-            for of in all {
-                assert_eq!([0, 1, 2].map(|n| of.beside(n)), all);
+            let all = [0, 1, 2, 3, 4, 5, 6, 7].map(|n| SlotAddress::new(7, local).beside(n));
+            for (n, of) in (0..).zip(all) {
+                assert_eq!([0, 1, 2, 3, 4, 5, 6, 7].map(|n| of.beside(n)), all);
+                assert_eq!(of.place_beside(), n);
             }
-            assert_eq!(HashSet::from(all).len(), 3);
+            assert_eq!(HashSet::from(all).len(), 8);
         }
     }
 }

@@ -28,6 +28,8 @@ CREATE INDEX events_user ON events (user_id, id) WHERE user_id IS NOT NULL;
 CREATE INDEX events_administrator ON events (actor_id) WHERE actor = 'administrator';
 -- Those of a kind, the newest first.
 CREATE INDEX events_kind ON events (kind, id);
+-- From which networks an account was signed in to.
+CREATE INDEX events_networks ON events (user_id, network, at) WHERE kind = 'session.opened' AND network IS NOT NULL;
 -- What retention deletes.
 CREATE INDEX events_age ON events (at);
 

@@ -15,6 +15,7 @@ CREATE TABLE events (
 CREATE INDEX events_user ON events (user_id, id) WHERE user_id IS NOT NULL;
 CREATE INDEX events_administrator ON events (actor_id) WHERE actor = 'administrator';
 CREATE INDEX events_kind ON events (kind, id);
+CREATE INDEX events_networks ON events (user_id, network, at) WHERE kind = 'session.opened' AND network IS NOT NULL;
 CREATE INDEX events_age ON events (at);
 
 CREATE TABLE notices (

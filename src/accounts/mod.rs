@@ -6,6 +6,7 @@
 //! | `proofs/` | who claims a phone or an e-mail address, and who has proven it |
 //! | `openings/` | which account an address opens: signing in by code, setting a password anew |
 //! | `changes/` | how an account comes by another phone or e-mail address |
+//! | `networks/` | from which networks an account was signed in to lately |
 //! | `passwords/` | which passwords are accepted, their hashes, and where these are kept |
 //! | `sessions/` | who is signed in: sessions and their tokens |
 //! | `options.rs` | how long an account keeps what it never proved |
@@ -26,6 +27,7 @@
 
 mod changes;
 mod error;
+mod networks;
 mod openings;
 mod options;
 mod own_password;
@@ -40,6 +42,7 @@ mod users;
 
 pub use changes::{ChangeStore, Changed, EmailChange, PhoneChange, PostgresChanges, SqliteChanges};
 pub use error::AccountError;
+pub use networks::{KnownNetworks, NetworkStore, PostgresNetworks, SqliteNetworks};
 pub use openings::{Opening, OpeningRules, OpeningStore, PasswordReset, PostgresOpenings, SqliteOpenings};
 pub use options::{AccountOptions, RegisterCode};
 pub use own_password::{OwnPassword, Turns};

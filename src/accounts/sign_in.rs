@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::{
     AccountError,
+    networks::KnownNetworks,
     passwords::{Login, Password, PasswordHash, PasswordHasher, PasswordStore, Turn},
     sessions::{ClientInfo, Identity, Sessions, Tokens},
     users::{NewUser, PersonName, RegisterError, User, UserStore},
@@ -40,6 +41,7 @@ pub struct Registration {
 pub struct SignIn {
     pub users: Arc<dyn UserStore>,
     pub passwords: Arc<dyn PasswordStore>,
+    pub networks: KnownNetworks,
     pub hasher: PasswordHasher,
     pub sessions: Sessions,
     pub keyring: Arc<Keyring>,
@@ -155,6 +157,9 @@ impl SignIn {
         }
         let shed = self.limiter.shed(Operation::Login, &subject).await?;
         let turn = self.hasher.reserve()?;
+        // Whoever comes from where the account was signed in to is not under what strangers spend.
+        let asker = self.networks.asker(who.network, &login).await?;
+        let subject = subject.with_asker(asker);
         let spent = self.limiter.admit_further(shed, &subject).await?;
         let credentials = self.passwords.credentials(&login).await?;
         let hash = credentials

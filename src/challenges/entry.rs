@@ -129,7 +129,11 @@ fn leads_to(
         slot.address()
     };
     match purpose.policy().found {
-        Found::ById => (0..CANDIDATES).any(|n| address_of(Whose::Candidate(n)) == address),
+        Found::ById => {
+            let candidates = (0..CANDIDATES).map(Whose::Candidate);
+            let mut all = candidates.chain((0..CANDIDATES).map(Whose::Known));
+            all.any(|whose| address_of(whose) == address)
+        }
         Found::ByAddress | Found::ByUser => [Some(Whose::Public), user.map(Whose::User)]
             .into_iter()
             .flatten()

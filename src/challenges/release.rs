@@ -19,8 +19,14 @@ impl Challenges {
     /// As [`ChallengeStore::release`](super::ChallengeStore::release).
     pub async fn release(&self, hold: Hold, to: &Destination, users: &[Uuid]) -> Result<(), Unavailable> {
         let candidates = (0..CANDIDATES).map(Whose::Candidate);
+        // The last keeps what all of these share.
+        let known = (0..=CANDIDATES).map(Whose::Known);
         let users = users.iter().copied().map(Whose::User);
-        let whose: Vec<_> = users.chain(candidates).chain([Whose::Public]).collect();
+        let whose: Vec<_> = users
+            .chain(candidates)
+            .chain(known)
+            .chain([Whose::Public])
+            .collect();
         for keys in self.keyring.all() {
             let destination = DestinationDigest::of(to, keys);
             let slots_of = |purpose| {

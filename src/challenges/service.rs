@@ -49,6 +49,9 @@ pub struct NewChallenge<'a> {
     pub destination: DestinationDigest,
     /// The user whose token came along, to whom it belongs then; no matter where challenges are found by their ids.
     pub user: Option<Uuid>,
+    /// Whether whoever asks comes from a network from which the account was signed in to lately, where challenges are found by
+    /// their ids.
+    pub is_from_known_network: bool,
     pub code: NewCode<'a>,
     /// As in [`Issue`].
     pub subject: Option<Uuid>,
@@ -133,12 +136,16 @@ impl Challenges {
             NewCode::Known(_) | NewCode::Nobodys => [0; 8],
         });
         let is_by_id = new.purpose.policy().found == Found::ById;
+        let candidate = match new.is_from_known_network {
+            true => Whose::Known,
+            false => Whose::Candidate,
+        };
         let (first, others) = match is_by_id {
-            true => (Whose::Candidate(0), 1..CANDIDATES),
+            true => (candidate(0), 1..CANDIDATES),
             false => (Whose::of(new.user), 0..0),
         };
         let (place, code) = self.place(new, first, seed);
-        let others = others.map(|n| self.place(new, Whose::Candidate(n), seed));
+        let others = others.map(|n| self.place(new, candidate(n), seed));
         let (others, other_codes): (Vec<_>, Vec<_>) = others.unzip();
         let sealed;
         let message = match new.code {

@@ -8,6 +8,10 @@ use crate::partition::SlotAddress;
 
 /// How many challenges of a purpose that are found by their ids live at a time for one address.
 pub(super) const CANDIDATES: u8 = 3;
+/// Of the eight slots side by side: what the candidates of strangers share, the candidates of known networks, what these share.
+const HOME: u8 = 3;
+const KNOWN: u8 = 4;
+const KNOWN_HOME: u8 = 7;
 
 /// Whose a challenge is. A purpose has one public slot for an address, and one for each user who asked with a token; or, where
 /// challenges are found by their ids, three that stand side by side.
@@ -22,6 +26,9 @@ pub enum Whose {
     User(Uuid),
     /// Found by its id: whoever has that and the code may use it.
     Candidate(u8),
+    /// The same for whoever asks from a network from which the account was signed in to lately: strangers elsewhere take none of
+    /// these places.
+    Known(u8),
 }
 
 impl Whose {
@@ -40,6 +47,15 @@ pub struct Slot {
 }
 
 impl Slot {
+    /// What the places for known networks have in common: their cooldown, whatever a code is for.
+    fn known_home(destination: DestinationDigest) -> Self {
+        Self {
+            purpose: Purpose::SignIn,
+            destination,
+            whose: Whose::Known(KNOWN_HOME - KNOWN),
+        }
+    }
+
     /// Where a store keeps it. Two that share an address don't share a code, since the code's digest is over purpose and
     /// destination.
     pub fn address(&self) -> SlotAddress {
@@ -58,7 +74,7 @@ impl Slot {
                 hash.update(id.as_bytes());
                 local.copy_from_slice(&hash.finalize()[..8]);
             }
-            Whose::Candidate(_) => {
+            Whose::Candidate(_) | Whose::Known(_) => {
                 local.copy_from_slice(&self.destination.as_bytes()[..8]);
                 local[1] ^= purpose;
                 // No public slot has this address, whatever the number of the candidate makes of it.
@@ -67,8 +83,10 @@ impl Slot {
         }
         let address = SlotAddress::new(self.destination.partition(), u64::from_be_bytes(local));
         match self.whose {
+            Whose::Public => address.beside(HOME),
             Whose::Candidate(n) => address.beside(n),
-            Whose::Public | Whose::User(_) => address,
+            Whose::Known(n) => address.beside(KNOWN + n),
+            Whose::User(_) => address,
         }
     }
 
@@ -79,21 +97,27 @@ impl Slot {
                 whose: Whose::Candidate(0),
                 ..*self
             },
+            Whose::Known(_) => Self {
+                whose: Whose::Known(0),
+                ..*self
+            },
             Whose::Public | Whose::User(_) => *self,
         }
     }
 
-    /// The slot that keeps the cooldown. A user's own slot has one of its own, which no stranger can begin. All others share
+    /// The slot that keeps the cooldown. A user's own slot has one of its own, which no stranger can begin, and known networks have
+    /// one. All others share
     /// that of the address, whatever a code is for: it is kept in the public slot of the purpose that proves such addresses.
     /// Most requests touch no other.
     pub fn cooldown_slot(&self) -> Self {
-        if let Whose::User(_) = self.whose {
-            return *self;
-        }
-        Self {
-            purpose: Purpose::verifying(self.destination.channel()),
-            destination: self.destination,
-            whose: Whose::Public,
+        match self.whose {
+            Whose::User(_) => *self,
+            Whose::Known(_) => Self::known_home(self.destination),
+            Whose::Public | Whose::Candidate(_) => Self {
+                purpose: Purpose::verifying(self.destination.channel()),
+                destination: self.destination,
+                whose: Whose::Public,
+            },
         }
     }
 }
@@ -101,7 +125,7 @@ impl Slot {
 /// Where the failures are kept that count in the slot at `address`, which has a challenge of this purpose.
 pub(super) fn failures_at(address: SlotAddress, purpose: Purpose) -> SlotAddress {
     match purpose.policy().found {
-        Found::ById => address.beside(0),
+        Found::ById => address.beside(address.place_beside() / KNOWN * KNOWN),
         Found::ByAddress | Found::ByUser => address,
     }
 }
@@ -116,8 +140,13 @@ mod tests {
     fn slots(destination: DestinationDigest) -> impl Iterator<Item = Slot> {
         let users = [1, 2].map(|id| Whose::User(Uuid::from_u128(id)));
         let candidates = [0, 1, 2].map(Whose::Candidate);
+        let known = [0, 1, 2].map(Whose::Known);
         Purpose::ALL.into_iter().flat_map(move |purpose| {
-            let all = [Whose::Public].into_iter().chain(users).chain(candidates);
+            let all = [Whose::Public]
+                .into_iter()
+                .chain(users)
+                .chain(candidates)
+                .chain(known);
             all.map(move |whose| Slot {
                 purpose,
                 destination,
@@ -146,6 +175,17 @@ mod tests {
             destination: PhoneDigest::from_bytes([7; 16]).into(),
             whose: Whose::Candidate(n),
         });
+        let known = slots.map(|slot| match slot.whose {
+            Whose::Candidate(n) => Slot {
+                whose: Whose::Known(n),
+                ..slot
+            },
+            _ => slot,
+        });
+        for slot in known {
+            assert_eq!(slot.failures_slot(), known[0]);
+            assert_eq!(failures_at(slot.address(), slot.purpose), known[0].address());
+        }
         for slot in slots {
             assert_eq!(slot.failures_slot(), slots[0]);
             assert_eq!(failures_at(slot.address(), slot.purpose), slots[0].address());
@@ -155,12 +195,19 @@ mod tests {
     #[test]
     fn the_cooldown_of_an_address_has_one_place_and_that_of_a_user_another() {
         let phone = PhoneDigest::from_bytes([7; 16]).into();
-        let (own, others): (Vec<_>, Vec<_>) = slots(phone).partition(|slot| matches!(slot.whose, Whose::User(_)));
+        let (own, others): (Vec<_>, Vec<_>) =
+            slots(phone).partition(|slot| matches!(slot.whose, Whose::User(_)));
+        let (known, others): (Vec<_>, Vec<_>) = others
+            .into_iter()
+            .partition(|slot| matches!(slot.whose, Whose::Known(_)));
+        let places: HashSet<_> = known.iter().map(Slot::cooldown_slot).collect();
+        assert_eq!(places.len(), 1);
         let places: HashSet<_> = others.iter().map(Slot::cooldown_slot).collect();
         assert_eq!(places.len(), 1);
         assert!(own.iter().all(|slot| slot.cooldown_slot() == *slot));
         let email = EmailDigest::from_bytes([7; 16]).into();
-        let mut others = slots(email).filter(|slot| !matches!(slot.whose, Whose::User(_)));
+        let mut others =
+            slots(email).filter(|slot| matches!(slot.whose, Whose::Public | Whose::Candidate(_)));
         assert!(others.all(|slot| slot.cooldown_slot().purpose == Purpose::VerifyEmail));
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     delivery::Destination,
     events::Source,
     language::Language,
-    limits::{Asker, ClientNetwork, Subject},
+    limits::{Admission, Asker, ClientNetwork, Limiter, Operation, Subject},
     phone::Country,
     unavailable::Unavailable,
 };
@@ -109,6 +109,15 @@ impl Entitled {
 
 /// Says who may have a code.
 pub(super) trait Entitlement: Send + 'static {
+    /// Has the limits let the request in. What they have to know of the address is looked up once floods are shed.
+    fn admit(
+        &mut self,
+        limiter: &Limiter,
+        asked: &mut Asked,
+    ) -> impl Future<Output = Result<Admission, FlowError>> + Send {
+        async { Ok(limiter.admit(Operation::OtpSend, &asked.subject).await?) }
+    }
+
     /// Who may have the code that is asked for.
     fn entitled(self, asked: &Asked) -> impl Future<Output = Result<Entitled, Unavailable>> + Send;
 }

@@ -66,15 +66,15 @@ impl Codes {
     /// late to say so.
     pub(super) async fn send(
         self: &Arc<Self>,
-        asked: Asked,
-        entitlement: impl Entitlement,
+        mut asked: Asked,
+        mut entitlement: impl Entitlement,
     ) -> Result<Sent, FlowError> {
         let place = self.queue.reserve(asked.to.channel(), asked.country)?;
         let this = Arc::clone(self);
         // Once a challenge may stand, a client that hangs up must not leave it without its message. The steps before run
         // in the same task, so that the handler, which has the whole connection to look after, is woken once.
         let issued = async move {
-            let admission = this.limiter.admit(Operation::OtpSend, &asked.subject).await?;
+            let admission = entitlement.admit(&this.limiter, &mut asked).await?;
             let entitled = entitlement.entitled(&asked).await?;
             let admission = match entitled.has_message() {
                 true => this.limiter.spend_message(admission).await?,
@@ -106,6 +106,7 @@ impl Codes {
             purpose: asked.purpose,
             destination: asked.digest,
             user: asked.owner,
+            is_from_known_network: asked.subject.is_from_known_network(),
             code,
             subject: entitled.subject,
             attached: &admission.attached,

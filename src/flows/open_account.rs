@@ -13,10 +13,11 @@ use super::{
     test_numbers::TestNumbers,
 };
 use crate::{
-    accounts::{Login, Opening, OpeningRules, OpeningStore},
+    accounts::{KnownNetworks, Login, Opening, OpeningRules, OpeningStore},
     challenges::{Proof, Purpose},
     channel::Channel,
     delivery::Destination,
+    limits::{Admission, Limiter, Operation},
     unavailable::Unavailable,
 };
 
@@ -28,6 +29,7 @@ type Rule = fn(&Opening, Channel, &OpeningRules, DateTime<Utc>) -> bool;
 pub struct AccountOpener {
     pub codes: Arc<Codes>,
     pub openings: Arc<dyn OpeningStore>,
+    pub networks: KnownNetworks,
     pub supported: Supported,
     pub test_numbers: Arc<TestNumbers>,
     pub rules: OpeningRules,
@@ -46,6 +48,7 @@ impl AccountOpener {
         self.supported.demand(&asked.to, asked.country)?;
         let opens = Opens {
             openings: Arc::clone(&self.openings),
+            networks: self.networks.clone(),
             // Anybody may know its code.
             is_test_number: matches!(&address, Login::Phone(phone) if self.test_numbers.contains(phone)),
             address,
@@ -105,6 +108,7 @@ fn destination(address: &Login) -> Destination {
 /// Whoever's account the address opens.
 struct Opens {
     openings: Arc<dyn OpeningStore>,
+    networks: KnownNetworks,
     address: Login,
     is_test_number: bool,
     rule: Rule,
@@ -113,6 +117,13 @@ struct Opens {
 }
 
 impl Entitlement for Opens {
+    async fn admit(&mut self, limiter: &Limiter, asked: &mut Asked) -> Result<Admission, FlowError> {
+        let shed = limiter.shed(Operation::OtpSend, &asked.subject).await?;
+        let asker = self.networks.asker(asked.caller.client, &self.address).await?;
+        asked.subject = asked.subject.clone().with_asker(asker);
+        Ok(limiter.admit_further(shed, &asked.subject).await?)
+    }
+
     async fn entitled(self, asked: &Asked) -> Result<Entitled, Unavailable> {
         let opening = self.openings.opened_by(&self.address).await?;
         let opens = |opening: &Opening| {

@@ -17,6 +17,8 @@ pub enum Asker {
     Claimant(Uuid),
     /// The account that has proven it.
     Owner(Uuid),
+    /// Whoever comes from a network from which the account was signed in to lately.
+    KnownNetwork,
 }
 
 /// Whether accounts that have not proven the address that they ask about count together.
@@ -41,9 +43,13 @@ impl Claimants {
 
 impl Asker {
     /// Adds to the text that names the counter of an address who is counted there.
-    pub(super) fn write_to(self, claimants: Claimants, _client: ClientNetwork, key: &mut String) {
+    pub(super) fn write_to(self, claimants: Claimants, client: ClientNetwork, key: &mut String) {
         match (self, claimants) {
             (Self::Stranger, _) => {}
+            (Self::KnownNetwork, _) => {
+                key.push(FROM);
+                key.push_str(&client.coarse());
+            }
             (Self::Claimant(_), Claimants::Together) => key.push(OWN),
             (Self::Claimant(user), Claimants::Apart) | (Self::Owner(user), _) => {
                 key.push(OWN);
@@ -53,10 +59,11 @@ impl Asker {
     }
 }
 
-/// Stands between an address and whose counter it is there. No text of an address has it.
+/// Stand between an address and whose counter it is there, or from what network. No text of an address has them.
 const OWN: char = '~';
+const FROM: char = '@';
 
 /// The text of the address in that of its counter.
 pub(super) fn address_in(key: &str) -> &str {
-    key.split(OWN).next().unwrap_or(key)
+    key.split([OWN, FROM]).next().unwrap_or(key)
 }

@@ -172,7 +172,9 @@ impl Rule {
 
     /// Which counter `subject` spends from; `None` where the rule doesn't apply to it.
     pub fn key(&self, subject: &Subject) -> Option<String> {
-        self.fits(subject).then(|| subject.key(self.by, self.claimants)).flatten()
+        self.fits(subject)
+            .then(|| subject.key(self.by, self.claimants))
+            .flatten()
     }
 
     /// Whether the rule is for the channel that the request's code goes by.

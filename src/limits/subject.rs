@@ -158,6 +158,11 @@ impl Subject {
         Self { asker, ..self }
     }
 
+    /// Whether the account was signed in to from there lately.
+    pub fn is_from_known_network(&self) -> bool {
+        self.asker == Asker::KnownNetwork
+    }
+
     /// The digest of the number, if the request is about one.
     pub fn phone_digest(&self) -> Option<PhoneDigest> {
         self.phone.as_ref().map(|phone| phone.digest)
@@ -247,7 +252,10 @@ impl Subject {
             }
             KeyDimension::User => match self.account? {
                 Account::User(id) => write!(key, "{id}").ok()?,
-                Account::Login(login) => key.push_str(&key_of_login(login)),
+                Account::Login(login) => {
+                    key.push_str(&key_of_login(login));
+                    self.asker.write_to(claimants, self.client, key);
+                }
             },
             KeyDimension::Country => key.push_str(self.country()?.as_str()),
             KeyDimension::Prefix(digits) => {
@@ -362,7 +370,10 @@ mod tests {
     fn a_pair_names_both_in_the_order_of_the_rule() {
         let phone = with_phone("+442079460958");
         let pair = RuleKey::pair(KeyDimension::Ip, KeyDimension::Country).unwrap();
-        assert_eq!(phone.key(pair, Claimants::Apart).as_deref(), Some("203.0.113.7,GB"));
+        assert_eq!(
+            phone.key(pair, Claimants::Apart).as_deref(),
+            Some("203.0.113.7,GB")
+        );
     }
 
     #[test]

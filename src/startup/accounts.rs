@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::{base::Base, error::StartError, limits::Limits, stores::Databases};
 use crate::{
     accounts::{
-        Argon2Pool, Leave, OwnPassword, PasswordHasher, PasswordRules, Profiles, SessionUses, Sessions,
-        SignIn,
+        Argon2Pool, KnownNetworks, Leave, OwnPassword, PasswordHasher, PasswordRules, Profiles, SessionUses,
+        Sessions, SignIn,
     },
     settings::Settings,
     tokens::{AccessTokens, RefreshTokens},
@@ -61,7 +61,12 @@ pub(super) fn start(base: &Base<'_>, databases: &Databases, limits: &Limits) -> 
         clock: Arc::clone(&base.clock),
         entropy: Arc::clone(&base.entropy),
     };
+    let networks = KnownNetworks {
+        store: Arc::clone(&databases.networks),
+        clock: Arc::clone(&base.clock),
+    };
     let sign_in = SignIn {
+        networks,
         users: Arc::clone(&databases.users),
         passwords: Arc::clone(&databases.passwords),
         hasher,

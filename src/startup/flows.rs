@@ -31,6 +31,7 @@ pub(super) fn start(
     let opener = AccountOpener {
         codes: Arc::clone(&codes),
         openings: Arc::clone(&databases.openings),
+        networks: accounts.sign_in.networks.clone(),
         supported: Supported {
             countries: Arc::new(settings.countries.clone()),
             phone_kinds: settings.phone_kinds,

@@ -10,10 +10,11 @@ use secrecy::{ExposeSecret, SecretString};
 use super::{base::Base, error::StartError};
 use crate::{
     accounts::{
-        ChangeStore, OpeningStore, PasswordStore, PostgresChanges, PostgresOpenings, PostgresPasswords,
-        PostgresProofs, PostgresRecords, PostgresSessions, PostgresTransfer, PostgresUsers, ProofStore,
-        RecordStore, SessionStore, SqliteChanges, SqliteOpenings, SqlitePasswords, SqliteProofs,
-        SqliteRecords, SqliteSessions, SqliteTransfer, SqliteUsers, TransferStore, UserStore,
+        ChangeStore, NetworkStore, OpeningStore, PasswordStore, PostgresChanges, PostgresNetworks,
+        PostgresOpenings, PostgresPasswords, PostgresProofs, PostgresRecords, PostgresSessions,
+        PostgresTransfer, PostgresUsers, ProofStore, RecordStore, SessionStore, SqliteChanges,
+        SqliteNetworks, SqliteOpenings, SqlitePasswords, SqliteProofs, SqliteRecords, SqliteSessions,
+        SqliteTransfer, SqliteUsers, TransferStore, UserStore,
     },
     challenges::{ChallengeStore, Challenges, MemoryChallenges, RedisChallenges},
     database::{Database, MigrateError, PostgresLink, SqliteLink},
@@ -44,6 +45,7 @@ pub(super) struct Databases {
     pub(super) database: Arc<dyn Database>,
     pub(super) users: Arc<dyn UserStore>,
     pub(super) proofs: Arc<dyn ProofStore>,
+    pub(super) networks: Arc<dyn NetworkStore>,
     pub(super) openings: Arc<dyn OpeningStore>,
     pub(super) changes: Arc<dyn ChangeStore>,
     pub(super) passwords: Arc<dyn PasswordStore>,
@@ -108,6 +110,7 @@ pub(super) fn connect_database(settings: &Settings) -> Result<Databases, StartEr
         Databases {
             users: Arc::new(SqliteUsers::new(&link)),
             proofs: Arc::new(SqliteProofs::new(&link, claim_ttl)),
+            networks: Arc::new(SqliteNetworks::new(&link)),
             openings: Arc::new(SqliteOpenings::new(&link)),
             changes: Arc::new(SqliteChanges::new(&link)),
             passwords: Arc::new(SqlitePasswords::new(&link)),
@@ -125,6 +128,7 @@ pub(super) fn connect_database(settings: &Settings) -> Result<Databases, StartEr
         Databases {
             users: Arc::new(PostgresUsers::new(&link)),
             proofs: Arc::new(PostgresProofs::new(&link, claim_ttl)),
+            networks: Arc::new(PostgresNetworks::new(&link)),
             openings: Arc::new(PostgresOpenings::new(&link)),
             changes: Arc::new(PostgresChanges::new(&link)),
             passwords: Arc::new(PostgresPasswords::new(&link)),

@@ -14,11 +14,11 @@ use std::{
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use ringback::{
     accounts::{
-        ChangeStore, NewSession, NewUser, OpeningStore, PasswordHash, PasswordStore, PersonName,
-        PostgresChanges, PostgresOpenings, PostgresPasswords, PostgresProofs, PostgresRecords,
-        PostgresSessions, PostgresTransfer, PostgresUsers, ProofStore, RecordStore, SessionStore,
-        SqliteChanges, SqliteOpenings, SqlitePasswords, SqliteProofs, SqliteRecords, SqliteSessions,
-        SqliteTransfer, SqliteUsers, TransferStore, User, UserStore,
+        ChangeStore, NetworkStore, NewSession, NewUser, OpeningStore, PasswordHash, PasswordStore,
+        PersonName, PostgresChanges, PostgresNetworks, PostgresOpenings, PostgresPasswords, PostgresProofs,
+        PostgresRecords, PostgresSessions, PostgresTransfer, PostgresUsers, ProofStore, RecordStore,
+        SessionStore, SqliteChanges, SqliteNetworks, SqliteOpenings, SqlitePasswords, SqliteProofs,
+        SqliteRecords, SqliteSessions, SqliteTransfer, SqliteUsers, TransferStore, User, UserStore,
     },
     database::{Database, DatabaseUrlError, PoolOptions, PostgresLink, PostgresOptions, SqliteLink},
     email::EmailAddress,
@@ -49,6 +49,7 @@ pub struct Store {
     pub database: Arc<dyn Database>,
     pub users: Arc<dyn UserStore>,
     pub proofs: Arc<dyn ProofStore>,
+    pub networks: Arc<dyn NetworkStore>,
     pub openings: Arc<dyn OpeningStore>,
     pub changes: Arc<dyn ChangeStore>,
     pub passwords: Arc<dyn PasswordStore>,
@@ -77,6 +78,7 @@ impl Store {
             Self {
                 users: Arc::new(PostgresUsers::new(&link)),
                 proofs: Arc::new(PostgresProofs::new(&link, CLAIM_TTL)),
+                networks: Arc::new(PostgresNetworks::new(&link)),
                 openings: Arc::new(PostgresOpenings::new(&link)),
                 changes: Arc::new(PostgresChanges::new(&link)),
                 passwords: Arc::new(PostgresPasswords::new(&link)),
@@ -94,6 +96,7 @@ impl Store {
             Self {
                 users: Arc::new(SqliteUsers::new(&link)),
                 proofs: Arc::new(SqliteProofs::new(&link, CLAIM_TTL)),
+                networks: Arc::new(SqliteNetworks::new(&link)),
                 openings: Arc::new(SqliteOpenings::new(&link)),
                 changes: Arc::new(SqliteChanges::new(&link)),
                 passwords: Arc::new(SqlitePasswords::new(&link)),

@@ -7,6 +7,7 @@
 //! | `claims.rs` | what becomes of claims that nobody proves |
 //! | `emails.rs` | who has an e-mail address, and who has proven it |
 //! | `events.rs` | that each change leaves its event |
+//! | `networks.rs` | from which networks an account was signed in to |
 //! | `openings.rs` | which account an address opens, and what a reset changes |
 //! | `notices.rs` | the contract of the store of notices |
 //! | `refusals.rs` | the contract of the store of refusals, and what erasure leaves of them |
@@ -35,6 +36,7 @@ mod faults;
 mod files;
 mod harness;
 mod ledger;
+mod networks;
 mod notices;
 mod openings;
 mod own_server;
@@ -92,6 +94,8 @@ on_both_databases! {
         two_live_claims_among_lapsed_ones_are_ambiguous
         where_all_have_lapsed_a_sole_claim_still_works
         a_phone_that_was_claimed_anew_is_live_from_then_on;
+    networks:
+        a_network_is_known_once_a_session_was_opened_from_there;
     openings:
         an_address_leads_to_whoever_has_it_proven
         a_proof_with_the_accounts_own_token_opens_it_and_no_other

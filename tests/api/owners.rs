@@ -15,7 +15,11 @@ fn shipped_rules() -> String {
 
 /// A service that believes what this machine says of who its clients are.
 async fn start(backends: Backends) -> TestApp {
-    let app = TestApp::start_with(backends, &[("RINGBACK__SERVER__TRUSTED_PROXIES", "127.0.0.1/32")]).await;
+    let variables = [
+        ("RINGBACK__SERVER__TRUSTED_PROXIES", "127.0.0.1/32"),
+        ("RINGBACK__TOKENS__ACCESS_TTL", "24h"),
+    ];
+    let app = TestApp::start_with(backends, &variables).await;
     app.limit(&shipped_rules()).await;
     app
 }
@@ -34,7 +38,8 @@ fn address_of<'a>(account: &'a Account, channel: &str) -> &'a str {
 
 async fn send(app: &TestApp, from: &str, channel: &str, to: &Account, token: Option<&str>) -> Answer {
     let path = format!("/api/users/send-{channel}-otp/");
-    app.post_from(from, &path, json!({ channel: address_of(to, channel) }), token).await
+    app.post_from(from, &path, json!({ channel: address_of(to, channel) }), token)
+        .await
 }
 
 /// S1, C37: a day of 200 addresses, and accounts of their own, that ask for codes to an address that isn't theirs.
@@ -57,7 +62,9 @@ async fn an_owner_has_codes_within_the_cooldown_whoever_else_asks_for_the_addres
                 }
                 let own = send(&app, "203.0.113.7", channel, &owner, Some(&owner.access)).await;
                 assert_eq!(own.status, 200, "{channel}, round {round}: {own:?}");
-                send(&app, "203.0.113.7", channel, &owner, Some(&owner.access)).await.is(429, "resend_cooldown");
+                send(&app, "203.0.113.7", channel, &owner, Some(&owner.access))
+                    .await
+                    .is(429, "resend_cooldown");
                 app.pass(61);
             }
         }
@@ -67,7 +74,7 @@ async fn an_owner_has_codes_within_the_cooldown_whoever_else_asks_for_the_addres
     }
 }
 
-/// However many accounts claim a phone that nobody has proven, and whoever asks: 10 messages a day, and 10 more in the first.
+/// However many accounts claim a phone that nobody has proven, and whoever asks: 10 messages a day, and 12 more in the first.
 #[actix_web::test]
 async fn a_phone_that_nobody_has_proven_gets_ten_messages_a_day() {
     for backends in [Backends::Embedded, Backends::Servers] {
@@ -79,11 +86,15 @@ async fn a_phone_that_nobody_has_proven_gets_ten_messages_a_day() {
         let mut sent = Vec::new();
         for _ in 0..4 {
             // Half a day.
+            let mut tokens = Vec::new();
+            for claimant in &claimants {
+                tokens.push(app.log_in(claimant).await.0);
+            }
             let mut accepted = 0;
             for round in 0..3 {
-                for (n, claimant) in claimants.iter().enumerate() {
+                for (n, (claimant, access)) in claimants.iter().zip(&tokens).enumerate() {
                     let from = stranger(n + 10 * round);
-                    let own = send(&app, &from, "phone", claimant, Some(&claimant.access)).await;
+                    let own = send(&app, &from, "phone", claimant, Some(access)).await;
                     let public = send(&app, &from, "phone", claimant, None).await;
                     accepted += [own, public].iter().filter(|answer| answer.status == 200).count();
                     app.pass(61);
@@ -92,8 +103,11 @@ async fn a_phone_that_nobody_has_proven_gets_ten_messages_a_day() {
             sent.push(accepted);
             app.pass(12 * 3600 - 24 * 61);
         }
-        assert_eq!(sent[0], 10, "{sent:?}");
-        assert!(sent[1..].iter().all(|&half_a_day| (4..=6).contains(&half_a_day)), "{sent:?}");
+        assert_eq!(sent[0], 12, "{sent:?}");
+        assert!(
+            sent[1..].iter().all(|&half_a_day| (4..=6).contains(&half_a_day)),
+            "{sent:?}"
+        );
         eventually("its messages", async || {
             let messages = app.messages().await;
             (messages.len() == sent.iter().sum::<usize>()).then_some(())
@@ -117,7 +131,14 @@ async fn who_has_proven_an_address_is_not_under_what_others_spend_there() {
         for claimant in &claimants {
             send(&app, &stranger(1), "phone", claimant, Some(&claimant.access)).await;
         }
-        let refused = send(&app, &stranger(1), "phone", &claimants[5], Some(&claimants[5].access)).await;
+        let refused = send(
+            &app,
+            &stranger(1),
+            "phone",
+            &claimants[5],
+            Some(&claimants[5].access),
+        )
+        .await;
         refused.is(429, "rate_limited");
         assert_eq!(refused.text("rule"), "otp-send-per-phone-day");
         let own = send(&app, "203.0.113.7", "phone", &owner, Some(&owner.access)).await;
@@ -130,7 +151,10 @@ async fn who_has_proven_an_address_is_not_under_what_others_spend_there() {
 async fn strangers_are_refused_alike_for_every_address() {
     for backends in [Backends::Embedded, Backends::Servers] {
         let app = start(backends).await;
-        let (claimed, proven) = (app.register("+14152000003").await, app.register("+14152000004").await);
+        let (claimed, proven) = (
+            app.register("+14152000003").await,
+            app.register("+14152000004").await,
+        );
         app.own_phone(&proven).await;
         let stranger_account = app.register("+14152000005").await;
         app.pass(86_400);
@@ -140,8 +164,14 @@ async fn strangers_are_refused_alike_for_every_address() {
             for n in 0..14 {
                 let token = (n % 3 == 2).then_some(stranger_account.access.as_str());
                 let body = json!({ "phone": phone });
-                let asked = app.post_from(&stranger(n), "/api/users/send-phone-otp/", body, token).await;
-                answers.push((asked.status, asked.body["rule"].clone(), asked.body["resend_after"].clone()));
+                let asked = app
+                    .post_from(&stranger(n), "/api/users/send-phone-otp/", body, token)
+                    .await;
+                answers.push((
+                    asked.status,
+                    asked.body["rule"].clone(),
+                    asked.body["resend_after"].clone(),
+                ));
                 app.pass(if n % 4 == 0 { 20 } else { 61 });
             }
             seen.push(answers);
@@ -149,6 +179,118 @@ async fn strangers_are_refused_alike_for_every_address() {
         }
         assert_eq!(seen[0], seen[1]);
         assert_eq!(seen[0], seen[2]);
-        assert!(seen[0].iter().any(|(status, ..)| *status == 200) && seen[0].iter().any(|(_, rule, _)| *rule == "otp-send-per-phone-day"), "{seen:?}");
+        assert!(
+            seen[0].iter().any(|(status, ..)| *status == 200)
+                && seen[0]
+                    .iter()
+                    .any(|(_, rule, _)| *rule == "otp-send-per-phone-day"),
+            "{seen:?}"
+        );
+    }
+}
+
+/// Guesses at a password from one address: how many were judged.
+async fn guess(app: &TestApp, from: &str, login: &str) -> Vec<(u16, String)> {
+    let mut answers = Vec::new();
+    for _ in 0..6 {
+        let field = if login.contains('@') { "email" } else { "phone" };
+        let body = json!({ field: login, "password": "not the password" });
+        let answer = app.post_from(from, "/api/users/login/", body, None).await;
+        let rule = answer.body["rule"].as_str().unwrap_or_default().to_owned();
+        answers.push((answer.status, rule));
+    }
+    answers
+}
+
+/// S6: guesses from everywhere shut nobody out where they have signed in before; and are answered alike whether or not there is
+/// such an account.
+#[actix_web::test]
+async fn nobody_is_shut_out_by_guesses_at_their_password_where_they_have_signed_in_before() {
+    for backends in [Backends::Embedded, Backends::Servers] {
+        let app = start(backends).await;
+        let owner = app.register(PHONE).await;
+        app.own_phone(&owner).await;
+        for (login, unknown) in [
+            (owner.email.as_str(), "nobody@example.com"),
+            (PHONE, "+14152000099"),
+        ] {
+            let mut judged = 0;
+            for n in 0..20 {
+                let (known, nobody) = (
+                    guess(&app, &stranger(n), login).await,
+                    guess(&app, &stranger(n), unknown).await,
+                );
+                assert_eq!(known, nobody);
+                judged += known.iter().filter(|(status, _)| *status == 401).count();
+            }
+            assert_eq!(judged, 50);
+            let field = if login.contains('@') { "email" } else { "phone" };
+            let right = json!({ field: login, "password": "securepass123" });
+            let elsewhere = app
+                .post_from("192.0.2.7", "/api/users/login/", right.clone(), None)
+                .await;
+            elsewhere.is(429, "rate_limited");
+            assert_eq!(elsewhere.text("rule"), "login-per-account-day");
+            // Another address of the network that the account was made from.
+            for _ in 0..3 {
+                let at_home = app
+                    .post_from("127.0.0.77", "/api/users/login/", right.clone(), None)
+                    .await;
+                assert_eq!(at_home.status, 200, "{at_home:?}");
+            }
+            // Whoever guesses there has as many guesses, and no more.
+            let mut judged = 0;
+            for n in 100..120 {
+                judged += guess(&app, &format!("127.0.0.{n}"), login)
+                    .await
+                    .iter()
+                    .filter(|(status, _)| *status == 401)
+                    .count();
+            }
+            assert_eq!(judged, 50);
+        }
+    }
+}
+
+/// Promise 8: from there codes to sign in and to reset the password come as well, whatever strangers ask for.
+#[actix_web::test]
+async fn nobody_is_kept_from_codes_for_their_account_where_they_have_signed_in_before() {
+    for backends in [Backends::Embedded, Backends::Servers] {
+        let app = start(backends).await;
+        let owner = app.register(PHONE).await;
+        app.own_phone(&owner).await;
+        app.own_email(&owner).await;
+        for (nth, address) in [PHONE, &owner.email].into_iter().enumerate() {
+            for round in 0..2 {
+                for n in 0..200 {
+                    let path = ["/api/users/login/code/", "/api/users/password/forgot/"][n % 2];
+                    let field = if address.contains('@') { "email" } else { "phone" };
+                    let asked = app
+                        .post_from(&stranger(n), path, json!({ field: address }), None)
+                        .await;
+                    assert!([200, 429].contains(&asked.status), "{asked:?}");
+                    if asked.status == 200 {
+                        let id = asked.text("challenge_id").to_owned();
+                        for _ in 0..3 {
+                            app.login_by_code(&id, "000000").await;
+                        }
+                    }
+                }
+                let code = match round {
+                    0 => app.code_to_sign_in(address).await,
+                    _ => app.code_to_reset(address).await,
+                };
+                app.login_code(address).await.is(429, "resend_cooldown");
+                let answer = match round {
+                    0 => app.login_by_code(&code.id, &code.code).await,
+                    _ => {
+                        app.reset_password(&code.id, &code.code, &format!("another secure pass {nth}"))
+                            .await
+                    }
+                };
+                assert_eq!(answer.status, 200, "{address}: {answer:?}");
+                app.pass(61);
+            }
+        }
     }
 }

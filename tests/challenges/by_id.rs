@@ -2,7 +2,7 @@
 //! bounded.
 
 use ringback::{
-    challenges::{IssueOutcome, Proof, Purpose, Verdict, Whose},
+    challenges::{IssueOutcome, Place, Proof, Purpose, Verdict, Whose},
     delivery::Lease,
     limits::Shadowed,
     provider::DeliveryStatus,
@@ -173,6 +173,31 @@ on_every_store! {
         world.pass(60);
         verifying.issue(Whose::Public).await;
         assert!(matches!(world.issue_into(&world.candidates(RIGHT), &[]).await, IssueOutcome::Cooldown { .. }));
+    }
+
+    async fn known_networks_have_places_a_cooldown_and_failures_of_their_own(world) {
+        let (sign_in, reset) = (signing_in(&world), world.about(Purpose::ResetPassword, world.destination));
+        let written = async |world: &World, places: [Place; 3]| match world.issue_into(&places, &[]).await {
+            IssueOutcome::Written { challenge_id, .. } => challenge_id,
+            other => panic!("{other:?}"),
+        };
+        let strangers = written(&sign_in, sign_in.candidates(OTHER)).await;
+        let known = written(&sign_in, sign_in.known(RIGHT)).await;
+        for (world, places) in [(&sign_in, sign_in.known(RIGHT)), (&reset, reset.known(RIGHT)), (&sign_in, sign_in.candidates(RIGHT))] {
+            let outcome = world.issue_into(&places, &[]).await;
+            assert!(matches!(outcome, IssueOutcome::Cooldown { .. }), "{outcome:?}");
+        }
+        for n in 0..4 {
+            world.pass(60);
+            let id = if n == 0 { strangers } else { written(&sign_in, sign_in.candidates(OTHER)).await };
+            for _ in 0..3 {
+                sign_in.judge_by_id(id, WRONG).await;
+            }
+        }
+        assert!(matches!(sign_in.issue_into(&sign_in.candidates(OTHER), &[]).await, IssueOutcome::Locked { .. }));
+        assert!(is_right(&sign_in.judge_by_id(known, RIGHT).await), "no stranger replaced it, or locked it");
+        written(&sign_in, sign_in.known(RIGHT)).await;
+        assert_eq!(sign_in.waits(Whose::Known(1)).await.failures, 0);
     }
 
     async fn a_call_that_is_sent_twice_takes_one_place(world) {

@@ -175,10 +175,18 @@ impl World {
 
     /// What it would be in each candidate.
     pub fn candidates(&self, code: [u8; 16]) -> [Place; 3] {
-        [0, 1, 2].map(|n| {
-            let whose = Whose::Candidate(n);
-            self.place(whose, self.name(whose), code)
-        })
+        self.places(Whose::Candidate, code)
+    }
+
+    /// The same for known networks.
+    pub fn known(&self, code: [u8; 16]) -> [Place; 3] {
+        self.places(Whose::Known, code)
+    }
+
+    fn places(&self, whose: fn(u8) -> Whose, code: [u8; 16]) -> [Place; 3] {
+        [0, 1, 2]
+            .map(whose)
+            .map(|whose| self.place(whose, self.name(whose), code))
     }
 
     pub async fn waits(&self, whose: Whose) -> Waits {
@@ -229,7 +237,7 @@ impl World {
     pub async fn issue_into(&self, places: &[Place], attached: &[Counter]) -> IssueOutcome {
         let user_id = match places[0].slot.whose {
             Whose::User(id) => id,
-            Whose::Public | Whose::Candidate(_) => Uuid::from_u128(7),
+            Whose::Public | Whose::Candidate(_) | Whose::Known(_) => Uuid::from_u128(7),
         };
         let message = IssuedMessage {
             user_id: Some(user_id),
@@ -283,7 +291,7 @@ impl World {
     pub async fn issue_sealed(&self, whose: Whose, address: &str) -> OutboxEntry {
         let user_id = match whose {
             Whose::User(id) => Some(id),
-            Whose::Public | Whose::Candidate(_) => None,
+            Whose::Public | Whose::Candidate(_) | Whose::Known(_) => None,
         };
         let sealed = SealedAddress::seal(keyring().current(), [5; 16], address).unwrap();
         let issue = Issue {

@@ -34,7 +34,12 @@ impl TestApp {
     pub async fn post_from(&self, client: &str, path: &str, body: Value, token: Option<&str>) -> Answer {
         let request = self.client.post(format!("{}{path}", self.address)).json(&body);
         let request = request.header("x-forwarded-for", client);
-        Answer::of(token.into_iter().fold(request, |request, token| request.bearer_auth(token))).await
+        Answer::of(
+            token
+                .into_iter()
+                .fold(request, |request, token| request.bearer_auth(token)),
+        )
+        .await
     }
 
     /// Signs an account in once more: the new session's access and refresh token.

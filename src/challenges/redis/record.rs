@@ -346,7 +346,10 @@ mod tests {
             let challenge = decode(&record, address()).unwrap().challenge.unwrap();
             assert_eq!(challenge.channel, destination.channel());
             assert_eq!(challenge.is_users, whose == Whose::User(user));
-            assert_eq!(challenge.cooldown_at.is_some(), matches!(whose, Whose::Candidate(_)));
+            assert_eq!(
+                challenge.cooldown_at.is_some(),
+                matches!(whose, Whose::Candidate(_))
+            );
             let message = challenge.message.unwrap();
             assert_eq!((message.user_id, message.seed), (Some(user), SEED));
         }

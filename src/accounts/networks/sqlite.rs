@@ -1,0 +1,66 @@
+//! Networks in SQLite. The statements are those of `postgres.rs`.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::store::{MOST, NetworkStore};
+use crate::{accounts::passwords::Login, database::SqliteLink, unavailable::Unavailable};
+
+/// The account's opened sessions: an index has them alone.
+macro_rules! opened {
+    ($account:literal) => {
+        concat!(
+            "FROM users u JOIN events e ON e.user_id = u.id AND e.kind = 'session.opened' AND e.network IS NOT NULL WHERE ",
+            $account,
+            " AND e.at >= ?2"
+        )
+    };
+}
+
+macro_rules! by_email {
+    () => {
+        opened!("u.email_key = ?1")
+    };
+}
+
+macro_rules! by_phone {
+    () => {
+        opened!("u.phone = ?1 AND u.phone_verified")
+    };
+}
+
+/// Networks in an SQLite file.
+#[derive(Debug)]
+pub struct SqliteNetworks(SqliteLink);
+
+impl SqliteNetworks {
+    /// By these connections.
+    pub fn new(link: &SqliteLink) -> Self {
+        Self(link.clone())
+    }
+}
+
+#[async_trait]
+impl NetworkStore for SqliteNetworks {
+    async fn knows(&self, address: &Login, network: &str, since: DateTime<Utc>) -> Result<bool, Unavailable> {
+        const BY_EMAIL: &str = concat!("SELECT EXISTS (SELECT 1 ", by_email!(), " AND e.network = ?3)");
+        const BY_PHONE: &str = concat!("SELECT EXISTS (SELECT 1 ", by_phone!(), " AND e.network = ?3)");
+        let query = match address {
+            Login::Email(email) => sqlx::query_scalar(BY_EMAIL).bind(email.key().to_owned()),
+            Login::Phone(phone) => sqlx::query_scalar(BY_PHONE).bind(phone.expose().to_owned()),
+        };
+        let query = query.bind(since.timestamp_micros()).bind(network.to_owned());
+        self.0.bounded(query.fetch_one(&self.0.readers)).await
+    }
+
+    async fn known(&self, address: &Login, since: DateTime<Utc>) -> Result<Vec<String>, Unavailable> {
+        const BY_EMAIL: &str = concat!("SELECT DISTINCT e.network ", by_email!(), " LIMIT ?3");
+        const BY_PHONE: &str = concat!("SELECT DISTINCT e.network ", by_phone!(), " LIMIT ?3");
+        let query = match address {
+            Login::Email(email) => sqlx::query_scalar(BY_EMAIL).bind(email.key().to_owned()),
+            Login::Phone(phone) => sqlx::query_scalar(BY_PHONE).bind(phone.expose().to_owned()),
+        };
+        let query = query.bind(since.timestamp_micros()).bind(MOST);
+        self.0.bounded(query.fetch_all(&self.0.readers)).await
+    }
+}

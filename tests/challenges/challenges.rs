@@ -122,7 +122,7 @@ on_every_store! {
         let both = [world.slot(Whose::Public), world.slot(own)];
         for whose in [Whose::Public, own] {
             world.issue(whose).await;
-            let (_, outcome) = world.issue_to(own, &[]).await;
+            let (_, outcome) = world.issue_to(whose, &[]).await;
             assert!(matches!(outcome, IssueOutcome::Cooldown { .. }), "{outcome:?}");
             world.store.release(&both, Hold::Failures).await.unwrap();
             assert!(!world.waits(whose).await.cooldown.is_zero(), "the cooldown is another hold");
@@ -193,7 +193,7 @@ on_every_store! {
         let Verdict::Right(proof) = world.judge(RIGHT).await else { panic!("refused") };
         assert_eq!((proof.challenge_id, proof.subject), (id, Some(Uuid::from_u128(7))));
         let waits = world.waits(Whose::Public).await;
-        assert!(waits.failures == 2 && waits.cooldown > Duration::from_secs(50), "{waits:?}");
+        assert!(waits.failures == 2 && waits.cooldown.is_zero(), "{waits:?}");
     }
 
     async fn a_users_challenge_is_that_users_alone(world) {

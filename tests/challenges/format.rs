@@ -28,7 +28,7 @@ async fn a_record_of_another_format_is_refused_and_left_alone() {
     world.pass(60);
     let (store, slot) = (&world.store, world.slot(Whose::Public));
     let shadowed = Shadowed::default();
-    for whose in [Whose::Public, Whose::User(Uuid::from_u128(1))] {
+    for whose in [Whose::Public, Whose::Candidate(0)] {
         let issue = Issue {
             place: world.place(whose, world.name(whose), RIGHT),
             others: &[],

@@ -6,7 +6,6 @@ use ringback::{
     limits::Shadowed,
     provider::DeliveryStatus,
 };
-use uuid::Uuid;
 
 use crate::{
     support::variable,

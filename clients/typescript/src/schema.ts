@@ -446,7 +446,7 @@ export interface paths {
         put?: never;
         /**
          * Request a code by SMS.
-         * @description The answer is the same for every phone; an SMS goes out if an account claims it and none has it verified. A new code replaces the one before. With a bearer token the challenge is that user's alone: only that user can answer it.
+         * @description The answer is the same for every phone; an SMS goes out if an account claims it and none has it verified. A new code replaces the one before. With a bearer token the challenge is that user's alone: only that user can answer it; and what others ask for that phone spends nothing of its user's limits.
          *
          *     The SMS is in the first language of `Accept-Language` that the service has a text in; else in its own.
          */

@@ -209,6 +209,7 @@ class Stage:
                 "RINGBACK_CONFIG_DIR": str(ROOT / "config"),
                 "RINGBACK__SERVER__BIND": f"127.0.0.1:{port}",
                 "RINGBACK__SERVER__OPS_BIND": f"127.0.0.1:{ops}",
+                "RINGBACK__ADMIN__BIND": "127.0.0.1:0",
                 "TWILIO_ACCOUNT_SID": "AC00000000000000000000000000000000",
                 "RINGBACK__SMS__COUNTRIES_ALLOW": "*",
                 "TWILIO_AUTH_TOKEN": "not-a-secret",

@@ -21,7 +21,9 @@ pub mod startup;
 // The outside: every route and answer.
 pub mod http;
 
-// What a proof is good for: who may have a code, and what a right one does. Whether the service can do its work.
+// What a proof is good for: who may have a code, and what a right one does. What administrators see and do. Whether the
+// service can do its work.
+pub mod admin;
 mod flows;
 pub mod readiness;
 

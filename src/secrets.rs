@@ -105,6 +105,8 @@ pub struct SecretKeys {
     pub sealed_address: MacKey,
     /// Digests what a login names, for keys of limiters.
     pub login: MacKey,
+    /// Signs where a list goes on.
+    pub cursor: MacKey,
     /// Authenticates refresh tokens.
     pub refresh: MacKey,
     /// Seeds the Ed25519 key that signs access tokens.
@@ -130,6 +132,7 @@ impl SecretKeys {
             email: MacKey::new(&expand("email digest")),
             sealed_address: MacKey::new(&expand("sealed address")),
             login: MacKey::new(&expand("login digest")),
+            cursor: MacKey::new(&expand("cursor")),
             refresh: MacKey::new(&expand("refresh token")),
             signing_seed: expand("access token ed25519"),
         }

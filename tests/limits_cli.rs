@@ -50,6 +50,7 @@ impl Service {
             .env("RINGBACK__DATA__DIR", folder.join("data"))
             .env("RINGBACK__SERVER__BIND", "127.0.0.1:0")
             .env("RINGBACK__SERVER__OPS_BIND", "127.0.0.1:0")
+            .env("RINGBACK__ADMIN__BIND", "127.0.0.1:0")
             .env("RINGBACK__TELEMETRY__FORMAT", "json")
             .stdout(Stdio::piped())
             .spawn()

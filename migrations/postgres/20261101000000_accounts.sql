@@ -10,12 +10,15 @@ CREATE TABLE users (
     id             uuid        PRIMARY KEY,
     -- As it was typed, to be shown and written to. NULL: whoever owns the address took it.
     email          text,
-    -- Lower case of the NFKC form, the domain in ASCII: what makes two spellings one account.
-    email_key      text        CONSTRAINT users_email_key UNIQUE,
+    -- Lower case of the NFKC form, the domain in ASCII: what makes two spellings one account. Compared byte by byte, so that
+    -- its index finds all that begin alike.
+    email_key      text        COLLATE "C" CONSTRAINT users_email_key UNIQUE,
     -- E.164. A claim, until phone_verified.
     phone          text        NOT NULL,
     first_name     text        NOT NULL,
     last_name      text        NOT NULL,
+    -- Lower case of its NFKC form: what administrators search.
+    last_name_key  text        COLLATE "C" NOT NULL DEFAULT '',
     -- A PHC string, which carries its own parameters, or what another system made of a password. NULL: no password yet.
     password_hash  text,
     -- What the hash costs, as "pbkdf2_sha256 1000000", while it is one that another system made. NULL: made here.
@@ -48,6 +51,10 @@ CREATE INDEX users_phone ON users (phone, id);
 CREATE UNIQUE INDEX users_phone_verified ON users (phone) WHERE phone_verified;
 -- Which costs there are.
 CREATE INDEX users_hash_cost ON users (hash_cost) WHERE hash_cost IS NOT NULL;
+-- Whose last name begins alike.
+CREATE INDEX users_last_name ON users (last_name_key, id) WHERE last_name_key <> '';
+-- Who is locked.
+CREATE INDEX users_locked ON users (id) WHERE locked_at IS NOT NULL;
 
 -- Who is signed in where. A session is a chain of refresh tokens, of which the last is good.
 CREATE TABLE sessions (
@@ -69,6 +76,8 @@ CREATE TABLE sessions (
     -- proved who they are; NULL: when it was opened.
     amr           text        NOT NULL DEFAULT 'pwd',
     authenticated_at timestamptz,
+    -- What its tokens say of an administrator who gave a second proof for it. NULL: it administers nothing.
+    role          text,
     -- Who opened it: browser and system in words, and the network, cut to /24 or /48. NULL: not known.
     client        text,
     network       text,

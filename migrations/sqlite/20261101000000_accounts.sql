@@ -11,6 +11,7 @@ CREATE TABLE users (
     phone          TEXT    NOT NULL,
     first_name     TEXT    NOT NULL,
     last_name      TEXT    NOT NULL,
+    last_name_key  TEXT    NOT NULL DEFAULT '',
     password_hash  TEXT,
     hash_cost      TEXT,
     phone_verified INTEGER NOT NULL DEFAULT 0,
@@ -33,6 +34,10 @@ CREATE INDEX users_phone ON users (phone, id);
 CREATE UNIQUE INDEX users_phone_verified ON users (phone) WHERE phone_verified;
 -- Which costs of other systems' hashes there are.
 CREATE INDEX users_hash_cost ON users (hash_cost) WHERE hash_cost IS NOT NULL;
+-- Whose last name begins alike.
+CREATE INDEX users_last_name ON users (last_name_key, id) WHERE last_name_key <> '';
+-- Who is locked.
+CREATE INDEX users_locked ON users (id) WHERE locked_at IS NOT NULL;
 
 -- Who is signed in where.
 CREATE TABLE sessions (
@@ -46,6 +51,7 @@ CREATE TABLE sessions (
     epoch         INTEGER NOT NULL DEFAULT 0,
     amr           TEXT    NOT NULL DEFAULT 'pwd',
     authenticated_at INTEGER,
+    role          TEXT,
     client        TEXT,
     network       TEXT,
     last_used_at  INTEGER,

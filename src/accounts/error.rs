@@ -26,6 +26,8 @@ pub enum AccountError {
     PasswordIncorrect,
     #[error("the account has no password, and its owner signed in too long ago, or not by a code")]
     SignInAnew,
+    #[error("nobody else may do everything")]
+    LastAdministrator,
     #[error("the account has nothing like that")]
     NotFound,
     #[error("refused by a rate limit")]
@@ -57,6 +59,11 @@ impl Problem for AccountError {
                 400,
                 "password_incorrect",
                 "The account has no password: sign in by a code, and try again within ten minutes.",
+            ),
+            Self::LastAdministrator => ProblemDetails::new(
+                403,
+                "forbidden",
+                "This is the last administrator: make another one first.",
             ),
             Self::NotFound => ProblemDetails::not_found(),
             Self::Limited(refusal) => refusal.details(),

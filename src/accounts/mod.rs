@@ -12,6 +12,8 @@
 //! | `options.rs` | how long an account keeps what it never proved |
 //! | `sign_in.rs` | making an account, and signing in by password |
 //! | `own_password.rs` | what a signed-in user needs the password for: to change it, and to prove who they are |
+//! | `administrators/` | who may administer, and what a session of theirs has proven |
+//! | `directory/` | accounts as administrators find and see them |
 //! | `records/` | all that is kept about a user: given to them, and erased |
 //! | `profiles.rs` | what users change of their account without a proof |
 //! | `transfer/` | many users at once: imported from another system, exported to one |
@@ -25,7 +27,9 @@
 //!
 //! [`Unavailable`]: crate::unavailable::Unavailable
 
+mod administrators;
 mod changes;
+mod directory;
 mod error;
 mod networks;
 mod openings;
@@ -40,7 +44,15 @@ mod sign_in;
 mod transfer;
 mod users;
 
+pub use administrators::{
+    Administrator, AdministratorStore, Grant, Granted, PostgresAdministrators, Revoked, SqliteAdministrators,
+    Standing,
+};
 pub use changes::{ChangeStore, Changed, EmailChange, PhoneChange, PostgresChanges, SqliteChanges};
+pub use directory::{
+    AccountDetails, AccountStatus, Directory, PostgresDirectory, Search, SearchBy, SearchPlace,
+    SqliteDirectory,
+};
 pub use error::AccountError;
 pub use networks::{KnownNetworks, NetworkStore, PostgresNetworks, SqliteNetworks};
 pub use openings::{Opening, OpeningRules, OpeningStore, PasswordReset, PostgresOpenings, SqliteOpenings};
@@ -57,12 +69,13 @@ pub use proofs::{
     Claimant, Claims, EmailHolder, EmailVerification, PostgresProofs, ProofStore, SqliteProofs, Verification,
 };
 pub use records::{
-    Column, Erasure, Kept, Leave, PostgresRecords, RecordStore, SqliteRecords, TABLES as RECORD_TABLES, Table,
+    Column, Erased, ErasedBy, Erasure, Kept, Leave, PostgresRecords, RecordStore, SqliteRecords,
+    TABLES as RECORD_TABLES, Table,
 };
 pub use sessions::{
     ClientInfo, Identity, Liveness, MOST_LISTED, NewSession, OpenSession, PostgresSessions, Rotated,
-    Rotation, SessionOptions, SessionStore, SessionUses, SessionView, Sessions, SignedIn, SqliteSessions,
-    Tokens, purge_sessions, write_session_uses,
+    Rotation, SecondProof, SessionOptions, SessionStore, SessionUses, SessionView, Sessions, SignedIn,
+    SqliteSessions, Tokens, purge_sessions, write_session_uses,
 };
 pub use sign_in::{Registration, SignIn};
 pub use transfer::{
@@ -70,5 +83,6 @@ pub use transfer::{
     Progress, SqliteTransfer, Step, TransferStore, TransferredUser, UserRules, django, export, scratch_file,
 };
 pub use users::{
-    NameError, NewUser, PersonName, PostgresUsers, ProfileChange, RegisterError, SqliteUsers, User, UserStore,
+    Locked, NameError, NewUser, PersonName, PostgresUsers, ProfileChange, RegisterError, SqliteUsers, User,
+    UserStore, name_key,
 };

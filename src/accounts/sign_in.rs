@@ -130,6 +130,7 @@ impl SignIn {
                     email_verified: user.email_verified,
                     amr: Amr::Password,
                     authenticated_at: now,
+                    role: None,
                 };
                 let tokens = self.sessions.pair(&identity, &refresh);
                 Ok((user, tokens))

@@ -89,4 +89,13 @@ static POLICIES: [Policy; Purpose::ALL.len()] = [
         found: Found::ById,
         unkept: true,
     },
+    Policy {
+        purpose: Purpose::Administer,
+        channels: &[
+            (Channel::Sms, "administer_sms"),
+            (Channel::Email, "administer_email"),
+        ],
+        found: Found::ByUser,
+        unkept: false,
+    },
 ];

@@ -22,11 +22,13 @@ pub enum Purpose {
     ChangeEmail,
     /// To make an account with a proven e-mail address.
     Register,
+    /// To administer: the second proof of an administrator.
+    Administer,
 }
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::VerifyPhone,
         Self::VerifyEmail,
         Self::SignIn,
@@ -34,6 +36,7 @@ impl Purpose {
         Self::ChangePhone,
         Self::ChangeEmail,
         Self::Register,
+        Self::Administer,
     ];
 
     /// Its number in records and messages that wait. It never changes, and none is used twice.
@@ -46,6 +49,7 @@ impl Purpose {
             Self::ChangePhone => 5,
             Self::ChangeEmail => 6,
             Self::Register => 7,
+            Self::Administer => 8,
         }
     }
 
@@ -64,6 +68,7 @@ impl Purpose {
             Self::ChangePhone => "change_phone",
             Self::ChangeEmail => "change_email",
             Self::Register => "register",
+            Self::Administer => "administer",
         }
     }
 

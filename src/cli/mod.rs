@@ -1,5 +1,7 @@
 //! The command line.
 
+mod accounts;
+mod admin;
 mod exit;
 mod healthcheck;
 mod limits;
@@ -43,10 +45,15 @@ enum Command {
     },
     /// Ask the service on this machine whether it is ready: exit 0, or 1 with what is down. For containers.
     Healthcheck,
-    /// Take users over from another system, as from Django, or write all of them as lines.
+    /// Find an account, see it, lock it, end its sessions; take users over from another system, or write all of them as lines.
     Users {
         #[command(subcommand)]
         command: users::UsersCommand,
+    },
+    /// Say who may administer.
+    Admin {
+        #[command(subcommand)]
+        command: admin::AdminCommand,
     },
     /// Look at the configuration.
     Config {
@@ -82,6 +89,7 @@ pub fn run() -> ExitCode {
         Command::Limits { command } => limits::run(command),
         // Without logs: the standard output is the users'.
         Command::Users { command } => with_settings(|settings| users::run(command, &settings)),
+        Command::Admin { command } => with_settings(|settings| admin::run(command, &settings)),
         Command::Config {
             command: ConfigCommand::Show,
         } => with_settings(|settings| {

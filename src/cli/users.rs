@@ -1,4 +1,4 @@
-//! `ringback users`: users are taken over from another system, or given to one.
+//! `ringback users`: users are taken over from another system, or given to one; single ones are in `accounts.rs`.
 
 use std::{
     fs::{File, OpenOptions},
@@ -10,6 +10,7 @@ use std::{
 
 use clap::{Args, Subcommand};
 
+use super::accounts::{self, AccountsCommand, finished};
 use crate::{
     accounts::{
         ExportError, Import, ImportError, ImportReport, Imported, Lines, Progress, Step, UserRules, django,
@@ -31,6 +32,8 @@ pub enum UsersCommand {
         /// A new file, which only its owner can read (mode 0600). Without it: the standard output.
         file: Option<PathBuf>,
     },
+    #[command(flatten)]
+    One(AccountsCommand),
 }
 
 #[derive(Debug, Args)]
@@ -54,22 +57,15 @@ pub struct ImportArgs {
 }
 
 pub fn run(command: UsersCommand, settings: &Settings) -> ExitCode {
-    with_transfer(settings, async |transfer| {
-        let done = match command {
-            UsersCommand::Import(args) => import(settings, args, transfer).await,
-            UsersCommand::Export { file } => give(file.as_deref(), transfer).await,
-        };
-        match done {
-            Ok(said) => {
-                eprintln!("{said}");
-                ExitCode::SUCCESS
-            }
-            Err(said) => {
-                eprintln!("{said}");
-                ExitCode::FAILURE
-            }
-        }
-    })
+    match command {
+        UsersCommand::Import(args) => with_transfer(settings, async |transfer| {
+            finished(import(settings, args, transfer).await)
+        }),
+        UsersCommand::Export { file } => with_transfer(settings, async |transfer| {
+            finished(give(file.as_deref(), transfer).await)
+        }),
+        UsersCommand::One(command) => accounts::run(command, settings),
+    }
 }
 
 async fn import(settings: &Settings, args: ImportArgs, transfer: Transfer) -> Result<String, String> {

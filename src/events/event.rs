@@ -35,6 +35,18 @@ pub enum EventKind {
     EmailTaken,
     PasswordChanged,
     PasswordReset,
+    /// An account may administer, or may so otherwise than before.
+    RoleGranted,
+    RoleRevoked,
+    /// What an administrator did that changed no account: each call is one event.
+    LimitsReleased,
+    UsersSearched,
+    UserViewed,
+    EventsRead,
+    VerificationsRead,
+    StatsRead,
+    /// An administrator asked for what the role doesn't allow.
+    AdministrationRefused,
     /// Refusals: one row for each kind, key and minute.
     LoginFailed,
     CodeRefused,
@@ -43,7 +55,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 30] = [
         Self::AccountRegistered,
         Self::AccountUpdated,
         Self::AccountDeleted,
@@ -62,6 +74,15 @@ impl EventKind {
         Self::EmailTaken,
         Self::PasswordChanged,
         Self::PasswordReset,
+        Self::RoleGranted,
+        Self::RoleRevoked,
+        Self::LimitsReleased,
+        Self::UsersSearched,
+        Self::UserViewed,
+        Self::EventsRead,
+        Self::VerificationsRead,
+        Self::StatsRead,
+        Self::AdministrationRefused,
         Self::LoginFailed,
         Self::CodeRefused,
         Self::RequestRefused,
@@ -88,10 +109,24 @@ impl EventKind {
             Self::EmailTaken => "email.taken",
             Self::PasswordChanged => "password.changed",
             Self::PasswordReset => "password.reset",
+            Self::RoleGranted => "role.granted",
+            Self::RoleRevoked => "role.revoked",
+            Self::LimitsReleased => "limits.released",
+            Self::UsersSearched => "users.searched",
+            Self::UserViewed => "user.viewed",
+            Self::EventsRead => "events.read",
+            Self::VerificationsRead => "verifications.read",
+            Self::StatsRead => "stats.read",
+            Self::AdministrationRefused => "administration.refused",
             Self::LoginFailed => "login.failed",
             Self::CodeRefused => "code.refused",
             Self::RequestRefused => "request.refused",
         }
+    }
+
+    /// From its name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 }
 
@@ -109,6 +144,8 @@ pub enum Actor {
     /// The same where it is the user whom the event is about, and the store alone knows who that is.
     Owner,
     Administrator(Uuid),
+    /// Whoever runs the service, on the command line.
+    Operator,
     /// The service itself.
     System,
 }
@@ -120,6 +157,7 @@ impl Actor {
             Self::Anyone => "anyone",
             Self::User(_) | Self::Owner => "user",
             Self::Administrator(_) => "administrator",
+            Self::Operator => "operator",
             Self::System => "system",
         }
     }
@@ -128,7 +166,7 @@ impl Actor {
     pub const fn id(self) -> Option<Uuid> {
         match self {
             Self::User(id) | Self::Administrator(id) => Some(id),
-            Self::Anyone | Self::Owner | Self::System => None,
+            Self::Anyone | Self::Owner | Self::Operator | Self::System => None,
         }
     }
 }
@@ -162,6 +200,22 @@ impl Source {
     /// A user's client, or anyone's.
     pub fn of(user: Option<Uuid>, client: ClientNetwork) -> Self {
         Self::by(user.map_or(Actor::Anyone, Actor::User), Some(client))
+    }
+
+    /// An administrator, who gives a reason where something is changed.
+    pub fn administrator(user: Uuid, client: ClientNetwork, reason: Option<String>) -> Self {
+        Self {
+            reason,
+            ..Self::by(Actor::Administrator(user), Some(client))
+        }
+    }
+
+    /// Whoever runs the service, on the command line.
+    pub fn operator(reason: Option<String>) -> Self {
+        Self {
+            reason,
+            ..Self::by(Actor::Operator, None)
+        }
     }
 
     /// The service itself.

@@ -9,12 +9,14 @@
 //! |---|---|
 //! | `event.rs` | an event that is to be written: its kind, by whom and from where, its details |
 //! | `refusals/` | what was refused, counted together: a row for each kind, key and minute |
+//! | `log/` | what administrators read, and what they did that changed no account |
 //! | `notices/` | notices to whoever owns an account's address: what they are, and where they wait |
 //! | `store.rs` | the contract of the store of events: what becomes of old ones |
 //! | `postgres.rs` | both as parts of one statement, or as statements of their own in a transaction; the store of events |
 //! | `sqlite.rs` | both as statements in a transaction; the store of events |
 
 mod event;
+mod log;
 mod notices;
 pub mod postgres;
 mod refusals;
@@ -22,6 +24,7 @@ pub mod sqlite;
 mod store;
 
 pub use event::{Actor, Detail, EventKind, NewEvent, Source};
+pub use log::{EventFilter, EventLog, PostgresEventLog, SqliteEventLog, StoredEvent};
 pub use notices::{
     LeasedNotice, NewNotice, NoticeAddress, NoticeKind, NoticeStore, PostgresNotices, SqliteNotices,
 };

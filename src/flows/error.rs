@@ -43,6 +43,8 @@ pub enum FlowError {
     LostRace,
     #[error(transparent)]
     Account(AccountError),
+    #[error("the account or the session may not administer: {0:?}")]
+    MayNotAdminister(MayNotAdminister),
     #[error("a public challenge is judged with its id alone")]
     ChallengeIdRequired,
     #[error("a code was sent to the address moments ago")]
@@ -51,6 +53,19 @@ pub enum FlowError {
     Limited(Refusal),
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
+}
+
+/// Why no second proof is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MayNotAdminister {
+    /// The account has no role.
+    NoRole,
+    /// The session was opened without the password.
+    NoPassword,
+    /// The password was set anew by a code, not long ago.
+    ResetLately,
+    /// Neither a phone nor an e-mail address is proven, or the phone is a test number and no address is.
+    NothingProven,
 }
 
 /// What of a phone is not supported.
@@ -90,7 +105,7 @@ impl FlowError {
             Self::PhoneNotSupported(_) => "not_supported",
             Self::MailNotConfigured => "not_configured",
             Self::Password(_) => "password",
-            Self::SamePhone | Self::SameEmail | Self::Account(_) => "refused",
+            Self::SamePhone | Self::SameEmail | Self::Account(_) | Self::MayNotAdminister(_) => "refused",
             Self::ChallengeIdRequired => "no_challenge_id",
             Self::Cooldown(_) | Self::Limited(_) => "limited",
             Self::Unavailable(_) => "unavailable",
@@ -150,6 +165,18 @@ impl Problem for FlowError {
             Self::SameEmail => ProblemDetails::validation_failed(FieldErrors::new())
                 .with_field("email", "This is your e-mail address already."),
             Self::Account(error) => error.details(),
+            Self::MayNotAdminister(why) => ProblemDetails::new(
+                403,
+                "forbidden",
+                match why {
+                    MayNotAdminister::NoRole => "This account has no role to administer by.",
+                    MayNotAdminister::NoPassword => "Sign in with the password first.",
+                    MayNotAdminister::ResetLately => {
+                        "The password was reset less than 24 hours ago. Try again after that time."
+                    }
+                    MayNotAdminister::NothingProven => "Prove the phone or the e-mail address of this account first.",
+                },
+            ),
             Self::ChallengeIdRequired => ProblemDetails::validation_failed(FieldErrors::new())
                 .with_field("challenge_id", "This field is required."),
             Self::Cooldown(refusal) => ProblemDetails {
@@ -168,6 +195,12 @@ impl Problem for FlowError {
             Self::Account(error) => error.unavailable(),
             _ => None,
         }
+    }
+}
+
+impl From<MayNotAdminister> for FlowError {
+    fn from(why: MayNotAdminister) -> Self {
+        Self::MayNotAdminister(why)
     }
 }
 

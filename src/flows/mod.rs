@@ -7,6 +7,7 @@
 //! | `open_account.rs` | what these two have in common |
 //! | `change_phone.rs`, `change_email.rs` | changing a phone, an e-mail address |
 //! | `pending.rs` | what these two have in common |
+//! | `administer.rs` | the second proof of an administrator |
 //! | `register.rs` | making an account, with a code or without |
 //! | `asked.rs` | a code that is asked for: where, who may have it, what it does |
 //! | `codes.rs` | what every flow does: admit, issue, hand over; judge, let take effect |
@@ -24,6 +25,7 @@
 //! | `refunds.rs` | what a right code gives back to the limits |
 //! | `error.rs` | why a code was not sent or not taken |
 
+mod administer;
 mod asked;
 mod by_id;
 mod change_email;
@@ -53,12 +55,13 @@ mod verify_phone;
 
 use std::sync::Arc;
 
+pub use administer::Administer;
 pub use asked::Caller;
 pub use by_id::TypedById;
 pub use change_email::ChangeEmail;
 pub use change_phone::ChangePhone;
 pub use codes::{Codes, Sent, Typed};
-pub use error::{FlowError, Unsupported};
+pub use error::{FlowError, MayNotAdminister, Unsupported};
 pub use late_receipts::LateReceipts;
 pub use messages::FlowMessages;
 pub use notices::Notices;
@@ -82,6 +85,7 @@ pub fn begin_metrics() {
 /// All flows, and what they share.
 pub struct Flows {
     pub codes: Arc<Codes>,
+    pub administer: Administer,
     pub reset_password: ResetPassword,
     pub sign_in_by_code: SignInByCode,
     pub change_email: ChangeEmail,

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use crate::{
     accounts::{Leave, OwnPassword, PasswordRules, Profiles, Sessions, SignIn},
+    admin::Administration,
     delivery::ReceiptReaders,
     events::RefusalTally,
     flows::Flows,
-    http::options::ServerOptions,
+    http::options::{AdminOptions, ServerOptions},
     inbox::DevInbox,
     mail,
     phone::PhoneCheck,
@@ -23,6 +24,7 @@ pub struct Api {
     pub own_password: OwnPassword,
     pub profiles: Profiles,
     pub leave: Leave,
+    pub admin: Administration,
     /// Which passwords may be set.
     pub password_rules: PasswordRules,
     pub flows: Flows,
@@ -42,4 +44,6 @@ pub struct Api {
     pub phone_check: PhoneCheck,
     /// What is taken from clients, and how long they may take.
     pub server: ServerOptions,
+    /// Where administrators come in.
+    pub admin_options: AdminOptions,
 }

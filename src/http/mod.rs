@@ -2,6 +2,7 @@
 //! with is in `kit`.
 
 mod account;
+mod admin;
 mod api;
 mod kit;
 mod ops;
@@ -12,5 +13,5 @@ mod server;
 
 pub use api::Api;
 pub use kit::page::Page;
-pub use options::ServerOptions;
-pub use server::{Listening, serve_api, serve_ops};
+pub use options::{AdminOptions, ServerOptions};
+pub use server::{Listening, serve_admin, serve_api, serve_ops};

@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use chrono::TimeDelta;
 use ipnet::IpNet;
 use secrecy::SecretString;
 use url::Url;
@@ -43,6 +44,17 @@ pub struct ServerOptions {
     pub cors_localhost: bool,
     /// Connections open at a time, for each worker.
     pub max_connections: usize,
+}
+
+/// The section `admin` of the configuration.
+#[derive(Debug, Clone)]
+pub struct AdminOptions {
+    /// Where administrators come in.
+    pub bind: SocketAddr,
+    /// Where they reach it, if that is not `bind`: scheme, host and port alone.
+    pub public_url: Option<Url>,
+    /// How long a session with a second proof lives.
+    pub session_ttl: TimeDelta,
 }
 
 impl ServerOptions {

@@ -2,6 +2,7 @@
 
 use crate::http::{
     account::{change_email, change_phone, leave, me, password, sessions as own_sessions},
+    admin::{document as admin_document, session as admin_session, user as admin_user, users as admin_users},
     kit::routes::{Routes, delete, get, patch, post},
     ops::{limits, metrics},
     public::{
@@ -76,6 +77,21 @@ pub fn ops() -> Routes {
         get("/limits", limits::rules),
         post("/limits/explain", limits::explain),
         post("/limits/reset", limits::reset),
+    ])
+}
+
+/// What administrators may call, on a listener of their own.
+pub fn admin() -> Routes {
+    Routes::new([
+        post("/api/admin/session/", admin_session::send).documented(admin_session::send_docs),
+        post("/api/admin/session/verify/", admin_session::verify).documented(admin_session::verify_docs),
+        get("/api/admin/users/", admin_users::list).documented(admin_users::list_docs),
+        get("/api/admin/users/{id}/", admin_user::show).documented(admin_user::show_docs),
+        post("/api/admin/users/{id}/lock/", admin_user::lock).documented(admin_user::lock_docs),
+        post("/api/admin/users/{id}/unlock/", admin_user::unlock).documented(admin_user::unlock_docs),
+        post("/api/admin/users/{id}/end-sessions/", admin_user::end_sessions)
+            .documented(admin_user::end_sessions_docs),
+        get("/openapi.json", admin_document::document).documented(admin_document::document_docs),
     ])
 }
 

@@ -1,4 +1,4 @@
-//! The two servers: the API for the world, and the operators' port.
+//! The servers: the API for the world, the operators' port, and the administrators'.
 
 use std::{fmt, future::ready, io, net::TcpListener, sync::Arc, time::Duration};
 
@@ -16,6 +16,7 @@ use actix_web::{
 use socket2::SockRef;
 
 use crate::http::{
+    admin::guard as admin,
     api::Api,
     kit::{
         connection::{Connection, Patience},
@@ -91,6 +92,31 @@ pub fn serve_api(options: &ServerOptions, listener: TcpListener, api: Arc<Api>) 
         ..Bounds::of(options)
     };
     Ok(Listening::run(listen(listener, bounds, app)?))
+}
+
+/// Serves the administrators' port, on one thread.
+///
+/// # Errors
+/// As for [`serve_api`].
+pub fn serve_admin(options: &ServerOptions, listener: TcpListener, api: Arc<Api>) -> io::Result<Listening> {
+    let lengths = Lengths {
+        otp: api.flows.codes.challenges.rules.length,
+        password: api.password_rules.min_length(),
+        phone_check: api.phone_check,
+    };
+    let (api, routes) = (web::Data::from(api), Arc::new(routes::admin()));
+    begin_at_zero(&routes);
+    let document = web::Data::new(Document::of(&routes, lengths));
+    let app = move || {
+        App::new()
+            .app_data(api.clone())
+            .app_data(document.clone())
+            .wrap(from_fn(admin::guard))
+            .wrap(from_fn(observe))
+            .configure(|config| routes.configure(config))
+            .default_service(web::to(not_found))
+    };
+    Ok(Listening::run(listen(listener, Bounds::of(options), app)?))
 }
 
 /// Serves the operators' port, on one thread.

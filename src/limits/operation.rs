@@ -13,11 +13,13 @@ pub enum Operation {
     TokenRefresh,
     PasswordChange,
     Me,
+    /// What administrators ask for.
+    Admin,
 }
 
 impl Operation {
     /// Every operation, in the order of the contract.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Register,
         Self::Login,
         Self::OtpSend,
@@ -26,6 +28,7 @@ impl Operation {
         Self::TokenRefresh,
         Self::PasswordChange,
         Self::Me,
+        Self::Admin,
     ];
 
     /// Its name in rules, logs and metrics.
@@ -39,14 +42,18 @@ impl Operation {
             Self::TokenRefresh => "token.refresh",
             Self::PasswordChange => "password.change",
             Self::Me => "me",
+            Self::Admin => "admin",
         }
     }
 
     /// Whether a request that can't be counted is refused: so it is wherever guessing or sending costs someone
-    /// something. `me` and `token.refresh` prove themselves by a token, and go on when Redis is down (promise 6);
+    /// something. `me`, `admin` and `token.refresh` prove themselves by a token, and go on when Redis is down (promise 6);
     /// `otp.status` changes nothing.
     pub const fn is_strict(self) -> bool {
-        !matches!(self, Self::OtpStatus | Self::TokenRefresh | Self::Me)
+        !matches!(
+            self,
+            Self::OtpStatus | Self::TokenRefresh | Self::Me | Self::Admin
+        )
     }
 
     /// Whether requests of this kind can ever carry what `by` counts; sign-up, login and codes name a phone.
@@ -61,7 +68,7 @@ impl Operation {
             // A refresh token is opaque until the store has read it, so its user isn't known in time.
             KeyDimension::User => matches!(
                 self,
-                Self::Login | Self::OtpSend | Self::OtpVerify | Self::PasswordChange | Self::Me
+                Self::Login | Self::OtpSend | Self::OtpVerify | Self::PasswordChange | Self::Me | Self::Admin
             ),
         }
     }

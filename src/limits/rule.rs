@@ -324,14 +324,14 @@ pub(super) mod tests {
             |rule: &Rule| Operation::ALL.map(|operation| rule.if_store_lost(operation) == IfStoreLost::Local);
         assert_eq!(
             lost(&rule(KeyDimension::Ip)),
-            [false, false, false, false, true, true, false, true]
+            [false, false, false, false, true, true, false, true, true]
         );
         for said in IfStoreLost::ALL {
             let rule = Rule {
                 if_store_lost: Some(said),
                 ..rule(KeyDimension::Ip)
             };
-            assert_eq!(lost(&rule), [said == IfStoreLost::Local; 8]);
+            assert_eq!(lost(&rule), [said == IfStoreLost::Local; 9]);
         }
     }
 

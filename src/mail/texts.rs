@@ -10,12 +10,13 @@ use crate::{
 };
 
 /// The texts that the program carries.
-const CARRIED: [Carried; 5] = [
+const CARRIED: [Carried; 6] = [
     carried!("verify_email"),
     carried!("sign_in_email"),
     carried!("reset_password_email"),
     carried!("change_email"),
     carried!("register"),
+    carried!("administer_email"),
 ];
 
 /// What all e-mails have in common.

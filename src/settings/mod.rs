@@ -5,6 +5,7 @@
 //! or a wrong type is a fault, also where a later layer overrides it: it would come to light at the worst time.
 
 mod accounts;
+mod admin;
 mod carriers;
 mod countries;
 mod delivery;
@@ -53,7 +54,7 @@ use crate::{
     challenges::OtpRules,
     delivery::{Countries, DispatcherOptions},
     flows::TestNumbers,
-    http::ServerOptions,
+    http::{AdminOptions, ServerOptions},
     ledger::LedgerOptions,
     mail::SmtpOptions,
     phone::{PhoneCheck, PhoneKinds},
@@ -71,6 +72,7 @@ pub struct Settings {
     /// The folder of the files; need not exist unless it was asked for.
     pub config_dir: PathBuf,
     pub server: ServerOptions,
+    pub admin: AdminOptions,
     pub database: DatabaseSettings,
     /// None means this process's memory.
     pub redis: Option<RedisOptions>,
@@ -201,6 +203,7 @@ impl Settings {
     fn read(reader: &mut Reader, env: Environment, config_dir: PathBuf) -> (Self, Carriers) {
         let r = reader;
         let server = server::read(r, env);
+        let admin = admin::read(r, &server);
         let database = DatabaseSettings::read(r, env);
         // One lane for each worker, and one for the actors' thread.
         let redis = stores::read_redis(r, env, server.workers + 1);
@@ -224,6 +227,7 @@ impl Settings {
             env,
             config_dir,
             server,
+            admin,
             database,
             redis,
             ledger,

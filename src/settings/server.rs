@@ -90,7 +90,7 @@ pub(super) fn read(reader: &mut Reader, env: Environment) -> ServerOptions {
     options
 }
 
-fn public_url(text: &str) -> Result<Url, Refused> {
+pub(super) fn public_url(text: &str) -> Result<Url, Refused> {
     let url = Url::parse(text).map_err(Refused::because)?;
     // What a path or a query would mean for links and for the tokens' issuer is nobody's guess.
     let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();

@@ -10,11 +10,12 @@ use crate::{
 };
 
 /// The texts that the program carries.
-const CARRIED: [Carried; 4] = [
+const CARRIED: [Carried; 5] = [
     carried!("verify_phone"),
     carried!("sign_in_sms"),
     carried!("reset_password_sms"),
     carried!("change_phone"),
+    carried!("administer_sms"),
 ];
 /// More than this is paid for too often to be meant.
 pub(super) const MAX_SEGMENTS: usize = 3;

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use super::{base::Base, error::StartError, limits::Limits, stores::Databases};
+use super::{
+    administration::administration, base::Base, error::StartError, limits::Limits, stores::Databases,
+};
 use crate::{
     accounts::{
         Argon2Pool, KnownNetworks, Leave, OwnPassword, PasswordHasher, PasswordRules, Profiles, SessionUses,
         Sessions, SignIn,
     },
+    admin::Administration,
     settings::Settings,
     tokens::{AccessTokens, RefreshTokens},
 };
@@ -19,6 +22,7 @@ pub(super) struct Accounts {
     pub(super) own_password: OwnPassword,
     pub(super) profiles: Profiles,
     pub(super) leave: Leave,
+    pub(super) admin: Administration,
     pub(super) password_rules: PasswordRules,
 }
 
@@ -83,6 +87,7 @@ pub(super) fn start(base: &Base<'_>, databases: &Databases, limits: &Limits) -> 
         own_password,
         profiles,
         leave,
+        admin: administration(base, databases),
         password_rules: password_rules(base.settings)?,
     })
 }

@@ -13,8 +13,8 @@ use crate::{
     accounts::RegisterCode,
     channel::Channel,
     flows::{
-        AccountOpener, ChangeEmail, ChangePhone, Codes, Flows, LateReceipts, Register, ResetPassword,
-        SignInByCode, Supported, VerifyEmail, VerifyPhone, begin_metrics,
+        AccountOpener, Administer, ChangeEmail, ChangePhone, Codes, Flows, LateReceipts, Register,
+        ResetPassword, SignInByCode, Supported, VerifyEmail, VerifyPhone, begin_metrics,
     },
 };
 
@@ -42,6 +42,14 @@ pub(super) fn start(
     };
     begin_metrics();
     Flows {
+        administer: Administer {
+            codes: Arc::clone(&codes),
+            administrators: Arc::clone(&databases.administrators),
+            sessions: accounts.sessions.clone(),
+            supported: opener.supported.clone(),
+            test_numbers: Arc::clone(&opener.test_numbers),
+            ttl: settings.admin.session_ttl,
+        },
         reset_password: ResetPassword {
             opener: opener.clone(),
             hasher: accounts.sign_in.hasher.clone(),

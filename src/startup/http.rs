@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     flows::Flows,
-    http::{Api, Listening, serve_api, serve_ops},
+    http::{Api, Listening, serve_admin, serve_api, serve_ops},
     readiness::Readiness,
     telemetry::Metrics,
 };
@@ -25,6 +25,7 @@ use crate::{
 pub(super) struct Servers {
     pub(super) address: SocketAddr,
     pub(super) ops_address: Option<SocketAddr>,
+    pub(super) admin_address: Option<SocketAddr>,
     pub(super) running: Vec<Listening>,
 }
 
@@ -32,13 +33,22 @@ pub(super) fn serve(base: &Base<'_>, listeners: Listeners, api: Api) -> io::Resu
     let api = Arc::new(api);
     let address = listeners.api.local_addr()?;
     let ops_address = listeners.ops.as_ref().map(TcpListener::local_addr).transpose()?;
+    let admin_address = listeners
+        .admin
+        .as_ref()
+        .map(TcpListener::local_addr)
+        .transpose()?;
     let mut running = vec![serve_api(&base.settings.server, listeners.api, Arc::clone(&api))?];
     if let Some(listener) = listeners.ops {
-        running.push(serve_ops(&base.settings.server, listener, api)?);
+        running.push(serve_ops(&base.settings.server, listener, Arc::clone(&api))?);
+    }
+    if let Some(listener) = listeners.admin {
+        running.push(serve_admin(&base.settings.server, listener, api)?);
     }
     Ok(Servers {
         address,
         ops_address,
+        admin_address,
         running,
     })
 }
@@ -58,6 +68,7 @@ pub(super) fn api(
         own_password: accounts.own_password,
         profiles: accounts.profiles,
         leave: accounts.leave,
+        admin: accounts.admin,
         password_rules: accounts.password_rules,
         flows,
         readiness,
@@ -70,6 +81,7 @@ pub(super) fn api(
         mail_texts: Arc::clone(&base.settings.texts.mail),
         phone_check: base.settings.phone_check,
         server: base.settings.server.clone(),
+        admin_options: base.settings.admin.clone(),
     }
 }
 

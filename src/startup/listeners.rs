@@ -1,4 +1,4 @@
-//! The two ports, bound before anything else: who can't have them needn't connect to anything.
+//! The ports, bound before anything else: who can't have them needn't connect to anything.
 
 use std::{
     io,
@@ -18,20 +18,26 @@ pub(super) struct Listeners {
     pub(super) api: TcpListener,
     /// None where its port was taken, in development.
     pub(super) ops: Option<TcpListener>,
+    /// Likewise.
+    pub(super) admin: Option<TcpListener>,
 }
 
 impl Listeners {
     pub(super) fn bind(settings: &Settings) -> Result<Self, StartError> {
         let api = listen("server.bind", settings.server.bind)?;
-        let ops = match listen("server.ops_bind", settings.server.ops_bind) {
-            Ok(listener) => Some(listener),
+        let beside = |key, address, without: &str| match listen(key, address) {
+            Ok(listener) => Ok(Some(listener)),
             Err(error) if settings.env == Environment::Development => {
-                tracing::warn!(%error, "no metrics: another instance may have the port");
-                None
+                tracing::warn!(%error, "no {without}: another instance may have the port");
+                Ok(None)
             }
-            Err(error) => return Err(error),
+            Err(error) => Err(error),
         };
-        Ok(Self { api, ops })
+        Ok(Self {
+            api,
+            ops: beside("server.ops_bind", settings.server.ops_bind, "metrics")?,
+            admin: beside("admin.bind", settings.admin.bind, "administration")?,
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 //! [`start`] reads like the map in `lib.rs`; each of its steps is a file here.
 
 mod accounts;
+mod administration;
 mod base;
 mod delivery;
 mod error;
@@ -12,6 +13,7 @@ mod http;
 mod limits;
 mod listeners;
 mod open_files;
+mod operations;
 mod providers;
 mod run;
 mod stores;
@@ -41,6 +43,7 @@ use crate::{
 
 pub use error::StartError;
 pub use limits::limit_rules;
+pub use operations::with_administration;
 pub use run::{check, check_limits_file, is_limits_file, migrate, serve};
 pub use transfer::{Transfer, with_transfer};
 pub use world::World;
@@ -64,6 +67,8 @@ pub struct Running {
     pub address: SocketAddr,
     /// Where `/metrics` is; none where its port was taken, in development.
     pub ops_address: Option<SocketAddr>,
+    /// Where administrators come in; likewise.
+    pub admin_address: Option<SocketAddr>,
     drain_delay: Duration,
     shutdown_timeout: Duration,
     servers: Vec<Listening>,
@@ -153,6 +158,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
     Ok(Running {
         address: servers.address,
         ops_address: servers.ops_address,
+        admin_address: servers.admin_address,
         drain_delay: settings.server.drain_delay,
         shutdown_timeout: settings.server.shutdown_timeout,
         servers: servers.running,

@@ -121,7 +121,10 @@ pub(super) fn refuse(error: &StartError) -> ExitCode {
 /// Says where everything is: for people in development, as a log line in production.
 fn announce(settings: &Settings, running: &Running) {
     let Running {
-        address, ops_address, ..
+        address,
+        ops_address,
+        admin_address,
+        ..
     } = running;
     if settings.env == Environment::Production {
         tracing::info!(server.bind = %address, version = env!("CARGO_PKG_VERSION"), "serving");
@@ -137,6 +140,10 @@ fn announce(settings: &Settings, running: &Running) {
     }
     if let Some(ops) = ops_address {
         lines += &format!("  Metrics  http://{ops}/metrics\n");
+    }
+    if let Some(admin) = admin_address {
+        lines +=
+            &format!("  Admin    http://{admin}/api/admin/ (`ringback admin grant EMAIL --role admin`)\n");
     }
     if settings.database.url.is_none() {
         lines += &format!(

@@ -10,18 +10,19 @@ use secrecy::{ExposeSecret, SecretString};
 use super::{base::Base, error::StartError};
 use crate::{
     accounts::{
-        ChangeStore, NetworkStore, OpeningStore, PasswordStore, PostgresChanges, PostgresNetworks,
-        PostgresOpenings, PostgresPasswords, PostgresProofs, PostgresRecords, PostgresSessions,
-        PostgresTransfer, PostgresUsers, ProofStore, RecordStore, SessionStore, SqliteChanges,
-        SqliteNetworks, SqliteOpenings, SqlitePasswords, SqliteProofs, SqliteRecords, SqliteSessions,
-        SqliteTransfer, SqliteUsers, TransferStore, UserStore,
+        AdministratorStore, ChangeStore, Directory, NetworkStore, OpeningStore, PasswordStore,
+        PostgresAdministrators, PostgresChanges, PostgresDirectory, PostgresNetworks, PostgresOpenings,
+        PostgresPasswords, PostgresProofs, PostgresRecords, PostgresSessions, PostgresTransfer,
+        PostgresUsers, ProofStore, RecordStore, SessionStore, SqliteAdministrators, SqliteChanges,
+        SqliteDirectory, SqliteNetworks, SqliteOpenings, SqlitePasswords, SqliteProofs, SqliteRecords,
+        SqliteSessions, SqliteTransfer, SqliteUsers, TransferStore, UserStore,
     },
     challenges::{ChallengeStore, Challenges, MemoryChallenges, RedisChallenges},
     database::{Database, MigrateError, PostgresLink, SqliteLink},
     delivery::Outbox,
     events::{
-        EventStore, NoticeStore, PostgresEvents, PostgresNotices, PostgresRefusals, RefusalStore,
-        SqliteEvents, SqliteNotices, SqliteRefusals,
+        EventLog, EventStore, NoticeStore, PostgresEventLog, PostgresEvents, PostgresNotices,
+        PostgresRefusals, RefusalStore, SqliteEventLog, SqliteEvents, SqliteNotices, SqliteRefusals,
     },
     ledger::{LedgerStore, PostgresLedger, SqliteLedger},
     limits::{ClusterCounters, MemoryCounters, RedisCounters},
@@ -56,6 +57,9 @@ pub(super) struct Databases {
     pub(super) notices: Arc<dyn NoticeStore>,
     pub(super) refusals: Arc<dyn RefusalStore>,
     pub(super) records: Arc<dyn RecordStore>,
+    pub(super) administrators: Arc<dyn AdministratorStore>,
+    pub(super) directory: Arc<dyn Directory>,
+    pub(super) event_log: Arc<dyn EventLog>,
 }
 
 /// Redis where there is one, else this process's memory.
@@ -121,6 +125,9 @@ pub(super) fn connect_database(settings: &Settings) -> Result<Databases, StartEr
             notices: Arc::new(SqliteNotices::new(&link)),
             refusals: Arc::new(SqliteRefusals::new(&link)),
             records: Arc::new(SqliteRecords::new(&link)),
+            administrators: Arc::new(SqliteAdministrators::new(&link)),
+            directory: Arc::new(SqliteDirectory::new(&link)),
+            event_log: Arc::new(SqliteEventLog::new(&link)),
             database: Arc::new(link),
         }
     } else {
@@ -139,6 +146,9 @@ pub(super) fn connect_database(settings: &Settings) -> Result<Databases, StartEr
             notices: Arc::new(PostgresNotices::new(&link)),
             refusals: Arc::new(PostgresRefusals::new(&link)),
             records: Arc::new(PostgresRecords::new(&link)),
+            administrators: Arc::new(PostgresAdministrators::new(&link)),
+            directory: Arc::new(PostgresDirectory::new(&link)),
+            event_log: Arc::new(PostgresEventLog::new(&link)),
             database: Arc::new(link),
         }
     })

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 use uuid::Uuid;
 
-use super::{AccessClaims, AccessGrant, claims::Claims};
+use super::{AccessClaims, AccessGrant, Role, claims::Claims};
 use crate::secrets::Keyring;
 
 /// RFC 9068 section 2.1: what tells an access token from any other JWT.
@@ -136,6 +136,7 @@ impl AccessTokens {
             amr: grant.amr.values(),
             phone_verified: grant.phone_verified,
             email_verified: grant.email_verified,
+            role: grant.role.map(Role::name),
         };
         match jsonwebtoken::encode(&header, &claims, &key.encoding) {
             Ok(token) => token,
@@ -265,6 +266,7 @@ mod tests {
             email_verified: false,
             amr: Amr::SmsCode,
             authenticated_at: at(-9),
+            role: None,
         }
     }
 
@@ -287,6 +289,21 @@ mod tests {
             })
         );
         assert!(!claims.contains("gen"), "0 is left out");
+        assert!(!claims.contains("role"), "whoever administers nothing has none");
+    }
+
+    #[test]
+    fn an_administrators_token_says_the_role() {
+        let grant = AccessGrant {
+            role: Some(Role::Support),
+            ..grant()
+        };
+        let token = tokens(&[1], "app").sign(&grant, Uuid::from_u128(3), at(0));
+        let claims = BASE64_URL_SAFE_NO_PAD
+            .decode(token.split('.').nth(1).unwrap())
+            .unwrap();
+        let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
+        assert_eq!(claims["role"], "support");
     }
 
     #[test]

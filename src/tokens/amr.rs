@@ -7,12 +7,22 @@ pub enum Amr {
     SmsCode,
     /// By e-mail. There is no value for that alone.
     EmailCode,
+    /// The password, and a code as second proof: an administrator.
+    PasswordAndSmsCode,
+    PasswordAndEmailCode,
     /// Written by another version of the service: nothing is said of it, and nothing is granted for it.
     Unknown,
 }
 
 impl Amr {
-    const ALL: [Self; 4] = [Self::Password, Self::SmsCode, Self::EmailCode, Self::Unknown];
+    const ALL: [Self; 6] = [
+        Self::Password,
+        Self::SmsCode,
+        Self::EmailCode,
+        Self::PasswordAndSmsCode,
+        Self::PasswordAndEmailCode,
+        Self::Unknown,
+    ];
 
     /// The values, as tokens have them.
     pub const fn values(self) -> &'static [&'static str] {
@@ -20,6 +30,8 @@ impl Amr {
             Self::Password => &["pwd"],
             Self::SmsCode => &["otp", "sms"],
             Self::EmailCode => &["otp"],
+            Self::PasswordAndSmsCode => &["pwd", "otp", "sms"],
+            Self::PasswordAndEmailCode => &["pwd", "otp"],
             Self::Unknown => &[],
         }
     }
@@ -30,6 +42,8 @@ impl Amr {
             Self::Password => "pwd",
             Self::SmsCode => "otp sms",
             Self::EmailCode => "otp",
+            Self::PasswordAndSmsCode => "pwd otp sms",
+            Self::PasswordAndEmailCode => "pwd otp",
             Self::Unknown => "",
         }
     }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::Amr;
+use super::{Amr, Role};
 
 /// What this service needs of a good access token. The rest of its claims is for others, and passed over.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -32,6 +32,8 @@ pub struct AccessGrant {
     pub amr: Amr,
     /// When the user last proved who they are.
     pub authenticated_at: DateTime<Utc>,
+    /// Of an administrator's session.
+    pub role: Option<Role>,
 }
 
 /// All claims of a token, in the order in which they are written.
@@ -53,6 +55,8 @@ pub(super) struct Claims<'a> {
     pub amr: &'a [&'a str],
     pub phone_verified: bool,
     pub email_verified: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<&'a str>,
 }
 
 fn is_zero(generation: &u32) -> bool {

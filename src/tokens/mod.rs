@@ -4,8 +4,10 @@ mod access;
 mod amr;
 mod claims;
 mod refresh;
+mod role;
 
 pub use access::{AccessOptions, AccessTokens, TokenError};
 pub use amr::Amr;
 pub use claims::{AccessClaims, AccessGrant};
 pub use refresh::{RefreshToken, RefreshTokens};
+pub use role::Role;

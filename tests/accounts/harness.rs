@@ -14,18 +14,21 @@ use std::{
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use ringback::{
     accounts::{
-        ChangeStore, NetworkStore, NewSession, NewUser, OpeningStore, PasswordHash, PasswordStore,
-        PersonName, PostgresChanges, PostgresNetworks, PostgresOpenings, PostgresPasswords, PostgresProofs,
-        PostgresRecords, PostgresSessions, PostgresTransfer, PostgresUsers, ProofStore, RecordStore,
-        SessionStore, SqliteChanges, SqliteNetworks, SqliteOpenings, SqlitePasswords, SqliteProofs,
-        SqliteRecords, SqliteSessions, SqliteTransfer, SqliteUsers, TransferStore, User, UserStore,
+        AdministratorStore, ChangeStore, Directory, NetworkStore, NewSession, NewUser, OpeningStore,
+        PasswordHash, PasswordStore, PersonName, PostgresAdministrators, PostgresChanges, PostgresDirectory,
+        PostgresNetworks, PostgresOpenings, PostgresPasswords, PostgresProofs, PostgresRecords,
+        PostgresSessions, PostgresTransfer, PostgresUsers, ProofStore, RecordStore, SessionStore,
+        SqliteAdministrators, SqliteChanges, SqliteDirectory, SqliteNetworks, SqliteOpenings,
+        SqlitePasswords, SqliteProofs, SqliteRecords, SqliteSessions, SqliteTransfer, SqliteUsers,
+        TransferStore, User, UserStore,
     },
     database::{Database, DatabaseUrlError, PoolOptions, PostgresLink, PostgresOptions, SqliteLink},
     email::EmailAddress,
     entropy::{Entropy, SystemEntropy},
     events::{
-        self, EventKind, EventStore, NewEvent, NewNotice, NoticeAddress, NoticeStore, PostgresEvents,
-        PostgresNotices, PostgresRefusals, RefusalStore, Source, SqliteEvents, SqliteNotices, SqliteRefusals,
+        self, EventKind, EventLog, EventStore, NewEvent, NewNotice, NoticeAddress, NoticeStore,
+        PostgresEventLog, PostgresEvents, PostgresNotices, PostgresRefusals, RefusalStore, Source,
+        SqliteEventLog, SqliteEvents, SqliteNotices, SqliteRefusals,
     },
     ledger::{LedgerStore, PostgresLedger, SqliteLedger},
     phone::{PhoneCheck, PhoneNumber},
@@ -60,6 +63,9 @@ pub struct Store {
     pub notices: Arc<dyn NoticeStore>,
     pub refusals: Arc<dyn RefusalStore>,
     pub records: Arc<dyn RecordStore>,
+    pub administrators: Arc<dyn AdministratorStore>,
+    pub directory: Arc<dyn Directory>,
+    pub event_log: Arc<dyn EventLog>,
 }
 
 impl Store {
@@ -89,6 +95,9 @@ impl Store {
                 notices: Arc::new(PostgresNotices::new(&link)),
                 refusals: Arc::new(PostgresRefusals::new(&link)),
                 records: Arc::new(PostgresRecords::new(&link)),
+                administrators: Arc::new(PostgresAdministrators::new(&link)),
+                directory: Arc::new(PostgresDirectory::new(&link)),
+                event_log: Arc::new(PostgresEventLog::new(&link)),
                 database: Arc::new(link),
             }
         } else {
@@ -107,6 +116,9 @@ impl Store {
                 notices: Arc::new(SqliteNotices::new(&link)),
                 refusals: Arc::new(SqliteRefusals::new(&link)),
                 records: Arc::new(SqliteRecords::new(&link)),
+                administrators: Arc::new(SqliteAdministrators::new(&link)),
+                directory: Arc::new(SqliteDirectory::new(&link)),
+                event_log: Arc::new(SqliteEventLog::new(&link)),
                 database: Arc::new(link),
             }
         })
@@ -344,6 +356,7 @@ pub fn new_session(user_id: Uuid) -> NewSession {
         refresh_hash: [0; 32],
         epoch: 0,
         amr: Amr::Password,
+        role: None,
         authenticated_at: at(0),
         client: Some("Firefox on Linux".to_owned()),
         network: Some("203.0.113.0/24".to_owned()),

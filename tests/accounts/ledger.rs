@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ringback::{
-    accounts::{Erasure, NewUser},
+    accounts::{Erased, ErasedBy, Erasure, NewUser},
     channel::Channel,
     events::EventKind,
     ledger::{Event, Row, What},
@@ -221,11 +221,10 @@ pub async fn what_is_told_after_an_erasure_names_nobody(stores: Stores) {
     assert_eq!(stores.text(whose.to_owned()).await, JANE.to_string());
     let erasure = Erasure {
         user: JANE,
-        epoch: 0,
-        session,
+        by: ErasedBy::Owner { epoch: 0, session },
         event: event(EventKind::AccountDeleted, 10),
     };
-    assert!(stores.two.records.erase(erasure).await.unwrap());
+    assert_eq!(stores.two.records.erase(erasure).await.unwrap(), Erased::Erased);
     ledger.write(&rows).await.unwrap();
     assert_eq!(stores.count("verifications").await, 4);
     assert_eq!(stores.text(whose.to_owned()).await, "-");

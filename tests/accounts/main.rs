@@ -3,6 +3,9 @@
 //! | file | what it asks |
 //! |---|---|
 //! | `accounts.rs` | what one caller after another sees |
+//! | `administrators.rs` | who may administer |
+//! | `directory.rs` | how administrators find accounts |
+//! | `event_log.rs` | what administrators read of events |
 //! | `changes.rs` | how an account comes by another phone or e-mail address |
 //! | `claims.rs` | what becomes of claims that nobody proves |
 //! | `emails.rs` | who has an e-mail address, and who has proven it |
@@ -27,9 +30,12 @@
 //! | `harness.rs` | a fresh database for each test |
 
 mod accounts;
+mod administrators;
 mod changes;
 mod claims;
+mod directory;
 mod emails;
+mod event_log;
 mod events;
 mod failover;
 mod faults;
@@ -78,6 +84,19 @@ on_both_databases! {
         a_claimant_verifies_his_own_claim_alone
         anyone_verifies_a_sole_claim_alone
         a_hash_is_replaced_while_it_is_still_the_old_one;
+    administrators:
+        a_role_is_granted_to_whoever_has_proven_an_address
+        a_role_that_is_taken_away_leaves_no_session_of_it
+        the_last_administrator_stays
+        of_administrators_that_take_each_other_away_one_remains
+        an_administrator_ends_all_sessions_for_good;
+    event_log:
+        what_was_noted_comes_back_as_it_was
+        events_are_filtered_and_come_page_by_page;
+    directory:
+        what_begins_alike_is_found_page_by_page
+        a_status_leaves_the_others_out
+        a_name_that_changed_is_found_by_the_new_one;
     changes:
         a_phone_changes_and_its_owner_is_told_where_they_were
         a_phone_moves_from_whoever_had_it_when_the_code_was_sent

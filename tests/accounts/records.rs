@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::DateTime;
 use ringback::{
-    accounts::{Claimant, Erasure, Kept, RECORD_TABLES, Rotated, User},
+    accounts::{Claimant, Erased, ErasedBy, Erasure, Grant, Granted, Kept, RECORD_TABLES, Rotated, User},
     entropy::SystemEntropy,
     events::{EventKind, NewEvent, NewNotice, NoticeAddress, NoticeKind, Source},
     ledger::{Event, Row, What},
     limits::ClientNetwork,
+    tokens::Role,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -49,6 +50,23 @@ async fn lived(stores: &Stores) -> (User, Uuid) {
         .await;
     let issued = issued(jane.id, Uuid::from_u128(1));
     stores.one.ledger.write(&[issued]).await.unwrap();
+    let email = jane.email.as_ref().unwrap();
+    stores
+        .one
+        .proofs
+        .verify_email(email, &claimant, email_verified(1))
+        .await
+        .unwrap();
+    let grant = Grant {
+        user: jane.id,
+        role: Role::Support,
+        by: None,
+        event: event(EventKind::RoleGranted, 2),
+    };
+    assert_eq!(
+        stores.one.administrators.grant(&grant).await.unwrap(),
+        Granted::Granted
+    );
     (jane, session)
 }
 
@@ -68,8 +86,7 @@ fn issued(user_id: Uuid, challenge_id: Uuid) -> Row {
 fn erasure(user: Uuid, session: Uuid) -> Erasure {
     Erasure {
         user,
-        epoch: 0,
-        session,
+        by: ErasedBy::Owner { epoch: 0, session },
         event: event(EventKind::AccountDeleted, 10),
     }
 }
@@ -133,7 +150,7 @@ pub async fn an_export_has_all_but_what_proves_who_somebody_is(stores: Stores) {
     assert_eq!(export["users"][0]["phone_verified"], true);
     assert_eq!(export["users"][0]["created_at"], "2027-01-15T08:00:00.123456Z");
     assert_eq!(export["sessions"][0]["id"], session.to_string());
-    assert_eq!(export["events"][0]["kind"], "phone.verified");
+    assert_eq!(export["events"][0]["kind"], "role.granted");
     assert_eq!(export["notices"][0]["address"], "jane@example.com");
     assert_eq!(stores.one.records.export(Uuid::nil()).await.unwrap(), None);
 }
@@ -143,12 +160,12 @@ pub async fn erasure_leaves_nothing_of_whose_it_was(stores: Stores) {
     let (john, johns) = register(&stores.one, "john@example.com", "+14152000002").await;
     let erase = |erasure| {
         let records = stores.two.records.clone();
-        async move { records.erase(erasure).await.unwrap() }
+        async move { records.erase(erasure).await.unwrap() == Erased::Erased }
     };
     // Not by another's session, an ended one, or for a proof of an older epoch.
     assert!(!erase(erasure(jane.id, johns)).await);
     let mut old = erasure(jane.id, session);
-    old.epoch = 7;
+    old.by = ErasedBy::Owner { epoch: 7, session };
     assert!(!erase(old).await);
     let ended = new_session(jane.id);
     let ended_id = ended.id;
@@ -202,7 +219,10 @@ pub async fn erasure_races_with_all_that_changes_an_account(stores: Stores) {
             let email = email.clone();
             async move {
                 let done = match n % 7 {
-                    0 => store.records.erase(erasure(jane.id, session)).await.unwrap(),
+                    0 => {
+                        let erased = store.records.erase(erasure(jane.id, session)).await.unwrap();
+                        erased == Erased::Erased
+                    }
                     1 => {
                         let opened = store.sessions.open(new_session(jane.id)).await.unwrap();
                         opened.is_some()

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use ringback::{
-    accounts::Erasure,
+    accounts::{Erased, ErasedBy, Erasure},
     entropy::{Entropy, SystemEntropy},
     events::{EventKind, RefusalKey, RefusalRow},
 };
@@ -48,8 +48,7 @@ async fn written(stores: &Stores) -> Vec<String> {
 fn erasure(user: Uuid, session: Uuid) -> Erasure {
     Erasure {
         user,
-        epoch: 0,
-        session,
+        by: ErasedBy::Owner { epoch: 0, session },
         event: event(EventKind::AccountDeleted, 10),
     }
 }
@@ -84,7 +83,7 @@ pub async fn a_row_whose_account_is_gone_names_nobody(stores: Stores) {
     let early = row(EventKind::CodeRefused, Some(jane.id), true, 1);
     stores.one.refusals.write(&[early]).await.unwrap();
     let erased = stores.one.records.erase(erasure(jane.id, session)).await;
-    assert!(erased.unwrap());
+    assert_eq!(erased.unwrap(), Erased::Erased);
     let late = row(EventKind::LoginFailed, Some(jane.id), true, 2);
     stores.two.refusals.write(&[late]).await.unwrap();
     let details = r#"{"reason":"rule-\"1\""}"#;
@@ -102,7 +101,10 @@ pub async fn rows_race_with_erasure(stores: Stores) {
         let (jane, session) = register(&stores.one, "jane@example.com", "+14152000001").await;
         all_at_once(&stores, 20, move |n, store| async move {
             match n {
-                7 => assert!(store.records.erase(erasure(jane.id, session)).await.unwrap()),
+                7 => {
+                    let erased = store.records.erase(erasure(jane.id, session)).await;
+                    assert_eq!(erased.unwrap(), Erased::Erased);
+                }
                 _ => {
                     let row = row(EventKind::LoginFailed, Some(jane.id), n % 2 == 0, 1);
                     store.refusals.write(&[row]).await.unwrap();

@@ -2,7 +2,7 @@
 
 use chrono::Duration;
 use ringback::{
-    accounts::{Identity, Login, NewSession, Rotated, Rotation},
+    accounts::{Identity, Locked, Login, NewSession, Rotated, Rotation},
     events::EventKind,
     tokens::Amr,
 };
@@ -74,6 +74,7 @@ pub async fn a_token_is_good_once_and_then_for_its_grace(stores: Stores) {
         email_verified: false,
         amr: Amr::Password,
         authenticated_at: seen.authenticated_at,
+        role: None,
     };
     let rotate = async |generation, second| {
         stores
@@ -288,7 +289,7 @@ pub async fn a_lock_ends_sessions_for_good(stores: Stores) {
     let (jane, session) = register(&stores.one, "jane@example.com", PHONE).await;
     let lock = async |second| {
         let event = event(EventKind::AccountLocked, second);
-        stores.one.users.lock(jane.id, event).await.unwrap()
+        stores.one.users.lock(jane.id, event).await.unwrap() == Locked::Locked
     };
     let unlock = async |second| {
         let event = event(EventKind::AccountUnlocked, second);

@@ -1,6 +1,7 @@
 //! The service as its users meet it: over HTTP, on the embedded parts and on real servers alike.
 
 mod accounts;
+mod administration;
 mod bad_input;
 mod bounds;
 mod browser;

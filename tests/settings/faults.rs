@@ -102,7 +102,7 @@ fn unknown_sections_misplaced_keys_and_rules_say_where_they_belong() {
     let faults = place.faults();
     for expected in [
         "development.toml:1: server = \"***\": must be a section, [server]",
-        "development.toml:2: bind = \"***\": no such section: must be server, database, redis,",
+        "development.toml:2: bind = \"***\": no such section: must be server, admin, database, redis,",
         "development.toml:3: otp.ttl = {…}: must be a duration",
         "development.toml:5: nothing = {…}: no such section: must be server,",
         "development.toml:8: inbox.folder = \"***\": no such key: [inbox] has size",

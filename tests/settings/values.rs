@@ -13,6 +13,17 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ),
     ("server.ops_bind", "0.0.0.0:9", &["", "127.0.0.1:8000"]),
     (
+        "admin.bind",
+        "[::1]:9",
+        &["", "8002", "127.0.0.1:8000", "127.0.0.1:8001"],
+    ),
+    (
+        "admin.public_url",
+        "https://admin.example.com",
+        &["admin.example.com", "http://admin.example.com", "https://x/admin"],
+    ),
+    ("admin.session_ttl", "1m", &["59s", "25h", "8"]),
+    (
         "server.public_url",
         "http://id.example.com:8443",
         &[

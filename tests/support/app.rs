@@ -52,6 +52,8 @@ macro_rules! on_both {
 pub struct TestApp {
     pub address: String,
     pub ops: String,
+    /// Where administrators come in.
+    pub admin: String,
     pub client: reqwest::Client,
     pub provider: Option<Arc<Provider>>,
     pub running: Option<Running>,
@@ -119,6 +121,7 @@ impl TestApp {
             ("RINGBACK__LIMITS__FILE", path("config/limits.toml")),
             ("RINGBACK__SERVER__BIND", "127.0.0.1:0".to_owned()),
             ("RINGBACK__SERVER__OPS_BIND", "127.0.0.1:0".to_owned()),
+            ("RINGBACK__ADMIN__BIND", "127.0.0.1:0".to_owned()),
             ("RINGBACK__SERVER__WORKERS", "2".to_owned()),
             ("RINGBACK__DELIVERY__PROBE_AFTER", "100ms".to_owned()),
             ("RINGBACK__DELIVERY__PROBE_EVERY", "400ms".to_owned()),
@@ -204,6 +207,7 @@ impl TestApp {
         Self {
             address: format!("http://{}", running.address),
             ops: format!("http://{}", running.ops_address.unwrap()),
+            admin: format!("http://{}", running.admin_address.unwrap()),
             client,
             provider,
             running: Some(running),

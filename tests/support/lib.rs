@@ -3,7 +3,7 @@
 //! | file | what it gives |
 //! |---|---|
 //! | `app.rs` | `TestApp`: a service inside the test, on the embedded parts or on real servers, whose time the test lets pass |
-//! | `steps.rs`, `emails.rs`, `openings.rs`, `means.rs` | what tests do often with it, from outside and from behind |
+//! | `steps.rs`, `emails.rs`, `openings.rs`, `administrators.rs`, `means.rs` | what tests do often with it, from outside and from behind |
 //! | `process.rs`, `service.rs` | the program as a process of its own |
 //! | `simulator.rs` | `twilio-sim` as a process of its own |
 //! | `provider.rs` | an SMS provider over HTTP, with faults |
@@ -18,6 +18,7 @@
     reason = "a default that starts things would surprise"
 )]
 
+mod administrators;
 mod answer;
 mod app;
 mod dump;
@@ -36,6 +37,7 @@ pub mod simulator;
 mod steps;
 mod wire;
 
+pub use administrators::Administrator;
 pub use answer::Answer;
 pub use app::{Account, Backends, PASSWORD, Prepared, TestApp};
 pub use dump::Kept;

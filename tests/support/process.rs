@@ -43,6 +43,7 @@ impl Prepared {
         let app = TestApp {
             address,
             ops,
+            admin: announced("Admin").await,
             client: reqwest::Client::new(),
             provider: self.provider,
             running: None,

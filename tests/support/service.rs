@@ -83,9 +83,10 @@ pub struct Service {
 }
 
 /// On ports that are free.
-pub const FREE_PORTS: [(&str, &str); 2] = [
+pub const FREE_PORTS: [(&str, &str); 3] = [
     ("RINGBACK__SERVER__BIND", "127.0.0.1:0"),
     ("RINGBACK__SERVER__OPS_BIND", "127.0.0.1:0"),
+    ("RINGBACK__ADMIN__BIND", "127.0.0.1:0"),
 ];
 
 impl Service {

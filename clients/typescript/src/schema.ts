@@ -790,6 +790,8 @@ export interface components {
         };
         /** @description All that is kept about a user. */
         Export: {
+            /** @description What it may administer. */
+            administrators: Record<string, never>[];
             /** @description What happened to the account, the newest 10,000. */
             events: Record<string, never>[];
             /**
@@ -805,6 +807,40 @@ export interface components {
             user: Record<string, never>;
             /** @description The messages with codes that were sent to it. */
             verifications: Record<string, never>[];
+        };
+        /**
+         * @description This is the last administrator: make another one first.
+         * @example {
+         *       "code": "forbidden",
+         *       "detail": "This is the last administrator: make another one first.",
+         *       "request_id": "0b5b1d5c9f1e4b7f8a86c27a2f3a1d77",
+         *       "status": 403,
+         *       "title": "Forbidden",
+         *       "type": "urn:ringback:problem:forbidden"
+         *     }
+         */
+        ForbiddenProblem: {
+            /**
+             * @description What happened, for programs. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            code: "forbidden";
+            /** @description What happened, for people. */
+            detail: string;
+            /** @description Names this request in the service's log; also the header `x-request-id`. */
+            request_id: string;
+            /**
+             * @description The HTTP status.
+             * @enum {integer}
+             */
+            status: 403;
+            /** @description The status in words. */
+            title: string;
+            /**
+             * @description Names the kind of problem: `urn:ringback:problem:` and the code.
+             * @enum {string}
+             */
+            type: "urn:ringback:problem:forbidden";
         };
         /** @description A message that would have gone out. */
         InboxMessage: {
@@ -1388,7 +1424,7 @@ export interface components {
              */
             type: "urn:ringback:problem:phone_taken";
         };
-        Problem: components["schemas"]["AmbiguousClaimProblem"] | components["schemas"]["EmailTakenProblem"] | components["schemas"]["InternalProblem"] | components["schemas"]["InvalidCredentialsProblem"] | components["schemas"]["MailNotConfiguredProblem"] | components["schemas"]["MalformedJsonProblem"] | components["schemas"]["NotAuthenticatedProblem"] | components["schemas"]["NotFoundProblem"] | components["schemas"]["OtpAttemptsExceededProblem"] | components["schemas"]["OtpExpiredProblem"] | components["schemas"]["OtpInvalidProblem"] | components["schemas"]["PasswordIncorrectProblem"] | components["schemas"]["PayloadTooLargeProblem"] | components["schemas"]["PhoneNotSupportedProblem"] | components["schemas"]["PhoneTakenProblem"] | components["schemas"]["RateLimitedProblem"] | components["schemas"]["RequestTimeoutProblem"] | components["schemas"]["ResendCooldownProblem"] | components["schemas"]["SignatureInvalidProblem"] | components["schemas"]["TokenExpiredProblem"] | components["schemas"]["TokenInvalidProblem"] | components["schemas"]["TokenRevokedProblem"] | components["schemas"]["UnavailableProblem"] | components["schemas"]["UnsupportedMediaTypeProblem"] | components["schemas"]["ValidationFailedProblem"];
+        Problem: components["schemas"]["AmbiguousClaimProblem"] | components["schemas"]["EmailTakenProblem"] | components["schemas"]["ForbiddenProblem"] | components["schemas"]["InternalProblem"] | components["schemas"]["InvalidCredentialsProblem"] | components["schemas"]["MailNotConfiguredProblem"] | components["schemas"]["MalformedJsonProblem"] | components["schemas"]["NotAuthenticatedProblem"] | components["schemas"]["NotFoundProblem"] | components["schemas"]["OtpAttemptsExceededProblem"] | components["schemas"]["OtpExpiredProblem"] | components["schemas"]["OtpInvalidProblem"] | components["schemas"]["PasswordIncorrectProblem"] | components["schemas"]["PayloadTooLargeProblem"] | components["schemas"]["PhoneNotSupportedProblem"] | components["schemas"]["PhoneTakenProblem"] | components["schemas"]["RateLimitedProblem"] | components["schemas"]["RequestTimeoutProblem"] | components["schemas"]["ResendCooldownProblem"] | components["schemas"]["SignatureInvalidProblem"] | components["schemas"]["TokenExpiredProblem"] | components["schemas"]["TokenInvalidProblem"] | components["schemas"]["TokenRevokedProblem"] | components["schemas"]["UnavailableProblem"] | components["schemas"]["UnsupportedMediaTypeProblem"] | components["schemas"]["ValidationFailedProblem"];
         /** @description What is to be changed; what is missing stays. */
         ProfileRequest: {
             /** @example Test */
@@ -3369,6 +3405,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["NotAuthenticatedProblem"] | components["schemas"]["TokenInvalidProblem"] | components["schemas"]["TokenExpiredProblem"] | components["schemas"]["TokenRevokedProblem"];
                 };
             };
+            /** @description `forbidden`: This is the last administrator: make another one first. */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ForbiddenProblem"];
+                };
+            };
             /** @description `request_timeout`: The request did not arrive in time. */
             408: {
                 headers: {
@@ -3594,6 +3640,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "administrators": [],
                      *       "events": [],
                      *       "exported_at": "2026-05-28T20:26:40.000000Z",
                      *       "notices": [],
@@ -3608,6 +3655,7 @@ export interface operations {
                      *         "id": "0199a2f4-6c1e-7b52-9d3e-4f5a6b7c8d9e",
                      *         "imported_at": null,
                      *         "last_name": "User",
+                     *         "last_name_key": "user",
                      *         "locked_at": null,
                      *         "password_reset_at": null,
                      *         "phone": "+14155552671",

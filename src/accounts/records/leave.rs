@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use super::{Erasure, RecordStore};
+use super::{Erased, ErasedBy, Erasure, RecordStore};
 use crate::{
     accounts::{
         AccountError,
@@ -41,8 +41,8 @@ impl Leave {
     /// Erases the account of whoever knows its password, or just signed in by a code where it has none.
     ///
     /// # Errors
-    /// `PasswordIncorrect`; `TokenRevoked` where the session ended or the account was erased meanwhile; `Limited`;
-    /// `Unavailable`.
+    /// `PasswordIncorrect`; `TokenRevoked` where the session ended or the account was erased meanwhile; `LastAdministrator`;
+    /// `Limited`; `Unavailable`.
     pub async fn leave(
         &self,
         turn: Turn,
@@ -63,12 +63,17 @@ impl Leave {
         let now = self.clock.now();
         let erasure = Erasure {
             user: of.user.id,
-            epoch,
-            session: of.session,
+            by: ErasedBy::Owner {
+                epoch,
+                session: of.session,
+            },
             event: NewEvent::new(EventKind::AccountDeleted, source, now, self.entropy.as_ref()),
         };
-        let erased = self.store.erase(erasure).await?;
-        erased.then_some(()).ok_or(AccountError::TokenRevoked)
+        match self.store.erase(erasure).await? {
+            Erased::Erased => Ok(()),
+            Erased::Void => Err(AccountError::TokenRevoked),
+            Erased::LastAdministrator => Err(AccountError::LastAdministrator),
+        }
     }
 
     async fn epoch_without_password(&self, of: &SignedIn) -> Result<i64, AccountError> {

@@ -16,5 +16,5 @@ mod tables;
 pub use leave::Leave;
 pub use postgres::PostgresRecords;
 pub use sqlite::SqliteRecords;
-pub use store::{Erasure, RecordStore};
+pub use store::{Erased, ErasedBy, Erasure, RecordStore};
 pub use tables::{Column, Kept, TABLES, Table};

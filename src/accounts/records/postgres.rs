@@ -6,10 +6,13 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::{
-    Erasure, RecordStore, Table,
+    Erased, Erasure, RecordStore, Table,
     tables::{MAX_ROWS, TABLES},
 };
-use crate::{database::PostgresLink, events::postgres::event, unavailable::Unavailable};
+use crate::{
+    accounts::administrators::is_last::postgres::is_last_administrator, database::PostgresLink,
+    events::postgres::event, unavailable::Unavailable,
+};
 
 /// All that is kept about a user in PostgreSQL.
 #[derive(Debug)]
@@ -44,30 +47,34 @@ impl PostgresRecords {
 
 #[async_trait]
 impl RecordStore for PostgresRecords {
-    async fn erase(&self, erasure: Erasure) -> Result<bool, Unavailable> {
-        // Whoever changes the account waits for this lock, and finds no account then.
-        const LOCK: &str = "SELECT true FROM users u WHERE id = $1 AND session_epoch = $2 AND locked_at IS NULL AND EXISTS ( \
+    async fn erase(&self, erasure: Erasure) -> Result<Erased, Unavailable> {
+        // Whoever changes the account waits for this lock, and finds no account then. Without a session, an administrator
+        // asks.
+        const LOCK: &str = "SELECT true FROM users u WHERE id = $1 AND ($3 IS NULL OR session_epoch = $2 AND locked_at IS NULL \
+             AND EXISTS ( \
                SELECT FROM sessions s WHERE s.id = $3 AND s.user_id = u.id AND s.epoch = $2 AND s.revoked_at IS NULL \
-             ) FOR UPDATE";
+             )) FOR UPDATE";
         // In this order: each has a snapshot of its own. Whoever ends a session holds its row until the event of that is
         // written, so once the sessions are gone no further event comes.
-        const ERASE: [&str; 6] = [
+        const ERASE: [&str; 7] = [
             "DELETE FROM sessions WHERE user_id = $1",
             "DELETE FROM users WHERE id = $1",
             "DELETE FROM notices WHERE user_id = $1",
             "UPDATE events SET user_id = NULL, actor_id = NULL, network = NULL, reason = NULL WHERE user_id = $1",
             "UPDATE events SET actor_id = NULL, network = NULL WHERE actor = 'administrator' AND actor_id = $1",
+            "UPDATE administrators SET granted_by = NULL WHERE granted_by = $1",
             "UPDATE verifications SET user_id = NULL WHERE user_id = $1",
         ];
         let erased = self.0.bounded(async {
             let mut lent = self.0.lend().await?;
             let mut together = lent.begin().await?;
-            let lock = sqlx::query(LOCK)
-                .bind(erasure.user)
-                .bind(erasure.epoch)
-                .bind(erasure.session);
+            if is_last_administrator(&mut together, erasure.user).await? {
+                return Ok(Erased::LastAdministrator);
+            }
+            let (epoch, session) = erasure.by.proof();
+            let lock = sqlx::query(LOCK).bind(erasure.user).bind(epoch).bind(session);
             if lock.fetch_optional(together.session()).await?.is_none() {
-                return Ok(false);
+                return Ok(Erased::Void);
             }
             for sql in ERASE {
                 let query = sqlx::query(sql).bind(erasure.user);
@@ -75,10 +82,10 @@ impl RecordStore for PostgresRecords {
             }
             event(&erasure.event, None).execute(together.session()).await?;
             together.commit().await?;
-            Ok(true)
+            Ok(Erased::Erased)
         });
         let erased = erased.await?;
-        if erased {
+        if erased == Erased::Erased {
             erasure.event.count();
         }
         Ok(erased)

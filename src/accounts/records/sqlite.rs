@@ -6,10 +6,13 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::{
-    Erasure, RecordStore, Table,
+    Erased, Erasure, RecordStore, Table,
     tables::{MAX_ROWS, TABLES},
 };
-use crate::{database::SqliteLink, events::sqlite::event, unavailable::Unavailable};
+use crate::{
+    accounts::administrators::is_last::sqlite::is_last_administrator, database::SqliteLink,
+    events::sqlite::event, unavailable::Unavailable,
+};
 
 /// All that is kept about a user in an SQLite file.
 #[derive(Debug)]
@@ -46,26 +49,33 @@ impl SqliteRecords {
 
 #[async_trait]
 impl RecordStore for SqliteRecords {
-    async fn erase(&self, erasure: Erasure) -> Result<bool, Unavailable> {
-        const FIND: &str = "SELECT 1 FROM users u WHERE id = ?1 AND session_epoch = ?2 AND locked_at IS NULL AND EXISTS ( \
+    async fn erase(&self, erasure: Erasure) -> Result<Erased, Unavailable> {
+        const FIND: &str = "SELECT 1 FROM users u WHERE id = ?1 AND (?3 IS NULL OR session_epoch = ?2 AND locked_at IS NULL \
+             AND EXISTS ( \
                SELECT 1 FROM sessions s WHERE s.id = ?3 AND s.user_id = u.id AND s.epoch = ?2 AND s.revoked_at IS NULL \
-             )";
-        const ERASE: [&str; 6] = [
+             ))";
+        const ERASE: [&str; 7] = [
             "DELETE FROM sessions WHERE user_id = ?1",
             "DELETE FROM users WHERE id = ?1",
             "DELETE FROM notices WHERE user_id = ?1",
             "UPDATE events SET user_id = NULL, actor_id = NULL, network = NULL, reason = NULL WHERE user_id = ?1",
             "UPDATE events SET actor_id = NULL, network = NULL WHERE actor = 'administrator' AND actor_id = ?1",
+            "UPDATE administrators SET granted_by = NULL WHERE granted_by = ?1",
             "UPDATE verifications SET user_id = NULL WHERE user_id = ?1",
         ];
         let erased = self.0.bounded(async {
             let mut transaction = self.0.writer.begin_with("BEGIN IMMEDIATE").await?;
+            let last = is_last_administrator(erasure.user);
+            if last.fetch_one(&mut *transaction).await? {
+                return Ok(Erased::LastAdministrator);
+            }
+            let (epoch, session) = erasure.by.proof();
             let find = sqlx::query(FIND)
                 .bind(erasure.user.hyphenated())
-                .bind(erasure.epoch)
-                .bind(erasure.session.hyphenated());
+                .bind(epoch)
+                .bind(session.map(Uuid::hyphenated));
             if find.fetch_optional(&mut *transaction).await?.is_none() {
-                return Ok(false);
+                return Ok(Erased::Void);
             }
             for sql in ERASE {
                 let query = sqlx::query(sql).bind(erasure.user.hyphenated());
@@ -73,10 +83,10 @@ impl RecordStore for SqliteRecords {
             }
             event(&erasure.event, None).execute(&mut *transaction).await?;
             transaction.commit().await?;
-            Ok(true)
+            Ok(Erased::Erased)
         });
         let erased = erased.await?;
-        if erased {
+        if erased == Erased::Erased {
             erasure.event.count();
         }
         Ok(erased)

@@ -41,7 +41,7 @@ pub(super) const MAX_ROWS: u32 = 10_000;
 use Kept::{Actor, Flag, Object, Plain, Secret, Time};
 
 /// Every table that has something about a user, the user's own first.
-pub const TABLES: [Table; 5] = [
+pub const TABLES: [Table; 6] = [
     Table {
         name: "users",
         whose: "id",
@@ -53,6 +53,7 @@ pub const TABLES: [Table; 5] = [
             ("phone", Plain),
             ("first_name", Plain),
             ("last_name", Plain),
+            ("last_name_key", Plain),
             ("password_hash", Secret),
             ("hash_cost", Secret),
             ("phone_verified", Flag),
@@ -84,12 +85,24 @@ pub const TABLES: [Table; 5] = [
             ("epoch", Plain),
             ("amr", Plain),
             ("authenticated_at", Time),
+            ("role", Plain),
             ("client", Plain),
             ("network", Plain),
             ("last_used_at", Time),
             ("created_at", Time),
             ("expires_at", Time),
             ("revoked_at", Time),
+        ],
+    },
+    Table {
+        name: "administrators",
+        whose: "user_id",
+        newest_by: "granted_at",
+        columns: &[
+            ("user_id", Plain),
+            ("role", Plain),
+            ("granted_by", Actor),
+            ("granted_at", Time),
         ],
     },
     Table {

@@ -25,7 +25,7 @@ mod uses;
 pub use postgres::PostgresSessions;
 pub use purge::purge_sessions;
 pub use rotation::{Rotated, Rotation};
-pub use service::{SessionOptions, Sessions, SignedIn, Tokens};
+pub use service::{SecondProof, SessionOptions, Sessions, SignedIn, Tokens};
 pub use session::{ClientInfo, Identity, Liveness, NewSession, OpenSession, SessionView};
 pub use sqlite::SqliteSessions;
 pub use store::{MOST_LISTED, SessionStore};

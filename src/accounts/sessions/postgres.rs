@@ -22,6 +22,7 @@ use crate::{
         self, NewEvent,
         postgres::{insert_event, parameter},
     },
+    tokens::Role,
     unavailable::{Part, Unavailable},
 };
 
@@ -89,8 +90,8 @@ impl SessionStore for PostgresSessions {
                RETURNING id, phone_verified, email_verified \
              ), opened AS ( \
                INSERT INTO sessions (id, user_id, refresh_hash, epoch, amr, authenticated_at, client, network, \
-                 created_at, expires_at) \
-               SELECT $1, owner.id, $3, $4, $5, $6, $7, $8, $9, $10 FROM owner \
+                 created_at, expires_at, role) \
+               SELECT $1, owner.id, $3, $4, $5, $6, $7, $8, $9, $10, $12 FROM owner \
              ), noted AS (",
             insert_event!("$11", "owner.id", "owner"),
             ") SELECT phone_verified, email_verified FROM owner"
@@ -106,7 +107,8 @@ impl SessionStore for PostgresSessions {
             .bind(&session.network)
             .bind(session.now)
             .bind(session.expires_at)
-            .bind(parameter(&session.event));
+            .bind(parameter(&session.event))
+            .bind(session.role.map(Role::name));
         let owner: Option<(bool, bool)> = self
             .link
             .bounded(async { query.fetch_optional(self.link.lend().await?.session()).await })
@@ -120,6 +122,7 @@ impl SessionStore for PostgresSessions {
             email_verified,
             amr: session.amr,
             authenticated_at: session.authenticated_at,
+            role: session.role,
         }))
     }
 
@@ -290,7 +293,7 @@ impl PostgresSessions {
                AND s.revoked_at IS NULL AND s.expires_at > $5 AND coalesce(s.last_used_at, s.created_at) >= $8 \
                AND u.id = s.user_id AND u.locked_at IS NULL AND s.epoch >= u.session_epoch \
              RETURNING s.user_id, u.phone_verified, u.email_verified, s.amr, \
-               coalesce(s.authenticated_at, s.created_at), s.expires_at";
+               coalesce(s.authenticated_at, s.created_at), s.role, s.expires_at";
         let query = sqlx::query(SQL)
             .bind(rotation.session_id)
             .bind(i64::from(rotation.generation))
@@ -313,7 +316,7 @@ impl PostgresSessions {
     /// any more.
     async fn explain_rotation(&self, rotation: &Rotation) -> Result<Option<Rotated>, sqlx::Error> {
         const READ: &str = "SELECT s.user_id, u.phone_verified, u.email_verified, s.amr, \
-             coalesce(s.authenticated_at, s.created_at), s.expires_at, \
+             coalesce(s.authenticated_at, s.created_at), s.role, s.expires_at, \
              s.generation, s.refresh_hash, s.previous_hash, s.spent, s.shown, coalesce(s.last_used_at, s.created_at), \
              s.revoked_at IS NOT NULL OR u.locked_at IS NOT NULL OR s.epoch < u.session_epoch \
              FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1 FOR UPDATE OF s";

@@ -186,6 +186,7 @@ mod tests {
             email_verified: false,
             amr: Amr::Password,
             authenticated_at: at(0),
+            role: None,
         }
     }
 

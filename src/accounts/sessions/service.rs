@@ -20,7 +20,7 @@ use crate::{
     events::{EventKind, NewEvent, Source},
     limits::{ClientNetwork, Limiter, Operation, Subject},
     security,
-    tokens::{AccessClaims, AccessGrant, AccessTokens, Amr, RefreshToken, RefreshTokens},
+    tokens::{AccessClaims, AccessGrant, AccessTokens, Amr, RefreshToken, RefreshTokens, Role},
 };
 
 /// A session's pair of tokens.
@@ -41,6 +41,16 @@ pub struct SignedIn {
     pub authenticated_at: DateTime<Utc>,
 }
 
+/// What an administrator proved beside the password.
+#[derive(Debug, Clone, Copy)]
+pub struct SecondProof {
+    /// How both proofs were given.
+    pub amr: Amr,
+    pub role: Role,
+    /// When the session ends.
+    pub until: DateTime<Utc>,
+}
+
 /// How long sessions last.
 #[derive(Debug, Clone, Copy)]
 pub struct SessionOptions {
@@ -55,6 +65,14 @@ pub struct SessionOptions {
 }
 
 impl SessionOptions {
+    /// What tells a live session from one that is over.
+    pub fn liveness(&self, now: DateTime<Utc>) -> Liveness {
+        Liveness {
+            now,
+            idle_before: self.idle_before(now),
+        }
+    }
+
     /// What was last used before is over. Later than the limit by what uses may be noted late.
     fn idle_before(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         if self.idle_ttl.is_zero() {
@@ -237,21 +255,43 @@ impl Sessions {
         who: &ClientInfo,
     ) -> Result<Tokens, AccountError> {
         let (session, refresh) = self.prepare(user_id, epoch, amr, who);
+        self.open(session, &refresh).await
+    }
+
+    async fn open(&self, session: NewSession, refresh: &RefreshToken) -> Result<Tokens, AccountError> {
+        let user_id = session.user_id;
         let opened = self.store.open(session).await?;
         let identity = opened.ok_or(AccountError::InvalidCredentials)?;
         // Afterwards, so that of many that open one at once the last sees all of them.
         let event = self.event(EventKind::SessionsEnded, Source::system(), refresh.session);
         self.store.end_surplus(user_id, self.options.most, event).await?;
-        Ok(self.pair(&identity, &refresh))
+        Ok(self.pair(&identity, refresh))
+    }
+
+    /// Opens the session of an administrator who gave a second proof, until `until`.
+    ///
+    /// # Errors
+    /// As for [`Sessions::open_for`].
+    pub async fn open_administrators(
+        &self,
+        user_id: Uuid,
+        epoch: i64,
+        proof: SecondProof,
+        who: &ClientInfo,
+    ) -> Result<Tokens, AccountError> {
+        let (session, refresh) = self.prepare(user_id, epoch, proof.amr, who);
+        let session = NewSession {
+            role: Some(proof.role),
+            expires_at: proof.until.min(session.expires_at),
+            event: session.event.with("role", proof.role.name()),
+            ..session
+        };
+        self.open(session, &refresh).await
     }
 
     /// What tells a live session from one that is over, now.
     pub(super) fn liveness(&self) -> Liveness {
-        let now = self.clock.now();
-        Liveness {
-            now,
-            idle_before: self.options.idle_before(now),
-        }
+        self.options.liveness(self.clock.now())
     }
 
     /// A session to be opened for a user, and its refresh token.
@@ -271,6 +311,7 @@ impl Sessions {
             refresh_hash: refresh.hash(),
             epoch,
             amr,
+            role: None,
             authenticated_at: now,
             client: who.client.clone(),
             network: Some(who.network.coarse()),
@@ -293,6 +334,7 @@ impl Sessions {
             email_verified: identity.email_verified,
             amr: identity.amr,
             authenticated_at: identity.authenticated_at,
+            role: identity.role,
         };
         Tokens {
             access: self.access.sign(&grant, self.entropy.uuid(), self.clock.now()),

@@ -3,7 +3,12 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::{accounts::users::User, events::NewEvent, limits::ClientNetwork, tokens::Amr};
+use crate::{
+    accounts::users::User,
+    events::NewEvent,
+    limits::ClientNetwork,
+    tokens::{Amr, Role},
+};
 
 /// Who a client is, as far as its owner may want to know later.
 #[derive(Debug, Clone)]
@@ -23,6 +28,8 @@ pub struct NewSession {
     /// The account's `session_epoch` when its owner was proven: with another one by now, the session is not opened.
     pub epoch: i64,
     pub amr: Amr,
+    /// Of an administrator who gave a second proof for it.
+    pub role: Option<Role>,
     /// When its owner was proven.
     pub authenticated_at: DateTime<Utc>,
     /// As in [`ClientInfo`].
@@ -62,6 +69,8 @@ pub struct Identity {
     pub email_verified: bool,
     pub amr: Amr,
     pub authenticated_at: DateTime<Utc>,
+    /// Of an administrator's session.
+    pub role: Option<Role>,
 }
 
 /// A session and whose it is: what every request with a bearer token asks for.

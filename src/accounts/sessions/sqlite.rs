@@ -18,6 +18,7 @@ use crate::{
         sqlite::{Query, json, time},
     },
     events::{self, NewEvent, sqlite::event as note},
+    tokens::Role,
     unavailable::{Part, Unavailable},
 };
 
@@ -120,6 +121,7 @@ impl SessionStore for SqliteSessions {
                     email_verified,
                     amr: session.amr,
                     authenticated_at: session.authenticated_at,
+                    role: session.role,
                 }))
             })
             .await
@@ -274,7 +276,7 @@ impl SqliteSessions {
                  WHERE u.id = s.user_id AND u.locked_at IS NULL AND s.epoch >= u.session_epoch) \
              RETURNING user_id, (SELECT u.phone_verified FROM users u WHERE u.id = user_id), \
                (SELECT u.email_verified FROM users u WHERE u.id = user_id), amr, \
-               coalesce(authenticated_at, created_at), expires_at";
+               coalesce(authenticated_at, created_at), role, expires_at";
         let query = sqlx::query(SQL)
             .bind(rotation.session_id.hyphenated())
             .bind(i64::from(rotation.generation))
@@ -296,7 +298,7 @@ impl SqliteSessions {
     /// Why the UPDATE missed; a reuse is revoked before anyone else writes. `None`: nothing is in its way any more.
     async fn explain_rotation(&self, rotation: &Rotation) -> Result<Option<Rotated>, sqlx::Error> {
         const READ: &str = "SELECT s.user_id, u.phone_verified, u.email_verified, s.amr, \
-             coalesce(s.authenticated_at, s.created_at), s.expires_at, \
+             coalesce(s.authenticated_at, s.created_at), s.role, s.expires_at, \
              s.generation, s.refresh_hash, s.previous_hash, s.spent, s.shown, coalesce(s.last_used_at, s.created_at), \
              s.revoked_at IS NOT NULL OR u.locked_at IS NOT NULL OR s.epoch < u.session_epoch \
              FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = ?1";
@@ -339,8 +341,8 @@ impl SqliteSessions {
 
 pub(in crate::accounts) fn insert(session: &NewSession) -> Query {
     const SQL: &str = "INSERT INTO sessions (id, user_id, refresh_hash, epoch, amr, authenticated_at, client, network, \
-           created_at, expires_at) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+           created_at, expires_at, role) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
     sqlx::query(SQL)
         .bind(session.id.hyphenated())
         .bind(session.user_id.hyphenated())
@@ -352,6 +354,7 @@ pub(in crate::accounts) fn insert(session: &NewSession) -> Query {
         .bind(session.network.clone())
         .bind(session.now.timestamp_micros())
         .bind(session.expires_at.timestamp_micros())
+        .bind(session.role.map(Role::name))
 }
 
 async fn views_of(link: SqliteLink, ids: Vec<Uuid>) -> Result<Vec<(Uuid, SessionView)>, Unavailable> {

@@ -66,9 +66,9 @@ impl TransferStore for PostgresTransfer {
     ) -> Result<HashSet<Uuid>, Unavailable> {
         const SQL: &str = concat!(
             "WITH made AS ( \
-               INSERT INTO users (id, email, email_key, phone, first_name, last_name, password_hash, hash_cost, \
+               INSERT INTO users (id, email, email_key, phone, first_name, last_name, last_name_key, password_hash, hash_cost, \
                  phone_verified, email_verified, phone_claimed_at, imported_at, locked_at, created_at, updated_at) \
-               SELECT id, email, email_key, phone, first_name, last_name, password_hash, hash_cost, \
+               SELECT id, email, email_key, phone, first_name, last_name, last_name_key, password_hash, hash_cost, \
                  phone_verified, email_verified, $3, $3, locked_at, created_at, $3 \
                FROM jsonb_populate_recordset(NULL::users, $1::jsonb) \
                ON CONFLICT DO NOTHING RETURNING id \
@@ -129,6 +129,7 @@ fn row(user: &TransferredUser, today: Argon2Cost, now: DateTime<Utc>) -> Value {
         "phone": user.phone.expose(),
         "first_name": user.first_name.expose(),
         "last_name": user.last_name.expose(),
+        "last_name_key": user.last_name.key(),
         "password_hash": user.password.as_ref().map(PasswordHash::expose),
         "hash_cost": user.foreign_cost(today).map(|cost| cost.to_string()),
         "phone_verified": user.phone_verified,

@@ -64,8 +64,9 @@ impl TransferStore for SqliteTransfer {
         now: DateTime<Utc>,
     ) -> Result<HashSet<Uuid>, Unavailable> {
         const SQL: &str = "INSERT INTO users (id, email, email_key, phone, first_name, last_name, password_hash, \
-               hash_cost, phone_verified, email_verified, locked_at, created_at, phone_claimed_at, imported_at, updated_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, ?13) ON CONFLICT DO NOTHING";
+               hash_cost, phone_verified, email_verified, locked_at, created_at, phone_claimed_at, imported_at, updated_at, \
+               last_name_key) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, ?13, ?14) ON CONFLICT DO NOTHING";
         let now = now.timestamp_micros();
         let made = self.0.bounded(async {
             let mut made = HashSet::new();
@@ -85,6 +86,7 @@ impl TransferStore for SqliteTransfer {
                     .bind(user.locked.then_some(now))
                     .bind(user.created_at.timestamp_micros())
                     .bind(now)
+                    .bind(user.last_name.key())
                     .execute(&mut *transaction)
                     .await?;
                 if inserted.rows_affected() > 0 {

@@ -15,8 +15,8 @@ mod sqlite;
 mod store;
 mod user;
 
-pub use name::{NameError, PersonName};
+pub use name::{NameError, PersonName, name_key};
 pub use postgres::PostgresUsers;
 pub use sqlite::SqliteUsers;
-pub use store::{RegisterError, UserStore};
+pub use store::{Locked, RegisterError, UserStore};
 pub use user::{NewUser, ProfileChange, User};

@@ -10,6 +10,7 @@ use icu_properties::{
     },
 };
 use thiserror::Error;
+use unicode_normalization::UnicodeNormalization;
 
 use crate::unicode::{is_direction_override, is_invisible, is_line_separator, is_unknown, is_visible};
 
@@ -88,6 +89,11 @@ impl PersonName {
     pub fn expose(&self) -> &str {
         &self.0
     }
+
+    /// What it is searched by.
+    pub fn key(&self) -> String {
+        name_key(&self.0)
+    }
 }
 
 impl From<PersonName> for String {
@@ -101,6 +107,11 @@ impl fmt::Debug for PersonName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PersonName(•••)")
     }
+}
+
+/// What names are searched by: the lower case of the NFKC form, as that of e-mail addresses is.
+pub fn name_key(text: &str) -> String {
+    text.nfkc().collect::<String>().to_lowercase()
 }
 
 /// Spaces, and what comes along unseen when a text is copied.

@@ -5,11 +5,11 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::{
-    NewUser, PersonName, ProfileChange, RegisterError, User, UserStore,
+    Locked, NewUser, PersonName, ProfileChange, RegisterError, User, UserStore,
     row::postgres::{user as user_of, user_columns},
 };
 use crate::{
-    accounts::sessions::NewSession,
+    accounts::{administrators::is_last::postgres::is_last_administrator, sessions::NewSession},
     database::{PostgresLink, Session, to_micros},
     events::{
         NewEvent,
@@ -83,7 +83,8 @@ impl UserStore for PostgresUsers {
     ) -> Result<Option<User>, Unavailable> {
         const SQL: &str = concat!(
             "WITH changed AS ( \
-               UPDATE users SET first_name = coalesce($2, first_name), last_name = coalesce($3, last_name), updated_at = $4 \
+               UPDATE users SET first_name = coalesce($2, first_name), last_name = coalesce($3, last_name), \
+                 last_name_key = coalesce($6, last_name_key), updated_at = $4 \
                WHERE id = $1 RETURNING * \
              ), noted AS (",
             insert_event!("$5", "changed.id", "changed"),
@@ -97,6 +98,7 @@ impl UserStore for PostgresUsers {
             .bind(change.last_name.as_ref().map(PersonName::expose))
             .bind(to_micros(event.at))
             .bind(parameter(&event))
+            .bind(change.last_name.as_ref().map(PersonName::key))
             .try_map(|row: PgRow| user_of(&row));
         let changed = self
             .0
@@ -108,16 +110,28 @@ impl UserStore for PostgresUsers {
         Ok(changed)
     }
 
-    async fn lock(&self, user: Uuid, event: NewEvent) -> Result<bool, Unavailable> {
-        const SQL: &str = concat!(
-            "WITH locked AS ( \
-               UPDATE users SET locked_at = $2, session_epoch = session_epoch + 1 WHERE id = $1 AND locked_at IS NULL \
-               RETURNING id \
-             ), noted AS (",
-            insert_event!("$3", "locked.id", "locked"),
-            ") SELECT count(*) FROM locked"
-        );
-        self.change_lock(SQL, user, event).await
+    async fn lock(&self, user: Uuid, event: NewEvent) -> Result<Locked, Unavailable> {
+        const SQL: &str = "UPDATE users SET locked_at = $2, session_epoch = session_epoch + 1 \
+             WHERE id = $1 AND locked_at IS NULL";
+        let done = self.0.bounded(async {
+            let mut lent = self.0.lend().await?;
+            let mut together = lent.begin().await?;
+            if is_last_administrator(&mut together, user).await? {
+                return Ok(Locked::LastAdministrator);
+            }
+            let query = sqlx::query(SQL).bind(user).bind(to_micros(event.at));
+            if query.execute(together.session()).await?.rows_affected() == 0 {
+                return Ok(Locked::Unchanged);
+            }
+            note(&event, Some(user)).execute(together.session()).await?;
+            together.commit().await?;
+            Ok(Locked::Locked)
+        });
+        let done = done.await?;
+        if done == Locked::Locked {
+            event.count();
+        }
+        Ok(done)
     }
 
     async fn unlock(&self, user: Uuid, event: NewEvent) -> Result<bool, Unavailable> {
@@ -130,13 +144,24 @@ impl UserStore for PostgresUsers {
             insert_event!("$3", "unlocked.id", "unlocked"),
             ") SELECT count(*) FROM unlocked"
         );
-        self.change_lock(SQL, user, event).await
+        self.raise_epoch(SQL, user, event).await
+    }
+
+    async fn end_sessions(&self, user: Uuid, event: NewEvent) -> Result<bool, Unavailable> {
+        const SQL: &str = concat!(
+            "WITH ended AS ( \
+               UPDATE users SET session_epoch = session_epoch + 1 WHERE id = $1 AND $2::timestamptz IS NOT NULL RETURNING id \
+             ), noted AS (",
+            insert_event!("$3", "ended.id", "ended"),
+            ") SELECT count(*) FROM ended"
+        );
+        self.raise_epoch(SQL, user, event).await
     }
 }
 
 impl PostgresUsers {
-    /// Runs a statement that answers how many accounts it locked or unlocked.
-    async fn change_lock(&self, sql: &'static str, user: Uuid, event: NewEvent) -> Result<bool, Unavailable> {
+    /// Runs a statement that answers of how many accounts it ended the sessions.
+    async fn raise_epoch(&self, sql: &'static str, user: Uuid, event: NewEvent) -> Result<bool, Unavailable> {
         let query = sqlx::query_scalar(sql)
             .bind(user)
             .bind(to_micros(event.at))
@@ -166,8 +191,8 @@ async fn insert(
            SELECT pg_advisory_xact_lock_shared(1382641256, hashtext($3)) \
          ), made AS ( \
            INSERT INTO users (id, email, email_key, phone, first_name, last_name, password_hash, email_verified, \
-             email_owned_at, created_at, updated_at) \
-           SELECT $1, $2, $3, $4, $5, $6, $7, $20, CASE WHEN $20 THEN $8 END, $8, $8 FROM turn \
+             email_owned_at, created_at, updated_at, last_name_key) \
+           SELECT $1, $2, $3, $4, $5, $6, $7, $20, CASE WHEN $20 THEN $8 END, $8, $8, $21 FROM turn \
            ON CONFLICT (email_key) DO NOTHING RETURNING id \
          ), opened AS ( \
            INSERT INTO sessions (id, user_id, refresh_hash, epoch, amr, authenticated_at, client, network, \
@@ -199,7 +224,8 @@ async fn insert(
         .bind(session.expires_at)
         .bind(parameter(&user.event))
         .bind(parameter(&session.event))
-        .bind(is_proven);
+        .bind(is_proven)
+        .bind(user.last_name.key());
     let made: i64 = query.fetch_one(at).await?;
     Ok(made == 1)
 }

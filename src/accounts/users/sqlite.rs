@@ -5,11 +5,14 @@ use sqlx::sqlite::SqliteRow;
 use uuid::{Uuid, fmt::Hyphenated};
 
 use super::{
-    NewUser, ProfileChange, RegisterError, User, UserStore,
+    Locked, NewUser, PersonName, ProfileChange, RegisterError, User, UserStore,
     row::sqlite::{user as user_of, user_columns},
 };
 use crate::{
-    accounts::sessions::{NewSession, sqlite::insert},
+    accounts::{
+        administrators::is_last::sqlite::is_last_administrator,
+        sessions::{NewSession, sqlite::insert},
+    },
     database::{SqliteLink, sqlite::Query, to_micros},
     events::{NewEvent, sqlite::event as note},
     unavailable::Unavailable,
@@ -48,7 +51,8 @@ impl UserStore for SqliteUsers {
         event: NewEvent,
     ) -> Result<Option<User>, Unavailable> {
         const CHANGE: &str = "UPDATE users \
-             SET first_name = coalesce(?2, first_name), last_name = coalesce(?3, last_name), updated_at = ?4 WHERE id = ?1";
+             SET first_name = coalesce(?2, first_name), last_name = coalesce(?3, last_name), \
+               last_name_key = coalesce(?5, last_name_key), updated_at = ?4 WHERE id = ?1";
         const READ: &str = concat!(user_columns!(), "1 FROM users u WHERE u.id = ?1");
         let changed = self.0.bounded(async {
             let mut transaction = self.0.writer.begin_with("BEGIN IMMEDIATE").await?;
@@ -56,7 +60,8 @@ impl UserStore for SqliteUsers {
                 .bind(user.hyphenated())
                 .bind(change.first_name.as_ref().map(|name| name.expose().to_owned()))
                 .bind(change.last_name.as_ref().map(|name| name.expose().to_owned()))
-                .bind(event.at.timestamp_micros());
+                .bind(event.at.timestamp_micros())
+                .bind(change.last_name.as_ref().map(PersonName::key));
             if query.execute(&mut *transaction).await?.rows_affected() == 0 {
                 return Ok(None);
             }
@@ -75,16 +80,41 @@ impl UserStore for SqliteUsers {
         Ok(changed)
     }
 
-    async fn lock(&self, user: Uuid, event: NewEvent) -> Result<bool, Unavailable> {
+    async fn lock(&self, user: Uuid, event: NewEvent) -> Result<Locked, Unavailable> {
         const SQL: &str = "UPDATE users SET locked_at = ?2, session_epoch = session_epoch + 1 \
              WHERE id = ?1 AND locked_at IS NULL";
-        self.change_lock(SQL, user, event).await
+        let done = self.0.bounded(async {
+            let mut transaction = self.0.writer.begin_with("BEGIN IMMEDIATE").await?;
+            if is_last_administrator(user).fetch_one(&mut *transaction).await? {
+                return Ok(Locked::LastAdministrator);
+            }
+            let query = sqlx::query(SQL)
+                .bind(user.hyphenated())
+                .bind(event.at.timestamp_micros());
+            if query.execute(&mut *transaction).await?.rows_affected() == 0 {
+                return Ok(Locked::Unchanged);
+            }
+            note(&event, Some(user)).execute(&mut *transaction).await?;
+            transaction.commit().await?;
+            Ok(Locked::Locked)
+        });
+        let done = done.await?;
+        if done == Locked::Locked {
+            event.count();
+        }
+        Ok(done)
     }
 
     async fn unlock(&self, user: Uuid, event: NewEvent) -> Result<bool, Unavailable> {
         const SQL: &str = "UPDATE users SET locked_at = NULL, session_epoch = session_epoch + 1 \
              WHERE id = ?1 AND locked_at IS NOT NULL AND ?2 IS NOT NULL";
-        self.change_lock(SQL, user, event).await
+        self.raise_epoch(SQL, user, event).await
+    }
+
+    async fn end_sessions(&self, user: Uuid, event: NewEvent) -> Result<bool, Unavailable> {
+        const SQL: &str =
+            "UPDATE users SET session_epoch = session_epoch + 1 WHERE id = ?1 AND ?2 IS NOT NULL";
+        self.raise_epoch(SQL, user, event).await
     }
 }
 
@@ -137,8 +167,8 @@ impl SqliteUsers {
         Ok(user.registered(now, taken.is_some()))
     }
 
-    /// Runs a statement that locks or unlocks an account.
-    async fn change_lock(&self, sql: &'static str, user: Uuid, event: NewEvent) -> Result<bool, Unavailable> {
+    /// Runs a statement that ends the sessions of an account.
+    async fn raise_epoch(&self, sql: &'static str, user: Uuid, event: NewEvent) -> Result<bool, Unavailable> {
         let changed = self.0.bounded(async {
             let mut transaction = self.0.writer.begin_with("BEGIN IMMEDIATE").await?;
             let query = sqlx::query(sql)
@@ -161,8 +191,8 @@ impl SqliteUsers {
 
 fn insert_user(user: &NewUser, is_proven: bool) -> Query {
     const SQL: &str = "INSERT INTO users (id, email, email_key, phone, first_name, last_name, password_hash, \
-           email_verified, email_owned_at, created_at, updated_at) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?9, CASE WHEN ?9 THEN ?8 END, ?8, ?8) ON CONFLICT (email_key) DO NOTHING";
+           email_verified, email_owned_at, created_at, updated_at, last_name_key) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?9, CASE WHEN ?9 THEN ?8 END, ?8, ?8, ?10) ON CONFLICT (email_key) DO NOTHING";
     sqlx::query(SQL)
         .bind(user.id.hyphenated())
         .bind(user.email.expose().to_owned())
@@ -173,4 +203,5 @@ fn insert_user(user: &NewUser, is_proven: bool) -> Query {
         .bind(user.password.expose().to_owned())
         .bind(user.now.timestamp_micros())
         .bind(is_proven)
+        .bind(user.last_name.key())
 }

@@ -35,12 +35,25 @@ pub trait UserStore: Send + Sync {
         event: NewEvent,
     ) -> Result<Option<User>, Unavailable>;
 
-    /// Locks an account: MUST end all its sessions for good, and those whose login is under way. `false`: it was locked
-    /// already, or there is none.
-    async fn lock(&self, user: Uuid, event: NewEvent) -> Result<bool, Unavailable>;
+    /// Locks an account: MUST end all its sessions for good, and those whose login is under way. MUST NOT lock the last
+    /// administrator who isn't locked, however many are locked at once.
+    async fn lock(&self, user: Uuid, event: NewEvent) -> Result<Locked, Unavailable>;
 
     /// Unlocks an account. MUST bring no session back, whoever locked it and how. `false`: it wasn't locked.
     async fn unlock(&self, user: Uuid, event: NewEvent) -> Result<bool, Unavailable>;
+
+    /// Ends all sessions of an account for good, and those whose login is under way. `false`: there is no such account.
+    async fn end_sessions(&self, user: Uuid, event: NewEvent) -> Result<bool, Unavailable>;
+}
+
+/// What became of a lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Locked {
+    Locked,
+    /// It was locked already, or there is no such account.
+    Unchanged,
+    /// Nobody would be left who may do everything.
+    LastAdministrator,
 }
 
 /// Why an account wasn't made.

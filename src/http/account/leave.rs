@@ -42,6 +42,9 @@ pub struct ExportView {
     /// Open and ended sessions, without what proves them.
     #[schema(value_type = Vec<Object>)]
     sessions: Vec<Value>,
+    /// What it may administer.
+    #[schema(value_type = Vec<Object>)]
+    administrators: Vec<Value>,
     /// What happened to the account, the newest 10,000.
     #[schema(value_type = Vec<Object>)]
     events: Vec<Value>,
@@ -62,7 +65,7 @@ pub fn leave_docs() -> Docs {
         .bearer()
         .body::<LeaveRequest>(&["password"], &[("leave", json!({ "password": "securepass123" }))])
         .answer(204, "The account is gone.", Value::Null)
-        .refuses([AccountError::PasswordIncorrect])
+        .refuses([AccountError::PasswordIncorrect, AccountError::LastAdministrator])
         .limited("password-guess-minute", 5, HOUR / 60)
         .unavailable()
 }
@@ -95,12 +98,12 @@ pub fn export_docs() -> Docs {
         "exported_at": time,
         "user": {
             "id": "0199a2f4-6c1e-7b52-9d3e-4f5a6b7c8d9e", "email": "test@example.com", "email_key": "test@example.com",
-            "phone": "+14155552671", "first_name": "Test", "last_name": "User", "phone_verified": false,
+            "phone": "+14155552671", "first_name": "Test", "last_name": "User", "last_name_key": "user", "phone_verified": false,
             "email_verified": false, "phone_claimed_at": null, "phone_owned_at": null, "email_owned_at": null,
             "session_epoch": 0, "password_reset_at": null, "signed_in_at": time, "imported_at": null, "locked_at": null,
             "created_at": time, "updated_at": time,
         },
-        "sessions": [], "events": [], "verifications": [], "notices": [],
+        "sessions": [], "administrators": [], "events": [], "verifications": [], "notices": [],
     });
     Docs::new(
         "export_me",

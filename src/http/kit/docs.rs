@@ -37,12 +37,13 @@ pub enum Tag {
     Sessions,
     Receipts,
     Operations,
+    Administration,
     Documents,
     Development,
 }
 
 impl Tag {
-    pub const ALL: [(Self, &'static str); 8] = [
+    pub const ALL: [(Self, &'static str); 9] = [
         (Self::Accounts, "Create an account, and see one's own."),
         (Self::Phones, "Verify a phone by a code that comes by SMS."),
         (Self::Emails, "Verify an e-mail address by a code."),
@@ -57,6 +58,10 @@ impl Tag {
         (
             Self::Operations,
             "For load balancers and monitoring. `/metrics` is on another port.",
+        ),
+        (
+            Self::Administration,
+            "For administrators, on a port of their own. Each call is kept as an event.",
         ),
         (Self::Documents, "This document, and pages to read it and try it."),
         (
@@ -73,6 +78,7 @@ impl Tag {
             Self::Sessions => "Sessions",
             Self::Receipts => "Receipts",
             Self::Operations => "Operations",
+            Self::Administration => "Administration",
             Self::Documents => "Documents",
             Self::Development => "Development",
         }
@@ -104,6 +110,12 @@ impl Docs {
     /// More than fits into the summary.
     pub fn text(mut self, text: &str) -> Self {
         self.operation["description"] = text.into();
+        self
+    }
+
+    /// A word of our own on the operation.
+    pub fn extension(mut self, name: &str, value: Value) -> Self {
+        self.operation[name] = value;
         self
     }
 

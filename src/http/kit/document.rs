@@ -14,14 +14,21 @@ impl Document {
     pub fn of(routes: &Routes, lengths: Lengths) -> Self {
         let mut paths = Map::new();
         let mut schemas = BTreeMap::new();
+        // Of what no operation is about, nothing is said.
+        let mut used = Vec::new();
         for (method, path, docs) in routes.documented() {
             let (operation, named) = docs.finish();
             schemas.extend(named);
+            used.push(operation["tags"][0].clone());
             let item = paths.entry(path).or_insert_with(|| json!({}));
             item[key(method)] = operation;
         }
         schemas.insert("Problem".to_owned(), any_problem(&schemas));
-        let tags = Tag::ALL.map(|(tag, text)| json!({ "name": tag.name(), "description": text }));
+        let tags: Vec<_> = Tag::ALL
+            .iter()
+            .filter(|(tag, _)| used.contains(&Value::from(tag.name())))
+            .map(|(tag, text)| json!({ "name": tag.name(), "description": text }))
+            .collect();
         let mut document = json!({
             "openapi": "3.1.0",
             "info": {

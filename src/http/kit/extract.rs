@@ -76,10 +76,8 @@ impl FromRequest for FormBody {
 }
 
 /// The fields of a query string, each a [`Field::Word`]; of a name that comes twice, the first. Unknown ones are ignored.
-#[allow(dead_code, reason = "the kit is whole before each of its parts has a route")]
 pub struct Query(Vec<(String, String)>);
 
-#[allow(dead_code, reason = "the kit is whole before each of its parts has a route")]
 impl Query {
     /// Takes a field out.
     pub fn take(&mut self, name: &str) -> Field {

@@ -103,7 +103,7 @@ pub const REFUSALS: [(&str, &[&str]); 29] = [
             "otp_invalid otp_attempts_exceeded otp_expired rate_limited mail_not_configured unavailable",
         ],
     ),
-    ("delete /api/users/me/", &[BODY, BEARER, CONFIRMED]),
+    ("delete /api/users/me/", &[BODY, BEARER, CONFIRMED, "forbidden"]),
     ("/api/users/me/export/", &[BEARER, "rate_limited unavailable"]),
     ("/api/users/password/change/", &[BODY, BEARER, CONFIRMED]),
     ("get /api/users/sessions/", &[BEARER, "rate_limited unavailable"]),

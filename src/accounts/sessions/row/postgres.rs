@@ -7,7 +7,7 @@ use crate::{
         sessions::{Identity, SessionView},
         users::row::postgres::{AFTER_USER, user},
     },
-    tokens::Amr,
+    tokens::{Amr, Role},
 };
 
 /// Whether a session `s` of user `u` is live, by the parameters of a `Liveness`.
@@ -24,7 +24,7 @@ macro_rules! is_live {
 }
 pub(in crate::accounts::sessions) use is_live;
 
-/// From a row that begins with user, whether phone and e-mail are verified, `amr` and the time of the proof.
+/// From a row that begins with user, whether phone and e-mail are verified, `amr`, the time of the proof, and the role.
 pub(in crate::accounts::sessions) fn identity(row: &PgRow) -> Result<Identity, sqlx::Error> {
     Ok(Identity {
         user_id: row.try_get(0)?,
@@ -32,11 +32,12 @@ pub(in crate::accounts::sessions) fn identity(row: &PgRow) -> Result<Identity, s
         email_verified: row.try_get(2)?,
         amr: Amr::from_stored(row.try_get(3)?),
         authenticated_at: row.try_get(4)?,
+        role: row.try_get::<Option<&str>, _>(5)?.and_then(Role::from_name),
     })
 }
 
 /// The first column after those that [`identity`] reads.
-pub(in crate::accounts::sessions) const AFTER_IDENTITY: usize = 5;
+pub(in crate::accounts::sessions) const AFTER_IDENTITY: usize = 6;
 
 /// Begins a statement whose rows [`view`] reads.
 macro_rules! view_columns {

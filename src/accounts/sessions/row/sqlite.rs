@@ -9,7 +9,7 @@ use crate::{
         users::row::sqlite::{AFTER_USER, user},
     },
     database::sqlite::time,
-    tokens::Amr,
+    tokens::{Amr, Role},
 };
 
 /// Whether a session `s` of user `u` is live, by the parameters of a `Liveness`.
@@ -26,7 +26,7 @@ macro_rules! is_live {
 }
 pub(in crate::accounts::sessions) use is_live;
 
-/// From a row that begins with user, whether phone and e-mail are verified, `amr` and the time of the proof.
+/// From a row that begins with user, whether phone and e-mail are verified, `amr`, the time of the proof, and the role.
 pub(in crate::accounts::sessions) fn identity(row: &SqliteRow) -> Result<Identity, sqlx::Error> {
     Ok(Identity {
         user_id: row.try_get::<Hyphenated, _>(0)?.into_uuid(),
@@ -34,11 +34,12 @@ pub(in crate::accounts::sessions) fn identity(row: &SqliteRow) -> Result<Identit
         email_verified: row.try_get(2)?,
         amr: Amr::from_stored(row.try_get(3)?),
         authenticated_at: time(row.try_get(4)?),
+        role: row.try_get::<Option<&str>, _>(5)?.and_then(Role::from_name),
     })
 }
 
 /// The first column after those that [`identity`] reads.
-pub(in crate::accounts::sessions) const AFTER_IDENTITY: usize = 5;
+pub(in crate::accounts::sessions) const AFTER_IDENTITY: usize = 6;
 
 /// Begins a statement whose rows [`view`] reads.
 macro_rules! view_columns {

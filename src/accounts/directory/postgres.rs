@@ -1,0 +1,184 @@
+//! The directory in PostgreSQL.
+//!
+//! Addresses and names are compared byte by byte (`COLLATE "C"`), so that what begins alike is a range of an index, whatever
+//! plan a prepared statement has.
+
+use async_trait::async_trait;
+use sqlx::{
+    AssertSqlSafe, Postgres, Row,
+    postgres::{PgArguments, PgRow},
+    query::Query,
+};
+use uuid::Uuid;
+
+use super::{AccountDetails, AccountStatus, Directory, Search, SearchBy, SearchPlace, search::end_of};
+use crate::{
+    accounts::users::row::postgres::{AFTER_USER, user as user_of, user_columns},
+    database::PostgresLink,
+    email::EmailAddress,
+    phone::PhoneNumber,
+    tokens::Role,
+    unavailable::Unavailable,
+};
+
+/// Begins a statement whose rows [`details`] reads.
+const COLUMNS: &str = concat!(
+    user_columns!(),
+    "u.password_hash IS NOT NULL, u.phone_owned_at, u.email_owned_at, u.signed_in_at, u.imported_at, u.password_reset_at, \
+     u.locked_at, a.role FROM users u LEFT JOIN administrators a ON a.user_id = u.id WHERE "
+);
+
+/// The directory in PostgreSQL.
+#[derive(Debug)]
+pub struct PostgresDirectory(PostgresLink);
+
+impl PostgresDirectory {
+    /// By these connections.
+    pub fn new(link: &PostgresLink) -> Self {
+        Self(link.clone())
+    }
+
+    async fn rows(
+        &self,
+        query: Query<'_, Postgres, PgArguments>,
+    ) -> Result<Vec<AccountDetails>, Unavailable> {
+        let query = query.try_map(|row: PgRow| details(&row));
+        self.0
+            .bounded(async { query.fetch_all(self.0.lend().await?.session()).await })
+            .await
+    }
+
+    /// All, the newest first.
+    async fn all(&self, search: &Search) -> Result<Vec<AccountDetails>, Unavailable> {
+        let sql = statement("u.id < $1", search.status, "ORDER BY u.id DESC LIMIT $2");
+        let before = search.after.map_or(Uuid::max(), |place| place.id);
+        let query = sqlx::query(AssertSqlSafe(sql));
+        self.rows(query.bind(before).bind(i64::from(search.limit))).await
+    }
+
+    async fn by_phone(
+        &self,
+        search: &Search,
+        phone: &PhoneNumber,
+    ) -> Result<Vec<AccountDetails>, Unavailable> {
+        let sql = statement(
+            "u.phone = $1 AND u.id > $2",
+            search.status,
+            "ORDER BY u.id LIMIT $3",
+        );
+        let after = search.after.map_or(Uuid::nil(), |place| place.id);
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(phone.expose());
+        self.rows(query.bind(after).bind(i64::from(search.limit))).await
+    }
+
+    /// Whose e-mail address begins so.
+    async fn by_email(&self, search: &Search, email: &str) -> Result<Vec<AccountDetails>, Unavailable> {
+        let after = search.after.filter(|place| !place.by_name);
+        let sql = statement(
+            "u.email_key >= $1 AND u.email_key < $2 \
+               AND ($3::uuid IS NULL OR u.email_key > (SELECT email_key FROM users WHERE id = $3))",
+            search.status,
+            "ORDER BY u.email_key LIMIT $4",
+        );
+        let query = sqlx::query(AssertSqlSafe(sql))
+            .bind(email)
+            .bind(end_of(email))
+            .bind(after.map(|place| place.id))
+            .bind(i64::from(search.limit));
+        self.rows(query).await
+    }
+
+    /// Whose last name begins so, and whose e-mail address doesn't.
+    async fn by_name(
+        &self,
+        search: &Search,
+        (email, name): (&str, &str),
+        limit: u32,
+    ) -> Result<Vec<AccountDetails>, Unavailable> {
+        let after = search.after.filter(|place| place.by_name);
+        let sql = statement(
+            "u.last_name_key <> '' AND u.last_name_key >= $1 AND u.last_name_key < $2 \
+               AND ($3::uuid IS NULL OR (u.last_name_key, u.id) > ((SELECT last_name_key FROM users WHERE id = $3), $3)) \
+               AND (u.email_key IS NULL OR u.email_key < $4 OR u.email_key >= $5)",
+            search.status,
+            "ORDER BY u.last_name_key, u.id LIMIT $6",
+        );
+        let query = sqlx::query(AssertSqlSafe(sql))
+            .bind(name)
+            .bind(end_of(name))
+            .bind(after.map(|place| place.id))
+            .bind(email)
+            .bind(end_of(email))
+            .bind(i64::from(limit));
+        self.rows(query).await
+    }
+}
+
+#[async_trait]
+impl Directory for PostgresDirectory {
+    async fn search(&self, search: &Search) -> Result<Vec<(AccountDetails, SearchPlace)>, Unavailable> {
+        let placed = |by_name: bool| {
+            move |found: AccountDetails| {
+                let id = found.user.id;
+                (found, SearchPlace { by_name, id })
+            }
+        };
+        let found = match &search.by {
+            SearchBy::Nothing => self.all(search).await?,
+            SearchBy::Id(id) => {
+                let found = self.find(*id).await?.filter(|_| search.after.is_none());
+                let fits =
+                    |found: &AccountDetails| search.status.is_none_or(|status| found.status() == status);
+                found.filter(fits).into_iter().collect()
+            }
+            SearchBy::Phone(phone) => self.by_phone(search, phone).await?,
+            SearchBy::Beginning { email, name } => {
+                let mut found = Vec::new();
+                if search.after.is_none_or(|place| !place.by_name) {
+                    let first = self.by_email(search, email).await?;
+                    found.extend(first.into_iter().map(placed(false)));
+                }
+                let left = search
+                    .limit
+                    .saturating_sub(u32::try_from(found.len()).unwrap_or(u32::MAX));
+                if left > 0 {
+                    let rest = self.by_name(search, (email, name), left).await?;
+                    found.extend(rest.into_iter().map(placed(true)));
+                }
+                return Ok(found);
+            }
+        };
+        Ok(found.into_iter().map(placed(false)).collect())
+    }
+
+    async fn find(&self, id: Uuid) -> Result<Option<AccountDetails>, Unavailable> {
+        let query = sqlx::query(AssertSqlSafe(format!("{COLUMNS} u.id = $1"))).bind(id);
+        Ok(self.rows(query).await?.pop())
+    }
+
+    async fn find_by_email(&self, email: &EmailAddress) -> Result<Option<AccountDetails>, Unavailable> {
+        let query = sqlx::query(AssertSqlSafe(format!("{COLUMNS} u.email_key = $1"))).bind(email.key());
+        Ok(self.rows(query).await?.pop())
+    }
+}
+
+/// A statement of parts that stand in this file.
+fn statement(condition: &str, status: Option<AccountStatus>, order: &str) -> String {
+    format!("{COLUMNS}{condition}{} {order}", AccountStatus::condition(status))
+}
+
+fn details(row: &PgRow) -> Result<AccountDetails, sqlx::Error> {
+    Ok(AccountDetails {
+        user: user_of(row)?,
+        has_password: row.try_get(AFTER_USER)?,
+        phone_owned_at: row.try_get(AFTER_USER + 1)?,
+        email_owned_at: row.try_get(AFTER_USER + 2)?,
+        signed_in_at: row.try_get(AFTER_USER + 3)?,
+        imported_at: row.try_get(AFTER_USER + 4)?,
+        password_reset_at: row.try_get(AFTER_USER + 5)?,
+        locked_at: row.try_get(AFTER_USER + 6)?,
+        role: row
+            .try_get::<Option<&str>, _>(AFTER_USER + 7)?
+            .and_then(Role::from_name),
+    })
+}

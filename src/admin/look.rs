@@ -1,0 +1,68 @@
+//! What administrators read. Each look is noted before what it shows is given.
+
+use uuid::Uuid;
+
+use super::{Acting, AdminError, Administration};
+use crate::{
+    accounts::{AccountDetails, OpenSession, Search, SearchPlace},
+    email::EmailAddress,
+    events::EventKind,
+};
+
+/// All about one account.
+#[derive(Debug, Clone)]
+pub struct AccountPage {
+    pub account: AccountDetails,
+    /// The live ones, those that were used last first.
+    pub sessions: Vec<OpenSession>,
+}
+
+impl Administration {
+    /// The accounts that are looked for. What was typed is not noted, but by what kind of thing was looked.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn search(
+        &self,
+        by: &Acting,
+        search: &Search,
+    ) -> Result<Vec<(AccountDetails, SearchPlace)>, AdminError> {
+        let found = self.directory.search(search).await?;
+        let count = u64::try_from(found.len()).unwrap_or(u64::MAX);
+        let event = self.event(by, EventKind::UsersSearched);
+        let event = event.with("by", search.by.name()).with("found", count);
+        self.events.note(&event, None).await?;
+        Ok(found)
+    }
+
+    /// All about one account.
+    ///
+    /// # Errors
+    /// `NotFound`, `Unavailable`.
+    pub async fn page(&self, by: &Acting, user: Uuid) -> Result<AccountPage, AdminError> {
+        let account = self.account(user).await?;
+        let live = self.session_options.liveness(self.clock.now());
+        let sessions = self.sessions.list(user, live).await?;
+        self.events
+            .note(&self.event(by, EventKind::UserViewed), Some(user))
+            .await?;
+        Ok(AccountPage { account, sessions })
+    }
+
+    /// An account by its id.
+    ///
+    /// # Errors
+    /// `NotFound`, `Unavailable`.
+    pub async fn account(&self, user: Uuid) -> Result<AccountDetails, AdminError> {
+        self.directory.find(user).await?.ok_or(AdminError::NotFound)
+    }
+
+    /// An account by its e-mail address, for whoever knows that already.
+    ///
+    /// # Errors
+    /// `NotFound`, `Unavailable`.
+    pub async fn account_of(&self, email: &EmailAddress) -> Result<AccountDetails, AdminError> {
+        let found = self.directory.find_by_email(email).await?;
+        found.ok_or(AdminError::NotFound)
+    }
+}

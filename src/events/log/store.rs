@@ -1,0 +1,81 @@
+//! The contract of the log. `postgres.rs` and `sqlite.rs` keep it; `tests/accounts/event_log.rs` holds both to it.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{
+    events::{EventKind, NewEvent},
+    unavailable::Unavailable,
+};
+
+/// The log of events.
+#[async_trait]
+pub trait EventLog: Send + Sync {
+    /// Writes an event that no change goes with, about an account or about none.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the database is down; it may have been written.
+    async fn note(&self, event: &NewEvent, about: Option<Uuid>) -> Result<(), Unavailable>;
+
+    /// The events that are asked for, the newest first. MUST find those of a user, of a kind and of a time by an index.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the database is down.
+    async fn page(&self, filter: &EventFilter) -> Result<Vec<StoredEvent>, Unavailable>;
+}
+
+/// Events that are asked for.
+#[derive(Debug, Clone, Default)]
+pub struct EventFilter {
+    /// About this account.
+    pub user: Option<Uuid>,
+    pub kind: Option<EventKind>,
+    /// Not older.
+    pub since: Option<DateTime<Utc>>,
+    /// Older than this one.
+    pub before: Option<Uuid>,
+    /// Younger than this one; then the oldest come first.
+    pub after: Option<Uuid>,
+    /// Of so many at most.
+    pub limit: u32,
+}
+
+impl EventFilter {
+    /// The bounds between which the ids lie: they sort by time.
+    pub(super) fn bounds(&self) -> (Uuid, Uuid) {
+        let since = self.since.map(|since| {
+            let millis = u64::try_from(since.timestamp_millis()).unwrap_or_default();
+            uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid()
+        });
+        let least = since.max(self.after).unwrap_or(Uuid::nil());
+        (least, self.before.unwrap_or(Uuid::max()))
+    }
+}
+
+/// An event as it is kept.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoredEvent {
+    pub id: Uuid,
+    pub at: DateTime<Utc>,
+    pub kind: String,
+    pub actor: String,
+    pub actor_id: Option<Uuid>,
+    pub user_id: Option<Uuid>,
+    pub network: Option<String>,
+    pub reason: Option<String>,
+    /// An object.
+    pub details: Value,
+    /// How many times, where refusals are counted together.
+    pub times: i32,
+}
+
+/// A reason may name somebody.
+impl fmt::Debug for StoredEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StoredEvent({} {})", self.id, self.kind)
+    }
+}

@@ -1,0 +1,65 @@
+//! Who is let in, and why they do something.
+
+use actix_web::HttpRequest;
+use thiserror::Error;
+
+use crate::{
+    admin::Entered,
+    http::{
+        api::Api,
+        kit::{
+            auth::bearer_token,
+            client::client_network,
+            extract::{Faults, Field},
+            line,
+            problem::ApiError,
+            rejection::Rejection,
+        },
+    },
+    limits::{Operation, Subject},
+    tokens::Role,
+};
+
+/// What somebody writes in an address bar's worth of text.
+const MAX_REASON: usize = 500;
+
+#[derive(Debug, Error)]
+enum ReasonError {
+    #[error("Say why, in a few words.")]
+    Empty,
+    #[error("At most 500 characters.")]
+    Length,
+    #[error("No control characters.")]
+    Control,
+}
+
+/// Lets whoever shows a token in, if their role is `least` or more.
+///
+/// # Errors
+/// When there is no good token, no second proof, or the role is less; when a limit refuses.
+pub async fn enter(api: &Api, request: &HttpRequest, least: Role) -> Result<Entered, ApiError> {
+    let token = bearer_token(request)?.ok_or(Rejection::NotAuthenticated)?;
+    let signed_in = api.sessions.authenticate(token).await?;
+    line::name_user(request, signed_in.user.id);
+    let client = client_network(api, request);
+    let subject = Subject::new(client).with_user(Some(signed_in.user.id));
+    let limiter = &api.flows.codes.limiter;
+    let _spent = limiter
+        .admit(Operation::Admin, &subject)
+        .await
+        .map_err(crate::accounts::AccountError::from)?;
+    Ok(api.admin.enter(signed_in, client, least).await?)
+}
+
+/// Reads the reason of a change.
+pub fn reason(faults: &mut Faults, field: Field) -> Option<String> {
+    faults.required("reason", field, |text| {
+        let text = text.trim();
+        match text {
+            "" => Err(ReasonError::Empty),
+            text if text.chars().count() > MAX_REASON => Err(ReasonError::Length),
+            text if text.chars().any(char::is_control) => Err(ReasonError::Control),
+            text => Ok(text.to_owned()),
+        }
+    })
+}

@@ -1,0 +1,110 @@
+//! The log of events: what administrators did that changed no account, and what they read.
+
+use ringback::{
+    entropy::SystemEntropy,
+    events::{EventFilter, EventKind, NewEvent, Source, StoredEvent},
+};
+use uuid::Uuid;
+
+use crate::harness::{Store, Stores, at, register};
+
+fn filter(limit: u32) -> EventFilter {
+    EventFilter {
+        limit,
+        ..EventFilter::default()
+    }
+}
+
+async fn page(store: &Store, filter: &EventFilter) -> Vec<StoredEvent> {
+    store.event_log.page(filter).await.unwrap()
+}
+
+/// An event by an administrator, of that second.
+fn viewed(second: i64) -> NewEvent {
+    let network = ringback::limits::ClientNetwork::of("203.0.113.7".parse().unwrap(), 64);
+    let by = Source::administrator(Uuid::from_u128(9), network, Some("<b>she asked</b>".to_owned()));
+    NewEvent::new(EventKind::UserViewed, by, at(second), &SystemEntropy).with("n", 7)
+}
+
+pub async fn what_was_noted_comes_back_as_it_was(stores: Stores) {
+    let (jane, _) = register(&stores.one, "jane@example.com", "+14152000001").await;
+    let event = viewed(5);
+    stores.one.event_log.note(&event, Some(jane.id)).await.unwrap();
+    let found = page(&stores.two, &filter(1)).await.remove(0);
+    assert_eq!(
+        (found.id, &*found.kind, &*found.actor),
+        (event.id, "user.viewed", "administrator")
+    );
+    assert_eq!(
+        (found.actor_id, found.user_id),
+        (Some(Uuid::from_u128(9)), Some(jane.id))
+    );
+    assert_eq!(found.network.as_deref(), Some("203.0.113.0/24"));
+    assert_eq!(found.reason.as_deref(), Some("<b>she asked</b>"));
+    assert_eq!((found.details["n"].as_i64(), found.times), (Some(7), 1));
+    assert_eq!(found.at.timestamp_micros(), at(5).timestamp_micros());
+    assert!(!format!("{found:?}").contains("she asked"));
+}
+
+pub async fn events_are_filtered_and_come_page_by_page(stores: Stores) {
+    let (jane, _) = register(&stores.one, "jane@example.com", "+14152000001").await;
+    let (john, _) = register(&stores.one, "john@example.com", "+14152000002").await;
+    let mut mine = Vec::new();
+    for second in 10..20 {
+        let (event, about) = (viewed(second), if second % 2 == 0 { jane.id } else { john.id });
+        stores.one.event_log.note(&event, Some(about)).await.unwrap();
+        mine.push(event.id);
+    }
+    mine.reverse();
+    let ids = async |filter: &EventFilter| -> Vec<Uuid> {
+        page(&stores.two, filter)
+            .await
+            .iter()
+            .map(|event| event.id)
+            .collect()
+    };
+    let viewed = EventFilter {
+        kind: Some(EventKind::UserViewed),
+        ..filter(100)
+    };
+    assert_eq!(ids(&viewed).await, mine);
+    let of_jane = EventFilter {
+        user: Some(jane.id),
+        ..viewed.clone()
+    };
+    let evens: Vec<_> = mine.iter().copied().skip(1).step_by(2).collect();
+    assert_eq!(ids(&of_jane).await, evens);
+    let all_of_jane = EventFilter {
+        kind: None,
+        ..of_jane
+    };
+    assert_eq!(
+        ids(&all_of_jane).await.len(),
+        5 + 2,
+        "registered and signed in as well"
+    );
+    let since = EventFilter {
+        since: Some(at(17)),
+        ..viewed.clone()
+    };
+    assert_eq!(ids(&since).await, mine[..3]);
+    let mut collected = Vec::new();
+    let mut next = EventFilter {
+        limit: 3,
+        ..viewed.clone()
+    };
+    loop {
+        let some = ids(&next).await;
+        let Some(&last) = some.last() else { break };
+        collected.extend(some);
+        next.before = Some(last);
+    }
+    assert_eq!(collected, mine);
+    // What came since, the oldest first.
+    let after = EventFilter {
+        after: Some(mine[4]),
+        limit: 2,
+        ..viewed
+    };
+    assert_eq!(ids(&after).await, [mine[3], mine[2]]);
+}

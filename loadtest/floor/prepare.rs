@@ -51,6 +51,7 @@ pub fn grant(user: Uuid, session: Uuid) -> AccessGrant {
         email_verified: false,
         amr: Amr::Password,
         authenticated_at: SystemClock.now(),
+        role: None,
     }
 }
 

@@ -64,7 +64,7 @@ on_both! {
         assert_eq!(claims(&admin.account.access).get("role"), None);
 
         let user = app.verified("+14155550102").await;
-        assert_eq!(find(&app, "q=%2B1%20(415)%20555-0102", &admin.access).await, [user.id.clone()]);
+        assert_eq!(find(&app, "q=%2B1%20(415)%20555-0102", &admin.access).await, [&*user.id]);
         let locked = app.lock_as(&user.id, &admin.access).await;
         assert_eq!((locked.status, &locked.body["status"]), (200, &json!("locked")), "{locked:?}");
         app.get_as("/api/users/me/", &user.access).await.is(401, "token_revoked");
@@ -243,22 +243,22 @@ on_both! {
         let q = |text: &str| format!("q={}", text.replace('%', "%25").replace('+', "%2B").replace(' ', "%20").replace('<', "%3C"));
         let found = async |text: &str| find(&app, &q(text), &admin.access).await;
         assert_eq!(found("zo").await, [one.clone(), two.clone(), three.clone()]);
-        assert_eq!(found("ZOE@BÜCHER.example").await, [one.clone()]);
-        assert_eq!(found("öz").await, [one.clone()]);
-        assert_eq!(found("ÖZTÜRK").await, [one.clone()]);
-        assert_eq!(found("zora%").await, [two.clone()]);
-        assert_eq!(found("zo%a").await, [String::new(); 0]);
-        assert_eq!(found("<B>").await, [two.clone()]);
+        assert_eq!(found("ZOE@BÜCHER.example").await, [&*one]);
+        assert_eq!(found("öz").await, [&*one]);
+        assert_eq!(found("ÖZTÜRK").await, [&*one]);
+        assert_eq!(found("zora%").await, [&*two]);
+        assert!(found("zo%a").await.is_empty());
+        assert_eq!(found("<B>").await, [&*two]);
         assert_eq!(found("+1 415 555 0131").await, [one.clone(), two.clone()]);
-        assert_eq!(found(&three.to_uppercase()).await, [three.clone()]);
-        assert_eq!(found("+1 415 555 013").await, [String::new(); 0]);
-        assert_eq!(found("' OR 1=1 --").await, [String::new(); 0]);
+        assert_eq!(found(&three.to_uppercase()).await, [&*three]);
+        assert!(found("+1 415 555 013").await.is_empty());
+        assert!(found("' OR 1=1 --").await.is_empty());
 
         app.sql(format!("UPDATE users SET locked_at = updated_at WHERE id = '{two}'")).await;
         let status = async |status: &str| find(&app, &format!("q=zo&status={status}"), &admin.access).await;
-        assert_eq!(status("locked").await, [two.clone()]);
+        assert_eq!(status("locked").await, [&*two]);
         assert_eq!(status("active").await, [one.clone(), three.clone()]);
-        assert_eq!(find(&app, "status=locked", &admin.access).await, [two.clone()]);
+        assert_eq!(find(&app, "status=locked", &admin.access).await, [&*two]);
 
         // Page by page, all of them once.
         for (query, expected) in [("q=zo", vec![one, two.clone(), three]), ("status=locked", vec![two])] {

@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, collections::BTreeMap, error::Error, sync::Arc, time::Duration};
 
+use serde::Serialize;
+
 use crate::unavailable::Unavailable;
 
 /// What is wrong with each field of a request.
@@ -35,8 +37,23 @@ pub struct ProblemDetails {
     pub retry_after: Option<Duration>,
     /// The limit that refused.
     pub limit: Option<SpentLimit>,
+    /// The work that lets the request pass.
+    pub proof: Option<WorkChallenge>,
     /// The methods that the resource has.
     pub allow: Option<Arc<str>>,
+}
+
+/// A challenge to a proof of work, as ALTCHA has it (version 1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WorkChallenge {
+    pub algorithm: String,
+    /// The hash of the salt and a number, in hexadecimal digits.
+    pub challenge: String,
+    /// The number is no larger.
+    #[serde(rename = "maxnumber")]
+    pub max_number: u32,
+    pub salt: String,
+    pub signature: String,
 }
 
 /// A rate limit that has nothing left.
@@ -60,6 +77,7 @@ impl ProblemDetails {
             attempts_remaining: None,
             retry_after: None,
             limit: None,
+            proof: None,
             allow: None,
         }
     }

@@ -57,6 +57,27 @@ impl MacKey {
         mac.finalize().into_bytes().into()
     }
 
+    /// HMAC-SHA256 over a message as it stands.
+    pub fn sign(&self, message: &[u8]) -> [u8; 32] {
+        self.0
+            .mac
+            .clone()
+            .chain_update(message)
+            .finalize()
+            .into_bytes()
+            .into()
+    }
+
+    /// Whether it has signed the message so.
+    pub fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.0
+            .mac
+            .clone()
+            .chain_update(message)
+            .verify_slice(signature)
+            .is_ok()
+    }
+
     /// What stands for `parts` where they are to be found again and not to be read: in the names of keys and counters.
     /// SipHash-2-4 of 128 bits, a keyed PRF that costs a tenth of HMAC. Each part is preceded by its length. Whoever lacks
     /// the key can neither tell what a name stands for nor make two that are the same. Nothing that proves anything may be made of it.
@@ -107,6 +128,8 @@ pub struct SecretKeys {
     pub login: MacKey,
     /// Signs where a list goes on.
     pub cursor: MacKey,
+    /// Signs challenges to a proof of work, and binds them to an address.
+    pub work: MacKey,
     /// Authenticates refresh tokens.
     pub refresh: MacKey,
     /// Seeds the Ed25519 key that signs access tokens.
@@ -133,6 +156,7 @@ impl SecretKeys {
             sealed_address: MacKey::new(&expand("sealed address")),
             login: MacKey::new(&expand("login digest")),
             cursor: MacKey::new(&expand("cursor")),
+            work: MacKey::new(&expand("proof of work")),
             refresh: MacKey::new(&expand("refresh token")),
             signing_seed: expand("access token ed25519"),
         }

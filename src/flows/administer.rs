@@ -108,6 +108,7 @@ impl Administer {
             client: asker.client,
             user: Some(asker.signed_in.user),
             language: asker.language,
+            work: asker.work,
         };
         let to = match address {
             Login::Phone(phone) => Destination::Phone(phone.clone()),

@@ -9,7 +9,7 @@ use crate::{
     delivery::Destination,
     events::Source,
     language::Language,
-    limits::{Admission, Asker, ClientNetwork, Limiter, Operation, Subject},
+    limits::{Admission, Asker, ClientNetwork, Limiter, Operation, SolvedWork, Subject},
     phone::Country,
     unavailable::Unavailable,
 };
@@ -22,6 +22,8 @@ pub struct Caller {
     pub user: Option<User>,
     /// What a message to the caller is written in.
     pub language: Language,
+    /// A proof of work, if the request brought one.
+    pub work: Option<SolvedWork>,
 }
 
 impl Caller {

@@ -87,6 +87,7 @@ impl ChangeEmail {
             client: changer.client,
             user: Some(user.clone()),
             language: changer.language.clone(),
+            work: changer.work.clone(),
         };
         let has = user.email.as_ref().map_or("", EmailAddress::key);
         Asked {

@@ -93,6 +93,7 @@ impl ChangePhone {
             client: changer.client,
             user: Some(user.clone()),
             language: changer.language.clone(),
+            work: changer.work.clone(),
         };
         Asked {
             owner: Some(pending(user, user.phone.expose())),

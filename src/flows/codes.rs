@@ -67,22 +67,38 @@ impl Codes {
     pub(super) async fn send(
         self: &Arc<Self>,
         mut asked: Asked,
-        mut entitlement: impl Entitlement,
+        entitlement: impl Entitlement,
     ) -> Result<Sent, FlowError> {
         let place = self.queue.reserve(asked.to.channel(), asked.country)?;
         let this = Arc::clone(self);
         // Once a challenge may stand, a client that hangs up must not leave it without its message. The steps before run
         // in the same task, so that the handler, which has the whole connection to look after, is woken once.
         let issued = async move {
-            let admission = entitlement.admit(&this.limiter, &mut asked).await?;
-            let entitled = entitlement.entitled(&asked).await?;
-            let admission = match entitled.has_message() {
-                true => this.limiter.spend_message(admission).await?,
-                false => admission,
-            };
-            this.issue(asked, &entitled, place, admission).await
+            if let Some(solved) = asked.caller.work.take()
+                && this.accepts_work(&solved, asked.digest).await?
+            {
+                asked.subject = asked.subject.after_work();
+            }
+            let address = asked.digest;
+            let sent = this.admit_and_issue(asked, entitlement, place).await;
+            sent.map_err(|error| this.asking_for_work(error, address))
         };
         run_to_completion(issued).await
+    }
+
+    async fn admit_and_issue(
+        &self,
+        mut asked: Asked,
+        mut entitlement: impl Entitlement,
+        place: QueueSlot,
+    ) -> Result<Sent, FlowError> {
+        let admission = entitlement.admit(&self.limiter, &mut asked).await?;
+        let entitled = entitlement.entitled(&asked).await?;
+        let admission = match entitled.has_message() {
+            true => self.limiter.spend_message(admission).await?,
+            false => admission,
+        };
+        self.issue(asked, &entitled, place, admission).await
     }
 
     async fn issue(
@@ -217,7 +233,10 @@ impl Codes {
 
     async fn judge(&self, asked: &Asked, typed: &Typed, whose: &[Whose]) -> Result<Proof, FlowError> {
         let admission = self.limiter.admit(Operation::OtpVerify, &asked.subject).await?;
-        let refund = self.limiter.refund_for(&asked.subject);
+        // An account that goes from number to number is one all the same.
+        let refund = self
+            .limiter
+            .refund_for(&asked.subject, asked.purpose.policy().found != Found::ByUser);
         let (attached_refund, refund) = match self.limiter.attaches_refunds() {
             true => (refund, None),
             false => (None, refund),

@@ -7,7 +7,7 @@ use thiserror::Error;
 use crate::{
     accounts::{AccountError, PasswordError},
     limits::{Denied, Refusal},
-    problem::{FieldErrors, Problem, ProblemDetails},
+    problem::{FieldErrors, Problem, ProblemDetails, WorkChallenge},
     unavailable::Unavailable,
 };
 
@@ -49,6 +49,8 @@ pub enum FlowError {
     ChallengeIdRequired,
     #[error("a code was sent to the address moments ago")]
     Cooldown(Refusal),
+    #[error("a proof of work is asked for")]
+    ProofRequired(Box<WorkChallenge>),
     #[error("refused by a rate limit")]
     Limited(Refusal),
     #[error(transparent)]
@@ -107,7 +109,7 @@ impl FlowError {
             Self::Password(_) => "password",
             Self::SamePhone | Self::SameEmail | Self::Account(_) | Self::MayNotAdminister(_) => "refused",
             Self::ChallengeIdRequired => "no_challenge_id",
-            Self::Cooldown(_) | Self::Limited(_) => "limited",
+            Self::Cooldown(_) | Self::Limited(_) | Self::ProofRequired(_) => "limited",
             Self::Unavailable(_) => "unavailable",
         }
     }
@@ -183,6 +185,14 @@ impl Problem for FlowError {
                 code: "resend_cooldown",
                 detail: "A code was sent to this address moments ago.".into(),
                 ..refusal.details()
+            },
+            Self::ProofRequired(challenge) => ProblemDetails {
+                proof: Some(challenge.as_ref().clone()),
+                ..ProblemDetails::new(
+                    428,
+                    "proof_required",
+                    "Solve the proof of work, and send the request again with it as X-Proof.",
+                )
             },
             Self::Limited(refusal) => refusal.details(),
             Self::Unavailable(unavailable) => unavailable.details(),

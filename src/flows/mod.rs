@@ -22,6 +22,7 @@
 //! | `late_receipts.rs` | receipts that come while the store is down |
 //! | `explain.rs`, `release.rs` | what operators ask, and do |
 //! | `refusals.rs` | what the OTP rules themselves refuse |
+//! | `work.rs` | proofs of work that are asked for, and brought |
 //! | `refunds.rs` | what a right code gives back to the limits |
 //! | `error.rs` | why a code was not sent or not taken |
 
@@ -52,6 +53,7 @@ mod supported;
 mod test_numbers;
 mod verify_email;
 mod verify_phone;
+mod work;
 
 use std::sync::Arc;
 

@@ -12,7 +12,7 @@ use crate::{
     accounts::{SignedIn, User},
     events::{NewNotice, NoticeKind},
     language::Language,
-    limits::ClientNetwork,
+    limits::{ClientNetwork, SolvedWork},
 };
 
 /// Who changes an address.
@@ -22,6 +22,8 @@ pub struct Changer {
     pub client: ClientNetwork,
     /// What messages to the changer are written in.
     pub language: Language,
+    /// A proof of work, if the request brought one.
+    pub work: Option<SolvedWork>,
 }
 
 /// What stands for a user who has this address, in the slot of a pending change.

@@ -15,7 +15,7 @@ impl Codes {
             Destination::Phone(phone) => anybody.with_phone(phone.clone(), &keys.phone),
             Destination::Email(email) => anybody.with_email(EmailDigest::of(email, &keys.email)),
         };
-        if let Some(refund) = self.limiter.refund_for(&subject) {
+        if let Some(refund) = self.limiter.refund_for(&subject, true) {
             self.limiter.refund(&refund).await;
         }
     }

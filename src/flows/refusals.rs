@@ -17,6 +17,7 @@ pub(super) fn own_rule(rule: &str, retry_after: Duration, quota: u32, per: Durat
         quota,
         per,
         burst: quota,
+        work: None,
     }
 }
 

@@ -86,6 +86,11 @@ impl ActiveRules {
         &self.by_operation[operation as usize]
     }
 
+    /// Whether a rule asks for proofs of work.
+    pub fn asks_for_work(&self) -> bool {
+        self.all.iter().any(|active| active.rule.mode == Mode::Prove)
+    }
+
     /// Those that count unverified messages.
     pub fn unverified(&self) -> &[ActiveRule] {
         &self.unverified
@@ -118,6 +123,7 @@ impl fmt::Debug for ActiveRules {
 pub(super) struct RuleMetrics {
     admitted: metrics::Counter,
     refused: metrics::Counter,
+    proof_required: metrics::Counter,
     shadow_refused: metrics::Counter,
     /// Asked for in this process, since the cluster's counters were away.
     pub local: metrics::Counter,
@@ -136,6 +142,7 @@ impl RuleMetrics {
         Self {
             admitted: decisions("admitted"),
             refused: decisions("refused"),
+            proof_required: decisions("proof_required"),
             shadow_refused: decisions("shadow_refused"),
             local: metrics::counter!("ringback_limiter_local_total", "rule" => rule.id.to_string()),
             uncounted: metrics::counter!("ringback_limiter_uncounted_total", "rule" => rule.id.to_string()),
@@ -144,13 +151,18 @@ impl RuleMetrics {
         }
     }
 
-    /// Counts a rule's own verdict, whatever the others say. Answers its refusal if it is enforced.
-    pub fn count(&self, rule: &Rule, verdict: Verdict) -> Option<Refusal> {
+    /// Counts a rule's own verdict, whatever the others say. Answers its refusal if it is enforced. `has_worked` says that the
+    /// request brought a proof of work.
+    pub fn count(&self, rule: &Rule, verdict: Verdict, has_worked: bool) -> Option<Refusal> {
         match (verdict, rule.mode) {
             (Verdict::Admitted { .. }, _) => self.admitted.increment(1),
-            (Verdict::Refused { retry_after_us }, Mode::Enforce) => {
-                self.refused.increment(1);
-                return Some(Refusal::new(rule, retry_after_us));
+            (Verdict::Refused { retry_after_us }, Mode::Enforce | Mode::Prove) => {
+                let refusal = Refusal::new(rule, retry_after_us, has_worked);
+                match refusal.work {
+                    Some(_) => self.proof_required.increment(1),
+                    None => self.refused.increment(1),
+                }
+                return Some(refusal);
             }
             (Verdict::Refused { .. }, Mode::Shadow | Mode::Off) => {
                 self.shadow_refused.increment(1);

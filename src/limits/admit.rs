@@ -23,7 +23,7 @@ impl Limiter {
     /// rule that is enforced can't be counted: there is no room for its key, or its store is lost and it says `refuse`
     /// to that ([`Rule::if_store_lost`](super::Rule::if_store_lost)).
     pub async fn admit(&self, operation: Operation, subject: &Subject) -> Result<Admission, Denied> {
-        let mut admission = Admission::new(operation, self.active());
+        let mut admission = Admission::new(operation, self.active(), subject.has_worked());
         let asks = self.asks(subject, &mut admission, |_| true);
         self.ask(subject, asks, &mut admission).await?;
         Ok(admission)
@@ -35,7 +35,7 @@ impl Limiter {
     /// # Errors
     /// As for [`Limiter::admit`].
     pub async fn shed(&self, operation: Operation, subject: &Subject) -> Result<Admission, Denied> {
-        let mut admission = Admission::new(operation, self.active());
+        let mut admission = Admission::new(operation, self.active(), subject.has_worked());
         let asks = self.asks(subject, &mut admission, |scope| scope == Scope::Instance);
         self.ask(subject, asks, &mut admission).await?;
         Ok(admission)

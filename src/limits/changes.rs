@@ -24,9 +24,10 @@ pub fn changes(from: &RuleSet, to: &RuleSet) -> Vec<String> {
 
 fn told(rule: &Rule) -> String {
     let mode = match rule.mode {
-        Mode::Enforce => "",
-        Mode::Shadow => ", shadow",
-        Mode::Off => ", off",
+        Mode::Enforce => String::new(),
+        Mode::Prove => format!(", prove up to {}", rule.ceiling),
+        Mode::Shadow => ", shadow".to_owned(),
+        Mode::Off => ", off".to_owned(),
     };
     let (on, per) = (on(rule), per_text(rule.per));
     let channel = rule
@@ -68,10 +69,14 @@ fn difference(old: &Rule, new: &Rule) -> String {
     format!("{}{anew}", changed.join(", "))
 }
 
-fn fields(rule: &Rule) -> [(&'static str, String); 12] {
+fn fields(rule: &Rule) -> [(&'static str, String); 13] {
     let grows_to = match rule.grows_to == rule.burst {
         true => "burst".to_owned(),
         false => rule.grows_to.to_string(),
+    };
+    let ceiling = match rule.ceiling == rule.burst {
+        true => "burst".to_owned(),
+        false => rule.ceiling.to_string(),
     };
     let lost = rule.if_store_lost.map_or("as usual", IfStoreLost::name);
     [
@@ -84,6 +89,7 @@ fn fields(rule: &Rule) -> [(&'static str, String); 12] {
         ("per", per_text(rule.per)),
         ("burst", rule.burst.to_string()),
         ("grows_to", grows_to),
+        ("ceiling", ceiling),
         ("scope", rule.scope.name().to_owned()),
         ("mode", rule.mode.name().to_owned()),
         ("if_store_lost", lost.to_owned()),

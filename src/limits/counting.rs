@@ -4,13 +4,7 @@ use std::hash::Hasher;
 
 use fnv::FnvHasher;
 
-use super::{
-    asker::address_in,
-    key::KeyDimension,
-    rule::{Mode, Rule},
-    store::Counter,
-    subject::Subject,
-};
+use super::{asker::address_in, key::KeyDimension, rule::Rule, store::Counter, subject::Subject};
 use crate::{email::EmailDigest, partition::PARTITIONS, phone::PhoneDigest};
 
 /// What all counters of a cluster rule have in common.
@@ -20,6 +14,7 @@ pub(super) struct CounterTemplate {
     head: String,
     emission_us: i64,
     grows_by: u32,
+    worked_by: u32,
 }
 
 /// Room for the rest of most names.
@@ -31,6 +26,7 @@ impl CounterTemplate {
             head: ["l:", &rule.id, ":"].concat(),
             emission_us: rule.emission_us(),
             grows_by: rule.grows_to.saturating_sub(rule.burst),
+            worked_by: rule.worked_by(),
         }
     }
 
@@ -43,7 +39,14 @@ impl CounterTemplate {
         key.push_str(&self.head);
         let applies = subject.write_key(rule.by, rule.claimants, &mut key);
         // With everything else about the address, so that its counters can meet in one script.
-        applies.then(|| self.named(rule, key, subject.partition(rule.by)))
+        applies.then(|| {
+            let counter = self.named(rule, key, subject.partition(rule.by));
+            if subject.has_worked() {
+                counter.worked()
+            } else {
+                counter
+            }
+        })
     }
 
     fn named(&self, rule: &Rule, key: String, partition: Option<u8>) -> Counter {
@@ -55,7 +58,8 @@ impl CounterTemplate {
             units: 1,
             by_message: rule.counts.by_message(),
             grows_by: self.grows_by,
-            enforce: rule.mode == Mode::Enforce,
+            worked_by: self.worked_by,
+            enforce: rule.mode.refuses(),
         }
     }
 }

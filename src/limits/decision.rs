@@ -61,10 +61,12 @@ pub struct Admission {
     pub(super) cluster: Vec<(usize, Counter)>,
     /// Asked, and to be spent once it is known that a message goes out.
     pub(super) by_message: Vec<(usize, Counter)>,
+    /// Whether the request brought a proof of work.
+    pub(super) has_worked: bool,
 }
 
 impl Admission {
-    pub(super) fn new(operation: Operation, active: Arc<ActiveRules>) -> Self {
+    pub(super) fn new(operation: Operation, active: Arc<ActiveRules>, has_worked: bool) -> Self {
         Self {
             attached: Vec::new(),
             shadowed: Shadowed::default(),
@@ -74,6 +76,7 @@ impl Admission {
             instance: Vec::new(),
             cluster: Vec::new(),
             by_message: Vec::new(),
+            has_worked,
         }
     }
 

@@ -146,9 +146,9 @@ fn local_alone(applying: &ActiveRule, operation: Operation) -> bool {
 fn standing(rule: &Rule, standing: Option<QuotaStatus>) -> RuleStatus {
     let verdict = match (standing, rule.mode) {
         (Some(standing), _) if standing.wait_us == 0 => Preview::Pass,
-        (Some(_), Mode::Enforce) => Preview::Refuse,
+        (Some(_), mode) if mode.refuses() => Preview::Refuse,
         (Some(_), _) => Preview::WouldRefuse,
-        (None, Mode::Enforce) => Preview::Unavailable,
+        (None, mode) if mode.refuses() => Preview::Unavailable,
         (None, _) => Preview::Uncounted,
     };
     // Rounded up: who waits so long is not refused for a fraction.

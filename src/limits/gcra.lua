@@ -37,8 +37,9 @@ local function gcra_write(key, now_us, emission_us, tat, growth, ends)
 end
 
 -- Bytes of a rule in `rules`: its cost in microseconds (6), its burst (4), its tag (4) if it is a shadow rule, zeros if it is
--- enforced; how many costs are spent (3), 1 if a message alone spends it (1), and by how much its burst may grow (4).
-local RULE = 22
+-- enforced; how many costs are spent (3), 1 if a message alone spends it (1), by how much its burst may grow (4), and by how
+-- much it would be larger if the request had brought a proof of work (4).
+local RULE, RULE_FORM = 26, '>I6I4c4I3BI4I4'
 
 -- Spends one request of each counter KEYS[first_key..], or of none of them if an enforced one refuses; where there is no
 -- message, only of those that count requests. `rules` is as above.
@@ -51,13 +52,14 @@ local function gcra_all(first_key, rules, now_us, message)
   local stored = call('MGET', unpack(KEYS, first_key, first_key + count - 1))
   local verdicts, costs, tats, growths, ends, refused, shadowed, at = {}, {}, {}, {}, {}, false, '', 1
   for index = 1, count do
-    local emission_us, burst, tag, units, by_message, grows, next_at = read('>I6I4c4I3BI4', rules, at)
+    local emission_us, burst, tag, units, by_message, grows, worked, next_at = read(RULE_FORM, rules, at)
     if grows > 0 then
       growths[index], ends[index] = gcra_growth(stored[index], grows, now_us)
       burst = burst + growths[index]
     end
     local full_at = now_us + emission_us * burst
-    local tat = min(gcra_tat(stored[index], now_us, emission_us), full_at) + emission_us * units
+    local most = full_at + emission_us * worked
+    local tat = min(gcra_tat(stored[index], now_us, emission_us), most) + emission_us * units
     local allowed, rest = 1, floor((full_at - tat) / emission_us)
     if tat > full_at then
       allowed, rest, tat = 0, tat - full_at, false
@@ -91,36 +93,47 @@ end
 
 local DAY_US, WEEK_US = 86400000000, 604800000000
 
--- Whether a typed code is the first in a day of the address whose memory is `key`; remembers it.
-local function gcra_is_first(key, now_us)
-  local last = call('GET', key)
-  if last and read('<d', last) + DAY_US > now_us then return false end
-  call('SET', key, pack('<d', now_us), 'PX', DAY_US / 1000)
-  return true
+-- How long ago a code of the address was typed whose memory is `key`: 0 in the last day, 1 in the last week, 2 before.
+-- Remembers it anew, unless it is 0.
+local function gcra_last_typed(key, now_us)
+  local stored, said = call('GET', key), 2
+  if stored then
+    local last = read('<d', stored)
+    if last + DAY_US > now_us then return 0 end
+    if last + WEEK_US > now_us then said = 1 end
+  end
+  call('SET', key, pack('<d', now_us), 'PX', WEEK_US / 1000)
+  return said
 end
 
--- Gives back to a counter what a message has spent whose code was typed, by the rule at `at` of `rules`. A counter that grows
--- gets one more, and what its bucket has no room for makes that larger, for a week. As gcra.rs has it. Gives where the next
--- rule is.
-local function gcra_refund(key, rules, at, now_us)
-  local emission_us, _, _, _, _, grows, next_at = read('>I6I4c4I3BI4', rules, at)
+-- Gives back to a counter what a message has spent whose code was typed, by the rule at `at` of `rules`. One that grows gets
+-- one more for an address that is new, and what its bucket has no room for makes that larger, for a week and in a day by no
+-- more than it was. As gcra.rs has it. Gives where the next rule is.
+local function gcra_refund(key, rules, at, now_us, is_new)
+  local emission_us, burst, _, _, _, grows, _, next_at = read(RULE_FORM, rules, at)
   local stored = call('GET', key)
   local tat = gcra_tat(stored, now_us, emission_us) - emission_us
   local growth, ends = gcra_growth(stored, grows, now_us)
-  if grows > 0 then
+  if grows > 0 and is_new then
     tat = tat - emission_us
-    growth, ends = min(grows, growth + floor(max(0, now_us - tat) / emission_us)), now_us + WEEK_US
+    local overflow, allowed = floor(max(0, now_us - tat) / emission_us), 1
+    if growth > 0 then allowed = floor((burst + growth) * (now_us - ends + WEEK_US) / DAY_US) end
+    local earned = max(0, min(overflow, allowed, grows - growth))
+    if earned > 0 or growth == grows then growth, ends = growth + earned, now_us + WEEK_US end
   end
   gcra_lower(key, now_us, emission_us, tat, growth, ends)
   return next_at
 end
 
--- The same for all counters KEYS[first_key + 1..], once a day for the address whose memory is KEYS[first_key].
+-- The same for all counters KEYS[first_key + 1..], once a day for the address whose memory is KEYS[first_key]. Before the
+-- rules stands 1 if a new address has them grow.
 local function gcra_refund_all(first_key, rules, now_us)
-  if #rules == 0 or not gcra_is_first(KEYS[first_key], now_us) then return end
-  local at, key = 1, first_key
+  if #rules == 0 then return end
+  local typed = gcra_last_typed(KEYS[first_key], now_us)
+  if typed == 0 then return end
+  local at, key, is_new = 2, first_key, typed == 2 and string.byte(rules) == 1
   while at < #rules do
     key = key + 1
-    at = gcra_refund(KEYS[key], rules, at, now_us)
+    at = gcra_refund(KEYS[key], rules, at, now_us, is_new)
   end
 end

@@ -52,10 +52,11 @@ pub struct Growth {
     pub until_us: i64,
 }
 
-/// How long a burst stays larger after the last code that was typed.
-pub const GROWN_FOR_US: i64 = 7 * 24 * 3600 * 1_000_000;
+const DAY_US: i64 = 24 * 3600 * 1_000_000;
+/// How long a burst stays larger after it has grown last; an address counts anew for it once in this time.
+pub const GROWN_FOR_US: i64 = 7 * DAY_US;
 /// For an address no more than one message is given back in this time.
-pub const REFUND_PAUSE_US: i64 = 24 * 3600 * 1_000_000;
+pub const REFUND_PAUSE_US: i64 = DAY_US;
 
 impl Growth {
     /// By how much the burst is larger at `now_us`, where it may be `grows_by` at most.
@@ -64,6 +65,28 @@ impl Growth {
             self.by.min(grows_by)
         } else {
             0
+        }
+    }
+
+    /// What it is when so many messages were given back that the bucket has no room for: in a day it grows by no more than
+    /// the burst was, so that trust takes days.
+    fn earn(self, overflow: i64, now_us: i64, burst: u32, grows_by: u32) -> Self {
+        let by = self.at(now_us, grows_by);
+        let allowed = match by {
+            0 => 1,
+            // In doubles, as Lua has them.
+            _ => {
+                let since_us = now_us - self.until_us + GROWN_FOR_US;
+                (f64::from(burst.saturating_add(by)) * since_us as f64 / DAY_US as f64).floor() as i64
+            }
+        };
+        let earned = overflow.min(allowed).clamp(0, i64::from(grows_by - by));
+        if earned == 0 && by < grows_by {
+            return self;
+        }
+        Self {
+            by: by + u32::try_from(earned).unwrap_or_default(),
+            until_us: now_us + GROWN_FOR_US,
         }
     }
 }
@@ -75,17 +98,17 @@ pub fn refund(
     growth: Growth,
     now_us: i64,
     emission_us: i64,
+    burst: u32,
     grows_by: u32,
+    is_new: bool,
 ) -> (i64, Growth) {
     let tat = bucket.map_or(now_us, |bucket| bucket.tat_at(now_us, emission_us).max(now_us));
-    if grows_by == 0 {
+    if grows_by == 0 || !is_new {
         return ((tat - emission_us).max(now_us), growth);
     }
     let tat = tat - 2 * emission_us;
-    let earned = u32::try_from((now_us - tat).max(0) / emission_us).unwrap_or(u32::MAX);
-    let by = growth.at(now_us, grows_by).saturating_add(earned).min(grows_by);
-    let until_us = if by > 0 { now_us + GROWN_FOR_US } else { 0 };
-    (tat.max(now_us), Growth { by, until_us })
+    let overflow = (now_us - tat).max(0) / emission_us;
+    (tat.max(now_us), growth.earn(overflow, now_us, burst, grows_by))
 }
 
 /// Decides about one request at `now_us`, microseconds since any epoch that `tat` shares.
@@ -94,21 +117,24 @@ pub fn refund(
 /// nobody waits longer than a full bucket takes. `emission_us` and `burst` are at least 1, and `burst * emission_us`
 /// is at most 30 days.
 pub fn decide(bucket: Option<Bucket>, now_us: i64, emission_us: i64, burst: u32) -> Decision {
-    decide_units(bucket, now_us, emission_us, burst, 1)
+    decide_units(bucket, now_us, emission_us, burst, 0, 1)
 }
 
-/// Decides about a request that costs so many times `emission_us`, `1..=burst`.
+/// Decides about a request that costs so many times `emission_us`. With a proof of work it would find the burst larger by
+/// `worked_by`: the bucket may hold so much more.
 pub fn decide_units(
     bucket: Option<Bucket>,
     now_us: i64,
     emission_us: i64,
     burst: u32,
+    worked_by: u32,
     units: u32,
 ) -> Decision {
     let cost_us = emission_us * i64::from(units);
     let full_at = now_us + emission_us * i64::from(burst);
+    let most = full_at + emission_us * i64::from(worked_by);
     let tat = bucket.map_or(now_us, |bucket| {
-        bucket.tat_at(now_us, emission_us).clamp(now_us, full_at)
+        bucket.tat_at(now_us, emission_us).clamp(now_us, most)
     });
     let room = full_at - tat;
     if room < cost_us {
@@ -135,7 +161,7 @@ pub struct QuotaStatus {
 
 /// What [`decide`] would go by.
 pub fn look(bucket: Option<Bucket>, now_us: i64, emission_us: i64, burst: u32) -> QuotaStatus {
-    look_units(bucket, now_us, emission_us, burst, 1)
+    look_units(bucket, now_us, emission_us, burst, 0, 1)
 }
 
 /// What [`decide_units`] would go by.
@@ -144,15 +170,17 @@ pub fn look_units(
     now_us: i64,
     emission_us: i64,
     burst: u32,
+    worked_by: u32,
     units: u32,
 ) -> QuotaStatus {
     let full_at = now_us + emission_us * i64::from(burst);
+    let most = full_at + emission_us * i64::from(worked_by);
     let tat = bucket.map_or(now_us, |bucket| {
-        bucket.tat_at(now_us, emission_us).clamp(now_us, full_at)
+        bucket.tat_at(now_us, emission_us).clamp(now_us, most)
     });
     let room = full_at - tat;
     QuotaStatus {
-        remaining: u32::try_from(room / emission_us).unwrap_or(u32::MAX),
+        remaining: u32::try_from((room / emission_us).max(0)).unwrap_or(u32::MAX),
         wait_us: (emission_us * i64::from(units) - room).max(0),
         full_in_us: tat - now_us,
     }
@@ -241,32 +269,49 @@ mod tests {
                 emission_us: 10,
             })
         };
-        let plain = refund(spent(3), Growth::default(), 0, 10, 0);
+        let refund = |spent, growth, grows_by, is_new| refund(spent, growth, 0, 10, 2, grows_by, is_new);
+        let plain = refund(spent(3), Growth::default(), 0, true);
         assert_eq!(plain, (20, Growth::default()));
-        assert_eq!(refund(None, Growth::default(), 0, 10, 0).0, 0);
+        assert_eq!(refund(None, Growth::default(), 0, true).0, 0);
         // Two back as long as there is something spent, and room for the rest.
         let grown = |by| Growth {
             by,
             until_us: GROWN_FOR_US,
         };
+        let yesterday = |by| Growth {
+            by,
+            until_us: GROWN_FOR_US - DAY_US,
+        };
+        let nothing = Growth::default();
+        assert_eq!(refund(spent(3), nothing, 5, true), (10, nothing));
+        assert_eq!(refund(spent(1), nothing, 5, true), (0, grown(1)));
+        assert_eq!(refund(spent(1), yesterday(4), 5, true), (0, grown(5)));
         assert_eq!(
-            refund(spent(3), Growth::default(), 0, 10, 5),
-            (10, Growth::default())
+            refund(spent(1), grown(4), 5, true),
+            (0, grown(4)),
+            "not twice at once"
         );
-        assert_eq!(refund(spent(1), Growth::default(), 0, 10, 5), (0, grown(1)));
-        assert_eq!(refund(spent(1), grown(4), 0, 10, 5), (0, grown(5)));
-        assert_eq!(refund(spent(1), grown(5), 0, 10, 5), (0, grown(5)));
+        assert_eq!(
+            refund(spent(1), yesterday(5), 5, true),
+            (0, grown(5)),
+            "and no further"
+        );
+        assert_eq!(
+            refund(spent(1), yesterday(4), 5, false),
+            (0, yesterday(4)),
+            "known already"
+        );
         assert_eq!(grown(5).at(0, 3), 3, "a rule that is cut down has it at once");
         assert_eq!(grown(5).at(GROWN_FOR_US, 5), 0, "forgotten");
     }
 
     #[test]
     fn a_request_of_several_units_costs_them_all() {
-        let Decision::Allow { new_tat, remaining } = decide_units(None, 0, 10, 7, 5) else {
+        let Decision::Allow { new_tat, remaining } = decide_units(None, 0, 10, 7, 0, 5) else {
             panic!("there was room for seven");
         };
         assert_eq!((new_tat, remaining), (50, 2));
-        let refused = decide_units(bucket(50), 0, 10, 7, 5);
+        let refused = decide_units(bucket(50), 0, 10, 7, 0, 5);
         assert_eq!(refused, Decision::Refuse { retry_after_us: 30 });
     }
 

@@ -17,6 +17,7 @@ use super::{
     store::{ClusterCounters, Counter, Verdict},
     subject::Subject,
     tag::RuleTag,
+    work::Work,
 };
 use crate::{
     clock::Clock,
@@ -105,14 +106,21 @@ impl Limiter {
         let mut refusal = None;
         for (&at, &verdict) in admission.attached_rules.iter().zip(verdicts) {
             let attached = admission.rule_at(at);
-            if let Some(refused) = attached.metrics.count(&attached.rule, verdict) {
+            if let Some(refused) = attached
+                .metrics
+                .count(&attached.rule, verdict, admission.has_worked)
+            {
                 refusal = longest(refusal, refused);
             }
         }
-        if refusal.is_some() {
-            self.give_back(admission).await;
-        }
-        refusal
+        let refusal = refusal?;
+        let asked = admission.attached_rules.iter().zip(verdicts);
+        let work = Work::of(
+            asked.map(|(&at, &verdict)| (&*admission.rule_at(at).rule, verdict)),
+            admission.has_worked,
+        );
+        self.give_back(admission).await;
+        Some(refusal.for_network(work))
     }
 
     /// Gives back what an admission spent. If Redis is down it stays spent, and drains.
@@ -237,7 +245,7 @@ impl Limiter {
         let operation = admission.operation;
         let needs_store = |at: usize| {
             let rule = &admission.rule_at(at).rule;
-            rule.mode == Mode::Enforce && rule.if_store_lost(operation) == IfStoreLost::Refuse
+            rule.mode.refuses() && rule.if_store_lost(operation) == IfStoreLost::Refuse
         };
         let needed = asked.iter().any(|(at, _)| needs_store(*at));
         let (places, counters): (Vec<_>, Vec<_>) = asked.into_iter().unzip();
@@ -256,9 +264,13 @@ impl Limiter {
             }
         };
         let (mut refusal, active) = (None, Arc::clone(&admission.active));
+        let asked_rules = places.clone();
         for ((at, counter), &verdict) in places.into_iter().zip(counters).zip(&verdicts) {
             let applying = &active.on(operation)[at];
-            if let Some(refused) = applying.metrics.count(&applying.rule, verdict) {
+            if let Some(refused) = applying
+                .metrics
+                .count(&applying.rule, verdict, admission.has_worked)
+            {
                 refusal = longest(refusal, refused);
             }
             note_shadow(&applying.rule, verdict, admission);
@@ -268,7 +280,15 @@ impl Limiter {
                 (false, false) => admission.cluster.push((at, counter)),
             }
         }
-        refusal.map_or(Ok(()), |refusal| Err(Denied::Refused(refusal)))
+        let Some(refusal) = refusal else {
+            return Ok(());
+        };
+        let asked = asked_rules.into_iter().zip(&verdicts);
+        let work = Work::of(
+            asked.map(|(at, &verdict)| (&*active.on(operation)[at].rule, verdict)),
+            admission.has_worked,
+        );
+        Err(Denied::Refused(refusal.for_network(work)))
     }
 
     /// Counts cluster rules in this process, against its share of their quotas.
@@ -317,7 +337,7 @@ fn note_answers(mut decided: Request, admission: &mut Admission) -> (Option<Refu
         let rule = active.counted_here();
         match ask.answer {
             Ok(verdict) => {
-                if let Some(refused) = active.metrics.count(rule, verdict) {
+                if let Some(refused) = active.metrics.count(rule, verdict, admission.has_worked) {
                     refusal = longest(refusal, refused);
                 }
                 note_shadow(rule, verdict, admission);

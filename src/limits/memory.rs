@@ -3,13 +3,14 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use async_trait::async_trait;
 
 use super::{
-    gcra::{self, Bucket, Decision, Growth, QuotaStatus, REFUND_PAUSE_US},
-    store::{ClusterCounters, Counter, Refund, Verdict, refuses},
+    gcra::{self, Bucket, Decision, GROWN_FOR_US, Growth, QuotaStatus, REFUND_PAUSE_US},
+    store::{ClusterCounters, Counter, Marker, Refund, Verdict, refuses},
 };
 use crate::{
     clock::Clock,
@@ -36,6 +37,8 @@ struct State {
     growths: HashMap<String, Growth>,
     /// When something was given back for an address.
     refunded_us: HashMap<String, i64>,
+    /// What was used that is good once, and until when that is remembered.
+    used_us: HashMap<String, i64>,
     /// When drained keys were dropped last.
     swept_us: i64,
 }
@@ -54,12 +57,13 @@ impl State {
     fn sweep(&mut self, now_us: i64) {
         self.buckets.retain(|_, bucket| bucket.tat > now_us);
         self.growths.retain(|_, growth| growth.until_us > now_us);
-        self.refunded_us.retain(|_, at| *at + REFUND_PAUSE_US > now_us);
+        self.refunded_us.retain(|_, at| *at + GROWN_FOR_US > now_us);
+        self.used_us.retain(|_, until| *until > now_us);
         self.swept_us = now_us;
     }
 
     fn len(&self) -> usize {
-        self.buckets.len() + self.growths.len() + self.refunded_us.len()
+        self.buckets.len() + self.growths.len() + self.refunded_us.len() + self.used_us.len()
     }
 
     /// Writes a counter from which something was given back; one with nothing in it is removed.
@@ -74,6 +78,7 @@ impl State {
     fn refund(&mut self, refund: &Refund, now_us: i64, max_keys: usize) {
         let last = self.refunded_us.get(&refund.marker.key);
         let is_first = last.is_none_or(|&at| at + REFUND_PAUSE_US <= now_us);
+        let is_new = refund.earns && last.is_none_or(|&at| at + GROWN_FOR_US <= now_us);
         if refund.counters.is_empty() || !is_first || self.len() >= max_keys {
             return;
         }
@@ -81,7 +86,15 @@ impl State {
         for counter in &refund.counters {
             let bucket = self.buckets.get(&counter.key).copied();
             let growth = self.growths.get(&counter.key).copied().unwrap_or_default();
-            let (tat, growth) = gcra::refund(bucket, growth, now_us, counter.emission_us, counter.grows_by);
+            let (tat, growth) = gcra::refund(
+                bucket,
+                growth,
+                now_us,
+                counter.emission_us,
+                counter.burst,
+                counter.grows_by,
+                is_new,
+            );
             self.lower(counter, now_us, tat);
             if growth.at(now_us, counter.grows_by) > 0 {
                 self.growths.insert(counter.key.clone(), growth);
@@ -137,7 +150,7 @@ impl MemoryCounters {
         }
         let decide = |c: &Counter| {
             let (bucket, burst) = (state.buckets.get(&c.key).copied(), state.burst(c, now_us));
-            gcra::decide_units(bucket, now_us, c.emission_us, burst, c.units)
+            gcra::decide_units(bucket, now_us, c.emission_us, burst, c.worked_by, c.units)
         };
         let decisions: Vec<_> = counters.iter().map(decide).collect();
         let verdicts: Vec<_> = decisions.iter().map(verdict).collect();
@@ -189,6 +202,28 @@ impl ClusterCounters for MemoryCounters {
         Ok(())
     }
 
+    async fn use_once(&self, marker: &Marker, remembered: Duration) -> Result<bool, Unavailable> {
+        let now_us = self.clock.now().timestamp_micros();
+        let mut state = self.lock();
+        if state
+            .used_us
+            .get(&marker.key)
+            .is_some_and(|&until| until > now_us)
+        {
+            return Ok(false);
+        }
+        if state.len() >= self.max_keys {
+            state.sweep(now_us);
+        }
+        if state.len() >= self.max_keys {
+            return Err(Unavailable::full(Part::RateLimiter));
+        }
+        let remembered = i64::try_from(remembered.as_micros()).unwrap_or(i64::MAX);
+        let until = now_us.saturating_add(remembered);
+        state.used_us.insert(marker.key.clone(), until);
+        Ok(true)
+    }
+
     async fn give_back(&self, counters: &[Counter]) -> Result<(), Unavailable> {
         let now_us = self.clock.now().timestamp_micros();
         let mut state = self.lock();
@@ -208,7 +243,7 @@ impl ClusterCounters for MemoryCounters {
         let standing = |c: &Counter| {
             let bucket = state.buckets.get(&c.key).copied();
             let burst = state.burst(c, now_us);
-            gcra::look_units(bucket, now_us, c.emission_us, burst, c.units)
+            gcra::look_units(bucket, now_us, c.emission_us, burst, c.worked_by, c.units)
         };
         Ok(counters.iter().map(standing).collect())
     }
@@ -244,6 +279,7 @@ mod tests {
             units: 1,
             by_message: false,
             grows_by: 0,
+            worked_by: 0,
             enforce: true,
         }
     }

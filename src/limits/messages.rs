@@ -31,7 +31,7 @@ impl Limiter {
                         admission.cluster.push((at, counter));
                     } else if counter.enforce {
                         let asked = admission.rule_at(at);
-                        let refused = asked.metrics.count(&asked.rule, verdict);
+                        let refused = asked.metrics.count(&asked.rule, verdict, admission.has_worked);
                         if let Some(refused) = refused {
                             refusal = longest(refusal, refused);
                         }
@@ -52,8 +52,8 @@ impl Limiter {
     }
 
     /// What is given back when the code of a message about `subject` is typed; none where no rule counts unverified
-    /// messages.
-    pub fn refund_for(&self, subject: &Subject) -> Option<Refund> {
+    /// messages. `earns` says whether an address that is new has them grow.
+    pub fn refund_for(&self, subject: &Subject, earns: bool) -> Option<Refund> {
         let active = self.active();
         let unverified = active.unverified();
         if unverified.is_empty() {
@@ -69,6 +69,7 @@ impl Limiter {
                 .iter()
                 .filter_map(|active| active.counter(subject))
                 .collect(),
+            earns,
         })
     }
 

@@ -1,8 +1,11 @@
 //! The cluster's counters in Redis: one small key each, gone by itself when its bucket is empty.
 
-use std::sync::{
-    Arc, LazyLock,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
 };
 
 use ::redis::{FromRedisValue, ParsingError, Script, Value};
@@ -59,14 +62,18 @@ impl RedisCounters {
         self.offset_ms.load(Ordering::SeqCst)
     }
 
-    fn calls<'a>(&self, counters: impl Iterator<Item = &'a Counter>) -> Vec<(String, [i64; 5])> {
+    fn calls<'a>(&self, counters: impl Iterator<Item = &'a Counter>) -> Vec<(String, [i64; 6])> {
         let offset = self.offset();
         counters
             .map(|counter| {
                 let key = self.link.key(counter.partition, &counter.key);
-                let numbers = [counter.burst, counter.units, counter.grows_by].map(i64::from);
-                let [burst, units, grows_by] = numbers;
-                (key, [offset, counter.emission_us, burst, units, grows_by])
+                let numbers =
+                    [counter.burst, counter.units, counter.grows_by, counter.worked_by].map(i64::from);
+                let [burst, units, grows_by, worked_by] = numbers;
+                (
+                    key,
+                    [offset, counter.emission_us, burst, units, grows_by, worked_by],
+                )
             })
             .collect()
     }
@@ -106,22 +113,23 @@ impl RedisCounters {
     /// To counters that lie apart.
     async fn refund_apart(&self, refund: &Refund) -> Result<(), Unavailable> {
         let Marker { partition, key } = &refund.marker;
-        let first: i64 = self
+        let last_typed: i64 = self
             .link
             .eval(&REFUND_FIRST, 1, |call| {
                 call.key(*partition, [key.as_str()]);
                 call.arg(self.offset());
             })
             .await?;
-        if first == 0 {
+        if last_typed == 0 {
             return Ok(());
         }
+        let is_new = i64::from(refund.earns && last_typed == 2);
         let call = |counter: &Counter| {
             let mut rule = Vec::with_capacity(RULE_BYTES);
             pack(counter, counter.enforce, &mut rule);
             (
                 self.link.key(counter.partition, &counter.key),
-                (self.offset(), rule),
+                (self.offset(), rule, is_new),
             )
         };
         let calls: Vec<_> = refund.counters.iter().map(call).collect();
@@ -160,10 +168,25 @@ impl ClusterCounters for RedisCounters {
         }
         let give = |call: &mut Call<'_>| {
             key_refund(call, refund);
-            call.arg(self.offset()).arg(pack_rules(&refund.counters));
+            call.arg(self.offset()).arg(pack_refund(refund));
         };
         let keys = 1 + refund.counters.len();
         self.link.eval::<i64>(&REFUND, keys, give).await.map(drop)
+    }
+
+    async fn use_once(&self, marker: &Marker, remembered: Duration) -> Result<bool, Unavailable> {
+        let key = self.link.key(marker.partition, &marker.key);
+        let millis = u64::try_from(remembered.as_millis()).unwrap_or(u64::MAX);
+        let mut pipeline = ::redis::pipe();
+        pipeline
+            .cmd("SET")
+            .arg(key)
+            .arg(1)
+            .arg("NX")
+            .arg("PX")
+            .arg(millis.max(1));
+        let (set,): (Option<String>,) = self.link.pipeline(&pipeline).await?;
+        Ok(set.is_some())
     }
 
     async fn look(&self, counters: &[Counter]) -> Result<Vec<QuotaStatus>, Unavailable> {
@@ -193,10 +216,17 @@ pub fn key_counters(call: &mut Call<'_>, counters: &[Counter]) {
     }
 }
 
-/// Adds the keys of what a script gives back (`gcra_refund_all`). [`pack_rules`] of its counters goes with them.
+/// Adds the keys of what a script gives back (`gcra_refund_all`). [`pack_refund`] is the argument that goes with them.
 pub fn key_refund(call: &mut Call<'_>, refund: &Refund) {
     call.key(refund.marker.partition, [refund.marker.key.as_str()]);
     key_counters(call, &refund.counters);
+}
+
+/// What is given back, as `gcra_refund_all` has it.
+pub fn pack_refund(refund: &Refund) -> Vec<u8> {
+    let mut rules = vec![refund.earns.into()];
+    rules.extend(pack_rules(&refund.counters));
+    rules
 }
 
 /// The rules of counters that a script spends.
@@ -209,7 +239,7 @@ pub fn pack_rules(counters: &[Counter]) -> Vec<u8> {
 }
 
 /// What a rule takes in the argument of `gcra_all`.
-const RULE_BYTES: usize = 22;
+const RULE_BYTES: usize = 26;
 /// What a verdict takes in its answer.
 const VERDICT_BYTES: usize = 7;
 
@@ -224,6 +254,7 @@ fn pack(counter: &Counter, enforce: bool, rules: &mut Vec<u8>) {
     rules.extend_from_slice(&counter.units.to_be_bytes()[1..]);
     rules.push(counter.by_message.into());
     rules.extend_from_slice(&counter.grows_by.to_be_bytes());
+    rules.extend_from_slice(&counter.worked_by.to_be_bytes());
 }
 
 /// What the counters said.

@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::rule::{Rule, Scope};
+use super::{
+    rule::{Mode, Rule, Scope},
+    work::Work,
+};
 use crate::{
     clock::whole_seconds,
     problem::{ProblemDetails, SpentLimit},
@@ -19,10 +22,21 @@ pub struct Refusal {
     pub quota: u32,
     pub per: Duration,
     pub burst: u32,
+    /// Whether a proof of work lets the request pass, and of how much work.
+    pub work: Option<Work>,
 }
 
 impl Refusal {
-    pub(super) fn new(rule: &Rule, retry_after_us: i64) -> Self {
+    /// `has_worked` says that the request brought a proof of work.
+    pub(super) fn new(rule: &Rule, retry_after_us: i64, has_worked: bool) -> Self {
+        // With one it would have found so much more room.
+        let room_us = rule.emission_us() * i64::from(rule.worked_by());
+        let may_work = rule.mode == Mode::Prove && !has_worked;
+        let (work, retry_after_us) = match (may_work, retry_after_us <= room_us) {
+            (true, true) => (Some(Work::default()), retry_after_us),
+            (true, false) => (None, retry_after_us - room_us),
+            (false, _) => (None, retry_after_us),
+        };
         Self {
             rule: Arc::clone(&rule.id),
             scope: rule.scope,
@@ -30,6 +44,7 @@ impl Refusal {
             quota: rule.quota,
             per: rule.per,
             burst: rule.burst,
+            work,
         }
     }
 
@@ -38,7 +53,14 @@ impl Refusal {
         whole_seconds(self.retry_after).max(1)
     }
 
-    /// What the client is told.
+    /// The same where the asker's own network has used so much of its quota.
+    #[must_use]
+    pub(super) fn for_network(self, used: Work) -> Self {
+        let work = self.work.map(|_| used);
+        Self { work, ..self }
+    }
+
+    /// What the client is told, where no proof of work helps.
     pub fn details(&self) -> ProblemDetails {
         ProblemDetails {
             retry_after: Some(self.retry_after),
@@ -53,10 +75,12 @@ impl Refusal {
     }
 }
 
-/// Of two refusals the one to wait longer for: who comes back earlier is refused again.
+/// Of two refusals the one that no proof of work helps against; else the one to wait longer for: who comes back earlier is
+/// refused again.
 pub(super) fn longest(one: Option<Refusal>, other: Refusal) -> Option<Refusal> {
+    let weight = |refusal: &Refusal| (refusal.work.is_none(), refusal.retry_after);
     match one {
-        Some(one) if one.retry_after > other.retry_after => Some(one),
+        Some(one) if weight(&one) > weight(&other) => Some(one),
         _ => Some(other),
     }
 }

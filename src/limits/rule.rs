@@ -35,6 +35,8 @@ impl Scope {
 pub enum Mode {
     /// It refuses.
     Enforce,
+    /// It asks for a proof of work, and refuses at its ceiling.
+    Prove,
     /// It is counted and reported, and never refuses.
     Shadow,
     /// It isn't looked at.
@@ -42,14 +44,20 @@ pub enum Mode {
 }
 
 impl Mode {
-    pub const ALL: [Self; 3] = [Self::Enforce, Self::Shadow, Self::Off];
+    pub const ALL: [Self; 4] = [Self::Enforce, Self::Prove, Self::Shadow, Self::Off];
 
     pub const fn name(self) -> &'static str {
         match self {
             Self::Enforce => "enforce",
+            Self::Prove => "prove",
             Self::Shadow => "shadow",
             Self::Off => "off",
         }
+    }
+
+    /// Whether a request that it says no to is refused.
+    pub const fn refuses(self) -> bool {
+        matches!(self, Self::Enforce | Self::Prove)
     }
 }
 
@@ -121,6 +129,8 @@ pub struct Rule {
     pub burst: u32,
     /// What the burst of one key may grow to, by codes that are typed; the burst itself where it doesn't grow.
     pub grows_to: u32,
+    /// What the burst is for a request with a proof of work; the burst itself where none is asked for.
+    pub ceiling: u32,
     pub scope: Scope,
     pub mode: Mode,
     /// `None` leaves it to the operation: see [`Rule::if_store_lost`].
@@ -133,6 +143,14 @@ impl Rule {
         let per_us = i64::try_from(self.per.as_micros()).unwrap_or(i64::MAX);
         let quota = i64::from(self.quota.max(1));
         per_us / quota + i64::from(per_us % quota != 0)
+    }
+
+    /// By how much its burst is larger for a request with a proof of work.
+    pub fn worked_by(&self) -> u32 {
+        match self.mode {
+            Mode::Prove => self.ceiling.saturating_sub(self.burst),
+            Mode::Enforce | Mode::Shadow | Mode::Off => 0,
+        }
     }
 
     /// Whether it is looked at for `operation`.
@@ -165,6 +183,7 @@ impl Rule {
             quota: share(self.quota),
             burst: share(self.burst),
             grows_to: share(self.burst),
+            ceiling: share(self.burst),
             scope: Scope::Instance,
             ..self.clone()
         }
@@ -221,6 +240,9 @@ impl fmt::Display for Rule {
         }
         if self.grows_to != self.burst {
             writeln!(f, "grows_to = {}", self.grows_to)?;
+        }
+        if self.ceiling != self.burst {
+            writeln!(f, "ceiling = {}", self.ceiling)?;
         }
         if let Some(if_store_lost) = self.if_store_lost {
             writeln!(f, "if_store_lost = {:?}", if_store_lost.name())?;
@@ -283,6 +305,7 @@ pub(super) mod tests {
             per: Duration::from_secs(3600),
             burst: 7,
             grows_to: 7,
+            ceiling: 7,
             scope: Scope::Cluster,
             mode: Mode::Enforce,
             if_store_lost: None,

@@ -1,5 +1,7 @@
 //! Where the cluster's counters are kept.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::{gcra::QuotaStatus, tag::RuleTag};
@@ -22,6 +24,8 @@ pub struct Counter {
     pub by_message: bool,
     /// By how much the burst may grow as codes are typed; 0 where it doesn't.
     pub grows_by: u32,
+    /// By how much the burst would be larger if the request had brought a proof of work; 0 where that makes no difference.
+    pub worked_by: u32,
     /// Whether its refusal refuses the request (`enforce`) or is only reported (`shadow`).
     pub enforce: bool,
 }
@@ -33,9 +37,11 @@ pub struct Refund {
     pub marker: Marker,
     /// What the message spent that is given back.
     pub counters: Vec<Counter>,
+    /// Whether counters that [grow](Counter::grows_by) do so by it, if the address is new to them.
+    pub earns: bool,
 }
 
-/// The name of what remembers for a day that something was given back for an address.
+/// The name of something that is remembered for a while.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Marker {
     /// That of the address.
@@ -44,6 +50,16 @@ pub struct Marker {
 }
 
 impl Counter {
+    /// The same for a request that brought a proof of work.
+    #[must_use]
+    pub fn worked(self) -> Self {
+        Self {
+            burst: self.burst.saturating_add(self.worked_by),
+            worked_by: 0,
+            ..self
+        }
+    }
+
     /// The tag of the rule that it belongs to, if that is a shadow rule: nothing is remembered of the others.
     pub fn shadow_tag(&self) -> Option<RuleTag> {
         match self.enforce {
@@ -105,12 +121,19 @@ pub trait ClusterCounters: Send + Sync + 'static {
     async fn give_back(&self, counters: &[Counter]) -> Result<(), Unavailable>;
 
     /// Gives back what a message spent whose code was typed, unless something was given back for its address in the last
-    /// day. A counter that [grows](Counter::grows_by) gets one more than the message spent, and what its bucket has no
-    /// room for makes that bucket larger, for a week from the last such code.
+    /// day. If nothing was in the last week, and the refund [earns](Refund::earns), a counter that
+    /// [grows](Counter::grows_by) gets one more than the message spent; what its bucket has no room for makes that bucket
+    /// larger, in a day by no more than it was, for a week from when it grew last.
     ///
     /// # Errors
     /// [`Unavailable`] when it can't; the message stays spent then, until it drains.
     async fn refund(&self, refund: &Refund) -> Result<(), Unavailable>;
+
+    /// Remembers for so long that something was used that is good once. Gives whether it was not used before.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when it can't remember it, or has no room.
+    async fn use_once(&self, marker: &Marker, remembered: Duration) -> Result<bool, Unavailable>;
 
     /// How every counter stands, in the order of the counters. MUST spend nothing.
     ///

@@ -61,6 +61,7 @@ pub struct Subject {
     account: Option<Account>,
     /// About the address that it names.
     asker: Asker,
+    has_worked: bool,
 }
 
 #[derive(Clone)]
@@ -90,6 +91,7 @@ impl Subject {
             channel: None,
             account: None,
             asker: Asker::Stranger,
+            has_worked: false,
         }
     }
 
@@ -161,6 +163,20 @@ impl Subject {
     /// Whether the account was signed in to from there lately.
     pub fn is_from_known_network(&self) -> bool {
         self.asker == Asker::KnownNetwork
+    }
+
+    /// The same where the request brought a proof of work.
+    #[must_use]
+    pub fn after_work(self) -> Self {
+        Self {
+            has_worked: true,
+            ..self
+        }
+    }
+
+    /// Whether the request brought a proof of work.
+    pub(super) fn has_worked(&self) -> bool {
+        self.has_worked
     }
 
     /// The digest of the number, if the request is about one.

@@ -56,6 +56,12 @@ const FAMILIES: &[(Kind, &str, Option<Unit>, &str)] = &[
     ),
     (
         Counter,
+        "ringback_limiter_proofs_total",
+        None,
+        "Proofs of work that came: accepted, used before, refused",
+    ),
+    (
+        Counter,
         "ringback_limiter_local_total",
         None,
         "Requests that a cluster rule counted in this process, since Redis was down",

@@ -37,6 +37,7 @@ mod pages;
 mod password_change;
 mod passwords;
 mod profile;
+mod proofs;
 mod quickstart;
 mod races;
 mod receipts;

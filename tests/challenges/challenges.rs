@@ -291,6 +291,7 @@ on_every_store! {
             units: 1,
             by_message: false,
             grows_by: 0,
+worked_by: 0,
             enforce,
         };
         let attached = [counter("wide", 9, true), counter("shadow", 1, false), counter("narrow", 2, true)];

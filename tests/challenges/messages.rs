@@ -21,6 +21,7 @@ fn counter(world: &World, rule: &str, burst: u32) -> Counter {
         units: 1,
         by_message: true,
         grows_by: 0,
+        worked_by: 0,
         enforce: true,
     }
 }
@@ -32,6 +33,7 @@ fn refund(world: &World, counters: &[Counter]) -> Refund {
             key: format!("v:{}", Uuid::from_bytes(*world.destination.as_bytes())),
         },
         counters: counters.to_vec(),
+        earns: true,
     }
 }
 

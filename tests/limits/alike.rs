@@ -17,12 +17,12 @@ fn lua_and_rust_decide_alike() {
     // PERSIST: the time here is made up, so Redis must not let a key expire by its own.
     const STEP_LUA: &str = "
         local now, cost, burst, grows = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[5])
-        local rule = struct.pack('>I6I4I4I3BI4', cost, burst, 0, tonumber(ARGV[6]), 0, grows)
+        local rule = struct.pack(RULE_FORM, cost, burst, '\\0\\0\\0\\0', tonumber(ARGV[6]), 0, grows, tonumber(ARGV[7]))
         local said, rest = 2, 0
         if ARGV[4] == '0' then
           gcra_give_back(KEYS[1], now, cost, 1, grows)
-        elseif ARGV[4] == '1' then
-          gcra_refund(KEYS[1], rule, 1, now)
+        elseif ARGV[4] == '1' or ARGV[4] == '7' then
+          gcra_refund(KEYS[1], rule, 1, now, ARGV[8] == '1')
         else
           local _, verdict = gcra_all(1, rule, now)
           said, rest = struct.unpack('>xBI6', verdict)
@@ -47,32 +47,36 @@ fn lua_and_rust_decide_alike() {
         failure_persistence: None,
         ..Config::default()
     });
-    let numbers = (1_u32..20, 0_u32..9, 1_u32..4);
+    let numbers = (1_u32..20, 0_u32..9, 1_u32..4, 0_u32..5);
     let outcome = runner.run(
         &(costs, numbers, steps),
-        |(costs, (burst, grows_by, units), steps)| {
+        |(costs, (burst, grows_by, units, worked_by), steps)| {
             let key = unique();
             let (mut now, mut bucket, mut growth) = (1_800_000_000_123_457, None, Growth::default());
             for (pause, what) in steps {
                 now += pause;
                 let emission_us = if what % 4 == 1 { costs.1 } else { costs.0 };
                 let larger = burst + growth.at(now, grows_by);
-                let (expected, tat) =
-                    match (what, gcra::decide_units(bucket, now, emission_us, larger, units)) {
-                        (0, _) => {
-                            let tat = bucket.and_then(|bucket| gcra::give_back(bucket, now, emission_us));
-                            ((2, 0), Some(tat))
-                        }
-                        (1, _) => {
-                            let (tat, grown) = gcra::refund(bucket, growth, now, emission_us, grows_by);
-                            growth = grown;
-                            ((2, 0), Some(Some(tat).filter(|&tat| tat > now)))
-                        }
-                        (_, Decision::Allow { new_tat, remaining }) => {
-                            ((1, i64::from(remaining)), Some(Some(new_tat)))
-                        }
-                        (_, Decision::Refuse { retry_after_us }) => ((0, retry_after_us), None),
-                    };
+                let (expected, tat) = match (
+                    what,
+                    gcra::decide_units(bucket, now, emission_us, larger, worked_by, units),
+                ) {
+                    (0, _) => {
+                        let tat = bucket.and_then(|bucket| gcra::give_back(bucket, now, emission_us));
+                        ((2, 0), Some(tat))
+                    }
+                    (1 | 7, _) => {
+                        let is_new = what == 1;
+                        let (tat, grown) =
+                            gcra::refund(bucket, growth, now, emission_us, burst, grows_by, is_new);
+                        growth = grown;
+                        ((2, 0), Some(Some(tat).filter(|&tat| tat > now)))
+                    }
+                    (_, Decision::Allow { new_tat, remaining }) => {
+                        ((1, i64::from(remaining)), Some(Some(new_tat)))
+                    }
+                    (_, Decision::Refuse { retry_after_us }) => ((0, retry_after_us), None),
+                };
                 // A counter without anything in it is gone, unless it has grown.
                 let is_grown = growth.at(now, grows_by) > 0;
                 bucket = match tat {
@@ -88,6 +92,8 @@ fn lua_and_rust_decide_alike() {
                     what.into(),
                     grows_by.into(),
                     units.into(),
+                    worked_by.into(),
+                    i64::from(what == 1),
                 ];
                 let (said, rest, stored) = runtime.block_on(step(&link, &script, &key, &arguments));
                 proptest::prop_assert_eq!((said, rest), expected);

@@ -41,6 +41,60 @@ fn messages_are_counted_at_a_send_by_what_no_asker_controls() {
 }
 
 #[test]
+fn work_is_asked_for_where_a_code_is_and_up_to_a_ceiling() {
+    let with = |on: &str, more: &str| {
+        parse(
+            &format!("[[rule]]\nid='r'\non='{on}'\nby='ip'\nquota=4\nper='1h'\nburst=2\n{more}"),
+            "limits.toml",
+        )
+    };
+    for ceiling in [2, 9, 400] {
+        let rules = with("otp.send", &format!("mode='prove'\nceiling={ceiling}")).unwrap();
+        assert_eq!(rules.rules()[0].ceiling, ceiling);
+        assert_eq!(rules, parse(&rules.to_string(), "again").unwrap());
+    }
+    for (on, more, fault) in [
+        (
+            "otp.send",
+            "mode='prove'",
+            "8:6: a rule in mode \"prove\" has no `ceiling`",
+        ),
+        (
+            "otp.send",
+            "mode='prove'\nceiling=1",
+            "9:9: ceiling 1; allowed: 2 (the burst) to 400",
+        ),
+        (
+            "otp.send",
+            "mode='prove'\nceiling=401",
+            "9:9: ceiling 401; allowed",
+        ),
+        (
+            "otp.send",
+            "ceiling=9",
+            "8:9: only a rule in mode \"prove\" has a ceiling",
+        ),
+        (
+            "login",
+            "mode='prove'\nceiling=9",
+            "8:6: no rule like this proves; allowed: on otp.send",
+        ),
+        (
+            "otp.send",
+            "mode='prove'\nceiling=9\nscope='instance'",
+            "8:6: no rule like this proves",
+        ),
+    ] {
+        let told = with(on, more).unwrap_err().to_string();
+        assert!(told.starts_with(&format!("limits.toml:{fault}")), "{told}");
+    }
+    assert!(
+        with("otp.send", "mode='shadow'\nceiling=9").is_ok(),
+        "to be tried first"
+    );
+}
+
+#[test]
 fn a_budget_may_grow_where_codes_are_given_back() {
     let with = |counts: &str, to: u32| {
         let rule = format!(

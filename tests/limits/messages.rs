@@ -33,6 +33,7 @@ fn refund(address: &str, counters: &[Counter]) -> Refund {
             key: format!("v:{address}"),
         },
         counters: counters.to_vec(),
+        earns: true,
     }
 }
 
@@ -144,11 +145,28 @@ async fn codes_typed_at_once_give_back_once() {
 }
 
 #[actix::test]
-async fn a_budget_grows_with_what_different_addresses_verify_and_is_forgotten_after_a_week() {
+async fn a_budget_grows_over_days_with_what_different_addresses_verify_and_is_forgotten_after_a_week() {
     for adapter in Adapter::all() {
         let asked = [messages("block", 3, 4)];
         for n in 0..20 {
             assert!(adapter.send(&asked).await, "{}: {n}", adapter.name);
+            adapter.refund(&format!("user-{n}"), &asked).await;
+        }
+        let status = adapter.instances[0].look(&asked).await.unwrap();
+        assert_eq!(status[0].remaining, 4, "{}: one at once", adapter.name);
+        for day in 0..4 {
+            (adapter.advance)(TimeDelta::hours(24));
+            // Those of before are new to nobody.
+            for name in ["user-1", "user-2"] {
+                assert!(adapter.send(&asked).await);
+                adapter.refund(name, &asked).await;
+            }
+            let status = adapter.instances[0].look(&asked).await.unwrap();
+            assert_eq!(status[0].remaining, 4, "{}: {day}", adapter.name);
+        }
+        for n in 20..26 {
+            (adapter.advance)(TimeDelta::hours(12));
+            assert!(adapter.send(&asked).await);
             adapter.refund(&format!("user-{n}"), &asked).await;
         }
         assert_eq!(adapter.sent(&asked).await, 7, "{}: up to its cap", adapter.name);
@@ -208,7 +226,7 @@ async fn the_limiter_asks_first_and_spends_for_a_message() {
             clock,
         );
         let subject = with_code();
-        let refund = limiter.refund_for(&subject).unwrap();
+        let refund = limiter.refund_for(&subject, true).unwrap();
         assert_eq!(refund.counters.len(), 2, "the block's and the country's");
         if limiter.attaches_refunds() {
             continue;

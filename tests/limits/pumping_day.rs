@@ -149,7 +149,7 @@ impl World {
 
     /// Types the code.
     async fn verify(&self, waiting: &Waiting) {
-        let refund = self.limiter.refund_for(&waiting.subject);
+        let refund = self.limiter.refund_for(&waiting.subject, true);
         let attempt = Attempt {
             slots: &[waiting.slot],
             challenge_id: None,

@@ -84,6 +84,7 @@ pub fn counter(key: &str, burst: u32) -> Counter {
         units: 1,
         by_message: false,
         grows_by: 0,
+        worked_by: 0,
         enforce: true,
     }
 }

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use ringback::{
     clock::ManualClock,
     limits::{
-        ClusterCounters, Counter, Limiter, LimiterOptions, MemoryCounters, Operation, Preview, Refund,
-        RuleSet, Scope, Verdict, gcra::QuotaStatus,
+        ClusterCounters, Counter, Limiter, LimiterOptions, Marker, MemoryCounters, Operation, Preview,
+        Refund, RuleSet, Scope, Verdict, gcra::QuotaStatus,
     },
     supervision::Supervision,
     unavailable::{Part, Unavailable},
@@ -60,6 +60,10 @@ impl ClusterCounters for Fickle {
 
     async fn refund(&self, refund: &Refund) -> Result<(), Unavailable> {
         self.here()?.refund(refund).await
+    }
+
+    async fn use_once(&self, marker: &Marker, remembered: std::time::Duration) -> Result<bool, Unavailable> {
+        self.here()?.use_once(marker, remembered).await
     }
 
     async fn look(&self, counters: &[Counter]) -> Result<Vec<QuotaStatus>, Unavailable> {

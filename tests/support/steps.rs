@@ -42,6 +42,14 @@ impl TestApp {
         .await
     }
 
+    /// Asks for a code by SMS with a proof of work.
+    pub async fn send_proven(&self, phone: &str, proof: &str) -> Answer {
+        let request = self
+            .client
+            .post(format!("{}/api/users/send-phone-otp/", self.address));
+        Answer::of(request.json(&json!({ "phone": phone })).header("x-proof", proof)).await
+    }
+
     /// Signs an account in once more: the new session's access and refresh token.
     pub async fn log_in(&self, account: &Account) -> (String, String) {
         let login = json!({ "email": account.email, "password": PASSWORD });

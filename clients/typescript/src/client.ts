@@ -1,6 +1,7 @@
 /** The client: one method for each thing that users do. */
 import { RingbackError, isStale } from "./errors.js";
 import { Http, type Request } from "./http.js";
+import { solveProof } from "./proof.js";
 import { SignIn, type SignInState } from "./sign-in.js";
 import { memoryStorage, type TokenStorage } from "./storage.js";
 import type {
@@ -29,8 +30,8 @@ export interface ClientOptions {
   language?: string;
   /** How long an answer may take, in milliseconds: 15000, if nothing is said. */
   timeout?: number;
-  /** Does the work that a busy service asks for. Without it such calls throw `proof_required`. */
-  solveProof?: SolveProof;
+  /** Does the work that a service under attack asks for, in place of the client itself; `false`: such calls throw `proof_required`. */
+  solveProof?: SolveProof | false;
   /** In place of the global `fetch`. */
   fetch?: typeof fetch;
 }
@@ -58,7 +59,7 @@ export class RingbackClient {
       fetch: options.fetch ?? ((...request) => fetch(...request)),
       timeout: options.timeout ?? 15_000,
       language: options.language,
-      solveProof: options.solveProof,
+      solveProof: options.solveProof ?? solveProof,
     });
     this.#signIn = new SignIn(options.storage ?? memoryStorage(), async (refresh) => {
       const path = "/api/users/token/refresh/";

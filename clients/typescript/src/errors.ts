@@ -2,19 +2,8 @@
 import type { components } from "./schema.js";
 import type { ProofChallenge } from "./types.js";
 
-/** Over a quota whose rule lets those pass who do some work. */
-interface ProofRequiredProblem {
-  code: "proof_required";
-  detail: string;
-  proof: ProofChallenge;
-  request_id: string;
-  status: 428;
-  title: string;
-  type: string;
-}
-
 /** What the service answers in place of what was asked for (RFC 9457). */
-export type Problem = components["schemas"]["Problem"] | ProofRequiredProblem;
+export type Problem = components["schemas"]["Problem"];
 
 /** What has no answer of the service: it could not be reached, took too long, or something else answered in its place. */
 type OwnCode = "network_error" | "timeout" | "unexpected_answer";

@@ -10,7 +10,7 @@ export interface HttpOptions {
   /** In milliseconds. */
   timeout: number;
   language: string | undefined;
-  solveProof: SolveProof | undefined;
+  solveProof: SolveProof | false;
 }
 
 export interface Request {
@@ -34,7 +34,7 @@ export class Http {
       return await this.#once<T>(request);
     } catch (error) {
       const { solveProof } = this.#options;
-      if (!(error instanceof RingbackError) || error.code !== "proof_required" || !solveProof) throw error;
+      if (!(error instanceof RingbackError) || error.code !== "proof_required" || solveProof === false) throw error;
       const signal = request.signal ?? new AbortController().signal;
       const proof = await solveProof(error.proof, signal);
       return this.#once<T>(request, proof);

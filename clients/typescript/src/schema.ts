@@ -1424,7 +1424,7 @@ export interface components {
              */
             type: "urn:ringback:problem:phone_taken";
         };
-        Problem: components["schemas"]["AmbiguousClaimProblem"] | components["schemas"]["EmailTakenProblem"] | components["schemas"]["ForbiddenProblem"] | components["schemas"]["InternalProblem"] | components["schemas"]["InvalidCredentialsProblem"] | components["schemas"]["MailNotConfiguredProblem"] | components["schemas"]["MalformedJsonProblem"] | components["schemas"]["NotAuthenticatedProblem"] | components["schemas"]["NotFoundProblem"] | components["schemas"]["OtpAttemptsExceededProblem"] | components["schemas"]["OtpExpiredProblem"] | components["schemas"]["OtpInvalidProblem"] | components["schemas"]["PasswordIncorrectProblem"] | components["schemas"]["PayloadTooLargeProblem"] | components["schemas"]["PhoneNotSupportedProblem"] | components["schemas"]["PhoneTakenProblem"] | components["schemas"]["RateLimitedProblem"] | components["schemas"]["RequestTimeoutProblem"] | components["schemas"]["ResendCooldownProblem"] | components["schemas"]["SignatureInvalidProblem"] | components["schemas"]["TokenExpiredProblem"] | components["schemas"]["TokenInvalidProblem"] | components["schemas"]["TokenRevokedProblem"] | components["schemas"]["UnavailableProblem"] | components["schemas"]["UnsupportedMediaTypeProblem"] | components["schemas"]["ValidationFailedProblem"];
+        Problem: components["schemas"]["AmbiguousClaimProblem"] | components["schemas"]["EmailTakenProblem"] | components["schemas"]["ForbiddenProblem"] | components["schemas"]["InternalProblem"] | components["schemas"]["InvalidCredentialsProblem"] | components["schemas"]["MailNotConfiguredProblem"] | components["schemas"]["MalformedJsonProblem"] | components["schemas"]["NotAuthenticatedProblem"] | components["schemas"]["NotFoundProblem"] | components["schemas"]["OtpAttemptsExceededProblem"] | components["schemas"]["OtpExpiredProblem"] | components["schemas"]["OtpInvalidProblem"] | components["schemas"]["PasswordIncorrectProblem"] | components["schemas"]["PayloadTooLargeProblem"] | components["schemas"]["PhoneNotSupportedProblem"] | components["schemas"]["PhoneTakenProblem"] | components["schemas"]["ProofRequiredProblem"] | components["schemas"]["RateLimitedProblem"] | components["schemas"]["RequestTimeoutProblem"] | components["schemas"]["ResendCooldownProblem"] | components["schemas"]["SignatureInvalidProblem"] | components["schemas"]["TokenExpiredProblem"] | components["schemas"]["TokenInvalidProblem"] | components["schemas"]["TokenRevokedProblem"] | components["schemas"]["UnavailableProblem"] | components["schemas"]["UnsupportedMediaTypeProblem"] | components["schemas"]["ValidationFailedProblem"];
         /** @description What is to be changed; what is missing stays. */
         ProfileRequest: {
             /** @example Test */
@@ -1434,6 +1434,56 @@ export interface components {
              * @example User
              */
             last_name?: string | null;
+        };
+        /**
+         * @description Solve the proof of work, and send the request again with it as X-Proof.
+         * @example {
+         *       "code": "proof_required",
+         *       "detail": "Solve the proof of work, and send the request again with it as X-Proof.",
+         *       "proof": {
+         *         "algorithm": "SHA-256",
+         *         "challenge": "4f03f4f3478b48927300f5fce42cf66feb4f16a596de9321140ac6b507b79d7a",
+         *         "maxnumber": 20000,
+         *         "salt": "8a5f0c3d9b7e1246aa01b2c3?expires=1764190920&for=Vq3mB0kZ6l9cXo2tYw8eRg&",
+         *         "signature": "5d0f3e4b9c1a6877e2b4d9f00a1c3e5f7092b4d6e8fa0c1e3f507192b3d4f5a6"
+         *       },
+         *       "request_id": "0b5b1d5c9f1e4b7f8a86c27a2f3a1d77",
+         *       "status": 428,
+         *       "title": "Precondition Required",
+         *       "type": "urn:ringback:problem:proof_required"
+         *     }
+         */
+        ProofRequiredProblem: {
+            /**
+             * @description What happened, for programs. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            code: "proof_required";
+            /** @description What happened, for people. */
+            detail: string;
+            /** @description A challenge to a proof of work (ALTCHA, version 1): find the number up to `maxnumber` that makes the SHA-256 of `salt` and the number, as text, be `challenge`. It is good for two minutes, once, for this address. */
+            proof: {
+                /** @enum {string} */
+                algorithm: "SHA-256";
+                challenge: string;
+                maxnumber: number;
+                salt: string;
+                signature: string;
+            };
+            /** @description Names this request in the service's log; also the header `x-request-id`. */
+            request_id: string;
+            /**
+             * @description The HTTP status.
+             * @enum {integer}
+             */
+            status: 428;
+            /** @description The status in words. */
+            title: string;
+            /**
+             * @description Names the kind of problem: `urn:ringback:problem:` and the code.
+             * @enum {string}
+             */
+            type: "urn:ringback:problem:proof_required";
         };
         /**
          * @description Too many requests. Try again later.
@@ -2467,7 +2517,13 @@ export interface operations {
     change_email: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The solution of the `proof` of an answer 428: base64 of a JSON object with `algorithm`, `challenge`, `number`, `salt` and `signature`, as the ALTCHA widget gives it.
+                 * @example eyJhbGdvcml0aG0iOiJTSEEtMjU2IiwiY2hhbGxlbmdlIjoiNGYwM2Y0ZjM0NzhiNDg5MjczMDBmNWZjZTQyY2Y2NmZlYjRmMTZhNTk2ZGU5MzIxMTQwYWM2YjUwN2I3OWQ3YSIsIm51bWJlciI6MTIzNDUsInNhbHQiOiI4YTVmMGMzZDliN2UxMjQ2YWEwMWIyYzM/ZXhwaXJlcz0xNzY0MTkwOTIwJmZvcj1WcTNtQjBrWjZsOWNYbzJ0WXc4ZVJnJiIsInNpZ25hdHVyZSI6IjVkMGYzZTRiOWMxYTY4NzdlMmI0ZDlmMDBhMWMzZTVmNzA5MmI0ZDZlOGZhMGMxZTNmNTA3MTkyYjNkNGY1YTYifQ==
+                 */
+                "X-Proof"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2565,6 +2621,16 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["UnsupportedMediaTypeProblem"];
+                };
+            };
+            /** @description `proof_required`: Solve the proof of work, and send the request again with it as X-Proof. */
+            428: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProofRequiredProblem"];
                 };
             };
             /**
@@ -2900,7 +2966,13 @@ export interface operations {
     login_code: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The solution of the `proof` of an answer 428: base64 of a JSON object with `algorithm`, `challenge`, `number`, `salt` and `signature`, as the ALTCHA widget gives it.
+                 * @example eyJhbGdvcml0aG0iOiJTSEEtMjU2IiwiY2hhbGxlbmdlIjoiNGYwM2Y0ZjM0NzhiNDg5MjczMDBmNWZjZTQyY2Y2NmZlYjRmMTZhNTk2ZGU5MzIxMTQwYWM2YjUwN2I3OWQ3YSIsIm51bWJlciI6MTIzNDUsInNhbHQiOiI4YTVmMGMzZDliN2UxMjQ2YWEwMWIyYzM/ZXhwaXJlcz0xNzY0MTkwOTIwJmZvcj1WcTNtQjBrWjZsOWNYbzJ0WXc4ZVJnJiIsInNpZ25hdHVyZSI6IjVkMGYzZTRiOWMxYTY4NzdlMmI0ZDlmMDBhMWMzZTVmNzA5MmI0ZDZlOGZhMGMxZTNmNTA3MTkyYjNkNGY1YTYifQ==
+                 */
+                "X-Proof"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2973,6 +3045,16 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["UnsupportedMediaTypeProblem"];
+                };
+            };
+            /** @description `proof_required`: Solve the proof of work, and send the request again with it as X-Proof. */
+            428: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProofRequiredProblem"];
                 };
             };
             /**
@@ -3957,7 +4039,13 @@ export interface operations {
     forgot_password: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The solution of the `proof` of an answer 428: base64 of a JSON object with `algorithm`, `challenge`, `number`, `salt` and `signature`, as the ALTCHA widget gives it.
+                 * @example eyJhbGdvcml0aG0iOiJTSEEtMjU2IiwiY2hhbGxlbmdlIjoiNGYwM2Y0ZjM0NzhiNDg5MjczMDBmNWZjZTQyY2Y2NmZlYjRmMTZhNTk2ZGU5MzIxMTQwYWM2YjUwN2I3OWQ3YSIsIm51bWJlciI6MTIzNDUsInNhbHQiOiI4YTVmMGMzZDliN2UxMjQ2YWEwMWIyYzM/ZXhwaXJlcz0xNzY0MTkwOTIwJmZvcj1WcTNtQjBrWjZsOWNYbzJ0WXc4ZVJnJiIsInNpZ25hdHVyZSI6IjVkMGYzZTRiOWMxYTY4NzdlMmI0ZDlmMDBhMWMzZTVmNzA5MmI0ZDZlOGZhMGMxZTNmNTA3MTkyYjNkNGY1YTYifQ==
+                 */
+                "X-Proof"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4029,6 +4117,16 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["UnsupportedMediaTypeProblem"];
+                };
+            };
+            /** @description `proof_required`: Solve the proof of work, and send the request again with it as X-Proof. */
+            428: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProofRequiredProblem"];
                 };
             };
             /**
@@ -4200,7 +4298,13 @@ export interface operations {
     change_phone: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The solution of the `proof` of an answer 428: base64 of a JSON object with `algorithm`, `challenge`, `number`, `salt` and `signature`, as the ALTCHA widget gives it.
+                 * @example eyJhbGdvcml0aG0iOiJTSEEtMjU2IiwiY2hhbGxlbmdlIjoiNGYwM2Y0ZjM0NzhiNDg5MjczMDBmNWZjZTQyY2Y2NmZlYjRmMTZhNTk2ZGU5MzIxMTQwYWM2YjUwN2I3OWQ3YSIsIm51bWJlciI6MTIzNDUsInNhbHQiOiI4YTVmMGMzZDliN2UxMjQ2YWEwMWIyYzM/ZXhwaXJlcz0xNzY0MTkwOTIwJmZvcj1WcTNtQjBrWjZsOWNYbzJ0WXc4ZVJnJiIsInNpZ25hdHVyZSI6IjVkMGYzZTRiOWMxYTY4NzdlMmI0ZDlmMDBhMWMzZTVmNzA5MmI0ZDZlOGZhMGMxZTNmNTA3MTkyYjNkNGY1YTYifQ==
+                 */
+                "X-Proof"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4300,6 +4404,16 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["UnsupportedMediaTypeProblem"];
+                };
+            };
+            /** @description `proof_required`: Solve the proof of work, and send the request again with it as X-Proof. */
+            428: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProofRequiredProblem"];
                 };
             };
             /**
@@ -4642,7 +4756,13 @@ export interface operations {
     register_code: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The solution of the `proof` of an answer 428: base64 of a JSON object with `algorithm`, `challenge`, `number`, `salt` and `signature`, as the ALTCHA widget gives it.
+                 * @example eyJhbGdvcml0aG0iOiJTSEEtMjU2IiwiY2hhbGxlbmdlIjoiNGYwM2Y0ZjM0NzhiNDg5MjczMDBmNWZjZTQyY2Y2NmZlYjRmMTZhNTk2ZGU5MzIxMTQwYWM2YjUwN2I3OWQ3YSIsIm51bWJlciI6MTIzNDUsInNhbHQiOiI4YTVmMGMzZDliN2UxMjQ2YWEwMWIyYzM/ZXhwaXJlcz0xNzY0MTkwOTIwJmZvcj1WcTNtQjBrWjZsOWNYbzJ0WXc4ZVJnJiIsInNpZ25hdHVyZSI6IjVkMGYzZTRiOWMxYTY4NzdlMmI0ZDlmMDBhMWMzZTVmNzA5MmI0ZDZlOGZhMGMxZTNmNTA3MTkyYjNkNGY1YTYifQ==
+                 */
+                "X-Proof"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4720,6 +4840,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["UnsupportedMediaTypeProblem"];
                 };
             };
+            /** @description `proof_required`: Solve the proof of work, and send the request again with it as X-Proof. */
+            428: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProofRequiredProblem"];
+                };
+            };
             /**
              * @description `resend_cooldown`: A code was sent to this address moments ago.
              *
@@ -4773,6 +4903,11 @@ export interface operations {
                  * @example pt-BR, pt;q=0.9, en;q=0.5
                  */
                 "Accept-Language"?: string;
+                /**
+                 * @description The solution of the `proof` of an answer 428: base64 of a JSON object with `algorithm`, `challenge`, `number`, `salt` and `signature`, as the ALTCHA widget gives it.
+                 * @example eyJhbGdvcml0aG0iOiJTSEEtMjU2IiwiY2hhbGxlbmdlIjoiNGYwM2Y0ZjM0NzhiNDg5MjczMDBmNWZjZTQyY2Y2NmZlYjRmMTZhNTk2ZGU5MzIxMTQwYWM2YjUwN2I3OWQ3YSIsIm51bWJlciI6MTIzNDUsInNhbHQiOiI4YTVmMGMzZDliN2UxMjQ2YWEwMWIyYzM/ZXhwaXJlcz0xNzY0MTkwOTIwJmZvcj1WcTNtQjBrWjZsOWNYbzJ0WXc4ZVJnJiIsInNpZ25hdHVyZSI6IjVkMGYzZTRiOWMxYTY4NzdlMmI0ZDlmMDBhMWMzZTVmNzA5MmI0ZDZlOGZhMGMxZTNmNTA3MTkyYjNkNGY1YTYifQ==
+                 */
+                "X-Proof"?: string;
             };
             path?: never;
             cookie?: never;
@@ -4870,6 +5005,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["UnsupportedMediaTypeProblem"];
                 };
             };
+            /** @description `proof_required`: Solve the proof of work, and send the request again with it as X-Proof. */
+            428: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProofRequiredProblem"];
+                };
+            };
             /**
              * @description `resend_cooldown`: A code was sent to this address moments ago.
              *
@@ -4923,6 +5068,11 @@ export interface operations {
                  * @example pt-BR, pt;q=0.9, en;q=0.5
                  */
                 "Accept-Language"?: string;
+                /**
+                 * @description The solution of the `proof` of an answer 428: base64 of a JSON object with `algorithm`, `challenge`, `number`, `salt` and `signature`, as the ALTCHA widget gives it.
+                 * @example eyJhbGdvcml0aG0iOiJTSEEtMjU2IiwiY2hhbGxlbmdlIjoiNGYwM2Y0ZjM0NzhiNDg5MjczMDBmNWZjZTQyY2Y2NmZlYjRmMTZhNTk2ZGU5MzIxMTQwYWM2YjUwN2I3OWQ3YSIsIm51bWJlciI6MTIzNDUsInNhbHQiOiI4YTVmMGMzZDliN2UxMjQ2YWEwMWIyYzM/ZXhwaXJlcz0xNzY0MTkwOTIwJmZvcj1WcTNtQjBrWjZsOWNYbzJ0WXc4ZVJnJiIsInNpZ25hdHVyZSI6IjVkMGYzZTRiOWMxYTY4NzdlMmI0ZDlmMDBhMWMzZTVmNzA5MmI0ZDZlOGZhMGMxZTNmNTA3MTkyYjNkNGY1YTYifQ==
+                 */
+                "X-Proof"?: string;
             };
             path?: never;
             cookie?: never;
@@ -5020,6 +5170,16 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["UnsupportedMediaTypeProblem"];
+                };
+            };
+            /** @description `proof_required`: Solve the proof of work, and send the request again with it as X-Proof. */
+            428: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProofRequiredProblem"];
                 };
             };
             /**

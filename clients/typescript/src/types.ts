@@ -50,13 +50,7 @@ export interface NewPassword {
 export type Session = Schemas["Session"];
 
 /** A proof of work that the service asks for before it goes on (ALTCHA). */
-export interface ProofChallenge {
-  algorithm: string;
-  challenge: string;
-  salt: string;
-  signature: string;
-  maxnumber?: number;
-}
+export type ProofChallenge = Schemas["ProofRequiredProblem"]["proof"];
 
 /** Solves a proof of work; what it gives is sent as the header `X-Proof`. */
 export type SolveProof = (challenge: ProofChallenge, signal: AbortSignal) => string | Promise<string>;

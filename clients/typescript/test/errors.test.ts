@@ -94,6 +94,30 @@ test("whoever gives up gets the reason that was given", async () => {
   });
 });
 
+test("a proof of work is done by the client itself", async () => {
+  const salt = "00ff?expires=1764190920&for=x&";
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(`${salt}4321`));
+  const challenge = Buffer.from(digest).toString("hex");
+  const proof: ProofChallenge = { algorithm: "SHA-256", challenge, maxnumber: 5000, salt, signature: "ab" };
+  const problem = { code: "proof_required", detail: "Busy.", proof, status: 428 };
+  const busy: RequestListener = (request, answer) => {
+    const sent = request.headers["x-proof"] as string | undefined;
+    const solved = sent === undefined ? {} : (JSON.parse(atob(sent)) as Record<string, unknown>);
+    const isProven = solved["number"] === 4321 && solved["signature"] === "ab" && solved["salt"] === salt;
+    answer.writeHead(isProven ? 200 : 428, { "content-type": "application/json" });
+    answer.end(JSON.stringify(isProven ? { challenge_id: "i", expires_in: 600, resend_after: 60 } : problem));
+  };
+  await talkingTo(busy, async (client) => {
+    assert.equal((await client.sendPhoneCode({ phone: "+14155552671" })).challenge_id, "i");
+  });
+  await talkingTo(busy, async (client) => {
+    const ends = new AbortController();
+    const call = client.sendPhoneCode({ phone: "+14155552671" }, { signal: ends.signal });
+    ends.abort(new Error("enough"));
+    await assert.rejects(call, { message: "enough" });
+  });
+});
+
 test("a proof of work is done once, and sent along", async () => {
   const challenge: ProofChallenge = { algorithm: "SHA-256", challenge: "c", salt: "s", signature: "x", maxnumber: 9 };
   const problem = { code: "proof_required", detail: "Busy.", proof: challenge, request_id: "r", status: 428, title: "t", type: "u" };
@@ -113,7 +137,7 @@ test("a proof of work is done once, and sent along", async () => {
     const error = await refused(client.sendPhoneCode({ phone: "+14155552671" }));
     if (error.code !== "proof_required") assert.fail(error.code);
     assert.deepEqual(error.proof, challenge);
-  });
+  }, { solveProof: false });
   proofs.length = 0;
   await talkingTo(busy, async (client) => {
     assert.equal((await refused(client.sendPhoneCode({ phone: "+14155552671" }))).code, "proof_required");

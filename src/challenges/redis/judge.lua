@@ -6,7 +6,7 @@
 -- KEYS  1..n the slots  n+1.. attached counters; then what a right code gives back, as gcra_refund_all has it
 -- ARGV  1 packed: clock offset ms (8), n (1), max attempts (1), max failures (4), failure window ms (4), code digest (16),
 --         the id of the only challenge that may judge (16) if one is given
---       2 the counters' rules, as gcra_all has them  3 those of the counters that a right code gives back to, if any
+--       2 the counters' rules, as gcra_all has them  3 what a right code gives back, as gcra_refund_all has it, if anything
 -- gives packed: a letter for the verdict (1), its number (6), verdicts of the counters as gcra_all has them; then the record
 --        that a right code used up (its number is the slot's), or the id (16) and the spent attempts (1) of each challenge
 --        that was charged and has a message

@@ -33,7 +33,7 @@ use super::{
     },
 };
 use crate::{
-    limits::{key_counters, key_refund, pack_rules},
+    limits::{key_counters, key_refund, pack_refund, pack_rules},
     partition::SlotAddress,
     provider::DeliveryStatus,
     redis::RedisLink,
@@ -238,7 +238,7 @@ impl ChallengeStore for RedisChallenges {
                 key_counters(call, attempt.attached);
                 let given_back = attempt.refund.map_or(Vec::new(), |refund| {
                     key_refund(call, refund);
-                    pack_rules(&refund.counters)
+                    pack_refund(refund)
                 });
                 call.arg(facts.0)
                     .arg(pack_rules(attempt.attached))

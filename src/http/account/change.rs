@@ -11,7 +11,7 @@ use crate::{
     http::{
         api::Api,
         kit::{
-            client::client_network,
+            client::{client_network, proof_of_work},
             extract::{Faults, Field},
             language::language_for,
         },
@@ -34,5 +34,6 @@ pub fn changer(api: &Api, request: &HttpRequest, signed_in: SignedIn, channel: C
         signed_in,
         client: client_network(api, request),
         language: language_for(api, request, channel),
+        work: proof_of_work(request),
     }
 }

@@ -82,6 +82,7 @@ pub fn change_docs() -> Docs {
             FlowError::MailNotConfigured,
         ])
         .limited("password-guess-minute", 5, MINUTE)
+        .asks_for_work()
         .unavailable()
 }
 

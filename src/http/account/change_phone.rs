@@ -80,6 +80,7 @@ pub fn change_docs() -> Docs {
             FlowError::Cooldown(refusal("otp-resend-cooldown", 1, MINUTE)),
         ])
         .limited("password-guess-minute", 5, MINUTE)
+        .asks_for_work()
         .unavailable()
 }
 

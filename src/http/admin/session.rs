@@ -12,7 +12,7 @@ use crate::{
         api::Api,
         kit::{
             auth::current,
-            client::{client_info, client_network},
+            client::{client_info, client_network, proof_of_work},
             docs::{CHALLENGE_ID, Docs, HOUR, MINUTE, PHONE, Tag, refusal},
             extract::{Faults, Field, JsonBody},
             language::language_for,
@@ -67,6 +67,7 @@ pub fn send_docs() -> Docs {
             FlowError::MailNotConfigured,
         ])
         .limited("otp-send-per-phone-hour", 5, HOUR)
+        .asks_for_work()
         .unavailable()
 }
 
@@ -142,5 +143,6 @@ async fn asker(api: &Api, request: &HttpRequest) -> Result<Changer, ApiError> {
         signed_in,
         client: client_network(api, request),
         language: language_for(api, request, by),
+        work: proof_of_work(request),
     })
 }

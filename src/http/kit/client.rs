@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use crate::{
     accounts::ClientInfo,
     http::{api::Api, kit::user_agent},
-    limits::ClientNetwork,
+    limits::{ClientNetwork, SolvedWork},
 };
 
 /// The client's address, by `server.trusted_proxies`: from `X-Forwarded-For`, or from `Forwarded` (RFC 7239) where that
@@ -24,6 +24,12 @@ pub fn client_info(api: &Api, request: &HttpRequest) -> ClientInfo {
         network: client_network(api, request),
         client: user_agent::in_words(request.headers()),
     }
+}
+
+/// The proof of work that a request brought. One that can't be read is none: the answer says whether one is needed.
+pub fn proof_of_work(request: &HttpRequest) -> Option<SolvedWork> {
+    let header = request.headers().get("x-proof")?;
+    SolvedWork::parse(header.as_bytes())
 }
 
 fn client_address(api: &Api, request: &HttpRequest) -> IpAddr {

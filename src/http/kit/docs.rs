@@ -9,12 +9,13 @@ use utoipa::ToSchema;
 
 use crate::{
     accounts::AccountError,
+    flows::FlowError,
     http::kit::{
         problem_docs::{self, header_ref},
         rejection::Rejection,
     },
-    limits::{Denied, Refusal, Scope},
-    problem::{FieldErrors, Problem, ProblemDetails},
+    limits::{Denied, Refusal, Scope, SolvedWork},
+    problem::{FieldErrors, Problem, ProblemDetails, WorkChallenge},
     unavailable::{Part, Unavailable},
 };
 
@@ -27,6 +28,18 @@ pub const PHONE: &str = "+14155552671";
 pub const EMAIL: &str = "jane@example.com";
 /// The id of a challenge, in examples.
 pub const CHALLENGE_ID: &str = "3f2b8c4d-1e6a-4f70-8b9c-0d1e2f3a4b5c";
+
+/// A challenge to a proof of work, in examples, and its solution.
+fn example_work() -> WorkChallenge {
+    WorkChallenge {
+        algorithm: "SHA-256".to_owned(),
+        challenge: "4f03f4f3478b48927300f5fce42cf66feb4f16a596de9321140ac6b507b79d7a".to_owned(),
+        max_number: 20_000,
+        salt: "8a5f0c3d9b7e1246aa01b2c3?expires=1764190920&for=Vq3mB0kZ6l9cXo2tYw8eRg&".to_owned(),
+        signature: "5d0f3e4b9c1a6877e2b4d9f00a1c3e5f7092b4d6e8fa0c1e3f507192b3d4f5a6".to_owned(),
+    }
+}
+const EXAMPLE_PROOF: &str = "eyJhbGdvcml0aG0iOiJTSEEtMjU2IiwiY2hhbGxlbmdlIjoiNGYwM2Y0ZjM0NzhiNDg5MjczMDBmNWZjZTQyY2Y2NmZlYjRmMTZhNTk2ZGU5MzIxMTQwYWM2YjUwN2I3OWQ3YSIsIm51bWJlciI6MTIzNDUsInNhbHQiOiI4YTVmMGMzZDliN2UxMjQ2YWEwMWIyYzM/ZXhwaXJlcz0xNzY0MTkwOTIwJmZvcj1WcTNtQjBrWjZsOWNYbzJ0WXc4ZVJnJiIsInNpZ25hdHVyZSI6IjVkMGYzZTRiOWMxYTY4NzdlMmI0ZDlmMDBhMWMzZTVmNzA5MmI0ZDZlOGZhMGMxZTNmNTA3MTkyYjNkNGY1YTYifQ==";
 
 /// Under which heading an operation stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -269,6 +282,20 @@ impl Docs {
         self.refuses([Denied::Refused(refusal(rule, quota, per))])
     }
 
+    /// It sends a code: over the quota of some rules a request passes that brings a proof of work.
+    pub fn asks_for_work(self) -> Self {
+        let required = FlowError::ProofRequired(Box::new(example_work()));
+        self.parameter(
+            "header",
+            "X-Proof",
+            "The solution of the `proof` of an answer 428: base64 of a JSON object with `algorithm`, `challenge`, `number`, `salt` \
+             and `signature`, as the ALTCHA widget gives it.",
+            json!({ "type": "string", "maxLength": SolvedWork::MAX_HEADER }),
+            EXAMPLE_PROOF,
+        )
+        .refuses([required])
+    }
+
     /// It needs a part that may be down.
     pub fn unavailable(self) -> Self {
         self.refuses([Unavailable::timed_out(Part::Database)])
@@ -305,5 +332,6 @@ pub fn refusal(rule: &str, quota: u32, per: Duration) -> Refusal {
         quota,
         per,
         burst: quota,
+        work: None,
     }
 }

@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::{
     clock::whole_seconds,
     http::kit::request_id::request_id,
-    problem::{FieldErrors, Problem, ProblemDetails, SpentLimit},
+    problem::{FieldErrors, Problem, ProblemDetails, SpentLimit, WorkChallenge},
     unavailable::Unavailable,
 };
 
@@ -68,6 +68,8 @@ pub struct ProblemView {
     scope: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proof: Option<WorkChallenge>,
 }
 
 impl ProblemView {
@@ -86,6 +88,7 @@ impl ProblemView {
             rule: details.limit.as_ref().map(|limit| limit.rule.to_string()),
             scope: details.limit.map(|limit| limit.scope),
             retry_after: details.retry_after.map(|wait| whole_seconds(wait).max(1)),
+            proof: details.proof,
         }
     }
 }

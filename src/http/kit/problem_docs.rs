@@ -123,6 +123,19 @@ fn property(name: &str, value: &Value) -> Value {
         "scope" => json!({
             "type": "string", "enum": ["cluster", "instance"], "description": "Where the rule is counted.",
         }),
+        "proof" => json!({
+            "type": "object",
+            "description": "A challenge to a proof of work (ALTCHA, version 1): find the number up to `maxnumber` that makes the \
+                SHA-256 of `salt` and the number, as text, be `challenge`. It is good for two minutes, once, for this address.",
+            "required": ["algorithm", "challenge", "maxnumber", "salt", "signature"],
+            "properties": {
+                "algorithm": { "type": "string", "enum": ["SHA-256"] },
+                "challenge": { "type": "string" },
+                "maxnumber": { "type": "integer", "minimum": 1 },
+                "salt": { "type": "string" },
+                "signature": { "type": "string" },
+            },
+        }),
         "retry_after" => json!({
             "type": "integer", "minimum": 1, "description": "Seconds to wait before another try.",
         }),

@@ -8,7 +8,7 @@ use crate::http::{
     api::Api,
     kit::{
         auth::MaybeBearer,
-        client::client_network,
+        client::{client_network, proof_of_work},
         docs::MINUTE,
         extract::{Faults, Field},
         rejection::Rejection,
@@ -100,5 +100,6 @@ pub fn caller(api: &Api, request: &HttpRequest, bearer: MaybeBearer, language: L
         client: client_network(api, request),
         user: bearer.0.map(|signed_in| signed_in.user),
         language,
+        work: proof_of_work(request),
     }
 }

@@ -87,6 +87,7 @@ pub fn forgot_docs() -> Docs {
             FlowError::MailNotConfigured,
         ])
         .limited("otp-send-per-email-hour", 5, HOUR)
+        .asks_for_work()
         .unavailable()
 }
 

@@ -99,6 +99,7 @@ pub fn send_docs() -> Docs {
             FlowError::MailNotConfigured,
         ])
         .limited("otp-send-per-email-hour", 5, HOUR)
+        .asks_for_work()
         .unavailable()
 }
 

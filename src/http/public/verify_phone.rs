@@ -87,6 +87,7 @@ pub fn send_docs() -> Docs {
             FlowError::Cooldown(refusal("otp-resend-cooldown", 1, MINUTE)),
         ])
         .limited("otp-send-per-phone-hour", 5, HOUR)
+        .asks_for_work()
         .unavailable()
 }
 

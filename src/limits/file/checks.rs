@@ -10,7 +10,7 @@ use toml::{
 use super::super::{
     key::{KeyDimension, RuleKey},
     operation::Operation,
-    rule::{Counts, Scope},
+    rule::{Counts, Mode, Scope},
 };
 use crate::channel::Channel;
 
@@ -36,7 +36,9 @@ pub(super) struct Draft {
     pub per: Option<Duration>,
     pub burst: Option<u32>,
     pub grows_to: Option<u32>,
+    pub ceiling: Option<u32>,
     pub scope: Option<Scope>,
+    pub mode: Option<Mode>,
 }
 
 /// What doesn't go together in a rule, which `table` is.
@@ -64,8 +66,18 @@ impl Checks {
             per,
             burst,
             grows_to,
+            ceiling,
             scope,
+            mode,
         } = *draft;
+        if let (Some(mode), Some(on), Some(scope)) = (mode, on, scope) {
+            self.check_mode(mode, on, scope, field("mode"), field("ceiling"));
+        }
+        if let (Some(quota), Some(burst), Some(ceiling), Some(place)) =
+            (quota, burst, ceiling, field("ceiling"))
+        {
+            self.check_ceiling(ceiling, burst, quota, place);
+        }
         if let (Some(on), Some(by), Some(scope), Some(counts), Some(place)) =
             (on, by, scope, counts, field("counts"))
         {
@@ -165,6 +177,43 @@ impl Checks {
                 &place.span(),
                 "nobody claims what this rule counts by; allowed with by = \"phone\" or \"email\", alone or in a pair",
             );
+        }
+    }
+
+    /// Proofs of work are asked for where a code is, and there is an end to what they open.
+    fn check_mode(
+        &mut self,
+        mode: Mode,
+        on: Option<Operation>,
+        scope: Scope,
+        place: Option<&Value<'_>>,
+        ceiling: Option<&Value<'_>>,
+    ) {
+        match (mode, place, ceiling) {
+            (Mode::Prove, Some(place), _) if on != Some(Operation::OtpSend) || scope != Scope::Cluster => {
+                self.fault(
+                    &place.span(),
+                    "no rule like this proves; allowed: on otp.send, scope cluster",
+                );
+            }
+            (Mode::Prove, Some(place), None) => {
+                let what = "a rule in mode \"prove\" has no `ceiling`: what is refused beyond it though work was proven";
+                self.fault(&place.span(), what);
+            }
+            (Mode::Enforce, _, Some(ceiling)) => {
+                self.fault(&ceiling.span(), "only a rule in mode \"prove\" has a ceiling");
+            }
+            _ => {}
+        }
+    }
+
+    fn check_ceiling(&mut self, ceiling: u32, burst: u32, quota: u32, place: &Value<'_>) {
+        let most = quota.saturating_mul(MAX_GROWTH);
+        if !(burst..=most.max(burst)).contains(&ceiling) {
+            let what = format!(
+                "ceiling {ceiling}; allowed: {burst} (the burst) to {most} ({MAX_GROWTH} times the quota)"
+            );
+            self.fault(&place.span(), what);
         }
     }
 

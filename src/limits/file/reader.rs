@@ -21,7 +21,7 @@ use crate::channel::Channel;
 
 const MAX_PER: Duration = Duration::from_secs(30 * 24 * 3600);
 const MAX_ID_CHARS: usize = 64;
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "id",
     "on",
     "by",
@@ -35,6 +35,7 @@ const KEYS: [&str; 13] = [
     "counts",
     "grows_to",
     "claimants",
+    "ceiling",
 ];
 const BY: &str = "ip, phone, email, user, country, prefix (or prefix:1 to prefix:15), global, or two of them: [\"ip\", \"phone\"]";
 
@@ -143,6 +144,7 @@ impl<'a> Reader<'a> {
         });
         let grows_to = field("grows_to").map(|grows_to| self.count(grows_to, "grows_to"));
 
+        let ceiling = field("ceiling").map(|ceiling| self.count(ceiling, "ceiling"));
         let burst = burst.unwrap_or(quota);
         let draft = Draft {
             on,
@@ -153,7 +155,9 @@ impl<'a> Reader<'a> {
             per,
             burst,
             grows_to: grows_to.unwrap_or(burst),
+            ceiling: ceiling.unwrap_or(burst),
             scope,
+            mode,
         };
         for (span, what) in check(&draft, table) {
             self.fault(&span, what);
@@ -169,6 +173,7 @@ impl<'a> Reader<'a> {
             per: per?,
             burst: burst?,
             grows_to: draft.grows_to?,
+            ceiling: draft.ceiling?,
             scope: scope?,
             mode: mode?,
             if_store_lost: if_store_lost?,

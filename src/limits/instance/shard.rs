@@ -12,7 +12,7 @@ use crate::{
         active::ActiveRules,
         gcra::QuotaStatus,
         operation::Operation,
-        rule::{Mode, Rule, RuleSet},
+        rule::{Rule, RuleSet},
         store::Verdict,
     },
 };
@@ -50,7 +50,7 @@ impl Request {
     /// Whether an answer refuses the whole request.
     pub fn is_refusal(&self, ask: &Ask) -> bool {
         match ask.answer {
-            Ok(verdict) => verdict.is_refused() && self.rule(ask).mode == Mode::Enforce,
+            Ok(verdict) => verdict.is_refused() && self.rule(ask).mode.refuses(),
             Err(Full) => self.operation.is_strict(),
         }
     }

@@ -126,6 +126,7 @@ mod tests {
             claimants: crate::limits::Claimants::Apart,
             burst: quota,
             grows_to: quota,
+            ceiling: quota,
             scope: Scope::Instance,
             mode: Mode::Enforce,
             if_store_lost: None,

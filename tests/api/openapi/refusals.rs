@@ -24,7 +24,7 @@ pub const REFUSALS: [(&str, &[&str]); 29] = [
         &[
             BODY,
             BEARER,
-            "phone_not_supported resend_cooldown rate_limited unavailable",
+            "phone_not_supported resend_cooldown proof_required rate_limited unavailable",
         ],
     ),
     (
@@ -40,7 +40,7 @@ pub const REFUSALS: [(&str, &[&str]); 29] = [
         &[
             BODY,
             BEARER,
-            "resend_cooldown rate_limited mail_not_configured unavailable",
+            "resend_cooldown proof_required rate_limited mail_not_configured unavailable",
         ],
     ),
     (
@@ -68,7 +68,7 @@ pub const REFUSALS: [(&str, &[&str]); 29] = [
         "/api/users/register/code/",
         &[
             BODY,
-            "resend_cooldown rate_limited mail_not_configured unavailable",
+            "resend_cooldown proof_required rate_limited mail_not_configured unavailable",
         ],
     ),
     (
@@ -76,7 +76,7 @@ pub const REFUSALS: [(&str, &[&str]); 29] = [
         &[
             BODY,
             BEARER,
-            "password_incorrect phone_not_supported resend_cooldown rate_limited unavailable",
+            "password_incorrect phone_not_supported resend_cooldown proof_required rate_limited unavailable",
         ],
     ),
     (
@@ -92,7 +92,7 @@ pub const REFUSALS: [(&str, &[&str]); 29] = [
         &[
             BODY,
             BEARER,
-            "password_incorrect resend_cooldown rate_limited mail_not_configured unavailable",
+            "password_incorrect resend_cooldown proof_required rate_limited mail_not_configured unavailable",
         ],
     ),
     (

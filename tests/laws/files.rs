@@ -1,6 +1,6 @@
 //! What every file has, and none.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path};
 
 use crate::{assert_none, code::files};
 
@@ -117,4 +117,46 @@ fn every_metric_is_described_and_no_other() {
         .map(str::to_owned)
         .collect();
     assert_eq!(counted, described);
+}
+
+/// What a page links to in this repository is there.
+#[test]
+fn no_link_of_a_page_leads_nowhere() {
+    let mut pages: Vec<_> = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"]
+        .map(|page| (page.to_owned(), std::fs::read_to_string(page).unwrap()))
+        .into();
+    for folder in ["docs", "clients/typescript", "loadtest"] {
+        pages.extend(
+            files(folder, &[".md"])
+                .into_iter()
+                .filter(|(path, _)| !path.contains("node_modules")),
+        );
+    }
+    assert!(pages.len() > 25, "{}", pages.len());
+    let mut broken = Vec::new();
+    for (page, text) in &pages {
+        let folder = Path::new(page).parent().unwrap();
+        let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for target in targets.filter(|target| !target.contains("://") && !target.starts_with('#')) {
+            let path = target.split('#').next().unwrap();
+            if !folder.join(path).exists() {
+                broken.push(format!("{page}: {target}"));
+            }
+        }
+    }
+    let summary = &pages
+        .iter()
+        .find(|(page, _)| page == "docs/SUMMARY.md")
+        .unwrap()
+        .1;
+    for (page, _) in pages
+        .iter()
+        .filter(|(page, _)| page.starts_with("docs/") && page != "docs/SUMMARY.md")
+    {
+        let name = page.trim_start_matches("docs/");
+        if !summary.contains(&format!("]({name})")) {
+            broken.push(format!("{page} is not in docs/SUMMARY.md"));
+        }
+    }
+    assert_none(&broken);
 }

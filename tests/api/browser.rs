@@ -25,3 +25,9 @@ async fn a_newcomer_signs_up_on_the_start_page_and_verifies_the_phone() {
     let app = TestApp::start_with(Backends::Embedded, &cooldown).await;
     drive(&app, "start_page.mjs", Path::new("")).await;
 }
+
+#[actix_web::test]
+async fn the_pages_can_be_read_by_everybody() {
+    let app = TestApp::start(Backends::Embedded).await;
+    drive(&app, "accessible.mjs", Path::new("")).await;
+}

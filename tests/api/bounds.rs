@@ -31,13 +31,24 @@ async fn without_a_provider(fail: fn(&Proxy)) {
     let account = app.register(PHONE).await;
     app.register(&phone(2)).await;
     fail(&proxies.provider);
+    let failed = async || {
+        let calls = async |result| {
+            app.metric("ringback_delivery_calls_total", &["twilio", result])
+                .await
+        };
+        calls("failed").await + calls("unanswered").await
+    };
+    let failed_before = failed().await;
     let began = Instant::now();
     for number in [1, 2] {
         assert_eq!(app.send(&phone(number), None).await.status, 200);
     }
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
     assert_eq!(app.get("/readyz").await.status, 200);
-    tokio::time::sleep(Duration::from_millis(1500)).await;
+    eventually("calls that come to nothing", async || {
+        (failed().await >= failed_before + 2.0).then_some(())
+    })
+    .await;
     assert!(app.messages().await.is_empty());
     proxies.provider.come_back();
     eventually("both SMS", async || {

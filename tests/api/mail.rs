@@ -37,7 +37,13 @@ async fn the_server_is_killed(backends: Backends) {
     let lost = eventually("the e-mail that is lost", async || killed.codes().pop()).await;
     drop(killed);
     // For as long as it is down, the e-mail is kept, and tells nothing to who reads along.
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    eventually("the end of the lost call", async || {
+        let failed = app
+            .metric("ringback_delivery_calls_total", &["smtp", "unanswered"])
+            .await;
+        (failed >= 1.0).then_some(())
+    })
+    .await;
     if app.provider.is_some() {
         let mut secrets = Secrets::default();
         secrets.add_email(&account.email);

@@ -1,18 +1,19 @@
 //! Limits while the store of the cluster's counters is away.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc};
 
 use async_trait::async_trait;
 use ringback::{
     clock::ManualClock,
     limits::{
         ClusterCounters, Counter, Limiter, LimiterOptions, Marker, MemoryCounters, Operation, Preview,
-        Refund, RuleSet, Scope, Verdict, gcra::QuotaStatus,
+        Refund, RuleSet, Scope, Subject, Verdict, gcra::QuotaStatus,
     },
     supervision::Supervision,
     unavailable::{Part, Unavailable},
 };
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use support::eventually;
 
 use super::{
     rules,
@@ -156,7 +157,14 @@ async fn a_rule_may_say_itself_what_becomes_of_it() {
     );
     counters.away.store(false, Ordering::SeqCst);
     assert!(limiter.admit(Operation::Me, &client()).await.is_ok());
-    tokio::time::sleep(Duration::from_millis(1100)).await; // the pause before it is asked again
+    // There is a pause before it is asked again: others find out.
+    let stranger = Subject::new("203.0.113.8".parse::<IpAddr>().unwrap());
+    eventually("the store is asked again", async || {
+        let before = counters.asked.load(Ordering::SeqCst);
+        let _ = limiter.admit(Operation::Login, &stranger).await;
+        (counters.asked.load(Ordering::SeqCst) > before).then_some(())
+    })
+    .await;
     assert_eq!(
         admitted(&limiter, Operation::Login, &client()).await,
         9,

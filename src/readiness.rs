@@ -105,14 +105,15 @@ impl Readiness {
             down.push("draining".to_owned());
         }
         let mut warnings = Vec::new();
-        for (provider, health) in self.queue.status().providers {
-            let what = match health {
+        for provider in self.queue.status().providers {
+            let what = match provider.health {
                 Health::Working => continue,
                 Health::Failing => "failing, it is tried again soon",
                 Health::Stopped => "stopped, it refuses everything until an operator acts",
                 Health::Probing => "tried again just now",
             };
-            warnings.push(format!("sms provider {provider}: {what}"));
+            let (channel, name) = (provider.channel.name(), provider.name);
+            warnings.push(format!("{channel} provider {name}: {what}"));
         }
         // What is wrong with it stands in the log: the world need not know.
         if self

@@ -18,6 +18,7 @@ use tokio::{
 
 use super::{
     Health,
+    call::Callee,
     dispatcher::Dispatcher,
     handoff::{HANDOFF_DELAY, Handoff},
     io::DeliveryIo,
@@ -70,12 +71,10 @@ pub(super) struct Gauges {
 
 impl Gauges {
     pub(super) fn of(io: &DeliveryIo) -> Self {
-        let names = io.providers.iter().map(|provider| provider.name());
+        let in_flight = |callee: &Callee| gauge!("ringback_delivery_in_flight", &callee.labels());
         Self {
             queue_depth: gauge!("ringback_delivery_queue_depth"),
-            in_flight: names
-                .map(|name| gauge!("ringback_delivery_in_flight", "provider" => name))
-                .collect(),
+            in_flight: io.providers.iter().map(in_flight).collect(),
         }
     }
 }
@@ -102,8 +101,8 @@ impl Actor for DispatcherActor {
         Self::tick_later(context);
         self.comes_back = false;
         self.begin_later(context);
-        for (provider, health) in self.shared.gate.health() {
-            show_health(provider, health);
+        for (callee, status) in self.io.providers.iter().zip(self.shared.gate.health()) {
+            show_health(callee, status.health);
         }
     }
 }
@@ -191,7 +190,8 @@ impl DispatcherActor {
                 retry,
             } => {
                 if retry {
-                    count_retry(self.io.name(Some(provider)));
+                    let labels = self.io.providers[provider].labels();
+                    counter!("ringback_delivery_retries_total", &labels).increment(1);
                 }
                 tasks.attempt(delivery, provider, renew);
             }
@@ -220,8 +220,9 @@ impl DispatcherActor {
                 health,
                 opens,
             } => {
+                let was_probe = self.shared.gate.health()[provider].health == Health::Probing;
                 self.shared.gate.tell(provider, health, opens);
-                tell_turn(self.io.name(Some(provider)), health);
+                tell_turn(&self.io.providers[provider], was_probe, health);
             }
             Effect::Drained { handed_back } => {
                 for drained in self.drained.drain(..) {
@@ -334,25 +335,30 @@ impl Tasks {
     }
 }
 
-fn count_retry(provider: &'static str) {
-    counter!("ringback_delivery_retries_total", "provider" => provider).increment(1);
+fn show_health(callee: &Callee, health: Health) {
+    gauge!("ringback_delivery_breaker_state", &callee.labels()).set(f64::from(health.number()));
 }
 
-fn show_health(provider: &'static str, health: Health) {
-    gauge!("ringback_delivery_breaker_state", "provider" => provider).set(f64::from(health.number()));
-}
-
-/// Says that a provider does better, or worse.
-fn tell_turn(provider: &'static str, health: Health) {
-    show_health(provider, health);
-    counter!("ringback_delivery_breaker_turns_total", "provider" => provider, "to" => health.name())
-        .increment(1);
+/// Says that a provider does better, or worse. That a probe came to nothing is no news: what goes on failing is said by
+/// whoever calls it.
+fn tell_turn(callee: &Callee, was_probe: bool, health: Health) {
+    show_health(callee, health);
+    let [name, channel] = callee.labels();
+    counter!(
+        "ringback_delivery_breaker_turns_total",
+        &[name, channel, ("to", health.name())]
+    )
+    .increment(1);
+    let provider = callee.provider.name();
     match health {
         Health::Working => tracing::info!(delivery.provider = provider, "the provider takes messages again"),
         Health::Probing => tracing::debug!(
             delivery.provider = provider,
             "one message is tried with the provider"
         ),
+        Health::Failing | Health::Stopped if was_probe => {
+            tracing::debug!(delivery.provider = provider, "the provider took it no better");
+        }
         Health::Failing => tracing::warn!(
             delivery.provider = provider,
             "the provider fails: it is left alone for a while"

@@ -9,15 +9,15 @@ use std::{
     time::Duration,
 };
 
-use metrics::{counter, histogram};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::{
-    ChannelProvider, DispatcherOptions, Message, Route,
+    DispatcherOptions, Message, Route,
     breaker::{Observation, Pauses},
+    call::{Called, Callee},
     router::{Choice, Router, Want},
 };
-use crate::{channel::Channel, phone::Country, provider::Outcome};
+use crate::{channel::Channel, phone::Country};
 
 /// What became of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub enum Carried {
 
 /// The way of single messages.
 pub struct Carrier {
-    providers: Vec<ChannelProvider>,
+    providers: Vec<Callee>,
     router: Mutex<Router>,
     /// How long a provider may take, whatever its own bound is.
     call_limit: Duration,
@@ -55,7 +55,7 @@ impl Carrier {
         };
         let router = Router::new(&routes, 1, pauses);
         Self {
-            providers: router.clients(&routes),
+            providers: router.clients(&routes).into_iter().map(Callee::new).collect(),
             router: Mutex::new(router),
             call_limit: options.lease / 2,
         }
@@ -98,42 +98,21 @@ impl Carrier {
         }
     }
 
-    async fn call(&self, provider: &ChannelProvider, message: &Message) -> (Carried, Observation) {
-        let name = provider.name();
-        let began = Instant::now();
-        let outcome = timeout(self.call_limit, provider.send(message)).await;
-        histogram!("ringback_delivery_provider_seconds", "provider" => name)
-            .record(began.elapsed().as_secs_f64());
-        let (carried, observation, result) = match outcome {
-            Ok(Outcome::Accepted { provider_id }) => {
+    async fn call(&self, callee: &Callee, message: &Message) -> (Carried, Observation) {
+        match callee.send(message, self.call_limit, None).await {
+            Called::Accepted { provider_id } => {
                 let taken = Carried::Taken {
-                    provider: name,
+                    provider: callee.provider.name(),
                     message_id: provider_id,
                 };
-                (taken, Observation::Answered, "accepted")
+                (taken, Observation::Answered)
             }
-            Ok(Outcome::Permanent { reason }) => {
-                tracing::warn!(delivery.provider = name, %reason, "a message was refused for good");
-                (Carried::Refused, Observation::Answered, "refused")
+            Called::Refused(_) => (Carried::Refused, Observation::Answered),
+            Called::NotTaken(after, _) | Called::Unanswered(after) => {
+                (Carried::NotNow(after), Observation::Failed)
             }
-            Ok(Outcome::Retryable { after, reason }) => {
-                tracing::warn!(delivery.provider = name, %reason, "a message was not taken, may be later");
-                (Carried::NotNow(after), Observation::Failed, "failed")
-            }
-            Ok(Outcome::Misconfigured { reason }) => {
-                tracing::error!(
-                    delivery.provider = name, %reason,
-                    "NO MESSAGE GOES OUT by this provider: it refuses this account, its sender or its credentials"
-                );
-                (Carried::NotNow(None), Observation::Refused, "misconfigured")
-            }
-            Err(_) => {
-                tracing::warn!(delivery.provider = name, "the provider gave no answer in time");
-                (Carried::NotNow(None), Observation::Failed, "unanswered")
-            }
-        };
-        counter!("ringback_delivery_calls_total", "provider" => name, "result" => result).increment(1);
-        (carried, observation)
+            Called::Misconfigured => (Carried::NotNow(None), Observation::Refused),
+        }
     }
 
     fn router(&self) -> MutexGuard<'_, Router> {

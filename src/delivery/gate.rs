@@ -5,7 +5,7 @@ use std::sync::{PoisonError, RwLock};
 use tokio::time::Instant;
 
 use super::{
-    Countries, Health,
+    Countries, Health, ProviderStatus,
     router::{ProviderId, Router},
 };
 use crate::{channel::Channel, phone::Country};
@@ -76,8 +76,13 @@ impl Gate {
     }
 
     /// How each provider does.
-    pub fn health(&self) -> Vec<(&'static str, Health)> {
+    pub fn health(&self) -> Vec<ProviderStatus> {
         let states = self.states.read().unwrap_or_else(PoisonError::into_inner);
-        states.iter().map(|state| (state.name, state.health)).collect()
+        let status = |state: &ProviderState| ProviderStatus {
+            channel: state.channel,
+            name: state.name,
+            health: state.health,
+        };
+        states.iter().map(status).collect()
     }
 }

@@ -8,12 +8,13 @@ use std::{
 
 use chrono::{DateTime, TimeDelta};
 use futures_util::{StreamExt, stream};
-use metrics::{counter, histogram};
+use metrics::counter;
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
 use super::{
-    ChannelProvider, DeliveryReport, DeliveryReports, Lease, Message, Messages, Outbox, OutboxEntry,
+    DeliveryReport, DeliveryReports, Lease, Message, Messages, Outbox, OutboxEntry,
+    call::{Called, Callee},
     router::ProviderId,
     tracked::{AttemptOutcome, Delivery, Disposition, LookupOutcome},
 };
@@ -21,7 +22,7 @@ use crate::{
     clock::Clock,
     entropy::Entropy,
     outage,
-    provider::{FailureKind, FailureReason, LookupResult, Outcome, StatusUpdate},
+    provider::{FailureKind, LookupResult, StatusUpdate},
     unavailable::{Part, Unavailable},
 };
 
@@ -47,7 +48,7 @@ const SKEW_TOLD_EVERY: Duration = Duration::from_secs(60);
 /// Everything that a delivery needs.
 pub(super) struct DeliveryIo {
     /// By the numbers of their providers.
-    pub providers: Vec<ChannelProvider>,
+    pub providers: Vec<Callee>,
     pub outbox: Arc<dyn Outbox>,
     pub messages: Arc<dyn Messages>,
     pub reports: Arc<dyn DeliveryReports>,
@@ -70,9 +71,8 @@ enum Prepared {
 }
 
 impl DeliveryIo {
-    /// A provider's name in metrics; `none` where none was asked.
-    pub fn name(&self, provider: Option<ProviderId>) -> &'static str {
-        provider.map_or("none", |provider| self.providers[provider].name())
+    fn name(&self, provider: ProviderId) -> &'static str {
+        self.providers[provider].provider.name()
     }
 
     /// Tries once to send: if the code is alive, still in force, and has somebody to go to.
@@ -146,65 +146,39 @@ impl DeliveryIo {
     }
 
     async fn call(&self, entry: &OutboxEntry, provider: ProviderId, message: &Message) -> AttemptOutcome {
-        let (client, name) = (&self.providers[provider], self.name(Some(provider)));
-        let began = Instant::now();
-        let outcome = timeout(self.call_limit, client.send(message)).await;
-        histogram!("ringback_delivery_provider_seconds", "provider" => name)
-            .record(began.elapsed().as_secs_f64());
-        let user = entry.user_id.map(tracing::field::display);
-        let (outcome, result) = match outcome {
-            Ok(Outcome::Accepted { provider_id }) => {
+        let callee = &self.providers[provider];
+        match callee.send(message, self.call_limit, entry.user_id).await {
+            Called::Accepted { provider_id } => {
+                let user = entry.user_id.map(tracing::field::display);
+                let name = self.name(provider);
                 tracing::info!(delivery.provider = name, delivery.message_id = %provider_id, user.id = user, "a message was accepted");
                 self.report(entry, provider, StatusUpdate::sent(provider_id));
-                (AttemptOutcome::Settled(Disposition::Accepted), "accepted")
+                AttemptOutcome::Settled(Disposition::Accepted)
             }
-            Ok(Outcome::Retryable { reason, .. }) if may_be_taken(reason) => {
-                tracing::warn!(delivery.provider = name, user.id = user, %reason, "a message may have been taken, or not");
-                (AttemptOutcome::Unanswered, "unanswered")
-            }
-            Ok(Outcome::Retryable { after, reason }) => {
-                tracing::warn!(delivery.provider = name, user.id = user, %reason, "a message was not taken, may be later");
-                match reason.kind {
-                    FailureKind::ServerError => (AttemptOutcome::Unsure(after), "failed"),
-                    _ => (AttemptOutcome::Retry(after), "failed"),
-                }
-            }
-            Ok(Outcome::Permanent { reason }) => {
-                tracing::warn!(delivery.provider = name, user.id = user, %reason, "a message was refused for good");
+            Called::Refused(reason) => {
                 self.report(entry, provider, StatusUpdate::failed(reason.code));
-                (AttemptOutcome::Settled(Disposition::Failed), "refused")
+                AttemptOutcome::Settled(Disposition::Failed)
             }
-            Ok(Outcome::Misconfigured { reason }) => {
-                tracing::error!(
-                    delivery.provider = name, user.id = user, %reason,
-                    "NO MESSAGE GOES OUT by this provider: it refuses this account, its sender or its credentials"
-                );
-                (AttemptOutcome::Misconfigured, "misconfigured")
+            Called::Unanswered(_) => AttemptOutcome::Unanswered,
+            Called::NotTaken(after, reason) if reason.kind == FailureKind::ServerError => {
+                AttemptOutcome::Unsure(after)
             }
-            Err(_) => {
-                tracing::warn!(
-                    delivery.provider = name,
-                    user.id = user,
-                    "the provider gave no answer in time"
-                );
-                (AttemptOutcome::Unanswered, "unanswered")
-            }
-        };
-        counter!("ringback_delivery_calls_total", "provider" => name, "result" => result).increment(1);
-        outcome
+            Called::NotTaken(after, _) => AttemptOutcome::Retry(after),
+            Called::Misconfigured => AttemptOutcome::Misconfigured,
+        }
     }
 
     async fn search(&self, entry: &OutboxEntry, provider: ProviderId, message: &Message) -> LookupOutcome {
-        let (client, name) = (&self.providers[provider], self.name(Some(provider)));
+        let callee = &self.providers[provider];
         // Since its code was issued: nobody can have sent it before.
         let ttl = TimeDelta::from_std(self.ttl).unwrap_or_default();
         let issued = DateTime::from_timestamp_millis(entry.expires_at_ms).unwrap_or_default() - ttl;
         let limit = self.call_limit.min(LOOK_UP_LIMIT);
-        let found = timeout(limit, client.look_up(message, issued)).await;
+        let found = timeout(limit, callee.provider.look_up(message, issued)).await;
         let (outcome, result) = match found.unwrap_or(LookupResult::Unknown) {
             LookupResult::Taken { provider_id } => {
                 tracing::info!(
-                    delivery.provider = name, delivery.message_id = %provider_id, user.id = entry.user_id.map(tracing::field::display),
+                    delivery.provider = self.name(provider), delivery.message_id = %provider_id, user.id = entry.user_id.map(tracing::field::display),
                     "a message had been accepted already"
                 );
                 self.report(entry, provider, StatusUpdate::sent(provider_id));
@@ -213,14 +187,24 @@ impl DeliveryIo {
             LookupResult::NotTaken => (LookupOutcome::NotTaken, "not_taken"),
             LookupResult::Unknown => (LookupOutcome::Unknown, "unknown"),
         };
-        counter!("ringback_delivery_lookups_total", "provider" => name, "result" => result).increment(1);
+        let [provider, channel] = callee.labels();
+        counter!(
+            "ringback_delivery_lookups_total",
+            &[provider, channel, ("result", result)]
+        )
+        .increment(1);
         outcome
     }
 
-    /// Counts what messages ended as.
+    /// Counts what messages ended as; of no provider and channel, where none was asked.
     pub fn count(&self, provider: Option<ProviderId>, disposition: Disposition, count: usize) {
-        counter!("ringback_deliveries_total", "provider" => self.name(provider), "outcome" => disposition.name())
-            .increment(count as u64);
+        let nobody = [("provider", "none"), ("channel", "none")];
+        let [provider, channel] = provider.map_or(nobody, |provider| self.providers[provider].labels());
+        counter!(
+            "ringback_deliveries_total",
+            &[provider, channel, ("outcome", disposition.name())]
+        )
+        .increment(count as u64);
     }
 
     fn report(&self, entry: &OutboxEntry, provider: ProviderId, update: StatusUpdate) {
@@ -229,7 +213,7 @@ impl DeliveryIo {
             user_id: entry.user_id,
             address: entry.address,
             country: entry.country,
-            provider: self.name(Some(provider)),
+            provider: self.name(provider),
             update,
         });
     }
@@ -346,13 +330,6 @@ impl DeliveryIo {
         let bound = u64::try_from(bound.as_millis()).unwrap_or(u64::MAX);
         Duration::from_millis(self.entropy.up_to(bound))
     }
-}
-
-/// Whether the answer was lost rather than given, all of it or the part that matters: the provider, or what stands before
-/// it, may have gone on without us.
-fn may_be_taken(reason: FailureReason) -> bool {
-    use FailureKind::{Connection, Timeout, Unreadable};
-    matches!(reason.kind, Timeout | Connection | Unreadable) || reason.status == Some(504)
 }
 
 async fn bounded<T>(

@@ -15,14 +15,17 @@
 //! | `dispatcher.rs` | the state machine: what happens in a delivery's life, with no I/O; `steps.rs` has its words |
 //! | `router.rs` | which provider carries which message, by `route.rs`, `pace.rs` and `breaker.rs` |
 //! | `io.rs` | the I/O that the state machine asks for |
+//! | `call.rs`, `failures.rs` | one call to a provider, and what is said of it in the log |
 //! | `carrier.rs` | single messages that have no outbox entry |
 //! | `actor.rs`, `queue.rs`, `handoff.rs` | the actor around both, its handle, and what waits between them |
 //! | `shared.rs`, `gate.rs` | what the handle knows of the dispatcher and of its providers without asking |
 
 mod actor;
 mod breaker;
+mod call;
 mod carrier;
 mod dispatcher;
+mod failures;
 mod gate;
 mod handoff;
 mod io;
@@ -42,7 +45,7 @@ pub use breaker::Health;
 pub use carrier::{Carried, Carrier};
 pub use message::{Destination, Message, Messages, Recipient};
 pub use outbox::{CodeSeed, Lease, Outbox, OutboxEntry};
-pub use queue::{DeliveryQueue, DispatcherOptions, DispatcherParts, QueueSlot, QueueStatus};
+pub use queue::{DeliveryQueue, DispatcherOptions, DispatcherParts, ProviderStatus, QueueSlot, QueueStatus};
 pub use receipts::ReceiptReaders;
 pub use reports::{DeliveryReport, DeliveryReports};
 pub use route::{ChannelProvider, Countries, Route};

@@ -14,6 +14,7 @@ use super::{
     DeliveryReports, Health, Messages, Outbox, OutboxEntry, Recipient, Route,
     actor::{DispatcherActor, Gauges, Mail, SWEEP_EVERY},
     breaker::Pauses,
+    call::Callee,
     dispatcher::Dispatcher,
     gate::Gate,
     handoff::{HANDOFF_DELAY, Handoff},
@@ -82,8 +83,16 @@ pub struct QueueStatus {
     pub in_flight: usize,
     /// Whether the service is ending, and takes no more.
     pub draining: bool,
-    /// How each provider does, by its name.
-    pub providers: Vec<(&'static str, Health)>,
+    /// How each provider does.
+    pub providers: Vec<ProviderStatus>,
+}
+
+/// How a provider does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProviderStatus {
+    pub channel: Channel,
+    pub name: &'static str,
+    pub health: Health,
 }
 
 /// The way to the dispatcher. Clones are handles to the same one, which ends with the last of them.
@@ -123,7 +132,7 @@ impl DeliveryQueue {
         };
         let router = Router::new(&routes, options.in_flight, pauses);
         let io = DeliveryIo {
-            providers: router.clients(&routes),
+            providers: router.clients(&routes).into_iter().map(Callee::new).collect(),
             outbox,
             messages,
             reports,

@@ -70,8 +70,8 @@ pub(super) struct Asked {
 /// Whom a code goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Addressee {
-    /// Nobody: it is a decoy.
-    Nobody,
+    /// Nobody: it is a decoy, and why.
+    Nobody(&'static str),
     /// The owner of an account.
     User(Uuid),
     /// Whoever has the address: there is no account yet.
@@ -79,16 +79,20 @@ pub(super) enum Addressee {
 }
 
 impl Addressee {
-    /// The owner of an account, or nobody.
-    pub fn of(user: Option<Uuid>) -> Self {
-        user.map_or(Self::Nobody, Self::User)
+    /// The owner of an account; or else nobody, and why.
+    pub fn of(user: Option<Uuid>, why: &'static str) -> Self {
+        user.map_or(Self::Nobody(why), Self::User)
     }
 
     pub fn user_id(self) -> Option<Uuid> {
         match self {
             Self::User(user) => Some(user),
-            Self::Nobody | Self::Stranger => None,
+            Self::Nobody(_) | Self::Stranger => None,
         }
+    }
+
+    pub const fn is_nobody(self) -> bool {
+        matches!(self, Self::Nobody(_))
     }
 }
 
@@ -105,7 +109,7 @@ pub(super) struct Entitled {
 impl Entitled {
     /// Whether a message goes out.
     pub fn has_message(&self) -> bool {
-        self.to != Addressee::Nobody && self.known_code.is_none()
+        !self.to.is_nobody() && self.known_code.is_none()
     }
 }
 

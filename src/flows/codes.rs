@@ -55,6 +55,8 @@ pub struct Codes {
     pub ledger: Ledger,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
+    /// Whether the log says why no message goes out: in development alone, as it tells which addresses have accounts.
+    pub tells_decoys: bool,
 }
 
 impl Codes {
@@ -109,7 +111,7 @@ impl Codes {
         admission: Admission,
     ) -> Result<Sent, FlowError> {
         let code = match (entitled.to, &entitled.known_code) {
-            (Addressee::Nobody, _) => NewCode::Nobodys,
+            (Addressee::Nobody(_), _) => NewCode::Nobodys,
             (to, None) => NewCode::Sent {
                 user_id: to.user_id(),
                 country: asked.country,
@@ -181,13 +183,22 @@ impl Codes {
     fn note_issued(&self, asked: &Asked, entitled: &Entitled, challenge_id: Uuid) {
         let channel = asked.to.channel();
         let kind = match (entitled.to, &entitled.known_code, channel) {
-            (Addressee::Nobody, ..) => Kind::Decoy,
+            (Addressee::Nobody(_), ..) => Kind::Decoy,
             (_, Some(_), _) => Kind::Test,
             (_, None, Channel::Sms) => Kind::Sms,
             (_, None, Channel::Email) => Kind::Email,
         };
         metrics::issued(asked.purpose, kind);
-        if entitled.to != Addressee::Nobody {
+        if let Addressee::Nobody(why) = entitled.to {
+            if self.tells_decoys {
+                let (purpose, channel) = (asked.purpose.name(), channel.name());
+                tracing::info!(
+                    otp.purpose = purpose,
+                    channel,
+                    "no message goes out (decoy): {why}"
+                );
+            }
+        } else {
             let issued = What::Issued {
                 user_id: entitled.to.user_id(),
                 purpose: asked.purpose.name(),

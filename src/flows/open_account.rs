@@ -129,9 +129,14 @@ impl Entitlement for Opens {
         let opens = |opening: &Opening| {
             !self.is_test_number && (self.rule)(opening, asked.to.channel(), &self.rules, self.now)
         };
+        let why = match (&opening, self.is_test_number) {
+            (None, _) => "no account has this address verified",
+            (Some(_), true) => "a test number opens no account",
+            (Some(_), false) => "its account can't be opened by this address (docs/flows.md says which can)",
+        };
         let user = opening.filter(opens).map(|opening| opening.user.id);
         Ok(Entitled {
-            to: Addressee::of(user),
+            to: Addressee::of(user, why),
             subject: user,
             known_code: None,
         })

@@ -92,7 +92,7 @@ impl Entitlement for Newcomer {
         let holder = self.proofs.email_holder(&self.email).await?;
         Ok(Entitled {
             to: match holder.is_some_and(|holder| holder.is_verified) {
-                true => Addressee::Nobody,
+                true => Addressee::Nobody("an account has verified this e-mail address already"),
                 false => Addressee::Stranger,
             },
             subject: None,

@@ -112,10 +112,20 @@ impl Entitlement for Holder {
             user_id = opening.filter(wants).map(|_| proven.user);
         }
         Ok(Entitled {
-            to: Addressee::of(user_id),
+            to: Addressee::of(user_id, why_nobody(&asked.caller, holder)),
             subject: unproven.map(|holder| holder.user),
             known_code: None,
         })
+    }
+}
+
+/// Why a code goes to nobody, if it does.
+fn why_nobody(caller: &Caller, holder: Option<EmailHolder>) -> &'static str {
+    match (holder, caller.user_id()) {
+        (None, None) => "no account has this e-mail address",
+        (Some(holder), None) if holder.is_verified => "this e-mail address is verified already",
+        (Some(holder), Some(user)) if holder.user == user => "this e-mail address is verified already",
+        _ => "it is not the e-mail address of the account whose token came along",
     }
 }
 

@@ -130,7 +130,10 @@ impl Entitlement for Claimants {
             Some(user) => (user.phone == self.phone).then_some(user.id),
         };
         Ok(Entitled {
-            to: Addressee::of(claimant),
+            to: Addressee::of(
+                claimant,
+                why_nobody(&asked.caller, &self.phone, claims.verified_by),
+            ),
             subject: None,
             known_code: self.known_code,
         })
@@ -150,7 +153,10 @@ impl Claimants {
             user_id = opening.filter(wants).map(|_| user);
         }
         Ok(Entitled {
-            to: Addressee::of(user_id),
+            to: Addressee::of(
+                user_id,
+                why_nobody(&asked.caller, &self.phone, claims.verified_by),
+            ),
             // By a token, a number moves from whoever has it proven now, and from nobody else.
             subject: match &asked.caller.user {
                 Some(_) if claims.verified_by.is_some() => claims.verified_by,
@@ -158,6 +164,15 @@ impl Claimants {
             },
             known_code: None,
         })
+    }
+}
+
+/// Why a code goes to nobody, if it does.
+fn why_nobody(caller: &Caller, phone: &PhoneNumber, verified_by: Option<uuid::Uuid>) -> &'static str {
+    match &caller.user {
+        Some(user) if user.phone != *phone => "it is not the phone of the account whose token came along",
+        None if verified_by.is_none() => "no account has this phone",
+        _ => "this phone is verified already",
     }
 }
 

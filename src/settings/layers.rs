@@ -2,7 +2,8 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs, io,
+    fs::{self, File},
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -39,6 +40,9 @@ pub(super) const ALIASES: [(&str, &str); 10] = [
 
 const ENVIRONMENT: &str = "RINGBACK_ENV";
 const CONFIG_DIR: &str = "RINGBACK_CONFIG_DIR";
+/// Ends the name of a variable that names a file, which holds the value: how Docker and Kubernetes mount secrets.
+const IN_FILE: &str = "_FILE";
+const MAX_SECRET_FILE_BYTES: u64 = 64 * 1024;
 
 /// The variables that choose the layers.
 pub(super) const CHOOSERS: [&str; 2] = [ENVIRONMENT, CONFIG_DIR];
@@ -188,6 +192,7 @@ impl Layers {
 
     /// Adds the environment: first the names that others know, then ours, which win.
     fn add_variables(&mut self, variables: &BTreeMap<String, String>) {
+        let (variables, from_files) = self.with_files(variables);
         let aliases = ALIASES.map(|(name, key)| (name, Some(key.to_owned())));
         let ours = variables
             .iter()
@@ -201,7 +206,10 @@ impl Layers {
             if is_alias && value.is_empty() {
                 continue; // how `docker compose` and CI pass on what is not set
             }
-            let source = Source::Environment(name.to_owned());
+            let source = Source::Environment(match from_files.contains(name) {
+                true => format!("{name}{IN_FILE}"),
+                false => name.to_owned(),
+            });
             if value.contains(char::REPLACEMENT_CHARACTER) {
                 self.faults
                     .push(Fault::new(source, key.as_deref(), "must be UTF-8"));
@@ -215,8 +223,61 @@ impl Layers {
         }
     }
 
+    /// The variables, with those that name a file replaced by what it holds; and which these are.
+    fn with_files(
+        &mut self,
+        variables: &BTreeMap<String, String>,
+    ) -> (BTreeMap<String, String>, BTreeSet<String>) {
+        let (mut all, mut from_files) = (variables.clone(), BTreeSet::new());
+        for (name, path) in variables {
+            let Some(held) = self.held_in_file(name) else {
+                continue;
+            };
+            all.remove(name);
+            if path.is_empty() {
+                continue;
+            }
+            if variables.get(held).is_some_and(|value| !value.is_empty()) {
+                self.refuse_variable(name, path, &format!("set this or {held}, not both"));
+                continue;
+            }
+            match read_secret(Path::new(path)) {
+                Ok(value) => {
+                    all.insert(held.to_owned(), value);
+                    from_files.insert(held.to_owned());
+                }
+                Err(why) => {
+                    self.refuse_variable(name, path, &format!("must name a file with the value: {why}"))
+                }
+            }
+        }
+        (all, from_files)
+    }
+
+    /// The variable whose value is in the file that this one names; none for one that is a key of its own.
+    fn held_in_file<'a>(&self, name: &'a str) -> Option<&'a str> {
+        let held = name.strip_suffix(IN_FILE)?;
+        // The defaults have every key.
+        let is_key = |name: &str| key_of(name).is_some_and(|key| self.entries.contains_key(&key));
+        let is_alias = ALIASES.iter().any(|(alias, _)| *alias == held);
+        (is_alias || (is_key(held) && !is_key(name))).then_some(held)
+    }
+
     fn add(&mut self, key: String, source: Source, value: Value) {
         self.entries.entry(key).or_default().push(Entry { source, value });
+    }
+}
+
+/// What a file holds, without the line's end that editors put there; or why it can't be told.
+fn read_secret(path: &Path) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MAX_SECRET_FILE_BYTES + 1).read_to_end(&mut bytes));
+    read.map_err(|error| format!("it can't be read ({})", error.kind()))?;
+    let text = String::from_utf8(bytes).map_err(|_| "it is not UTF-8")?;
+    match text.trim_end_matches(['\r', '\n']) {
+        "" => Err("it is empty".to_owned()),
+        value if value.len() as u64 > MAX_SECRET_FILE_BYTES => Err("it is too large".to_owned()),
+        value => Ok(value.to_owned()),
     }
 }
 

@@ -16,6 +16,7 @@ use crate::{
         AccountOpener, Administer, ChangeEmail, ChangePhone, Codes, Flows, LateReceipts, Register,
         ResetPassword, SignInByCode, Supported, VerifyEmail, VerifyPhone, begin_metrics,
     },
+    settings::Environment,
 };
 
 pub(super) fn start(
@@ -114,5 +115,6 @@ fn codes(base: &Base<'_>, stores: &Stores, limits: &Limits, delivery: &Delivery)
         ledger: delivery.ledger.clone(),
         clock: Arc::clone(&base.clock),
         entropy: Arc::clone(&base.entropy),
+        tells_decoys: base.settings.env == Environment::Development,
     }
 }

@@ -16,6 +16,7 @@ mod open_files;
 mod operations;
 mod providers;
 mod run;
+mod service_manager;
 mod stores;
 mod transfer;
 mod warnings;
@@ -133,8 +134,8 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
     let stores = stores::connect(&base)?;
     let limits = limits::start(&base, &stores)?;
     let delivery = delivery::start(&base, &stores, &databases)?;
-    for (provider, _) in delivery.queue.status().providers {
-        metrics.begin_provider(provider);
+    for provider in delivery.queue.status().providers {
+        metrics.begin_provider(provider.name, provider.channel);
     }
     let accounts = accounts::start(&base, &databases, &limits)?;
     let hasher = accounts.sign_in.hasher.clone();

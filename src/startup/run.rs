@@ -9,8 +9,8 @@ use std::{
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
-    Running, accounts::password_rules, error::StartError, limits::limit_rules, start, stores, warnings,
-    world::World,
+    Running, accounts::password_rules, error::StartError, limits::limit_rules, service_manager, start,
+    stores, warnings, world::World,
 };
 use crate::{
     limits,
@@ -43,6 +43,8 @@ pub fn serve(settings: Settings, logs: Logs) -> ExitCode {
             Err(error) => return refuse(&error),
         };
         announce(&settings, &running);
+        service_manager::ready();
+        actix::spawn(service_manager::keep_alive());
         loop {
             tokio::select! {
                 _ = terminate.recv() => break,
@@ -50,6 +52,7 @@ pub fn serve(settings: Settings, logs: Logs) -> ExitCode {
                 _ = hangup.recv() => running.reload().await,
             }
         }
+        service_manager::stopping(running.drain_delay, running.shutdown_timeout);
         running.stop().await;
         ExitCode::SUCCESS
     })

@@ -1,5 +1,7 @@
 //! Series that are there before anything happens.
 
+use crate::channel::Channel;
+
 /// Series that alerts look at and that must not be missing until their first event: family, label, its values.
 const AT_ZERO: &[(&str, &str, &[&str])] = &[
     (
@@ -17,7 +19,7 @@ const AT_ZERO: &[(&str, &str, &[&str])] = &[
 ];
 
 /// The same for each provider.
-const AT_ZERO_BY_PROVIDER: [(&str, &str, &[&str]); 3] = [
+const AT_ZERO_BY_PROVIDER: [(&str, &str, &[&str]); 2] = [
     (
         "ringback_deliveries_total",
         "outcome",
@@ -29,11 +31,6 @@ const AT_ZERO_BY_PROVIDER: [(&str, &str, &[&str]); 3] = [
             "handed_back",
             "left",
         ],
-    ),
-    (
-        "ringback_sms_receipts_total",
-        "status",
-        &["sent", "delivered", "undelivered", "failed"],
     ),
     ("ringback_delivery_retries_total", "", &[""]),
 ];
@@ -52,14 +49,23 @@ pub fn begin_at_zero() {
 }
 
 /// Registers what counts from nought for a provider.
-pub fn begin_provider(provider: &'static str) {
+pub fn begin_provider(provider: &'static str, channel: Channel) {
+    let labels = [("provider", provider), ("channel", channel.name())];
     for (name, label, values) in AT_ZERO_BY_PROVIDER {
         for value in values {
+            let [provider, channel] = labels;
             match label {
-                "" => drop(metrics::counter!(name, "provider" => provider)),
-                _ => drop(metrics::counter!(name, "provider" => provider, label => *value)),
+                "" => drop(metrics::counter!(name, &labels)),
+                _ => drop(metrics::counter!(name, &[provider, channel, (label, *value)])),
             }
         }
     }
-    metrics::gauge!("ringback_delivery_breaker_state", "provider" => provider).set(0.0);
+    if channel == Channel::Sms {
+        for status in ["sent", "delivered", "undelivered", "failed"] {
+            drop(
+                metrics::counter!("ringback_sms_receipts_total", "provider" => provider, "status" => status),
+            );
+        }
+    }
+    metrics::gauge!("ringback_delivery_breaker_state", &labels).set(0.0);
 }

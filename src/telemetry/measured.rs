@@ -5,6 +5,7 @@ use std::{sync::OnceLock, time::Duration};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use super::{at_zero, families, process};
+use crate::channel::Channel;
 
 /// Seconds; from a cached token to a hash that waits its turn.
 const BUCKETS: [f64; 14] = [
@@ -38,8 +39,8 @@ impl Metrics {
     }
 
     /// Shows what counts by provider from the start.
-    pub fn begin_provider(&self, provider: &'static str) {
-        at_zero::begin_provider(provider);
+    pub fn begin_provider(&self, provider: &'static str, channel: Channel) {
+        at_zero::begin_provider(provider, channel);
     }
 
     /// Folds what histograms have gathered, every few seconds and for ever: it would pile up where nobody asks for

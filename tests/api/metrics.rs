@@ -39,9 +39,9 @@ async fn what_alerts_look_at_is_there_before_anything_happens() {
     for series in [
         "ringback_otp_verdicts_total{purpose=\"sign_in\",verdict=\"wrong\"}",
         "ringback_otp_issued_total{purpose=\"verify_phone\",kind=\"decoy\"}",
-        "ringback_deliveries_total{provider=\"twilio\",outcome=\"failed\"}",
+        "ringback_deliveries_total{provider=\"twilio\",channel=\"sms\",outcome=\"failed\"}",
         "ringback_sms_receipts_total{provider=\"twilio\",status=\"undelivered\"}",
-        "ringback_delivery_breaker_state{provider=\"twilio\"}",
+        "ringback_delivery_breaker_state{provider=\"twilio\",channel=\"sms\"}",
         "ringback_delivery_reports_dropped_total",
         "ringback_ledger_dropped_total{reason=\"full\"}",
         "ringback_limiter_decisions_total{rule=\"start\",outcome=\"refused\"}",

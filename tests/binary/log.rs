@@ -13,31 +13,35 @@ use support::{
 };
 
 const EMAIL: &str = "Somebody.Quiet@example.com";
-const PASSWORD: &str = "correct-horse-battery";
-const PHONE: &str = "+14152007754";
+pub const PASSWORD: &str = "correct-horse-battery";
+pub const PHONE: &str = "+14152007754";
 const TWILIO_TOKEN: &str = "twilio-token-5a1f";
 const SECRET: &str = "9NUgm2Hb0aVtUYOzuQsxK1gO8aOS2Vxm1d1EoYYb3Zk=";
 const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 /// Also what is not logged unless it is named.
 const EVERYTHING: &str = "trace,actix_http=trace";
 
-/// Production on real servers: its environment, and the provider that it sends by.
-async fn production(log: &str) -> (BTreeMap<&'static str, String>, Provider) {
+/// An empty database on the tests' PostgreSQL: its URL.
+pub async fn database() -> String {
     let name = format!("b{}", (&SystemEntropy as &dyn Entropy).uuid().simple());
     let url = variable("RINGBACK_TEST_DATABASE_URL");
     let mut server = PgConnection::connect(&url).await.unwrap();
     let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE \"{name}\""));
     server.execute(sqlx::raw_sql(create)).await.unwrap();
+    format!("{}/{name}", url.rsplit_once('/').unwrap().0)
+}
+
+/// Production on real servers: its environment, and the provider that it sends by.
+pub async fn production(log: &str) -> (BTreeMap<&'static str, String>, Provider) {
+    let database = database().await;
+    let prefix = database.rsplit('/').next().unwrap()[..16].to_owned();
     let provider = Provider::start().await;
     let variables = [
         ("RINGBACK_ENV", "production".to_owned()),
         ("RINGBACK_SECRET", SECRET.to_owned()),
-        (
-            "DATABASE_URL",
-            format!("{}/{name}", url.rsplit_once('/').unwrap().0),
-        ),
+        ("DATABASE_URL", database),
         ("REDIS_URL", variable("RINGBACK_TEST_REDIS_URL")),
-        ("RINGBACK__REDIS__PREFIX", name[..16].to_owned()),
+        ("RINGBACK__REDIS__PREFIX", prefix),
         (
             "TWILIO_ACCOUNT_SID",
             "AC00000000000000000000000000000000".to_owned(),
@@ -51,7 +55,7 @@ async fn production(log: &str) -> (BTreeMap<&'static str, String>, Provider) {
     (variables.into(), provider)
 }
 
-fn start(folder: &Folder, variables: &BTreeMap<&'static str, String>) -> Service {
+pub fn start(folder: &Folder, variables: &BTreeMap<&'static str, String>) -> Service {
     let variables: Vec<_> = variables
         .iter()
         .map(|(name, value)| (*name, value.as_str()))
@@ -59,7 +63,7 @@ fn start(folder: &Folder, variables: &BTreeMap<&'static str, String>) -> Service
     Service::start(folder, &variables)
 }
 
-async fn with_token(service: &Service, method: &str, path: &str, token: &str, body: Value) -> Answer {
+pub async fn with_token(service: &Service, method: &str, path: &str, token: &str, body: Value) -> Answer {
     let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
     let request = service
         .client
@@ -307,6 +311,10 @@ async fn a_session_in_production_leaves_no_secret_in_the_log() {
         .map(|line| line.contains("\"limits.rule\":\"otp-resend-cooldown\""))
         .collect();
     assert_eq!(rules, [true], "a refusal's line names its rule: {said}");
+    assert!(
+        !said.contains("decoy"),
+        "which address has an account is not told: {said}"
+    );
     holds_none(&said, &secrets);
 }
 
@@ -328,6 +336,8 @@ async fn a_session_in_development_leaves_no_secret_in_the_log() {
     let metrics = reqwest::get(metrics).await.unwrap().text().await.unwrap();
     assert!(metrics.contains("ringback_http_requests_total"), "{metrics}");
     holds_none(&metrics, &secrets);
+    let why = "no message goes out (decoy): it is not the phone of the account whose token came along";
+    assert!(service.said().contains(why), "{}", service.said());
     let said = end(service);
     assert!(said.contains("/api/users/verify-phone-otp"), "{said}");
     assert!(!said.contains('\u{1b}'), "colours are for terminals: {said}");

@@ -3,6 +3,8 @@
 mod config;
 mod log;
 mod operators;
+mod restore;
 mod serve;
+mod service_manager;
 mod stop;
 mod watch;

@@ -172,18 +172,18 @@ async fn outcomes_are_counted() {
     .await;
     let metrics = recorder.handle().render();
     for line in [
-        r#"ringback_deliveries_total{provider="scripted",outcome="accepted"} 3"#,
-        r#"ringback_deliveries_total{provider="scripted",outcome="failed"} 1"#,
-        r#"ringback_delivery_calls_total{provider="scripted",result="accepted"} 3"#,
-        r#"ringback_delivery_calls_total{provider="scripted",result="refused"} 1"#,
-        r#"ringback_delivery_calls_total{provider="scripted",result="misconfigured"} 1"#,
-        r#"ringback_delivery_calls_total{provider="scripted",result="failed"} 1"#,
-        r#"ringback_delivery_breaker_turns_total{provider="scripted",to="stopped"} 2"#,
-        r#"ringback_delivery_breaker_turns_total{provider="scripted",to="working"} 1"#,
-        r#"ringback_delivery_breaker_state{provider="scripted"} 0"#,
-        r#"ringback_delivery_retries_total{provider="scripted"} 1"#,
-        r#"ringback_delivery_provider_seconds_count{provider="scripted"} 6"#,
-        r#"ringback_delivery_in_flight{provider="scripted"} 0"#,
+        r#"ringback_deliveries_total{provider="scripted",channel="sms",outcome="accepted"} 3"#,
+        r#"ringback_deliveries_total{provider="scripted",channel="sms",outcome="failed"} 1"#,
+        r#"ringback_delivery_calls_total{provider="scripted",channel="sms",result="accepted"} 3"#,
+        r#"ringback_delivery_calls_total{provider="scripted",channel="sms",result="refused"} 1"#,
+        r#"ringback_delivery_calls_total{provider="scripted",channel="sms",result="misconfigured"} 1"#,
+        r#"ringback_delivery_calls_total{provider="scripted",channel="sms",result="failed"} 1"#,
+        r#"ringback_delivery_breaker_turns_total{provider="scripted",channel="sms",to="stopped"} 2"#,
+        r#"ringback_delivery_breaker_turns_total{provider="scripted",channel="sms",to="working"} 1"#,
+        r#"ringback_delivery_breaker_state{provider="scripted",channel="sms"} 0"#,
+        r#"ringback_delivery_retries_total{provider="scripted",channel="sms"} 1"#,
+        r#"ringback_delivery_provider_seconds_count{provider="scripted",channel="sms"} 6"#,
+        r#"ringback_delivery_in_flight{provider="scripted",channel="sms"} 0"#,
         "ringback_delivery_queue_depth 0",
     ] {
         assert!(metrics.contains(line), "{line} is not in:\n{metrics}");

@@ -338,7 +338,7 @@ impl Stage {
 
     /// How the first provider does.
     pub fn health(&self) -> Health {
-        self.queue.status().providers[0].1
+        self.queue.status().providers[0].health
     }
 
     /// Numbers whose code was replaced by a newer one.

@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// A crate, and where its name may stand: files of this name, folders that end in `/`, or whole paths.
-const TECHNOLOGIES: [(&str, &[&str]); 28] = [
+const TECHNOLOGIES: [(&str, &[&str]); 29] = [
     ("sqlx", &["postgres.rs", "sqlite.rs"]),
     ("redis", &["redis.rs", "src/redis/", "src/challenges/redis/"]),
     ("deadpool", &["src/redis/"]),
@@ -38,6 +38,7 @@ const TECHNOLOGIES: [(&str, &[&str]); 28] = [
     ),
     ("jsonwebtoken", &["src/tokens/"]),
     ("aws_lc_rs", &["src/tokens/", "src/sealed.rs"]),
+    ("sd_notify", &["src/startup/service_manager.rs"]),
     ("hmac", &["src/secrets.rs"]),
     ("hkdf", &["src/secrets.rs"]),
     ("rand", &["src/entropy.rs"]),

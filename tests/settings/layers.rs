@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use ringback::{phone::PhoneCheck, secrets::Keyring, settings::Environment, telemetry::LogFormat};
+use ringback::{
+    accounts::Argon2Cost, phone::PhoneCheck, secrets::Keyring, settings::Environment, sms,
+    telemetry::LogFormat, texts::TextFolder,
+};
 use secrecy::ExposeSecret;
 
 use crate::place::{DEFAULT, Place, SECRET, flat};
@@ -105,6 +108,10 @@ fn a_fresh_checkout_needs_no_setting() {
     assert_eq!(settings.phone_check, PhoneCheck::E164);
     assert_eq!(settings.telemetry.format, LogFormat::Pretty);
     assert!(settings.server.workers > 0 && settings.passwords.threads > 0);
+    // What stands in the program as well, for its own tests.
+    assert_eq!(settings.passwords.cost, Argon2Cost::default());
+    let texts = sms::Texts::load(&sms::TextOptions::default(), &TextFolder::default()).unwrap();
+    assert_eq!(format!("{:?}", settings.texts.sms), format!("{texts:?}"));
 }
 
 #[test]
@@ -201,4 +208,64 @@ fn a_variable_is_read_as_its_key_wants() {
         .file("default.toml", "server.trusted_proxies = [\"10.0.0.0/8\"]")
         .var("RINGBACK__SERVER__TRUSTED_PROXIES", "");
     assert!(emptied.good().server.trusted_proxies.is_empty());
+}
+
+#[test]
+fn a_variable_may_name_a_file_that_holds_the_value() {
+    let secrets = Place::new()
+        .file("token", "hush-from-file\n")
+        .file("url", "sqlite://from-file\r\n")
+        .file("empty", "\n");
+    let path = |name: &str| secrets.dir.join(name).to_str().unwrap().to_owned();
+    let settings = Place::new()
+        .production()
+        .var("TWILIO_AUTH_TOKEN", "")
+        .var("TWILIO_AUTH_TOKEN_FILE", &path("token"))
+        .good();
+    assert_eq!(
+        settings
+            .twilio
+            .unwrap()
+            .options
+            .auth_token
+            .unwrap()
+            .expose_secret(),
+        "hush-from-file"
+    );
+    for name in ["DATABASE_URL_FILE", "RINGBACK__DATABASE__URL_FILE"] {
+        let url = Place::new().var(name, &path("url")).good().database.url.unwrap();
+        assert_eq!(url.expose_secret(), "sqlite://from-file", "{name}");
+    }
+    // A key whose own name ends so is that key.
+    let faults = Place::new()
+        .var("RINGBACK__REDIS__CA_FILE", &path("token"))
+        .faults();
+    assert!(
+        !faults
+            .iter()
+            .any(|fault| fault.contains("must name a file with the value")),
+        "{faults:?}"
+    );
+    for (name, value, why) in [
+        (
+            "DATABASE_URL_FILE",
+            path("no-such"),
+            "it can't be read (entity not found)",
+        ),
+        ("DATABASE_URL_FILE", path("empty"), "it is empty"),
+        (
+            "RINGBACK__REDIS__URL_FILE",
+            path(""),
+            "it can't be read (is a directory)",
+        ),
+    ] {
+        let faults = Place::new().var(name, &value).faults();
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        assert!(faults[0].contains(name) && faults[0].contains(why), "{faults:?}");
+    }
+    let both = Place::new()
+        .var("DATABASE_URL", "sqlite://1")
+        .var("DATABASE_URL_FILE", &path("url"))
+        .faults();
+    assert!(both[0].contains("set this or DATABASE_URL, not both"), "{both:?}");
 }

@@ -1,0 +1,137 @@
+//! What a provider answers again and again is said once, then each minute with a count, and once when it is over: a line
+//! for each message that meets it would bury all others.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use tokio::time::Instant;
+
+/// How often a failure that goes on is said.
+const EVERY: Duration = Duration::from_secs(60);
+/// It is over once a message is accepted after so long without it.
+const QUIET: Duration = Duration::from_secs(30);
+
+/// How a call failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Failure {
+    /// The message was not taken, but may be later.
+    NotTaken,
+    /// Whether it was taken, nobody knows.
+    Unanswered,
+    /// The provider refuses this account, its sender or its credentials.
+    Misconfigured,
+}
+
+/// Whether a failure is to be said.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum News {
+    /// It is the first.
+    Begins,
+    /// So many since it was last said.
+    GoesOn { failures: u64 },
+    /// It was said a moment ago.
+    None,
+}
+
+/// A failure that is over.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Over {
+    pub failure: Failure,
+    pub failures: u64,
+    pub lasted: Duration,
+}
+
+struct Spell {
+    began: Instant,
+    last: Instant,
+    said: Instant,
+    failures: u64,
+    failures_said: u64,
+}
+
+/// The failures of one provider that have not ended.
+#[derive(Default)]
+pub(super) struct Failures(BTreeMap<Failure, Spell>);
+
+impl Failures {
+    pub fn failed(&mut self, failure: Failure, now: Instant) -> News {
+        let Some(spell) = self.0.get_mut(&failure) else {
+            let spell = Spell {
+                began: now,
+                last: now,
+                said: now,
+                failures: 1,
+                failures_said: 1,
+            };
+            self.0.insert(failure, spell);
+            return News::Begins;
+        };
+        spell.last = now;
+        spell.failures += 1;
+        if now.saturating_duration_since(spell.said) < EVERY {
+            return News::None;
+        }
+        let failures = spell.failures - spell.failures_said;
+        (spell.said, spell.failures_said) = (now, spell.failures);
+        News::GoesOn { failures }
+    }
+
+    /// A message was accepted: what is over.
+    pub fn accepted(&mut self, now: Instant) -> Vec<Over> {
+        let mut over = Vec::new();
+        self.0.retain(|&failure, spell| {
+            let goes_on = now.saturating_duration_since(spell.last) < QUIET;
+            if !goes_on {
+                let (failures, lasted) = (spell.failures, spell.last - spell.began);
+                over.push(Over {
+                    failure,
+                    failures,
+                    lasted,
+                });
+            }
+            goes_on
+        });
+        over
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_said_once_each_minute_and_at_its_end() {
+        let (mut failures, start) = (Failures::default(), Instant::now());
+        let at = |seconds| start + Duration::from_secs(seconds);
+        assert_eq!(failures.failed(Failure::NotTaken, at(0)), News::Begins);
+        for second in 1..=130 {
+            let expected = match second {
+                60 | 120 => News::GoesOn { failures: 60 },
+                _ => News::None,
+            };
+            assert_eq!(
+                failures.failed(Failure::NotTaken, at(second)),
+                expected,
+                "{second}"
+            );
+        }
+        assert_eq!(
+            failures.failed(Failure::Misconfigured, at(131)),
+            News::Begins,
+            "another one"
+        );
+        assert_eq!(failures.accepted(at(159)), [], "one message is no end");
+        let over = |failure, failures, lasted| Over {
+            failure,
+            failures,
+            lasted: Duration::from_secs(lasted),
+        };
+        assert_eq!(failures.accepted(at(160)), [over(Failure::NotTaken, 131, 130)]);
+        assert_eq!(failures.accepted(at(161)), [over(Failure::Misconfigured, 1, 0)]);
+        assert_eq!(failures.accepted(at(500)), []);
+        assert_eq!(
+            failures.failed(Failure::NotTaken, at(501)),
+            News::Begins,
+            "a new one"
+        );
+    }
+}

@@ -18,7 +18,7 @@ use crate::{
         api::Api,
         kit::{
             auth::current,
-            docs::{Docs, EMAIL, HOUR, MINUTE, Tag, refusal},
+            docs::{Docs, EMAIL, MINUTE, Tag, refusal},
             extract::{Faults, Field, JsonBody},
             problem::ApiError,
         },
@@ -122,13 +122,8 @@ pub fn verify_docs() -> Docs {
         &[("verify", json!({ "email": EMAIL, "otp": "123456" }))],
     )
     .answers(200, "The account with its new address.", &UserView::example())
-    .refuses([
-        FlowError::Wrong { attempts_remaining: 2 },
-        FlowError::AttemptsExceeded,
-        FlowError::Expired,
-        FlowError::MailNotConfigured,
-    ])
-    .limited("otp-verify-per-ip", 1200, HOUR)
+    .judges_a_code()
+        .refuses([FlowError::MailNotConfigured])
     .unavailable()
 }
 

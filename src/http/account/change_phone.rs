@@ -17,7 +17,7 @@ use crate::{
         api::Api,
         kit::{
             auth::current,
-            docs::{Docs, HOUR, MINUTE, PHONE, Tag, refusal},
+            docs::{Docs, MINUTE, PHONE, Tag, refusal},
             extract::{Faults, Field, JsonBody},
             problem::ApiError,
         },
@@ -116,13 +116,8 @@ pub fn verify_docs() -> Docs {
             &[("verify", json!({ "phone": PHONE, "otp": "123456" }))],
         )
         .answers(200, "The account with its new phone.", &UserView::example())
-        .refuses([
-            FlowError::Wrong { attempts_remaining: 2 },
-            FlowError::AttemptsExceeded,
-            FlowError::Expired,
-            FlowError::PhoneTaken,
-        ])
-        .limited("otp-verify-per-ip", 1200, HOUR)
+        .judges_a_code()
+        .refuses([FlowError::PhoneTaken])
         .unavailable()
 }
 

@@ -147,6 +147,22 @@ impl Docs {
         self.refuses([Rejection::NotAuthenticated]).token()
     }
 
+    /// A code is judged.
+    pub fn judges_a_code(self) -> Self {
+        self.refuses_codes().limited("otp-verify-per-ip", 1200, HOUR)
+    }
+
+    /// A code may come along.
+    pub fn refuses_codes(self) -> Self {
+        self.refuses([
+            FlowError::Wrong {
+                attempts_remaining: 2,
+            },
+            FlowError::AttemptsExceeded,
+            FlowError::Expired,
+        ])
+    }
+
     /// A token of some kind is judged.
     pub fn token(self) -> Self {
         self.refuses([

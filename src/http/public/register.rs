@@ -116,11 +116,7 @@ pub fn register_docs() -> Docs {
     )
     .answers(201, "The account and its tokens.", &SignedInView::example())
     .refuses([AccountError::EmailTaken])
-    .refuses([
-        FlowError::Wrong { attempts_remaining: 2 },
-        FlowError::AttemptsExceeded,
-        FlowError::Expired,
-    ])
+    .refuses_codes()
     .limited("register-per-ip", 300, HOUR)
     .unavailable()
 }

@@ -124,15 +124,8 @@ pub fn reset_docs() -> Docs {
             )],
         )
         .answers(200, "The password is set.", &ResetView::done())
-        .refuses([
-            FlowError::Wrong {
-                attempts_remaining: 2,
-            },
-            FlowError::AttemptsExceeded,
-            FlowError::Expired,
-            FlowError::Password(PasswordError::Personal),
-        ])
-        .limited("otp-verify-per-ip", 1200, HOUR)
+        .judges_a_code()
+        .refuses([FlowError::Password(PasswordError::Personal)])
         .unavailable()
 }
 

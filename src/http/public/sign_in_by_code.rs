@@ -126,14 +126,7 @@ pub fn verify_docs() -> Docs {
             &[("verify", json!({ "challenge_id": CHALLENGE_ID, "otp": "123456" }))],
         )
         .answers(200, "The account and its tokens.", &SignedInView::example())
-        .refuses([
-            FlowError::Wrong {
-                attempts_remaining: 2,
-            },
-            FlowError::AttemptsExceeded,
-            FlowError::Expired,
-        ])
-        .limited("otp-verify-per-ip", 1200, HOUR)
+        .judges_a_code()
         .unavailable()
 }
 

@@ -122,14 +122,8 @@ pub fn verify_docs() -> Docs {
             &[("verify", json!({ "phone": PHONE, "otp": "123456" }))],
         )
         .answers(200, "The phone is verified.", &VerifiedView::of(PHONE.to_owned()))
-        .refuses([
-            FlowError::Wrong { attempts_remaining: 2 },
-            FlowError::AttemptsExceeded,
-            FlowError::Expired,
-            FlowError::AmbiguousClaim,
-            FlowError::PhoneTaken,
-        ])
-        .limited("otp-verify-per-ip", 1200, HOUR)
+        .judges_a_code()
+        .refuses([FlowError::AmbiguousClaim, FlowError::PhoneTaken])
         .unavailable()
 }
 

@@ -5,10 +5,18 @@ use std::sync::{PoisonError, RwLock};
 use tokio::time::Instant;
 
 use super::{
-    Countries, Health, ProviderStatus,
+    Countries, Health,
     router::{ProviderId, Router},
 };
 use crate::{channel::Channel, phone::Country};
+
+/// How a provider does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProviderStatus {
+    pub channel: Channel,
+    pub name: &'static str,
+    pub health: Health,
+}
 
 /// What is known of a provider.
 #[derive(Debug)]

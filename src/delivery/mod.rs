@@ -43,9 +43,10 @@ mod tracked;
 
 pub use breaker::Health;
 pub use carrier::{Carried, Carrier};
+pub use gate::ProviderStatus;
 pub use message::{Destination, Message, Messages, Recipient};
 pub use outbox::{CodeSeed, Lease, Outbox, OutboxEntry};
-pub use queue::{DeliveryQueue, DispatcherOptions, DispatcherParts, ProviderStatus, QueueSlot, QueueStatus};
+pub use queue::{DeliveryQueue, DispatcherOptions, DispatcherParts, QueueSlot, QueueStatus};
 pub use receipts::ReceiptReaders;
 pub use reports::{DeliveryReport, DeliveryReports};
 pub use route::{ChannelProvider, Countries, Route};

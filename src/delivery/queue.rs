@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use super::{
-    DeliveryReports, Health, Messages, Outbox, OutboxEntry, Recipient, Route,
+    DeliveryReports, Messages, Outbox, OutboxEntry, ProviderStatus, Recipient, Route,
     actor::{DispatcherActor, Gauges, Mail, SWEEP_EVERY},
     breaker::Pauses,
     call::Callee,
@@ -85,14 +85,6 @@ pub struct QueueStatus {
     pub draining: bool,
     /// How each provider does.
     pub providers: Vec<ProviderStatus>,
-}
-
-/// How a provider does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ProviderStatus {
-    pub channel: Channel,
-    pub name: &'static str,
-    pub health: Health,
 }
 
 /// The way to the dispatcher. Clones are handles to the same one, which ends with the last of them.

@@ -1,7 +1,5 @@
 //! Codes by e-mail through a real mail server, which is killed in the middle; and the limits that hold for them.
 
-use std::time::Duration;
-
 use ringback::mail::SmtpTls;
 
 use crate::support::{

@@ -3,6 +3,7 @@
 mod config;
 mod log;
 mod operators;
+mod production;
 mod restore;
 mod serve;
 mod service_manager;

@@ -5,7 +5,7 @@ use std::process::Command;
 use serde_json::json;
 use support::{Answer, service::Folder};
 
-use crate::log::{PASSWORD, PHONE, database, production, start, with_token};
+use crate::production::{PASSWORD, PHONE, database, production, start, with_token};
 
 fn run(program: &str, arguments: &[&str]) {
     let output = Command::new(program).args(arguments).output().unwrap();

@@ -124,7 +124,7 @@ struct Themselves;
 impl Entitlement for Themselves {
     async fn entitled(self, asked: &Asked) -> Result<Entitled, Unavailable> {
         Ok(Entitled {
-            to: Addressee::of(asked.caller.user_id()),
+            to: Addressee::of(asked.caller.user_id(), "nobody is signed in"),
             subject: asked.caller.user_id(),
             known_code: None,
         })

@@ -29,18 +29,7 @@ pub(super) fn start(
 ) -> Flows {
     let settings = base.settings;
     let codes = Arc::new(codes(base, stores, limits, delivery));
-    let opener = AccountOpener {
-        codes: Arc::clone(&codes),
-        openings: Arc::clone(&databases.openings),
-        networks: accounts.sign_in.networks.clone(),
-        supported: Supported {
-            countries: Arc::new(settings.countries.clone()),
-            phone_kinds: settings.phone_kinds,
-            email: delivery.queue.carries(Channel::Email),
-        },
-        test_numbers: Arc::new(settings.test_numbers.clone()),
-        rules: settings.openings,
-    };
+    let opener = opener(base, accounts, databases, delivery, &codes);
     begin_metrics();
     Flows {
         administer: Administer {
@@ -98,6 +87,29 @@ pub(super) fn start(
             test_numbers: opener.test_numbers,
         },
         codes,
+    }
+}
+
+/// What opens accounts by an address.
+fn opener(
+    base: &Base<'_>,
+    accounts: &Accounts,
+    databases: &Databases,
+    delivery: &Delivery,
+    codes: &Arc<Codes>,
+) -> AccountOpener {
+    let settings = base.settings;
+    AccountOpener {
+        codes: Arc::clone(codes),
+        openings: Arc::clone(&databases.openings),
+        networks: accounts.sign_in.networks.clone(),
+        supported: Supported {
+            countries: Arc::new(settings.countries.clone()),
+            phone_kinds: settings.phone_kinds,
+            email: delivery.queue.carries(Channel::Email),
+        },
+        test_numbers: Arc::new(settings.test_numbers.clone()),
+        rules: settings.openings,
     }
 }
 

@@ -130,6 +130,8 @@ pub struct SecretKeys {
     pub cursor: MacKey,
     /// Signs challenges to a proof of work, and binds them to an address.
     pub work: MacKey,
+    /// Signs the console's cookie and the tokens of its forms.
+    pub console: MacKey,
     /// Authenticates refresh tokens.
     pub refresh: MacKey,
     /// Seeds the Ed25519 key that signs access tokens.
@@ -157,6 +159,7 @@ impl SecretKeys {
             login: MacKey::new(&expand("login digest")),
             cursor: MacKey::new(&expand("cursor")),
             work: MacKey::new(&expand("proof of work")),
+            console: MacKey::new(&expand("console")),
             refresh: MacKey::new(&expand("refresh token")),
             signing_seed: expand("access token ed25519"),
         }

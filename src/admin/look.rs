@@ -6,7 +6,8 @@ use super::{Acting, AdminError, Administration};
 use crate::{
     accounts::{AccountDetails, OpenSession, Search, SearchPlace},
     email::EmailAddress,
-    events::EventKind,
+    events::{EventFilter, EventKind, StoredEvent},
+    ledger::{StoredVerification, VerificationFilter},
 };
 
 /// All about one account.
@@ -15,7 +16,12 @@ pub struct AccountPage {
     pub account: AccountDetails,
     /// The live ones, those that were used last first.
     pub sessions: Vec<OpenSession>,
+    /// What became of its last messages, the newest first.
+    pub verifications: Vec<StoredVerification>,
 }
+
+/// Messages that are shown of an account.
+const VERIFICATIONS: u32 = 20;
 
 impl Administration {
     /// The accounts that are looked for. What was typed is not noted, but by what kind of thing was looked.
@@ -40,13 +46,57 @@ impl Administration {
     /// # Errors
     /// `NotFound`, `Unavailable`.
     pub async fn page(&self, by: &Acting, user: Uuid) -> Result<AccountPage, AdminError> {
+        let page = self.look(user).await?;
+        let viewed = self.event(by, EventKind::UserViewed);
+        self.events.note(&viewed, Some(user)).await?;
+        Ok(page)
+    }
+
+    /// The same for a change, which is an event by itself.
+    ///
+    /// # Errors
+    /// `NotFound`, `Unavailable`.
+    pub async fn look(&self, user: Uuid) -> Result<AccountPage, AdminError> {
         let account = self.account(user).await?;
         let live = self.session_options.liveness(self.clock.now());
         let sessions = self.sessions.list(user, live).await?;
-        self.events
-            .note(&self.event(by, EventKind::UserViewed), Some(user))
-            .await?;
-        Ok(AccountPage { account, sessions })
+        let filter = VerificationFilter {
+            user: Some(user),
+            limit: VERIFICATIONS,
+            ..VerificationFilter::default()
+        };
+        let verifications = self.ledger.page(&filter).await?;
+        Ok(AccountPage {
+            account,
+            sessions,
+            verifications,
+        })
+    }
+
+    /// What happened.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn events(&self, by: &Acting, filter: &EventFilter) -> Result<Vec<StoredEvent>, AdminError> {
+        let found = self.events.page(filter).await?;
+        let event = self.event(by, EventKind::EventsRead);
+        self.events.note(&event, filter.user).await?;
+        Ok(found)
+    }
+
+    /// What became of messages.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn verifications(
+        &self,
+        by: &Acting,
+        filter: &VerificationFilter,
+    ) -> Result<Vec<StoredVerification>, AdminError> {
+        let found = self.ledger.page(filter).await?;
+        let event = self.event(by, EventKind::VerificationsRead);
+        self.events.note(&event, filter.user).await?;
+        Ok(found)
     }
 
     /// An account by its id.

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `access.rs` | who may do what: roles, and sessions with a second proof |
 //! | `look.rs` | what they read |
+//! | `stats.rs` | what it adds up to |
 //! | `act.rs` | what they change |
 //! | `error.rs` | why they may not |
 //!
@@ -14,18 +15,21 @@ mod access;
 mod act;
 mod error;
 mod look;
+mod stats;
 
 use std::sync::Arc;
 
 pub use access::{Acting, Entered};
 pub use error::AdminError;
 pub use look::AccountPage;
+pub use stats::{Hour, Messages, Stats};
 
 use crate::{
     accounts::{AdministratorStore, Directory, RecordStore, SessionOptions, SessionStore, UserStore},
     clock::Clock,
     entropy::Entropy,
     events::{EventKind, EventLog, NewEvent},
+    ledger::LedgerReader,
 };
 
 /// What administrators do, and operators on the command line.
@@ -38,6 +42,7 @@ pub struct Administration {
     pub session_options: SessionOptions,
     pub records: Arc<dyn RecordStore>,
     pub events: Arc<dyn EventLog>,
+    pub ledger: Arc<dyn LedgerReader>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
 }

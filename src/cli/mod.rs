@@ -2,11 +2,13 @@
 
 mod accounts;
 mod admin;
+mod events;
 mod exit;
 mod healthcheck;
 mod limits;
 mod ops_client;
 mod reach;
+mod tail;
 mod users;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -50,6 +52,11 @@ enum Command {
         #[command(subcommand)]
         command: users::UsersCommand,
     },
+    /// Show what happens to accounts and sessions, and who did it.
+    Events {
+        #[command(subcommand)]
+        command: events::EventsCommand,
+    },
     /// Say who may administer.
     Admin {
         #[command(subcommand)]
@@ -89,6 +96,7 @@ pub fn run() -> ExitCode {
         Command::Limits { command } => limits::run(command),
         // Without logs: the standard output is the users'.
         Command::Users { command } => with_settings(|settings| users::run(command, &settings)),
+        Command::Events { command } => with_settings(|settings| events::run(command, &settings)),
         Command::Admin { command } => with_settings(|settings| admin::run(command, &settings)),
         Command::Config {
             command: ConfigCommand::Show,

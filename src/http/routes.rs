@@ -2,7 +2,11 @@
 
 use crate::http::{
     account::{change_email, change_phone, leave, me, password, sessions as own_sessions},
-    admin::{document as admin_document, session as admin_session, user as admin_user, users as admin_users},
+    admin::{
+        change as admin_change, console, document as admin_document, events as admin_events,
+        session as admin_session, stats as admin_stats, user as admin_user, users as admin_users,
+        verifications as admin_verifications,
+    },
     kit::routes::{Routes, delete, get, patch, post},
     ops::{limits, metrics},
     public::{
@@ -87,10 +91,36 @@ pub fn admin() -> Routes {
         post("/api/admin/session/verify/", admin_session::verify).documented(admin_session::verify_docs),
         get("/api/admin/users/", admin_users::list).documented(admin_users::list_docs),
         get("/api/admin/users/{id}/", admin_user::show).documented(admin_user::show_docs),
+        patch("/api/admin/users/{id}/", admin_change::change).documented(admin_change::change_docs),
+        delete("/api/admin/users/{id}/", admin_change::delete).documented(admin_change::delete_docs),
         post("/api/admin/users/{id}/lock/", admin_user::lock).documented(admin_user::lock_docs),
         post("/api/admin/users/{id}/unlock/", admin_user::unlock).documented(admin_user::unlock_docs),
         post("/api/admin/users/{id}/end-sessions/", admin_user::end_sessions)
             .documented(admin_user::end_sessions_docs),
+        post(
+            "/api/admin/users/{id}/release-limits/",
+            admin_change::release_limits,
+        )
+        .documented(admin_change::release_docs),
+        get("/api/admin/events/", admin_events::list).documented(admin_events::list_docs),
+        get("/api/admin/verifications/", admin_verifications::list)
+            .documented(admin_verifications::list_docs),
+        get("/api/admin/stats/", admin_stats::show).documented(admin_stats::show_docs),
+        get("/admin/", console::overview::show),
+        get("/admin/sign-in/", console::sign_in::show),
+        post("/admin/sign-in/", console::sign_in::password),
+        post("/admin/prove/", console::sign_in::prove),
+        post("/admin/prove/send/", console::sign_in::send_again),
+        post("/admin/sign-out/", console::sign_in::sign_out),
+        get("/admin/users/", console::users::list),
+        get("/admin/users/{id}/", console::user::show),
+        post("/admin/users/{id}/{action}/", console::user::act),
+        get("/admin/events/", console::lists::events),
+        get("/admin/events.csv", console::export::csv),
+        get("/admin/events.json", console::export::json),
+        get("/admin/messages/", console::lists::messages),
+        get("/admin/limits/", console::lists::limits),
+        get("/admin/style.css", console::style),
         get("/openapi.json", admin_document::document).documented(admin_document::document_docs),
     ])
 }

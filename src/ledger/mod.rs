@@ -8,12 +8,14 @@
 //! |---|---|
 //! | `row.rs` | what is told, and how it adds up, whatever its order |
 //! | `writer.rs` | the queue, its handle, and the task that writes |
+//! | `reader/` | what administrators read of it |
 //! | `housekeeping.rs` | what is too old goes |
 //! | `store.rs` | the store's contract |
 //! | `postgres.rs`, `sqlite.rs` | the two stores, on the accounts' connections; `tests/accounts/ledger.rs` holds both to the contract |
 
 mod housekeeping;
 mod postgres;
+mod reader;
 mod row;
 mod sqlite;
 mod store;
@@ -21,6 +23,10 @@ mod writer;
 
 pub use housekeeping::purge_ledger;
 pub use postgres::PostgresLedger;
+pub use reader::{
+    HourOfMessages, LedgerReader, MessageGroup, PostgresLedgerReader, SqliteLedgerReader, StoredVerification,
+    VerificationFilter,
+};
 pub use row::{Event, Row, What};
 pub use sqlite::SqliteLedger;
 pub use store::LedgerStore;

@@ -23,6 +23,7 @@ pub(super) fn of(
         session_options,
         records: Arc::clone(&databases.records),
         events: Arc::clone(&databases.event_log),
+        ledger: Arc::clone(&databases.ledger_reader),
         clock,
         entropy,
     }

@@ -24,7 +24,9 @@ use crate::{
         EventLog, EventStore, NoticeStore, PostgresEventLog, PostgresEvents, PostgresNotices,
         PostgresRefusals, RefusalStore, SqliteEventLog, SqliteEvents, SqliteNotices, SqliteRefusals,
     },
-    ledger::{LedgerStore, PostgresLedger, SqliteLedger},
+    ledger::{
+        LedgerReader, LedgerStore, PostgresLedger, PostgresLedgerReader, SqliteLedger, SqliteLedgerReader,
+    },
     limits::{ClusterCounters, MemoryCounters, RedisCounters},
     outage,
     redis::RedisLink,
@@ -60,6 +62,7 @@ pub(super) struct Databases {
     pub(super) administrators: Arc<dyn AdministratorStore>,
     pub(super) directory: Arc<dyn Directory>,
     pub(super) event_log: Arc<dyn EventLog>,
+    pub(super) ledger_reader: Arc<dyn LedgerReader>,
 }
 
 /// Redis where there is one, else this process's memory.
@@ -128,6 +131,7 @@ pub(super) fn connect_database(settings: &Settings) -> Result<Databases, StartEr
             administrators: Arc::new(SqliteAdministrators::new(&link)),
             directory: Arc::new(SqliteDirectory::new(&link)),
             event_log: Arc::new(SqliteEventLog::new(&link)),
+            ledger_reader: Arc::new(SqliteLedgerReader::new(&link)),
             database: Arc::new(link),
         }
     } else {
@@ -149,6 +153,7 @@ pub(super) fn connect_database(settings: &Settings) -> Result<Databases, StartEr
             administrators: Arc::new(PostgresAdministrators::new(&link)),
             directory: Arc::new(PostgresDirectory::new(&link)),
             event_log: Arc::new(PostgresEventLog::new(&link)),
+            ledger_reader: Arc::new(PostgresLedgerReader::new(&link)),
             database: Arc::new(link),
         }
     })

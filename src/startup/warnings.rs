@@ -50,6 +50,13 @@ pub(super) fn of(settings: &Settings, rules: &RuleSet) -> Vec<String> {
         };
         warnings.push(format!("server.ops_bind listens on all addresses: {guard}."));
     }
+    if !settings.admin.bind.ip().is_loopback() && settings.admin.public_url.is_none() {
+        warnings.push(
+            "admin.bind is reached from other machines and admin.public_url is not set: administrators' passwords and cookies \
+             are readable on the way, unless a proxy with TLS stands before it."
+                .to_owned(),
+        );
+    }
     if settings.inbox.allow_remote && settings.routes.is_empty() {
         warnings.push("inbox.allow_remote shows every code to whoever reaches the service.".to_owned());
     }

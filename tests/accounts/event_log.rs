@@ -108,3 +108,54 @@ pub async fn events_are_filtered_and_come_page_by_page(stores: Stores) {
     };
     assert_eq!(ids(&after).await, [mine[3], mine[2]]);
 }
+
+pub async fn what_was_refused_adds_up_by_reason_and_hour(stores: Stores) {
+    let log = &stores.one.event_log;
+    let kinds = [EventKind::RequestRefused, EventKind::LoginFailed];
+    for (n, (kind, reason, times, second)) in [
+        ("request.refused", "a-rule", 5, 10),
+        ("request.refused", "a-rule", 2, 7300),
+        ("request.refused", "another", 1, 20),
+        ("login.failed", "invalid_credentials", 3, 20),
+        ("code.refused", "otp_invalid", 9, 20),
+        ("request.refused", "a-rule", 100, -7000),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let millis = u64::try_from(at(second).timestamp_millis()).unwrap();
+        let id =
+            uuid::Builder::from_unix_timestamp_millis(millis, &[u8::try_from(n).unwrap(); 10]).into_uuid();
+        let time = match stores.is_sqlite() {
+            true => at(second).timestamp_micros().to_string(),
+            false => format!("'{}'", at(second).to_rfc3339()),
+        };
+        stores
+            .sql(format!(
+                "INSERT INTO events (id, at, kind, actor, details, times) \
+                 VALUES ('{id}', {time}, '{kind}', 'anyone', '{{\"reason\":\"{reason}\"}}', {times})"
+            ))
+            .await;
+    }
+    let counts = log.refusals(&kinds, at(0)).await.unwrap();
+    let shown: Vec<_> = counts
+        .iter()
+        .map(|count| (&*count.kind, &*count.reason, count.times))
+        .collect();
+    let expected = [
+        ("request.refused", "a-rule", 7),
+        ("login.failed", "invalid_credentials", 3),
+        ("request.refused", "another", 1),
+    ];
+    assert_eq!(shown, expected);
+    let first = at(0).timestamp().div_euclid(3600);
+    let hours = log.hours(&kinds, at(0)).await.unwrap();
+    let hours: Vec<_> = hours.iter().map(|(hour, times)| (hour - first, *times)).collect();
+    assert_eq!(hours, [(0, 9), (2, 2)]);
+    assert!(
+        log.hours(&[EventKind::PasswordReset], at(0))
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}

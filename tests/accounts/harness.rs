@@ -30,7 +30,9 @@ use ringback::{
         PostgresEventLog, PostgresEvents, PostgresNotices, PostgresRefusals, RefusalStore, Source,
         SqliteEventLog, SqliteEvents, SqliteNotices, SqliteRefusals,
     },
-    ledger::{LedgerStore, PostgresLedger, SqliteLedger},
+    ledger::{
+        LedgerReader, LedgerStore, PostgresLedger, PostgresLedgerReader, SqliteLedger, SqliteLedgerReader,
+    },
     phone::{PhoneCheck, PhoneNumber},
     tokens::Amr,
 };
@@ -66,6 +68,7 @@ pub struct Store {
     pub administrators: Arc<dyn AdministratorStore>,
     pub directory: Arc<dyn Directory>,
     pub event_log: Arc<dyn EventLog>,
+    pub ledger_reader: Arc<dyn LedgerReader>,
 }
 
 impl Store {
@@ -98,6 +101,7 @@ impl Store {
                 administrators: Arc::new(PostgresAdministrators::new(&link)),
                 directory: Arc::new(PostgresDirectory::new(&link)),
                 event_log: Arc::new(PostgresEventLog::new(&link)),
+                ledger_reader: Arc::new(PostgresLedgerReader::new(&link)),
                 database: Arc::new(link),
             }
         } else {
@@ -119,6 +123,7 @@ impl Store {
                 administrators: Arc::new(SqliteAdministrators::new(&link)),
                 directory: Arc::new(SqliteDirectory::new(&link)),
                 event_log: Arc::new(SqliteEventLog::new(&link)),
+                ledger_reader: Arc::new(SqliteLedgerReader::new(&link)),
                 database: Arc::new(link),
             }
         })

@@ -3,8 +3,10 @@
 //! | file | what it asks |
 //! |---|---|
 //! | `accounts.rs` | what one caller after another sees |
+//! | `admin_cli.rs` | what operators do on the command line |
 //! | `administrators.rs` | who may administer |
 //! | `directory.rs` | how administrators find accounts |
+//! | `ledger_reader.rs` | what administrators read of the ledger |
 //! | `event_log.rs` | what administrators read of events |
 //! | `changes.rs` | how an account comes by another phone or e-mail address |
 //! | `claims.rs` | what becomes of claims that nobody proves |
@@ -30,6 +32,7 @@
 //! | `harness.rs` | a fresh database for each test |
 
 mod accounts;
+mod admin_cli;
 mod administrators;
 mod changes;
 mod claims;
@@ -42,6 +45,7 @@ mod faults;
 mod files;
 mod harness;
 mod ledger;
+mod ledger_reader;
 mod networks;
 mod notices;
 mod openings;
@@ -90,7 +94,11 @@ on_both_databases! {
         the_last_administrator_stays
         of_administrators_that_take_each_other_away_one_remains
         an_administrator_ends_all_sessions_for_good;
+    ledger_reader:
+        rows_are_filtered_and_come_page_by_page
+        messages_add_up_by_country_and_hour;
     event_log:
+        what_was_refused_adds_up_by_reason_and_hour
         what_was_noted_comes_back_as_it_was
         events_are_filtered_and_come_page_by_page;
     directory:

@@ -22,6 +22,16 @@ fn routes(id: &str) -> Vec<(&'static str, String, Option<Value>)> {
         ("POST", format!("/api/admin/users/{id}/lock/"), reason()),
         ("POST", format!("/api/admin/users/{id}/unlock/"), reason()),
         ("POST", format!("/api/admin/users/{id}/end-sessions/"), reason()),
+        ("POST", format!("/api/admin/users/{id}/release-limits/"), reason()),
+        ("GET", "/api/admin/events/".to_owned(), None),
+        ("GET", "/api/admin/verifications/".to_owned(), None),
+        ("GET", "/api/admin/stats/".to_owned(), None),
+        (
+            "PATCH",
+            format!("/api/admin/users/{id}/"),
+            Some(json!({ "reason": "why", "first_name": "Ada" })),
+        ),
+        ("DELETE", format!("/api/admin/users/{id}/"), reason()),
     ]
 }
 
@@ -113,12 +123,12 @@ on_both! {
         let user = app.verified("+14155550107").await;
         for (method, path, body) in routes(&user.id) {
             let answer = app.administer(method, &path, body, Some(&support.access)).await;
-            match path.ends_with("/lock/") {
+            match path.ends_with("/lock/") || ["PATCH", "DELETE"].contains(&method) {
                 true => answer.is(403, "forbidden"),
                 false => assert_eq!(answer.status, 200, "{path} {answer:?}"),
             }
         }
-        assert_eq!(noted(&app, "administration.refused").await.len(), 1);
+        assert_eq!(noted(&app, "administration.refused").await.len(), 3);
     }
 
     async fn a_role_that_was_taken_away_acts_at_once_and_comes_back_with_a_new_proof_alone(app) {

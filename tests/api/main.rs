@@ -2,6 +2,7 @@
 
 mod accounts;
 mod administration;
+mod administration_reads;
 mod bad_input;
 mod bounds;
 mod browser;
@@ -9,6 +10,7 @@ mod budgets;
 mod changes;
 mod clients;
 mod connections;
+mod console;
 mod cors;
 mod countries;
 mod delivery;

@@ -27,6 +27,7 @@ const TECHNOLOGIES: [(&str, &[&str]); 29] = [
         "actix",
         &["actor.rs", "actor_tests.rs", "src/supervision/", "src/startup/"],
     ),
+    ("minijinja", &["src/http/admin/console/page.rs"]),
     ("governor", &["src/limits/instance/buckets.rs"]),
     ("argon2", &["src/accounts/passwords/hash.rs"]),
     ("bcrypt", &["src/accounts/passwords/foreign.rs"]),

@@ -72,9 +72,13 @@ impl SqliteDirectory {
     /// Whose e-mail address begins so.
     async fn by_email(&self, search: &Search, email: &str) -> Result<Vec<AccountDetails>, Unavailable> {
         let after = search.after.filter(|place| !place.by_name);
+        // Where it goes on alone, so that the index begins there.
+        let behind = after.map_or(
+            "",
+            |_| " AND u.email_key > (SELECT email_key FROM users WHERE id = ?3)",
+        );
         let sql = statement(
-            "u.email_key >= ?1 AND u.email_key < ?2 \
-               AND (?3 IS NULL OR u.email_key > (SELECT email_key FROM users WHERE id = ?3))",
+            &format!("u.email_key >= ?1 AND u.email_key < ?2 AND (?3 IS NULL OR true){behind}"),
             search.status,
             "ORDER BY u.email_key LIMIT ?4",
         );
@@ -94,10 +98,15 @@ impl SqliteDirectory {
         limit: u32,
     ) -> Result<Vec<AccountDetails>, Unavailable> {
         let after = search.after.filter(|place| place.by_name);
+        let behind = after.map_or(
+            "",
+            |_| " AND (u.last_name_key, u.id) > ((SELECT last_name_key FROM users WHERE id = ?3), ?3)",
+        );
         let sql = statement(
-            "u.last_name_key <> '' AND u.last_name_key >= ?1 AND u.last_name_key < ?2 \
-               AND (?3 IS NULL OR (u.last_name_key, u.id) > ((SELECT last_name_key FROM users WHERE id = ?3), ?3)) \
-               AND (u.email_key IS NULL OR u.email_key < ?4 OR u.email_key >= ?5)",
+            &format!(
+                "u.last_name_key <> '' AND u.last_name_key >= ?1 AND u.last_name_key < ?2 AND (?3 IS NULL OR true){behind} \
+                   AND (u.email_key IS NULL OR u.email_key < ?4 OR u.email_key >= ?5)"
+            ),
             search.status,
             "ORDER BY u.last_name_key, u.id LIMIT ?6",
         );

@@ -184,6 +184,32 @@ impl Sessions {
         })
     }
 
+    /// Whose session this is, as the database has them now, where something else than a token names it.
+    ///
+    /// # Errors
+    /// `TokenRevoked`, `TokenExpired`, `Unavailable`.
+    pub async fn seen(&self, session: Uuid) -> Result<SignedIn, AccountError> {
+        let now = self.clock.now();
+        let view = self
+            .store
+            .view(session)
+            .await?
+            .ok_or(AccountError::TokenRevoked)?;
+        if view.revoked {
+            return Err(AccountError::TokenRevoked);
+        }
+        if view.expires_at <= now || view.used_at < self.options.idle_before(now) {
+            return Err(AccountError::TokenExpired);
+        }
+        self.uses.note(session, now);
+        Ok(SignedIn {
+            user: view.user,
+            session,
+            amr: view.amr,
+            authenticated_at: view.authenticated_at,
+        })
+    }
+
     /// Who shows this access token, if the limits on one's own account let the request pass. One whose token is refused
     /// counts nowhere.
     ///

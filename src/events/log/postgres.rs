@@ -1,10 +1,11 @@
 //! The log in PostgreSQL.
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use sqlx::{AssertSqlSafe, Row, postgres::PgRow};
 use uuid::Uuid;
 
-use super::{EventFilter, EventLog, StoredEvent};
+use super::{EventFilter, EventLog, RefusalCount, StoredEvent, store::first_since};
 use crate::{
     database::PostgresLink,
     events::{EventKind, NewEvent, postgres::event as note},
@@ -55,6 +56,37 @@ impl EventLog for PostgresEventLog {
             .bounded(async { query.fetch_all(self.0.lend().await?.session()).await })
             .await
     }
+
+    async fn hours(&self, kinds: &[EventKind], since: DateTime<Utc>) -> Result<Vec<(i64, i64)>, Unavailable> {
+        const SQL: &str = "SELECT CAST(floor(extract(epoch FROM at) / 3600) AS bigint) AS hour, CAST(sum(times) AS bigint) FROM events \
+             WHERE kind = ANY($1) AND id >= $2 GROUP BY hour ORDER BY hour LIMIT 1000";
+        let query = sqlx::query_as(SQL).bind(names(kinds)).bind(first_since(since));
+        self.0
+            .bounded(async { query.fetch_all(self.0.lend().await?.session()).await })
+            .await
+    }
+
+    async fn refusals(
+        &self,
+        kinds: &[EventKind],
+        since: DateTime<Utc>,
+    ) -> Result<Vec<RefusalCount>, Unavailable> {
+        const SQL: &str = "SELECT kind, coalesce(details::jsonb ->> 'reason', '') AS why, CAST(sum(times) AS bigint) AS total FROM events \
+             WHERE kind = ANY($1) AND id >= $2 GROUP BY kind, why ORDER BY total DESC, kind, why LIMIT 1000";
+        let query = sqlx::query(SQL)
+            .bind(names(kinds))
+            .bind(first_since(since))
+            .try_map(|row: PgRow| {
+                Ok(RefusalCount {
+                    kind: row.try_get(0)?,
+                    reason: row.try_get(1)?,
+                    times: row.try_get(2)?,
+                })
+            });
+        self.0
+            .bounded(async { query.fetch_all(self.0.lend().await?.session()).await })
+            .await
+    }
 }
 
 fn stored(row: &PgRow) -> Result<StoredEvent, sqlx::Error> {
@@ -70,4 +102,8 @@ fn stored(row: &PgRow) -> Result<StoredEvent, sqlx::Error> {
         details: serde_json::from_str(row.try_get(8)?).unwrap_or_default(),
         times: row.try_get(9)?,
     })
+}
+
+fn names(kinds: &[EventKind]) -> Vec<&'static str> {
+    kinds.iter().map(|kind| kind.name()).collect()
 }

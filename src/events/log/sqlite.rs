@@ -1,12 +1,16 @@
 //! The log in SQLite. The statements are those of `postgres.rs`.
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use sqlx::{AssertSqlSafe, Row, sqlite::SqliteRow};
 use uuid::{Uuid, fmt::Hyphenated};
 
-use super::{EventFilter, EventLog, StoredEvent};
+use super::{EventFilter, EventLog, RefusalCount, StoredEvent, store::first_since};
 use crate::{
-    database::{SqliteLink, sqlite::time},
+    database::{
+        SqliteLink,
+        sqlite::{json, time},
+    },
     events::{EventKind, NewEvent, sqlite::event as note},
     unavailable::Unavailable,
 };
@@ -51,6 +55,35 @@ impl EventLog for SqliteEventLog {
             .try_map(|row: SqliteRow| stored(&row));
         self.0.bounded(query.fetch_all(&self.0.readers)).await
     }
+
+    async fn hours(&self, kinds: &[EventKind], since: DateTime<Utc>) -> Result<Vec<(i64, i64)>, Unavailable> {
+        const SQL: &str = "SELECT at / 3600000000 AS hour, sum(times) FROM events \
+             WHERE kind IN (SELECT value FROM json_each(?1)) AND id >= ?2 GROUP BY hour ORDER BY hour LIMIT 1000";
+        let query = sqlx::query_as(SQL)
+            .bind(names(kinds))
+            .bind(first_since(since).hyphenated());
+        self.0.bounded(query.fetch_all(&self.0.readers)).await
+    }
+
+    async fn refusals(
+        &self,
+        kinds: &[EventKind],
+        since: DateTime<Utc>,
+    ) -> Result<Vec<RefusalCount>, Unavailable> {
+        const SQL: &str = "SELECT kind, coalesce(json_extract(details, '$.reason'), '') AS why, sum(times) AS total FROM events \
+             WHERE kind IN (SELECT value FROM json_each(?1)) AND id >= ?2 GROUP BY kind, why ORDER BY total DESC, kind, why LIMIT 1000";
+        let query = sqlx::query(SQL)
+            .bind(names(kinds))
+            .bind(first_since(since).hyphenated())
+            .try_map(|row: SqliteRow| {
+                Ok(RefusalCount {
+                    kind: row.try_get(0)?,
+                    reason: row.try_get(1)?,
+                    times: row.try_get(2)?,
+                })
+            });
+        self.0.bounded(query.fetch_all(&self.0.readers)).await
+    }
 }
 
 fn stored(row: &SqliteRow) -> Result<StoredEvent, sqlx::Error> {
@@ -70,4 +103,8 @@ fn stored(row: &SqliteRow) -> Result<StoredEvent, sqlx::Error> {
         details: serde_json::from_str(row.try_get(8)?).unwrap_or_default(),
         times: row.try_get(9)?,
     })
+}
+
+fn names(kinds: &[EventKind]) -> String {
+    json(kinds.iter().map(|kind| kind.name().to_owned()))
 }

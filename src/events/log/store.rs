@@ -26,6 +26,31 @@ pub trait EventLog: Send + Sync {
     /// # Errors
     /// [`Unavailable`] when the database is down.
     async fn page(&self, filter: &EventFilter) -> Result<Vec<StoredEvent>, Unavailable>;
+
+    /// How many there were of some kinds in each hour since 1970 in which there were some, the oldest first.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the database is down, or takes longer than a request may.
+    async fn hours(&self, kinds: &[EventKind], since: DateTime<Utc>) -> Result<Vec<(i64, i64)>, Unavailable>;
+
+    /// How often something was refused for which reason, the most first.
+    ///
+    /// # Errors
+    /// As for [`EventLog::hours`].
+    async fn refusals(
+        &self,
+        kinds: &[EventKind],
+        since: DateTime<Utc>,
+    ) -> Result<Vec<RefusalCount>, Unavailable>;
+}
+
+/// How often something was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusalCount {
+    pub kind: String,
+    /// The rule's id, or the code of the answer.
+    pub reason: String,
+    pub times: i64,
 }
 
 /// Events that are asked for.
@@ -47,13 +72,15 @@ pub struct EventFilter {
 impl EventFilter {
     /// The bounds between which the ids lie: they sort by time.
     pub(super) fn bounds(&self) -> (Uuid, Uuid) {
-        let since = self.since.map(|since| {
-            let millis = u64::try_from(since.timestamp_millis()).unwrap_or_default();
-            uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid()
-        });
-        let least = since.max(self.after).unwrap_or(Uuid::nil());
+        let least = self.since.map(first_since).max(self.after).unwrap_or(Uuid::nil());
         (least, self.before.unwrap_or(Uuid::max()))
     }
+}
+
+/// What no id of an event from then on is below.
+pub(super) fn first_since(since: DateTime<Utc>) -> Uuid {
+    let millis = u64::try_from(since.timestamp_millis()).unwrap_or_default();
+    uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid()
 }
 
 /// An event as it is kept.

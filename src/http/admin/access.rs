@@ -4,6 +4,7 @@ use actix_web::HttpRequest;
 use thiserror::Error;
 
 use crate::{
+    accounts::SignedIn,
     admin::Entered,
     http::{
         api::Api,
@@ -40,6 +41,19 @@ enum ReasonError {
 pub async fn enter(api: &Api, request: &HttpRequest, least: Role) -> Result<Entered, ApiError> {
     let token = bearer_token(request)?.ok_or(Rejection::NotAuthenticated)?;
     let signed_in = api.sessions.authenticate(token).await?;
+    let_in(api, request, signed_in, least).await
+}
+
+/// The same for whoever is signed in already.
+///
+/// # Errors
+/// As for [`enter`].
+pub async fn let_in(
+    api: &Api,
+    request: &HttpRequest,
+    signed_in: SignedIn,
+    least: Role,
+) -> Result<Entered, ApiError> {
     line::name_user(request, signed_in.user.id);
     let client = client_network(api, request);
     let subject = Subject::new(client).with_user(Some(signed_in.user.id));

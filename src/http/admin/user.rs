@@ -8,10 +8,12 @@ use uuid::Uuid;
 
 use super::{
     access::{enter, reason},
+    holds::{Held, HoldView, holds},
+    verifications::VerificationView,
     views::{AdminSessionView, AdminUserView},
 };
 use crate::{
-    admin::{Acting, AdminError},
+    admin::{Acting, AdminError, Entered},
     http::{
         api::Api,
         kit::{
@@ -39,6 +41,10 @@ pub struct UserPageView {
     user: AdminUserView,
     /// The live ones, those that were used last first.
     sessions: Vec<AdminSessionView>,
+    /// What became of its last 20 messages, the newest first.
+    verifications: Vec<VerificationView>,
+    /// What refuses it now, whatever network it comes from.
+    limits: Vec<HoldView>,
 }
 
 pub fn show_docs() -> Docs {
@@ -53,6 +59,8 @@ pub fn show_docs() -> Docs {
         &UserPageView {
             user: AdminUserView::example(),
             sessions: vec![AdminSessionView::example()],
+            verifications: vec![VerificationView::example()],
+            limits: vec![HoldView::example()],
         },
     )
     .administers(Role::Support)
@@ -66,9 +74,12 @@ pub async fn show(
 ) -> Result<HttpResponse, ApiError> {
     let entered = enter(&api, &request, Role::Support).await?;
     let page = api.admin.page(&entered.acting(None), account_id(&id)?).await?;
+    let limits = holds(&api, &Held::of(&page)).await;
     Ok(HttpResponse::Ok().json(UserPageView {
         user: page.account.into(),
         sessions: page.sessions.into_iter().map(Into::into).collect(),
+        verifications: page.verifications.into_iter().map(Into::into).collect(),
+        limits,
     }))
 }
 
@@ -85,7 +96,8 @@ pub async fn lock(
     id: web::Path<String>,
     body: JsonBody<ReasonRequest>,
 ) -> Result<HttpResponse, ApiError> {
-    let (by, id) = acting(&api, &request, &id, Role::Admin, body.0).await?;
+    let entered = enter(&api, &request, Role::Admin).await?;
+    let (by, id) = acting(entered, &id, body.0)?;
     let account = api.admin.lock(&by, id).await?;
     Ok(HttpResponse::Ok().json(AdminUserView::from(account)))
 }
@@ -101,7 +113,8 @@ pub async fn unlock(
     id: web::Path<String>,
     body: JsonBody<ReasonRequest>,
 ) -> Result<HttpResponse, ApiError> {
-    let (by, id) = acting(&api, &request, &id, Role::Support, body.0).await?;
+    let entered = enter(&api, &request, Role::Support).await?;
+    let (by, id) = acting(entered, &id, body.0)?;
     let account = api.admin.unlock(&by, id).await?;
     Ok(HttpResponse::Ok().json(AdminUserView::from(account)))
 }
@@ -122,31 +135,25 @@ pub async fn end_sessions(
     id: web::Path<String>,
     body: JsonBody<ReasonRequest>,
 ) -> Result<HttpResponse, ApiError> {
-    let (by, id) = acting(&api, &request, &id, Role::Support, body.0).await?;
+    let entered = enter(&api, &request, Role::Support).await?;
+    let (by, id) = acting(entered, &id, body.0)?;
     let account = api.admin.end_sessions(&by, id).await?;
     Ok(HttpResponse::Ok().json(AdminUserView::from(account)))
 }
 
 /// Who does something to which account, and why.
-async fn acting(
-    api: &Api,
-    request: &HttpRequest,
-    id: &str,
-    least: Role,
-    body: ReasonRequest,
-) -> Result<(Acting, Uuid), ApiError> {
-    let entered = enter(api, request, least).await?;
+pub fn acting(entered: Entered, id: &str, body: ReasonRequest) -> Result<(Acting, Uuid), ApiError> {
     let mut faults = Faults::default();
     let reason = reason(&mut faults, body.reason).ok_or_else(|| faults.into_error())?;
     Ok((entered.acting(Some(reason)), account_id(id)?))
 }
 
 /// What is no id is answered like an id that no account has.
-fn account_id(text: &str) -> Result<Uuid, AdminError> {
+pub fn account_id(text: &str) -> Result<Uuid, AdminError> {
     Uuid::parse_str(text).map_err(|_| AdminError::NotFound)
 }
 
-fn about_one(docs: Docs) -> Docs {
+pub fn about_one(docs: Docs) -> Docs {
     docs.bearer()
         .parameter(
             "path",
@@ -160,7 +167,7 @@ fn about_one(docs: Docs) -> Docs {
         .unavailable()
 }
 
-fn changes(id: &str, summary: &str, least: Role) -> Docs {
+pub fn changes(id: &str, summary: &str, least: Role) -> Docs {
     about_one(Docs::new(id, Tag::Administration, summary))
         .body::<ReasonRequest>(
             &["reason"],

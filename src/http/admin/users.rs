@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::{access::enter, views::AdminUserView};
 use crate::{
     accounts::{AccountStatus, Search, SearchBy},
-    admin::AdminError,
+    admin::{AdminError, Entered},
     http::{
         api::Api,
         kit::{
@@ -24,8 +24,8 @@ use crate::{
 };
 
 /// Rows of a page where none is asked for, and at most.
-const USUAL: u32 = 50;
-const MOST: u32 = 100;
+pub const USUAL: u32 = 50;
+pub const MOST: u32 = 100;
 
 #[derive(Debug, Error)]
 enum QueryError {
@@ -79,7 +79,17 @@ pub async fn list(
 ) -> Result<HttpResponse, ApiError> {
     let entered = enter(&api, &request, Role::Support).await?;
     let fields = ["q", "status", "cursor", "limit"].map(|name| query.take(name));
-    let (q, mut search) = search(&api, fields)?;
+    let (_, _, found) = found(&api, &entered, fields).await?;
+    Ok(HttpResponse::Ok().json(found))
+}
+
+/// What was typed, the status, and the accounts that are found.
+pub async fn found(
+    api: &Api,
+    entered: &Entered,
+    fields: [Field; 4],
+) -> Result<(String, Option<AccountStatus>, UsersView), ApiError> {
+    let (q, mut search) = search(api, fields)?;
     let limit = search.limit;
     search.limit += 1;
     let mut found = api.admin.search(&entered.acting(None), &search).await?;
@@ -88,10 +98,8 @@ pub async fn list(
     let last = found.last().filter(|_| has_more).map(|(_, place)| *place);
     let keyring = &api.flows.codes.challenges.keyring;
     let next_cursor = last.map(|place| cursor(keyring, &list_of(&q, search.status), &place));
-    Ok(HttpResponse::Ok().json(UsersView {
-        users: found.into_iter().map(|(account, _)| account.into()).collect(),
-        next_cursor,
-    }))
+    let users = found.into_iter().map(|(account, _)| account.into()).collect();
+    Ok((q, search.status, UsersView { users, next_cursor }))
 }
 
 /// What a cursor belongs to.

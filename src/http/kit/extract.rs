@@ -79,6 +79,24 @@ impl FromRequest for FormBody {
 pub struct Query(Vec<(String, String)>);
 
 impl Query {
+    /// Fields as they came, by their names: to be shown again.
+    pub fn shown(&self, names: &[&str]) -> serde_json::Value {
+        let shown = |name: &&str| {
+            let found = self.0.iter().find(|(found, _)| found == name);
+            (
+                (*name).to_owned(),
+                found.map(|(_, text)| text.clone()).unwrap_or_default().into(),
+            )
+        };
+        serde_json::Value::Object(names.iter().map(shown).collect())
+    }
+
+    /// The same without fields that are empty: a browser's form sends all of its fields.
+    pub fn without_empty(mut self) -> Self {
+        self.0.retain(|(_, text)| !text.is_empty());
+        self
+    }
+
     /// Takes a field out.
     pub fn take(&mut self, name: &str) -> Field {
         match self.0.iter().position(|(found, _)| found == name) {

@@ -1,0 +1,195 @@
+//! All about one account on one page, and its buttons.
+
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{
+    enter::{Inside, enter},
+    error::ConsoleError,
+    lists::in_words,
+    page::{go_to, page},
+    sign_in::Form,
+};
+use crate::{
+    accounts::{PersonName, ProfileChange},
+    admin::{Acting, AdminError},
+    events::EventFilter,
+    flows::FlowError,
+    http::{
+        admin::{
+            access::reason,
+            events::EventView,
+            holds::{Held, holds, release},
+            user::account_id,
+            verifications::VerificationView,
+            views::{AdminSessionView, AdminUserView},
+        },
+        api::Api,
+        kit::extract::{Faults, Field, FormBody, Query},
+    },
+    tokens::Role,
+};
+
+/// Events that are shown of an account.
+const EVENTS: u32 = 50;
+
+/// Shows all about an account.
+pub async fn show(
+    api: web::Data<Api>,
+    request: HttpRequest,
+    id: web::Path<String>,
+    mut query: Query,
+) -> Result<HttpResponse, ConsoleError> {
+    let inside = enter(&api, &request, Role::Support).await?;
+    let (by, id) = (inside.entered.acting(None), account_id(&id)?);
+    let found = api.admin.page(&by, id).await?;
+    let filter = EventFilter {
+        user: Some(id),
+        limit: EVENTS,
+        ..EventFilter::default()
+    };
+    let events = api.admin.events.page(&filter).await?;
+    let limits = holds(&api, &Held::of(&found)).await;
+    let verifications = found.verifications.into_iter().map(VerificationView::from);
+    let own = json!({
+        "user": AdminUserView::from(found.account),
+        "sessions": found.sessions.into_iter().map(AdminSessionView::from).collect::<Vec<_>>(),
+        "verifications": verifications.map(in_words).collect::<Vec<_>>(),
+        "events": events.into_iter().map(EventView::from).collect::<Vec<_>>(),
+        "limits": limits,
+        "is_own": inside.entered.user() == id,
+        "is_fresh": api.admin.demand_fresh_proof(&inside.entered).is_ok(),
+        "done": done(query.take("done")),
+    });
+    Ok(page(
+        StatusCode::OK,
+        "user.html",
+        &inside.values(&api, "users", own),
+    ))
+}
+
+/// Does what a button says.
+pub async fn act(
+    api: web::Data<Api>,
+    request: HttpRequest,
+    path: web::Path<(String, String)>,
+    body: FormBody,
+) -> Result<HttpResponse, ConsoleError> {
+    let (id, action) = path.into_inner();
+    let action = Action::of(&action).ok_or(AdminError::NotFound)?;
+    let inside = enter(&api, &request, action.least()).await?;
+    let form = Form::of(&api, &request, inside.cookie, body)?;
+    let id = account_id(&id)?;
+    let mut faults = Faults::default();
+    let reason = reason(&mut faults, form.field("reason"));
+    let change = (action == Action::Rename).then(|| names(&mut faults, &form));
+    let Some(reason) = reason.filter(|_| faults.is_empty()) else {
+        return Err(ConsoleError::Problem(faults.into_error()));
+    };
+    let by = inside.entered.acting(Some(reason));
+    run(&api, &inside, action, (&by, id), change.flatten()).await?;
+    let path = match action {
+        Action::Delete => "/admin/users/".to_owned(),
+        action => format!("/admin/users/{id}/?done={}", action.name()),
+    };
+    Ok(go_to(&path).finish())
+}
+
+async fn run(
+    api: &Api,
+    inside: &Inside,
+    action: Action,
+    (by, id): (&Acting, Uuid),
+    change: Option<ProfileChange>,
+) -> Result<(), ConsoleError> {
+    let admin = &api.admin;
+    match action {
+        Action::Lock => drop(admin.lock(by, id).await?),
+        Action::Unlock => drop(admin.unlock(by, id).await?),
+        Action::EndSessions => drop(admin.end_sessions(by, id).await?),
+        Action::Rename => drop(admin.change(by, id, change.unwrap_or_default()).await?),
+        Action::ReleaseLimits => {
+            let page = admin.look(id).await?;
+            let released = release(api, &Held::of(&page)).await.map_err(FlowError::from)?;
+            admin.note_released(by, id, released).await?;
+        }
+        Action::Delete => {
+            admin.demand_fresh_proof(&inside.entered)?;
+            admin.erase(by, id).await?;
+        }
+    }
+    Ok(())
+}
+
+fn names(faults: &mut Faults, form: &Form) -> Option<ProfileChange> {
+    let first_name = faults.required("first_name", form.field("first_name"), PersonName::parse);
+    let last_name = faults.required("last_name", form.field("last_name"), PersonName::parse_or_absent);
+    Some(ProfileChange {
+        first_name: Some(first_name?),
+        last_name: Some(last_name?),
+    })
+}
+
+/// What a button does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Action {
+    Lock,
+    Unlock,
+    EndSessions,
+    ReleaseLimits,
+    Rename,
+    Delete,
+}
+
+impl Action {
+    const ALL: [Self; 6] = [
+        Self::Lock,
+        Self::Unlock,
+        Self::EndSessions,
+        Self::ReleaseLimits,
+        Self::Rename,
+        Self::Delete,
+    ];
+
+    fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|action| action.name() == name)
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Lock => "lock",
+            Self::Unlock => "unlock",
+            Self::EndSessions => "end-sessions",
+            Self::ReleaseLimits => "release-limits",
+            Self::Rename => "rename",
+            Self::Delete => "delete",
+        }
+    }
+
+    const fn least(self) -> Role {
+        match self {
+            Self::Unlock | Self::EndSessions | Self::ReleaseLimits => Role::Support,
+            Self::Lock | Self::Rename | Self::Delete => Role::Admin,
+        }
+    }
+
+    const fn says(self) -> &'static str {
+        match self {
+            Self::Lock => "The account is locked.",
+            Self::Unlock => "The account is unlocked.",
+            Self::EndSessions => "All its sessions ended.",
+            Self::ReleaseLimits => "Its limits are released.",
+            Self::Rename => "The name is changed.",
+            Self::Delete => "The account is gone.",
+        }
+    }
+}
+
+/// What was just done, in words of our own.
+fn done(field: Field) -> Option<&'static str> {
+    match field {
+        Field::Word(name) => Action::of(&name).map(Action::says),
+        _ => None,
+    }
+}

@@ -1,0 +1,152 @@
+//! `ringback admin`, `ringback users …`, `ringback events tail`: the program, against both databases.
+
+use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
+use support::service::Folder;
+
+use crate::harness::{runtime, with_postgres_url};
+
+struct Cli<'a> {
+    folder: &'a Folder,
+    database: &'a str,
+}
+
+impl Cli<'_> {
+    /// Exit code, standard output, standard error.
+    fn run(&self, line: &str) -> (i32, String, String) {
+        let arguments: Vec<_> = line.split(' ').collect();
+        self.folder.run(&arguments, &[("DATABASE_URL", self.database)])
+    }
+
+    async fn text(&self, query: &str) -> String {
+        let query = AssertSqlSafe(query.to_owned());
+        if self.database.starts_with("sqlite") {
+            let mut connection = SqliteConnection::connect(self.database).await.unwrap();
+            sqlx::query_scalar(query)
+                .fetch_one(&mut connection)
+                .await
+                .unwrap()
+        } else {
+            let mut connection = PgConnection::connect(self.database).await.unwrap();
+            sqlx::query_scalar(query)
+                .fetch_one(&mut connection)
+                .await
+                .unwrap()
+        }
+    }
+}
+
+/// The case on an SQLite file and on PostgreSQL.
+fn on_both(case: impl AsyncFn(Cli<'_>) + Copy + Send + Sync + 'static) {
+    let folder = Folder::new();
+    let database = format!("sqlite://{}", folder.path().join("users.db").display());
+    runtime().block_on(case(Cli {
+        folder: &folder,
+        database: &database,
+    }));
+    let (tell, told) = std::sync::mpsc::channel();
+    let (done, is_done) = std::sync::mpsc::channel::<()>();
+    let server = std::thread::spawn(move || {
+        with_postgres_url(|url| async move {
+            tell.send(url).unwrap();
+            let _ = tokio::task::spawn_blocking(move || is_done.recv()).await;
+        });
+    });
+    let folder = Folder::new();
+    let url = told.recv().unwrap();
+    runtime().block_on(case(Cli {
+        folder: &folder,
+        database: &url,
+    }));
+    drop(done);
+    server.join().unwrap();
+}
+
+const USERS: &str = r#"{"email":"jane@example.com","phone":"+14155550001","first_name":"Jane","last_name":"Doe","password_hash":"pbkdf2_sha256$1200$salt$aGFzaGhhc2hoYXNo","email_verified":true,"phone_verified":true}
+{"email":"john@example.com","phone":"+14155550002","first_name":"John","last_name":"Doe","password_hash":"pbkdf2_sha256$1200$salt$aGFzaGhhc2hoYXNo","email_verified":true}
+{"email":"new@example.com","phone":"+14155550001","first_name":"New","last_name":"Doering","password_hash":"pbkdf2_sha256$1200$salt$aGFzaGhhc2hoYXNo"}
+"#;
+
+#[test]
+fn an_operator_grants_finds_locks_and_deletes() {
+    on_both(async |cli| {
+        let file = cli.folder.write("users.jsonl", USERS);
+        assert_eq!(cli.run(&format!("users import {}", file.display())).0, 0);
+        let is = |line: &str, code: i32, said: &str| {
+            let (found, out, err) = cli.run(line);
+            assert_eq!(found, code, "{line}: {out}{err}");
+            assert!(err.contains(said) || out.contains(said), "{line}: {out}{err}");
+            out
+        };
+        is("admin grant new@example.com --role admin", 1, "isn't proven");
+        is("admin grant nobody@example.com --role admin", 1, "No account");
+        is("admin grant jane@example.com --role root", 2, "");
+        is(
+            "admin grant jane@example.com --role admin --reason first",
+            0,
+            "as admin",
+        );
+        is(
+            "admin grant jane@example.com --role support",
+            1,
+            "last administrator",
+        );
+        is("admin revoke jane@example.com", 1, "last administrator");
+        is("users lock jane@example.com", 1, "last administrator");
+        is("users delete +14155550001", 1, "last administrator");
+        is("admin grant JOHN@example.com --role support", 0, "as support");
+        let list = is("admin list", 0, "2 may administer");
+        assert!(
+            list.contains("jane@example.com\tadmin\tactive") && list.contains("john@example.com\tsupport"),
+            "{list}"
+        );
+        is("admin revoke john@example.com", 0, "nothing any more");
+        is("admin revoke john@example.com", 0, "administered nothing");
+
+        let found = is("users find doe", 0, "3 found");
+        assert_eq!(found.lines().count(), 3);
+        let found = is("users find doer", 0, "1 found");
+        let id = found.split('\t').next().unwrap().to_owned();
+        is("users lock john@example.com --reason stolen", 0, "Locked");
+        is("users find --status locked", 0, "john@example.com");
+        is("users show john@example.com", 0, "status         locked");
+        is("users show +14155550001", 0, "jane@example.com");
+        is("users show nobody", 1, "Name an account");
+        is("users unlock john@example.com", 0, "Unlocked");
+        is("users end-sessions john@example.com", 0, "ended");
+        is(&format!("users delete {id} --reason asked"), 0, "Erased");
+        is(&format!("users show {id}"), 1, "no such account");
+
+        let tail = is("events tail -n 100", 0, "events.");
+        let kinds: Vec<_> = tail
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+            .collect();
+        let locked = kinds
+            .iter()
+            .find(|event| event["kind"] == "account.locked")
+            .unwrap();
+        assert_eq!(
+            (locked["actor"].as_str(), locked["reason"].as_str()),
+            (Some("operator"), Some("stolen"))
+        );
+        for kind in [
+            "role.granted",
+            "role.revoked",
+            "users.searched",
+            "user.viewed",
+            "account.unlocked",
+            "sessions.ended",
+            "account.deleted",
+        ] {
+            assert!(
+                kinds
+                    .iter()
+                    .any(|event| event["kind"] == kind && event["actor"] == "operator"),
+                "{kind}: {tail}"
+            );
+        }
+        is("events tail --kind nothing", 2, "no such kind");
+        let left = cli.text("SELECT CAST(count(*) AS text) FROM users").await;
+        assert_eq!(left, "2");
+    });
+}

@@ -1,0 +1,244 @@
+//! The console: its cookie and forms, what a page of another site can't do, and what a browser shows.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::json;
+
+use crate::{
+    clients::run,
+    support::{Administrator, Answer, Backends, PASSWORD, TestApp, eventually, node_modules, on_both},
+};
+
+/// Somebody in front of the console, with a cookie.
+struct Visitor<'a> {
+    app: &'a TestApp,
+    cookie: String,
+}
+
+impl<'a> Visitor<'a> {
+    async fn new(app: &'a TestApp) -> Self {
+        let mut visitor = Self {
+            app,
+            cookie: String::new(),
+        };
+        let shown = visitor.get("/admin/sign-in/").await;
+        assert_eq!(shown.status, 200);
+        visitor
+    }
+
+    /// Signs an administrator in by both forms.
+    async fn signed_in(app: &'a TestApp, of: &Administrator) -> Self {
+        app.pass(60);
+        let mut visitor = Self::new(app).await;
+        let before = app.messages_to(&of.account.phone).await;
+        let form = [("login", of.account.email.as_str()), ("password", PASSWORD)];
+        let prove = visitor.post("/admin/sign-in/", &form).await;
+        assert_eq!(prove.status, 200, "{}", prove.raw);
+        let code = eventually("a code", async || {
+            let mut codes = app.messages_to(&of.account.phone).await;
+            codes.retain(|code| !before.contains(code));
+            codes.pop()
+        })
+        .await;
+        let challenge = value_of(&prove.raw, "challenge_id");
+        let form = [("challenge_id", challenge.as_str()), ("otp", code.as_str())];
+        let inside = visitor.post_with("/admin/prove/", &form, &prove.raw, &[]).await;
+        assert_eq!(
+            (inside.status, inside.header("location")),
+            (303, "/admin/"),
+            "{}",
+            inside.raw
+        );
+        visitor
+    }
+
+    async fn get(&mut self, path: &str) -> Answer {
+        let request = self.app.client.get(format!("{}{path}", self.app.admin));
+        self.send(request).await
+    }
+
+    /// Posts a form of the sign-in page.
+    async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let page = self.get("/admin/sign-in/").await.raw;
+        self.post_with(path, fields, &page, &[]).await
+    }
+
+    /// Posts a form of a page, with further headers.
+    async fn post_with(
+        &mut self,
+        path: &str,
+        fields: &[(&str, &str)],
+        page: &str,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let token = value_of(page, "csrf");
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        form.append_pair("csrf", &token).extend_pairs(fields);
+        let mut request = self
+            .app
+            .client
+            .post(format!("{}{path}", self.app.admin))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(form.finish());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request).await
+    }
+
+    async fn send(&mut self, request: reqwest::RequestBuilder) -> Answer {
+        let answer = Answer::of(request.header("cookie", &self.cookie)).await;
+        if let Some(set) = answer.headers.get("set-cookie") {
+            let set = set.to_str().unwrap();
+            assert!(set.ends_with("Path=/; HttpOnly; SameSite=Strict"), "{set}");
+            set.split(';').next().unwrap().clone_into(&mut self.cookie);
+        }
+        let policy = answer.header("content-security-policy");
+        assert!(
+            policy.starts_with("default-src 'none'") && !policy.contains("unsafe"),
+            "{policy}"
+        );
+        answer
+    }
+}
+
+/// The value of a hidden field.
+fn value_of(page: &str, name: &str) -> String {
+    let (_, rest) = page
+        .split_once(&format!("name=\"{name}\" value=\""))
+        .unwrap_or_else(|| panic!("no {name}: {page}"));
+    rest.split('"').next().unwrap().to_owned()
+}
+
+on_both! {
+    async fn an_administrator_helps_by_forms_alone(app) {
+        let admin = app.administrator("admin", "+14155550301").await;
+        let user = app.verified("+14155550302").await;
+        let mut visitor = Visitor::signed_in(&app, &admin).await;
+        for path in ["/admin/", "/admin/?range=week", "/admin/users/", "/admin/events/", "/admin/messages/", "/admin/limits/"] {
+            let page = visitor.get(path).await;
+            assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"), "{path} {}", page.raw);
+        }
+        let found = visitor.get("/admin/users/?q=%2B14155550302&status=").await;
+        let path = format!("/admin/users/{}/", user.id);
+        assert!(found.raw.contains(&path), "{}", found.raw);
+        let page = visitor.get(&path).await.raw;
+        for (action, done) in [("lock", "The account is locked."), ("unlock", "unlocked"), ("end-sessions", "sessions ended"), ("release-limits", "released")] {
+            let answer = visitor.post_with(&format!("{path}{action}/"), &[("reason", "they called")], &page, &[]).await;
+            assert_eq!(answer.status, 303, "{}", answer.raw);
+            let shown = visitor.get(answer.header("location")).await.raw;
+            assert!(shown.contains(done) && shown.contains("they called"), "{shown}");
+        }
+        let renamed = visitor.post_with(&format!("{path}rename/"), &[("first_name", "<b>Zoë</b>"), ("last_name", "\"><script>"), ("reason", "<img src=x>")], &page, &[]).await;
+        assert_eq!(renamed.status, 303, "{}", renamed.raw);
+        let shown = visitor.get(&path).await.raw;
+        assert!(shown.contains("&lt;b&gt;Zoë&lt;") && !shown.contains("<script") && !shown.contains("<img"), "{shown}");
+        let nothing = visitor.post_with(&format!("{path}lock/"), &[("reason", " ")], &page, &[]).await;
+        assert!(nothing.status == 400 && nothing.raw.contains("Say why"), "{}", nothing.raw);
+        let gone = visitor.post_with(&format!("{path}delete/"), &[("reason", "asked")], &page, &[]).await;
+        assert_eq!((gone.status, gone.header("location")), (303, "/admin/users/"), "{}", gone.raw);
+        assert_eq!(visitor.get(&path).await.status, 404);
+        let out = visitor.post_with("/admin/sign-out/", &[], &page, &[]).await;
+        assert_eq!((out.status, out.header("location")), (303, "/admin/sign-in/"));
+    }
+
+    async fn pages_of_other_sites_change_nothing(app) {
+        let admin = app.administrator("admin", "+14155550303").await;
+        let user = app.verified("+14155550304").await;
+        let mut visitor = Visitor::signed_in(&app, &admin).await;
+        let path = format!("/admin/users/{}/", user.id);
+        let page = visitor.get(&path).await.raw;
+        let lock = format!("{path}lock/");
+        let reason = [("reason", "why")];
+        for headers in [[("sec-fetch-site", "cross-site")], [("sec-fetch-site", "same-site")], [("sec-fetch-site", "none")], [("origin", "https://evil.example.com")], [("origin", "null")]] {
+            let answer = visitor.post_with(&lock, &reason, &page, &headers).await;
+            assert_eq!(answer.status, 403, "{headers:?}");
+        }
+        for token in ["", "AAAA", "%%%"] {
+            let forged = format!("name=\"csrf\" value=\"{token}\"");
+            assert_eq!(visitor.post_with(&lock, &reason, &forged, &[]).await.status, 403);
+        }
+        // The token of another sign-in.
+        let strangers = Visitor::new(&app).await.get("/admin/sign-in/").await.raw;
+        assert_eq!(visitor.post_with(&lock, &reason, &strangers, &[]).await.status, 403);
+        assert!(app.signs_in(&user).await);
+        let own = visitor.post_with(&lock, &reason, &page, &[("sec-fetch-site", "same-origin")]).await;
+        assert_eq!(own.status, 303, "{}", own.raw);
+    }
+
+    async fn a_cookie_is_no_token_and_a_token_no_cookie(app) {
+        let admin = app.administrator("support", "+14155550305").await;
+        let mut visitor = Visitor::signed_in(&app, &admin).await;
+        let request = app.client.get(format!("{}/api/admin/users/", app.admin)).header("cookie", &visitor.cookie);
+        Answer::of(request).await.is(401, "not_authenticated");
+        let value = visitor.cookie.split_once('=').unwrap().1.to_owned();
+        app.administer("GET", "/api/admin/users/", None, Some(&value)).await.is(401, "token_invalid");
+        let name = visitor.cookie.split_once('=').unwrap().0.to_owned();
+        for forged in [admin.access.clone(), admin.refresh.clone(), value[..value.len() - 2].to_owned(), format!("{value}A"), String::new()] {
+            let request = app.client.get(format!("{}/admin/", app.admin)).header("cookie", format!("{name}={forged}"));
+            assert_eq!(Answer::of(request.bearer_auth(&admin.access)).await.status, 303, "{forged}");
+        }
+        // A button that the role has not.
+        let user = app.verified("+14155550306").await;
+        let path = format!("/admin/users/{}/", user.id);
+        let page = visitor.get(&path).await.raw;
+        assert!(!page.contains(">Lock<") && !page.contains("delete/"), "{page}");
+        assert_eq!(visitor.post_with(&format!("{path}lock/"), &[("reason", "why")], &page, &[]).await.status, 403);
+        // The role goes: the next page is none.
+        app.sql(format!("DELETE FROM administrators WHERE user_id = '{}'", admin.account.id)).await;
+        assert_eq!(visitor.get("/admin/").await.status, 403);
+        app.sql(format!("UPDATE users SET session_epoch = session_epoch + 1 WHERE id = '{}'", admin.account.id)).await;
+        assert_eq!(visitor.get("/admin/").await.status, 303);
+    }
+
+    async fn a_wrong_password_and_whoever_has_no_role_come_no_further(app) {
+        let admin = app.administrator("admin", "+14155550307").await;
+        let user = app.verified("+14155550308").await;
+        let mut visitor = Visitor::new(&app).await;
+        for (login, password, status) in [(admin.account.email.as_str(), "another", 401), ("nobody", PASSWORD, 401), (user.email.as_str(), PASSWORD, 403)] {
+            let answer = visitor.post("/admin/sign-in/", &[("login", login), ("password", password)]).await;
+            assert_eq!(answer.status, status, "{login} {}", answer.raw);
+            assert!(answer.raw.contains("role=\"alert\""), "{}", answer.raw);
+            assert_eq!(visitor.get("/admin/").await.status, 303);
+        }
+        // The session that the password opened is over.
+        let live = app.sql_text(format!("SELECT CAST(count(*) AS text) FROM sessions WHERE user_id = '{}' AND revoked_at IS NULL", user.id)).await;
+        assert_eq!(live, "1");
+    }
+
+    async fn events_are_given_as_files_without_formulas(app) {
+        let admin = app.administrator("admin", "+14155550309").await;
+        let user = app.verified("+14155550310").await;
+        let body = json!({ "reason": "=HYPERLINK(\"http://evil\")" });
+        app.administer("POST", &format!("/api/admin/users/{}/lock/", user.id), Some(body), Some(&admin.access)).await;
+        let mut visitor = Visitor::signed_in(&app, &admin).await;
+        let csv = visitor.get(&format!("/admin/events.csv?user={}&kind=account.locked&since=", user.id)).await;
+        assert_eq!(csv.header("content-disposition"), "attachment; filename=\"events.csv\"");
+        assert_eq!(csv.raw.lines().count(), 2, "{}", csv.raw);
+        assert!(csv.raw.contains("\"'=HYPERLINK(\"\"http://evil\"\")\""), "{}", csv.raw);
+        let json = visitor.get(&format!("/admin/events.json?user={}&kind=account.locked", user.id)).await;
+        assert_eq!(json.body[0]["kind"], "account.locked", "{json:?}");
+        assert_eq!(visitor.get("/admin/events.csv?kind=nothing").await.status, 400);
+    }
+}
+
+/// From the phone call to the solved user, by clicks and keys alone.
+#[actix_web::test]
+async fn support_helps_a_user_in_a_browser() {
+    let app = TestApp::start_with(Backends::Embedded, &[("RINGBACK__OTP__RESEND_COOLDOWN", "1s")]).await;
+    let admin = app.administrator("admin", "+14155550320").await;
+    let user = app.verified("+14155550321").await;
+    let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/api/browser");
+    let mut node = Command::new("node");
+    node.arg("console.mjs")
+        .env("ADDRESS", &app.address)
+        .env("ADMIN", &app.admin)
+        .env("EMAIL", &admin.account.email)
+        .env("PHONE", &admin.account.phone)
+        .env("PASSWORD", PASSWORD)
+        .env("USER_PHONE", &user.phone)
+        .env("NODE_MODULES", node_modules());
+    run(&programs, node).await;
+    assert!(!app.signs_in(&user).await, "the browser left it locked");
+}

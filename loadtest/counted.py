@@ -10,9 +10,9 @@ import time
 from urllib.parse import urlsplit
 
 from bench import Bench
-from stage import Failed
+from stage import Failed, setting
 
-WARM_UP = 1000
+WARM_UP = setting("WARM_UP", 1000)
 # Tokens that `me` shows, so few that every thread has seen each.
 KNOWN_TOKENS = 100
 PAUSE = 3.0

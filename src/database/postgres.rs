@@ -137,7 +137,8 @@ impl PostgresLink {
     pub(crate) async fn lend(&self) -> Result<Lent, sqlx::Error> {
         let begin = self.way().await?.begin.clone();
         // Its error is of one that it tried to make: those that have ended it replaces by itself.
-        match self.pool.acquire().await {
+        // On the heap, since it is far larger than all that is done with the connection, and would be moved with it.
+        match Box::pin(self.pool.acquire()).await {
             Ok(connection) => Ok(Lent::new(connection, begin)),
             Err(sqlx::Error::PoolTimedOut) => Err(no_connection(Box::pin(self.why_none()).await)),
             Err(error) => Err(not_connected(error)),

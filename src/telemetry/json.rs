@@ -150,11 +150,13 @@ impl Visit for Fields<'_> {
 /// A text between quotes, escaped as RFC 8259, section 7, has it.
 fn write_text(line: &mut String, text: &str) {
     line.push('"');
-    let mut rest = text;
-    while let Some(at) = rest
+    let is_special = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
+    // Hardly any text has one: to look at all bytes takes a fourth of what it takes to find the first that is.
+    let has_special = text
         .bytes()
-        .position(|byte| byte < b' ' || byte == b'"' || byte == b'\\')
-    {
+        .fold(false, |has_one, byte| has_one | is_special(byte));
+    let mut rest = text;
+    while has_special && let Some(at) = rest.bytes().position(is_special) {
         line.push_str(&rest[..at]);
         let _ = match rest.as_bytes()[at] {
             byte @ (b'"' | b'\\') => write!(line, "\\{}", char::from(byte)),

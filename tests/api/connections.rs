@@ -109,6 +109,36 @@ async fn a_line_of_a_head_that_ends_in_a_bare_line_feed_is_refused_and_none_of_a
     wire.answer().await.is(400, "malformed_request");
 }
 
+#[actix_web::test]
+async fn a_body_that_comes_long_after_its_head_is_taken_as_it_comes() {
+    const GO_ON: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+    let app = start(&[]).await;
+    let mut stream = TcpStream::connect(address(&app)).await.unwrap();
+    let body = b"{\"email\":\"a@example.com\"}";
+    let head = format!(
+        "POST /api/users/login/ HTTP/1.1\r\nhost: x\r\nconnection: close\r\nexpect: 100-continue\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // Whoever reads the body waits for it by then.
+    let mut said = vec![0; GO_ON.len()];
+    stream.read_exact(&mut said).await.unwrap();
+    assert_eq!(said, GO_ON);
+    for piece in body.chunks(9) {
+        stream.write_all(piece).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    said.clear();
+    let answered = timeout(Duration::from_secs(5), stream.read_to_end(&mut said)).await;
+    answered.expect("nobody saw the body come").unwrap();
+    let said = String::from_utf8(said).unwrap();
+    assert!(
+        said.starts_with("HTTP/1.1 400 ") && said.contains("validation_failed"),
+        "{said}"
+    );
+}
+
 /// Sends pieces of a body until the service has had enough; how long that took, and how many bytes.
 async fn send_without_end(app: &TestApp, piece: &[u8], pause: Duration) -> (Duration, usize) {
     let mut stream = TcpStream::connect(address(app)).await.unwrap();

@@ -159,7 +159,8 @@ impl SessionStore for PostgresSessions {
                     if let Some(rotated) = self.move_on(&rotation).await? {
                         return Ok(rotated);
                     }
-                    if let Some(rotated) = self.explain_rotation(&rotation).await? {
+                    // What is rare is on the heap: its future would make that of each rotation far larger.
+                    if let Some(rotated) = Box::pin(self.explain_rotation(&rotation)).await? {
                         return Ok(rotated);
                     }
                 }

@@ -11,7 +11,9 @@ use crate::http::{
 };
 
 /// Takes a bearer token if one comes along; a faulty one is refused, not overlooked.
-pub struct MaybeBearer(pub Option<SignedIn>);
+///
+/// On the heap: most requests bring none, and what a handler takes is moved many times.
+pub struct MaybeBearer(pub Option<Box<SignedIn>>);
 
 impl FromRequest for MaybeBearer {
     type Error = ApiError;
@@ -19,7 +21,7 @@ impl FromRequest for MaybeBearer {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
-        Box::pin(async move { signed_in(&request).await.map(Self) })
+        Box::pin(async move { Ok(Self(signed_in(&request).await?.map(Box::new))) })
     }
 }
 

@@ -1,12 +1,17 @@
 //! From bytes to fields: a body or a query is taken whole, or refused.
 
-use std::{future::Future, pin::Pin};
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    task::{Context, Waker},
+};
 
 use actix_web::{
     FromRequest, HttpRequest,
     dev::Payload,
+    error::PayloadError,
     http::header,
-    web::{self, BytesMut},
+    web::{self, Bytes, BytesMut},
 };
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
@@ -126,7 +131,7 @@ async fn read(request: &HttpRequest, mut payload: Payload) -> Result<BytesMut, A
     }
     let all = async {
         let mut body = BytesMut::with_capacity(declared.unwrap_or(512));
-        while let Some(chunk) = payload.next().await {
+        while let Some(chunk) = next_part(&mut payload).await {
             let chunk = chunk.map_err(|_| Rejection::MalformedJson)?;
             if body.len() + chunk.len() > MAX_BODY_BYTES {
                 return Err(Rejection::PayloadTooLarge.into());
@@ -142,6 +147,15 @@ async fn read(request: &HttpRequest, mut payload: Payload) -> Result<BytesMut, A
     tokio::time::timeout(patience, all)
         .await
         .unwrap_or(Err(Rejection::RequestTimeout.into()))
+}
+
+/// The next part of a body. Where the connection feeds it, it has nobody woken: that looks at its request in any case once it
+/// has fed it, and woken besides it would look again at everything (`docs/performance.md` has what that costs).
+fn next_part(payload: &mut Payload) -> impl Future<Output = Option<Result<Bytes, PayloadError>>> {
+    poll_fn(|context| match payload {
+        Payload::H1 { .. } => payload.poll_next_unpin(&mut Context::from_waker(Waker::noop())),
+        _ => payload.poll_next_unpin(context),
+    })
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Rejection> {

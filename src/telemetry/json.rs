@@ -151,7 +151,7 @@ impl Visit for Fields<'_> {
 fn write_text(line: &mut String, text: &str) {
     line.push('"');
     let is_special = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
-    // Hardly any text has one: to look at all bytes takes a fourth of what it takes to find the first that is.
+    // Hardly any text has one, and to look at all bytes, 16 at a time, is quicker than to look for the first.
     let has_special = text
         .bytes()
         .fold(false, |has_one, byte| has_one | is_special(byte));

@@ -12,11 +12,14 @@ use serde_json::{Value, json};
 
 use super::{
     exit::{EX_CONFIG, refuse},
+    limits_status,
     ops_client::{OpsClient, OpsError},
     reach::{blocking, ops_url},
 };
 use crate::{
-    limits::{self, Explanation, Operation, Preview, RuleSet, RuleStatus, Scope, file},
+    limits::{
+        self, Currency, Explanation, Operation, Preview, RuleSet, RuleStatus, Scope, amount_text, file,
+    },
     phone::{PhoneCheck, PhoneNumber},
     settings::Settings,
     startup,
@@ -52,6 +55,29 @@ pub enum LimitsCommand {
     Check {
         /// The file.
         file: PathBuf,
+        #[command(flatten)]
+        ops: Ops,
+    },
+    /// Show what became of codes by SMS in the last hour, by country and prefix; which rules ask for proofs of work; what is paused.
+    /// Of one instance.
+    Status {
+        #[command(flatten)]
+        ops: Ops,
+    },
+    /// Send no codes to a country or a prefix for a while. In force in all instances within a second, and over by itself.
+    Pause {
+        #[command(flatten)]
+        what: super::limits_status::What,
+        /// For how long, such as 90s, 30m, 2h or 1d; 30d at most.
+        #[arg(long = "for", value_name = "TIME")]
+        length: String,
+        #[command(flatten)]
+        ops: Ops,
+    },
+    /// End a pause.
+    Resume {
+        #[command(flatten)]
+        what: super::limits_status::What,
         #[command(flatten)]
         ops: Ops,
     },
@@ -98,6 +124,9 @@ pub fn run(command: LimitsCommand) -> ExitCode {
         }
         LimitsCommand::Reset { rule, key, urls } => reset(&rule, &key, urls),
         LimitsCommand::Check { file, ops } => check(&file, &ops),
+        LimitsCommand::Status { ops } => limits_status::status(&ops),
+        LimitsCommand::Pause { what, length, ops } => limits_status::pause(&what, &length, &ops),
+        LimitsCommand::Resume { what, ops } => limits_status::resume(&what, &ops),
     }
 }
 
@@ -117,7 +146,7 @@ fn fault_of(on: &str, ip: &str, phone: Option<&str>) -> Option<String> {
     phone.err().map(|error| format!("--phone: {error}"))
 }
 
-fn ask<T: serde::de::DeserializeOwned>(
+pub(super) fn ask<T: serde::de::DeserializeOwned>(
     ops: &Ops,
     path: &str,
     body: &Value,
@@ -164,7 +193,7 @@ fn reset(rule: &str, key: &str, urls: Vec<String>) -> ExitCode {
     code
 }
 
-fn complain(error: &OpsError) -> ExitCode {
+pub(super) fn complain(error: &OpsError) -> ExitCode {
     eprintln!("{error}");
     match error {
         OpsError::Wrong(_) => ExitCode::from(USAGE),
@@ -173,11 +202,11 @@ fn complain(error: &OpsError) -> ExitCode {
 }
 
 /// What the configuration has, whatever else is wrong with it.
-fn ops_token() -> Option<SecretString> {
+pub(super) fn ops_token() -> Option<SecretString> {
     Settings::load_from_process().ok()?.server.ops_token
 }
 
-fn address(ops: &Ops) -> Result<String, ExitCode> {
+pub(super) fn address(ops: &Ops) -> Result<String, ExitCode> {
     if let Some(url) = &ops.url {
         return Ok(url.clone());
     }
@@ -272,15 +301,24 @@ fn table(told: &Explanation) -> String {
         None if told.unavailable => {
             "The request would be answered 503: a rule can't be counted.\n".to_owned()
         }
-        None => "The request would pass.\n".to_owned(),
+        None => match told.rules.iter().find(|rule| rule.verdict == Preview::AskForWork) {
+            Some(rule) => format!(
+                "The request would pass with a proof of work: {} asks for one.\n",
+                rule.rule
+            ),
+            None => "The request would pass.\n".to_owned(),
+        },
     };
     table
 }
 
 fn row(rule: &RuleStatus) -> [String; 8] {
-    let left = rule
-        .remaining
-        .map_or("?".to_owned(), |left| format!("{left} of {}", rule.burst));
+    let currency = rule.currency.as_deref().and_then(Currency::parse);
+    let told =
+        |number: u32| currency.map_or_else(|| number.to_string(), |currency| amount_text(number, currency));
+    let left = rule.remaining.map_or("?".to_owned(), |left| {
+        format!("{} of {}", told(left), told(rule.burst))
+    });
     let full = match rule.full_in_ms {
         None => "?".to_owned(),
         Some(0) => "now".to_owned(),
@@ -289,11 +327,12 @@ fn row(rule: &RuleStatus) -> [String; 8] {
     let now = match rule.verdict {
         Preview::Pass => "passes".to_owned(),
         Preview::Refuse => format!("refuses for {}", time(rule.wait_ms)),
+        Preview::AskForWork => format!("asks for a proof of work for {}", time(rule.wait_ms)),
         Preview::WouldRefuse => format!("would refuse for {}", time(rule.wait_ms)),
         Preview::Unavailable => "can't be counted: 503".to_owned(),
         Preview::Uncounted => "can't be counted: passes".to_owned(),
     };
-    let quota = format!("{} in {}", rule.quota, rule.per);
+    let quota = format!("{} in {}", told(rule.quota), rule.per);
     let words = [&rule.rule, &rule.by, &rule.scope, &rule.mode].map(Clone::clone);
     let [id, by, scope, mode] = words;
     [id, by, scope, mode, quota, left, full, now]

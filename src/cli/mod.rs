@@ -6,6 +6,7 @@ mod events;
 mod exit;
 mod healthcheck;
 mod limits;
+mod limits_status;
 mod ops_client;
 mod reach;
 mod tail;

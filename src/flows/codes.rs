@@ -189,6 +189,9 @@ impl Codes {
             (_, None, Channel::Email) => Kind::Email,
         };
         metrics::issued(asked.purpose, kind);
+        if entitled.has_message() {
+            self.limiter.note_issued(&asked.subject);
+        }
         if let Addressee::Nobody(why) = entitled.to {
             if self.tells_decoys {
                 let (purpose, channel) = (asked.purpose.name(), channel.name());
@@ -271,6 +274,9 @@ impl Codes {
             challenge_id: typed.challenge_id,
         };
         let proof = self.conclude(admission, judged, &guess).await?;
+        if proof.has_message {
+            self.limiter.note_verified(&asked.subject);
+        }
         if let Some(refund) = refund.filter(|_| proof.has_message) {
             self.limiter.refund(&refund).await;
         }

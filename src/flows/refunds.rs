@@ -15,6 +15,7 @@ impl Codes {
             Destination::Phone(phone) => anybody.with_phone(phone.clone(), &keys.phone),
             Destination::Email(email) => anybody.with_email(EmailDigest::of(email, &keys.email)),
         };
+        self.limiter.note_verified(&subject);
         if let Some(refund) = self.limiter.refund_for(&subject, true) {
             self.limiter.refund(&refund).await;
         }

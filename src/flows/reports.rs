@@ -12,6 +12,7 @@ use crate::{
     clock::Clock,
     delivery::{DeliveryReport, DeliveryReports},
     ledger::{Event, Ledger},
+    limits::Prices,
     outage,
 };
 
@@ -26,6 +27,8 @@ pub struct StatusReports {
     sender: mpsc::Sender<DeliveryReport>,
     ledger: Ledger,
     clock: Arc<dyn Clock>,
+    /// Corrected by what reports say that a message cost.
+    prices: Arc<Prices>,
 }
 
 impl StatusReports {
@@ -34,6 +37,7 @@ impl StatusReports {
         store: Arc<dyn ChallengeStore>,
         ledger: Ledger,
         clock: Arc<dyn Clock>,
+        prices: Arc<Prices>,
         queue: usize,
     ) -> Self {
         let (sender, mut reports) = mpsc::channel(queue);
@@ -53,12 +57,16 @@ impl StatusReports {
             sender,
             ledger,
             clock,
+            prices,
         }
     }
 }
 
 impl DeliveryReports for StatusReports {
     fn report(&self, report: DeliveryReport) {
+        if let Some(price) = &report.update.price {
+            self.prices.learn(report.country, price);
+        }
         self.ledger.note(Event {
             challenge_id: report.challenge_id,
             at: self.clock.now(),

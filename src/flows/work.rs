@@ -28,6 +28,7 @@ impl Codes {
         let Some(work) = refusal.work else {
             return FlowError::Limited(refusal);
         };
+        self.limiter.note_asked(&refusal.rule);
         let key = &self.challenges.keyring.current().work;
         let now = self.clock.now().timestamp();
         let challenge = work_challenge(&address.encode(), work, now, key, self.entropy.as_ref());

@@ -81,6 +81,9 @@ pub fn ops() -> Routes {
         get("/limits", limits::rules),
         post("/limits/explain", limits::explain),
         post("/limits/reset", limits::reset),
+        get("/limits/status", limits::status),
+        post("/limits/pause", limits::pause),
+        post("/limits/resume", limits::resume),
     ])
 }
 

@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc};
 
 use super::{
     counting::CounterTemplate,
+    money::Prices,
     operation::Operation,
     refusal::Refusal,
     rule::{Counts, Mode, Rule, RuleSet, Scope},
@@ -48,11 +49,11 @@ pub(super) struct ActiveRules {
 
 impl ActiveRules {
     /// `instances` share the quotas of cluster rules while their counters are unavailable; `together` says whether all of these
-    /// lie in one place otherwise.
-    pub fn new(rules: RuleSet, instances: u32, together: bool) -> Self {
+    /// lie in one place otherwise. `prices` are for those that count money.
+    pub fn new(rules: RuleSet, instances: u32, together: bool, prices: &Arc<Prices>) -> Self {
         let applying = |rule: &Arc<Rule>| ActiveRule {
             rule: Arc::clone(rule),
-            counting: Arc::new(CounterTemplate::by(rule)),
+            counting: Arc::new(CounterTemplate::priced(rule, prices)),
             metrics: Arc::new(RuleMetrics::new(rule)),
             share: (rule.scope == Scope::Cluster).then(|| Arc::new(rule.share_of(instances))),
             is_attached: false,

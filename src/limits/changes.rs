@@ -25,7 +25,7 @@ pub fn changes(from: &RuleSet, to: &RuleSet) -> Vec<String> {
 fn told(rule: &Rule) -> String {
     let mode = match rule.mode {
         Mode::Enforce => String::new(),
-        Mode::Prove => format!(", prove up to {}", rule.ceiling),
+        Mode::Prove => format!(", prove up to {}", rule.told(rule.ceiling)),
         Mode::Shadow => ", shadow".to_owned(),
         Mode::Off => ", off".to_owned(),
     };
@@ -48,8 +48,8 @@ fn told(rule: &Rule) -> String {
     format!(
         "{on}{channel} by {}{claimants}, {}{counts} in {per}, burst {}{grows}, {}{mode}",
         rule.by,
-        rule.quota,
-        rule.burst,
+        rule.told(rule.quota),
+        rule.told(rule.burst),
         rule.scope.name()
     )
 }
@@ -76,7 +76,7 @@ fn fields(rule: &Rule) -> [(&'static str, String); 13] {
     };
     let ceiling = match rule.ceiling == rule.burst {
         true => "burst".to_owned(),
-        false => rule.ceiling.to_string(),
+        false => rule.told(rule.ceiling),
     };
     let lost = rule.if_store_lost.map_or("as usual", IfStoreLost::name);
     [
@@ -85,9 +85,9 @@ fn fields(rule: &Rule) -> [(&'static str, String); 13] {
         ("channel", rule.channel.map_or("any", Channel::name).to_owned()),
         ("counts", rule.counts.name().to_owned()),
         ("claimants", rule.claimants.name().to_owned()),
-        ("quota", rule.quota.to_string()),
+        ("quota", rule.told(rule.quota)),
         ("per", per_text(rule.per)),
-        ("burst", rule.burst.to_string()),
+        ("burst", rule.told(rule.burst)),
         ("grows_to", grows_to),
         ("ceiling", ceiling),
         ("scope", rule.scope.name().to_owned()),

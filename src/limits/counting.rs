@@ -1,20 +1,33 @@
 //! Which counter a cluster rule asks for a request.
 
-use std::hash::Hasher;
+use std::{hash::Hasher, sync::Arc};
 
 use fnv::FnvHasher;
 
-use super::{asker::address_in, key::KeyDimension, rule::Rule, store::Counter, subject::Subject};
-use crate::{email::EmailDigest, partition::PARTITIONS, phone::PhoneDigest};
+use super::{
+    asker::address_in,
+    key::KeyDimension,
+    money::Prices,
+    rule::{Counts, Rule},
+    store::Counter,
+    subject::Subject,
+};
+use crate::{
+    email::EmailDigest,
+    partition::PARTITIONS,
+    phone::{Country, PhoneDigest},
+};
 
 /// What all counters of a cluster rule have in common.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct CounterTemplate {
     /// How their names begin.
     head: String,
     emission_us: i64,
     grows_by: u32,
     worked_by: u32,
+    /// What a message costs, where that is counted.
+    prices: Option<Arc<Prices>>,
 }
 
 /// Room for the rest of most names.
@@ -27,6 +40,15 @@ impl CounterTemplate {
             emission_us: rule.emission_us(),
             grows_by: rule.grows_to.saturating_sub(rule.burst),
             worked_by: rule.worked_by(),
+            prices: None,
+        }
+    }
+
+    /// The same for a rule that may count money.
+    pub fn priced(rule: &Rule, prices: &Arc<Prices>) -> Self {
+        Self {
+            prices: (rule.counts == Counts::Money).then(|| Arc::clone(prices)),
+            ..Self::by(rule)
         }
     }
 
@@ -40,7 +62,10 @@ impl CounterTemplate {
         let applies = subject.write_key(rule.by, rule.claimants, &mut key);
         // With everything else about the address, so that its counters can meet in one script.
         applies.then(|| {
-            let counter = self.named(rule, key, subject.partition(rule.by));
+            let mut counter = self.named(rule, key, subject.partition(rule.by));
+            if let Some(prices) = &self.prices {
+                counter.units = prices.units(subject.country().unwrap_or(Country::UNKNOWN));
+            }
             if subject.has_worked() {
                 counter.worked()
             } else {

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{
     client::ClientNetwork,
     key::{KeyDimension, RuleKey},
-    subject::{LoginDigest, key_of_login, prefix_key},
+    names::{LoginDigest, key_of_login, prefix_key},
 };
 use crate::{
     email::{EmailAddress, EmailDigest, EmailError},

@@ -69,6 +69,9 @@ pub struct RuleStatus {
     pub scope: String,
     pub mode: String,
     pub quota: u32,
+    /// Of the numbers, where they are amounts: in ten-thousandths of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
     pub per: String,
     pub burst: u32,
     /// Requests that may come at once; none if it can't be counted.
@@ -87,6 +90,8 @@ pub enum Preview {
     Pass,
     /// 429.
     Refuse,
+    /// 428: a proof of work lets it pass.
+    AskForWork,
     /// It is a shadow: reported, no more.
     WouldRefuse,
     /// It can't be counted, and says `refuse` to that: 503.
@@ -146,6 +151,7 @@ fn local_alone(applying: &ActiveRule, operation: Operation) -> bool {
 fn standing(rule: &Rule, standing: Option<QuotaStatus>) -> RuleStatus {
     let verdict = match (standing, rule.mode) {
         (Some(standing), _) if standing.wait_us == 0 => Preview::Pass,
+        (Some(standing), Mode::Prove) if standing.wait_us <= rule.worked_room_us() => Preview::AskForWork,
         (Some(_), mode) if mode.refuses() => Preview::Refuse,
         (Some(_), _) => Preview::WouldRefuse,
         (None, mode) if mode.refuses() => Preview::Unavailable,
@@ -159,6 +165,7 @@ fn standing(rule: &Rule, standing: Option<QuotaStatus>) -> RuleStatus {
         scope: rule.scope.name().to_owned(),
         mode: rule.mode.name().to_owned(),
         quota: rule.quota,
+        currency: rule.currency.map(|currency| currency.to_string()),
         per: per_text(rule.per),
         burst: rule.burst,
         remaining: standing.map(|standing| standing.remaining),
@@ -180,6 +187,7 @@ impl RuleStatus {
             scope: rule.scope.name().to_owned(),
             mode: Mode::Enforce.name().to_owned(),
             quota: rule.quota,
+            currency: None,
             per: per_text(rule.per),
             burst: rule.burst,
             remaining: Some(remaining),

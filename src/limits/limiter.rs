@@ -11,12 +11,14 @@ use super::{
     active::ActiveRules,
     decision::{Admission, Denied},
     instance::{Ask, Full, InstanceCounters, Request},
+    money::Prices,
+    pauses::Pause,
     refusal::{Refusal, longest},
     rule::{IfStoreLost, Mode, Rule, RuleSet},
-    shadowed::Shadowed,
     store::{ClusterCounters, Counter, Verdict},
     subject::Subject,
     tag::RuleTag,
+    tally::Tally,
     work::Work,
 };
 use crate::{
@@ -50,6 +52,11 @@ pub(super) struct Inner {
     pub counters: Arc<dyn ClusterCounters>,
     instances: u32,
     rules: RwLock<Arc<ActiveRules>>,
+    prices: RwLock<Arc<Prices>>,
+    /// As they were when they were looked for last.
+    pub pauses: RwLock<Arc<[Pause]>>,
+    pub tally: Tally,
+    pub clock: Arc<dyn Clock>,
     /// When the cluster's counters are asked again by rules that can do without.
     store_lost_until: Mutex<Option<Instant>>,
 }
@@ -63,22 +70,55 @@ impl Limiter {
         counters: Arc<dyn ClusterCounters>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let active = ActiveRules::new(rules, options.instances, counters.are_colocated());
+        let prices = Arc::new(Prices::shipped());
+        let active = ActiveRules::new(rules, options.instances, counters.are_colocated(), &prices);
         Self(Arc::new(Inner {
-            instance: InstanceCounters::start(supervision, options.shards, options.max_keys, clock),
+            instance: InstanceCounters::start(
+                supervision,
+                options.shards,
+                options.max_keys,
+                Arc::clone(&clock),
+            ),
             counters,
             instances: options.instances,
             rules: RwLock::new(Arc::new(active)),
+            prices: RwLock::new(prices),
+            pauses: RwLock::new(Arc::new([])),
+            tally: Tally::default(),
+            clock,
             store_lost_until: Mutex::default(),
         }))
     }
 
     /// Puts other rules in force. Counters of rules that keep their id and what they count by are kept.
     pub fn replace(&self, rules: RuleSet) {
-        let active = ActiveRules::new(rules, self.0.instances, self.0.counters.are_colocated());
+        let active = ActiveRules::new(
+            rules,
+            self.0.instances,
+            self.0.counters.are_colocated(),
+            &self.prices(),
+        );
         let in_process = active.in_process();
         *self.0.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(active);
         self.0.instance.retain(&in_process);
+    }
+
+    /// Goes by other prices than those that the program carries.
+    #[must_use]
+    pub fn priced(self, prices: Arc<Prices>) -> Self {
+        *self.0.prices.write().unwrap_or_else(PoisonError::into_inner) = prices;
+        self.replace(self.rules());
+        self
+    }
+
+    /// What rules that count money go by.
+    pub fn prices(&self) -> Arc<Prices> {
+        Arc::clone(&self.0.prices.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// In milliseconds since the Unix epoch.
+    pub(super) fn now_ms(&self) -> i64 {
+        self.0.clock.now().timestamp_millis()
     }
 
     /// Has an actor live on this thread from now on: each thread that serves requests calls it once.
@@ -141,27 +181,7 @@ impl Limiter {
         }
     }
 
-    /// A challenge was issued though these shadow rules would have refused it.
-    pub fn shadowed_issued(&self, shadowed: &Shadowed) {
-        if !shadowed.is_empty() {
-            let active = self.active();
-            active
-                .tagged(|tag| shadowed.names(tag))
-                .for_each(|metrics| metrics.shadow_issued.increment(1));
-        }
-    }
-
-    /// A right code followed to such a challenge.
-    pub fn shadowed_verified(&self, shadowed: &Shadowed) {
-        if !shadowed.is_empty() {
-            let active = self.active();
-            active
-                .tagged(|tag| shadowed.names(tag))
-                .for_each(|metrics| metrics.shadow_verified.increment(1));
-        }
-    }
-
-    /// The same for the cluster's rules alone, which count what costs money: the instance's, which shed floods, stay
+    /// Gives back what an admission spent in the cluster's rules alone, which count what costs money: the instance's, which shed floods, stay
     /// spent.
     pub async fn give_back_cluster(&self, admission: Admission) {
         let instance = Vec::new();

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 
 use super::{
     gcra::{self, Bucket, Decision, GROWN_FOR_US, Growth, QuotaStatus, REFUND_PAUSE_US},
+    pauses::{MAX_PAUSES, Pause, Paused},
     store::{ClusterCounters, Counter, Marker, Refund, Verdict, refuses},
 };
 use crate::{
@@ -39,6 +40,8 @@ struct State {
     refunded_us: HashMap<String, i64>,
     /// What was used that is good once, and until when that is remembered.
     used_us: HashMap<String, i64>,
+    /// In milliseconds.
+    pauses_ms: HashMap<Paused, i64>,
     /// When drained keys were dropped last.
     swept_us: i64,
 }
@@ -222,6 +225,28 @@ impl ClusterCounters for MemoryCounters {
         let until = now_us.saturating_add(remembered);
         state.used_us.insert(marker.key.clone(), until);
         Ok(true)
+    }
+
+    async fn pause(&self, pause: &Pause, now_ms: i64) -> Result<(), Unavailable> {
+        let mut state = self.lock();
+        state.pauses_ms.retain(|_, until_ms| *until_ms > now_ms);
+        if state.pauses_ms.len() >= MAX_PAUSES && !state.pauses_ms.contains_key(&pause.what) {
+            return Err(Unavailable::full(Part::RateLimiter));
+        }
+        state.pauses_ms.insert(pause.what.clone(), pause.until_ms);
+        Ok(())
+    }
+
+    async fn resume(&self, what: &Paused) -> Result<bool, Unavailable> {
+        Ok(self.lock().pauses_ms.remove(what).is_some())
+    }
+
+    async fn pauses(&self) -> Result<Vec<Pause>, Unavailable> {
+        let pause = |(what, &until_ms): (&Paused, &i64)| Pause {
+            what: what.clone(),
+            until_ms,
+        };
+        Ok(self.lock().pauses_ms.iter().map(pause).collect())
     }
 
     async fn give_back(&self, counters: &[Counter]) -> Result<(), Unavailable> {

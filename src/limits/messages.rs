@@ -4,6 +4,7 @@ use super::{
     decision::{Admission, Denied},
     limiter::Limiter,
     refusal::longest,
+    shadowed::Shadowed,
     store::{Marker, Refund},
     subject::Subject,
 };
@@ -84,6 +85,26 @@ impl Limiter {
         if let Err(error) = self.0.counters.refund(refund).await {
             outage::note(&error);
             tracing::debug!(%error, "a message stays counted though its code was typed");
+        }
+    }
+
+    /// A challenge was issued though these shadow rules would have refused it.
+    pub fn shadowed_issued(&self, shadowed: &Shadowed) {
+        if !shadowed.is_empty() {
+            let active = self.active();
+            active
+                .tagged(|tag| shadowed.names(tag))
+                .for_each(|metrics| metrics.shadow_issued.increment(1));
+        }
+    }
+
+    /// A right code followed to such a challenge.
+    pub fn shadowed_verified(&self, shadowed: &Shadowed) {
+        if !shadowed.is_empty() {
+            let active = self.active();
+            active
+                .tagged(|tag| shadowed.names(tag))
+                .for_each(|metrics| metrics.shadow_verified.increment(1));
         }
     }
 }

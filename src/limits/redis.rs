@@ -1,6 +1,7 @@
 //! The cluster's counters in Redis: one small key each, gone by itself when its bucket is empty.
 
 use std::{
+    collections::HashMap,
     sync::{
         Arc, LazyLock,
         atomic::{AtomicI64, Ordering},
@@ -13,13 +14,17 @@ use async_trait::async_trait;
 
 use super::{
     gcra::QuotaStatus,
+    pauses::{MAX_PAUSES, Pause, Paused},
     store::{ClusterCounters, Counter, Marker, Refund, Verdict, refuses},
 };
 use crate::{
     outage,
     redis::{Call, RedisLink},
-    unavailable::Unavailable,
+    unavailable::{Part, Unavailable},
 };
+
+/// The hash with the pauses: until when each lasts.
+const PAUSES: &str = "pauses";
 
 /// The algorithm as a Lua chunk of local functions, for scripts that count attached themselves.
 pub const GCRA_LUA: &str = include_str!("gcra.lua");
@@ -187,6 +192,40 @@ impl ClusterCounters for RedisCounters {
             .arg(millis.max(1));
         let (set,): (Option<String>,) = self.link.pipeline(&pipeline).await?;
         Ok(set.is_some())
+    }
+
+    async fn pause(&self, pause: &Pause, now_ms: i64) -> Result<(), Unavailable> {
+        let known = self.pauses().await?;
+        let is_over = |pause: &&Pause| pause.until_ms <= now_ms;
+        let is_new = known.iter().all(|other| other.what != pause.what);
+        if is_new && known.iter().filter(|pause| !is_over(pause)).count() >= MAX_PAUSES {
+            return Err(Unavailable::full(Part::RateLimiter));
+        }
+        let key = self.link.key(0, PAUSES);
+        let mut pipeline = ::redis::pipe();
+        for over in known.iter().filter(is_over) {
+            pipeline.hdel(&key, over.what.name()).ignore();
+        }
+        pipeline.hset(&key, pause.what.name(), pause.until_ms).ignore();
+        self.link.pipeline(&pipeline).await
+    }
+
+    async fn resume(&self, what: &Paused) -> Result<bool, Unavailable> {
+        let mut pipeline = ::redis::pipe();
+        pipeline.hdel(self.link.key(0, PAUSES), what.name());
+        let (removed,): (i64,) = self.link.pipeline(&pipeline).await?;
+        Ok(removed > 0)
+    }
+
+    async fn pauses(&self) -> Result<Vec<Pause>, Unavailable> {
+        let mut pipeline = ::redis::pipe();
+        pipeline.hgetall(self.link.key(0, PAUSES));
+        let (kept,): (HashMap<String, i64>,) = self.link.pipeline(&pipeline).await?;
+        let pause = |(name, until_ms): (String, i64)| {
+            let what = Paused::of_name(&name)?;
+            Some(Pause { what, until_ms })
+        };
+        Ok(kept.into_iter().filter_map(pause).collect())
     }
 
     async fn look(&self, counters: &[Counter]) -> Result<Vec<QuotaStatus>, Unavailable> {

@@ -30,7 +30,7 @@ impl Refusal {
     /// `has_worked` says that the request brought a proof of work.
     pub(super) fn new(rule: &Rule, retry_after_us: i64, has_worked: bool) -> Self {
         // With one it would have found so much more room.
-        let room_us = rule.emission_us() * i64::from(rule.worked_by());
+        let room_us = rule.worked_room_us();
         let may_work = rule.mode == Mode::Prove && !has_worked;
         let (work, retry_after_us) = match (may_work, retry_after_us <= room_us) {
             (true, true) => (Some(Work::default()), retry_after_us),
@@ -41,7 +41,7 @@ impl Refusal {
             rule: Arc::clone(&rule.id),
             scope: rule.scope,
             retry_after: Duration::from_micros(u64::try_from(retry_after_us).unwrap_or_default()),
-            quota: rule.quota,
+            quota: rule.whole_quota(),
             per: rule.per,
             burst: rule.burst,
             work,

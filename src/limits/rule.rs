@@ -5,109 +5,13 @@ use std::{fmt, sync::Arc, time::Duration};
 use super::{
     asker::Claimants,
     key::{KeyDimension, RuleKey},
+    money::{Currency, PER_ONE, amount_text},
     operation::Operation,
     subject::Subject,
 };
 use crate::channel::Channel;
 
-/// Where a rule is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Scope {
-    /// Once for all instances.
-    Cluster,
-    /// In this process alone.
-    Instance,
-}
-
-impl Scope {
-    pub const ALL: [Self; 2] = [Self::Cluster, Self::Instance];
-
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Cluster => "cluster",
-            Self::Instance => "instance",
-        }
-    }
-}
-
-/// What a rule does when its quota is spent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Mode {
-    /// It refuses.
-    Enforce,
-    /// It asks for a proof of work, and refuses at its ceiling.
-    Prove,
-    /// It is counted and reported, and never refuses.
-    Shadow,
-    /// It isn't looked at.
-    Off,
-}
-
-impl Mode {
-    pub const ALL: [Self; 4] = [Self::Enforce, Self::Prove, Self::Shadow, Self::Off];
-
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Enforce => "enforce",
-            Self::Prove => "prove",
-            Self::Shadow => "shadow",
-            Self::Off => "off",
-        }
-    }
-
-    /// Whether a request that it says no to is refused.
-    pub const fn refuses(self) -> bool {
-        matches!(self, Self::Enforce | Self::Prove)
-    }
-}
-
-/// What becomes of a request that a cluster rule can't count, since the store of its counters is down.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum IfStoreLost {
-    /// It is answered 503.
-    Refuse,
-    /// It is counted in this process, against this instance's share of the quota.
-    Local,
-}
-
-impl IfStoreLost {
-    pub const ALL: [Self; 2] = [Self::Refuse, Self::Local];
-
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Refuse => "refuse",
-            Self::Local => "local",
-        }
-    }
-}
-
-/// What a rule counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Counts {
-    /// Each request, whether or not a message goes out for it.
-    Requests,
-    /// Each message that goes out. All requests are asked, and those without a message spend nothing.
-    Messages,
-    /// Each message that goes out, given back when its code is typed.
-    Unverified,
-}
-
-impl Counts {
-    pub const ALL: [Self; 3] = [Self::Requests, Self::Messages, Self::Unverified];
-
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Requests => "requests",
-            Self::Messages => "messages",
-            Self::Unverified => "unverified",
-        }
-    }
-
-    /// Whether only a message spends.
-    pub const fn by_message(self) -> bool {
-        !matches!(self, Self::Requests)
-    }
-}
+pub use super::kinds::{Counts, IfStoreLost, Mode, Scope};
 
 /// One rule of the limits file. Made by [`super::file::parse`], which alone knows that the numbers are sound.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,6 +26,8 @@ pub struct Rule {
     pub counts: Counts,
     /// How it counts accounts that ask about an address that they have not proven.
     pub claimants: Claimants,
+    /// Of the amounts that follow, where it counts money; they are in ten-thousandths of it.
+    pub currency: Option<Currency>,
     /// Requests per [`Rule::per`].
     pub quota: u32,
     pub per: Duration,
@@ -145,12 +51,25 @@ impl Rule {
         per_us / quota + i64::from(per_us % quota != 0)
     }
 
+    /// Its quota for clients: of money, in whole units of the currency.
+    pub fn whole_quota(&self) -> u32 {
+        match self.counts {
+            Counts::Money => (self.quota / PER_ONE).max(1),
+            _ => self.quota,
+        }
+    }
+
     /// By how much its burst is larger for a request with a proof of work.
     pub fn worked_by(&self) -> u32 {
         match self.mode {
             Mode::Prove => self.ceiling.saturating_sub(self.burst),
             Mode::Enforce | Mode::Shadow | Mode::Off => 0,
         }
+    }
+
+    /// The same as a time, in microseconds: who waits so long without a proof passes with one.
+    pub fn worked_room_us(&self) -> i64 {
+        self.emission_us() * i64::from(self.worked_by())
     }
 
     /// Whether it is looked at for `operation`.
@@ -196,9 +115,27 @@ impl Rule {
             .flatten()
     }
 
-    /// Whether the rule is for the channel that the request's code goes by.
+    /// Whether the rule is for the channel that the request's code goes by. An e-mail costs nothing that is counted.
     pub(super) fn fits(&self, subject: &Subject) -> bool {
-        self.channel.is_none() || self.channel == subject.channel()
+        let channel = subject.channel();
+        (self.channel.is_none() || self.channel == channel)
+            && (self.counts != Counts::Money
+                || (channel == Some(Channel::Sms) && subject.phone_digest().is_some()))
+    }
+
+    /// A number of it in words: an amount, where it counts money.
+    pub fn told(&self, number: u32) -> String {
+        self.currency
+            .map_or_else(|| number.to_string(), |currency| amount_text(number, currency))
+    }
+
+    /// The same as a value of the limits file.
+    fn value(&self, number: u32) -> String {
+        let told = self.told(number);
+        match self.currency {
+            Some(_) => format!("{told:?}"),
+            None => told,
+        }
     }
 }
 
@@ -219,9 +156,9 @@ impl fmt::Display for Rule {
         writeln!(
             f,
             "quota = {}\nper   = {:?}\nburst = {}",
-            self.quota,
+            self.value(self.quota),
             per_text(self.per),
-            self.burst
+            self.value(self.burst)
         )?;
         writeln!(
             f,
@@ -242,7 +179,7 @@ impl fmt::Display for Rule {
             writeln!(f, "grows_to = {}", self.grows_to)?;
         }
         if self.ceiling != self.burst {
-            writeln!(f, "ceiling = {}", self.ceiling)?;
+            writeln!(f, "ceiling = {}", self.value(self.ceiling))?;
         }
         if let Some(if_store_lost) = self.if_store_lost {
             writeln!(f, "if_store_lost = {:?}", if_store_lost.name())?;
@@ -276,6 +213,18 @@ impl RuleSet {
         &self.0
     }
 
+    /// A line for each rule whose amounts are in another currency than prices are.
+    pub fn unfit(&self, prices: Currency) -> Vec<String> {
+        let foreign = self.0.iter().filter_map(|rule| {
+            let currency = rule.currency.filter(|currency| *currency != prices)?;
+            Some(format!(
+                "rule {:?} counts {currency}, and the prices are in {prices}",
+                rule.id
+            ))
+        });
+        foreign.collect()
+    }
+
     /// The rule with this id.
     pub fn find(&self, id: &str) -> Option<&Arc<Rule>> {
         self.0.iter().find(|rule| &*rule.id == id)
@@ -301,6 +250,7 @@ pub(super) mod tests {
             channel: None,
             counts: Counts::Requests,
             claimants: Claimants::Apart,
+            currency: None,
             quota: 7,
             per: Duration::from_secs(3600),
             burst: 7,

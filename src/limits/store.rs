@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{gcra::QuotaStatus, tag::RuleTag};
+use super::{
+    gcra::QuotaStatus,
+    pauses::{Pause, Paused},
+    tag::RuleTag,
+};
 use crate::unavailable::Unavailable;
 
 /// One counter of one rule, and what a request costs it.
@@ -134,6 +138,24 @@ pub trait ClusterCounters: Send + Sync + 'static {
     /// # Errors
     /// [`Unavailable`] when it can't remember it, or has no room.
     async fn use_once(&self, marker: &Marker, remembered: Duration) -> Result<bool, Unavailable>;
+
+    /// Remembers a pause, in place of one for the same, and forgets those that are over at `now_ms`.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when it can't remember it, or there are too many.
+    async fn pause(&self, pause: &Pause, now_ms: i64) -> Result<(), Unavailable>;
+
+    /// Forgets a pause; tells whether there was one.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when it can't.
+    async fn resume(&self, what: &Paused) -> Result<bool, Unavailable>;
+
+    /// The pauses that it remembers; some may be over.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when it can't say.
+    async fn pauses(&self) -> Result<Vec<Pause>, Unavailable>;
 
     /// How every counter stands, in the order of the counters. MUST spend nothing.
     ///

@@ -1,18 +1,17 @@
 //! Whom a request is counted against, and the texts that counters are named by.
 
 use std::{
-    borrow::Cow,
     fmt::{self, Write},
     sync::OnceLock,
 };
 
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use uuid::Uuid;
 
 use super::{
     asker::{Asker, Claimants},
     client::ClientNetwork,
     key::{KeyDimension, RuleKey},
+    names::{LoginDigest, key_of_login, prefix_key},
 };
 use crate::{
     channel::Channel,
@@ -22,31 +21,8 @@ use crate::{
     secrets::MacKey,
 };
 
-/// A prefix up to this length names a country and a block, nobody's number, and is kept in clear; a longer one is
-/// kept as a keyed digest.
-const CLEAR_PREFIX: u8 = 6;
-
 /// Room for the names of most counters.
 const ROOM_FOR_KEY: usize = 48;
-
-/// What a login names (an e-mail address or a phone), as a keyed digest. Whether an account has it makes no difference.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct LoginDigest([u8; 16]);
-
-impl LoginDigest {
-    /// The digest of a login in its one spelling; `kind` keeps addresses and phones apart.
-    pub fn of(kind: &str, login: &str, key: &MacKey) -> Self {
-        let mut digest = [0; 16];
-        digest.copy_from_slice(&key.tag(&[kind.as_bytes(), login.as_bytes()])[..16]);
-        Self(digest)
-    }
-}
-
-impl fmt::Display for LoginDigest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
 
 /// Whom a request is counted against. `Debug` shows no digit of a phone number.
 #[derive(Clone)]
@@ -223,6 +199,21 @@ impl Subject {
         Some(*phone.country.get_or_init(|| phone.number.country()))
     }
 
+    /// Whether it is about a phone whose number begins so.
+    pub(super) fn phone_begins_with(&self, digits: &str) -> bool {
+        let phone = self.phone.as_ref();
+        phone.is_some_and(|phone| phone.number.prefix(digits.len()) == digits)
+    }
+
+    /// The phone that it is about, if a code goes there by SMS.
+    pub(super) fn sms_to(&self) -> Option<&PhoneNumber> {
+        let phone = self
+            .phone
+            .as_ref()
+            .filter(|_| self.channel == Some(Channel::Sms))?;
+        Some(&phone.number)
+    }
+
     /// The text that names a rule's counter; `None` where the rule doesn't apply.
     pub(super) fn key(&self, by: RuleKey, claimants: Claimants) -> Option<String> {
         if !self.has(by) {
@@ -286,20 +277,6 @@ impl Subject {
         }
         Some(())
     }
-}
-
-/// The text that stands for what a login names.
-pub(super) fn key_of_login(LoginDigest(digest): LoginDigest) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(digest)
-}
-
-/// The text that stands for a number's first `digits` digits.
-pub(super) fn prefix_key<'a>(prefix: &'a str, digits: u8, key: &MacKey) -> Cow<'a, str> {
-    if digits <= CLEAR_PREFIX {
-        return prefix.into();
-    }
-    let name = key.name(&[b"prefix", &[digits], prefix.as_bytes()]);
-    BASE64_URL_SAFE_NO_PAD.encode(name).into()
 }
 
 impl fmt::Debug for Subject {

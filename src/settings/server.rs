@@ -143,6 +143,8 @@ pub struct LimitsSettings {
     pub file: Option<PathBuf>,
     /// Where the file is looked for, if it may come later: nothing but the default names it, and it isn't there.
     pub awaited: Vec<PathBuf>,
+    /// The file with the prices; none means those that the program carries.
+    pub prices: Option<PathBuf>,
     /// The bounds of whoever counts.
     pub limiter: LimiterOptions,
 }
@@ -150,10 +152,12 @@ pub struct LimitsSettings {
 impl LimitsSettings {
     /// `workers` are the threads that serve requests.
     pub(super) fn read(reader: &mut Reader, config_dir: &Path, workers: usize) -> Self {
-        let (file, awaited) = limits_file(reader, config_dir);
+        let (file, awaited) = named_file(reader, "limits.file", "rules", config_dir);
+        let (prices, _) = named_file(reader, "limits.prices", "prices", config_dir);
         Self {
             file,
             awaited,
+            prices,
             limiter: LimiterOptions {
                 max_keys: reader.integer("limits.max_keys", 1..=100_000_000),
                 shards: workers,
@@ -164,9 +168,13 @@ impl LimitsSettings {
 }
 
 /// A relative path is looked for beside the other files first, then from where the service was started.
-fn limits_file(reader: &mut Reader, config_dir: &Path) -> (Option<PathBuf>, Vec<PathBuf>) {
-    const KEY: &str = "limits.file";
-    let named = reader.text(KEY, "the path of a TOML file", |text| match text {
+fn named_file(
+    reader: &mut Reader,
+    key: &'static str,
+    what: &str,
+    config_dir: &Path,
+) -> (Option<PathBuf>, Vec<PathBuf>) {
+    let named = reader.text(key, "the path of a TOML file", |text| match text {
         "" => Err(Refused::default()),
         path => Ok(PathBuf::from(path)),
     });
@@ -174,12 +182,12 @@ fn limits_file(reader: &mut Reader, config_dir: &Path) -> (Option<PathBuf>, Vec<
     let mut awaited = vec![config_dir.join(&named), named];
     let found = awaited.iter().find(|path| path.is_file()).cloned();
     match &found {
-        Some(path) => reader.note(KEY, format!("in force: {}", path.display())),
-        None if reader.source(KEY) == Source::BuiltIn => {
-            reader.note(KEY, "in force: the built-in rules, there is no such file".to_owned());
+        Some(path) => reader.note(key, format!("in force: {}", path.display())),
+        None if reader.source(key) == Source::BuiltIn => {
+            reader.note(key, format!("in force: the built-in {what}, there is no such file"));
         }
         None => reader.refuse(
-            KEY,
+            key,
             "no such file: must be a path from the config folder, from the working directory, or an absolute one",
         ),
     }

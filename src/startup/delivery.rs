@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     base::Base,
     error::StartError,
+    limits::Limits,
     providers::Providers,
     stores::{Databases, Stores},
 };
@@ -32,7 +33,12 @@ pub(super) struct Delivery {
     pub(super) notices: Arc<Notices>,
 }
 
-pub(super) fn start(base: &Base<'_>, stores: &Stores, databases: &Databases) -> Result<Delivery, StartError> {
+pub(super) fn start(
+    base: &Base<'_>,
+    stores: &Stores,
+    databases: &Databases,
+    limits: &Limits,
+) -> Result<Delivery, StartError> {
     let (routes, inbox) = routes(base.settings, &base.clock)?;
     let ledger = Ledger::start(Arc::clone(&databases.ledger), base.settings.ledger);
     let receipts = receipt_readers(base.settings);
@@ -40,6 +46,7 @@ pub(super) fn start(base: &Base<'_>, stores: &Stores, databases: &Databases) -> 
         Arc::clone(&stores.challenges.store),
         ledger.clone(),
         Arc::clone(&base.clock),
+        limits.limiter.prices(),
         base.settings.dispatcher.queue,
     );
     let messages = FlowMessages {

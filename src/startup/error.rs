@@ -7,7 +7,7 @@ use thiserror::Error;
 use crate::{
     accounts::{BreachFileError, CostError},
     database::{DatabaseUrlError, MigrateError},
-    limits::FileError,
+    limits::{FileError, PricesError},
     mail::SmtpError,
     redis::RedisUrlError,
     secrets::SecretError,
@@ -41,6 +41,8 @@ pub enum StartError {
     Smtp(#[from] SmtpError),
     #[error(transparent)]
     Limits(#[from] FileError),
+    #[error(transparent)]
+    Prices(#[from] PricesError),
     #[error(
         "{needed} open files are needed to start with {workers} workers, and {allowed} are allowed: raise the hard limit \
          (ulimit -Hn, LimitNOFILE=), or lower server.workers"

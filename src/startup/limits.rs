@@ -8,7 +8,7 @@ use std::{
 use super::{base::Base, error::StartError, stores::Stores, warnings};
 use crate::{
     clock::Clock,
-    limits::{self, FileError, Limiter, LimitsWatch, RuleSet},
+    limits::{self, FileError, Limiter, LimitsWatch, Prices, PricesError, RuleSet},
     settings::Settings,
     supervision::Supervision,
 };
@@ -22,12 +22,15 @@ pub(super) struct Limits {
     /// Set at the start, or once a file that is awaited has come.
     pub(super) watch: Arc<OnceLock<LimitsWatch>>,
     awaited: Vec<PathBuf>,
+    /// The file with the prices, if there is one.
+    prices: Option<PathBuf>,
     supervision: Supervision,
     clock: Arc<dyn Clock>,
 }
 
 pub(super) fn start(base: &Base<'_>, stores: &Stores) -> Result<Limits, StartError> {
     let settings = &base.settings.limits;
+    let prices = Arc::new(prices(base.settings)?);
     let rules = limit_rules(base.settings)?;
     warnings::tell(base.settings, &rules, base.clock.now());
     let limits = Limits {
@@ -37,7 +40,9 @@ pub(super) fn start(base: &Base<'_>, stores: &Stores) -> Result<Limits, StartErr
             rules,
             Arc::clone(&stores.counters),
             Arc::clone(&base.clock),
-        ),
+        )
+        .priced(prices),
+        prices: settings.prices.clone(),
         watch: Arc::default(),
         awaited: settings.awaited.clone(),
         supervision: base.supervision.clone(),
@@ -46,6 +51,7 @@ pub(super) fn start(base: &Base<'_>, stores: &Stores) -> Result<Limits, StartErr
     if let Some(file) = &settings.file {
         limits.watch(file);
     }
+    tokio::spawn(limits.limiter.clone().keep_looking_for_pauses());
     Ok(limits)
 }
 
@@ -58,9 +64,28 @@ impl Limits {
             tracing::info!(limits.file = %file.display(), "the limits file has come");
             self.watch(file);
         }
+        self.reload_prices();
         if let Some(watch) = self.watch.get() {
             let _ = watch.reload().await;
         }
+    }
+
+    /// A faulty file changes nothing. It is small, and read at a signal alone.
+    fn reload_prices(&self) {
+        let Some(path) = &self.prices else {
+            return;
+        };
+        let told = match Prices::load(path) {
+            Err(error) => error.to_string(),
+            Ok(prices) => match self.limiter.prices().replace(prices) {
+                Ok(()) => return tracing::info!(limits.prices = %path.display(), "the prices are read"),
+                Err(currency) => format!("the prices are in {currency}: another currency takes a start"),
+            },
+        };
+        tracing::error!(
+            limits.fault = told,
+            "the prices are refused, those of before stay"
+        );
     }
 
     fn watch(&self, file: &Path) {
@@ -80,8 +105,27 @@ impl Limits {
 /// # Errors
 /// Every fault of the file.
 pub fn limit_rules(settings: &Settings) -> Result<RuleSet, FileError> {
-    match &settings.limits.file {
-        Some(file) => limits::file::load(file),
-        None => limits::file::parse(SHIPPED, "the limits that the program carries"),
+    let (rules, name) = match &settings.limits.file {
+        Some(file) => (limits::file::load(file)?, file.display().to_string()),
+        None => {
+            let name = "the limits that the program carries";
+            (limits::file::parse(SHIPPED, name)?, name.to_owned())
+        }
+    };
+    match prices(settings) {
+        Ok(prices) => limits::file::fitting(rules, prices.currency, &name),
+        // Told by whoever needs them.
+        Err(_) => Ok(rules),
+    }
+}
+
+/// The prices that the configuration names; those that the program carries, where it names none.
+///
+/// # Errors
+/// The first fault of the file.
+pub fn prices(settings: &Settings) -> Result<Prices, PricesError> {
+    match &settings.limits.prices {
+        Some(file) => Prices::load(file),
+        None => Ok(Prices::shipped()),
     }
 }

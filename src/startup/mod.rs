@@ -43,7 +43,7 @@ use crate::{
 };
 
 pub use error::StartError;
-pub use limits::limit_rules;
+pub use limits::{limit_rules, prices};
 pub use operations::with_administration;
 pub use run::{check, check_limits_file, is_limits_file, migrate, serve};
 pub use transfer::{Transfer, with_transfer};
@@ -133,7 +133,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
     }
     let stores = stores::connect(&base)?;
     let limits = limits::start(&base, &stores)?;
-    let delivery = delivery::start(&base, &stores, &databases)?;
+    let delivery = delivery::start(&base, &stores, &databases, &limits)?;
     for provider in delivery.queue.status().providers {
         metrics.begin_provider(provider.name, provider.channel);
     }

@@ -9,8 +9,12 @@ use std::{
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
-    Running, accounts::password_rules, error::StartError, limits::limit_rules, service_manager, start,
-    stores, warnings, world::World,
+    Running,
+    accounts::password_rules,
+    error::StartError,
+    limits::{limit_rules, prices},
+    service_manager, start, stores, warnings,
+    world::World,
 };
 use crate::{
     limits,
@@ -83,7 +87,8 @@ pub fn is_limits_file(path: &Path) -> bool {
 
 /// `config check`: the settings were taken; the limits file that they name belongs to them.
 pub fn check(settings: &Settings) -> ExitCode {
-    let limits = limit_rules(settings).map_err(StartError::from);
+    let prices = prices(settings).map_err(StartError::from);
+    let limits = prices.and_then(|_| Ok(limit_rules(settings)?));
     let sound = limits.and_then(|rules| password_rules(settings).map(|_| rules));
     let sound = sound.and_then(|rules| match &settings.redis {
         // Reads the files of certificates; connects nowhere.

@@ -62,6 +62,18 @@ const FAMILIES: &[(Kind, &str, Option<Unit>, &str)] = &[
     ),
     (
         Counter,
+        "ringback_sms_codes_total",
+        None,
+        "Codes by SMS by country: issued, and typed while they lived",
+    ),
+    (
+        Counter,
+        "ringback_sms_spent_total",
+        None,
+        "What SMS with codes cost by country, by the prices at hand, in ten-thousandths of their currency",
+    ),
+    (
+        Counter,
         "ringback_limiter_local_total",
         None,
         "Requests that a cluster rule counted in this process, since Redis was down",

@@ -35,6 +35,31 @@ on_both! {
         }
     }
 
+    /// By the prices that are shipped: 0.012 dollars to the United States, 0.06 to Great Britain, and nothing by e-mail.
+    async fn money_is_spent_by_the_price_of_each_message(app) {
+        let rule = "[[rule]]\nid='money'\non='otp.send'\nby='global'\ncounts='money'\nquota='1 USD'\nper='1d'\nburst='0.084 USD'\n";
+        app.limit(rule).await;
+        for phone in ["+447911123456", "+14152000001", "+14152000002", "+14152000003"] {
+            app.register(phone).await;
+        }
+        app.send("+14152000900", None).await;
+        assert_eq!(app.send("+447911123456", None).await.status, 200);
+        assert_eq!(app.send("+14152000001", None).await.status, 200);
+        assert_eq!(app.send("+14152000002", None).await.status, 200);
+        for phone in ["+14152000003", "+14152000901"] {
+            let refused = app.send(phone, None).await;
+            refused.is(429, "rate_limited");
+            assert_eq!(refused.text("rule"), "money", "with and without an account");
+            assert_eq!(refused.header("ratelimit-policy"), "\"money\";q=1;w=86400");
+        }
+        let mail = serde_json::json!({ "email": "jane@example.com" });
+        assert_eq!(app.post("/api/users/send-email-otp/", mail).await.status, 200);
+        app.pass(1100); // a cent and more comes back
+        assert_eq!(app.send("+14152000003", None).await.status, 200);
+        app.pass(61);
+        app.send("+447911123456", None).await.is(429, "rate_limited");
+    }
+
     /// S3: numbers that never verify use a budget up, and people who type their codes don't.
     async fn typed_codes_give_their_messages_back(app) {
         app.limit(&rule("prefix:7", "unverified", 3)).await;

@@ -38,6 +38,7 @@ mod ownership;
 mod pages;
 mod password_change;
 mod passwords;
+mod pauses;
 mod profile;
 mod proofs;
 mod quickstart;

@@ -1,6 +1,6 @@
 //! What a rule may count, as the limits file says it.
 
-use ringback::limits::file::parse;
+use ringback::limits::{Prices, file::parse};
 
 #[test]
 fn messages_are_counted_at_a_send_by_what_no_asker_controls() {
@@ -38,6 +38,48 @@ fn messages_are_counted_at_a_send_by_what_no_asker_controls() {
         unknown.ends_with("unknown counts \"codes\"; allowed: requests, messages, unverified"),
         "{unknown}"
     );
+}
+
+#[test]
+fn money_is_counted_in_amounts_of_one_currency() {
+    let with = |rest: &str| {
+        parse(
+            &format!("[[rule]]\nid='r'\non='otp.send'\nby='country'\ncounts='money'\nper='1d'\n{rest}"),
+            "limits.toml",
+        )
+    };
+    let rules = with("quota='25 USD'\nburst='0.5 USD'").unwrap();
+    let rule = &rules.rules()[0];
+    assert_eq!(
+        (rule.quota, rule.burst, rule.told(rule.burst)),
+        (250_000, 5000, "0.5 USD".to_owned())
+    );
+    assert_eq!(rules, parse(&rules.to_string(), "again").unwrap());
+    for (rest, fault) in [
+        (
+            "quota=25",
+            "limits.toml:7:7: quota is an amount, where money is counted",
+        ),
+        ("quota='25'", "limits.toml:7:7: quota is an amount"),
+        (
+            "quota='25 USD'\nburst='1 EUR'",
+            "limits.toml:8:7: burst is in EUR, and the quota in USD",
+        ),
+        (
+            "quota='25 USD'\nburst='26 USD'",
+            "limits.toml:8:7: burst 260000 is more than the quota",
+        ),
+        (
+            "quota='25 USD'\nchannel='email'",
+            "limits.toml:5:8: no e-mail costs money",
+        ),
+    ] {
+        let told = with(rest).unwrap_err().to_string();
+        assert!(told.starts_with(fault), "{told}");
+    }
+    let euros = with("quota='25 EUR'").unwrap();
+    let unfit = euros.unfit(Prices::shipped().currency);
+    assert_eq!(unfit, ["rule \"r\" counts EUR, and the prices are in USD"]);
 }
 
 #[test]

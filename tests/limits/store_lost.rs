@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use ringback::{
     clock::ManualClock,
     limits::{
-        ClusterCounters, Counter, Limiter, LimiterOptions, Marker, MemoryCounters, Operation, Preview,
-        Refund, RuleSet, Scope, Subject, Verdict, gcra::QuotaStatus,
+        ClusterCounters, Counter, Limiter, LimiterOptions, Marker, MemoryCounters, Operation, Pause, Paused,
+        Preview, Refund, RuleSet, Scope, Subject, Verdict, gcra::QuotaStatus,
     },
     supervision::Supervision,
     unavailable::{Part, Unavailable},
@@ -65,6 +65,18 @@ impl ClusterCounters for Fickle {
 
     async fn use_once(&self, marker: &Marker, remembered: std::time::Duration) -> Result<bool, Unavailable> {
         self.here()?.use_once(marker, remembered).await
+    }
+
+    async fn pause(&self, pause: &Pause, now_ms: i64) -> Result<(), Unavailable> {
+        self.here()?.pause(pause, now_ms).await
+    }
+
+    async fn resume(&self, what: &Paused) -> Result<bool, Unavailable> {
+        self.here()?.resume(what).await
+    }
+
+    async fn pauses(&self) -> Result<Vec<Pause>, Unavailable> {
+        self.here()?.pauses().await
     }
 
     async fn look(&self, counters: &[Counter]) -> Result<Vec<QuotaStatus>, Unavailable> {

@@ -315,6 +315,7 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ("mail.timeout", "1m", &["49ms", "61s"]),
     ("mail.max_per_second", "10000", &["-1", "10001", "1.5"]),
     ("limits.file", "Cargo.toml", &["", "nowhere.toml", "src"]),
+    ("limits.prices", "Cargo.toml", &["", "nowhere.toml", "src"]),
     ("limits.max_keys", "1", &["0", "100000001"]),
     ("limits.instances", "10000", &["0", "10001"]),
     ("inbox.size", "1", &["0", "10001"]),

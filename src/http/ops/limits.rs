@@ -1,6 +1,6 @@
 //! What operators ask about limits, on their own port alone. All of it is audited; no line names a phone number.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ use crate::{
     delivery::Destination,
     email::{EmailAddress, EmailDigest},
     flows::FlowError,
-    limits::{self, Account, ClientNetwork, KeyDimension, KeyError, Operation, Scope, Subject},
+    limits::{self, Account, ClientNetwork, KeyDimension, KeyError, Operation, Paused, Scope, Subject},
     phone::{PhoneCheck, PhoneNumber},
 };
 
@@ -40,6 +40,9 @@ pub struct ExplainRequest {
     user: Field,
 }
 
+/// Thirty days.
+const MAX_PAUSE_SECONDS: u64 = 2_592_000;
+
 /// Whose quota is given back.
 #[derive(Debug, Deserialize)]
 pub struct ResetRequest {
@@ -55,6 +58,97 @@ pub struct ResetView {
     rule: String,
     by: String,
     scope: &'static str,
+}
+
+/// What is paused, or not any more: a country or a prefix.
+#[derive(Debug, Deserialize)]
+pub struct PauseRequest {
+    #[serde(default)]
+    country: Field,
+    #[serde(default)]
+    prefix: Field,
+    /// Seconds.
+    #[serde(default)]
+    seconds: Field,
+}
+
+/// A pause as it is now.
+#[derive(Debug, Serialize)]
+pub struct PauseView {
+    what: String,
+    /// Whether it lasts, or did.
+    paused: bool,
+}
+
+/// What became of codes, which rules ask for proofs of work, what is paused.
+pub async fn status(api: web::Data<Api>) -> HttpResponse {
+    HttpResponse::Ok().json(api.flows.codes.limiter.status())
+}
+
+/// Refuses codes to a country or a prefix for a while, in all instances.
+pub async fn pause(
+    api: web::Data<Api>,
+    request: HttpRequest,
+    body: JsonBody<PauseRequest>,
+) -> Result<HttpResponse, ApiError> {
+    let mut faults = Faults::default();
+    let what = paused(&mut faults, body.0.country, body.0.prefix);
+    let length = faults.required("seconds", body.0.seconds, |text| match text.parse() {
+        Ok(seconds @ 1..=MAX_PAUSE_SECONDS) => Ok(Duration::from_secs(seconds)),
+        _ => Err("1 to 2592000 seconds"),
+    });
+    let (Some(what), Some(length)) = (what, length) else {
+        return Err(faults.into_error());
+    };
+    let done = api.flows.codes.limiter.pause(what.clone(), length).await;
+    tell_of_pause("pause", &what, done.is_ok(), &request);
+    done.map_err(FlowError::from)?;
+    Ok(HttpResponse::Ok().json(PauseView {
+        what: what.name().to_owned(),
+        paused: true,
+    }))
+}
+
+/// Ends a pause, in all instances.
+pub async fn resume(
+    api: web::Data<Api>,
+    request: HttpRequest,
+    body: JsonBody<PauseRequest>,
+) -> Result<HttpResponse, ApiError> {
+    let mut faults = Faults::default();
+    let what = paused(&mut faults, body.0.country, body.0.prefix);
+    let what = what.ok_or_else(|| faults.into_error())?;
+    let done = api.flows.codes.limiter.resume(&what).await;
+    tell_of_pause("resume", &what, done.is_ok(), &request);
+    let paused = done.map_err(FlowError::from)?;
+    Ok(HttpResponse::Ok().json(PauseView {
+        what: what.name().to_owned(),
+        paused,
+    }))
+}
+
+/// Reads one of the two. `None`: something was noted.
+fn paused(faults: &mut Faults, country: Field, prefix: Field) -> Option<Paused> {
+    let country = faults.optional("country", country, Paused::country);
+    let prefix = faults.optional("prefix", prefix, Paused::prefix);
+    match (country, prefix) {
+        (Some(what), None) | (None, Some(what)) => Some(what),
+        _ => {
+            faults.note("country", "Send a country, or a prefix.");
+            None
+        }
+    }
+}
+
+fn tell_of_pause(action: &str, what: &Paused, done: bool, request: &HttpRequest) {
+    tracing::info!(
+        limits.action = action,
+        limits.paused = what.name(),
+        limits.done = done,
+        operator.peer = peer(request),
+        request.id = request_id(),
+        "limits.audit"
+    );
 }
 
 /// The rules in force, as a limits file.

@@ -82,6 +82,12 @@ impl Checks {
             (on, by, scope, counts, field("counts"))
         {
             self.check_counts(on, by, scope, counts, place);
+            if counts == Counts::Money && channel == Some(Some(Channel::Email)) {
+                self.fault(
+                    &place.span(),
+                    "no e-mail costs money that is counted; allowed for sms",
+                );
+            }
         }
         if let (Some(by), Some(place)) = (by, field("claimants")) {
             self.check_claimants(by, place);

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use thiserror::Error;
 
-use super::rule::RuleSet;
+use super::{money::Currency, rule::RuleSet};
 pub use fault::{Fault, MAX_BYTES};
 use reader::Reader;
 
@@ -18,6 +18,9 @@ pub enum FileError {
     /// It can't be read at all.
     #[error("{file}: {why}")]
     Unreadable { file: String, why: String },
+    /// Amounts are in another currency than the prices.
+    #[error("{}", lines.join("\n"))]
+    Currency { lines: Vec<String> },
     /// Every fault, in the order of the file; `Display` has one line for each.
     #[error("{}", Self::lines(file, faults).join("\n"))]
     Faulty { file: String, faults: Vec<Fault> },
@@ -28,6 +31,7 @@ impl FileError {
     pub fn fault_lines(&self) -> Vec<String> {
         match self {
             Self::Unreadable { .. } => vec![self.to_string()],
+            Self::Currency { lines } => lines.clone(),
             Self::Faulty { file, faults } => Self::lines(file, faults),
         }
     }
@@ -72,6 +76,21 @@ pub fn read(path: &Path) -> Result<String, FileError> {
 /// As for [`read`] and [`parse`].
 pub fn load(path: &Path) -> Result<RuleSet, FileError> {
     parse(&read(path)?, &path.display().to_string())
+}
+
+/// The same rules, if their amounts are in the currency of the prices; `name` is what faults call the file.
+///
+/// # Errors
+/// [`FileError::Currency`].
+pub fn fitting(rules: RuleSet, prices: Currency, name: &str) -> Result<RuleSet, FileError> {
+    let unfit = rules.unfit(prices);
+    if unfit.is_empty() {
+        return Ok(rules);
+    }
+    let lines = unfit.into_iter().map(|line| format!("{name}: {line}"));
+    Err(FileError::Currency {
+        lines: lines.collect(),
+    })
 }
 
 /// Reads rules from a text; `name` is what faults call the file.

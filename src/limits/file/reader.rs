@@ -11,6 +11,7 @@ use super::{
     super::{
         asker::Claimants,
         key::{KeyDimension, RuleKey},
+        money::{Currency, parse_amount},
         operation::Operation,
         rule::{Counts, IfStoreLost, Mode, Rule, RuleSet, Scope},
     },
@@ -120,9 +121,22 @@ impl<'a> Reader<'a> {
         let id = field("id").and_then(|id| self.id(id));
         let on = field("on").and_then(|on| self.on(on));
         let by = field("by").and_then(|by| self.by(by));
-        let quota = field("quota").and_then(|quota| self.count(quota, "quota"));
+        let kinds = Counts::ALL.map(|counts| (counts.name(), counts));
+        let counts = field("counts").map_or(Some(Counts::Requests), |counts| {
+            self.one_of(counts, "counts", &kinds)
+        });
+        let mut currency = None;
+        let mut number = |reader: &mut Self, name: &str| {
+            let value = table.get(name)?;
+            Some(match counts {
+                Some(Counts::Money) => reader.amount(value, name, &mut currency),
+                _ => reader.count(value, name),
+            })
+        };
+        let quota = number(self, "quota").flatten();
+        let burst = number(self, "burst");
+        let ceiling = number(self, "ceiling");
         let per = field("per").and_then(|per| self.duration(per));
-        let burst = field("burst").map(|burst| self.count(burst, "burst"));
         let scopes = Scope::ALL.map(|scope| (scope.name(), scope));
         let scope = field("scope").map_or(Some(Scope::Cluster), |scope| self.one_of(scope, "scope", &scopes));
         let modes = Mode::ALL.map(|mode| (mode.name(), mode));
@@ -134,17 +148,12 @@ impl<'a> Reader<'a> {
         let if_store_lost = field("if_store_lost").map_or(Some(None), |answer| {
             self.one_of(answer, "if_store_lost", &answers)
         });
-        let kinds = Counts::ALL.map(|counts| (counts.name(), counts));
-        let counts = field("counts").map_or(Some(Counts::Requests), |counts| {
-            self.one_of(counts, "counts", &kinds)
-        });
         let claimants = Claimants::ALL.map(|claimants| (claimants.name(), claimants));
         let claimants = field("claimants").map_or(Some(Claimants::Apart), |given| {
             self.one_of(given, "claimants", &claimants)
         });
         let grows_to = field("grows_to").map(|grows_to| self.count(grows_to, "grows_to"));
 
-        let ceiling = field("ceiling").map(|ceiling| self.count(ceiling, "ceiling"));
         let burst = burst.unwrap_or(quota);
         let draft = Draft {
             on,
@@ -169,6 +178,7 @@ impl<'a> Reader<'a> {
             channel: channel?,
             counts: counts?,
             claimants: claimants?,
+            currency,
             quota: quota?,
             per: per?,
             burst: burst?,
@@ -268,6 +278,26 @@ impl<'a> Reader<'a> {
             );
         }
         parsed
+    }
+
+    /// Amounts of one rule are in one currency.
+    fn amount(&mut self, value: &Value<'_>, name: &str, currency: &mut Option<Currency>) -> Option<u32> {
+        let read = value.get_ref().as_str().and_then(parse_amount);
+        let Some((units, of)) = read else {
+            self.fault(
+                &value.span(),
+                format!("{name} is an amount, where money is counted; allowed: a number and a currency, such as \"25 USD\""),
+            );
+            return None;
+        };
+        let first = *currency.get_or_insert(of);
+        if first != of {
+            self.fault(
+                &value.span(),
+                format!("{name} is in {of}, and the quota in {first}"),
+            );
+        }
+        Some(units)
     }
 
     fn duration(&mut self, value: &Value<'_>) -> Option<Duration> {

@@ -215,6 +215,7 @@ mod tests {
     use chrono::DateTime;
 
     use super::*;
+    use crate::limits::Prices;
     use crate::{
         clock::ManualClock,
         limits::{
@@ -254,7 +255,12 @@ mod tests {
 
     fn rules() -> Arc<ActiveRules> {
         let rules = "[[rule]]\nid='r'\non='me'\nby='ip'\nquota=10\nper='30d'\nscope='instance'";
-        Arc::new(ActiveRules::new(file::parse(rules, "test").unwrap(), 1, true))
+        Arc::new(ActiveRules::new(
+            file::parse(rules, "test").unwrap(),
+            1,
+            true,
+            &Arc::new(Prices::shipped()),
+        ))
     }
 
     fn request(counters: &InstanceCounters, key: &str) -> (usize, Request) {

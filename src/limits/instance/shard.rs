@@ -183,7 +183,12 @@ mod tests {
             answer: Err(Full),
         };
         Request {
-            rules: Arc::new(ActiveRules::new(rules(RULES), 1, true)),
+            rules: Arc::new(ActiveRules::new(
+                rules(RULES),
+                1,
+                true,
+                &Arc::new(crate::limits::Prices::shipped()),
+            )),
             operation: Operation::Me,
             asks: keys.iter().enumerate().map(ask).collect(),
             spends: true,

@@ -124,6 +124,7 @@ mod tests {
             per: Duration::from_secs(per),
             counts: crate::limits::Counts::Requests,
             claimants: crate::limits::Claimants::Apart,
+            currency: None,
             burst: quota,
             grows_to: quota,
             ceiling: quota,

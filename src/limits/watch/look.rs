@@ -123,7 +123,8 @@ impl Watch {
 
     fn judge(&self, text: Result<String, FileError>, asked: bool) {
         let name = self.path.display().to_string();
-        let rules = text.and_then(|text| file::parse(&text, &name));
+        let currency = self.limiter.prices().currency;
+        let rules = text.and_then(|text| file::fitting(file::parse(&text, &name)?, currency, &name));
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
         let faulty = rules.is_err();
         match rules {

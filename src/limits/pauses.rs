@@ -1,0 +1,90 @@
+//! Countries and prefixes that no code goes to for a while, since an operator said so.
+
+use thiserror::Error;
+
+use super::subject::Subject;
+use crate::phone::Country;
+
+/// Digits of a prefix that can be paused: a block of numbers, and nobody's own.
+const MAX_DIGITS: usize = 8;
+/// Pauses at a time.
+pub const MAX_PAUSES: usize = 1000;
+/// The rule that a refusal names.
+pub const PAUSED: &str = "paused";
+
+/// What a pause is for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Paused {
+    Country(Country),
+    /// The first digits of numbers.
+    Prefix(String),
+}
+
+/// Why a text names nothing that can be paused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum PausedError {
+    #[error("not a country: two capital letters, as in ISO 3166-1")]
+    Country,
+    #[error("not a prefix: 1 to {MAX_DIGITS} digits")]
+    Prefix,
+}
+
+impl Paused {
+    /// A country by its two letters.
+    ///
+    /// # Errors
+    /// [`PausedError::Country`].
+    pub fn country(text: &str) -> Result<Self, PausedError> {
+        let country = Country::parse(text).filter(|country| country.is_known());
+        country.map(Self::Country).ok_or(PausedError::Country)
+    }
+
+    /// The first digits of numbers in international form, with or without a plus.
+    ///
+    /// # Errors
+    /// [`PausedError::Prefix`].
+    pub fn prefix(text: &str) -> Result<Self, PausedError> {
+        let digits = text.trim().trim_start_matches('+');
+        let is_prefix =
+            (1..=MAX_DIGITS).contains(&digits.len()) && digits.bytes().all(|sign| sign.is_ascii_digit());
+        is_prefix
+            .then(|| Self::Prefix(digits.to_owned()))
+            .ok_or(PausedError::Prefix)
+    }
+
+    /// Its name where it is kept: two letters, or digits.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Country(country) => country.as_str(),
+            Self::Prefix(digits) => digits,
+        }
+    }
+
+    /// Takes back what [`Paused::name`] gave.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::country(name).or_else(|_| Self::prefix(name)).ok()
+    }
+
+    fn has(&self, subject: &Subject) -> bool {
+        match self {
+            Self::Country(country) => subject.country() == Some(*country),
+            Self::Prefix(digits) => subject.phone_begins_with(digits),
+        }
+    }
+}
+
+/// A pause; it ends by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pause {
+    pub what: Paused,
+    /// In milliseconds since the Unix epoch.
+    pub until_ms: i64,
+}
+
+/// Until when the longest of the pauses lasts that a request falls under.
+pub(super) fn paused_until(pauses: &[Pause], subject: &Subject, now_ms: i64) -> Option<i64> {
+    let lasting = pauses
+        .iter()
+        .filter(|pause| pause.until_ms > now_ms && pause.what.has(subject));
+    lasting.map(|pause| pause.until_ms).max()
+}

@@ -1,0 +1,96 @@
+//! What operators see of codes, and how they pause a country: at once in all instances, and over by itself.
+
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Backends, TestApp, eventually, on_both, shape};
+
+async fn ops(app: &TestApp, path: &str, body: Value) -> Answer {
+    Answer::of(app.client.post(format!("{}{path}", app.ops)).json(&body)).await
+}
+
+async fn status(app: &TestApp) -> Value {
+    Answer::of(app.client.get(format!("{}/limits/status", app.ops)))
+        .await
+        .body
+}
+
+on_both! {
+    async fn a_paused_country_is_refused_with_and_without_an_account_and_goes_on_by_itself(app) {
+        app.register("+14152000001").await;
+        let us = json!({ "country": "US", "seconds": "7200" });
+        assert_eq!(ops(&app, "/limits/pause", us).await.body, json!({ "what": "US", "paused": true }));
+        let (known, unknown) = (app.send("+14152000001", None).await, app.send("+14152000777", None).await);
+        known.is(429, "rate_limited");
+        assert_eq!(known.text("rule"), "paused");
+        assert!((7190..=7200).contains(&known.body["retry_after"].as_u64().unwrap()));
+        assert_eq!(shape(&known), shape(&unknown));
+        app.post("/api/users/password/forgot/", json!({ "phone": "+14152000001" })).await.is(429, "rate_limited");
+        assert_eq!(app.send("+447911123456", None).await.status, 200, "another country");
+        assert_eq!(status(&app).await["pauses"][0]["what"], "US");
+        app.pass(7201);
+        assert_eq!(app.send("+14152000001", None).await.status, 200);
+        assert_eq!(status(&app).await["pauses"], json!([]));
+    }
+
+    async fn a_prefix_is_paused_and_resumed(app) {
+        let prefix = json!({ "prefix": "+1415200", "seconds": "60" });
+        ops(&app, "/limits/pause", prefix.clone()).await;
+        app.send("+14152000001", None).await.is(429, "rate_limited");
+        assert_eq!(app.send("+14153000001", None).await.status, 200);
+        for (was_paused, _) in [(true, 1), (false, 2)] {
+            let told = ops(&app, "/limits/resume", prefix.clone()).await;
+            assert_eq!(told.body, json!({ "what": "1415200", "paused": was_paused }));
+        }
+        assert_eq!(app.send("+14152000001", None).await.status, 200);
+        for wrong in [
+            json!({ "seconds": "60" }),
+            json!({ "country": "US", "prefix": "1", "seconds": "60" }),
+            json!({ "country": "XX", "seconds": "60" }),
+            json!({ "prefix": "+141520000", "seconds": "60" }),
+            json!({ "country": "US", "seconds": "0" }),
+            json!({ "country": "US" }),
+        ] {
+            ops(&app, "/limits/pause", wrong).await.is(400, "validation_failed");
+        }
+    }
+
+    async fn the_status_tells_what_became_of_codes_and_what_they_cost(app) {
+        app.limit("[[rule]]\nid='asks'\non='otp.send'\nby='prefix:7'\ncounts='messages'\nquota=2\nper='1d'\nmode='prove'\nceiling=4\n").await;
+        let before = async || app.metric("ringback_sms_codes_total", &["\"US\"", "issued"]).await;
+        let issued = before().await;
+        app.verified("+14152000001").await;
+        app.register("+14152000002").await;
+        assert_eq!(app.send("+14152000002", None).await.status, 200);
+        assert_eq!(app.send("+14153000002", None).await.status, 200, "a decoy costs nothing");
+        app.send("+14152000003", None).await.is(428, "proof_required");
+        let told = status(&app).await;
+        let us = json!({ "of": "US", "issued": 2, "verified": 1, "spent": 240 });
+        assert_eq!(told["countries"], json!([us]));
+        assert_eq!(told["prefixes"], json!([{ "of": "+141520", "issued": 2, "verified": 1, "spent": 240 }]));
+        assert_eq!((&told["currency"], &told["asking"][0]["rule"]), (&json!("USD"), &json!("asks")));
+        assert_eq!(before().await, issued + 2.0);
+        app.pass(7200);
+        assert_eq!(status(&app).await["countries"], json!([]), "of the last hour");
+    }
+}
+
+#[actix_web::test]
+async fn a_pause_holds_in_all_instances_within_a_second() {
+    let app = TestApp::start(Backends::Servers).await;
+    let other = app.sibling().await;
+    ops(
+        &app,
+        "/limits/pause",
+        json!({ "country": "US", "seconds": "600" }),
+    )
+    .await;
+    eventually("the pause", async || {
+        (other.send("+14152000001", None).await.status == 429).then_some(())
+    })
+    .await;
+    ops(&other, "/limits/resume", json!({ "country": "US" })).await;
+    eventually("its end", async || {
+        (app.send("+14152000001", None).await.status == 200).then_some(())
+    })
+    .await;
+}

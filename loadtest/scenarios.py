@@ -19,6 +19,10 @@ class Scenario:
     options: list = field(default_factory=list)  # of k6
     promises: bool = False  # each SMS that was promised has to reach the simulator
     needs_stage: bool = False
+    script: str = ""  # in scenarios/; else that of its name
+    environment: dict = field(default_factory=dict)  # of the script
+    day: int = 0  # seconds that stand for a day: the periods of the limits file are scaled by it
+    prepared: bool = False  # the script gives SQL for the accounts that were made, when it is asked with --sql
     memory: Optional[Callable] = None  # of the MB before, in each second, and at most: what is wrong with them
 
 
@@ -65,6 +69,26 @@ ATTACKS = {
     "attack-pumping": Scenario(
         "codes for sequential numbers", roomy=False, instances=2, users=5_000, options=ADDRESSES, needs_stage=True
     ),
+    **{
+        name: Scenario(
+            what,
+            roomy=False,
+            users=20_000,
+            settings={"RINGBACK__SERVER__TRUSTED_PROXIES": "127.0.0.0/8", "RINGBACK__OTP__RESEND_COOLDOWN": "1s"},
+            needs_stage=True,
+            script="attack-pumping-day.py",
+            environment={"PUMPER": pumper},
+            day=300,
+            prepared=True,
+        )
+        for name, pumper, what in [
+            ("attack-pumping-day", "silent", "a day of SMS pumping in five minutes, in which users sign up"),
+            ("attack-pumping-day-tenth", "tenth", "the same by who types every tenth code"),
+            ("attack-pumping-day-all", "all", "the same by who types all codes"),
+            ("attack-pumping-day-residential", "residential", "the same from an address for each request"),
+            ("attack-pumping-day-market", "market", "the same in the blocks in which the users live"),
+        ]
+    },
     "attack-stuffing": Scenario("stolen passwords tried at many accounts", roomy=False, users=5_000, needs_stage=True),
     "attack-account": Scenario(
         "one account guessed from 200 addresses", roomy=False, users=5_000, options=ADDRESSES, needs_stage=True

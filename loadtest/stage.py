@@ -120,9 +120,24 @@ def build(*targets):
 def roomy_limits(quota=5_000_000, per="1m"):
     """The shipped rules, each with the quota of a load test: they are asked and counted, and refuse nobody."""
     text = (ROOT / "config/limits.toml").read_text()
-    text = re.sub(r"(?m)^quota\s*=.*$", f"quota = {quota}", text)
-    text = re.sub(r"(?m)^per\s*=.*$", f'per = "{per}"', text)
-    return re.sub(r"(?m)^(burst|grows_to)\s*=.*$", rf"\1 = {quota}", text)
+    text = re.sub(r"(?m)^(quota|burst|ceiling)\s*=\s*\".*$", r'\1 = "100000 USD"', text)
+    text = re.sub(r"(?m)^quota\s*=\s*\d.*$", f"quota = {quota}", text)
+    # Money by the day, since there is a bound on what a second may let through.
+    text = re.sub(r"(?m)^(quota = \d+\n)per\s*=.*$", rf'\1per = "{per}"', text)
+    return re.sub(r"(?m)^(burst|grows_to|ceiling)\s*=\s*\d.*$", rf"\1 = {quota}", text)
+
+
+
+def scaled_limits(day):
+    """The shipped rules with periods as much shorter as `day` seconds are than a day."""
+    units = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+    def shorter(period):
+        seconds = int(period[1]) * units[period[2]] * day / 86_400
+        return f'per = "{max(1, round(seconds))}s"'
+
+    text = (ROOT / "config/limits.toml").read_text()
+    return re.sub(r'(?m)^per\s*=\s*"(\d+)([smhd])"$', shorter, text)
 
 
 class Stage:
@@ -242,6 +257,11 @@ class Stage:
             process.wait()
         if process in self.running:
             self.running.remove(process)
+
+    def scaled_limits(self, day):
+        path = self.dir / "scaled.toml"
+        path.write_text(scaled_limits(day))
+        return path
 
     def roomy_limits(self, *quota):
         path = self.dir / "limits.toml"

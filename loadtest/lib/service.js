@@ -115,6 +115,9 @@ export function refused(answer) {
   return (answer.status === 429 || answer.status === 503) && Number(answer.headers['Retry-After']) > 0;
 }
 
+// Over the quota of a rule that lets those pass who prove some work.
+export const asksForWork = (answer) => answer.status === 428 && answer.json('proof.algorithm') === 'SHA-256';
+
 // Tokens of accounts that were made, or of new ones where none were.
 export function tokens(count) {
   return Array.from({ length: count }, (_, number) => {

@@ -38,6 +38,9 @@ impl Limiter {
     /// # Errors
     /// As for [`Limiter::admit`].
     pub async fn shed(&self, operation: Operation, subject: &Subject) -> Result<Admission, Denied> {
+        if let Some(refusal) = self.paused(subject).filter(|_| operation == Operation::OtpSend) {
+            return Err(Denied::Refused(refusal));
+        }
         let mut admission = Admission::new(operation, self.active(), subject.has_worked());
         let asks = self.asks(subject, &mut admission, |scope| scope == Scope::Instance);
         self.ask(subject, asks, &mut admission).await?;

@@ -70,7 +70,7 @@ pub use proofs::{
 };
 pub use records::{
     Column, Erased, ErasedBy, Erasure, Kept, Leave, PostgresRecords, RecordStore, SqliteRecords,
-    TABLES as RECORD_TABLES, Table,
+    TABLES as RECORD_TABLES, Table, UnusedAccounts, UnusedPage, UnusedSince,
 };
 pub use sessions::{
     ClientInfo, Identity, Liveness, MOST_LISTED, NewSession, OpenSession, PostgresSessions, Rotated,

@@ -7,6 +7,8 @@ use chrono::TimeDelta;
 pub struct AccountOptions {
     /// How long an unproven claim of a phone is live: after that it keeps nobody from proving the phone without a token.
     pub claim_ttl: TimeDelta,
+    /// After how long an account is erased that never proved anything and that nobody used; zero for never.
+    pub unused_ttl: TimeDelta,
     pub register_code: RegisterCode,
 }
 

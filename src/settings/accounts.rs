@@ -27,7 +27,15 @@ const LEAST_IDLE: Duration = Duration::from_secs(300);
 pub(super) fn read_accounts(reader: &mut Reader) -> AccountOptions {
     let day = 24 * 60 * MINUTE;
     let claim_ttl = reader.duration("accounts.claim_ttl", 60 * MINUTE..=3650 * day);
+    let unused_ttl = reader.duration("accounts.unused_ttl", Duration::ZERO..=3650 * day);
+    if !unused_ttl.is_zero() && unused_ttl < day {
+        reader.refuse(
+            "accounts.unused_ttl",
+            "must be \"1d\" or more, or \"0s\" for never",
+        );
+    }
     AccountOptions {
+        unused_ttl: TimeDelta::from_std(unused_ttl).unwrap_or(TimeDelta::MAX),
         claim_ttl: TimeDelta::from_std(claim_ttl).unwrap_or(TimeDelta::MAX),
         register_code: reader.choice(
             "accounts.register_code",

@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
+
 use super::{base::Base, stores::Databases};
 use crate::{
-    accounts::{PasswordHasher, SessionUses, purge_sessions, watch_hash_costs, write_session_uses},
+    accounts::{
+        PasswordHasher, SessionUses, UnusedAccounts, purge_sessions, watch_hash_costs, write_session_uses,
+    },
     events::{purge_events, write_refusals},
     flows::Notices,
     ledger::purge_ledger,
@@ -28,6 +32,14 @@ pub(super) fn start(
     let retention = base.settings.ledger.retention;
     actix::spawn(purge_ledger(Arc::clone(&databases.ledger), retention, clock()));
     let retention = base.settings.events.retention;
+    let unused = UnusedAccounts {
+        store: Arc::clone(&databases.records),
+        ttl: base.settings.accounts.unused_ttl,
+        session_ttl: TimeDelta::from_std(base.settings.sessions.ttl).unwrap_or(TimeDelta::MAX),
+        clock: clock(),
+        entropy: Arc::clone(&base.entropy),
+    };
+    actix::spawn(unused.erase_forever());
     actix::spawn(write_refusals(
         base.refusals.clone(),
         Arc::clone(&databases.refusals),

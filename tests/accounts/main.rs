@@ -18,6 +18,7 @@
 //! | `refusals.rs` | the contract of the store of refusals, and what erasure leaves of them |
 //! | `records.rs` | what an export has, and what erasure leaves |
 //! | `transfer.rs` | many users at once, and what is known of the hashes that they bring |
+//! | `unused.rs` | which accounts nobody uses, and what races with their erasure |
 //! | `users_cli.rs` | the same by the command line: files, Django projects |
 //! | `sessions.rs` | the same for sessions and their refresh tokens |
 //! | `own_sessions.rs` | what users do with their own: sessions, password, name |
@@ -58,6 +59,7 @@ mod refusals;
 mod sessions;
 mod test_numbers;
 mod transfer;
+mod unused;
 mod users_cli;
 
 /// Makes each case a test of each database.
@@ -156,6 +158,11 @@ on_both_databases! {
         rows_are_written_once
         a_row_whose_account_is_gone_names_nobody
         rows_race_with_erasure;
+    unused:
+        whoever_never_proved_anything_and_is_idle_goes
+        an_account_is_counted_from_its_last_use
+        accounts_are_looked_at_so_many_at_a_time
+        erasure_races_with_proofs_and_logins;
     records:
         every_column_has_its_place_in_an_export
         an_export_has_all_but_what_proves_who_somebody_is

@@ -191,6 +191,8 @@ const VALUES: &[(&str, &str, &[&str])] = &[
         &["yes", ""],
     ),
     ("accounts.claim_ttl", "1h", &["59m", "3651d", "7"]),
+    ("events.refusals_per_minute", "0", &["-1", "100001"]),
+    ("accounts.unused_ttl", "1d", &["23h", "3651d", "7"]),
     ("accounts.register_code", "optional", &["", "yes", "Required"]),
     ("passwords.memory_kib", "8", &["7", "262145"]),
     ("passwords.iterations", "16", &["0", "17"]),

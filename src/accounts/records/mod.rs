@@ -6,15 +6,18 @@
 //! | `store.rs` | the contract of the store |
 //! | `postgres.rs`, `sqlite.rs` | the two stores |
 //! | `leave.rs` | what a signed-in user asks for |
+//! | `unused.rs` | accounts that never proved anything and that nobody used for long |
 
 mod leave;
 mod postgres;
 mod sqlite;
 mod store;
 mod tables;
+mod unused;
 
 pub use leave::Leave;
 pub use postgres::PostgresRecords;
 pub use sqlite::SqliteRecords;
-pub use store::{Erased, ErasedBy, Erasure, RecordStore};
+pub use store::{Erased, ErasedBy, Erasure, RecordStore, UnusedPage, UnusedSince};
 pub use tables::{Column, Kept, TABLES, Table};
+pub use unused::UnusedAccounts;

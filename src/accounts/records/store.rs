@@ -2,6 +2,7 @@
 //! `tests/accounts/records.rs` holds both to it.
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -39,6 +40,39 @@ impl ErasedBy {
     }
 }
 
+/// When an account counts as unused that never proved anything, never had to give a phone to another account, and isn't
+/// locked.
+#[derive(Debug, Clone, Copy)]
+pub struct UnusedSince {
+    /// It was imported before, and none of its sessions was good any more.
+    pub idle: DateTime<Utc>,
+    /// Its last session was opened before, with the account or by a sign-in: how long that was used is known no more.
+    pub opened: DateTime<Utc>,
+}
+
+/// Accounts that were looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnusedPage {
+    pub unused: Vec<Uuid>,
+    /// Where the next look goes on; none where all were looked at.
+    pub next: Option<Uuid>,
+}
+
+impl UnusedPage {
+    /// Of accounts in the order of their ids, each with whether it is unused.
+    pub(super) fn of(looked_at: &[(Uuid, bool)], limit: u32) -> Self {
+        let is_full = looked_at.len() == limit as usize;
+        Self {
+            unused: looked_at
+                .iter()
+                .filter(|(_, unused)| *unused)
+                .map(|(id, _)| *id)
+                .collect(),
+            next: looked_at.last().filter(|_| is_full).map(|(id, _)| *id),
+        }
+    }
+}
+
 /// What became of an [`Erasure`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Erased {
@@ -61,6 +95,24 @@ pub trait RecordStore: Send + Sync {
     /// # Errors
     /// [`Unavailable`] when the database is down; it may have been erased.
     async fn erase(&self, erasure: Erasure) -> Result<Erased, Unavailable>;
+
+    /// Looks at `limit` accounts with ids beyond `after`, and finds those that are unused.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the database is down.
+    async fn unused(&self, since: UnusedSince, after: Uuid, limit: u32) -> Result<UnusedPage, Unavailable>;
+
+    /// Erases an account as [`RecordStore::erase`] does, if it is still unused. Whoever proves something, or opens a session
+    /// meanwhile, keeps it.
+    ///
+    /// # Errors
+    /// As for [`RecordStore::erase`].
+    async fn erase_unused(
+        &self,
+        user: Uuid,
+        since: UnusedSince,
+        event: NewEvent,
+    ) -> Result<bool, Unavailable>;
 
     /// Everything about a user but what proves who they are, by table, the newest rows first. `None`: no such account.
     ///

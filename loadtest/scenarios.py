@@ -23,6 +23,7 @@ class Scenario:
     environment: dict = field(default_factory=dict)  # of the script
     day: int = 0  # seconds that stand for a day: the periods of the limits file are scaled by it
     prepared: bool = False  # the script gives SQL for the accounts that were made, when it is asked with --sql
+    mail: bool = False  # e-mails go to a mailbox of its own
     memory: Optional[Callable] = None  # of the MB before, in each second, and at most: what is wrong with them
 
 
@@ -46,6 +47,10 @@ JOURNEYS = {
     "smoke": Scenario("the main job, every answer checked", promises=True),
     "signup": Scenario("new users arrive, each through the whole way", promises=True),
     "recover": Scenario("users sign in by code, and set a new password by one", settings=FREE, promises=True),
+    "email": Scenario("users register, change, sign in and reset by codes by e-mail", settings=FREE, mail=True),
+    "settle": Scenario(
+        "users prove and change addresses and passwords, and end sessions", settings=FREE, promises=True, mail=True
+    ),
     "send": Scenario("codes are asked for at a steady rate", users=20_000, settings=FREE, promises=True),
     "verify": Scenario("codes are typed, wrong and right", users=20_000, settings=FREE, promises=True),
     "me": Scenario("signed-in users look at their account", users=20_000),

@@ -150,6 +150,7 @@ class Stage:
         self.environment = {key: value for key, value in os.environ.items() if not key.startswith(("RINGBACK", "TWILIO"))}
         self.environment["RINGBACK_SECRET"] = base64.b64encode(secrets.token_bytes(32)).decode()
         self.has_servers = False
+        self.more = contextlib.ExitStack()
 
     def __enter__(self):
         def end(number, _frame):
@@ -164,11 +165,16 @@ class Stage:
             signal.signal(number, signal.SIG_IGN)
         for process in reversed(self.running):
             self.end(process)
+        self.more.close()
         if self.has_servers:
             subprocess.run([ROOT / "scripts/servers", "stop", self.dir / "servers"], check=False)
         shutil.rmtree(self.dir, ignore_errors=True)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
+
+    def enter(self, context):
+        """Enters what has to end with the stage."""
+        return self.more.enter_context(context)
 
     def start_servers(self):
         """PostgreSQL and Redis of its own."""

@@ -1,7 +1,8 @@
 // What users do, step by step, every answer checked.
 import {
-  arrivals, codeFor, expect, forgot, fresh, freshEmail, login, loginByCode, loginCode, made, madeEmail, me, other, register,
-  reset, send, unique, USERS, verify,
+  arrivals, change, changePassword, codeFor, endOthers, endSession, enterChange, expect, forgot, fresh, freshEmail, login, loginByCode,
+  loginCode, logout, made, madeEmail, me, other, refresh, register, registerCode, reset, send, sendEmail, sessions, unique, USERS,
+  verify, verifyEmail,
 } from './service.js';
 import http from 'k6/http';
 import { check } from 'k6';
@@ -39,6 +40,60 @@ export function comeBack() {
   if (!expect(reset(asked.json('challenge_id'), code, password), 'reset', 200)) return;
   const ended = me(opened.json('tokens.access'), { responseCallback: http.expectedStatuses(401) });
   check(ended, { 'me: the session has ended': (given) => given.status === 401 });
+  expect(login(email, password), 'signed in by the new password', 200);
+}
+
+// Registers with a code by e-mail, changes the address by another, signs in by one to it, and sets a new password by the last.
+export function liveByEmail() {
+  const [email, next] = [freshEmail(), freshEmail(unique(), 1)];
+  let asked = registerCode(email);
+  if (!expect(asked, 'asked for a code to register by', 200)) return;
+  let code = codeFor(email);
+  const registered = register(email, fresh(), {}, undefined, { challenge_id: asked.json('challenge_id'), otp: code });
+  if (!expect(registered, 'registered by code', 201)) return;
+  check(registered, { 'registered: the e-mail is verified': (given) => given.json('user.email_verified') === true });
+  const token = registered.json('tokens.access');
+
+  if (!expect(change(next, { token }), 'asked for another e-mail address', 200)) return;
+  code = codeFor(next);
+  if (!expect(enterChange(next, code, { token }), 'changed the e-mail address', 200)) return;
+
+  asked = loginCode(next);
+  if (!expect(asked, 'asked for a code to sign in by', 200)) return;
+  code = codeFor(next, code);
+  if (!expect(loginByCode(asked.json('challenge_id'), code), 'signed in by code', 200)) return;
+
+  asked = forgot(next);
+  if (!expect(asked, 'asked for a code to reset the password by', 200)) return;
+  code = codeFor(next, code);
+  if (!expect(reset(asked.json('challenge_id'), code, `another-otter-${unique()}`), 'reset', 200)) return;
+  const ended = me(token, { responseCallback: http.expectedStatuses(401) });
+  check(ended, { 'me: the session has ended': (given) => given.status === 401 });
+}
+
+// Registers without a code, proves the e-mail address, changes phone and password, looks at the sessions and ends them.
+export function settle() {
+  const [phone, next, email] = [fresh(), fresh(unique(), 1), freshEmail()];
+  const registered = register(email, phone);
+  if (!expect(registered, 'registered', 201)) return;
+  const token = registered.json('tokens.access');
+  if (!expect(sendEmail(email, { token }), 'sent by e-mail', 200)) return;
+  if (!expect(verifyEmail(email, codeFor(email), { token }), 'verified the e-mail address', 200)) return;
+  if (!expect(change(next, { token }), 'asked for another phone', 200)) return;
+  if (!expect(enterChange(next, codeFor(next), { token }), 'changed the phone', 200)) return;
+
+  for (let count = 0; count < 2; count++) if (!expect(login(email), 'signed in', 200)) return;
+  const listed = sessions(token);
+  if (!expect(listed, 'sessions', 200)) return;
+  check(listed, { 'sessions: three': (given) => given.json('sessions').length === 3 });
+  const another = listed.json('sessions').find(({ current }) => !current);
+  expect(endSession(another.id, token), 'ended a session', 204);
+  expect(endOthers(token), 'ended the others', 204);
+  const password = `another-otter-${unique()}`;
+  if (!expect(changePassword(password, { token }), 'changed the password', 204)) return;
+  const renewed = refresh(registered.json('tokens.refresh'));
+  if (!expect(renewed, 'refreshed', 200)) return;
+  expect(logout({ token: renewed.json('tokens.access') }), 'signed out', 204);
   expect(login(email, password), 'signed in by the new password', 200);
 }
 

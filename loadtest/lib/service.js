@@ -1,5 +1,6 @@
 // The service as its clients see it, and what all scenarios share. loadtest/run sets the environment:
 //   BASE_URLS  the instances, asked in turn         SIM_URL   the simulator; without it codes come from the dev inbox
+//   MAIL_URL   the mailbox of e-mails, where there is one
 //   USERS      accounts that were made beforehand   START     where this run's own phones and names begin
 //   RATE, VUS, DURATION                             from the caller, or the scenario's own
 import http from 'k6/http';
@@ -9,6 +10,7 @@ import { Counter } from 'k6/metrics';
 
 export const BASES = (__ENV.BASE_URLS || __ENV.BASE_URL || 'http://127.0.0.1:8000').split(',');
 export const SIM = __ENV.SIM_URL;
+export const MAIL = __ENV.MAIL_URL;
 export const USERS = Number(__ENV.USERS || 0);
 export const PASSWORD = 'securepass123';
 const START = Number(__ENV.START || Date.now() % 5_000_000);
@@ -56,8 +58,9 @@ function params(name, { token, headers, ...more } = {}) {
 export function post(path, body, more) {
   return http.post(`${base()}/api/users/${path}/`, JSON.stringify(body), params(path, more));
 }
-export const register = (email, phone, more, password = PASSWORD) => post('register', {
-  email, phone, first_name: 'Load', last_name: 'Test', password, password_confirm: password,
+// `by`: the code of the e-mail address and the id of its challenge, where it has one.
+export const register = (email, phone, more, password = PASSWORD, by = {}) => post('register', {
+  email, phone, first_name: 'Load', last_name: 'Test', password, password_confirm: password, ...by,
 }, more);
 export const login = (email, password = PASSWORD, more) => post('login', { email, password }, more);
 // loadtest/run compares them with the SMS that reached the simulator.
@@ -69,38 +72,62 @@ export function send(phone, more) {
 }
 export const verify = (phone, otp, more) => post('verify-phone-otp', { phone, otp }, more);
 // Codes to sign in by and to reset a password by; each is an SMS that was promised.
-export function loginCode(phone, more) {
-  const answer = post('login/code', { phone }, more);
-  if (answer.status === 200) promised.add(1);
+export function loginCode(address, more) {
+  const answer = post('login/code', at(address), more);
+  if (answer.status === 200 && !isEmail(address)) promised.add(1);
   return answer;
 }
 export const loginByCode = (challenge_id, otp, more) => post('login/code/verify', { challenge_id, otp }, more);
-export function forgot(phone, more) {
-  const answer = post('password/forgot', { phone }, more);
-  if (answer.status === 200) promised.add(1);
+export function forgot(address, more) {
+  const answer = post('password/forgot', at(address), more);
+  if (answer.status === 200 && !isEmail(address)) promised.add(1);
   return answer;
 }
 export const reset = (challenge_id, otp, password, more) => post('password/reset', {
   challenge_id, otp, password, password_confirm: password,
 }, more);
+// Codes by e-mail, and another phone or e-mail address by one.
+export const registerCode = (email) => post('register/code', { email });
+export const sendEmail = (email, more) => post('send-email-otp', { email }, more);
+export const verifyEmail = (email, otp, more) => post('verify-email-otp', { email, otp }, more);
+export function change(address, more) {
+  const answer = post(`${isEmail(address) ? 'email' : 'phone'}/change`, { ...at(address), password: PASSWORD }, more);
+  if (answer.status === 200 && !isEmail(address)) promised.add(1);
+  return answer;
+}
+export const enterChange = (address, otp, more) => post(`${isEmail(address) ? 'email' : 'phone'}/change/verify`, { ...at(address), otp }, more);
+export const changePassword = (password, more) => post('password/change', {
+  current_password: PASSWORD, password, password_confirm: password,
+}, more);
+// Sessions.
+export const refresh = (token, more) => post('token/refresh', { refresh: token }, more);
+export const logout = (more) => post('logout', {}, more);
+export const sessions = (token) => http.get(`${base()}/api/users/sessions/`, params('sessions', { token }));
+export const endSession = (id, token) => http.del(`${base()}/api/users/sessions/${id}/`, null, params('sessions/{id}', { token }));
+export const endOthers = (token) => http.del(`${base()}/api/users/sessions/`, null, params('sessions', { token }));
 export const me = (token, more) => http.get(`${base()}/api/users/me/`, params('me', { token, ...more }));
+
+const isEmail = (address) => address.includes('@');
+const at = (address) => (isEmail(address) ? { email: address } : { phone: address });
 
 // A code that this one is not.
 export const other = (code) => String((Number(code) + 1) % 1_000_000).padStart(6, '0');
 
-// The code in the newest SMS to a phone; it goes out a moment after the answer to send. `last`: the one that came before.
+// The code in the newest message to a phone or an e-mail address; it goes out a moment after the answer to send. `last`: the
+// one that came before.
 export function codeFor(phone, last) {
-  const place = SIM
-    ? `${SIM}/messages.json?limit=1&to=${encodeURIComponent(phone)}`
+  const messages = isEmail(phone) ? MAIL : SIM;
+  const place = messages
+    ? `${messages}/messages.json?limit=1&to=${encodeURIComponent(phone)}`
     : `${BASES[0]}/dev/inbox.json`;
   for (let look = 0; look < 100; look++) {
-    const messages = http.get(place, { tags: { name: 'sms' }, responseType: 'text' }).json();
-    const message = messages.find(({ to }) => to === phone);
-    const code = message && message.body.match(/\d{6}/)[0];
+    const found = http.get(place, { tags: { name: 'sms' }, responseType: 'text' }).json();
+    // Notices have no code.
+    const [code] = found.filter(({ to }) => to === phone).map(({ body }) => body.match(/\b\d{6}\b/)).filter(Boolean).map(([digits]) => digits);
     if (code && code !== last) return code;
     sleep(0.05);
   }
-  fail('no SMS came');
+  fail('no code came');
 }
 
 // How many SMS the simulator took.

@@ -71,6 +71,8 @@ pub mod secrets;
 pub mod security;
 pub mod unavailable;
 mod unicode;
+pub mod webhook;
+mod wire;
 
 /// The allocator of every program of this package: it takes less CPU than glibc's, and gives freed memory back. How soon
 /// is said in `.cargo/config.toml`, as it is built with it.

@@ -1,3 +1,6 @@
+-- The place of an event among all.
+CREATE SEQUENCE events_place;
+
 -- What happened: each change of an account, a session, a proof or a lock, written in the transaction of the change; and
 -- refusals, one row for each kind, key and minute of an instance. Rows are never changed or deleted but by erasure, which
 -- takes out whose they were, and by retention.
@@ -19,8 +22,13 @@ CREATE TABLE events (
     -- A JSON object, without any address, code, token or password.
     details  text        NOT NULL DEFAULT '{}',
     -- How many times, where refusals are counted together.
-    times    integer     NOT NULL DEFAULT 1
+    times    integer     NOT NULL DEFAULT 1,
+    -- Its place. Of two changes of which one began after the other was committed, the later has the higher. The transaction has
+    -- its number before it takes a place: whoever reads events in their order knows by it which may yet be committed.
+    seq      bigint      NOT NULL DEFAULT (CASE WHEN pg_current_xact_id() IS NOT NULL THEN nextval('events_place') END)
 );
+
+CREATE UNIQUE INDEX events_seq ON events (seq);
 
 -- A user's, the newest first.
 CREATE INDEX events_user ON events (user_id, id) WHERE user_id IS NOT NULL;
@@ -57,3 +65,27 @@ CREATE TABLE notices (
 
 -- What is due.
 CREATE INDEX notices_due ON notices (leased_until, id);
+
+-- Webhooks of events: up to which place each has been told of them.
+CREATE TABLE event_webhooks (
+    name     text   PRIMARY KEY,
+    position bigint NOT NULL
+);
+
+-- Events that a webhook is yet to be told of. It has nothing about anybody: what an event says is in `events` alone.
+CREATE TABLE event_deliveries (
+    webhook    text        NOT NULL,
+    seq        bigint      NOT NULL,
+    -- What keeps the events of one account in order: the end of its id. NULL: of none.
+    lane       text,
+    -- When it is sent next; whoever sends it has it until then.
+    due_at     timestamptz NOT NULL,
+    created_at timestamptz NOT NULL,
+    -- How many times it was tried.
+    attempts   integer     NOT NULL DEFAULT 0,
+    PRIMARY KEY (webhook, seq)
+);
+
+-- What is due, and what stands before it.
+CREATE INDEX event_deliveries_due ON event_deliveries (webhook, due_at, seq);
+CREATE INDEX event_deliveries_lane ON event_deliveries (webhook, lane, seq) WHERE lane IS NOT NULL;

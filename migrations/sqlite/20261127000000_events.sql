@@ -1,6 +1,7 @@
 -- The same tables as in migrations/postgres, where each column is explained.
 CREATE TABLE events (
-    id       TEXT    NOT NULL PRIMARY KEY,
+    seq      INTEGER PRIMARY KEY AUTOINCREMENT,
+    id       TEXT    NOT NULL UNIQUE,
     at       INTEGER NOT NULL,
     kind     TEXT    NOT NULL,
     actor    TEXT    NOT NULL,
@@ -33,3 +34,21 @@ CREATE TABLE notices (
 ) STRICT;
 
 CREATE INDEX notices_due ON notices (leased_until, id);
+
+CREATE TABLE event_webhooks (
+    name     TEXT    NOT NULL PRIMARY KEY,
+    position INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE event_deliveries (
+    webhook    TEXT    NOT NULL,
+    seq        INTEGER NOT NULL,
+    lane       TEXT,
+    due_at     INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    attempts   INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (webhook, seq)
+) STRICT;
+
+CREATE INDEX event_deliveries_due ON event_deliveries (webhook, due_at, seq);
+CREATE INDEX event_deliveries_lane ON event_deliveries (webhook, lane, seq) WHERE lane IS NOT NULL;

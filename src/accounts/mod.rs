@@ -83,6 +83,6 @@ pub use transfer::{
     Progress, SqliteTransfer, Step, TransferStore, TransferredUser, UserRules, django, export, scratch_file,
 };
 pub use users::{
-    Locked, NameError, NewUser, PersonName, PostgresUsers, ProfileChange, RegisterError, SqliteUsers, User,
-    UserStore, name_key,
+    EmailLoss, Locked, NameError, NewUser, PersonName, PostgresUsers, ProfileChange, RegisterError,
+    SqliteUsers, User, UserStore, name_key,
 };

@@ -9,13 +9,13 @@ use super::{
     networks::KnownNetworks,
     passwords::{Login, Password, PasswordHash, PasswordHasher, PasswordStore, Turn},
     sessions::{ClientInfo, Identity, Sessions, Tokens},
-    users::{NewUser, PersonName, RegisterError, User, UserStore},
+    users::{EmailLoss, NewUser, PersonName, RegisterError, User, UserStore},
 };
 use crate::{
     clock::Clock,
     email::{EmailAddress, EmailDigest},
     entropy::Entropy,
-    events::{EventKind, NewEvent, RefusalKey, RefusalTally, Source},
+    events::{EventKind, NewEvent, NewNotice, NoticeKind, RefusalKey, RefusalTally, Source},
     limits::{KeyDimension, Limiter, Operation, Subject},
     phone::PhoneNumber,
     secrets::Keyring,
@@ -117,9 +117,12 @@ impl SignIn {
         let made = match is_proven {
             false => self.users.register(user, session).await,
             true => {
-                let source = Source::system();
-                let taken = NewEvent::new(EventKind::EmailTaken, source, now, self.entropy.as_ref());
-                self.users.register_proven(user, session, taken).await
+                let (source, entropy) = (Source::system(), self.entropy.as_ref());
+                let loss = EmailLoss {
+                    event: NewEvent::new(EventKind::EmailTaken, source, now, entropy),
+                    notice: NewNotice::new(NoticeKind::EmailTaken, None, now, entropy),
+                };
+                self.users.register_proven(user, session, loss).await
             }
         };
         match made {

@@ -9,6 +9,7 @@ mod limits;
 mod limits_status;
 mod ops_client;
 mod reach;
+mod replay;
 mod tail;
 mod users;
 

@@ -11,6 +11,7 @@
 //! | `refusals/` | what was refused, counted together: a row for each kind, key and minute |
 //! | `log/` | what administrators read, and what they did that changed no account |
 //! | `notices/` | notices to whoever owns an account's address: what they are, and where they wait |
+//! | `outgoing/` | events that go out by signed webhooks |
 //! | `store.rs` | the contract of the store of events: what becomes of old ones |
 //! | `postgres.rs` | both as parts of one statement, or as statements of their own in a transaction; the store of events |
 //! | `sqlite.rs` | both as statements in a transaction; the store of events |
@@ -18,6 +19,7 @@
 mod event;
 mod log;
 mod notices;
+mod outgoing;
 pub mod postgres;
 mod refusals;
 pub mod sqlite;
@@ -27,6 +29,10 @@ pub use event::{Actor, Detail, EventKind, NewEvent, Source};
 pub use log::{EventFilter, EventLog, PostgresEventLog, RefusalCount, SqliteEventLog, StoredEvent};
 pub use notices::{
     LeasedNotice, NewNotice, NoticeAddress, NoticeKind, NoticeStore, PostgresNotices, SqliteNotices,
+};
+pub use outgoing::{
+    EventKinds, EventSender, EventWebhook, KindError, LeasedEvent, OutgoingEvent, OutgoingStore,
+    PostgresOutgoing, Replayed, SqliteOutgoing,
 };
 pub use postgres::PostgresEvents;
 pub use refusals::{

@@ -144,6 +144,7 @@ impl Effect for TakesEmail {
             event: self.codes.event(EventKind::EmailChanged, self.source.clone()),
             // By whom is nobody's affair who lost it.
             taken: self.codes.event(EventKind::EmailTaken, Source::system()),
+            taken_notice: self.codes.notice(NoticeKind::EmailTaken, None),
             notices: [told(), told()],
         };
         match self.changes.change_email(&change).await? {

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     accounts::{ChangeStore, Changed, OwnPassword, Password, PhoneChange, ProofStore, User},
-    challenges::{OtpCode, Proof, Purpose},
+    challenges::{Challenges, OtpCode, Proof, Purpose},
     delivery::Destination,
     events::{EventKind, NoticeKind, Source},
     language::Language,
@@ -47,18 +47,20 @@ impl ChangePhone {
         if changer.signed_in.user.phone == phone {
             return Err(FlowError::SamePhone);
         }
-        let asked = self.asked(&changer, &phone);
+        let now = self.codes.clock.now();
+        let known_code = self.test_numbers.code(&phone, now).cloned();
+        let asked = self.asked(&changer, &phone, known_code.is_some());
         self.supported.demand(&asked.to, asked.country)?;
         let turn = self.own_password.reserve()?;
         let of = &changer.signed_in;
         self.own_password
             .confirm(turn, of, changer.client, password)
             .await?;
-        let now = self.codes.clock.now();
         let code = NewPhone {
             proofs: Arc::clone(&self.proofs),
             user: changer.signed_in.user,
-            known_code: self.test_numbers.code(&phone, now).cloned(),
+            challenges: self.codes.challenges.clone(),
+            known_code,
             phone,
             now,
         };
@@ -75,19 +77,21 @@ impl ChangePhone {
         phone: PhoneNumber,
         typed: Typed,
     ) -> Result<User, FlowError> {
-        let asked = self.asked(&changer, &phone);
+        let is_test_number = self.test_numbers.code(&phone, self.codes.clock.now()).is_some();
+        let asked = self.asked(&changer, &phone, is_test_number);
         let takes = TakesPhone {
             codes: Arc::clone(&self.codes),
             changes: Arc::clone(&self.changes),
             source: Source::user(changer.signed_in.user.id, changer.client),
             user: changer.signed_in.user,
             language: changer.language,
+            opens: !is_test_number,
             phone,
         };
         self.codes.verify(asked, typed, false, takes).await
     }
 
-    fn asked(&self, changer: &Changer, phone: &PhoneNumber) -> Asked {
+    fn asked(&self, changer: &Changer, phone: &PhoneNumber, is_test_number: bool) -> Asked {
         let user = &changer.signed_in.user;
         let caller = Caller {
             client: changer.client,
@@ -95,11 +99,15 @@ impl ChangePhone {
             language: changer.language.clone(),
             work: changer.work.clone(),
         };
+        let to = Destination::Phone(phone.clone());
+        let asked = self.codes.asked(Purpose::ChangePhone, caller, to);
         Asked {
             owner: Some(pending(user, user.phone.expose())),
-            ..self
-                .codes
-                .asked(Purpose::ChangePhone, caller, Destination::Phone(phone.clone()))
+            subject: match is_test_number {
+                false => asked.subject,
+                true => TestNumbers::subject(&asked.caller),
+            },
+            ..asked
         }
     }
 }
@@ -110,12 +118,16 @@ struct NewPhone {
     user: User,
     phone: PhoneNumber,
     now: DateTime<Utc>,
+    challenges: Challenges,
     /// Of a test number.
     known_code: Option<OtpCode>,
 }
 
 impl Entitlement for NewPhone {
-    async fn entitled(self, _: &Asked) -> Result<Entitled, Unavailable> {
+    async fn entitled(self, asked: &Asked) -> Result<Entitled, Unavailable> {
+        if self.known_code.is_some() {
+            TestNumbers::release(&self.challenges, &asked.to, asked.owner).await?;
+        }
         let claims = self.proofs.claims(&self.phone, self.now).await?;
         Ok(Entitled {
             to: Addressee::User(self.user.id),
@@ -136,6 +148,8 @@ pub(super) struct TakesPhone {
     pub source: Source,
     /// What its owner is told in.
     pub language: Language,
+    /// Whether the phone opens the account from then on: a test number opens none.
+    pub opens: bool,
 }
 
 impl Effect for TakesPhone {
@@ -154,6 +168,7 @@ impl Effect for TakesPhone {
             old: self.user.phone,
             new: self.phone,
             former: proof.subject.filter(|&former| former != self.user.id),
+            opens: self.opens,
             event: self.codes.event(kind, self.source.clone()),
             // By whom is nobody's affair who lost it.
             moved: self.codes.event(EventKind::PhoneMoved, Source::system()),

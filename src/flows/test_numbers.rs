@@ -4,7 +4,17 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 
-use crate::{challenges::OtpCode, phone::PhoneNumber};
+use uuid::Uuid;
+
+use super::asked::Caller;
+use crate::{
+    challenges::{Challenges, Hold, OtpCode},
+    channel::Channel,
+    delivery::Destination,
+    limits::Subject,
+    phone::PhoneNumber,
+    unavailable::Unavailable,
+};
 
 /// Phones that get no SMS, for their code is always the same, up to the end of a day. Anyone can verify them.
 #[derive(Debug, Clone, Default)]
@@ -34,6 +44,27 @@ impl TestNumbers {
     pub fn is_in_force(&self, now: DateTime<Utc>) -> bool {
         let end = self.until.and_then(|day| day.checked_add_days(Days::new(1)));
         end.is_some_and(|end| now.date_naive() < end)
+    }
+
+    /// Whom a request about one is counted against. No message goes to it: rules by phone, prefix and country count none of
+    /// its requests.
+    pub(super) fn subject(caller: &Caller) -> Subject {
+        Subject::new(caller.client)
+            .with_channel(Channel::Sms)
+            .with_user(caller.user_id())
+    }
+
+    /// Ends the cooldown and the lock that a number has; `owner` says whose challenges of it there are beside the public one.
+    pub(super) async fn release(
+        challenges: &Challenges,
+        to: &Destination,
+        owner: Option<Uuid>,
+    ) -> Result<(), Unavailable> {
+        let own: Vec<_> = owner.into_iter().collect();
+        for hold in Hold::ALL {
+            challenges.release(hold, to, &own).await?;
+        }
+        Ok(())
     }
 
     /// How many there are.

@@ -17,12 +17,11 @@ use crate::{
         ChangeStore, Claimant, Claims, Login, Opening, OpeningRules, OpeningStore, ProofStore, User,
         Verification,
     },
-    challenges::{Challenges, Hold, OtpCode, Proof, Purpose},
+    challenges::{Challenges, OtpCode, Proof, Purpose},
     channel::Channel,
     delivery::Destination,
     events::{EventKind, Source},
     language::Language,
-    limits::Subject,
     phone::PhoneNumber,
     unavailable::Unavailable,
 };
@@ -94,10 +93,7 @@ impl VerifyPhone {
         let to = Destination::Phone(phone.clone());
         let mut asked = self.codes.asked(Purpose::VerifyPhone, caller, to);
         if is_test_number {
-            // No message goes to a test number: rules by phone, prefix and country count none of its requests.
-            asked.subject = Subject::new(asked.caller.client)
-                .with_channel(Channel::Sms)
-                .with_user(asked.caller.user_id());
+            asked.subject = TestNumbers::subject(&asked.caller);
         }
         asked
     }
@@ -121,10 +117,7 @@ impl Entitlement for Claimants {
         if self.known_code.is_none() {
             return self.entitled_by_message(asked, &claims).await;
         }
-        let own: Vec<_> = asked.caller.user_id().into_iter().collect();
-        for hold in Hold::ALL {
-            self.challenges.release(hold, &asked.to, &own).await?;
-        }
+        TestNumbers::release(&self.challenges, &asked.to, asked.caller.user_id()).await?;
         let claimant = match &asked.caller.user {
             None => claims.any_claimant.or(claims.verified_by),
             Some(user) => (user.phone == self.phone).then_some(user.id),
@@ -255,6 +248,7 @@ impl MarkVerified {
             phone: self.phone,
             source: self.source,
             language: self.language,
+            opens: true,
         };
         takes.take(proof).await.map(drop)
     }

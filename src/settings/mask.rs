@@ -17,8 +17,14 @@ const SECRETS: [&str; 7] = [
 /// Keys whose value is a URL, or several, that may hold a password.
 const URLS: [&str; 3] = ["database.url", "mail.url", "redis.url"];
 
+/// Keys whose value is a list of tables, of which this field is never shown.
+const SECRET_FIELDS: [(&str, &str); 1] = [("events.webhook", "secret")];
+
 /// The value of a known key, as TOML.
 pub(super) fn shown(key: &str, value: &Value) -> String {
+    if let Some((_, field)) = SECRET_FIELDS.iter().find(|(table, _)| *table == key) {
+        return without_field(field, value).map_or_else(|| quoted(MASK), |masked| masked.to_string());
+    }
     match value.as_text() {
         Some("") => quoted(""),
         None if *value == Value::List(Vec::new()) => value.to_string(),
@@ -35,6 +41,25 @@ pub(super) fn shown(key: &str, value: &Value) -> String {
         Some(text) => quoted(&without_passwords(text)),
         None => without_passwords(&value.to_string()),
     }
+}
+
+/// Tables in which a field is masked; none where it is something else.
+fn without_field(secret: &str, value: &Value) -> Option<Value> {
+    let Value::List(items) = value else {
+        return None;
+    };
+    let masked = items.iter().map(|item| match item {
+        Value::Record(fields) => {
+            let fields = fields.iter().map(|(name, value)| match value {
+                Value::Text(text) if name != secret => (name.clone(), Value::Text(without_passwords(text))),
+                Value::Flag(_) | Value::List(_) if name != secret => (name.clone(), value.clone()),
+                _ => (name.clone(), Value::Text(MASK.to_owned())),
+            });
+            Some(Value::Record(fields.collect()))
+        }
+        _ => None,
+    });
+    masked.collect::<Option<_>>().map(Value::List)
 }
 
 /// The value of a key that isn't known. It may be a secret whose key was misspelled: it is shown only if it is plain
@@ -140,6 +165,28 @@ mod tests {
         ] {
             assert_eq!(without_passwords(url), masked, "{url}");
         }
+    }
+
+    #[test]
+    fn the_secret_of_a_table_is_not_shown() {
+        let text = |text: &str| Value::Text(text.to_owned());
+        let record = |secret: Value| {
+            Value::Record(vec![
+                ("url".to_owned(), text("https://u:hush@x/")),
+                ("secret".to_owned(), secret),
+            ])
+        };
+        for secret in [text("hush"), Value::List(vec![text("hush")]), Value::Integer(7)] {
+            let value = Value::List(vec![record(secret)]);
+            assert_eq!(
+                shown("events.webhook", &value),
+                "[{ url = \"https://u:***@x/\", secret = \"***\" }]"
+            );
+        }
+        for value in [text("hush"), Value::List(vec![text("hush")])] {
+            assert_eq!(shown("events.webhook", &value), "\"***\"");
+        }
+        assert_eq!(shown("events.webhook", &Value::List(Vec::new())), "[]");
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod carriers;
 mod countries;
 mod delivery;
 mod environment;
+mod event_webhooks;
 mod fault;
 mod layers;
 mod mail;
@@ -50,7 +51,9 @@ use reader::{Effective, Reader};
 use value::escaped;
 
 use crate::{
-    accounts::{AccountOptions, HasherOptions, OpeningRules, PasswordRuleOptions, SessionOptions},
+    accounts::{
+        AccountOptions, HasherOptions, OpeningRules, PasswordRuleOptions, RegisterCode, SessionOptions,
+    },
     challenges::OtpRules,
     delivery::{Countries, DispatcherOptions},
     flows::TestNumbers,
@@ -208,7 +211,7 @@ impl Settings {
         // One lane for each worker, and one for the actors' thread.
         let redis = stores::read_redis(r, env, server.workers + 1);
         let ledger = stores::read_ledger(r);
-        let events = EventSettings::read(r);
+        let events = EventSettings::read(r, env);
         let data_dir = stores::read_data_dir(r);
         let keyring = stores::read_secret(r, env);
         let otp = otp::read(r);
@@ -275,6 +278,12 @@ impl Settings {
         );
         if has_provider {
             carriers.reach.demand(reader);
+        }
+        if self.accounts.register_code == RegisterCode::Required && self.mail.is_none() {
+            reader.refuse(
+                "accounts.register_code",
+                "must be \"optional\" where no e-mail goes out (SMTP_URL, RINGBACK__MAIL__FROM): nobody could register",
+            );
         }
     }
 

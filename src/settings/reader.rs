@@ -173,6 +173,23 @@ impl Reader {
         })
     }
 
+    /// Tables that `parse` accepts.
+    pub(super) fn records<T>(
+        &mut self,
+        key: &'static str,
+        allowed: &str,
+        parse: impl Fn(&[(String, Value)]) -> Result<T, Refused>,
+    ) -> Vec<T> {
+        let item = |item: &Value| match item {
+            Value::Record(fields) => parse(fields),
+            _ => Err(Refused::default()),
+        };
+        self.read(key, Kind::Records, allowed, |value| match value {
+            Value::List(items) => items.iter().map(item).collect(),
+            _ => Err(Refused::because("not a list of tables")),
+        })
+    }
+
     /// Reads a key in every layer; the value of the highest is in force.
     fn read<T>(
         &mut self,

@@ -7,6 +7,7 @@ use url::Url;
 
 use super::{
     environment::Environment,
+    event_webhooks,
     plaintext::Plaintext,
     reader::{Reader, Refused},
     urls::{look_at, postgres_plaintext_host},
@@ -14,6 +15,7 @@ use super::{
 };
 use crate::{
     database::{PoolOptions, PostgresLink, PostgresOptions, PreparedStatements, SqliteLink},
+    events::EventWebhook,
     ledger::LedgerOptions,
     redis::{ClientCertificate, RedisLink, RedisOptions, RedisSecurity},
     secrets::{Keyring, is_guessable},
@@ -98,18 +100,26 @@ pub(super) fn read_ledger(reader: &mut Reader) -> LedgerOptions {
 }
 
 /// What is kept of what happened to accounts.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct EventSettings {
     pub retention: Duration,
     /// Rows of refusals that this instance writes for a minute, at most.
     pub refusals_per_minute: usize,
+    /// Who is told of events, and for how long each is tried.
+    pub webhooks: Vec<EventWebhook>,
+    pub webhook_retry_for: Duration,
+    /// For one call.
+    pub webhook_timeout: Duration,
 }
 
 impl EventSettings {
-    pub(super) fn read(reader: &mut Reader) -> Self {
+    pub(super) fn read(reader: &mut Reader, env: Environment) -> Self {
         Self {
             retention: reader.duration("events.retention", Duration::ZERO..=MOST_KEPT),
             refusals_per_minute: reader.integer("events.refusals_per_minute", 0..=100_000),
+            webhooks: event_webhooks::read(reader, env),
+            webhook_retry_for: reader.duration("events.webhook_retry_for", 60 * SECOND..=MOST_KEPT),
+            webhook_timeout: reader.duration("events.webhook_timeout", SECOND / 10..=30 * SECOND),
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use std::{borrow::Cow, fmt, time::Duration};
 
-use toml::{Spanned, de::DeValue};
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 pub(super) const MINUTE: Duration = Duration::from_secs(60);
@@ -16,6 +19,8 @@ pub(super) enum Value {
     Integer(i64),
     Flag(bool),
     List(Vec<Value>),
+    /// A table in a list.
+    Record(Vec<(String, Value)>),
     Table,
     /// Floats, dates and integers beyond 64 bits, as they were written: no key wants one.
     Other(String),
@@ -28,6 +33,8 @@ pub(super) enum Kind {
     Integer,
     Flag,
     List,
+    /// A list of tables; a variable has it as TOML writes one.
+    Records,
 }
 
 impl Value {
@@ -37,12 +44,23 @@ impl Value {
             DeValue::Integer(integer) => i64::from_str_radix(integer.as_str(), integer.radix())
                 .map_or_else(|_| Self::Other(integer.to_string()), Self::Integer),
             DeValue::Boolean(flag) => Self::Flag(*flag),
-            DeValue::Array(items) => {
-                Self::List(items.iter().map(Spanned::get_ref).map(Self::from_toml).collect())
-            }
+            DeValue::Array(items) => Self::List(items.iter().map(Spanned::get_ref).map(Self::item).collect()),
             DeValue::Table(_) => Self::Table,
             DeValue::Float(float) => Self::Other(float.to_string()),
             DeValue::Datetime(date) => Self::Other(date.to_string()),
+        }
+    }
+
+    /// What stands in a list.
+    fn item(value: &DeValue<'_>) -> Self {
+        match value {
+            DeValue::Table(fields) => {
+                let field = |(name, value): (&Spanned<Cow<'_, str>>, &Spanned<DeValue<'_>>)| {
+                    (name.get_ref().to_string(), Self::from_toml(value.get_ref()))
+                };
+                Self::Record(fields.iter().map(field).collect())
+            }
+            value => Self::from_toml(value),
         }
     }
 
@@ -55,6 +73,15 @@ impl Value {
             Kind::Text => Self::Text(text),
             Kind::Integer => text.parse().map_or(Self::Untyped(text), Self::Integer),
             Kind::Flag => text.parse().map_or(Self::Untyped(text), Self::Flag),
+            Kind::Records => {
+                let document = format!("list = {text}");
+                let (table, faults) = DeTable::parse_recoverable(&document);
+                let list = table.get_ref().get("list").filter(|_| faults.is_empty());
+                match list.map(|list| Self::from_toml(list.get_ref())) {
+                    Some(list) => list,
+                    None => Self::Untyped(text),
+                }
+            }
             Kind::List if text.trim().is_empty() => Self::List(Vec::new()),
             Kind::List => {
                 let items = text.split(',').map(|item| Self::Text(item.trim().to_owned()));
@@ -82,6 +109,13 @@ impl fmt::Display for Value {
             Self::List(items) => {
                 let items: Vec<_> = items.iter().map(ToString::to_string).collect();
                 write!(f, "[{}]", items.join(", "))
+            }
+            Self::Record(fields) => {
+                let fields: Vec<_> = fields
+                    .iter()
+                    .map(|(name, value)| format!("{name} = {value}"))
+                    .collect();
+                write!(f, "{{ {} }}", fields.join(", "))
             }
             Self::Table => f.write_str("{…}"),
             Self::Other(text) => f.write_str(text),

@@ -8,7 +8,7 @@ use super::{
     provider_section::{BASE_URL, MAX_PACE, ProviderSettings, Reading, base_url, timeouts},
     reader::{Reader, Refused},
 };
-use crate::sms::{WebhookKeys, WebhookOptions};
+use crate::{sms::WebhookOptions, webhook::WebhookKeys};
 
 /// The operator's own gateway, which SMS are handed to.
 pub(super) fn read(reader: &mut Reader, env: Environment, lease: Duration) -> Reading<WebhookOptions> {

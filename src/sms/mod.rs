@@ -16,8 +16,8 @@ use std::time::Duration;
 
 pub use notices::NoticeTexts;
 pub use providers::{
-    ProviderError, Twilio, TwilioKey, TwilioOptions, TwilioReceipts, Vonage, VonageOptions, Webhook,
-    WebhookKeys, WebhookOptions, is_twilio_sender, twilio_signature,
+    Twilio, TwilioKey, TwilioOptions, TwilioReceipts, Vonage, VonageOptions, Webhook, WebhookOptions,
+    is_twilio_sender, twilio_signature,
 };
 pub use segments::{segments, septets};
 pub use texts::{TextOptions, Texts};

@@ -11,7 +11,7 @@ use crate::{
     mail::SmtpError,
     redis::RedisUrlError,
     secrets::SecretError,
-    sms::ProviderError,
+    wire::ProviderError,
 };
 
 /// Why the service did not start.

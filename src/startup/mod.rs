@@ -7,6 +7,7 @@ mod administration;
 mod base;
 mod delivery;
 mod error;
+mod events;
 mod flows;
 mod housekeeping;
 mod http;
@@ -14,6 +15,7 @@ mod limits;
 mod listeners;
 mod open_files;
 mod operations;
+mod outgoing;
 mod providers;
 mod run;
 mod service_manager;
@@ -45,6 +47,7 @@ use crate::{
 pub use error::StartError;
 pub use limits::{limit_rules, prices};
 pub use operations::with_administration;
+pub use outgoing::{Outgoing, with_outgoing};
 pub use run::{check, check_limits_file, is_limits_file, migrate, serve};
 pub use transfer::{Transfer, with_transfer};
 pub use world::World;
@@ -155,6 +158,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
     let (uses, notices) = (accounts.sessions.uses.clone(), Arc::clone(&delivery.notices));
     let api = http::api(&base, metrics.clone(), readiness, accounts, flows, delivery);
     housekeeping::start(&base, &databases, notices, &metrics, uses.clone(), hasher);
+    events::start(&base, &databases)?;
     let servers = http::serve(&base, listeners, api)?;
     Ok(Running {
         address: servers.address,

@@ -6,7 +6,8 @@ use crate::{
     clock::Clock,
     provider::Provider,
     settings::{ProviderName, ProviderSettings, Settings},
-    sms::{ProviderError, SmsMessage, Twilio, Vonage, Webhook},
+    sms::{SmsMessage, Twilio, Vonage, Webhook},
+    wire::ProviderError,
 };
 
 /// A provider and its pace.

@@ -284,6 +284,18 @@ const FAMILIES: &[(Kind, &str, Option<Unit>, &str)] = &[
     ),
     (
         Counter,
+        "ringback_event_webhooks_total",
+        None,
+        "Events that went out by webhooks, by webhook and outcome: sent, retried, expired, gone",
+    ),
+    (
+        Gauge,
+        "ringback_event_webhook_pending",
+        None,
+        "Events that a webhook is yet to be told of, by webhook",
+    ),
+    (
+        Counter,
         "ringback_refusals_dropped_total",
         None,
         "Refusals that no event tells of, as too many waited to be written",

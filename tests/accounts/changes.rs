@@ -1,7 +1,7 @@
 //! Changes of phone and e-mail address: made once, told, and never at the cost of whoever has proven an address.
 
 use ringback::{
-    accounts::{Changed, Claimant, EmailChange, PhoneChange, RegisterError, User},
+    accounts::{Changed, Claimant, EmailChange, EmailLoss, PhoneChange, RegisterError, User, Verification},
     email::EmailAddress,
     entropy::SystemEntropy,
     events::{EventKind, NewNotice, NoticeKind},
@@ -30,10 +30,18 @@ fn to_phone(user: &User, new: &str, former: Option<Uuid>) -> PhoneChange {
         old: user.phone.clone(),
         new: phone(new),
         former,
+        opens: true,
         event: event(EventKind::PhoneChanged, 9),
         moved: event(EventKind::PhoneMoved, 9),
         notices: [NoticeKind::PhoneChanged; 2].map(notice),
         moved_notice: notice(NoticeKind::PhoneMoved),
+    }
+}
+
+fn loss() -> EmailLoss {
+    EmailLoss {
+        event: event(EventKind::EmailTaken, 3),
+        notice: notice(NoticeKind::EmailTaken),
     }
 }
 
@@ -44,6 +52,7 @@ fn to_email(user: &User, new: &str) -> EmailChange {
         new: EmailAddress::parse(new).unwrap(),
         event: event(EventKind::EmailChanged, 9),
         taken: event(EventKind::EmailTaken, 9),
+        taken_notice: notice(NoticeKind::EmailTaken),
         notices: [NoticeKind::EmailChanged; 2].map(notice),
     }
 }
@@ -280,7 +289,7 @@ pub async fn changes_race_with_proofs_registrations_and_deletions(stores: Stores
                 _ => {
                     let user = new_user(EMAIL, OTHER);
                     let session = new_session(user.id);
-                    let taken = event(EventKind::EmailTaken, 3);
+                    let taken = loss();
                     let made = match n % 4 {
                         1 => store.users.register(user, session).await,
                         _ => store.users.register_proven(user, session, taken).await,
@@ -309,7 +318,7 @@ pub async fn a_proven_registration_takes_the_address_of_whoever_never_proved_it(
     let made = async |store: &Store| {
         let user = new_user("Jane@Example.com", OTHER);
         let session = new_session(user.id);
-        let taken = event(EventKind::EmailTaken, 3);
+        let taken = loss();
         store.users.register_proven(user, session, taken).await
     };
     let jane = made(&stores.one).await.unwrap();
@@ -317,7 +326,7 @@ pub async fn a_proven_registration_takes_the_address_of_whoever_never_proved_it(
     let left = stores.two.sessions.view(session).await.unwrap().unwrap();
     assert_eq!((left.user.email, left.revoked), (None, false));
     let told = noted(&stores, &squatter, EventKind::EmailTaken, NoticeKind::EmailTaken).await;
-    assert_eq!(told, "1 0");
+    assert_eq!(told, "1 0", "its phone may be somebody else's as well");
     assert!(
         matches!(made(&stores.two).await, Err(RegisterError::EmailTaken)),
         "it is proven now"
@@ -331,12 +340,54 @@ pub async fn a_proven_registration_takes_the_address_of_whoever_never_proved_it(
     );
 }
 
+pub async fn whoever_loses_an_address_is_told_at_a_proven_phone(stores: Stores) {
+    let (store, claims) = (&stores.one, ["+14152000005", "+14152000006"]);
+    let mut losers = Vec::new();
+    for (email, claim) in ["jane@example.com", "john@example.com"].into_iter().zip(claims) {
+        let (loser, _) = register(store, email, claim).await;
+        let (claimant, proofs, number) = (Claimant::User(loser.id), &store.proofs, phone(claim));
+        let proven = proofs.verify_phone(&number, &claimant, phone_verified(1)).await;
+        assert_eq!(proven.unwrap(), Verification::Verified(loser.id));
+        losers.push(loser);
+    }
+    let user = new_user("jane@example.com", OTHER);
+    let session = new_session(user.id);
+    store.users.register_proven(user, session, loss()).await.unwrap();
+    let taker = proven(store, "taker@example.com", PHONE).await;
+    let change = to_email(&taker, "john@example.com");
+    let changed = store.changes.change_email(&change).await;
+    assert!(matches!(changed.unwrap(), Changed::Changed(_)));
+    for (loser, claim) in losers.iter().zip(claims) {
+        let told = format!(
+            "notices WHERE user_id = '{}' AND kind = 'email_taken' AND channel = 'sms' AND address = '{claim}'",
+            loser.id
+        );
+        assert_eq!(stores.count(&told).await, 1);
+    }
+}
+
+pub async fn a_test_number_opens_nothing(stores: Stores) {
+    let user = proven(&stores.one, "jane@example.com", PHONE).await;
+    let change = PhoneChange {
+        opens: false,
+        ..to_phone(&user, OTHER, None)
+    };
+    let changed = stores.one.changes.change_phone(&change).await.unwrap();
+    assert!(matches!(changed, Changed::Changed(user) if user.phone_verified));
+    assert_eq!(
+        stores
+            .count("users WHERE phone_verified AND phone_owned_at IS NULL")
+            .await,
+        1
+    );
+}
+
 pub async fn of_many_proven_registrations_one_makes_an_account(stores: Stores) {
     register(&stores.one, "jane@example.com", PHONE).await;
     let made = all_at_once(&stores, MANY, |_, store| async move {
         let user = new_user("jane@example.com", OTHER);
         let session = new_session(user.id);
-        let taken = event(EventKind::EmailTaken, 3);
+        let taken = loss();
         match store.users.register_proven(user, session, taken).await {
             Ok(_) => true,
             Err(RegisterError::EmailTaken) => false,

@@ -15,6 +15,7 @@
 //! | `networks.rs` | from which networks an account was signed in to |
 //! | `openings.rs` | which account an address opens, and what a reset changes |
 //! | `notices.rs` | the contract of the store of notices |
+//! | `outgoing.rs` | the contract of the store of events that go out |
 //! | `refusals.rs` | the contract of the store of refusals, and what erasure leaves of them |
 //! | `records.rs` | what an export has, and what erasure leaves |
 //! | `transfer.rs` | many users at once, and what is known of the hashes that they bring |
@@ -50,6 +51,7 @@ mod ledger_reader;
 mod networks;
 mod notices;
 mod openings;
+mod outgoing;
 mod own_server;
 mod own_sessions;
 mod poolers;
@@ -117,6 +119,8 @@ on_both_databases! {
         of_many_changes_of_one_account_one_is_made
         changes_race_with_proofs_registrations_and_deletions
         a_proven_registration_takes_the_address_of_whoever_never_proved_it
+        whoever_loses_an_address_is_told_at_a_proven_phone
+        a_test_number_opens_nothing
         of_many_proven_registrations_one_makes_an_account;
     claims:
         a_lapsed_claim_keeps_nobody_up
@@ -154,6 +158,14 @@ on_both_databases! {
         a_lease_is_one_instances_until_it_ends
         of_many_that_ask_at_once_each_notice_goes_to_one
         what_is_unknown_or_over_goes_to_nobody;
+    outgoing:
+        events_go_out_one_after_the_other_for_each_account
+        what_is_postponed_holds_up_its_account_alone
+        a_webhook_gets_its_kinds_from_where_it_began
+        what_is_erased_or_gone_says_so
+        many_instances_make_each_event_due_once
+        events_of_changes_under_way_are_not_passed_over
+        a_replay_sends_what_went_out_since;
     refusals:
         rows_are_written_once
         a_row_whose_account_is_gone_names_nobody

@@ -10,10 +10,10 @@ const AT_ONCE: usize = 200;
 const PHONE: &str = "+14152000001";
 
 /// Instances of one service: three on real servers; in process there is only one.
-struct Fleet(Vec<TestApp>);
+pub struct Fleet(pub Vec<TestApp>);
 
 impl Fleet {
-    async fn start(backends: Backends) -> Self {
+    pub async fn start(backends: Backends) -> Self {
         let first = TestApp::start(backends).await;
         let mut all = Vec::new();
         if backends == Backends::Servers {
@@ -23,13 +23,13 @@ impl Fleet {
         Self(all)
     }
 
-    fn first(&self) -> &TestApp {
+    pub fn first(&self) -> &TestApp {
         &self.0[0]
     }
 
     /// Does the same `count` times, in turn on each instance, and as much of it at once as a debug build on a busy
     /// machine answers within Redis's time-out.
-    async fn at_once(&self, count: usize, act: impl AsyncFn(&TestApp, usize) -> Answer) -> Vec<Answer> {
+    pub async fn at_once(&self, count: usize, act: impl AsyncFn(&TestApp, usize) -> Answer) -> Vec<Answer> {
         let act = &act;
         let requests = stream::iter(0..count).map(|index| act(&self.0[index % self.0.len()], index));
         requests.buffered(AT_ONCE).collect().await
@@ -37,14 +37,14 @@ impl Fleet {
 }
 
 /// How many answers have this status and, for a problem, this code.
-fn count(answers: &[Answer], status: u16, code: Option<&str>) -> usize {
+pub fn count(answers: &[Answer], status: u16, code: Option<&str>) -> usize {
     let matches =
         |answer: &&Answer| answer.status == status && code.is_none_or(|code| answer.body["code"] == code);
     answers.iter().filter(matches).count()
 }
 
 #[track_caller]
-fn assert_counts(answers: &[Answer], expected: &[(usize, u16, Option<&str>)]) {
+pub fn assert_counts(answers: &[Answer], expected: &[(usize, u16, Option<&str>)]) {
     for &(number, status, code) in expected {
         let counted = count(answers, status, code);
         let odd = answers.iter().find(|answer| {
@@ -77,6 +77,7 @@ macro_rules! at_once {
         }
     };
 }
+pub(crate) use at_once;
 
 at_once! {
     async fn of_a_thousand_wrong_codes_three_are_judged(fleet) {

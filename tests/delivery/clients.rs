@@ -11,7 +11,8 @@ use ringback::{
     clock::ManualClock,
     phone::PhoneNumber,
     provider::{Outcome, Provider},
-    sms::{SmsMessage, Twilio, TwilioOptions, Vonage, VonageOptions, Webhook, WebhookKeys, WebhookOptions},
+    sms::{SmsMessage, Twilio, TwilioOptions, Vonage, VonageOptions, Webhook, WebhookOptions},
+    webhook::WebhookKeys,
 };
 use uuid::{Uuid, uuid};
 

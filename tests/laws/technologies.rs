@@ -14,7 +14,7 @@ const TECHNOLOGIES: [(&str, &[&str]); 29] = [
     (
         "reqwest",
         &[
-            "src/sms/providers/wire.rs",
+            "src/wire.rs",
             "src/cli/ops_client.rs",
             "src/bin/twilio-sim/receipts.rs",
         ],
@@ -59,7 +59,7 @@ const TECHNOLOGIES: [(&str, &[&str]); 29] = [
 ];
 
 /// What stands behind a trait, and the rooms that may know it; `startup` may, always.
-const ADAPTERS: [(&str, &[&str]); 27] = [
+const ADAPTERS: &[(&str, &[&str])] = &[
     ("PostgresUsers", &["src/accounts/"]),
     ("SqliteUsers", &["src/accounts/"]),
     ("PostgresProofs", &["src/accounts/"]),
@@ -72,6 +72,10 @@ const ADAPTERS: [(&str, &[&str]); 27] = [
     ("SqliteRecords", &["src/accounts/"]),
     ("PostgresEvents", &["src/events/"]),
     ("SqliteEvents", &["src/events/"]),
+    ("PostgresRefusals", &["src/events/"]),
+    ("SqliteRefusals", &["src/events/"]),
+    ("PostgresOutgoing", &["src/events/"]),
+    ("SqliteOutgoing", &["src/events/"]),
     ("PostgresNotices", &["src/events/"]),
     ("SqliteNotices", &["src/events/"]),
     ("PostgresTransfer", &["src/accounts/"]),

@@ -6,7 +6,7 @@
 //! | `steps.rs`, `emails.rs`, `openings.rs`, `administrators.rs`, `means.rs` | what tests do often with it, from outside and from behind |
 //! | `process.rs`, `service.rs` | the program as a process of its own |
 //! | `simulator.rs` | `twilio-sim` as a process of its own |
-//! | `provider.rs` | an SMS provider over HTTP, with faults |
+//! | `provider.rs`, `receiver.rs` | an SMS provider and a receiver of webhooks over HTTP, with faults |
 //! | `mail_server.rs` | a mail server, with faults |
 //! | `proxy.rs` | a way to a server that a test can take away |
 //! | `answer.rs`, `wire.rs` | an answer read whole; requests that no client would send |
@@ -30,6 +30,7 @@ mod place;
 mod process;
 mod provider;
 mod proxy;
+mod receiver;
 mod secrets;
 mod servers;
 pub mod service;
@@ -46,6 +47,7 @@ pub use place::{Database, Folder};
 pub use process::Process;
 pub use provider::{Call, Provider};
 pub use proxy::{Proxies, Proxy};
+pub use receiver::{Receiver, Webhook};
 pub use secrets::{Secrets, hex};
 pub use servers::{node_modules, node_tool, program, python, variable};
 pub use steps::{code_in, digits, eventually, fields, registration, shape, wrong};

@@ -18,6 +18,8 @@ pub struct PhoneChange {
     pub new: PhoneNumber,
     /// The account that had it proven when the code was asked for. It may lose it, and no other.
     pub former: Option<Uuid>,
+    /// Whether the phone opens the account from then on: a test number opens none.
+    pub opens: bool,
     /// About the account.
     pub event: NewEvent,
     /// About the one that loses it.
@@ -39,6 +41,8 @@ pub struct EmailChange {
     pub event: NewEvent,
     /// About the one that loses it.
     pub taken: NewEvent,
+    /// To the phone of whoever loses it, if it was proven.
+    pub taken_notice: NewNotice,
     /// As in [`PhoneChange`].
     pub notices: [NewNotice; 2],
 }
@@ -142,10 +146,7 @@ impl<'a> Change<'a> {
             Self::Phone(change) => change.old != change.new,
             Self::Email(_) => true,
         };
-        let phone = before
-            .phone_verified
-            .then(|| NoticeAddress::Phone(before.phone.clone()));
-        let told = notices.iter().zip([phone, proven_email(before)]);
+        let told = notices.iter().zip([proven_phone(before), proven_email(before)]);
         told.filter_map(move |(notice, address)| Some((notice, address.filter(|_| is_another)?)))
     }
 
@@ -154,7 +155,7 @@ impl<'a> Change<'a> {
     pub fn loss_notice(self, loser: &User) -> Option<(&'a NewNotice, NoticeAddress)> {
         match self {
             Self::Phone(change) => Some((&change.moved_notice, proven_email(loser)?)),
-            Self::Email(_) => None,
+            Self::Email(change) => Some((&change.taken_notice, proven_phone(loser)?)),
         }
     }
 
@@ -198,6 +199,11 @@ impl<'a> Change<'a> {
             Self::Email(_) => !holder.email_verified,
         }
     }
+}
+
+fn proven_phone(user: &User) -> Option<NoticeAddress> {
+    let phone = &user.phone;
+    user.phone_verified.then(|| NoticeAddress::Phone(phone.clone()))
 }
 
 /// The e-mail address of an account, if it was proven.

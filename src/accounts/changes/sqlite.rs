@@ -33,7 +33,7 @@ const EMAIL_LOSE: &str = "UPDATE users SET email = NULL, email_key = NULL, email
      email_owned_at = NULL, updated_at = ?2 WHERE id = ?1";
 
 const PHONE_CHANGE: &str = "UPDATE users SET phone = ?3, phone_verified = 1, phone_claimed_at = ?2, \
-     phone_owned_at = ?2, updated_at = ?2 WHERE id = ?1";
+     phone_owned_at = CASE WHEN ?4 THEN ?2 END, updated_at = ?2 WHERE id = ?1";
 const EMAIL_CHANGE: &str = "UPDATE users SET email = ?3, email_key = ?4, email_verified = 1, email_owned_at = ?2, \
      updated_at = ?2 WHERE id = ?1";
 
@@ -131,7 +131,8 @@ async fn set(together: &mut Together, change: Change<'_>) -> Result<User, sqlx::
         Change::Phone(to) => sqlx::query(PHONE_CHANGE)
             .bind(id)
             .bind(now)
-            .bind(to.new.expose().to_owned()),
+            .bind(to.new.expose().to_owned())
+            .bind(to.opens),
         Change::Email(to) => {
             let query = sqlx::query(EMAIL_CHANGE).bind(id).bind(now);
             query

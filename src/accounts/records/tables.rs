@@ -120,6 +120,7 @@ pub const TABLES: [Table; 6] = [
             ("reason", Plain),
             ("details", Object),
             ("times", Plain),
+            ("seq", Plain),
         ],
     },
     Table {

@@ -18,5 +18,5 @@ mod user;
 pub use name::{NameError, PersonName, name_key};
 pub use postgres::PostgresUsers;
 pub use sqlite::SqliteUsers;
-pub use store::{Locked, RegisterError, UserStore};
+pub use store::{EmailLoss, Locked, RegisterError, UserStore};
 pub use user::{NewUser, ProfileChange, User};

@@ -5,7 +5,7 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::{
-    Locked, NewUser, PersonName, ProfileChange, RegisterError, User, UserStore,
+    EmailLoss, Locked, NewUser, PersonName, ProfileChange, RegisterError, User, UserStore,
     row::postgres::{user as user_of, user_columns},
 };
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     database::{PostgresLink, Session, to_micros},
     events::{
         NewEvent,
-        postgres::{event as note, insert_event, parameter},
+        postgres::{event as note, insert_event, notice, parameter},
     },
     unavailable::Unavailable,
 };
@@ -46,31 +46,39 @@ impl UserStore for PostgresUsers {
         &self,
         user: NewUser,
         session: NewSession,
-        taken: NewEvent,
+        loss: EmailLoss,
     ) -> Result<User, RegisterError> {
         // Nobody takes the address between the two statements: so the INSERT finds only who has it verified.
         const TURN: &str = "SELECT pg_advisory_xact_lock(1382641256, hashtext($1))";
         const LOSE: &str = "UPDATE users SET email = NULL, email_key = NULL, email_owned_at = NULL, updated_at = $2 \
-             WHERE email_key = $1 AND NOT email_verified RETURNING id";
+             WHERE email_key = $1 AND NOT email_verified RETURNING id, phone, phone_verified";
         let made = self.0.bounded(async {
             let mut lent = self.0.lend().await?;
             let mut together = lent.begin().await?;
             let key = user.email.key();
             sqlx::query(TURN).bind(key).execute(together.session()).await?;
-            let lose = sqlx::query_scalar(LOSE).bind(key).bind(to_micros(user.now));
-            let loser: Option<Uuid> = lose.fetch_optional(together.session()).await?;
-            if loser.is_some() {
-                note(&taken, loser).execute(together.session()).await?;
+            let lose = sqlx::query_as(LOSE).bind(key).bind(to_micros(user.now));
+            let loser: Option<(Uuid, String, bool)> = lose.fetch_optional(together.session()).await?;
+            let mut took = None;
+            if let Some((loser, phone, is_proven)) = loser {
+                note(&loss.event, Some(loser)).execute(together.session()).await?;
+                let told_at = EmailLoss::told_at(phone, is_proven);
+                if let Some(address) = &told_at {
+                    notice(&loss.notice, loser, address)
+                        .execute(together.session())
+                        .await?;
+                }
+                took = Some(told_at.is_some());
             }
             if !insert(together.session(), &user, &session, true).await? {
                 return Ok(None);
             }
             together.commit().await?;
-            Ok(Some(loser.is_some()))
+            Ok(Some(took))
         });
         let took = made.await?.ok_or(RegisterError::EmailTaken)?;
-        if took {
-            taken.count();
+        if let Some(is_told) = took {
+            loss.count(is_told);
         }
         Ok(registered(user, &session, true))
     }
@@ -198,10 +206,11 @@ async fn insert(
            INSERT INTO sessions (id, user_id, refresh_hash, epoch, amr, authenticated_at, client, network, \
              created_at, expires_at) \
            SELECT $9, made.id, $10, $11, $12, $13, $14, $15, $16, $17 FROM made \
-         ), noted AS (",
-        insert_event!("$18", "made.id", "made"),
-        "), noted_session AS (",
+         ), noted_session AS (",
+        // Such parts are run from the last to the first: the account's event has the place before the session's.
         insert_event!("$19", "made.id", "made"),
+        "), noted AS (",
+        insert_event!("$18", "made.id", "made"),
         ") SELECT count(*) FROM made"
     );
     let query = sqlx::query_scalar(SQL)

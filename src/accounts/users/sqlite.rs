@@ -5,7 +5,7 @@ use sqlx::sqlite::SqliteRow;
 use uuid::{Uuid, fmt::Hyphenated};
 
 use super::{
-    Locked, NewUser, PersonName, ProfileChange, RegisterError, User, UserStore,
+    EmailLoss, Locked, NewUser, PersonName, ProfileChange, RegisterError, User, UserStore,
     row::sqlite::{user as user_of, user_columns},
 };
 use crate::{
@@ -14,7 +14,10 @@ use crate::{
         sessions::{NewSession, sqlite::insert},
     },
     database::{SqliteLink, sqlite::Query, to_micros},
-    events::{NewEvent, sqlite::event as note},
+    events::{
+        NewEvent,
+        sqlite::{event as note, notice},
+    },
     unavailable::Unavailable,
 };
 
@@ -39,9 +42,9 @@ impl UserStore for SqliteUsers {
         &self,
         user: NewUser,
         session: NewSession,
-        taken: NewEvent,
+        loss: EmailLoss,
     ) -> Result<User, RegisterError> {
-        self.make(user, session, Some(taken)).await
+        self.make(user, session, Some(loss)).await
     }
 
     async fn change_profile(
@@ -119,32 +122,38 @@ impl UserStore for SqliteUsers {
 }
 
 impl SqliteUsers {
-    /// Makes an account and opens its session. One whose address is proven (`taken` says of whom it is taken) takes it from
+    /// Makes an account and opens its session. One whose address is proven (then there is a `loss`) takes it from
     /// whoever has it unverified.
     async fn make(
         &self,
         user: NewUser,
         session: NewSession,
-        taken: Option<NewEvent>,
+        loss: Option<EmailLoss>,
     ) -> Result<User, RegisterError> {
         const LOSE: &str = "UPDATE users SET email = NULL, email_key = NULL, email_owned_at = NULL, updated_at = ?2 \
-             WHERE email_key = ?1 AND NOT email_verified RETURNING id";
+             WHERE email_key = ?1 AND NOT email_verified RETURNING id, phone, phone_verified";
         let made = self.0.bounded(async {
             let mut transaction = self.0.writer.begin_with("BEGIN IMMEDIATE").await?;
-            let mut loser = None;
-            if let Some(taken) = &taken {
-                let lose = sqlx::query_scalar(LOSE)
+            let mut took = None;
+            if let Some(loss) = &loss {
+                let lose = sqlx::query_as(LOSE)
                     .bind(user.email.key().to_owned())
                     .bind(user.now.timestamp_micros());
-                loser = lose
-                    .fetch_optional(&mut *transaction)
-                    .await?
-                    .map(Hyphenated::into_uuid);
-                if loser.is_some() {
-                    note(taken, loser).execute(&mut *transaction).await?;
+                let loser: Option<(Hyphenated, String, bool)> =
+                    lose.fetch_optional(&mut *transaction).await?;
+                if let Some((loser, phone, is_proven)) = loser {
+                    let loser = loser.into_uuid();
+                    note(&loss.event, Some(loser)).execute(&mut *transaction).await?;
+                    let told_at = EmailLoss::told_at(phone, is_proven);
+                    if let Some(address) = &told_at {
+                        notice(&loss.notice, loser, address)
+                            .execute(&mut *transaction)
+                            .await?;
+                    }
+                    took = Some(told_at.is_some());
                 }
             }
-            let made = insert_user(&user, taken.is_some())
+            let made = insert_user(&user, loss.is_some())
                 .execute(&mut *transaction)
                 .await?;
             if made.rows_affected() == 0 {
@@ -155,16 +164,16 @@ impl SqliteUsers {
                 note(event, Some(user.id)).execute(&mut *transaction).await?;
             }
             transaction.commit().await?;
-            Ok(Some(loser.is_some()))
+            Ok(Some(took))
         });
         let took = made.await?.ok_or(RegisterError::EmailTaken)?;
-        if let Some(taken) = taken.as_ref().filter(|_| took) {
-            taken.count();
+        if let Some((loss, is_told)) = loss.as_ref().zip(took) {
+            loss.count(is_told);
         }
         user.event.count();
         session.event.count();
         let now = to_micros(user.now);
-        Ok(user.registered(now, taken.is_some()))
+        Ok(user.registered(now, loss.is_some()))
     }
 
     /// Runs a statement that ends the sessions of an account.

@@ -5,7 +5,36 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use super::{NewUser, ProfileChange, User};
-use crate::{accounts::sessions::NewSession, events::NewEvent, unavailable::Unavailable};
+use crate::{
+    accounts::sessions::NewSession,
+    events::{NewEvent, NewNotice, NoticeAddress},
+    phone::PhoneNumber,
+    unavailable::Unavailable,
+};
+
+/// What is written where an account loses an e-mail address that it never proved.
+#[derive(Debug, Clone)]
+pub struct EmailLoss {
+    /// About that account.
+    pub event: NewEvent,
+    /// To its phone, if that was proven: the address may be somebody else's.
+    pub notice: NewNotice,
+}
+
+impl EmailLoss {
+    /// Where the notice goes, by the phone of the account and whether that was proven.
+    pub(super) fn told_at(phone: String, is_proven: bool) -> Option<NoticeAddress> {
+        is_proven.then(|| NoticeAddress::Phone(PhoneNumber::from_stored(phone)))
+    }
+
+    /// Counts what was written of it.
+    pub(super) fn count(&self, is_told: bool) {
+        self.event.count();
+        if is_told {
+            self.notice.count();
+        }
+    }
+}
 
 /// Where users are kept. What holds for every store of accounts is said at [`crate::accounts`].
 #[async_trait]
@@ -18,13 +47,13 @@ pub trait UserStore: Send + Sync {
     async fn register(&self, user: NewUser, session: NewSession) -> Result<User, RegisterError>;
 
     /// The same for whoever proved by a code that the address is theirs: it is marked verified, and MUST be taken from an
-    /// account that has it unverified, with the event `taken` about that one. So there MUST be
+    /// account that has it unverified, with the event and the notice of `loss`. So there MUST be
     /// [`RegisterError::EmailTaken`] only where an account has it verified.
     async fn register_proven(
         &self,
         user: NewUser,
         session: NewSession,
-        taken: NewEvent,
+        loss: EmailLoss,
     ) -> Result<User, RegisterError>;
 
     /// Changes what an account says of itself. `None`: there is no such account.

@@ -2,10 +2,10 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `wire.rs`, `remedy.rs` | the way to a provider over HTTP, and what to do about its errors |
+//! | `remedy.rs` | what to do about the errors of a provider over HTTP (`src/wire.rs` is the way there) |
 //! | `twilio/` | the provider Twilio: its error codes, whether it has a message, its receipts and how it signs them |
 //! | `vonage/` | the provider Vonage, and what its error codes mean |
-//! | `webhook/` | a gateway of the operator's own, called by a signed webhook, and its signature |
+//! | `webhook.rs` | a gateway of the operator's own, called by a signed webhook |
 //! | `inbox.rs` | the provider that delivers to a page of this service, for development |
 
 mod inbox;
@@ -13,9 +13,7 @@ mod remedy;
 mod twilio;
 mod vonage;
 mod webhook;
-mod wire;
 
 pub use twilio::{Twilio, TwilioKey, TwilioOptions, TwilioReceipts, is_twilio_sender, twilio_signature};
 pub use vonage::{Vonage, VonageOptions};
-pub use webhook::{Webhook, WebhookKeys, WebhookOptions};
-pub use wire::ProviderError;
+pub use webhook::{Webhook, WebhookOptions};

@@ -3,6 +3,7 @@
 
 mod check_token;
 mod check_tokens;
+mod check_webhooks;
 pub mod typescript;
 
 use std::{

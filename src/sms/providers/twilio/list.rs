@@ -6,10 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use url::Url;
 
-use crate::{
-    provider::LookupResult,
-    sms::{SmsMessage, providers::wire},
-};
+use crate::{provider::LookupResult, sms::SmsMessage, wire};
 
 /// Messages a page: so few that it stays within the bound of an answer, more than one phone may be sent in a day.
 const PAGE_SIZE: &str = "20";

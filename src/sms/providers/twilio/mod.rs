@@ -20,13 +20,10 @@ pub use sender::is_twilio_sender;
 pub use signature::twilio_signature;
 
 use self::list::Page;
-use super::{
-    ProviderError,
-    wire::{self, Answer, Wire},
-};
 use crate::{
     provider::{LookupResult, Outcome, Provider},
     sms::SmsMessage,
+    wire::{self, Answer, ProviderError, Wire},
 };
 
 const NAME: &str = "twilio";

@@ -17,13 +17,10 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use url::Url;
 
-use super::{
-    ProviderError,
-    wire::{self, Answer, Wire},
-};
 use crate::{
     provider::{Outcome, Provider},
     sms::{SmsMessage, septets},
+    wire::{self, Answer, ProviderError, Wire},
 };
 
 const NAME: &str = "vonage";

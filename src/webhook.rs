@@ -5,9 +5,10 @@
 use std::fmt;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use chrono::{DateTime, Utc};
 use zeroize::Zeroizing;
 
-use crate::secrets::hmac_sha256;
+use crate::{secrets::hmac_sha256, wire::Call};
 
 /// Bytes of a secret, as the specification bounds them.
 const BYTES: std::ops::RangeInclusive<usize> = 24..=64;
@@ -32,7 +33,7 @@ impl WebhookKeys {
     }
 
     /// The value of `webhook-signature`. `id` has no full stop in it, so that no two messages read the same.
-    pub(super) fn sign(&self, id: &str, timestamp: i64, body: &str) -> String {
+    fn sign(&self, id: &str, timestamp: i64, body: &str) -> String {
         let signed = format!("{id}.{timestamp}.{body}");
         let signature = |secret: &Zeroizing<Vec<u8>>| {
             let tag = hmac_sha256(secret, signed.as_bytes());
@@ -40,6 +41,16 @@ impl WebhookKeys {
         };
         self.0.iter().map(signature).collect::<Vec<_>>().join(" ")
     }
+}
+
+/// A call with this body, of JSON, and its signature; `at` is when it is made. A call that is made again has the same `id`.
+pub(crate) fn sign(call: Call, keys: &WebhookKeys, id: &str, at: DateTime<Utc>, body: String) -> Call {
+    let timestamp = at.timestamp();
+    call.header("content-type", "application/json")
+        .header("webhook-signature", keys.sign(id, timestamp, &body))
+        .header("webhook-timestamp", timestamp)
+        .header("webhook-id", id)
+        .body(body)
 }
 
 impl fmt::Debug for WebhookKeys {

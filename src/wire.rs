@@ -1,5 +1,5 @@
-//! The way to a provider over HTTP, the same for all of them: a provider is told no more than it needs, and whatever
-//! it answers costs bounded time and memory.
+//! The way to a provider or a receiver of webhooks over HTTP, the same for all of them: each is told no more than it needs, and
+//! whatever it answers costs bounded time and memory.
 
 use std::time::Duration;
 
@@ -12,6 +12,9 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::provider::{FailureKind, FailureReason, Outcome};
+
+/// A call that is to be sent.
+pub(crate) type Call = RequestBuilder;
 
 /// What is read of an answer; those of the providers have some 1 KiB, a page of Twilio's messages 20.
 const MAX_BODY: usize = 64 * 1024;
@@ -34,13 +37,13 @@ pub enum ProviderError {
 }
 
 /// A client for one provider.
-pub(super) struct Wire(Client);
+pub struct Wire(Client);
 
 impl Wire {
     /// Sets the client of `provider` up; nothing is sent yet.
     ///
     /// `timeout` is for the whole call, connecting and reading included.
-    pub(super) fn new(
+    pub(crate) fn new(
         provider: &'static str,
         connect_timeout: Duration,
         timeout: Duration,
@@ -60,26 +63,26 @@ impl Wire {
         }
     }
 
-    pub(super) fn post(&self, url: Url) -> RequestBuilder {
+    pub(crate) fn post(&self, url: Url) -> RequestBuilder {
         self.0.post(url)
     }
 
-    pub(super) fn get(&self, url: Url) -> RequestBuilder {
+    pub(crate) fn get(&self, url: Url) -> RequestBuilder {
         self.0.get(url)
     }
 }
 
 /// What came back, whatever it says.
-pub(super) struct Answer {
-    pub(super) status: u16,
+pub struct Answer {
+    pub(crate) status: u16,
     /// The pause that it asks for.
-    pub(super) retry_after: Option<Duration>,
+    pub(crate) retry_after: Option<Duration>,
     /// The body, or null where it is not JSON, was cut off, or goes beyond [`MAX_BODY`].
-    pub(super) document: Value,
+    pub(crate) document: Value,
 }
 
 impl Answer {
-    pub(super) fn is_success(&self) -> bool {
+    pub(crate) fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
 }
@@ -88,7 +91,7 @@ impl Answer {
 ///
 /// # Errors
 /// The outcome for a message whose call got no answer.
-pub(super) async fn call(request: RequestBuilder) -> Result<Answer, Outcome> {
+pub(crate) async fn call(request: RequestBuilder) -> Result<Answer, Outcome> {
     let response = request.send().await.map_err(|error| unanswered(&error))?;
     Ok(Answer {
         status: response.status().as_u16(),
@@ -98,7 +101,7 @@ pub(super) async fn call(request: RequestBuilder) -> Result<Answer, Outcome> {
 }
 
 /// The URL of a service, if it is one that a path or a query can be added to.
-pub(super) fn bare_url(text: &str) -> Option<Url> {
+pub(crate) fn bare_url(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     let bare = url.username().is_empty()
         && url.password().is_none()
@@ -108,7 +111,7 @@ pub(super) fn bare_url(text: &str) -> Option<Url> {
 }
 
 /// A message's id in a provider's document; none where it is none that could stand in a log.
-pub(super) fn plausible_id(id: &Value) -> String {
+pub(crate) fn plausible_id(id: &Value) -> String {
     let id = id.as_str().unwrap_or_default();
     let sound = id
         .bytes()

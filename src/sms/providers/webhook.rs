@@ -1,6 +1,6 @@
 //! A gateway of the operator's own, called by a signed webhook.
 //!
-//! Each SMS is one POST of JSON, signed as `webhook_keys.rs` says. Its id is the challenge's, in `webhook-id` and in the
+//! Each SMS is one POST of JSON, signed as `src/webhook.rs` says. Its id is the challenge's, in `webhook-id` and in the
 //! body, the same for each try of one SMS: the receiver drops what it has had before, since an SMS whose answer was lost
 //! comes again. What its answers mean is the table of HTTP statuses in `remedy.rs`:
 //!
@@ -12,8 +12,6 @@
 //! | other 3xx | tried again, never followed |
 //! | any other 4xx, such as 400 and 422 | this SMS is given up |
 
-mod keys;
-
 use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
@@ -22,17 +20,13 @@ use serde::Serialize;
 use url::Url;
 use uuid::Uuid;
 
-pub use keys::WebhookKeys;
-
-use super::{
-    ProviderError,
-    remedy::{self, kind_of_status},
-    wire::{self, Answer, Wire},
-};
+use super::remedy::{self, kind_of_status};
 use crate::{
     clock::Clock,
     provider::{FailureKind, FailureReason, Outcome, Provider},
     sms::SmsMessage,
+    webhook::{WebhookKeys, sign},
+    wire::{self, Answer, ProviderError, Wire},
 };
 
 const NAME: &str = "webhook";
@@ -102,16 +96,8 @@ impl Webhook {
         let body = serde_json::to_string(&payload).map_err(|_| Outcome::Misconfigured {
             reason: FailureReason::of(FailureKind::Request),
         })?;
-        let (id, timestamp) = (message.reference.to_string(), at.timestamp());
-        let request = self
-            .wire
-            .post(self.url.clone())
-            .header("content-type", "application/json")
-            .header("webhook-signature", self.keys.sign(&id, timestamp, &body))
-            .header("webhook-timestamp", timestamp)
-            .header("webhook-id", id)
-            .body(body);
-        wire::call(request).await
+        let (call, id) = (self.wire.post(self.url.clone()), message.reference.to_string());
+        wire::call(sign(call, &self.keys, &id, at, body)).await
     }
 }
 

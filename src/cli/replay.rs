@@ -1,0 +1,94 @@
+//! `ringback events replay`: what happened goes out once more.
+
+use std::process::ExitCode;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use clap::Args;
+
+use crate::{
+    events::EventWebhook,
+    settings::{Settings, parse_duration},
+    startup::{Outgoing, with_outgoing},
+    unavailable::Unavailable,
+};
+
+/// Events that a statement looks at.
+const STEP: u32 = 1000;
+
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// From when on: a time such as 2026-11-26T08:00:00Z, or how long ago, such as 2h or 3d.
+    #[arg(long, value_name = "WHEN")]
+    since: String,
+    /// To this webhook alone.
+    #[arg(long, value_name = "NAME")]
+    webhook: Option<String>,
+}
+
+pub fn run(args: &ReplayArgs, settings: &Settings) -> ExitCode {
+    let chosen = |webhook: &&EventWebhook| args.webhook.as_ref().is_none_or(|name| *name == webhook.name);
+    let webhooks: Vec<_> = settings.events.webhooks.iter().filter(chosen).collect();
+    if webhooks.is_empty() {
+        eprintln!("no such webhook is configured: [[events.webhook]] in the configuration has them");
+        return ExitCode::FAILURE;
+    }
+    with_outgoing(settings, async |outgoing| {
+        let Some(since) = moment(&args.since, outgoing.clock.now()) else {
+            eprintln!("--since: a time such as 2026-11-26T08:00:00Z, or how long ago, such as 2h or 3d");
+            return ExitCode::from(2);
+        };
+        for webhook in webhooks {
+            match replay(&outgoing, webhook, since).await {
+                Ok(queued) => println!("{}: {queued} events go out once more", webhook.name),
+                Err(error) => {
+                    eprintln!("{}: {error}", webhook.name);
+                    return ExitCode::FAILURE;
+                }
+            }
+        }
+        ExitCode::SUCCESS
+    })
+}
+
+async fn replay(
+    outgoing: &Outgoing,
+    webhook: &EventWebhook,
+    since: DateTime<Utc>,
+) -> Result<u64, Unavailable> {
+    let (mut queued, mut after) = (0, Some(0));
+    while let Some(from) = after {
+        let now = outgoing.clock.now();
+        let store = &outgoing.store;
+        let step = store
+            .replay(&webhook.name, &webhook.kinds, since, from, now, STEP)
+            .await?;
+        queued += step.queued;
+        after = step.next;
+    }
+    Ok(queued)
+}
+
+/// A time, or one so long ago.
+fn moment(text: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    match parse_duration(text) {
+        Some(ago) => now.checked_sub_signed(TimeDelta::from_std(ago).ok()?),
+        None => Some(DateTime::parse_from_rfc3339(text).ok()?.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_a_time_or_so_long_ago() {
+        let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        let seconds = |text| moment(text, now).map(|at| at.timestamp() - 1_800_000_000);
+        assert_eq!(seconds("2h"), Some(-7_200));
+        assert_eq!(seconds("2027-01-15T08:00:01Z"), Some(1));
+        assert_eq!(seconds("2027-01-15T09:00:01+01:00"), Some(1));
+        for text in ["", "2", "yesterday", "2027-01-15"] {
+            assert_eq!(seconds(text), None, "{text}");
+        }
+    }
+}

@@ -70,6 +70,18 @@ pub enum MayNotAdminister {
     NothingProven,
 }
 
+impl MayNotAdminister {
+    /// What the client is told.
+    const fn detail(self) -> &'static str {
+        match self {
+            Self::NoRole => "This account has no role to administer by.",
+            Self::NoPassword => "Sign in with the password first.",
+            Self::ResetLately => "The password was reset less than 24 hours ago. Try again after that time.",
+            Self::NothingProven => "Prove the phone or the e-mail address of this account first.",
+        }
+    }
+}
+
 /// What of a phone is not supported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unsupported {
@@ -167,18 +179,7 @@ impl Problem for FlowError {
             Self::SameEmail => ProblemDetails::validation_failed(FieldErrors::new())
                 .with_field("email", "This is your e-mail address already."),
             Self::Account(error) => error.details(),
-            Self::MayNotAdminister(why) => ProblemDetails::new(
-                403,
-                "forbidden",
-                match why {
-                    MayNotAdminister::NoRole => "This account has no role to administer by.",
-                    MayNotAdminister::NoPassword => "Sign in with the password first.",
-                    MayNotAdminister::ResetLately => {
-                        "The password was reset less than 24 hours ago. Try again after that time."
-                    }
-                    MayNotAdminister::NothingProven => "Prove the phone or the e-mail address of this account first.",
-                },
-            ),
+            Self::MayNotAdminister(why) => ProblemDetails::new(403, "forbidden", why.detail()),
             Self::ChallengeIdRequired => ProblemDetails::validation_failed(FieldErrors::new())
                 .with_field("challenge_id", "This field is required."),
             Self::Cooldown(refusal) => ProblemDetails {

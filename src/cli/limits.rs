@@ -7,12 +7,12 @@ use std::{
 };
 
 use clap::Subcommand;
-use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::{
-    exit::{EX_CONFIG, refuse},
+    exit::EX_CONFIG,
     limits_status,
+    ops::{Ops, address, ask, complain, ops_token},
     ops_client::{OpsClient, OpsError},
     reach::{blocking, ops_url},
 };
@@ -24,9 +24,6 @@ use crate::{
     settings::Settings,
     startup,
 };
-
-/// A usage error: what was typed means nothing.
-const USAGE: u8 = 2;
 
 #[derive(Debug, Subcommand)]
 pub enum LimitsCommand {
@@ -97,14 +94,6 @@ pub enum LimitsCommand {
     },
 }
 
-/// Where the running service is.
-#[derive(Debug, clap::Args)]
-pub struct Ops {
-    /// The service's ops address, such as http://127.0.0.1:8001; by default that of the configuration.
-    #[arg(long = "ops", value_name = "URL")]
-    url: Option<String>,
-}
-
 /// Does it.
 pub fn run(command: LimitsCommand) -> ExitCode {
     match command {
@@ -146,26 +135,6 @@ fn fault_of(on: &str, ip: &str, phone: Option<&str>) -> Option<String> {
     phone.err().map(|error| format!("--phone: {error}"))
 }
 
-pub(super) fn ask<T: serde::de::DeserializeOwned>(
-    ops: &Ops,
-    path: &str,
-    body: &Value,
-    show: impl FnOnce(T),
-) -> ExitCode {
-    let url = match address(ops) {
-        Ok(url) => url,
-        Err(code) => return code,
-    };
-    let asked = blocking(async { OpsClient::new(&url, ops_token())?.post::<T>(path, body).await });
-    match asked {
-        Ok(answer) => {
-            show(answer);
-            ExitCode::SUCCESS
-        }
-        Err(error) => complain(&error),
-    }
-}
-
 /// Asks each service, whatever the others answer.
 fn reset(rule: &str, key: &str, urls: Vec<String>) -> ExitCode {
     let urls = match urls.is_empty() {
@@ -191,27 +160,6 @@ fn reset(rule: &str, key: &str, urls: Vec<String>) -> ExitCode {
         }
     }
     code
-}
-
-pub(super) fn complain(error: &OpsError) -> ExitCode {
-    eprintln!("{error}");
-    match error {
-        OpsError::Wrong(_) => ExitCode::from(USAGE),
-        OpsError::Unreachable(_) | OpsError::Failed(_) => ExitCode::FAILURE,
-    }
-}
-
-/// What the configuration has, whatever else is wrong with it.
-pub(super) fn ops_token() -> Option<SecretString> {
-    Settings::load_from_process().ok()?.server.ops_token
-}
-
-pub(super) fn address(ops: &Ops) -> Result<String, ExitCode> {
-    if let Some(url) = &ops.url {
-        return Ok(url.clone());
-    }
-    let settings = Settings::load_from_process().map_err(|faults| refuse(&faults))?;
-    Ok(ops_url(settings.server.ops_bind))
 }
 
 fn check(path: &Path, ops: &Ops) -> ExitCode {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::{
-    limits::{Ops, address, ask, complain, ops_token},
+    ops::{Ops, address, ask, complain, ops_token},
     ops_client::{OpsClient, OpsError},
     reach::blocking,
 };

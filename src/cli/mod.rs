@@ -7,6 +7,7 @@ mod exit;
 mod healthcheck;
 mod limits;
 mod limits_status;
+mod ops;
 mod ops_client;
 mod reach;
 mod replay;

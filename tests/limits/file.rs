@@ -184,7 +184,7 @@ fn each_fault_is_named_with_its_place_and_what_is_allowed() {
         (
             "burst = 1",
             "brust = 1",
-            "8:1: unknown key \"brust\"; allowed: id, on, by, quota, per, burst, scope, mode, channel, if_store_lost, counts, grows_to, ceiling",
+            "8:1: unknown key \"brust\"; allowed: id, on, by, quota, per, burst, scope, mode, channel, if_store_lost, counts, grows_to, claimants, ceiling",
         ),
         (
             "[[rule]]",
@@ -305,7 +305,7 @@ fn every_fault_of_a_file_is_named_at_once_in_its_order() {
         [
             "limits.toml:13:9: duplicate id \"otp-send-per-phone\": line 3 has it already",
             "limits.toml:16:9: quota is a whole number; allowed: 1 to 4294967295",
-            "limits.toml:21:1: unknown key \"limit\"; allowed: id, on, by, quota, per, burst, scope, mode, channel, if_store_lost, counts, grows_to, ceiling",
+            "limits.toml:21:1: unknown key \"limit\"; allowed: id, on, by, quota, per, burst, scope, mode, channel, if_store_lost, counts, grows_to, claimants, ceiling",
             "limits.toml:22:2: unknown key \"other\"; allowed: [[rule]] tables",
         ]
     );
@@ -316,7 +316,7 @@ fn columns_count_characters_and_broken_toml_has_its_place() {
     assert_eq!(
         faults("rule = [ { 'ключ' = 1, id = 'r', on = 'me', by = 'ip', quota = 1, per = 'x' } ]"),
         [
-            "limits.toml:1:12: unknown key \"ключ\"; allowed: id, on, by, quota, per, burst, scope, mode, channel, if_store_lost, counts, grows_to, ceiling",
+            "limits.toml:1:12: unknown key \"ключ\"; allowed: id, on, by, quota, per, burst, scope, mode, channel, if_store_lost, counts, grows_to, claimants, ceiling",
             "limits.toml:1:73: per \"x\"; allowed: a whole number and a unit (s, m, h, d), \"1s\" to \"30d\"",
         ]
     );

@@ -127,6 +127,18 @@ impl FlowError {
     }
 }
 
+/// What a client is told that has to prove some work.
+fn asking_for_work(challenge: &WorkChallenge) -> ProblemDetails {
+    ProblemDetails {
+        proof: Some(challenge.clone()),
+        ..ProblemDetails::new(
+            428,
+            "proof_required",
+            "Solve the proof of work, and send the request again with it as X-Proof.",
+        )
+    }
+}
+
 impl Problem for FlowError {
     fn details(&self) -> ProblemDetails {
         match self {
@@ -187,14 +199,7 @@ impl Problem for FlowError {
                 detail: "A code was sent to this address moments ago.".into(),
                 ..refusal.details()
             },
-            Self::ProofRequired(challenge) => ProblemDetails {
-                proof: Some(challenge.as_ref().clone()),
-                ..ProblemDetails::new(
-                    428,
-                    "proof_required",
-                    "Solve the proof of work, and send the request again with it as X-Proof.",
-                )
-            },
+            Self::ProofRequired(challenge) => asking_for_work(challenge),
             Self::Limited(refusal) => refusal.details(),
             Self::Unavailable(unavailable) => unavailable.details(),
         }

@@ -178,7 +178,7 @@ impl fmt::Display for Rule {
         if self.grows_to != self.burst {
             writeln!(f, "grows_to = {}", self.grows_to)?;
         }
-        if self.ceiling != self.burst {
+        if self.mode == Mode::Prove || self.ceiling != self.burst {
             writeln!(f, "ceiling = {}", self.value(self.ceiling))?;
         }
         if let Some(if_store_lost) = self.if_store_lost {

@@ -35,7 +35,7 @@ fn messages_are_counted_at_a_send_by_what_no_asker_controls() {
     }
     let unknown = with("otp.send", "global", "codes", "").unwrap_err().to_string();
     assert!(
-        unknown.ends_with("unknown counts \"codes\"; allowed: requests, messages, unverified"),
+        unknown.ends_with("unknown counts \"codes\"; allowed: requests, messages, unverified, money"),
         "{unknown}"
     );
 }

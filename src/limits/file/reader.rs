@@ -125,17 +125,8 @@ impl<'a> Reader<'a> {
         let counts = field("counts").map_or(Some(Counts::Requests), |counts| {
             self.one_of(counts, "counts", &kinds)
         });
-        let mut currency = None;
-        let mut number = |reader: &mut Self, name: &str| {
-            let value = table.get(name)?;
-            Some(match counts {
-                Some(Counts::Money) => reader.amount(value, name, &mut currency),
-                _ => reader.count(value, name),
-            })
-        };
-        let quota = number(self, "quota").flatten();
-        let burst = number(self, "burst");
-        let ceiling = number(self, "ceiling");
+        let (currency, [quota, burst, ceiling]) = self.numbers(table, counts);
+        let quota = quota.flatten();
         let per = field("per").and_then(|per| self.duration(per));
         let scopes = Scope::ALL.map(|scope| (scope.name(), scope));
         let scope = field("scope").map_or(Some(Scope::Cluster), |scope| self.one_of(scope, "scope", &scopes));
@@ -278,6 +269,23 @@ impl<'a> Reader<'a> {
             );
         }
         parsed
+    }
+
+    /// Quota, burst and ceiling, of those that are there: amounts where money is counted.
+    fn numbers(
+        &mut self,
+        table: &DeTable<'_>,
+        counts: Option<Counts>,
+    ) -> (Option<Currency>, [Option<Option<u32>>; 3]) {
+        let mut currency = None;
+        let numbers = ["quota", "burst", "ceiling"].map(|name| {
+            let value = table.get(name)?;
+            Some(match counts {
+                Some(Counts::Money) => self.amount(value, name, &mut currency),
+                _ => self.count(value, name),
+            })
+        });
+        (currency, numbers)
     }
 
     /// Amounts of one rule are in one currency.

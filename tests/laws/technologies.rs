@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// A crate, and where its name may stand: files of this name, folders that end in `/`, or whole paths.
-const TECHNOLOGIES: [(&str, &[&str]); 29] = [
+const TECHNOLOGIES: [(&str, &[&str]); 30] = [
     ("sqlx", &["postgres.rs", "sqlite.rs"]),
     ("redis", &["redis.rs", "src/redis/", "src/challenges/redis/"]),
     ("deadpool", &["src/redis/"]),

@@ -18,7 +18,7 @@ use crate::{outage, unavailable::Unavailable};
 pub const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 impl Limiter {
-    /// Refuses codes from now on in this instance, and within [`LOOK_EVERY`] in all.
+    /// Refuses codes from now on in this instance, and within a second in all.
     ///
     /// # Errors
     /// [`Unavailable`] when it can't be kept, or too many are.

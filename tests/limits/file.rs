@@ -88,7 +88,7 @@ fn each_fault_is_named_with_its_place_and_what_is_allowed() {
             "\"otp.send\"",
             "\"otp.sned\"",
             "4:9: unknown on \"otp.sned\"; allowed: register, login, otp.send, otp.verify, otp.status, \
-             token.refresh, password.change, me, any",
+             token.refresh, password.change, me, admin, any",
         ),
         (
             "\"phone\"",

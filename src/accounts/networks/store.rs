@@ -13,7 +13,7 @@ pub trait NetworkStore: Send + Sync {
     /// e-mail address, or has the phone verified. MUST cost the same whether or not there is such an account.
     async fn knows(&self, address: &Login, network: &str, since: DateTime<Utc>) -> Result<bool, Unavailable>;
 
-    /// All such networks of the account; of more than [`MOST`] only so many.
+    /// All such networks of the account; of more than `MOST` only so many.
     async fn known(&self, address: &Login, since: DateTime<Utc>) -> Result<Vec<String>, Unavailable>;
 }
 

@@ -74,7 +74,7 @@ impl Webhook {
     /// Sets the client up; nothing is sent yet.
     ///
     /// # Errors
-    /// [`ProviderError`] if the URL is none, or the client cannot be set up (no TLS roots on this machine).
+    /// `ProviderError` if the URL is none, or the client cannot be set up (no TLS roots on this machine).
     pub fn new(options: WebhookOptions, clock: Arc<dyn Clock>) -> Result<Self, ProviderError> {
         Ok(Self {
             wire: Wire::new(NAME, options.connect_timeout, options.timeout)?,

@@ -83,7 +83,7 @@ impl Twilio {
     /// Sets the client up; nothing is sent yet.
     ///
     /// # Errors
-    /// [`ProviderError`] if the base URL is none, or the client cannot be set up (no TLS roots on this machine).
+    /// `ProviderError` if the base URL is none, or the client cannot be set up (no TLS roots on this machine).
     pub fn new(options: TwilioOptions) -> Result<Self, ProviderError> {
         let (user, password) = match (options.api_key, options.auth_token) {
             (Some(key), _) => (key.sid, key.secret),

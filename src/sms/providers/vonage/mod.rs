@@ -61,7 +61,7 @@ impl Vonage {
     /// Sets the client up; nothing is sent yet.
     ///
     /// # Errors
-    /// [`ProviderError`] if the base URL is none, or the client cannot be set up (no TLS roots on this machine).
+    /// `ProviderError` if the base URL is none, or the client cannot be set up (no TLS roots on this machine).
     pub fn new(options: VonageOptions) -> Result<Self, ProviderError> {
         let mut url = wire::bare_url(&options.base_url).ok_or(ProviderError::Url(NAME))?;
         url.path_segments_mut()

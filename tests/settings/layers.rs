@@ -40,6 +40,7 @@ fn the_files_that_are_shipped_are_sound() {
             .file("development.toml", include_str!("../../config/development.toml"))
             .file("production.toml", include_str!("../../config/production.toml"))
             .file("limits.toml", "")
+            .file("sms_prices.toml", "")
             .file(
                 "messages/verify_phone.en.txt",
                 include_str!("../../config/messages/verify_phone.en.txt"),

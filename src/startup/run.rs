@@ -151,7 +151,7 @@ fn announce(settings: &Settings, running: &Running) {
     }
     if let Some(admin) = admin_address {
         lines +=
-            &format!("  Admin    http://{admin}/api/admin/ (`ringback admin grant EMAIL --role admin`)\n");
+            &format!("  Admin    http://{admin}/admin/ (`ringback admin grant EMAIL --role admin`)\n");
     }
     if settings.database.url.is_none() {
         lines += &format!(

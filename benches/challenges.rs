@@ -93,6 +93,7 @@ impl Bench {
             length: 6,
             resend_cooldown: Duration::from_secs(600), // or it would be gone before all are there
             max_failures: 10,
+            max_failures_in_day: 20,
             failure_window: Duration::from_secs(3600),
             require_challenge_id: false,
         };
@@ -189,6 +190,7 @@ impl Bench {
     async fn judge_wrong(&self, phone: PhoneDigest) {
         let attempt = Attempt {
             slots: &[slot(phone, Whose::Public)],
+            claimants_at: None,
             challenge_id: None,
             digest: CodeDigest::unmatchable(CODE),
             attached: &[],

@@ -49,6 +49,7 @@ class Bench:
             "RINGBACK__LIMITS__FILE": str(limits),
             "RINGBACK__OTP__RESEND_COOLDOWN": "0s",
             "RINGBACK__OTP__MAX_FAILURES": "1000",
+            "RINGBACK__OTP__MAX_FAILURES_IN_DAY": "1000",
             **(settings or {}),
         }
         # The first start makes the tables; the second is what is measured.

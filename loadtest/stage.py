@@ -274,6 +274,13 @@ class Stage:
         path.write_text(roomy_limits(*quota))
         return path
 
+    def limits_without(self, words):
+        """The shipped rules but for those that say this."""
+        head, *rules = re.split(r"(?m)^(?=\[\[rule\]\]$)", (ROOT / "config/limits.toml").read_text())
+        path = self.dir / "limits.toml"
+        path.write_text(head + "".join(rule for rule in rules if words not in rule.split("\n\n")[0]))
+        return path
+
     def output(self, command, **options):
         """What a command prints."""
         done = subprocess.run(

@@ -63,6 +63,11 @@ impl SlotAddress {
         Self(self.0 & !(0b111 << BESIDE) | u64::from(n & 0b111) << BESIDE)
     }
 
+    /// The address with the bits of a mark flipped, in the first two of its own bytes.
+    pub fn flip(self, [first, second]: [u8; 2]) -> Self {
+        Self(self.0 ^ u64::from(first) << (LOCAL_BITS - 8) ^ u64::from(second) << (LOCAL_BITS - 16))
+    }
+
     /// Which of the eight it is.
     pub fn place_beside(self) -> u8 {
         (self.0 >> BESIDE & 0b111) as u8

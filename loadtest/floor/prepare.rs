@@ -122,6 +122,7 @@ impl Issuer {
             length: 6,
             resend_cooldown: Duration::ZERO,
             max_failures: 1000,
+            max_failures_in_day: 1000,
             failure_window: Duration::from_secs(3600),
             require_challenge_id: false,
         };

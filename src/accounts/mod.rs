@@ -57,7 +57,7 @@ pub use error::AccountError;
 pub use networks::{KnownNetworks, NetworkStore, PostgresNetworks, SqliteNetworks};
 pub use openings::{Opening, OpeningRules, OpeningStore, PasswordReset, PostgresOpenings, SqliteOpenings};
 pub use options::{AccountOptions, RegisterCode};
-pub use own_password::{OwnPassword, Turns};
+pub use own_password::{OwnPassword, OwnTurn, Turns};
 pub use passwords::{
     Argon2Cost, Argon2Pool, BreachFileError, CostError, Credentials, HashCost, HashError, HasherOptions,
     Login, OwnerWords, Password, PasswordChange, PasswordError, PasswordHash, PasswordHasher,

@@ -14,7 +14,7 @@ use crate::{
     entropy::Entropy,
     events::{EventKind, NewEvent, NewNotice, NoticeKind, Source},
     language::Language,
-    limits::{ClientNetwork, KeyDimension, Limiter, Operation, Subject},
+    limits::{Admission, ClientNetwork, KeyDimension, Limiter, Operation, Subject},
     security,
     tokens::Amr,
 };
@@ -32,24 +32,36 @@ pub struct OwnPassword {
     pub entropy: Arc<dyn Entropy>,
 }
 
-/// The hasher's places for a change of password: one to compare the old, one to hash the new.
-pub struct Turns(Turn, Turn);
+/// What whoever types their own password holds before anything else is asked: a place of the hasher, and what this process's
+/// limits let in.
+pub struct OwnTurn {
+    turn: Turn,
+    shed: Admission,
+}
+
+/// The same for a change of password: one place to compare the old, one to hash the new.
+pub struct Turns(OwnTurn, Turn);
 
 impl OwnPassword {
-    /// Takes a place of the hasher. Whoever asks for the password does it before anything else.
+    /// Asks this process's limits, and takes a place of the hasher. Whoever asks for the password does it before anything else:
+    /// a flood from one network must not fill the queue for the hashing threads.
     ///
     /// # Errors
-    /// `Unavailable` at once when too many passwords wait to be hashed.
-    pub fn reserve(&self) -> Result<Turn, AccountError> {
-        Ok(self.hasher.reserve()?)
+    /// `Limited`; `Unavailable` at once when too many passwords wait to be hashed.
+    pub async fn reserve(&self, of: &SignedIn, client: ClientNetwork) -> Result<OwnTurn, AccountError> {
+        let subject = Subject::new(client).with_user(Some(of.user.id));
+        let shed = self.limiter.shed(Operation::PasswordChange, &subject).await?;
+        let turn = self.hasher.reserve(client)?;
+        Ok(OwnTurn { turn, shed })
     }
 
     /// The same for a change of password.
     ///
     /// # Errors
     /// As for [`OwnPassword::reserve`].
-    pub fn reserve_change(&self) -> Result<Turns, AccountError> {
-        Ok(Turns(self.hasher.reserve()?, self.hasher.reserve_hash()?))
+    pub async fn reserve_change(&self, of: &SignedIn, client: ClientNetwork) -> Result<Turns, AccountError> {
+        let own = self.reserve(of, client).await?;
+        Ok(Turns(own, self.hasher.reserve_hash(client)?))
     }
 
     /// Asks whether this is the account's password. Wrong ones are counted as those of logins are; a right one is given
@@ -60,13 +72,13 @@ impl OwnPassword {
     /// `Unavailable`.
     pub async fn confirm(
         &self,
-        turn: Turn,
+        OwnTurn { turn, shed }: OwnTurn,
         of: &SignedIn,
         client: ClientNetwork,
         password: Password,
     ) -> Result<i64, AccountError> {
         let subject = Subject::new(client).with_user(Some(of.user.id));
-        let spent = self.limiter.admit(Operation::PasswordChange, &subject).await?;
+        let spent = self.limiter.admit_further(shed, &subject).await?;
         let credentials = self.store.credentials_of(of.user.id).await?;
         let credentials = credentials.ok_or(AccountError::TokenRevoked)?;
         let has_password = credentials.password.is_some();

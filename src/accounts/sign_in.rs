@@ -16,7 +16,7 @@ use crate::{
     email::{EmailAddress, EmailDigest},
     entropy::Entropy,
     events::{EventKind, NewEvent, NewNotice, NoticeKind, RefusalKey, RefusalTally, Source},
-    limits::{KeyDimension, Limiter, Operation, Subject},
+    limits::{ClientNetwork, KeyDimension, Limiter, Operation, Subject},
     phone::PhoneNumber,
     secrets::Keyring,
     security,
@@ -78,7 +78,7 @@ impl SignIn {
             .with_email(EmailDigest::of(&registration.email, &keys.email));
         // A flood from one network must not fill the queue for the hashing threads; what that refuses spends nothing more.
         let shed = self.limiter.shed(Operation::Register, &subject).await?;
-        let turn = self.hasher.reserve_hash()?;
+        let turn = self.hasher.reserve_hash(who.network)?;
         let _spent = self.limiter.admit_further(shed, &subject).await?;
         Ok(turn)
     }
@@ -160,7 +160,7 @@ impl SignIn {
             subject = subject.with_phone(phone.clone(), &keys.phone);
         }
         let shed = self.limiter.shed(Operation::Login, &subject).await?;
-        let turn = self.hasher.reserve()?;
+        let turn = self.hasher.reserve(who.network)?;
         // Whoever comes from where the account was signed in to is not under what strangers spend.
         let asker = self.networks.asker(who.network, &login).await?;
         let subject = subject.with_asker(asker);
@@ -195,7 +195,7 @@ impl SignIn {
         self.limiter.give_back(spent.only(KeyDimension::User)).await;
         let user = credentials.user;
         if let Some(old) = credentials.password.filter(|_| verdict.needs_rehash) {
-            self.rehash(user.id, password, &old).await;
+            self.rehash(user.id, who.network, password, &old).await;
         }
         let tokens = self
             .sessions
@@ -205,9 +205,9 @@ impl SignIn {
     }
 
     /// Brings an old hash up to today's parameters; a login doesn't fail over it.
-    async fn rehash(&self, user: Uuid, password: Password, old: &PasswordHash) {
+    async fn rehash(&self, user: Uuid, client: ClientNetwork, password: Password, old: &PasswordHash) {
         let outcome = async {
-            let new = self.hasher.reserve_hash()?.hash(password).await?;
+            let new = self.hasher.reserve_hash(client)?.hash(password).await?;
             self.passwords.replace_hash(user, old, &new).await
         };
         let outcome = outcome.await;

@@ -13,6 +13,7 @@
 //! | `entry.rs` | from an outbox entry back to its address and code |
 //! | `store.rs` | the contract of what keeps challenges |
 //! | `state.rs` | the rules of a slot, as plain arithmetic |
+//! | `pools.rs` | wrong codes across challenges: where each counts, and how many lock what |
 //! | `release.rs` | what an operator has forgotten |
 //! | `status.rs` | what is told of a challenge's message |
 //! | `millis.rs` | times as the stores count them |
@@ -25,6 +26,7 @@ mod entry;
 mod memory;
 mod millis;
 mod policy;
+mod pools;
 mod purpose;
 mod redis;
 mod release;

@@ -110,6 +110,8 @@ pub struct Guess<'a> {
     pub current: DestinationDigest,
     /// Whose challenges judge it.
     pub whose: &'a [Whose],
+    /// Whether the first of them is of a user who has not proven the address.
+    pub is_claimants: bool,
     pub code: &'a OtpCode,
     /// If given, only this challenge may judge it.
     pub challenge_id: Option<Uuid>,
@@ -250,8 +252,10 @@ impl Challenges {
                 whose,
             };
             let slots: Vec<_> = guess.whose.iter().map(slot).collect();
+            let home = slot(&Whose::Public).cooldown_slot();
             let attempt = Attempt {
                 slots: &slots,
+                claimants_at: guess.is_claimants.then_some(home),
                 challenge_id: guess.challenge_id,
                 digest: CodeDigest::of(keys, purpose, &destination, guess.code),
                 attached: all.as_ref().map_or(guess.attached, |_| &[]),

@@ -3,8 +3,8 @@
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{destination::DestinationDigest, policy::Found, purpose::Purpose};
-use crate::partition::SlotAddress;
+use super::{destination::DestinationDigest, policy::Found, pools::Pool, purpose::Purpose};
+use crate::{channel::Channel, partition::SlotAddress};
 
 /// How many challenges of a purpose that are found by their ids live at a time for one address.
 pub(super) const CANDIDATES: u8 = 3;
@@ -12,12 +12,16 @@ pub(super) const CANDIDATES: u8 = 3;
 const HOME: u8 = 3;
 const KNOWN: u8 = 4;
 const KNOWN_HOME: u8 = 7;
+/// What tells the address of the public slot that keeps the cooldown, and those of candidates, from others of a destination.
+const PUBLIC_MARK: u8 = Purpose::VerifyPhone.byte();
+const CANDIDATES_MARK: u8 = 0x80;
+const EMAIL_MARK: u8 = 0x40;
 
 /// Whose a challenge is. A purpose has one public slot for an address, and one for each user who asked with a token; or, where
 /// challenges are found by their ids, three that stand side by side.
 ///
-/// What is spent in one slot (attempts, failures) is not spent in another, but for the failures of candidates: the first of
-/// them keeps those of all three.
+/// What is spent in one slot (attempts, failures) is not spent in another, but for the failures of candidates: those of all of an
+/// address, whatever they are for, are kept in one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Whose {
     /// Asked for without a token: whoever has the code may use it.
@@ -47,7 +51,7 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// What the places for known networks have in common: their cooldown, whatever a code is for.
+    /// What the places for known networks have in common: their cooldown and wrong codes, whatever a code is for.
     fn known_home(destination: DestinationDigest) -> Self {
         Self {
             purpose: Purpose::SignIn,
@@ -65,7 +69,12 @@ impl Slot {
             // The digest is as good as random already; the purpose keeps the slots of one address apart.
             Whose::Public => {
                 local.copy_from_slice(&self.destination.as_bytes()[..8]);
-                local[1] ^= purpose;
+                // Alike for both channels, so that the candidates of an address lead there.
+                local[1] ^= match self.purpose {
+                    proving if proving == Purpose::verifying(self.destination.channel()) => PUBLIC_MARK,
+                    Purpose::VerifyPhone => Purpose::VerifyEmail.byte(),
+                    _ => purpose,
+                };
             }
             Whose::User(id) => {
                 let mut hash = Sha256::new();
@@ -78,8 +87,12 @@ impl Slot {
                 local.copy_from_slice(&self.destination.as_bytes()[..8]);
                 local[1] ^= purpose;
                 // No public slot has this address, whatever the number of the candidate makes of it.
-                local[2] ^= 0x80;
+                local[2] ^= CANDIDATES_MARK;
             }
+        }
+        // Phones and e-mail addresses are kept apart, whatever their digests are.
+        if self.destination.channel() == Channel::Email {
+            local[2] ^= EMAIL_MARK;
         }
         let address = SlotAddress::new(self.destination.partition(), u64::from_be_bytes(local));
         match self.whose {
@@ -90,18 +103,20 @@ impl Slot {
         }
     }
 
-    /// The slot that keeps the failures that count here.
+    /// The slot that keeps the wrong codes that count here: its own, or the one that all candidates of an address share.
     pub(super) fn failures_slot(&self) -> Self {
         match self.whose {
-            Whose::Candidate(_) => Self {
-                whose: Whose::Candidate(0),
-                ..*self
-            },
-            Whose::Known(_) => Self {
-                whose: Whose::Known(0),
-                ..*self
-            },
+            Whose::Candidate(_) | Whose::Known(_) => self.cooldown_slot(),
             Whose::Public | Whose::User(_) => *self,
+        }
+    }
+
+    /// Which of the wrong codes that are kept there count here, for a challenge whose id is given or not.
+    pub(super) fn pools(&self) -> &'static [Pool] {
+        match self.whose {
+            Whose::Public => &[Pool::WithoutId, Pool::WithId],
+            Whose::Candidate(_) | Whose::Known(_) => &[Pool::WithId],
+            Whose::User(_) => &[Pool::Own],
         }
     }
 
@@ -122,10 +137,17 @@ impl Slot {
     }
 }
 
-/// Where the failures are kept that count in the slot at `address`, which has a challenge of this purpose.
+/// Where the wrong codes are kept that count in the slot at `address`, which has a challenge of this purpose.
 pub(super) fn failures_at(address: SlotAddress, purpose: Purpose) -> SlotAddress {
     match purpose.policy().found {
-        Found::ById => address.beside(address.place_beside() / KNOWN * KNOWN),
+        Found::ById if address.place_beside() < KNOWN => {
+            let home = address.flip([purpose.byte() ^ PUBLIC_MARK, CANDIDATES_MARK]);
+            home.beside(HOME)
+        }
+        Found::ById => {
+            let home = address.flip([purpose.byte() ^ Purpose::SignIn.byte(), 0]);
+            home.beside(KNOWN_HOME)
+        }
         Found::ByAddress | Found::ByUser => address,
     }
 }
@@ -170,25 +192,23 @@ mod tests {
 
     #[test]
     fn the_failures_of_all_candidates_have_one_place() {
-        let slots = [0, 1, 2].map(|n| Slot {
-            purpose: Purpose::SignIn,
-            destination: PhoneDigest::from_bytes([7; 16]).into(),
-            whose: Whose::Candidate(n),
-        });
-        let known = slots.map(|slot| match slot.whose {
-            Whose::Candidate(n) => Slot {
-                whose: Whose::Known(n),
-                ..slot
-            },
-            _ => slot,
-        });
-        for slot in known {
-            assert_eq!(slot.failures_slot(), known[0]);
-            assert_eq!(failures_at(slot.address(), slot.purpose), known[0].address());
-        }
-        for slot in slots {
-            assert_eq!(slot.failures_slot(), slots[0]);
-            assert_eq!(failures_at(slot.address(), slot.purpose), slots[0].address());
+        for first in 0..=255 {
+            let phone = DestinationDigest::from(PhoneDigest::from_bytes([first; 16]));
+            let email = DestinationDigest::from(EmailDigest::from_bytes([first; 16]));
+            for destination in [phone, email] {
+                let all = slots(destination).filter(|slot| slot.purpose.policy().found == Found::ById);
+                let all: Vec<_> = all
+                    .filter(|slot| !matches!(slot.whose, Whose::Public | Whose::User(_)))
+                    .collect();
+                for slot in &all {
+                    assert_eq!(
+                        failures_at(slot.address(), slot.purpose),
+                        slot.failures_slot().address()
+                    );
+                }
+                let places: HashSet<_> = all.iter().map(Slot::failures_slot).collect();
+                assert_eq!(places.len(), 2, "those of known networks and all others");
+            }
         }
     }
 

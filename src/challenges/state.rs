@@ -8,6 +8,8 @@ use uuid::Uuid;
 use super::{
     code::CodeDigest,
     millis::{Millis, from_millis, millis},
+    policy::Found,
+    pools::{Most, Pool, Pools},
     purpose::Purpose,
     slot::Whose,
     status::{StatusSnapshot, Waits, age, is_failure, is_progress},
@@ -28,9 +30,9 @@ use crate::{
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SlotState {
     pub challenge: Option<Challenge>,
-    pub failures: u32,
-    pub last_failure: Millis,
-    /// When the cooldown of the address ends; only one of its slots keeps it.
+    /// The wrong codes that are kept here.
+    pub pools: Pools,
+    /// When the cooldown ends that is kept here.
     pub cooldown_ends: Millis,
 }
 
@@ -76,8 +78,7 @@ pub struct PendingMessage {
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
     pub max_attempts: u8,
-    pub max_failures: u32,
-    pub failure_window: Millis,
+    pub most: Most,
     pub cooldown: Millis,
 }
 
@@ -85,8 +86,11 @@ impl Bounds {
     pub fn of(rules: &OtpRules) -> Self {
         Self {
             max_attempts: rules.max_attempts,
-            max_failures: rules.max_failures,
-            failure_window: millis(rules.failure_window),
+            most: Most {
+                failures: rules.max_failures,
+                window: millis(rules.failure_window),
+                in_day: rules.max_failures_in_day,
+            },
             cooldown: millis(rules.resend_cooldown),
         }
     }
@@ -165,12 +169,10 @@ impl Challenge {
 }
 
 impl SlotState {
-    /// How long the slot stays locked for its failures; 0 if it is not.
-    pub fn lock_wait(&self, now: Millis, bounds: &Bounds) -> Millis {
-        if self.failures < bounds.max_failures {
-            return 0;
-        }
-        (self.last_failure + bounds.failure_window - now).max(0)
+    /// How long the longest of some pools that are kept here locks; 0 if none does.
+    pub fn lock_wait(&self, pools: &[Pool], now: Millis, bounds: &Bounds) -> Millis {
+        let wait = |&pool: &Pool| self.pools.lock_wait(pool, now, &bounds.most);
+        pools.iter().map(wait).max().unwrap_or_default()
     }
 
     /// How long the slot's owner waits for the cooldown of the address that ends then; 0 if not at all.
@@ -180,11 +182,6 @@ impl SlotState {
             .as_ref()
             .is_some_and(|challenge| challenge.ends_cooldown(ends, bounds.cooldown));
         if is_over { 0 } else { (ends - now).max(0) }
-    }
-
-    /// The failures of another slot in place of its own: those that count here.
-    pub fn take_failures_of(&mut self, other: &Self) {
-        (self.failures, self.last_failure) = (other.failures, other.last_failure);
     }
 
     /// Which of several slots goes first for a new challenge, the lowest: one whose challenge nobody can use any more; else
@@ -229,10 +226,22 @@ impl SlotState {
         known.filter(|challenge| challenge.id == id && challenge.expires() > now)
     }
 
-    /// What is to be told of the challenge of this id, with the end of the cooldown of its address.
-    pub fn snapshot(&self, id: Uuid, ends: Millis, now: Millis, bounds: &Bounds) -> Option<StatusSnapshot> {
+    /// What is to be told of the challenge of this id, with the wrong codes that count for it and the end of its cooldown.
+    pub fn snapshot(
+        &self,
+        id: Uuid,
+        counted: &Pools,
+        ends: Millis,
+        now: Millis,
+        bounds: &Bounds,
+    ) -> Option<StatusSnapshot> {
         let challenge = self.known(id, now)?;
-        let owner_waits = self.waits(ends, now, bounds);
+        // Of those that a user's slot may have, the second is empty.
+        let pools: &[Pool] = match challenge.purpose.policy().found {
+            Found::ById => &[Pool::WithId],
+            Found::ByAddress | Found::ByUser => &[Pool::Own, Pool::WithId],
+        };
+        let owner_waits = self.waits(counted, pools, ends, now, bounds);
         let message = challenge.message.as_ref().filter(|_| challenge.is_users);
         Some(StatusSnapshot {
             channel: challenge.channel,
@@ -247,15 +256,27 @@ impl SlotState {
         })
     }
 
-    /// What keeps the slot's owner from the next code, by its failures and the cooldown of the address.
-    pub fn waits(&self, ends: Millis, now: Millis, bounds: &Bounds) -> Waits {
-        let forgotten_in = match self.failures {
-            0 => 0,
-            _ => (self.last_failure + bounds.failure_window - now).max(0),
+    /// What keeps the slot's owner from the next code: by the wrong codes of some pools, of which the one that has most is told,
+    /// and by a cooldown.
+    pub fn waits(
+        &self,
+        counted: &Pools,
+        pools: &[Pool],
+        ends: Millis,
+        now: Millis,
+        bounds: &Bounds,
+    ) -> Waits {
+        let told = |&pool: &Pool| {
+            let tally = counted.of(pool);
+            let forgotten_in = tally.forgotten_in(now, &bounds.most);
+            let failures = if forgotten_in > 0 { tally.failures } else { 0 };
+            (counted.lock_wait(pool, now, &bounds.most), failures, forgotten_in)
         };
+        let (locked, failures, forgotten_in) = pools.iter().map(told).max().unwrap_or_default();
         Waits {
             cooldown: from_millis(self.cooldown_wait(ends, now, bounds)),
-            failures: if forgotten_in > 0 { self.failures } else { 0 },
+            locked: from_millis(locked),
+            failures,
             forgotten_in: from_millis(forgotten_in),
         }
     }
@@ -274,7 +295,7 @@ impl SlotState {
         })
     }
 
-    /// Whether the challenge in force may judge a code. The caller has seen to it that the slot isn't locked.
+    /// Whether the challenge in force may judge a code. The caller has seen to it that nothing locks it.
     pub fn standing(&self, id: Option<Uuid>, now: Millis, bounds: &Bounds) -> Standing {
         match self.live(id, now) {
             None => Standing::Silent,
@@ -293,21 +314,6 @@ impl SlotState {
         Some(challenge)
     }
 
-    /// Counts a wrong code, as an attempt and as a failure; tells how many attempts are left.
-    pub fn charge(&mut self, now: Millis, bounds: &Bounds) -> u8 {
-        self.charge_failure(now, bounds);
-        self.charge_attempt(bounds)
-    }
-
-    /// Counts a failure.
-    pub fn charge_failure(&mut self, now: Millis, bounds: &Bounds) {
-        if self.last_failure + bounds.failure_window <= now {
-            self.failures = 0;
-        }
-        self.failures += 1;
-        self.last_failure = now;
-    }
-
     /// Counts an attempt; tells how many are left.
     pub fn charge_attempt(&mut self, bounds: &Bounds) -> u8 {
         self.challenge.as_mut().map_or(0, |challenge| {
@@ -320,7 +326,7 @@ impl SlotState {
     pub fn release(&mut self, hold: Hold) {
         match hold {
             Hold::Cooldown => self.cooldown_ends = 0,
-            Hold::Failures => (self.failures, self.last_failure) = (0, 0),
+            Hold::Failures => self.pools = Pools::default(),
         }
     }
 
@@ -340,7 +346,6 @@ impl SlotState {
             .challenge
             .as_ref()
             .is_none_or(|challenge| challenge.expires() <= now);
-        let forgotten = self.failures == 0 || self.last_failure + bounds.failure_window <= now;
-        over && forgotten && self.cooldown_ends <= now
+        over && self.pools.are_idle(now, &bounds.most) && self.cooldown_ends <= now
     }
 }

@@ -18,6 +18,8 @@ const SENT_AFTER: Duration = Duration::from_secs(1);
 pub struct Waits {
     /// Until a code may be sent to the address by whoever owns the slot; zero if one may now.
     pub cooldown: Duration,
+    /// Until no wrong codes lock it; zero if none do.
+    pub locked: Duration,
     /// Wrong codes that are remembered.
     pub failures: u32,
     /// Until they are forgotten.
@@ -104,6 +106,7 @@ mod tests {
 
     const WAITS: Waits = Waits {
         cooldown: Duration::from_secs(60),
+        locked: Duration::ZERO,
         failures: 0,
         forgotten_in: Duration::ZERO,
     };

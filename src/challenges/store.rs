@@ -8,8 +8,9 @@ use uuid::Uuid;
 use super::{
     code::CodeDigest,
     millis::Millis,
+    pools::Pool,
     purpose::Purpose,
-    slot::Slot,
+    slot::{Slot, Whose},
     status::{StatusSnapshot, Waits},
 };
 use crate::{
@@ -36,6 +37,8 @@ pub struct OtpRules {
     pub resend_cooldown: Duration,
     /// Wrong codes across challenges after which a slot is locked (NIST SP 800-63B section 3.2.2: throttling).
     pub max_failures: u32,
+    /// Wrong codes in a day after which a slot is locked until the day is over.
+    pub max_failures_in_day: u32,
     /// How long a slot stays locked, and how long after the last wrong code they are all forgotten.
     pub failure_window: Duration,
     /// Whether a public challenge is judged with its id alone.
@@ -145,6 +148,9 @@ pub enum IssueOutcome {
 pub struct Attempt<'a> {
     /// The slots whose open challenges judge the code, each of them. All are of one purpose and one destination.
     pub slots: &'a [Slot],
+    /// Where the first slot is one of a user who has not proven the address: the public slot that keeps the cooldown of others.
+    /// A wrong code counts there as well, with those of all such users.
+    pub claimants_at: Option<Slot>,
     /// If given, only this challenge may judge it.
     pub challenge_id: Option<Uuid>,
     pub digest: CodeDigest,
@@ -152,6 +158,33 @@ pub struct Attempt<'a> {
     pub attached: &'a [Counter],
     /// What a right code gives back in the same step, if a message told it.
     pub refund: Option<&'a Refund>,
+}
+
+impl Attempt<'_> {
+    /// In which pool a wrong code counts that the slot at `index` judged.
+    pub(super) fn pool(&self, index: usize) -> Pool {
+        match (self.users(), self.challenge_id) {
+            (1.., _) if index == 0 => Pool::Own,
+            (_, None) => Pool::WithoutId,
+            (_, Some(_)) => Pool::WithId,
+        }
+    }
+
+    /// 1 if the first slot is a user's, 2 if that user has not proven the address.
+    pub(super) fn users(&self) -> u8 {
+        let is_users = matches!(self.slots.first().map(|slot| slot.whose), Some(Whose::User(_)));
+        match is_users {
+            true => 1 + u8::from(self.claimants_at.is_some()),
+            false => 0,
+        }
+    }
+
+    /// The slot that keeps the claimants' wrong codes, unless it is the last of those that judge.
+    pub(super) fn claimants_slot(&self) -> Option<&Slot> {
+        self.claimants_at
+            .as_ref()
+            .filter(|slot| self.users() == 2 && self.slots.last() != Some(slot))
+    }
 }
 
 /// A code to be judged by the challenge of an id.
@@ -241,7 +274,8 @@ pub trait ChallengeStore: Send + Sync {
     /// and, with a message, put a leased entry into the outbox that avoids the provider by whom the message of the
     /// replaced one failed.
     ///
-    /// With several candidates, they MUST be one in all but the challenges: `Locked` by the failures of all three; a slot is
+    /// With several candidates, they MUST be one in all but the challenges: `Locked` by the failures of all of the address, whatever
+    /// they are for; a slot is
     /// chosen in the same step whose challenge nobody can use any more (there is none, or it is used, expired or exhausted, or
     /// its message failed), else the one that was issued first.
     ///
@@ -261,12 +295,17 @@ pub trait ChallengeStore: Send + Sync {
     /// counts as an attempt and as a failure of each. Whatever the concurrency, a challenge judges at most
     /// `max_attempts` codes.
     ///
+    /// Failures of a public slot MUST count apart for codes with an id and without. Those with an id lock both, those without
+    /// lock their own kind alone; either locks the issuing. Those of a user's slot count by themselves, and where `claimants_at` says so with those of all such users, who
+    /// are all locked together, by the day alone. A lock lasts `failure_window` from the last of `max_failures` wrong codes, and until the day is over after
+    /// `max_failures_in_day`.
+    ///
     /// # Errors
     /// [`Unavailable`] when the store is down; an attempt may have been spent.
     async fn judge(&self, attempt: &Attempt<'_>) -> Result<Judged, Unavailable>;
 
     /// MUST, in one step: answer `Limited` if an enforced counter refuses (spending nothing); else have the code judged by the challenge of this id and purpose, if it is unexpired and unused,
-    /// unless failures lock its slot, or all candidates together. A right code uses it up; a wrong one counts as an
+    /// unless failures lock all candidates together. A right code uses it up; a wrong one counts as an
     /// attempt, and as a failure of them all. Another id or purpose MUST change nothing and get `Expired`.
     ///
     /// # Errors

@@ -30,7 +30,7 @@ pub enum LimitsCommand {
     /// Show what a request would be answered now: each rule that applies, what is left, when it is full again. Spends nothing.
     Explain {
         /// The operation: register, login, otp.send, otp.verify, otp.status, token.refresh,
-        /// password.change, me.
+        /// password.change, me, admin, other.
         #[arg(long)]
         on: String,
         /// The client's address.
@@ -78,11 +78,12 @@ pub enum LimitsCommand {
         #[command(flatten)]
         ops: Ops,
     },
-    /// Give a customer a rule's whole quota back.
+    /// Give a customer a rule's whole quota back, or all that holds a phone, an e-mail address or a user up.
     Reset {
-        /// The rule's id; otp-resend-cooldown and otp-max-failures are those of the section otp.
+        /// The rule's id; otp-resend-cooldown and otp-max-failures are those of the section otp. Without it, all rules by phone,
+        /// e-mail address and user: those of strangers, of the account, and of the networks that it has signed in from.
         #[arg(long)]
-        rule: String,
+        rule: Option<String>,
         /// The customer, by what the rule counts: an IP address, a phone number, an e-mail address, a user's id
         /// or login, a country, a prefix, * for a global rule, two of them with a comma between.
         #[arg(long)]
@@ -111,7 +112,7 @@ pub fn run(command: LimitsCommand) -> ExitCode {
             let body = json!({ "on": on, "ip": ip, "phone": phone, "email": email, "user": user });
             ask::<Explanation>(&ops, "/limits/explain", &body, |told| print!("{}", table(&told)))
         }
-        LimitsCommand::Reset { rule, key, urls } => reset(&rule, &key, urls),
+        LimitsCommand::Reset { rule, key, urls } => reset(rule.as_deref(), &key, urls),
         LimitsCommand::Check { file, ops } => check(&file, &ops),
         LimitsCommand::Status { ops } => limits_status::status(&ops),
         LimitsCommand::Pause { what, length, ops } => limits_status::pause(&what, &length, &ops),
@@ -136,7 +137,7 @@ fn fault_of(on: &str, ip: &str, phone: Option<&str>) -> Option<String> {
 }
 
 /// Asks each service, whatever the others answer.
-fn reset(rule: &str, key: &str, urls: Vec<String>) -> ExitCode {
+fn reset(rule: Option<&str>, key: &str, urls: Vec<String>) -> ExitCode {
     let urls = match urls.is_empty() {
         true => match address(&Ops { url: None }) {
             Ok(url) => vec![url],
@@ -145,6 +146,7 @@ fn reset(rule: &str, key: &str, urls: Vec<String>) -> ExitCode {
         false => urls,
     };
     let body = json!({ "rule": rule, "key": key });
+    let rule = rule.unwrap_or("all rules");
     let mut code = ExitCode::SUCCESS;
     for url in urls {
         match blocking(async {
@@ -163,7 +165,11 @@ fn reset(rule: &str, key: &str, urls: Vec<String>) -> ExitCode {
 }
 
 fn check(path: &Path, ops: &Ops) -> ExitCode {
-    let rules = match file::load(path) {
+    // Which lists of networks there are, the configuration says.
+    let networks = Settings::load_from_process()
+        .ok()
+        .and_then(|settings| settings.limits.networks);
+    let rules = match file::load(path, networks.as_deref()) {
         Ok(rules) => rules,
         Err(error) => {
             error.fault_lines().iter().for_each(|line| eprintln!("{line}"));

@@ -34,23 +34,27 @@ impl Caller {
 
     /// Whether the address is the caller's own, for the limits.
     pub(super) fn asker(&self, to: &Destination) -> Asker {
-        let Some(user) = &self.user else {
-            return Asker::Stranger;
-        };
-        let (is_own, is_proven) = match to {
-            Destination::Phone(phone) => (user.phone == *phone, user.phone_verified),
-            Destination::Email(email) => (user.email.as_ref() == Some(email), user.email_verified),
-        };
-        match (is_own, is_proven) {
-            (true, true) => Asker::Owner(user.id),
-            (true, false) => Asker::Claimant(user.id),
-            (false, _) => Asker::Stranger,
-        }
+        self.user
+            .as_ref()
+            .map_or(Asker::Stranger, |user| asker_of(user, to))
     }
 
     /// By whom an event is.
     pub(super) fn source(&self) -> Source {
         Source::of(self.user_id(), self.client)
+    }
+}
+
+/// Whether an address is a user's own, for the limits.
+pub(super) fn asker_of(user: &User, to: &Destination) -> Asker {
+    let (is_own, is_proven) = match to {
+        Destination::Phone(phone) => (user.phone == *phone, user.phone_verified),
+        Destination::Email(email) => (user.email.as_ref() == Some(email), user.email_verified),
+    };
+    match (is_own, is_proven) {
+        (true, true) => Asker::Owner(user.id),
+        (true, false) => Asker::Claimant(user.id),
+        (false, _) => Asker::Stranger,
     }
 }
 

@@ -45,7 +45,10 @@ impl ChangeEmail {
         }
         let asked = self.asked(&changer, &email);
         self.supported.demand(&asked.to, asked.country)?;
-        let turn = self.own_password.reserve()?;
+        let turn = self
+            .own_password
+            .reserve(&changer.signed_in, changer.client)
+            .await?;
         let of = &changer.signed_in;
         self.own_password
             .confirm(turn, of, changer.client, password)

@@ -51,7 +51,10 @@ impl ChangePhone {
         let known_code = self.test_numbers.code(&phone, now).cloned();
         let asked = self.asked(&changer, &phone, known_code.is_some());
         self.supported.demand(&asked.to, asked.country)?;
-        let turn = self.own_password.reserve()?;
+        let turn = self
+            .own_password
+            .reserve(&changer.signed_in, changer.client)
+            .await?;
         let of = &changer.signed_in;
         self.own_password
             .confirm(turn, of, changer.client, password)

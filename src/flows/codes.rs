@@ -260,6 +260,7 @@ impl Codes {
             destination: &asked.to,
             current: asked.digest,
             whose,
+            is_claimants: asked.subject.is_claimants(),
             code: &typed.code,
             challenge_id: typed.challenge_id,
             attached: &admission.attached,

@@ -27,10 +27,16 @@ impl Codes {
         let Ok(waits) = self.challenges.waits(&slot).await else {
             return explained.without_store();
         };
-        let left = self.challenges.rules.max_failures.saturating_sub(waits.failures);
-        let failures = self.locked(waits.forgotten_in);
+        let (left, full_in) = match waits.locked.is_zero() {
+            true => {
+                let left = self.challenges.rules.max_failures.saturating_sub(waits.failures);
+                (left, waits.forgotten_in)
+            }
+            false => (0, waits.locked),
+        };
+        let failures = self.locked(full_in);
         let by = KeyDimension::address_of(slot.destination.channel());
-        let mut own = vec![RuleStatus::of_refusal(&failures, by, left, waits.forgotten_in)];
+        let mut own = vec![RuleStatus::of_refusal(&failures, by, left, full_in)];
         if operation == Operation::OtpSend {
             let cooldown = self.cooldown(waits.cooldown);
             own.push(RuleStatus::of_refusal(

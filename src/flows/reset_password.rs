@@ -13,6 +13,7 @@ use crate::{
     channel::Channel,
     events::{EventKind, NewNotice, NoticeKind, Source},
     language::Language,
+    limits::{Operation, Subject},
     security,
     unavailable::{Part, Unavailable},
 };
@@ -50,8 +51,11 @@ impl ResetPassword {
         typed: TypedById,
         password: Password,
     ) -> Result<(), FlowError> {
-        let turn = self.hasher.reserve_hash()?;
-        let client = who.network;
+        let (client, codes) = (who.network, &self.opener.codes);
+        // A flood from one network must not fill the queue for the hashing threads. The code is counted by itself.
+        let subject = Subject::new(client);
+        drop(codes.limiter.shed(Operation::PasswordChange, &subject).await?);
+        let turn = self.hasher.reserve_hash(client)?;
         let resets = Resets {
             opener: self.opener.clone(),
             turn,
@@ -59,7 +63,6 @@ impl ResetPassword {
             who,
             language,
         };
-        let codes = &self.opener.codes;
         codes.answer(client, Purpose::ResetPassword, typed, resets).await
     }
 }

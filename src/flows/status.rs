@@ -39,14 +39,10 @@ impl Codes {
         let found = self.challenges.snapshot(challenge_id).await?;
         let found = found.ok_or(FlowError::UnknownChallenge)?;
         let (status, waits) = found.for_asker(user);
-        let locked = match waits.failures >= self.challenges.rules.max_failures {
-            true => waits.forgotten_in,
-            false => Duration::ZERO,
-        };
         Ok(Progress {
             channel: found.channel,
             status,
-            resend_after: waits.cooldown.max(locked),
+            resend_after: waits.cooldown.max(waits.locked),
         })
     }
 

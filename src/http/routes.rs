@@ -8,7 +8,7 @@ use crate::http::{
         verifications as admin_verifications,
     },
     kit::routes::{Routes, delete, get, patch, post},
-    ops::{limits, metrics},
+    ops::{limits, metrics, reset},
     public::{
         challenge_status, discovery, docs, health, inbox, openapi, receipts, register, reset_password,
         sessions, sign_in_by_code, start, verify_email, verify_phone,
@@ -80,7 +80,7 @@ pub fn ops() -> Routes {
         get("/metrics", metrics::metrics),
         get("/limits", limits::rules),
         post("/limits/explain", limits::explain),
-        post("/limits/reset", limits::reset),
+        post("/limits/reset", reset::reset),
         get("/limits/status", limits::status),
         post("/limits/pause", limits::pause),
         post("/limits/resume", limits::resume),

@@ -45,6 +45,8 @@ pub(super) struct ActiveRules {
     by_operation: [Vec<ActiveRule>; Operation::ALL.len()],
     /// Those that count unverified messages.
     unverified: Vec<ActiveRule>,
+    /// Whether a rule asks which list of networks a client is in.
+    asks_for_networks: bool,
 }
 
 impl ActiveRules {
@@ -70,6 +72,7 @@ impl ActiveRules {
         let is_unverified =
             |active: &&ActiveRule| active.rule.counts == Counts::Unverified && active.rule.mode != Mode::Off;
         Self {
+            asks_for_networks: rules.rules().iter().any(|rule| rule.asks_for_network()),
             rules,
             unverified: all.iter().filter(is_unverified).cloned().collect(),
             all,
@@ -90,6 +93,13 @@ impl ActiveRules {
     /// Whether a rule asks for proofs of work.
     pub fn asks_for_work(&self) -> bool {
         self.all.iter().any(|active| active.rule.mode == Mode::Prove)
+    }
+
+    /// Looks for the list of networks that a client is in, if a rule asks for it.
+    pub fn prepare(&self, subject: &Subject) {
+        if self.asks_for_networks {
+            subject.note_network(self.rules.networks());
+        }
     }
 
     /// Those that count unverified messages.

@@ -65,6 +65,7 @@ impl Limiter {
     fn asks(&self, subject: &Subject, admission: &mut Admission, is_asked: impl Fn(Scope) -> bool) -> Asks {
         let (mut asks, mut counted) = (Vec::new(), Vec::new());
         let active = Arc::clone(&admission.active);
+        active.prepare(subject);
         let applying = active.on(admission.operation);
         if applying.iter().any(|applying| applying.is_attached) {
             admission.attached.reserve(applying.len());

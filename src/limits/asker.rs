@@ -67,3 +67,27 @@ const FROM: char = '@';
 pub(super) fn address_in(key: &str) -> &str {
     key.split([OWN, FROM]).next().unwrap_or(key)
 }
+
+/// Who has counters of their own beside those of strangers: accounts, and the networks that are known to one.
+#[derive(Debug, Clone, Default)]
+pub struct Holders {
+    pub users: Vec<Uuid>,
+    /// As they are kept.
+    pub networks: Vec<String>,
+}
+
+impl Holders {
+    /// The texts of all counters that there may be beside `address`, the strangers' first.
+    pub(super) fn names(&self, address: &str) -> Vec<String> {
+        let claimants = [address.to_owned(), format!("{address}{OWN}")];
+        let users = self.users.iter().map(|user| {
+            let user = BASE64_URL_SAFE_NO_PAD.encode(user.as_bytes());
+            format!("{address}{OWN}{user}")
+        });
+        let networks = self
+            .networks
+            .iter()
+            .map(|network| format!("{address}{FROM}{network}"));
+        claimants.into_iter().chain(users).chain(networks).collect()
+    }
+}

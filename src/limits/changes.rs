@@ -41,12 +41,16 @@ fn told(rule: &Rule) -> String {
         Claimants::Apart => "",
         Claimants::Together => " with claimants together",
     };
+    let excepted = match rule.except.is_empty() {
+        true => String::new(),
+        false => format!(" except {}", except(rule)),
+    };
     let grows = match rule.grows_to == rule.burst {
         true => String::new(),
         false => format!(" to {}", rule.grows_to),
     };
     format!(
-        "{on}{channel} by {}{claimants}, {}{counts} in {per}, burst {}{grows}, {}{mode}",
+        "{on}{channel} by {}{claimants}{excepted}, {}{counts} in {per}, burst {}{grows}, {}{mode}",
         rule.by,
         rule.told(rule.quota),
         rule.told(rule.burst),
@@ -69,7 +73,7 @@ fn difference(old: &Rule, new: &Rule) -> String {
     format!("{}{anew}", changed.join(", "))
 }
 
-fn fields(rule: &Rule) -> [(&'static str, String); 13] {
+fn fields(rule: &Rule) -> [(&'static str, String); 14] {
     let grows_to = match rule.grows_to == rule.burst {
         true => "burst".to_owned(),
         false => rule.grows_to.to_string(),
@@ -85,6 +89,7 @@ fn fields(rule: &Rule) -> [(&'static str, String); 13] {
         ("channel", rule.channel.map_or("any", Channel::name).to_owned()),
         ("counts", rule.counts.name().to_owned()),
         ("claimants", rule.claimants.name().to_owned()),
+        ("except", except(rule)),
         ("quota", rule.told(rule.quota)),
         ("per", per_text(rule.per)),
         ("burst", rule.told(rule.burst)),
@@ -94,6 +99,13 @@ fn fields(rule: &Rule) -> [(&'static str, String); 13] {
         ("mode", rule.mode.name().to_owned()),
         ("if_store_lost", lost.to_owned()),
     ]
+}
+
+fn except(rule: &Rule) -> String {
+    match rule.except.is_empty() {
+        true => "none".to_owned(),
+        false => rule.except.join(", "),
+    }
 }
 
 fn on(rule: &Rule) -> String {

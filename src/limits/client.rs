@@ -12,6 +12,9 @@ const ROOM_FOR_TEXT: usize = 24;
 /// there are addresses, in what would be one network.
 const TRANSLATED: u128 = 0x0064_ff9b_0000_0000_0000_0000;
 
+/// 2002::/16: the networks that each IPv4 address has by 6to4 (RFC 3056).
+const SIX_TO_FOUR: u128 = 0x2002;
+
 /// A client by its address: IPv4 whole, and of IPv6 the network that one customer is given, so that 10,000 addresses of
 /// one network are one client. IPv4 written as IPv6 is IPv4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,10 +36,25 @@ impl ClientNetwork {
                 let [.., a, b, c, d] = v6.octets();
                 IpAddr::V4(Ipv4Addr::new(a, b, c, d))
             }
+            IpAddr::V6(v6) if v6.to_bits() >> 112 == SIX_TO_FOUR => {
+                let [_, _, a, b, c, d, ..] = v6.octets();
+                IpAddr::V4(Ipv4Addr::new(a, b, c, d))
+            }
             IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & mask)),
             v4 @ IpAddr::V4(_) => v4,
         };
         Self { address, prefix }
+    }
+
+    /// Its address; of IPv6, with no bit behind the network.
+    pub(super) fn address(&self) -> IpAddr {
+        self.address
+    }
+
+    /// The network of so many bits that it is in, if that is a larger one; of IPv4 itself.
+    #[must_use]
+    pub fn widened(self, ipv6_prefix: u8) -> Self {
+        Self::of(self.address, self.prefix.min(ipv6_prefix))
     }
 
     /// As [`fmt::Display`] shows it. Every request is counted by it, and the standard library takes long to write an IPv4
@@ -62,7 +80,7 @@ impl ClientNetwork {
                 text.push_str("/24");
                 text
             }
-            IpAddr::V6(_) => Self::of(self.address, self.prefix.min(48)).text(),
+            IpAddr::V6(_) => self.widened(48).text(),
         }
     }
 
@@ -106,6 +124,7 @@ mod tests {
             ("::ffff:203.0.113.7", "203.0.113.7"),
             ("64:ff9b::203.0.113.7", "203.0.113.7"),
             ("64:ff9b:1::203.0.113.7", "64:ff9b:1::/64"),
+            ("2002:cb00:7107:1:2::3", "203.0.113.7"),
             ("2001:db8:1:2:aaaa::1", "2001:db8:1:2::/64"),
             ("2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:db8:1:2::/64"),
             ("2001:db8:1:3::1", "2001:db8:1:3::/64"),

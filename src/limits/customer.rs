@@ -4,9 +4,11 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use super::{
+    asker::Holders,
     client::ClientNetwork,
     key::{KeyDimension, RuleKey},
     names::{LoginDigest, key_of_login, prefix_key},
+    networks::is_name,
 };
 use crate::{
     email::{EmailAddress, EmailDigest, EmailError},
@@ -33,24 +35,48 @@ pub enum KeyError {
     Country,
     #[error("not a prefix: at least {0} digits")]
     Prefix(u8),
+    #[error("not the name of a list of networks")]
+    Network,
     #[error("the rule has one counter for all: its key is *")]
     Global,
 }
 
-/// The name of a rule's counter, from what operators call the customer: an address, a phone number, a user's id or
-/// login, a country, a prefix, or two of them with a comma between. `ipv6_prefix` is as for [`ClientNetwork::of`].
+/// The names of a rule's counters, from what operators call the customer: an address, a phone number, a user's id or
+/// login, a country, a prefix, or two of them with a comma between. Those of `holders` are among them, where the customer is
+/// one that strangers ask about as well; the strangers' is the first. `ipv6_prefix` is as for [`ClientNetwork::of`].
 ///
 /// # Errors
 /// What is wrong with the text.
-pub fn key_of(by: RuleKey, text: &str, keys: &SecretKeys, ipv6_prefix: u8) -> Result<String, KeyError> {
+pub fn keys_of(
+    by: RuleKey,
+    text: &str,
+    keys: &SecretKeys,
+    ipv6_prefix: u8,
+    holders: &Holders,
+) -> Result<Vec<String>, KeyError> {
     let texts: Vec<_> = text.split(',').map(str::trim).collect();
     let wanted = by.parts().count();
     if texts.len() != wanted {
         return Err(KeyError::Parts { by, wanted });
     }
     let part = |(by, text): (KeyDimension, &str)| part_of(by, text, keys, ipv6_prefix);
-    let parts: Result<Vec<_>, _> = by.parts().zip(texts.iter().copied()).map(part).collect();
-    let in_order = parts.map(|parts| parts.join(","));
+    let names = |(by, text)| {
+        let name = part((by, text))?;
+        Ok(match by {
+            KeyDimension::Phone | KeyDimension::Email => holders.names(&name),
+            KeyDimension::User if !matches!(account(text), Some(Account::User(_))) => holders.names(&name),
+            _ => vec![name],
+        })
+    };
+    let parts: Result<Vec<_>, _> = by.parts().zip(texts.iter().copied()).map(names).collect();
+    let in_order = parts.map(|parts| {
+        parts.into_iter().reduce(|first, second| {
+            let pairs = first
+                .iter()
+                .flat_map(|one| second.iter().map(move |two| format!("{one},{two}")));
+            pairs.collect()
+        })
+    });
     let is_reversed = || {
         by.parts()
             .zip(texts.iter().rev().copied())
@@ -58,7 +84,7 @@ pub fn key_of(by: RuleKey, text: &str, keys: &SecretKeys, ipv6_prefix: u8) -> Re
     };
     match in_order {
         Err(_) if wanted > 1 && is_reversed() => Err(KeyError::Order(by)),
-        told => told,
+        told => told.map(Option::unwrap_or_default),
     }
 }
 
@@ -68,6 +94,13 @@ fn part_of(by: KeyDimension, text: &str, keys: &SecretKeys, ipv6_prefix: u8) -> 
         KeyDimension::Ip => ClientNetwork::parse(text, ipv6_prefix)
             .map(|client| client.to_string())
             .ok_or(KeyError::Ip),
+        KeyDimension::IpNetwork(bits) => {
+            let address = text.split('/').next().unwrap_or(text);
+            let client = ClientNetwork::parse(address, ipv6_prefix).ok_or(KeyError::Ip)?;
+            Ok(client.widened(bits).to_string())
+        }
+        KeyDimension::Network if is_name(text) => Ok(text.to_owned()),
+        KeyDimension::Network => Err(KeyError::Network),
         KeyDimension::Phone => Ok(PhoneDigest::of(&phone()?, &keys.phone).encode()),
         KeyDimension::Email => {
             let email = EmailAddress::parse(text)?;

@@ -104,6 +104,7 @@ impl Limiter {
     /// What a request would be answered. Nothing is spent.
     pub async fn explain(&self, operation: Operation, subject: &Subject) -> Explanation {
         let active = self.active();
+        active.prepare(subject);
         let key = |applying: &ActiveRule| applying.rule.key(subject);
         let keyed = |applying| Some((applying, key(applying)?));
         let applying: Vec<_> = active.on(operation).iter().filter_map(keyed).collect();

@@ -1,17 +1,23 @@
 //! Rule keys: what a rule counts by, one thing that a request carries or two of them together.
 
-use std::fmt;
+use std::{fmt, ops::RangeInclusive};
 
 use crate::channel::Channel;
 
 /// The longest number has 15 digits (ITU-T E.164).
 const MAX_PREFIX: u8 = 15;
+/// From what a provider has to what a customer has at least.
+const IPV6_PREFIXES: RangeInclusive<u8> = 16..=64;
 
 /// One thing that requests are told apart by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum KeyDimension {
     /// The client's address; of IPv6 the network.
     Ip,
+    /// The same with a network of so many bits of IPv6.
+    IpNetwork(u8),
+    /// The list of networks that the client is in.
+    Network,
     /// The phone number, as its keyed digest.
     Phone,
     /// The e-mail address that a code goes to, or that an account is registered with; as its keyed digest.
@@ -29,25 +35,30 @@ pub enum KeyDimension {
 impl KeyDimension {
     /// Each kind once, in the order of the contract; the prefix with its usual length: the country and the block that
     /// SMS pumpers walk through.
-    pub const KINDS: [Self; 7] = [
+    pub const KINDS: [Self; 8] = [
         Self::Ip,
         Self::Phone,
         Self::Email,
         Self::User,
         Self::Country,
         Self::Prefix(6),
+        Self::Network,
         Self::Global,
     ];
 
-    /// Reads `ip`, `phone`, `email`, `user`, `country`, `prefix`, `prefix:1` to `prefix:15`, `global`.
+    /// Reads `ip`, `ip:16` to `ip:64`, `phone`, `email`, `user`, `country`, `prefix`, `prefix:1` to `prefix:15`, `network`, `global`.
     pub fn parse(text: &str) -> Option<Self> {
-        if let Some(digits) = text.strip_prefix("prefix:") {
-            let plain = !digits.starts_with(['0', '+']);
-            let digits = digits
-                .parse()
+        let number = |text: &str, allowed: RangeInclusive<u8>| {
+            let plain = !text.starts_with(['0', '+']);
+            text.parse()
                 .ok()
-                .filter(|digits| plain && *digits <= MAX_PREFIX);
-            return digits.map(Self::Prefix);
+                .filter(|number| plain && allowed.contains(number))
+        };
+        if let Some(digits) = text.strip_prefix("prefix:") {
+            return number(digits, 1..=MAX_PREFIX).map(Self::Prefix);
+        }
+        if let Some(bits) = text.strip_prefix("ip:") {
+            return number(bits, IPV6_PREFIXES).map(Self::IpNetwork);
         }
         Self::KINDS.into_iter().find(|by| by.kind() == text)
     }
@@ -57,7 +68,7 @@ impl KeyDimension {
         match self {
             Self::Phone | Self::Country | Self::Prefix(_) => matches!(channel, Channel::Sms),
             Self::Email => matches!(channel, Channel::Email),
-            Self::Ip | Self::User | Self::Global => true,
+            Self::Ip | Self::IpNetwork(_) | Self::Network | Self::User | Self::Global => true,
         }
     }
 
@@ -72,7 +83,8 @@ impl KeyDimension {
     /// Its name without a length.
     pub const fn kind(self) -> &'static str {
         match self {
-            Self::Ip => "ip",
+            Self::Ip | Self::IpNetwork(_) => "ip",
+            Self::Network => "network",
             Self::Phone => "phone",
             Self::Email => "email",
             Self::User => "user",
@@ -87,6 +99,7 @@ impl fmt::Display for KeyDimension {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Prefix(digits) => write!(f, "prefix:{digits}"),
+            Self::IpNetwork(bits) => write!(f, "ip:{bits}"),
             other => f.write_str(other.kind()),
         }
     }
@@ -134,6 +147,7 @@ mod tests {
         for by in KeyDimension::KINDS
             .into_iter()
             .chain((1..=15).map(KeyDimension::Prefix))
+            .chain((16..=64).map(KeyDimension::IpNetwork))
         {
             assert_eq!(KeyDimension::parse(&by.to_string()), Some(by), "{by}");
         }
@@ -147,6 +161,10 @@ mod tests {
             "prefix:+4",
             "prefix:04",
             "prefix:x",
+            "ip:",
+            "ip:15",
+            "ip:65",
+            "ip:048",
         ] {
             assert_eq!(KeyDimension::parse(text), None, "{text}");
         }
@@ -157,6 +175,7 @@ mod tests {
         assert!(RuleKey::pair(KeyDimension::Ip, KeyDimension::Phone).is_some());
         for (first, second) in [
             (KeyDimension::Ip, KeyDimension::Ip),
+            (KeyDimension::Ip, KeyDimension::IpNetwork(48)),
             (KeyDimension::Prefix(3), KeyDimension::Prefix(6)),
             (KeyDimension::Ip, KeyDimension::Global),
             (KeyDimension::Global, KeyDimension::Ip),

@@ -60,6 +60,7 @@ impl Limiter {
         if unverified.is_empty() {
             return None;
         }
+        active.prepare(subject);
         let (address, partition) = subject.address()?;
         Some(Refund {
             marker: Marker {

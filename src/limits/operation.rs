@@ -15,11 +15,13 @@ pub enum Operation {
     Me,
     /// What administrators ask for.
     Admin,
+    /// What else comes: a request whose token is refused, the pages of documentation.
+    Other,
 }
 
 impl Operation {
     /// Every operation, in the order of the contract.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Register,
         Self::Login,
         Self::OtpSend,
@@ -29,6 +31,7 @@ impl Operation {
         Self::PasswordChange,
         Self::Me,
         Self::Admin,
+        Self::Other,
     ];
 
     /// Its name in rules, logs and metrics.
@@ -43,6 +46,7 @@ impl Operation {
             Self::PasswordChange => "password.change",
             Self::Me => "me",
             Self::Admin => "admin",
+            Self::Other => "other",
         }
     }
 
@@ -52,14 +56,16 @@ impl Operation {
     pub const fn is_strict(self) -> bool {
         !matches!(
             self,
-            Self::OtpStatus | Self::TokenRefresh | Self::Me | Self::Admin
+            Self::OtpStatus | Self::TokenRefresh | Self::Me | Self::Admin | Self::Other
         )
     }
 
     /// Whether requests of this kind can ever carry what `by` counts; sign-up, login and codes name a phone.
     pub const fn can_be_counted(self, by: KeyDimension) -> bool {
         match by {
-            KeyDimension::Ip | KeyDimension::Global => true,
+            KeyDimension::Ip | KeyDimension::IpNetwork(_) | KeyDimension::Network | KeyDimension::Global => {
+                true
+            }
             KeyDimension::Email => matches!(self, Self::Register | Self::OtpSend | Self::OtpVerify),
             KeyDimension::Phone | KeyDimension::Country | KeyDimension::Prefix(_) => matches!(
                 self,

@@ -6,6 +6,7 @@ use super::{
     asker::Claimants,
     key::{KeyDimension, RuleKey},
     money::{Currency, PER_ONE, amount_text},
+    networks::Networks,
     operation::Operation,
     subject::Subject,
 };
@@ -28,6 +29,8 @@ pub struct Rule {
     pub claimants: Claimants,
     /// Of the amounts that follow, where it counts money; they are in ten-thousandths of it.
     pub currency: Option<Currency>,
+    /// Lists of networks to whose clients it doesn't apply.
+    pub except: Arc<[Arc<str>]>,
     /// Requests per [`Rule::per`].
     pub quota: u32,
     pub per: Duration,
@@ -115,12 +118,23 @@ impl Rule {
             .flatten()
     }
 
-    /// Whether the rule is for the channel that the request's code goes by. An e-mail costs nothing that is counted.
+    /// Whether the rule is for the channel that the request's code goes by, and for the client's network. An e-mail costs nothing
+    /// that is counted.
     pub(super) fn fits(&self, subject: &Subject) -> bool {
+        let is_excepted = || {
+            let network = subject.network();
+            self.except.iter().any(|name| Some(&**name) == network)
+        };
         let channel = subject.channel();
         (self.channel.is_none() || self.channel == channel)
             && (self.counts != Counts::Money
                 || (channel == Some(Channel::Sms) && subject.phone_digest().is_some()))
+            && (self.except.is_empty() || !is_excepted())
+    }
+
+    /// Whether it has to be known which list of networks a client is in.
+    pub(super) fn asks_for_network(&self) -> bool {
+        !self.except.is_empty() || self.by.parts().any(|by| by == KeyDimension::Network)
     }
 
     /// A number of it in words: an amount, where it counts money.
@@ -175,6 +189,10 @@ impl fmt::Display for Rule {
         if self.claimants != Claimants::Apart {
             writeln!(f, "claimants = {:?}", self.claimants.name())?;
         }
+        if !self.except.is_empty() {
+            let names: Vec<_> = self.except.iter().map(|name| format!("{name:?}")).collect();
+            writeln!(f, "except = [{}]", names.join(", "))?;
+        }
         if self.grows_to != self.burst {
             writeln!(f, "grows_to = {}", self.grows_to)?;
         }
@@ -201,21 +219,41 @@ pub fn per_text(per: Duration) -> String {
 
 /// The rules in force. Empty means no limits.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RuleSet(Vec<Arc<Rule>>);
+pub struct RuleSet {
+    rules: Vec<Arc<Rule>>,
+    networks: Arc<Networks>,
+}
 
 impl RuleSet {
     pub fn new(rules: Vec<Rule>) -> Self {
-        Self(rules.into_iter().map(Arc::new).collect())
+        Self {
+            rules: rules.into_iter().map(Arc::new).collect(),
+            networks: Arc::default(),
+        }
+    }
+
+    /// The same with the lists of networks that rules may name.
+    #[must_use]
+    pub fn with_networks(self, networks: Networks) -> Self {
+        Self {
+            networks: Arc::new(networks),
+            ..self
+        }
+    }
+
+    /// The lists of networks that rules may name.
+    pub fn networks(&self) -> &Arc<Networks> {
+        &self.networks
     }
 
     /// In the order of the file.
     pub fn rules(&self) -> &[Arc<Rule>] {
-        &self.0
+        &self.rules
     }
 
     /// A line for each rule whose amounts are in another currency than prices are.
     pub fn unfit(&self, prices: Currency) -> Vec<String> {
-        let foreign = self.0.iter().filter_map(|rule| {
+        let foreign = self.rules.iter().filter_map(|rule| {
             let currency = rule.currency.filter(|currency| *currency != prices)?;
             Some(format!(
                 "rule {:?} counts {currency}, and the prices are in {prices}",
@@ -227,100 +265,17 @@ impl RuleSet {
 
     /// The rule with this id.
     pub fn find(&self, id: &str) -> Option<&Arc<Rule>> {
-        self.0.iter().find(|rule| &*rule.id == id)
+        self.rules.iter().find(|rule| &*rule.id == id)
     }
 }
 
 /// As a limits file.
 impl fmt::Display for RuleSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|rule| writeln!(f, "{rule}"))
+        self.rules.iter().try_for_each(|rule| writeln!(f, "{rule}"))
     }
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-
-    pub fn rule(by: impl Into<RuleKey>) -> Rule {
-        Rule {
-            id: "r".into(),
-            on: None,
-            by: by.into(),
-            channel: None,
-            counts: Counts::Requests,
-            claimants: Claimants::Apart,
-            currency: None,
-            quota: 7,
-            per: Duration::from_secs(3600),
-            burst: 7,
-            grows_to: 7,
-            ceiling: 7,
-            scope: Scope::Cluster,
-            mode: Mode::Enforce,
-            if_store_lost: None,
-        }
-    }
-
-    #[test]
-    fn the_cost_of_a_request_is_rounded_so_that_no_quota_is_exceeded() {
-        let cost = rule(KeyDimension::Ip).emission_us();
-        assert!(cost * 7 >= 3_600_000_000 && (cost - 1) * 7 < 3_600_000_000);
-    }
-
-    #[test]
-    fn cluster_rules_that_lie_with_a_code_ride_with_it() {
-        let attached_rules = |operation| rule(KeyDimension::Phone).is_attached(operation, false);
-        assert!(
-            attached_rules(Operation::OtpSend)
-                && attached_rules(Operation::OtpVerify)
-                && !attached_rules(Operation::Login)
-        );
-        let pair = RuleKey::pair(KeyDimension::Ip, KeyDimension::Phone).unwrap();
-        for elsewhere in [rule(KeyDimension::Ip), rule(pair)] {
-            assert!(
-                !elsewhere.is_attached(Operation::OtpSend, false)
-                    && elsewhere.is_attached(Operation::OtpSend, true)
-            );
-            assert!(!elsewhere.is_attached(Operation::Login, true));
-        }
-        let instance = Rule {
-            scope: Scope::Instance,
-            ..rule(KeyDimension::Phone)
-        };
-        assert!(!instance.is_attached(Operation::OtpSend, true));
-    }
-
-    #[test]
-    fn without_the_store_guessing_and_sending_stop_and_the_rest_goes_on() {
-        let lost =
-            |rule: &Rule| Operation::ALL.map(|operation| rule.if_store_lost(operation) == IfStoreLost::Local);
-        assert_eq!(
-            lost(&rule(KeyDimension::Ip)),
-            [false, false, false, false, true, true, false, true, true]
-        );
-        for said in IfStoreLost::ALL {
-            let rule = Rule {
-                if_store_lost: Some(said),
-                ..rule(KeyDimension::Ip)
-            };
-            assert_eq!(lost(&rule), [said == IfStoreLost::Local; 9]);
-        }
-    }
-
-    #[test]
-    fn the_shares_of_all_instances_are_no_more_than_the_whole() {
-        let shares =
-            [1, 2, 3, 7].map(|instances| rule(KeyDimension::Ip).share_of(instances).quota * instances);
-        assert_eq!(shares, [7, 6, 6, 7]);
-        let least = rule(KeyDimension::Ip).share_of(100);
-        assert_eq!((least.quota, least.burst, least.scope), (1, 1, Scope::Instance));
-    }
-
-    #[test]
-    fn a_time_is_told_in_its_largest_unit() {
-        let told =
-            [1, 59, 60, 90, 5400, 7200, 86_400, 90_000].map(|seconds| per_text(Duration::from_secs(seconds)));
-        assert_eq!(told, ["1s", "59s", "1m", "90s", "90m", "2h", "1d", "25h"]);
-    }
-}
+#[path = "rule_tests.rs"]
+pub(super) mod tests;

@@ -2,7 +2,7 @@
 
 use std::{
     fmt::{self, Write},
-    sync::OnceLock,
+    sync::{Arc, OnceLock},
 };
 
 use uuid::Uuid;
@@ -12,6 +12,7 @@ use super::{
     client::ClientNetwork,
     key::{KeyDimension, RuleKey},
     names::{LoginDigest, key_of_login, prefix_key},
+    networks::Networks,
 };
 use crate::{
     channel::Channel,
@@ -30,6 +31,8 @@ pub struct Subject {
     client: ClientNetwork,
     /// The client as counters name it; most requests meet several rules by address.
     client_text: OnceLock<String>,
+    /// The list of networks that the client is in, once that was looked for.
+    network: OnceLock<Option<Arc<str>>>,
     phone: Option<Phone>,
     email: Option<EmailDigest>,
     /// By which a code goes.
@@ -62,6 +65,7 @@ impl Subject {
         Self {
             client: client.into(),
             client_text: OnceLock::new(),
+            network: OnceLock::new(),
             phone: None,
             email: None,
             channel: None,
@@ -155,6 +159,21 @@ impl Subject {
         self.has_worked
     }
 
+    /// Whether it is of a user who has not proven the address that it names.
+    pub fn is_claimants(&self) -> bool {
+        matches!(self.asker, Asker::Claimant(_))
+    }
+
+    /// Looks for the list of networks that the client is in.
+    pub(super) fn note_network(&self, networks: &Networks) {
+        self.network.get_or_init(|| networks.name_of(self.client));
+    }
+
+    /// The list of networks that the client is in, if it is known.
+    pub(super) fn network(&self) -> Option<&str> {
+        self.network.get()?.as_deref()
+    }
+
     /// The digest of the number, if the request is about one.
     pub fn phone_digest(&self) -> Option<PhoneDigest> {
         self.phone.as_ref().map(|phone| phone.digest)
@@ -226,7 +245,8 @@ impl Subject {
     /// Whether it has all that `by` names: no text is made for a rule that doesn't apply.
     pub(super) fn has(&self, by: RuleKey) -> bool {
         by.parts().all(|part| match part {
-            KeyDimension::Ip | KeyDimension::Global => true,
+            KeyDimension::Ip | KeyDimension::IpNetwork(_) | KeyDimension::Global => true,
+            KeyDimension::Network => self.network().is_some(),
             KeyDimension::Phone | KeyDimension::Country | KeyDimension::Prefix(_) => self.phone.is_some(),
             KeyDimension::Email => self.email.is_some(),
             KeyDimension::User => self.account.is_some(),
@@ -248,6 +268,8 @@ impl Subject {
     fn write_part(&self, by: KeyDimension, claimants: Claimants, key: &mut String) -> Option<()> {
         match by {
             KeyDimension::Ip => key.push_str(self.client_text.get_or_init(|| self.client.text())),
+            KeyDimension::IpNetwork(bits) => key.push_str(&self.client.widened(bits).text()),
+            KeyDimension::Network => key.push_str(self.network()?),
             KeyDimension::Phone => {
                 let phone = self.phone.as_ref()?;
                 key.push_str(phone.text.get_or_init(|| phone.digest.encode()));
@@ -293,94 +315,5 @@ impl fmt::Debug for Subject {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{phone::PhoneCheck, secrets::Keyring};
-
-    fn subject(ip: &str) -> Subject {
-        Subject::new(ip.parse::<std::net::IpAddr>().unwrap())
-    }
-
-    fn with_phone(text: &str) -> Subject {
-        let keyring = Keyring::parse("AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=").unwrap();
-        let number = PhoneNumber::parse(text, PhoneCheck::E164).unwrap();
-        subject("203.0.113.7").with_phone(number, &keyring.current().phone)
-    }
-
-    fn key(subject: &Subject, by: KeyDimension) -> Option<String> {
-        subject.key(by.into(), Claimants::Apart)
-    }
-
-    #[test]
-    fn a_rule_whose_subject_is_missing_does_not_apply() {
-        let bare = subject("203.0.113.7");
-        for by in [
-            KeyDimension::Email,
-            KeyDimension::Phone,
-            KeyDimension::Country,
-            KeyDimension::Prefix(6),
-            KeyDimension::User,
-        ] {
-            assert_eq!(key(&bare, by), None, "{by:?}");
-            assert_eq!(
-                bare.key(RuleKey::pair(KeyDimension::Ip, by).unwrap(), Claimants::Apart),
-                None,
-                "ip and {by:?}"
-            );
-        }
-        assert!(key(&bare, KeyDimension::Global).is_some());
-    }
-
-    #[test]
-    fn a_phone_is_counted_by_digest_country_and_prefix_never_in_clear() {
-        let phone = with_phone("+442079460958");
-        let digest = phone.phone_digest().unwrap().encode();
-        let keys = [
-            KeyDimension::Phone,
-            KeyDimension::Country,
-            KeyDimension::Prefix(6),
-            KeyDimension::Prefix(2),
-        ]
-        .map(|by| key(&phone, by).unwrap());
-        assert_eq!(keys, [digest.as_str(), "GB", "442079", "44"]);
-        for digits in 7..=15 {
-            let key = key(&phone, KeyDimension::Prefix(digits)).unwrap();
-            assert!(!key.contains("4420") && key != digest, "{digits}: {key}");
-        }
-    }
-
-    #[test]
-    fn numbers_of_one_block_share_its_counter_whatever_its_length() {
-        let same = |digits| {
-            let keys = ["+14152000001", "+14152000099"]
-                .map(|text| key(&with_phone(text), KeyDimension::Prefix(digits)));
-            keys[0] == keys[1]
-        };
-        assert!((1..=9).all(same) && !(10..=15).any(same));
-    }
-
-    #[test]
-    fn a_pair_names_both_in_the_order_of_the_rule() {
-        let phone = with_phone("+442079460958");
-        let pair = RuleKey::pair(KeyDimension::Ip, KeyDimension::Country).unwrap();
-        assert_eq!(
-            phone.key(pair, Claimants::Apart).as_deref(),
-            Some("203.0.113.7,GB")
-        );
-    }
-
-    #[test]
-    fn a_login_is_an_account_whether_or_not_it_exists() {
-        let keyring = Keyring::parse("AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=").unwrap();
-        let login = |kind, text| {
-            let digest = LoginDigest::of(kind, text, &keyring.current().login);
-            key(&subject("203.0.113.7").with_login(digest), KeyDimension::User).unwrap()
-        };
-        assert_eq!(
-            login("email", "jane@example.com"),
-            login("email", "jane@example.com")
-        );
-        assert_ne!(login("email", "+14152000001"), login("phone", "+14152000001"));
-        assert!(!login("email", "jane@example.com").contains("jane"));
-    }
-}
+#[path = "subject_tests.rs"]
+mod tests;

@@ -26,6 +26,7 @@ pub(super) fn read(reader: &mut Reader) -> OtpRules {
         // Longer, and whoever let a code expire could not have another.
         resend_cooldown: reader.at_most(COOLDOWN, cooldown, "otp.ttl", ttl),
         max_failures: reader.integer("otp.max_failures", 1..=1000),
+        max_failures_in_day: reader.integer("otp.max_failures_in_day", 1..=10_000),
         failure_window: reader.duration("otp.failure_window", SECOND..=24 * 60 * MINUTE),
         require_challenge_id: reader.flag("otp.require_challenge_id"),
     }

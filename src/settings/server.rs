@@ -145,6 +145,8 @@ pub struct LimitsSettings {
     pub awaited: Vec<PathBuf>,
     /// The file with the prices; none means those that the program carries.
     pub prices: Option<PathBuf>,
+    /// The file with the lists of networks, which exists; none means that there are none.
+    pub networks: Option<PathBuf>,
     /// The bounds of whoever counts.
     pub limiter: LimiterOptions,
 }
@@ -158,6 +160,7 @@ impl LimitsSettings {
             file,
             awaited,
             prices,
+            networks: networks_file(reader, config_dir),
             limiter: LimiterOptions {
                 max_keys: reader.integer("limits.max_keys", 1..=100_000_000),
                 shards: workers,
@@ -195,6 +198,26 @@ fn named_file(
         awaited.clear();
     }
     (found, awaited)
+}
+
+/// The same for the lists of networks, which there need not be.
+fn networks_file(reader: &mut Reader, config_dir: &Path) -> Option<PathBuf> {
+    const KEY: &str = "limits.networks";
+    let named = reader.text(KEY, "the path of a TOML file, or empty", |text| {
+        Ok::<_, Refused>(PathBuf::from(text))
+    });
+    if named.as_os_str().is_empty() {
+        return None;
+    }
+    let places = [config_dir.join(&named), named];
+    let found = places.into_iter().find(|path| path.is_file());
+    if found.is_none() {
+        reader.refuse(
+            KEY,
+            "no such file: must be a path from the config folder, from the working directory, or an absolute one",
+        );
+    }
+    found
 }
 
 /// The development inbox.

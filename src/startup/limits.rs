@@ -24,6 +24,7 @@ pub(super) struct Limits {
     awaited: Vec<PathBuf>,
     /// The file with the prices, if there is one.
     prices: Option<PathBuf>,
+    networks: Option<PathBuf>,
     supervision: Supervision,
     clock: Arc<dyn Clock>,
 }
@@ -45,6 +46,7 @@ pub(super) fn start(base: &Base<'_>, stores: &Stores) -> Result<Limits, StartErr
         prices: settings.prices.clone(),
         watch: Arc::default(),
         awaited: settings.awaited.clone(),
+        networks: settings.networks.clone(),
         supervision: base.supervision.clone(),
         clock: Arc::clone(&base.clock),
     };
@@ -93,6 +95,7 @@ impl Limits {
             LimitsWatch::start(
                 &self.supervision,
                 file,
+                self.networks.as_deref(),
                 self.limiter.clone(),
                 Arc::clone(&self.clock),
             )
@@ -106,7 +109,10 @@ impl Limits {
 /// Every fault of the file.
 pub fn limit_rules(settings: &Settings) -> Result<RuleSet, FileError> {
     let (rules, name) = match &settings.limits.file {
-        Some(file) => (limits::file::load(file)?, file.display().to_string()),
+        Some(file) => (
+            limits::file::load(file, settings.limits.networks.as_deref())?,
+            file.display().to_string(),
+        ),
         None => {
             let name = "the limits that the program carries";
             (limits::file::parse(SHIPPED, name)?, name.to_owned())

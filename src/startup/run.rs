@@ -109,7 +109,10 @@ pub fn check(settings: &Settings) -> ExitCode {
 
 /// `config check --file` for a limits file.
 pub fn check_limits_file(path: &Path) -> ExitCode {
-    match limits::file::load(path) {
+    let networks = Settings::load_from_process()
+        .ok()
+        .and_then(|settings| settings.limits.networks);
+    match limits::file::load(path, networks.as_deref()) {
         Ok(rules) => {
             println!("The limits are sound: {} rules.", rules.rules().len());
             ExitCode::SUCCESS
@@ -150,8 +153,7 @@ fn announce(settings: &Settings, running: &Running) {
         lines += &format!("  Metrics  http://{ops}/metrics\n");
     }
     if let Some(admin) = admin_address {
-        lines +=
-            &format!("  Admin    http://{admin}/admin/ (`ringback admin grant EMAIL --role admin`)\n");
+        lines += &format!("  Admin    http://{admin}/admin/ (`ringback admin grant EMAIL --role admin`)\n");
     }
     if settings.database.url.is_none() {
         lines += &format!(

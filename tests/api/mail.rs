@@ -82,7 +82,7 @@ async fn an_email_outlives_its_server_on_real_servers() {
 }
 
 on_both! {
-    async fn the_shipped_rules_give_an_address_five_codes_an_hour(app) {
+    async fn the_shipped_rules_give_an_address_five_codes_at_once(app) {
         app.limit(include_str!("../../config/limits.toml")).await;
         let (account, other) = (app.register(PHONE).await, app.register("+14152000002").await);
         for email in [account.email.as_str(), "nobody@example.com"] {
@@ -94,7 +94,7 @@ on_both! {
             // However it is written, and whoever asks.
             let answer = app.send_email(&email.to_uppercase(), None).await;
             answer.is(429, "rate_limited");
-            assert_eq!(answer.text("rule"), "otp-send-per-email-hour");
+            assert_eq!(answer.text("rule"), "otp-send-per-email-day");
         }
         assert_eq!(app.send_email(&other.email, None).await.status, 200);
         assert_eq!(app.send(PHONE, None).await.status, 200);

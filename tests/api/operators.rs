@@ -162,6 +162,39 @@ on_both! {
         app.post("/limits/reset", json!({ "rule": "send-hour", "key": "+14152000001" })).await.is(404, "not_found");
     }
 
+    async fn operators_forget_all_that_holds_somebody_up(app) {
+        let jane = app.register("+14152000077").await;
+        app.own_phone(&jane).await;
+        let rules = "[[rule]]\nid='sends'\non='otp.send'\nby='phone'\nquota=1\nper='1d'\n
+                     [[rule]]\nid='logins'\non='login'\nby='user'\nquota=1\nper='1d'\n";
+        let rule_of = |answer: &Answer| answer.body["rule"].as_str().unwrap_or_default().to_owned();
+        let wrong = json!({ "phone": jane.phone, "password": "not the password" });
+        for key in [jane.phone.clone(), format!("{},{}", jane.phone, jane.id), jane.id.clone()] {
+            limit(&app, "").await;
+            limit(&app, rules).await;
+            // The public cooldown and budget, that of the account, and that of the network it has signed in from.
+            for token in [None, Some(jane.access.as_str())] {
+                assert_eq!(app.send(&jane.phone, token).await.status, 200, "{key}");
+                app.send(&jane.phone, token).await.is(429, "resend_cooldown");
+            }
+            assert_eq!(app.login_code(&jane.phone).await.status, 200, "{key}");
+            app.login_code(&jane.phone).await.is(429, "resend_cooldown");
+            app.post("/api/users/login/", wrong.clone()).await.is(401, "invalid_credentials");
+            assert_eq!(rule_of(&app.post("/api/users/login/", wrong.clone()).await), "logins");
+            let reset = ops(&app, "/limits/reset", json!({ "key": key })).await;
+            assert_eq!((reset.status, &reset.body["rule"]), (200, &json!("all")), "{reset:?}");
+            for token in [None, Some(jane.access.as_str())] {
+                assert_eq!(app.send(&jane.phone, token).await.status, 200, "{key}");
+            }
+            assert_eq!(app.login_code(&jane.phone).await.status, 200, "{key}");
+            app.post("/api/users/login/", wrong.clone()).await.is(401, "invalid_credentials");
+            ops(&app, "/limits/reset", json!({ "key": key })).await;
+        }
+        for key in ["nobody", "+1415"] {
+            ops(&app, "/limits/reset", json!({ "key": key })).await.is(400, "validation_failed");
+        }
+    }
+
     async fn operators_let_an_address_have_a_code_that_the_otp_rules_hold_up(app) {
         for (n, (named, signed_in)) in [("phone", false), ("phone", true), ("email", false), ("email", true)].into_iter().enumerate() {
             let phone = format!("+1415200010{n}");

@@ -74,7 +74,7 @@ async fn an_owner_has_codes_within_the_cooldown_whoever_else_asks_for_the_addres
     }
 }
 
-/// However many accounts claim a phone that nobody has proven, and whoever asks: 10 messages a day, and 12 more in the first.
+/// However many accounts claim a phone that nobody has proven, and whoever asks: 10 messages a day, and 10 more in the first.
 #[actix_web::test]
 async fn a_phone_that_nobody_has_proven_gets_ten_messages_a_day() {
     for backends in [Backends::Embedded, Backends::Servers] {
@@ -103,7 +103,7 @@ async fn a_phone_that_nobody_has_proven_gets_ten_messages_a_day() {
             sent.push(accepted);
             app.pass(12 * 3600 - 24 * 61);
         }
-        assert_eq!(sent[0], 12, "{sent:?}");
+        assert_eq!(sent[0], 10, "{sent:?}");
         assert!(
             sent[1..].iter().all(|&half_a_day| (4..=6).contains(&half_a_day)),
             "{sent:?}"
@@ -184,7 +184,7 @@ async fn strangers_are_refused_alike_for_every_address() {
             seen[0].iter().any(|(status, ..)| *status == 200)
                 && seen[0]
                     .iter()
-                    .any(|(_, rule, _)| *rule == "otp-send-per-phone-hour"),
+                    .any(|(_, rule, _)| *rule == "otp-send-per-phone-day"),
             "{seen:?}"
         );
     }

@@ -40,6 +40,7 @@ async fn a_record_of_another_format_is_refused_and_left_alone() {
     }
     let attempt = Attempt {
         slots: &[slot],
+        claimants_at: None,
         challenge_id: None,
         digest: CodeDigest::unmatchable(RIGHT),
         attached: &[],

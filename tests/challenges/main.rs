@@ -2,6 +2,7 @@
 
 mod by_id;
 mod challenges;
+mod failures;
 mod format;
 mod messages;
 mod outbox;

@@ -61,6 +61,7 @@ async fn issue_message(world: &World, attached: &[Counter]) -> IssueOutcome {
 async fn judge(world: &World, code: [u8; 16], given: &Refund) -> Verdict {
     let attempt = Attempt {
         slots: &[world.slot(Whose::Public)],
+        claimants_at: None,
         challenge_id: None,
         digest: CodeDigest::unmatchable(code),
         attached: &[],

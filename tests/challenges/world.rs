@@ -65,6 +65,7 @@ fn rules() -> OtpRules {
         length: 6,
         resend_cooldown: Duration::from_secs(60),
         max_failures: 10,
+        max_failures_in_day: 30,
         failure_window: Duration::from_secs(3600),
         require_challenge_id: false,
     }
@@ -348,6 +349,7 @@ impl World {
         let digest = CodeDigest::unmatchable(digest);
         let attempt = Attempt {
             slots: &slots,
+            claimants_at: None,
             challenge_id: id,
             digest,
             attached: &[],
@@ -361,6 +363,7 @@ impl World {
         let slots: Vec<_> = whose.iter().map(|&whose| self.slot(whose)).collect();
         let attempt = Attempt {
             slots: &slots,
+            claimants_at: None,
             challenge_id: None,
             digest: CodeDigest::unmatchable(digest),
             attached: &[],

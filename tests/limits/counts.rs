@@ -9,14 +9,14 @@ fn messages_are_counted_at_a_send_by_what_no_asker_controls() {
             format!("[[rule]]\nid='r'\non='{on}'\nby='{by}'\ncounts='{counts}'\nquota=4\nper='1h'\n{more}");
         parse(&rule, "limits.toml")
     };
-    for by in ["prefix:8", "country", "global"] {
+    for by in ["prefix:8", "country", "network", "global"] {
         for counts in ["messages", "unverified"] {
             let rules = with("otp.send", by, counts, "").unwrap();
             assert_eq!(rules.rules()[0].counts.name(), counts);
             assert_eq!(rules, parse(&rules.to_string(), "again").unwrap());
         }
     }
-    let allowed = "allowed: on otp.send, by prefix, country or global, scope cluster";
+    let allowed = "allowed: on otp.send, by prefix, country, network or global, scope cluster";
     for (on, by, more) in [
         ("otp.verify", "global", ""),
         ("any", "global", ""),

@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 
 use chrono::TimeDelta;
-use ringback::limits::{KeyDimension, KeyError, Operation, Preview, RuleKey, Subject, key_of};
+use ringback::limits::{KeyDimension, KeyError, Operation, Preview, RuleKey, Subject};
 
 use super::{
     redis_with_prefix, rules,
-    stage::{OPTIONS, admitted, client, client_with_phone, clock, keyring},
+    stage::{OPTIONS, admitted, client, client_with_phone, clock, key_of, keyring},
     unique,
 };
 use ringback::{

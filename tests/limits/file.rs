@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use ringback::limits::{
-    IfStoreLost, KeyDimension, Mode, Operation, Scope,
-    file::{parse, read},
+    IfStoreLost, KeyDimension, Mode, Networks, Operation, Scope,
+    file::{parse, parse_with, read},
 };
 
 use super::{rules, unique};
@@ -70,7 +70,7 @@ fn a_rule_counts_by_one_thing_or_by_two() {
             .replace("\"phone\"", "['ip', 'phone']"),
     );
     assert!(
-        faults[0].contains("\"me\" knows no phone; allowed on it: ip, user, global"),
+        faults[0].contains("\"me\" knows no phone; allowed on it: ip, user, network, global"),
         "{faults:?}"
     );
 }
@@ -88,27 +88,27 @@ fn each_fault_is_named_with_its_place_and_what_is_allowed() {
             "\"otp.send\"",
             "\"otp.sned\"",
             "4:9: unknown on \"otp.sned\"; allowed: register, login, otp.send, otp.verify, otp.status, \
-             token.refresh, password.change, me, admin, any",
+             token.refresh, password.change, me, admin, other, any",
         ),
         (
             "\"phone\"",
             "\"fax\"",
-            "5:9: unknown by \"fax\"; allowed: ip, phone, email, user, country, prefix (or prefix:1 to prefix:15), global, or two of them: [\"ip\", \"phone\"]",
+            "5:9: unknown by \"fax\"; allowed: ip (or ip:16 to ip:64, bits of IPv6), phone, email, user, country, prefix (or prefix:1 to prefix:15), network, global, or two of them: [\"ip\", \"phone\"]",
         ),
         (
             "\"phone\"",
             "\"prefix:16\"",
-            "5:9: unknown by \"prefix:16\"; allowed: ip, phone, email, user, country, prefix (or prefix:1 to prefix:15), global, or two of them: [\"ip\", \"phone\"]",
+            "5:9: unknown by \"prefix:16\"; allowed: ip (or ip:16 to ip:64, bits of IPv6), phone, email, user, country, prefix (or prefix:1 to prefix:15), network, global, or two of them: [\"ip\", \"phone\"]",
         ),
         (
             "\"phone\"",
             "[\"ip\", \"fax\"]",
-            "5:16: unknown by \"fax\"; allowed: ip, phone, email, user, country, prefix (or prefix:1 to prefix:15), global, or two of them: [\"ip\", \"phone\"]",
+            "5:16: unknown by \"fax\"; allowed: ip (or ip:16 to ip:64, bits of IPv6), phone, email, user, country, prefix (or prefix:1 to prefix:15), network, global, or two of them: [\"ip\", \"phone\"]",
         ),
         (
             "\"phone\"",
             "[\"ip\"]",
-            "5:9: by names one thing or two; allowed: ip, phone, email, user, country, prefix (or prefix:1 to prefix:15), global, or two of them: [\"ip\", \"phone\"]",
+            "5:9: by names one thing or two; allowed: ip (or ip:16 to ip:64, bits of IPv6), phone, email, user, country, prefix (or prefix:1 to prefix:15), network, global, or two of them: [\"ip\", \"phone\"]",
         ),
         (
             "\"phone\"",
@@ -184,7 +184,7 @@ fn each_fault_is_named_with_its_place_and_what_is_allowed() {
         (
             "burst = 1",
             "brust = 1",
-            "8:1: unknown key \"brust\"; allowed: id, on, by, quota, per, burst, scope, mode, channel, if_store_lost, counts, grows_to, claimants, ceiling",
+            "8:1: unknown key \"brust\"; allowed: id, on, by, quota, per, burst, scope, mode, channel, if_store_lost, counts, grows_to, claimants, ceiling, except",
         ),
         (
             "[[rule]]",
@@ -209,7 +209,7 @@ fn each_fault_is_named_with_its_place_and_what_is_allowed() {
         (
             "\"otp.send\"",
             "\"me\"",
-            "5:9: this rule can never apply: \"me\" knows no phone; allowed on it: ip, user, global",
+            "5:9: this rule can never apply: \"me\" knows no phone; allowed on it: ip, user, network, global",
         ),
         ("by    = \"phone\"\n", "", "2:1: this rule has no `by`"),
     ] {
@@ -240,6 +240,57 @@ fn a_channel_is_that_of_a_code() {
         fault("me", "ip", "sms").contains("\"me\" has no channel; allowed on otp.send, otp.verify and any")
     );
     assert!(fault("otp.send", "email", "sms").contains("no code by sms has a email"));
+}
+
+#[test]
+fn claimants_count_together_by_an_address_alone() {
+    let with = |by: &str, claimants: &str| {
+        let rule =
+            format!("[[rule]]\nid='r'\non='otp.send'\nby={by}\nquota=1\nper='1h'\nclaimants='{claimants}'");
+        parse(&rule, "limits.toml")
+    };
+    for by in ["'phone'", "'email'", "['ip', 'phone']"] {
+        let rules = with(by, "together").unwrap();
+        assert_eq!(rules, parse(&rules.to_string(), "again").unwrap());
+        assert_ne!(rules, with(by, "apart").unwrap());
+    }
+    let fault = with("'ip'", "together").unwrap_err().to_string();
+    assert!(
+        fault.contains("nobody claims what this rule counts by"),
+        "{fault}"
+    );
+    assert!(
+        with("'phone'", "both")
+            .unwrap_err()
+            .to_string()
+            .contains("allowed: apart, together")
+    );
+}
+
+#[test]
+fn a_rule_names_lists_of_networks_that_there_are() {
+    let rule = "[[rule]]\nid='r'\non='any'\nby='network'\nquota=1\nper='1h'\nexcept=['office', 'partner-2']";
+    let rules = parse(rule, "limits.toml").unwrap();
+    assert_eq!(rules, parse(&rules.to_string(), "again").unwrap());
+    let lists = |text: &str| Networks::parse(text, "networks.toml").unwrap();
+    let with = |text: &str| parse_with(rule, "limits.toml", lists(text));
+    let both = with("office = ['203.0.113.0/24']\npartner-2 = ['192.0.2.0/24']").unwrap();
+    assert_eq!(
+        **both.networks(),
+        lists("office = ['203.0.113.0/24']\npartner-2 = ['192.0.2.0/24']")
+    );
+    let fault = with("office = ['203.0.113.0/24']").unwrap_err().to_string();
+    assert_eq!(
+        fault,
+        "limits.toml:7:19: no list \"partner-2\"; allowed: the names in the file of limits.networks"
+    );
+    let fault = parse(
+        &rule.replace("['office', 'partner-2']", "'office'"),
+        "limits.toml",
+    )
+    .unwrap_err()
+    .to_string();
+    assert!(fault.contains("except is a list of names"), "{fault}");
 }
 
 #[test]
@@ -305,7 +356,7 @@ fn every_fault_of_a_file_is_named_at_once_in_its_order() {
         [
             "limits.toml:13:9: duplicate id \"otp-send-per-phone\": line 3 has it already",
             "limits.toml:16:9: quota is a whole number; allowed: 1 to 4294967295",
-            "limits.toml:21:1: unknown key \"limit\"; allowed: id, on, by, quota, per, burst, scope, mode, channel, if_store_lost, counts, grows_to, claimants, ceiling",
+            "limits.toml:21:1: unknown key \"limit\"; allowed: id, on, by, quota, per, burst, scope, mode, channel, if_store_lost, counts, grows_to, claimants, ceiling, except",
             "limits.toml:22:2: unknown key \"other\"; allowed: [[rule]] tables",
         ]
     );
@@ -316,7 +367,7 @@ fn columns_count_characters_and_broken_toml_has_its_place() {
     assert_eq!(
         faults("rule = [ { 'ключ' = 1, id = 'r', on = 'me', by = 'ip', quota = 1, per = 'x' } ]"),
         [
-            "limits.toml:1:12: unknown key \"ключ\"; allowed: id, on, by, quota, per, burst, scope, mode, channel, if_store_lost, counts, grows_to, claimants, ceiling",
+            "limits.toml:1:12: unknown key \"ключ\"; allowed: id, on, by, quota, per, burst, scope, mode, channel, if_store_lost, counts, grows_to, claimants, ceiling, except",
             "limits.toml:1:73: per \"x\"; allowed: a whole number and a unit (s, m, h, d), \"1s\" to \"30d\"",
         ]
     );

@@ -10,7 +10,6 @@ use ringback::{
     email::{EmailAddress, EmailDigest},
     limits::{
         KeyDimension, Limiter, LimiterOptions, Operation, RedisCounters, RuleSet, Scope, Subject, Verdict,
-        key_of,
     },
     supervision::Supervision,
     unavailable::Part,
@@ -20,7 +19,7 @@ use uuid::Uuid;
 use super::{
     redis_with_prefix, rules,
     stage::{
-        OPTIONS, admitted, admitted_in_parallel, client, client_with_email, client_with_phone, clock,
+        OPTIONS, admitted, admitted_in_parallel, client, client_with_email, client_with_phone, clock, key_of,
         keyring, limiter, refusal, unavailable,
     },
     unique,

@@ -6,6 +6,7 @@ mod explain;
 mod file;
 mod limiter;
 mod messages;
+mod networks;
 mod pumping;
 mod pumping_day;
 mod shipped;

@@ -84,6 +84,7 @@ impl World {
             length: 6,
             resend_cooldown: Duration::from_secs(60),
             max_failures: 10,
+            max_failures_in_day: 20,
             failure_window: Duration::from_secs(3600),
             require_challenge_id: false,
         };
@@ -93,7 +94,7 @@ impl World {
             instances: 1,
             shards: 1,
         };
-        let shipped = load(std::path::Path::new("config/limits.toml")).unwrap();
+        let shipped = load(std::path::Path::new("config/limits.toml"), None).unwrap();
         let supervision = Supervision::default();
         Self {
             limiter: Limiter::start(
@@ -176,6 +177,7 @@ impl World {
         let refund = self.limiter.refund_for(&waiting.subject, true);
         let attempt = Attempt {
             slots: &[waiting.slot],
+            claimants_at: None,
             challenge_id: None,
             digest: CodeDigest::unmatchable(RIGHT),
             attached: &[],

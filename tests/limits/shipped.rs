@@ -16,7 +16,7 @@ use super::stage::{keyring, refusal};
 /// What a newcomer and a load test from one address do must pass under the rules that are shipped.
 #[actix::test]
 async fn the_shipped_limits_leave_ordinary_use_alone() {
-    let shipped = load(std::path::Path::new("config/limits.toml")).unwrap();
+    let shipped = load(std::path::Path::new("config/limits.toml"), None).unwrap();
     let clock = ManualClock::new(chrono::DateTime::UNIX_EPOCH);
     let limiter = Limiter::start(
         &Supervision::default(),

@@ -13,11 +13,11 @@ use ringback::{
     clock::ManualClock,
     email::{EmailAddress, EmailDigest},
     limits::{
-        Admission, ClusterCounters, Denied, Limiter, LimiterOptions, MemoryCounters, Operation,
-        RedisCounters, Refusal, RuleSet, Subject,
+        Admission, ClusterCounters, Denied, Holders, KeyError, Limiter, LimiterOptions, MemoryCounters,
+        Operation, RedisCounters, Refusal, RuleKey, RuleSet, Subject, keys_of,
     },
     phone::{PhoneCheck, PhoneNumber},
-    secrets::Keyring,
+    secrets::{Keyring, SecretKeys},
     supervision::Supervision,
     unavailable::Part,
 };
@@ -64,6 +64,12 @@ pub fn client_with_email(text: &str) -> Subject {
     let email = EmailAddress::parse(text).unwrap();
     let digest = EmailDigest::of(&email, &keyring().current().email);
     client().with_email(digest).with_channel(Channel::Email)
+}
+
+/// The strangers' counter of a customer, as operators name them.
+pub fn key_of(by: RuleKey, text: &str, keys: &SecretKeys, ipv6_prefix: u8) -> Result<String, KeyError> {
+    let keys = keys_of(by, text, keys, ipv6_prefix, &Holders::default())?;
+    Ok(keys.into_iter().next().unwrap())
 }
 
 pub fn refusal(answer: Result<Admission, Denied>) -> Refusal {

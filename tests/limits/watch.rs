@@ -45,6 +45,10 @@ struct Watched {
 
 /// A limiter by the rules in `path`, and the watcher that keeps it so.
 async fn watched(path: &Path) -> Watched {
+    watched_with(path, None).await
+}
+
+async fn watched_with(path: &Path, networks: Option<&Path>) -> Watched {
     let (supervision, clock) = (Supervision::default(), Arc::new(SystemClock));
     let options = LimiterOptions {
         max_keys: 100,
@@ -52,9 +56,9 @@ async fn watched(path: &Path) -> Watched {
         shards: 3,
     };
     let counters = Arc::new(MemoryCounters::new(clock.clone(), 100));
-    let rules = file::load(path).unwrap();
+    let rules = file::load(path, networks).unwrap();
     let limiter = Limiter::start(&supervision, options, rules, counters, clock.clone());
-    let watch = LimitsWatch::start(&supervision, path, limiter.clone(), clock);
+    let watch = LimitsWatch::start(&supervision, path, networks, limiter.clone(), clock);
     Watched { limiter, watch }
 }
 
@@ -245,4 +249,33 @@ async fn a_reload_is_answered_when_it_is_done_and_counters_stay() {
     let status = watched.watch.reload().await.unwrap();
     assert_eq!(status.faults.len(), 4, "{:?}", status.faults);
     assert_eq!(status.path, path);
+}
+
+#[actix::test]
+async fn lists_of_networks_are_reloaded_and_a_faulty_one_changes_nothing() {
+    let folder = Folder::new();
+    let (path, networks) = (folder.at("limits.toml"), folder.at("networks.toml"));
+    let by_list = "[[rule]]\nid='list'\non='me'\nby='network'\nquota=1\nper='30d'\nscope='instance'\n";
+    let except = rule("others").replace("quota", "except=['office']\nquota");
+    fs::write(&path, by_list.to_owned() + &except).unwrap();
+    fs::write(&networks, "office = ['192.0.2.0/24']\n").unwrap();
+    let watched = watched_with(&path, Some(&networks)).await;
+    watched.becomes("others").await;
+    fs::write(&networks, "office = ['203.0.113.0/24']\n").unwrap();
+    watched.becomes("list").await;
+    // The last good one stays.
+    for faulty in ["office = ['203.0.113.0/24'\n", "home = ['203.0.113.0/24']\n"] {
+        fs::write(&networks, faulty).unwrap();
+        let faults = watched.status_until(|faults| !faults.is_empty()).await;
+        assert!(
+            faults[0].contains("networks.toml") || faults[0].contains("no list"),
+            "{faults:?}"
+        );
+        assert_eq!(watched.active().await, "list");
+        fs::write(&networks, "office = ['203.0.113.0/24']\n").unwrap();
+        watched.status_until(<[String]>::is_empty).await;
+    }
+    fs::remove_file(&networks).unwrap();
+    watched.status_until(|faults| !faults.is_empty()).await;
+    assert_eq!(watched.active().await, "list");
 }

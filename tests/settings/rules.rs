@@ -166,6 +166,7 @@ fn what_is_shown_is_what_was_read_where_and_reads_back_the_same() {
     let again = Place::new()
         .file("development.toml", &shown)
         .file("limits.toml", "")
+        .file("sms_prices.toml", "")
         .file("messages/verify_phone.en.txt", "{brand}: {code}")
         .good();
     assert_eq!(flat(&again.show()), flat(&shown));

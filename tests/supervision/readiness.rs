@@ -71,6 +71,7 @@ async fn readiness(folder: &std::path::Path, supervision: &Supervision) -> Readi
         length: 6,
         resend_cooldown: Duration::from_secs(60),
         max_failures: 10,
+        max_failures_in_day: 20,
         failure_window: Duration::from_secs(3600),
         require_challenge_id: false,
     };

@@ -1492,7 +1492,7 @@ export interface components {
          *       "detail": "Too many requests. Try again later.",
          *       "request_id": "0b5b1d5c9f1e4b7f8a86c27a2f3a1d77",
          *       "retry_after": 30,
-         *       "rule": "me-per-user",
+         *       "rule": "other-per-ip-flood",
          *       "scope": "cluster",
          *       "status": 429,
          *       "title": "Too Many Requests",
@@ -6018,6 +6018,19 @@ export interface operations {
                     "text/html": string;
                 };
             };
+            /** @description `rate_limited`: Too many requests. Try again later. */
+            429: {
+                headers: {
+                    ratelimit: components["headers"]["ratelimit"];
+                    "ratelimit-policy": components["headers"]["ratelimit-policy"];
+                    "retry-after": components["headers"]["retry-after"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["RateLimitedProblem"];
+                };
+            };
             /** @description `internal`: Something went wrong in the service. */
             500: {
                 headers: {
@@ -6083,6 +6096,19 @@ export interface operations {
                 };
                 content: {
                     "application/json": Record<string, never>;
+                };
+            };
+            /** @description `rate_limited`: Too many requests. Try again later. */
+            429: {
+                headers: {
+                    ratelimit: components["headers"]["ratelimit"];
+                    "ratelimit-policy": components["headers"]["ratelimit-policy"];
+                    "retry-after": components["headers"]["retry-after"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["RateLimitedProblem"];
                 };
             };
             /** @description `internal`: Something went wrong in the service. */

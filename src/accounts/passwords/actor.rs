@@ -9,10 +9,13 @@ use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture, Supe
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{
-    Argon2Cost, Argon2Pool, HashCost, Password, PasswordHash, Verdict, dearest::Dearest,
+    Argon2Cost, Argon2Pool, HashCost, Password, PasswordHash, Verdict,
+    dearest::Dearest,
+    shares::{Share, Shares},
     threads::HashingThreads,
 };
 use crate::{
+    limits::ClientNetwork,
     supervision::{Mailbox, Slot, Supervision},
     unavailable::{Part, Unavailable},
 };
@@ -36,6 +39,7 @@ pub struct HasherOptions {
 pub struct PasswordHasher {
     mailbox: Mailbox<HasherActor>,
     dearest: Arc<Dearest>,
+    shares: Arc<Shares>,
 }
 
 impl PasswordHasher {
@@ -52,8 +56,13 @@ impl PasswordHasher {
     ) -> io::Result<Self> {
         let dearest = pool.dearest();
         let actor = HasherActor::new(pool, threads)?;
-        let mailbox = supervision.start("password_hasher", threads.max(1) + queue, |_| actor);
-        Ok(Self { mailbox, dearest })
+        let places = threads.max(1) + queue;
+        let mailbox = supervision.start("password_hasher", places, |_| actor);
+        Ok(Self {
+            mailbox,
+            dearest,
+            shares: Shares::of(places),
+        })
     }
 
     /// Takes note of which hashes the database holds beside those of today: what a login costs that fails, for everybody.
@@ -64,30 +73,34 @@ impl PasswordHasher {
 
     /// Takes places in the queue: as many as a login costs hashes of today, where it fails. So the queue is bounded in work,
     /// whatever hashes there are. Whoever will need a hash does it before anything else: a request that finds the queue full
-    /// has asked no limit and no database.
+    /// has asked no limit of the cluster and no database.
     ///
     /// # Errors
-    /// [`Unavailable`] at once when the queue is full.
-    pub fn reserve(&self) -> Result<Turn, Unavailable> {
-        self.places(self.dearest.weight())
+    /// [`Unavailable`] at once when the queue is full, or the client's network holds its share of it.
+    pub fn reserve(&self, client: ClientNetwork) -> Result<Turn, Unavailable> {
+        self.places(client, self.dearest.weight())
     }
 
     /// Takes the one place that a new hash needs.
     ///
     /// # Errors
     /// As for [`PasswordHasher::reserve`].
-    pub fn reserve_hash(&self) -> Result<Turn, Unavailable> {
-        self.places(1)
+    pub fn reserve_hash(&self, client: ClientNetwork) -> Result<Turn, Unavailable> {
+        self.places(client, 1)
     }
 
-    fn places(&self, places: usize) -> Result<Turn, Unavailable> {
-        let slot = self.mailbox.reserve_many(places).map_err(|_| {
+    fn places(&self, client: ClientNetwork, places: usize) -> Result<Turn, Unavailable> {
+        let taken = self.shares.take(client, places).and_then(|share| {
+            let slot = self.mailbox.reserve_many(places).ok()?;
+            Some(Places { slot, share })
+        });
+        let places = taken.ok_or_else(|| {
             metrics::counter!("ringback_password_hasher_refused_total").increment(1);
             Unavailable::full(Part::PasswordHasher)
         })?;
         Ok(Turn {
             hasher: self.mailbox.clone(),
-            slot,
+            places,
         })
     }
 }
@@ -96,7 +109,20 @@ impl PasswordHasher {
 #[derive(Debug)]
 pub struct Turn {
     hasher: Mailbox<HasherActor>,
+    places: Places,
+}
+
+#[derive(Debug)]
+struct Places {
     slot: Slot,
+    share: Share,
+}
+
+impl Places {
+    fn keep(&mut self, places: usize) {
+        self.slot.keep(places);
+        self.share.keep(places);
+    }
 }
 
 impl Turn {
@@ -105,7 +131,7 @@ impl Turn {
     /// # Errors
     /// [`Unavailable`] when the hashing failed.
     pub async fn hash(mut self, password: Password) -> Result<PasswordHash, Unavailable> {
-        self.slot.keep(1);
+        self.places.keep(1);
         self.run("hash", move |pool| pool.hash(&password))
             .await?
             .ok_or_else(failed)
@@ -138,7 +164,7 @@ impl Turn {
             caller,
             // A panic drops this end of the answer, which tells the caller.
             work: Box::new(move |pool| drop(there.send(work(pool)))),
-            slot: self.slot,
+            places: self.places,
         });
         here.await.map_err(|_| failed())
     }
@@ -199,7 +225,7 @@ impl HasherActor {
 
 impl Supervised for HasherActor {}
 
-/// One piece of work. Its slot stays taken until it is done, or its caller has left before it began.
+/// One piece of work. Its places stay taken until it is done, or its caller has left before it began.
 #[derive(Message)]
 #[rtype(result = "()")]
 struct Job {
@@ -208,7 +234,7 @@ struct Job {
     /// Closed once the caller has left.
     caller: oneshot::Sender<()>,
     work: Box<dyn FnOnce(&Argon2Pool) + Send>,
-    slot: Slot,
+    places: Places,
 }
 
 impl Handler<Job> for HasherActor {
@@ -226,7 +252,7 @@ impl Handler<Job> for HasherActor {
                 asked,
                 mut caller,
                 work,
-                slot,
+                places,
             } = job;
             let thread = tokio::select! {
                 biased;
@@ -238,7 +264,7 @@ impl Handler<Job> for HasherActor {
             if thread.run(move || work(&pool)).await.is_err() {
                 tracing::error!(operation, "a password hash panicked");
             }
-            drop(slot);
+            drop(places);
         })
     }
 }

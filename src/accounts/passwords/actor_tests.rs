@@ -1,8 +1,11 @@
 //! Tests of `actor.rs`.
 
-use std::sync::{
-    Barrier,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    net::IpAddr,
+    sync::{
+        Barrier,
+        atomic::{AtomicU32, AtomicUsize, Ordering},
+    },
 };
 
 use futures_util::{FutureExt, future::join_all};
@@ -26,7 +29,13 @@ fn start(threads: usize, queue: usize) -> (PasswordHasher, Supervision) {
 }
 
 fn turn(hasher: &PasswordHasher) -> Turn {
-    hasher.reserve().unwrap()
+    hasher.reserve(anybody()).unwrap()
+}
+
+/// Another network each time: none has its share of the queue.
+fn anybody() -> ClientNetwork {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    IpAddr::from(NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes()).into()
 }
 
 fn password() -> Password {
@@ -113,7 +122,7 @@ async fn a_full_queue_refuses_at_once_and_is_free_again_afterwards() {
     for job in &mut waiting {
         assert!(job.as_mut().now_or_never().is_none());
     }
-    let refused = hasher.reserve().unwrap_err();
+    let refused = hasher.reserve(anybody()).unwrap_err();
     assert_eq!(refused.part, Part::PasswordHasher);
     assert_eq!(supervision.all()[0].depth(), 5);
     leave.wait();
@@ -127,9 +136,9 @@ async fn a_full_queue_refuses_at_once_and_is_free_again_afterwards() {
 async fn a_place_that_is_not_used_is_free_again() {
     let (hasher, _) = start(1, 1);
     let held = [turn(&hasher), turn(&hasher)];
-    assert!(hasher.reserve().is_err());
+    assert!(hasher.reserve(anybody()).is_err());
     drop(held);
-    assert!(hasher.reserve().is_ok());
+    assert!(hasher.reserve(anybody()).is_ok());
 }
 
 #[actix::test]
@@ -142,11 +151,11 @@ async fn a_caller_that_left_gives_up_its_place_and_costs_no_hash() {
         let work = move |_: &Argon2Pool| counted.fetch_add(1, Ordering::SeqCst);
         let mut abandoned = Box::pin(turn(&hasher).run("test", work));
         assert!(abandoned.as_mut().now_or_never().is_none());
-        assert!(hasher.reserve().is_err());
+        assert!(hasher.reserve(anybody()).is_err());
     }
     // Its place is free while the thread is still occupied.
     let place = async {
-        while hasher.reserve().is_err() {
+        while hasher.reserve(anybody()).is_err() {
             tokio::task::yield_now().await;
         }
     };
@@ -189,10 +198,10 @@ async fn the_queue_is_bounded_in_work_rather_than_in_passwords() {
     hasher.expect(&[foreign]);
     let logins = [turn(&hasher), turn(&hasher)];
     assert_eq!(supervision.all()[0].depth(), 20);
-    assert!(hasher.reserve().is_err());
+    assert!(hasher.reserve(anybody()).is_err());
     // One place is left, which a new hash needs.
-    let one = hasher.reserve_hash().unwrap();
-    assert!(hasher.reserve_hash().is_err());
+    let one = hasher.reserve_hash(anybody()).unwrap();
+    assert!(hasher.reserve_hash(anybody()).is_err());
     drop(one);
     // Who turns out to hash alone gives the other places back.
     let [first, second] = logins;
@@ -204,10 +213,10 @@ async fn the_queue_is_bounded_in_work_rather_than_in_passwords() {
     // One that is more than the whole queue still finds room where nobody else is.
     hasher.expect(&[HashCost::Pbkdf2(1_000_000)]);
     let all = turn(&hasher);
-    assert!(hasher.reserve_hash().is_err());
+    assert!(hasher.reserve_hash(anybody()).is_err());
     drop(all);
     hasher.expect(&[]);
     let many: Vec<_> = (0..21).map(|_| turn(&hasher)).collect();
-    assert!(hasher.reserve().is_err());
+    assert!(hasher.reserve(anybody()).is_err());
     drop(many);
 }

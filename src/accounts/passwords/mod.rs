@@ -11,7 +11,7 @@
 //! | `hash.rs`, `foreign.rs` | argon2id; the hashes of other systems |
 //! | `dearest.rs` | how much work a login is that fails |
 //! | `watch.rs` | which hashes of other systems there are, asked again and again |
-//! | `actor.rs`, `threads.rs` | the bounded queue before it, and where it runs |
+//! | `actor.rs`, `shares.rs`, `threads.rs` | the bounded queue before it, the share of it that a network may hold, and where it runs |
 //! | `store.rs` | the contract of the store: what a login is compared with |
 //! | `postgres.rs`, `sqlite.rs` | the two stores |
 
@@ -25,6 +25,7 @@ mod hash;
 mod password;
 mod postgres;
 mod rules;
+mod shares;
 mod sqlite;
 mod store;
 mod stored;

@@ -9,8 +9,8 @@ use super::{Erased, ErasedBy, Erasure, RecordStore};
 use crate::{
     accounts::{
         AccountError,
-        own_password::OwnPassword,
-        passwords::{Password, Turn},
+        own_password::{OwnPassword, OwnTurn},
+        passwords::Password,
         sessions::SignedIn,
     },
     clock::Clock,
@@ -45,7 +45,7 @@ impl Leave {
     /// `Limited`; `Unavailable`.
     pub async fn leave(
         &self,
-        turn: Turn,
+        turn: OwnTurn,
         of: &SignedIn,
         client: ClientNetwork,
         password: Option<Password>,

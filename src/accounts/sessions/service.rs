@@ -210,8 +210,17 @@ impl Sessions {
         })
     }
 
+    /// Counts a request whose token was refused, and says what it is answered: whoever sends many is told to wait.
+    pub async fn refuse(&self, client: ClientNetwork, error: AccountError) -> AccountError {
+        let counted = self.limiter.admit(Operation::Other, &Subject::new(client)).await;
+        match (error, counted) {
+            (error @ (AccountError::Unavailable(_) | AccountError::Limited(_)), _) | (error, Ok(_)) => error,
+            (_, Err(denied)) => denied.into(),
+        }
+    }
+
     /// Who shows this access token, if the limits on one's own account let the request pass. One whose token is refused
-    /// counts nowhere.
+    /// counts in none of them.
     ///
     /// # Errors
     /// As for [`Sessions::authenticate`]; `Limited`.

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::{
     millis::{Millis, from_millis, millis},
+    pools::{Pool, Pools},
     slot::{Slot, failures_at},
     state::{Bounds, Challenge, SlotState, Standing},
     status::{StatusSnapshot, Waits},
@@ -82,12 +83,18 @@ impl State {
     /// What `judge.lua` does.
     fn judge(&mut self, attempt: &Attempt<'_>, now: Millis, bounds: &Bounds) -> (Verdict, Vec<(Uuid, u8)>) {
         let (mut open, mut exhausted, mut longest_lock) = (Vec::new(), false, 0);
-        for &slot in attempt.slots {
-            let address = slot.address();
+        let claimants_at = attempt.claimants_at.filter(|_| attempt.users() == 2);
+        let claimants_at = claimants_at.map(|slot| slot.address());
+        let all_locked = claimants_at.and_then(|at| self.slots.get(&at));
+        let all_locked = all_locked.map_or(0, |slot| slot.lock_wait(&[Pool::Claimants], now, bounds));
+        for (index, &slot) in attempt.slots.iter().enumerate() {
+            let (address, pool) = (slot.address(), attempt.pool(index));
+            let of_all = if pool == Pool::Own { all_locked } else { 0 };
             let Some(state) = self.slots.get_mut(&address) else {
+                longest_lock = longest_lock.max(of_all);
                 continue;
             };
-            let locked = state.lock_wait(now, bounds);
+            let locked = state.lock_wait(pool.locked_with(), now, bounds).max(of_all);
             longest_lock = longest_lock.max(locked);
             match state.standing(attempt.challenge_id, now, bounds) {
                 _ if locked > 0 => {}
@@ -104,15 +111,20 @@ impl State {
                         };
                         return (Verdict::Right(proof), Vec::new());
                     }
-                    None => open.push(address),
+                    None => open.push((address, pool)),
                 },
             }
         }
         let (mut remaining, mut charged) = (None, Vec::new());
-        for address in open {
+        for (address, pool) in open {
             if let Some(state) = self.slots.get_mut(&address) {
-                remaining = remaining.max(Some(state.charge(now, bounds)));
+                state.pools.charge(pool, now, &bounds.most);
+                remaining = remaining.max(Some(state.charge_attempt(bounds)));
                 charged.extend(state.charged());
+            }
+            if let Some(at) = claimants_at.filter(|_| pool == Pool::Own) {
+                let pools = &mut self.slots.entry(at).or_default().pools;
+                pools.charge(Pool::Claimants, now, &bounds.most);
             }
         }
         let verdict = match remaining {
@@ -143,7 +155,7 @@ impl State {
         let nothing = |verdict| (verdict, Vec::new());
         let failures_at = failures_at(address, purpose);
         let failing = self.slots.get(&failures_at);
-        let locked = failing.map_or(0, |failing| failing.lock_wait(now, bounds));
+        let locked = failing.map_or(0, |failing| failing.lock_wait(&[Pool::WithId], now, bounds));
         let Some(state) = self.slots.get_mut(&address) else {
             return nothing(Verdict::Expired);
         };
@@ -168,10 +180,8 @@ impl State {
             }));
         }
         let (attempts_remaining, charged) = (state.charge_attempt(bounds), state.charged());
-        self.slots
-            .entry(failures_at)
-            .or_default()
-            .charge_failure(now, bounds);
+        let pools = &mut self.slots.entry(failures_at).or_default().pools;
+        pools.charge(Pool::WithId, now, &bounds.most);
         let verdict = match attempts_remaining {
             0 => Verdict::Exceeded,
             attempts_remaining => Verdict::Wrong { attempts_remaining },
@@ -240,7 +250,8 @@ impl ChallengeStore for MemoryChallenges {
             return unasked(IssueOutcome::Written { challenge_id, entry });
         }
         let failing = state.slots.get(&place.slot.failures_slot().address());
-        let locked = failing.map_or(0, |failing| failing.lock_wait(now, &bounds));
+        let pools = place.slot.pools();
+        let locked = failing.map_or(0, |failing| failing.lock_wait(pools, now, &bounds));
         if locked > 0 {
             return unasked(IssueOutcome::Locked {
                 wait: from_millis(locked),
@@ -336,8 +347,9 @@ impl ChallengeStore for MemoryChallenges {
         let (now, bounds, state) = (self.clock.now_ms(), self.bounds(), self.lock());
         let ends = state.cooldown_ends(slot.cooldown_slot().address());
         let failing = state.slots.get(&slot.failures_slot().address());
-        let slot = state.slots.get(&slot.address());
-        Ok(told(slot, failing).waits(ends, now, &bounds))
+        let counted = failing.map_or(Pools::default(), |failing| failing.pools);
+        let known = state.slots.get(&slot.address()).cloned().unwrap_or_default();
+        Ok(known.waits(&counted, slot.pools(), ends, now, &bounds))
     }
 
     async fn release(&self, slots: &[Slot], hold: Hold) -> Result<(), Unavailable> {
@@ -364,7 +376,8 @@ impl ChallengeStore for MemoryChallenges {
         };
         let ends = state.cooldown_ends(challenge.cooldown_at.unwrap_or(address));
         let failing = state.slots.get(&failures_at(address, challenge.purpose));
-        Ok(told(Some(slot), failing).snapshot(challenge_id, ends, now, &bounds))
+        let counted = failing.map_or(Pools::default(), |failing| failing.pools);
+        Ok(slot.snapshot(challenge_id, &counted, ends, now, &bounds))
     }
 
     async fn note_status(
@@ -383,11 +396,4 @@ impl ChallengeStore for MemoryChallenges {
     async fn ping(&self) -> Result<(), Unavailable> {
         Ok(())
     }
-}
-
-/// A slot as it is told of, with the failures that count there.
-fn told(slot: Option<&SlotState>, failing: Option<&SlotState>) -> SlotState {
-    let mut told = slot.cloned().unwrap_or_default();
-    told.take_failures_of(failing.unwrap_or(&SlotState::default()));
-    told
 }

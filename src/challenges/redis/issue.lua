@@ -1,4 +1,4 @@
--- Issues a challenge: lock, cooldown, the attached counters, challenge and outbox entry in one step. Where it is written has been
+-- Issues a challenge: lock (`locked`), cooldown, the attached counters, challenge and outbox entry in one step. Where it is written has been
 -- found by the part that stands before this: issue_place.lua, or issue_candidate.lua where there are several slots.
 --
 -- ARGV  2 what of the record is passed on unread, up to the tags  3 tags of the shadow rules that would refuse
@@ -11,8 +11,6 @@ local last_id, _, last_issued, last_ttl, last_status = challenge_of(slot)
 -- A client of a Cluster sends a call again whose connection broke: this one was done.
 if last_id == id then return pack('>c1I6B', written, last_issued + last_ttl, 0) .. avoided(slot) end
 
-local failures, last = read('>I2I6', failing, 4)
-local locked = lock_wait(failures, last, now, max_failures, window)
 if locked > 0 then return pack('>c1I6B', 'l', locked, 0) end
 
 -- A user whose last message did not arrive waits no longer. For everybody else the cooldown runs on as it did.
@@ -37,10 +35,11 @@ if last_id then
 end
 
 if not ended_early then ends = now + cooldown end
-if n > 1 and ends > now and not ended_early then keep(KEYS[n], with_cooldown(cooling, ends), now, window) end
+if n > 1 and ends > now and not ended_early then keep(KEYS[n], with_cooldown(cooling, ends), now, most) end
 if n == 1 then cooldown_at = pack('>I6B', ends, 0) end
-local record = pack('>BBBc8c7c16c16I6I3BBB', 1, flags, 0, string.sub(slot, 4, 11), cooldown_at, id, digest, now, ttl,
+local kept = pools_of(slot)
+local record = pack('>BBBc7c0c16c16I6I3BBB', 1, flags, kept == '' and 0 or KEPT, cooldown_at, kept, id, digest, now, ttl,
   QUEUED, purpose, #avoid)
-keep(key, record .. avoid .. ARGV[2] .. string.sub(ARGV[3] .. shadowed, 1, 64), now, window)
+keep(key, record .. avoid .. ARGV[2] .. string.sub(ARGV[3] .. shadowed, 1, 64), now, most)
 if message then call('ZADD', outbox, now + lease, address .. string.sub(id, 1, 8)) end
 return pack('>c1I6', written, now + ttl) .. attached .. avoid

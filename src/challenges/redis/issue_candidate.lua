@@ -1,14 +1,14 @@
 -- Issues a challenge into one of the candidates, the slots of an address that stand side by side; issue.lua does the rest.
 --
--- KEYS  1..n-1 the candidates, whose first keeps the failures of all  n the slot that keeps the cooldown  n+1 outbox
+-- KEYS  1..n-1 the candidates  n the slot that keeps their cooldown and their wrong codes  n+1 outbox
 --       n+2.. attached counters
--- ARGV  1 packed: clock offset ms (8), ttl ms (4), cooldown ms (4), max failures (4), failure window ms (4), lease ms (4),
+-- ARGV  1 packed: clock offset ms (8), ttl ms (4), cooldown ms (4), most wrong codes as lock_wait has it (12), lease ms (4),
 --         n (1), flags (1), purpose (1), the address of the slot with the cooldown (7), max attempts (1); of each candidate:
 --         its slot's address (7), challenge id (16), code digest (16)
 --       2.. see issue.lua
 -- gives for what was written the candidate's number from 1, as a digit, in place of the letter
-local offset, ttl, cooldown, max_failures, window, lease, n, flags, purpose, cooldown_at, max_attempts, places =
-  read('>i8I4I4I4I4I4BBBc7B', ARGV[1])
+local offset, ttl, cooldown, most, lease, n, flags, purpose, cooldown_at, max_attempts, places =
+  read('>i8I4I4c12I4BBBc7B', ARGV[1])
 local now_us = gcra_now(offset)
 local now = floor(now_us / 1000)
 local stored = call('MGET', unpack(KEYS, 1, n))
@@ -21,11 +21,12 @@ for index = 1, n - 1 do
   local its_id, _, issued, its_ttl, status = challenge_of(stored[index])
   local rank = issued
   if not its_id or not is_open(its_flags) or issued + its_ttl <= now then rank = 0
-  elseif attempts >= max_attempts or status > DELIVERED then rank = 0 end
+  elseif attempts % KEPT >= max_attempts or status > DELIVERED then rank = 0 end
   if its_id and its_id == string.sub(ARGV[1], places + 39 * index - 32, places + 39 * index - 17) then rank = -1 end
   if not lowest or rank < lowest then chosen, lowest = index, rank end
 end
 
 local address, id, digest = read('>c7c16c16', ARGV[1], places + 39 * (chosen - 1))
-local slot, cooling, failing = stored[chosen], stored[n], stored[1]
+local slot, cooling = stored[chosen], stored[n]
+local locked = lock_wait(cooling, WITH_ID, now, most)
 local key, written = KEYS[chosen], string.format('%d', chosen)

@@ -1,16 +1,18 @@
--- Judges a code: expiry, digest, attempts, failures across codes and consumption in one step.
+-- Judges a code: expiry, digest, attempts, wrong codes across challenges and consumption in one step.
 --
 -- Every slot with an open challenge judges it: a right code uses up the challenge that it belongs to, a wrong one costs
 -- each of them an attempt. So a user may type the code that came last, whichever way it was asked for.
 --
--- KEYS  1..n the slots  n+1.. attached counters; then what a right code gives back, as gcra_refund_all has it
--- ARGV  1 packed: clock offset ms (8), n (1), max attempts (1), max failures (4), failure window ms (4), code digest (16),
---         the id of the only challenge that may judge (16) if one is given
+-- KEYS  1..n slots, of which the first m judge  n+1.. attached counters; then what a right code gives back, as gcra_refund_all
+--       has it
+-- ARGV  1 packed: clock offset ms (8), n (1), m (1), 1 if the first is a user's and 2 if that user has not proven the address:
+--         then the last slot has the claimants' wrong codes (1), max attempts (1), most wrong codes as lock_wait has it (12),
+--         code digest (16), the id of the only challenge that may judge (16) if one is given
 --       2 the counters' rules, as gcra_all has them  3 what a right code gives back, as gcra_refund_all has it, if anything
 -- gives packed: a letter for the verdict (1), its number (6), verdicts of the counters as gcra_all has them; then the record
 --        that a right code used up (its number is the slot's), or the id (16) and the spent attempts (1) of each challenge
 --        that was charged and has a message
-local offset, n, max_attempts, max_failures, window, digest, at = read('>i8BBI4I4c16', ARGV[1])
+local offset, n, m, user, max_attempts, most, digest, at = read('>i8BBBBc12c16', ARGV[1])
 local wanted = string.sub(ARGV[1], at)
 local now_us = gcra_now(offset)
 local now = floor(now_us / 1000)
@@ -20,13 +22,22 @@ for index = 1, n do slots[index] = slot_of(slots[index]) end
 local refused, attached = gcra_all(n + 1, ARGV[2], now_us)
 if refused then return pack('>c1I6', 'm', 0) .. attached end
 
+-- Strangers who type codes without an id spend nothing of those who have one.
+local public = WITHOUT_ID
+if wanted ~= '' then public = WITH_ID end
 local open, exhausted, longest_lock = {}, false, 0
-for index, slot in ipairs(slots) do
-  local flags, attempts, failures, last = read('>BBI2I6', slot, 2)
-  local locked = lock_wait(failures, last, now, max_failures, window)
+for index = 1, m do
+  local slot, pool = slots[index], public
+  if index == 1 and user > 0 then pool = OWN end
+  local flags, attempts = read('>BB', slot, 2)
+  local locked = lock_wait(slot, pool, now, most)
+  -- What has locked those with an id has locked these as well.
+  if pool == public then locked = max(locked, lock_wait(slot, WITH_ID, now, most)) end
+  if index == 1 and user == 2 then locked = max(locked, lock_wait(slots[n], CLAIMANTS, now, most)) end
   longest_lock = max(longest_lock, locked)
   if is_open(flags) and locked == 0 then
     local id, code, issued, ttl = challenge_of(slot)
+    attempts = attempts % KEPT
     if issued + ttl > now and (wanted == '' or wanted == id) then
       if attempts >= max_attempts then
         exhausted = true
@@ -35,21 +46,25 @@ for index, slot in ipairs(slots) do
         if has(flags, MESSAGE) then gcra_refund_all(n + 1 + #ARGV[2] / RULE, ARGV[3], now_us) end
         return pack('>c1I6', 'r', index) .. attached .. slot
       else
-        if last + window <= now then failures = 0 end
-        open[#open + 1] = { index, flags, attempts + 1, min(failures + 1, 0xFFFF), id }
+        open[#open + 1] = { index, pool, attempts + 1, id, has(flags, MESSAGE) }
       end
     end
   end
 end
 
-local remaining, charged = 0, ''
+local remaining, charged, written = 0, '', {}
 for _, judged in ipairs(open) do
-  local index, flags, attempts, failures, id = unpack(judged)
-  local head = pack('>BBBI2I6', 1, flags, attempts, failures, now)
-  keep(KEYS[index], head .. string.sub(slots[index], 12), now, window)
+  local index, pool, attempts, id, has_message = unpack(judged)
+  slots[index] = with_failure(with_attempt(slots[index]), pool, now, most)
+  written[index] = true
+  if index == 1 and user == 2 then
+    slots[n] = with_failure(slots[n], CLAIMANTS, now, most)
+    written[n] = true
+  end
   remaining = max(remaining, max_attempts - attempts)
-  if has(flags, MESSAGE) then charged = charged .. id .. string.char(attempts) end
+  if has_message then charged = charged .. id .. string.char(attempts) end
 end
+for index in pairs(written) do keep(KEYS[index], slots[index], now, most) end
 if remaining > 0 then return pack('>c1I6', 'w', remaining) .. attached .. charged end
 if #open > 0 or exhausted then return pack('>c1I6', 'x', 0) .. attached .. charged end
 if longest_lock > 0 then return pack('>c1I6', 'l', longest_lock) .. attached end

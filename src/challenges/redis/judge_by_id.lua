@@ -1,28 +1,28 @@
--- Judges a code by the challenge of an id: expiry, digest, attempts, failures across codes and consumption in one step. The
--- failures of all candidates, the slots of an address that stand side by side, are kept in the first of them.
+-- Judges a code by the challenge of an id: expiry, digest, attempts, wrong codes across challenges and consumption in one step.
+-- The wrong codes of all candidates of an address, whatever they are for, are kept in the slot that keeps their cooldown.
 --
--- KEYS  1 slot  n the slot that keeps the failures (the same where n is 1)  n+1.. attached counters
--- ARGV  1 packed: clock offset ms (8), n (1), max attempts (1), max failures (4), failure window ms (4), purpose (1),
---         challenge id (16), code digest (16)
+-- KEYS  1 slot  2 the slot that keeps the wrong codes  3.. attached counters
+-- ARGV  1 packed: clock offset ms (8), max attempts (1), most wrong codes as lock_wait has it (12), purpose (1), challenge id (16),
+--         code digest (16)
 --       2 the counters' rules, as gcra_all has them
 -- gives what judge.lua gives
-local offset, n, max_attempts, max_failures, window, purpose, wanted, digest = read('>i8BBI4I4Bc16c16', ARGV[1])
+local offset, max_attempts, most, purpose, wanted, digest = read('>i8Bc12Bc16c16', ARGV[1])
 local now_us = gcra_now(offset)
 local now = floor(now_us / 1000)
-local stored = call('MGET', unpack(KEYS, 1, n))
-local slot, failing = slot_of(stored[1]), slot_of(stored[n])
+local stored = call('MGET', KEYS[1], KEYS[2])
+local slot, failing = slot_of(stored[1]), slot_of(stored[2])
 local flags, attempts = read('>BB', slot, 2)
+attempts = attempts % KEPT
 local id, code, issued, ttl = challenge_of(slot)
 
-local refused, attached = gcra_all(n + 1, ARGV[2], now_us)
+local refused, attached = gcra_all(3, ARGV[2], now_us)
 local function answer(letter, number, rest) return pack('>c1I6', letter, number) .. attached .. (rest or '') end
 if refused then return answer('m', 0) end
 
-if id ~= wanted or string.byte(slot, PURPOSE_AT) ~= purpose or not is_open(flags) or issued + ttl <= now then
+if id ~= wanted or string.byte(slot, head_of(slot) + PURPOSE) ~= purpose or not is_open(flags) or issued + ttl <= now then
   return answer('e', 0)
 end
-local failures, last = read('>I2I6', failing, 4)
-local locked = lock_wait(failures, last, now, max_failures, window)
+local locked = lock_wait(failing, WITH_ID, now, most)
 if locked > 0 then return answer('l', locked) end
 if attempts >= max_attempts then return answer('x', 0) end
 if code == digest then
@@ -30,12 +30,9 @@ if code == digest then
   return answer('r', 1, slot)
 end
 
-if last + window <= now then failures = 0 end
-failures, attempts = min(failures + 1, 0xFFFF), attempts + 1
-slot = pack('BBB', 1, flags, attempts) .. string.sub(slot, 4)
-if n == 1 then slot = with_failures(slot, failures, now)
-else keep(KEYS[n], with_failures(failing, failures, now), now, window) end
-keep(KEYS[1], slot, now, window)
+keep(KEYS[2], with_failure(failing, WITH_ID, now, most), now, most)
+keep(KEYS[1], with_attempt(slot), now, most)
+attempts = attempts + 1
 local charged = ''
 if has(flags, MESSAGE) then charged = id .. string.char(attempts) end
 if attempts < max_attempts then return answer('w', max_attempts - attempts, charged) end

@@ -112,8 +112,7 @@ impl RedisChallenges {
         let facts = Packed::at(self.offset())
             .number(millis(self.rules.ttl), 4)
             .number(millis(self.rules.resend_cooldown), 4)
-            .number(self.rules.max_failures.into(), 4)
-            .number(millis(self.rules.failure_window), 4)
+            .most(&self.rules)
             .number(millis(lease), 4)
             .bytes(&[slots, record::flags(issue), issue.place.slot.purpose.byte()]);
         if issue.others.is_empty() {
@@ -221,18 +220,24 @@ impl ChallengeStore for RedisChallenges {
     }
 
     async fn judge(&self, attempt: &Attempt<'_>) -> Result<Judged, Unavailable> {
+        let (judging, claimants_at) = (attempt.slots.len(), attempt.claimants_slot());
+        let read = judging + usize::from(claimants_at.is_some());
         let facts = Packed::at(self.offset())
-            .bytes(&[attempt.slots.len() as u8, self.rules.max_attempts])
-            .number(self.rules.max_failures.into(), 4)
-            .number(millis(self.rules.failure_window), 4)
+            .bytes(&[
+                read as u8,
+                judging as u8,
+                attempt.users(),
+                self.rules.max_attempts,
+            ])
+            .most(&self.rules)
             .bytes(attempt.digest.as_bytes())
             .bytes(attempt.challenge_id.as_ref().map_or(&[], |id| id.as_bytes()));
         let given_back = attempt.refund.map_or(0, |refund| 1 + refund.counters.len());
-        let keys = attempt.slots.len() + attempt.attached.len() + given_back;
+        let keys = read + attempt.attached.len() + given_back;
         let answer: Vec<u8> = self
             .link
             .eval(&JUDGE, keys, |call| {
-                for slot in attempt.slots {
+                for slot in attempt.slots.iter().chain(claimants_at) {
                     key_slot(call, slot.address());
                 }
                 key_counters(call, attempt.attached);
@@ -253,21 +258,17 @@ impl ChallengeStore for RedisChallenges {
 
     async fn judge_by_id(&self, attempt: &AttemptById<'_>) -> Result<Judged, Unavailable> {
         let (address, failures_at) = (attempt.address, failures_at(attempt.address, attempt.purpose));
-        let slots = 1 + usize::from(address != failures_at);
         let facts = Packed::at(self.offset())
-            .bytes(&[slots as u8, self.rules.max_attempts])
-            .number(self.rules.max_failures.into(), 4)
-            .number(millis(self.rules.failure_window), 4)
+            .bytes(&[self.rules.max_attempts])
+            .most(&self.rules)
             .bytes(&[attempt.purpose.byte()])
             .bytes(attempt.challenge_id.as_bytes())
             .bytes(attempt.digest.as_bytes());
         let answer: Vec<u8> = self
             .link
-            .eval(&JUDGE_BY_ID, slots + attempt.attached.len(), |call| {
+            .eval(&JUDGE_BY_ID, 2 + attempt.attached.len(), |call| {
                 key_slot(call, address);
-                if address != failures_at {
-                    key_slot(call, failures_at);
-                }
+                key_slot(call, failures_at);
                 key_counters(call, attempt.attached);
                 call.arg(facts.0).arg(pack_rules(attempt.attached));
             })
@@ -291,9 +292,15 @@ impl ChallengeStore for RedisChallenges {
             slot.cooldown_slot().address(),
             slot.failures_slot().address(),
         ];
-        let (now, [mut slot, cooling, failing]) = self.look(addresses).await?;
-        slot.take_failures_of(&failing);
-        Ok(slot.waits(cooling.cooldown_ends, now, &Bounds::of(&self.rules)))
+        let pools = slot.pools();
+        let (now, [slot, cooling, failing]) = self.look(addresses).await?;
+        Ok(slot.waits(
+            &failing.pools,
+            pools,
+            cooling.cooldown_ends,
+            now,
+            &Bounds::of(&self.rules),
+        ))
     }
 
     async fn release(&self, slots: &[Slot], hold: Hold) -> Result<(), Unavailable> {
@@ -305,20 +312,19 @@ impl ChallengeStore for RedisChallenges {
         address: SlotAddress,
         challenge_id: Uuid,
     ) -> Result<Option<StatusSnapshot>, Unavailable> {
-        let (now, [mut slot]) = self.look([address]).await?;
+        let (now, [slot]) = self.look([address]).await?;
         let Some(challenge) = slot.known(challenge_id, now) else {
             return Ok(None);
         };
-        let ends = match challenge.cooldown_at {
-            None => slot.cooldown_ends,
+        let (ends, pools) = match challenge.cooldown_at {
+            None => (slot.cooldown_ends, slot.pools),
             Some(cooldown_at) => {
                 let failures_at = failures_at(address, challenge.purpose);
                 let (_, [cooling, failing]) = self.look([cooldown_at, failures_at]).await?;
-                slot.take_failures_of(&failing);
-                cooling.cooldown_ends
+                (cooling.cooldown_ends, failing.pools)
             }
         };
-        Ok(slot.snapshot(challenge_id, ends, now, &Bounds::of(&self.rules)))
+        Ok(slot.snapshot(challenge_id, &pools, ends, now, &Bounds::of(&self.rules)))
     }
 
     async fn note_status(

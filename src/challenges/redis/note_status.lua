@@ -8,10 +8,10 @@ local slot = slot_of(call('GET', KEYS[1]))
 local id, _, issued, ttl, known = challenge_of(slot)
 if id ~= wanted or not has(string.byte(slot, 2), MESSAGE) then return 0 end
 if known >= DELIVERED or status <= known or issued + ttl <= floor(gcra_now(offset) / 1000) then return 0 end
-local provider = avoided(slot)
-local rest = string.sub(slot, AVOID_AT + 1 + #provider)
+local provider, head = avoided(slot), head_of(slot)
+local rest = string.sub(slot, head + AVOID + 1 + #provider)
 if status > DELIVERED then provider = ARGV[2] end
-local status_and_purpose = string.char(status) .. string.sub(slot, STATUS_AT + 1, AVOID_AT - 1)
-slot = string.sub(slot, 1, STATUS_AT - 1) .. status_and_purpose .. string.char(#provider) .. provider .. rest
+local status_and_purpose = string.char(status) .. string.sub(slot, head + STATUS + 1, head + AVOID - 1)
+slot = string.sub(slot, 1, head + STATUS - 1) .. status_and_purpose .. string.char(#provider) .. provider .. rest
 call('SET', KEYS[1], slot, 'KEEPTTL')
 return 1

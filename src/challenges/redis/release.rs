@@ -6,7 +6,7 @@ use ::redis::Script;
 
 use super::{RedisChallenges, keys::key_slot, script, wire::Packed};
 use crate::{
-    challenges::{millis::millis, slot::Slot, store::Hold},
+    challenges::{slot::Slot, store::Hold},
     unavailable::Unavailable,
 };
 
@@ -16,7 +16,7 @@ impl RedisChallenges {
     /// Forgets what keeps these slots of one destination from their next code.
     pub(super) async fn forget(&self, slots: &[Slot], hold: Hold) -> Result<(), Unavailable> {
         let facts = Packed::at(self.offset())
-            .number(millis(self.rules.failure_window), 4)
+            .most(&self.rules)
             .bytes(&[u8::from(hold == Hold::Failures)]);
         self.link
             .eval(&RELEASE, slots.len(), |call| {

@@ -1,13 +1,20 @@
 -- What the scripts on slots share; limits/gcra.lua stands before it. A slot is one string, as record.rs has it. Only here
 -- stands what is where in it:
---   1 format  2 flags  3 attempts  4 failures  6 last failure  12 end of the cooldown, or where that is kept
---   then, if there is a challenge: 19 id  35 digest  51 issued  57 ttl  60 status  61 purpose  62 provider to avoid
+--   1 format  2 flags  3 attempts, and 128 more if wrong codes are kept here  4 end of the cooldown, or where that is kept
+--   then, if they are kept here, wrong codes in three pools of 16 each: how many 1  when the last was 3  how many in the pool's
+--   day 9  when that began 11
+--   then, if there is a challenge, from here on: id 1  digest 17  issued 33  ttl 39  status 42  purpose 43  provider to avoid 44
 --   and what the scripts pass on unread
-local HEAD, STATUS_AT, PURPOSE_AT, AVOID_AT = 18, 60, 61, 62
+local HEAD, POOL, POOLS, KEPT = 10, 16, 48, 128
+local STATUS, PURPOSE, AVOID = 42, 43, 44
 -- Flags.
 local CHALLENGE, USED, MESSAGE, ELSEWHERE, USERS = 1, 2, 4, 8, 16
 -- Statuses of a message: queued, sent, delivered; what is above did not arrive.
 local QUEUED, DELIVERED = 0, 2
+-- Pools: a user's own slot has one. The public slot that all others of the address share has three: codes that were typed
+-- without a challenge's id, those with one, and those of users who have not proven the address.
+local OWN, WITHOUT_ID, WITH_ID, CLAIMANTS = 0, 0, 1, 2
+local DAY = 86400000
 
 -- A record that was read; a blank one where there is none.
 local function slot_of(stored)
@@ -16,24 +23,32 @@ local function slot_of(stored)
   return stored
 end
 
+-- Bytes of a record before its challenge.
+local function head_of(slot)
+  if string.byte(slot, 3) < KEPT then return HEAD end
+  return HEAD + POOLS
+end
+
 -- The challenge of a record: id, digest, when it was issued, how long its code lives, status. Nothing if there is none.
 local function challenge_of(slot)
-  if #slot > HEAD then return read('>c16c16I6I3B', slot, HEAD + 1) end
+  local head = head_of(slot)
+  if #slot > head then return read('>c16c16I6I3B', slot, head + 1) end
 end
 
 -- The provider that the challenge of a record names as the one to avoid.
 local function avoided(slot)
-  return string.sub(slot, AVOID_AT + 1, AVOID_AT + string.byte(slot, AVOID_AT))
+  local at = head_of(slot) + AVOID
+  return string.sub(slot, at + 1, at + string.byte(slot, at))
 end
 
 -- When the cooldown ends that a record keeps.
 local function cooldown_of(slot)
-  return (read('>I6', slot, 12))
+  return (read('>I6', slot, 4))
 end
 
 -- A record with the end of a cooldown in place of the one it had.
 local function with_cooldown(slot, ends)
-  return string.sub(slot, 1, 11) .. pack('>I6B', ends, 0) .. string.sub(slot, HEAD + 1)
+  return string.sub(slot, 1, 3) .. pack('>I6B', ends, 0) .. string.sub(slot, HEAD + 1)
 end
 
 -- A record with other flags.
@@ -41,9 +56,9 @@ local function with_flags(slot, flags)
   return pack('BB', 1, flags) .. string.sub(slot, 3)
 end
 
--- A record with other failures.
-local function with_failures(slot, failures, last)
-  return string.sub(slot, 1, 3) .. pack('>I2I6', failures, last) .. string.sub(slot, 12)
+-- A record with one attempt more.
+local function with_attempt(slot)
+  return string.sub(slot, 1, 2) .. string.char(string.byte(slot, 3) + 1) .. string.sub(slot, 4)
 end
 
 -- Whether a flag is set; quicker than the bit library.
@@ -56,20 +71,64 @@ local function is_open(flags)
   return flags % 4 == CHALLENGE
 end
 
--- How long (ms) it stays locked for its failures, 0 if it is not.
-local function lock_wait(failures, last, now, max_failures, window)
-  if failures < max_failures then return 0 end
-  return max(0, last + window - now)
+-- The wrong codes of a pool: how many, when the last was, how many in its day, when that began.
+local function pool_of(slot, pool)
+  return read('>I2I6I2I6', slot, HEAD + POOL * pool + 1)
+end
+
+-- The pools of a record; nothing if it keeps none.
+local function pools_of(slot)
+  if string.byte(slot, 3) < KEPT then return '' end
+  return string.sub(slot, HEAD + 1, HEAD + POOLS)
+end
+
+-- How long (ms) a pool stays locked for its wrong codes, 0 if it is not; claimants by their day alone, so that one of them locks no
+-- other. `most`: packed, how many may be wrong, within how many
+-- ms of each other, and how many in a day.
+local function lock_wait(slot, pool, now, most)
+  if string.byte(slot, 3) < KEPT then return 0 end
+  local failures, last, in_day, began = pool_of(slot, pool)
+  local max_failures, window, max_in_day = read('>I4I4I4', most)
+  local wait = 0
+  if failures >= max_failures and pool ~= CLAIMANTS then wait = last + window - now end
+  if in_day >= max_in_day then wait = max(wait, began + DAY - now) end
+  return max(0, wait)
+end
+
+-- A record with one wrong code more in a pool.
+local function with_failure(slot, pool, now, most)
+  local kept = pools_of(slot)
+  local failures, last, in_day, began = 0, 0, 0, now
+  if kept == '' then kept = string.rep('\0', POOLS)
+  else failures, last, in_day, began = pool_of(slot, pool) end
+  local _, window = read('>I4I4', most)
+  if last + window <= now then failures = 0 end
+  if began + DAY <= now then in_day, began = 0, now end
+  local counted = pack('>I2I6I2I6', min(failures + 1, 0xFFFF), now, min(in_day + 1, 0xFFFF), began)
+  kept = string.sub(kept, 1, POOL * pool) .. counted .. string.sub(kept, POOL * (pool + 1) + 1)
+  return string.sub(slot, 1, 2) .. string.char(string.byte(slot, 3) % KEPT + KEPT) .. string.sub(slot, 4, HEAD) .. kept
+    .. string.sub(slot, head_of(slot) + 1)
+end
+
+-- A record without wrong codes.
+local function without_failures(slot)
+  return string.sub(slot, 1, 2) .. string.char(string.byte(slot, 3) % KEPT) .. string.sub(slot, 4, HEAD)
+    .. string.sub(slot, head_of(slot) + 1)
 end
 
 -- Writes a record for as long as anything in it matters.
-local function keep(key, slot, now, window)
-  local flags, _, failures, last, ends = read('>BBI2I6I6', slot, 2)
+local function keep(key, slot, now, most)
+  local flags, attempts, ends = read('>BBI6', slot, 2)
   if has(flags, ELSEWHERE) then ends = 0 end
-  if failures > 0 then ends = max(ends, last + window) end
-  if #slot > HEAD then
-    local _, _, issued, ttl = challenge_of(slot)
-    ends = max(ends, issued + ttl)
+  if attempts >= KEPT then
+    local _, window = read('>I4I4', most)
+    for pool = 0, 2 do
+      local failures, last, in_day, began = pool_of(slot, pool)
+      if failures > 0 then ends = max(ends, last + window) end
+      if in_day > 0 then ends = max(ends, began + DAY) end
+    end
   end
+  local id, _, issued, ttl = challenge_of(slot)
+  if id then ends = max(ends, issued + ttl) end
   if ends > now then call('SET', key, slot, 'PX', ends - now) else call('DEL', key) end
 end

@@ -3,7 +3,10 @@
 use uuid::Uuid;
 
 use crate::{
-    challenges::millis::Millis,
+    challenges::{
+        millis::{Millis, millis},
+        store::OtpRules,
+    },
     limits::{self, Verdicts},
     unavailable::{Part, Unavailable},
 };
@@ -25,6 +28,14 @@ impl Packed {
         let number = number.clamp(0, (1 << (8 * bytes)) - 1).to_be_bytes();
         self.0.extend_from_slice(&number[number.len() - bytes..]);
         self
+    }
+
+    /// Adds how many wrong codes there may be.
+    #[must_use]
+    pub fn most(self, rules: &OtpRules) -> Self {
+        self.number(rules.max_failures.into(), 4)
+            .number(millis(rules.failure_window), 4)
+            .number(rules.max_failures_in_day.into(), 4)
     }
 
     #[must_use]

@@ -76,8 +76,9 @@ pub async fn leave(
     request: HttpRequest,
     body: JsonBody<LeaveRequest>,
 ) -> Result<HttpResponse, ApiError> {
-    let turn = api.own_password.reserve()?;
     let signed_in = current(&api, &request).await?;
+    let client = client_network(&api, &request);
+    let turn = api.own_password.reserve(&signed_in, client).await?;
     let mut faults = Faults::default();
     let presented = |text: &str| Ok::<_, AccountError>(Password::presented(text));
     let password = match api.leave.came_by_code(&signed_in) {
@@ -87,7 +88,6 @@ pub async fn leave(
     if !faults.is_empty() {
         return Err(faults.into_error());
     }
-    let client = client_network(&api, &request);
     api.leave.leave(turn, &signed_in, client, password).await?;
     Ok(HttpResponse::NoContent().finish())
 }

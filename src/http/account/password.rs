@@ -67,11 +67,11 @@ pub async fn change(
     request: HttpRequest,
     body: JsonBody<PasswordChangeRequest>,
 ) -> Result<HttpResponse, ApiError> {
-    let turns = api.own_password.reserve_change()?;
     let signed_in = current(&api, &request).await?;
+    let client = client_network(&api, &request);
+    let turns = api.own_password.reserve_change(&signed_in, client).await?;
     let passwords = passwords(&api, body.0, &signed_in.user.words()).await?;
     let language = language_for(&api, &request, Channel::Email);
-    let client = client_network(&api, &request);
     api.own_password
         .change(turns, &signed_in, client, passwords, Some(language))
         .await?;

@@ -34,7 +34,10 @@ pub async fn signed_in(request: &HttpRequest) -> Result<Option<SignedIn>, ApiErr
         return Ok(None);
     };
     let api = request.app_data::<web::Data<Api>>().ok_or(Rejection::Internal)?;
-    let signed_in = api.sessions.authenticate(token).await?;
+    let signed_in = match api.sessions.authenticate(token).await {
+        Ok(signed_in) => signed_in,
+        Err(error) => return Err(refused(api, request, error).await),
+    };
     line::name_user(request, signed_in.user.id);
     Ok(Some(signed_in))
 }
@@ -46,15 +49,26 @@ pub async fn signed_in(request: &HttpRequest) -> Result<Option<SignedIn>, ApiErr
 pub async fn current(api: &Api, request: &HttpRequest) -> Result<SignedIn, ApiError> {
     let token = bearer_token(request)?.ok_or(Rejection::NotAuthenticated)?;
     let signed_in = api.sessions.current(client_network(api, request), token).await;
-    let user = match &signed_in {
-        Ok(signed_in) => Some(signed_in.user.id),
-        Err(AccountError::Limited(_)) => api.sessions.whose(token),
-        Err(_) => None,
-    };
-    if let Some(user) = user {
-        line::name_user(request, user);
+    match signed_in {
+        Ok(signed_in) => {
+            line::name_user(request, signed_in.user.id);
+            Ok(signed_in)
+        }
+        Err(error @ AccountError::Limited(_)) => {
+            if let Some(user) = api.sessions.whose(token) {
+                line::name_user(request, user);
+            }
+            Err(error.into())
+        }
+        Err(error) => Err(refused(api, request, error).await),
     }
-    Ok(signed_in?)
+}
+
+/// A token that was refused counts for its network.
+#[cold]
+async fn refused(api: &Api, request: &HttpRequest, error: AccountError) -> ApiError {
+    let client = client_network(api, request);
+    api.sessions.refuse(client, error).await.into()
 }
 
 /// The token that comes along, unread.

@@ -7,8 +7,12 @@ use ipnet::IpNet;
 
 use crate::{
     accounts::ClientInfo,
-    http::{api::Api, kit::user_agent},
-    limits::{ClientNetwork, SolvedWork},
+    flows::FlowError,
+    http::{
+        api::Api,
+        kit::{problem::ApiError, user_agent},
+    },
+    limits::{ClientNetwork, Operation, SolvedWork, Subject},
 };
 
 /// The client's address, by `server.trusted_proxies`: from `X-Forwarded-For`, or from `Forwarded` (RFC 7239) where that
@@ -16,6 +20,16 @@ use crate::{
 /// Of IPv6, the network by `server.ipv6_prefix`.
 pub fn client_network(api: &Api, request: &HttpRequest) -> ClientNetwork {
     ClientNetwork::of(client_address(api, request), api.server.ipv6_prefix)
+}
+
+/// Counts a request for a page, which is no operation of its own.
+///
+/// # Errors
+/// When a limit refuses.
+pub async fn count_page(api: &Api, request: &HttpRequest) -> Result<(), ApiError> {
+    let subject = Subject::new(client_network(api, request));
+    let counted = api.flows.codes.limiter.admit(Operation::Other, &subject).await;
+    counted.map(drop).map_err(|denied| FlowError::from(denied).into())
 }
 
 /// What is kept of the client with a session that it opens.

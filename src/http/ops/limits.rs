@@ -4,7 +4,6 @@ use std::{net::IpAddr, time::Duration};
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use crate::http::{
     api::Api,
@@ -15,13 +14,13 @@ use crate::http::{
     },
 };
 use crate::{
-    challenges::Hold,
+    accounts::Login,
     channel::Channel,
     delivery::Destination,
     email::{EmailAddress, EmailDigest},
     flows::FlowError,
-    limits::{self, Account, ClientNetwork, KeyDimension, KeyError, Operation, Paused, Scope, Subject},
-    phone::{PhoneCheck, PhoneNumber},
+    limits::{self, Account, Asker, ClientNetwork, KeyError, Operation, Paused, Subject},
+    phone::PhoneNumber,
 };
 
 /// A request as an operator imagines it.
@@ -42,23 +41,6 @@ pub struct ExplainRequest {
 
 /// Thirty days.
 const MAX_PAUSE_SECONDS: u64 = 2_592_000;
-
-/// Whose quota is given back.
-#[derive(Debug, Deserialize)]
-pub struct ResetRequest {
-    #[serde(default)]
-    rule: Field,
-    #[serde(default)]
-    key: Field,
-}
-
-/// What was given back.
-#[derive(Debug, Serialize)]
-pub struct ResetView {
-    rule: String,
-    by: String,
-    scope: &'static str,
-}
 
 /// What is paused, or not any more: a country or a prefix.
 #[derive(Debug, Deserialize)]
@@ -194,93 +176,10 @@ pub async fn explain(
         Some(Account::User(id)) => Some(*id),
         _ => None,
     };
-    let subject = subject(&api, on, ip, Named { phone, email, user });
+    let named = Named { phone, email, user };
+    let asker = asker(&api, on, ip, &named).await;
+    let subject = subject(&api, on, ip, named).with_asker(asker);
     Ok(HttpResponse::Ok().json(api.flows.codes.explain(on, &subject, id).await))
-}
-
-/// Gives a customer the quota of a rule back.
-pub async fn reset(
-    api: web::Data<Api>,
-    request: HttpRequest,
-    body: JsonBody<ResetRequest>,
-) -> Result<HttpResponse, ApiError> {
-    if let Some(hold) = held_by(&body.0.rule) {
-        return release(&api, &request, hold, body.0.key).await;
-    }
-    let (limiter, keys) = (
-        &api.flows.codes.limiter,
-        api.flows.codes.challenges.keyring.current(),
-    );
-    let rules = limiter.rules();
-    let mut faults = Faults::default();
-    let rule = faults.required("rule", body.0.rule, |id| {
-        rules.find(id).ok_or("no active rule has this id")
-    });
-    let key = faults.required("key", body.0.key, |text| match rule {
-        Some(rule) => limits::key_of(rule.by, text, keys, api.server.ipv6_prefix).map(Some),
-        None => Ok(None),
-    });
-    let (Some(rule), Some(Some(key))) = (rule, key) else {
-        return Err(faults.into_error());
-    };
-    let reset = limiter.reset(rule, &key).await;
-    tracing::info!(
-        limits.action = "reset", limits.rule = &*rule.id, limits.by = %rule.by, limits.key = key,
-        limits.done = reset.is_ok(), operator.peer = peer(&request), request.id = request_id(), "limits.audit"
-    );
-    reset.map_err(FlowError::from)?;
-    Ok(HttpResponse::Ok().json(ResetView {
-        rule: rule.id.to_string(),
-        by: rule.by.to_string(),
-        scope: rule.scope.name(),
-    }))
-}
-
-/// Which of the OTP rules' own holds a rule's id names.
-fn held_by(rule: &Field) -> Option<Hold> {
-    Hold::ALL
-        .into_iter()
-        .find(|hold| matches!(rule, Field::Text(id) if hold.rule() == id))
-}
-
-/// Forgets what one of the OTP rules holds against an address.
-async fn release(api: &Api, request: &HttpRequest, hold: Hold, key: Field) -> Result<HttpResponse, ApiError> {
-    let mut faults = Faults::default();
-    let Some((to, user)) = faults.required("key", key, address_and_user) else {
-        return Err(faults.into_error());
-    };
-    let by = KeyDimension::address_of(to.channel());
-    let counted_as = api.flows.codes.challenges.digest(&to);
-    let done = api.flows.release(hold, &to, user).await;
-    tracing::info!(
-        limits.action = "reset", limits.rule = hold.rule(), limits.by = %by, limits.key = counted_as.encode(),
-        limits.user = user.is_some(), limits.done = done.is_ok(), operator.peer = peer(request),
-        request.id = request_id(), "limits.audit"
-    );
-    done.map_err(FlowError::from)?;
-    Ok(HttpResponse::Ok().json(ResetView {
-        rule: hold.rule().to_owned(),
-        by: by.to_string(),
-        scope: Scope::Cluster.name(),
-    }))
-}
-
-/// A phone number or an e-mail address; with a comma between, the id of a user who asks for codes to it as well.
-fn address_and_user(text: &str) -> Result<(Destination, Option<Uuid>), KeyError> {
-    let (address, user) = match text.rsplit_once(',') {
-        Some((address, user)) => (
-            address.trim(),
-            Some(Uuid::parse_str(user.trim()).map_err(|_| KeyError::User)?),
-        ),
-        None => (text.trim(), None),
-    };
-    match address.contains('@') {
-        true => Ok((Destination::Email(EmailAddress::parse(address)?), user)),
-        false => Ok((
-            Destination::Phone(PhoneNumber::parse(address, PhoneCheck::E164)?),
-            user,
-        )),
-    }
 }
 
 /// Whom and what the request names.
@@ -288,6 +187,36 @@ struct Named {
     phone: Option<PhoneNumber>,
     email: Option<EmailAddress>,
     user: Option<Account>,
+}
+
+/// Whether the address is the user's own, or the client comes from where the account was signed in to; a stranger where that
+/// can't be found out.
+async fn asker(api: &Api, on: Operation, ip: IpAddr, named: &Named) -> Asker {
+    let phone = named.phone.clone();
+    let email = named.email.clone();
+    let asker = match (&named.user, on) {
+        (Some(Account::User(id)), _) => {
+            let phone = phone.map(Destination::Phone);
+            let Some(to) = phone.or(email.map(Destination::Email)) else {
+                return Asker::Stranger;
+            };
+            api.flows.asker(*id, &to).await
+        }
+        (named, Operation::Login) => {
+            let login = match named {
+                Some(Account::Email(email)) => Login::Email(email.clone()),
+                Some(Account::Phone(phone)) => Login::Phone(phone.clone()),
+                _ => match phone {
+                    Some(phone) => Login::Phone(phone),
+                    None => return Asker::Stranger,
+                },
+            };
+            let client = ClientNetwork::of(ip, api.server.ipv6_prefix);
+            api.flows.asker_from(client, &login).await
+        }
+        _ => return Asker::Stranger,
+    };
+    asker.unwrap_or_default()
 }
 
 fn subject(api: &Api, on: Operation, ip: IpAddr, named: Named) -> Subject {
@@ -342,7 +271,7 @@ fn account(text: &str, on: Option<Operation>) -> Result<Account, KeyError> {
     if fits { Ok(account) } else { Err(KeyError::User) }
 }
 
-fn peer(request: &HttpRequest) -> String {
+pub(super) fn peer(request: &HttpRequest) -> String {
     request
         .peer_addr()
         .map(|peer| peer.ip().to_string())

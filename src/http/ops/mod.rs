@@ -3,3 +3,4 @@
 pub mod guard;
 pub mod limits;
 pub mod metrics;
+pub mod reset;

@@ -7,17 +7,21 @@ use std::{
 };
 
 use actix_web::{
-    HttpResponse,
+    HttpRequest, HttpResponse,
     http::header,
     web::{self, Bytes},
 };
 
-use crate::http::kit::{
-    docs::{Docs, Tag},
-    page::Page,
-    problem::ApiError,
-    rejection::Rejection,
-    slices::Slices,
+use crate::http::{
+    api::Api,
+    kit::{
+        client::count_page,
+        docs::{Docs, MINUTE, Tag},
+        page::Page,
+        problem::ApiError,
+        rejection::Rejection,
+        slices::Slices,
+    },
 };
 
 /// What the page loads. Swagger UI's other files are not served: they would show documents of others.
@@ -27,17 +31,24 @@ pub fn page_docs() -> Docs {
     Docs::new("docs", Tag::Documents, "This reference as a page.")
         .text("Nothing on it comes from another host.")
         .page(200, "The page.")
+        .limited("other-per-ip-flood", 1200, MINUTE)
 }
 
 /// This reference as a page. Nothing on it comes from another host.
-pub async fn page() -> HttpResponse {
+pub async fn page(api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    count_page(&api, &request).await?;
     static PAGE: LazyLock<Page> =
         LazyLock::new(|| Page::with_sources(include_str!("docs.html"), " 'self'", " 'self'"));
-    PAGE.answer()
+    Ok(PAGE.answer())
 }
 
 /// A part of Swagger UI.
-pub async fn asset(file: web::Path<String>) -> Result<HttpResponse, ApiError> {
+pub async fn asset(
+    api: web::Data<Api>,
+    request: HttpRequest,
+    file: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    count_page(&api, &request).await?;
     // Unpacked once: who reads slowly holds a place in it, no copy.
     static UNPACKED: LazyLock<BTreeMap<&str, Asset>> = LazyLock::new(|| {
         ASSETS

@@ -163,14 +163,14 @@ impl Checks {
         place: &Value<'_>,
     ) {
         let is_shared = |by| {
-            let shared = [KeyDimension::Country, KeyDimension::Global];
+            let shared = [KeyDimension::Country, KeyDimension::Network, KeyDimension::Global];
             shared.contains(&by) || matches!(by, KeyDimension::Prefix(_))
         };
         let is_sound = on == Some(Operation::OtpSend) && scope == Scope::Cluster && by.parts().all(is_shared);
         if counts.by_message() && !is_sound {
             let counts = counts.name();
             let what = format!(
-                "no rule like this counts {counts}; allowed: on otp.send, by prefix, country or global, scope cluster"
+                "no rule like this counts {counts}; allowed: on otp.send, by prefix, country, network or global, scope cluster"
             );
             self.fault(&place.span(), what);
         }

@@ -10,19 +10,19 @@ use toml::{
 use super::{
     super::{
         asker::Claimants,
+        fault::{Fault, MAX_BYTES},
         key::{KeyDimension, RuleKey},
         money::{Currency, parse_amount},
         operation::Operation,
         rule::{Counts, IfStoreLost, Mode, Rule, RuleSet, Scope},
     },
     checks::{Draft, check},
-    fault::{Fault, MAX_BYTES},
 };
 use crate::channel::Channel;
 
 const MAX_PER: Duration = Duration::from_secs(30 * 24 * 3600);
 const MAX_ID_CHARS: usize = 64;
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "id",
     "on",
     "by",
@@ -37,25 +37,30 @@ const KEYS: [&str; 14] = [
     "grows_to",
     "claimants",
     "ceiling",
+    "except",
 ];
-const BY: &str = "ip, phone, email, user, country, prefix (or prefix:1 to prefix:15), global, or two of them: [\"ip\", \"phone\"]";
+const BY: &str = "ip (or ip:16 to ip:64, bits of IPv6), phone, email, user, country, prefix (or prefix:1 to prefix:15), network, global, or two of them: [\"ip\", \"phone\"]";
 
 pub(super) struct Reader<'a> {
     text: &'a str,
     faults: Vec<Fault>,
     /// The ids seen so far, and their lines.
     ids: HashMap<Arc<str>, usize>,
+    has_list: Box<dyn Fn(&str) -> bool + 'a>,
 }
 
 type Value<'a> = Spanned<DeValue<'a>>;
 
 impl<'a> Reader<'a> {
     /// The rules of a text, or all that is wrong with it, in its order.
-    pub fn read(text: &'a str) -> Result<RuleSet, Vec<Fault>> {
+    ///
+    /// `has_list` says which lists of networks there are.
+    pub fn read(text: &'a str, has_list: impl Fn(&str) -> bool + 'a) -> Result<RuleSet, Vec<Fault>> {
         let mut reader = Self {
             text,
             faults: Vec::new(),
             ids: HashMap::new(),
+            has_list: Box::new(has_list),
         };
         let rules = if text.len() as u64 > MAX_BYTES {
             reader.fault(&(0..0), "larger than 1 MiB");
@@ -66,7 +71,6 @@ impl<'a> Reader<'a> {
         if reader.faults.is_empty() {
             return Ok(RuleSet::new(rules));
         }
-        reader.faults.sort_by_key(|fault| (fault.line, fault.column));
         Err(reader.faults)
     }
 
@@ -143,6 +147,7 @@ impl<'a> Reader<'a> {
         let claimants = field("claimants").map_or(Some(Claimants::Apart), |given| {
             self.one_of(given, "claimants", &claimants)
         });
+        let except = field("except").map_or(Some(Arc::default()), |except| self.except(except));
         let grows_to = field("grows_to").map(|grows_to| self.count(grows_to, "grows_to"));
 
         let burst = burst.unwrap_or(quota);
@@ -170,6 +175,7 @@ impl<'a> Reader<'a> {
             counts: counts?,
             claimants: claimants?,
             currency,
+            except: except?,
             quota: quota?,
             per: per?,
             burst: burst?,
@@ -190,7 +196,7 @@ impl<'a> Reader<'a> {
                     .all(|sign| sign.is_ascii_lowercase() || sign.is_ascii_digit() || sign == b'-')
         };
         if sound(id) {
-            let (line, _) = self.place(value.span().start);
+            let line = Fault::at(self.text, &value.span(), String::new()).line;
             if let Some(first) = self.ids.insert(id.into(), line) {
                 self.fault(
                     &value.span(),
@@ -242,6 +248,29 @@ impl<'a> Reader<'a> {
             self.fault(&value.span(), format!("unknown by {text:?}; allowed: {BY}"));
         }
         by
+    }
+
+    /// Names of lists of networks, in brackets.
+    fn except(&mut self, value: &Value<'_>) -> Option<Arc<[Arc<str>]>> {
+        let DeValue::Array(names) = value.get_ref() else {
+            self.fault(
+                &value.span(),
+                "except is a list of names; allowed: those of limits.networks, such as [\"office\"]",
+            );
+            return None;
+        };
+        let mut except = Vec::new();
+        for name in names.iter() {
+            let text = self.string(name, "a name in except")?;
+            if !(self.has_list)(text) {
+                self.fault(
+                    &name.span(),
+                    format!("no list {text:?}; allowed: the names in the file of limits.networks"),
+                );
+            }
+            except.push(Arc::from(text));
+        }
+        Some(except.into())
     }
 
     fn one_of<T: Copy>(&mut self, value: &Value<'_>, name: &str, choices: &[(&str, T)]) -> Option<T> {
@@ -349,20 +378,7 @@ impl<'a> Reader<'a> {
     }
 
     fn fault(&mut self, span: &Range<usize>, message: impl fmt::Display) {
-        let (line, column) = self.place(span.start);
-        self.faults.push(Fault {
-            line,
-            column,
-            message: message.to_string(),
-        });
-    }
-
-    /// Line and column of a byte, both from 1, columns in characters.
-    fn place(&self, at: usize) -> (usize, usize) {
-        let before = self.text.get(..at).unwrap_or(self.text);
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let line = before.matches('\n').count() + 1;
-        (line, before[line_start..].chars().count() + 1)
+        self.faults.push(Fault::at(self.text, span, message.to_string()));
     }
 }
 

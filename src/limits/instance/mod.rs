@@ -118,7 +118,7 @@ impl InstanceCounters {
     /// Which shard and slice a key of a rule lies in.
     pub fn hash_of(&self, rule: RuleKey, key: &str) -> u64 {
         let mut parts = rule.parts().zip(key.split(','));
-        let network = parts.find(|(part, _)| *part == KeyDimension::Ip);
+        let network = parts.find(|(part, _)| matches!(part, KeyDimension::Ip | KeyDimension::IpNetwork(_)));
         self.hasher.hash_one(network.map_or(key, |(_, network)| network))
     }
 

@@ -125,6 +125,7 @@ mod tests {
             counts: crate::limits::Counts::Requests,
             claimants: crate::limits::Claimants::Apart,
             currency: None,
+            except: Arc::default(),
             burst: quota,
             grows_to: quota,
             ceiling: quota,

@@ -13,6 +13,8 @@ use super::super::{
     changes::changes,
     file::{self, FileError},
     limiter::Limiter,
+    networks::Networks,
+    rule::RuleSet,
 };
 use crate::clock::Clock;
 
@@ -37,7 +39,7 @@ pub struct FileStatus {
 
 /// The watcher's state and its one step, [`Watch::look`].
 pub struct Watch {
-    path: PathBuf,
+    paths: Paths,
     limiter: Limiter,
     clock: Arc<dyn Clock>,
     pub status: Arc<Mutex<FileStatus>>,
@@ -45,10 +47,23 @@ pub struct Watch {
     wary: u8,
 }
 
-/// The file at one look.
+/// The limits file, and that of the lists of networks, if there is one.
+#[derive(Debug, Clone)]
+pub struct Paths {
+    pub rules: PathBuf,
+    pub networks: Option<PathBuf>,
+}
+
+/// What both files have.
+struct Texts {
+    rules: String,
+    networks: Option<String>,
+}
+
+/// The files at one look.
 #[derive(Clone, PartialEq, Eq)]
 struct Seen {
-    stamp: Option<Stamp>,
+    stamp: [Option<Stamp>; 2],
     content: Result<[u8; 32], FileError>,
 }
 
@@ -62,15 +77,15 @@ struct Stamp {
 }
 
 impl Watch {
-    pub fn new(path: &Path, limiter: Limiter, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(paths: Paths, limiter: Limiter, clock: Arc<dyn Clock>) -> Self {
         let status = FileStatus {
-            path: path.to_owned(),
+            path: paths.rules.clone(),
             loaded_at: clock.now(),
             faults: Vec::new(),
         };
         metrics::gauge!("ringback_limits_file_faulty").set(0.0);
         Self {
-            path: path.to_owned(),
+            paths,
             limiter,
             clock,
             status: Arc::new(Mutex::new(status)),
@@ -82,7 +97,7 @@ impl Watch {
     /// Looks at the file, and puts it in force if it changed and is sound. `again` reads and judges it in any case.
     pub async fn look(&mut self, again: bool) {
         if !again && self.wary == 0 {
-            let stamp = blocking(self.path.clone(), |path| stamp(&path)).await;
+            let stamp = blocking(self.paths.clone(), |paths| stamps(&paths)).await;
             if self
                 .seen
                 .as_ref()
@@ -107,10 +122,10 @@ impl Watch {
     }
 
     /// The file when two looks at it agree; `None` if it keeps changing. What is known already needs no second look.
-    async fn settled(&self, again: bool) -> Option<(Seen, Result<String, FileError>)> {
+    async fn settled(&self, again: bool) -> Option<(Seen, Result<Texts, FileError>)> {
         let mut last: Option<Seen> = None;
         for _ in 0..SETTLE_LOOKS {
-            let (seen, text) = blocking(self.path.clone(), |path| observe(&path)).await?;
+            let (seen, text) = blocking(self.paths.clone(), |paths| observe(&paths)).await?;
             let known = self.seen.as_ref().is_some_and(|old| old.content == seen.content);
             if (known && !again) || last.as_ref() == Some(&seen) {
                 return Some((seen, text));
@@ -121,15 +136,29 @@ impl Watch {
         None
     }
 
-    fn judge(&self, text: Result<String, FileError>, asked: bool) {
-        let name = self.path.display().to_string();
-        let currency = self.limiter.prices().currency;
-        let rules = text.and_then(|text| file::fitting(file::parse(&text, &name)?, currency, &name));
+    /// One that is faulty has the other refused as well: which rules mean which lists is read together.
+    fn parse(&self, texts: &Texts) -> Result<RuleSet, FileError> {
+        let networks = match (&texts.networks, &self.paths.networks) {
+            (Some(text), Some(path)) => Networks::parse(text, &path.display().to_string())?,
+            _ => Networks::default(),
+        };
+        let name = self.paths.rules.display().to_string();
+        let rules = file::parse_with(&texts.rules, &name, networks)?;
+        file::fitting(rules, self.limiter.prices().currency, &name)
+    }
+
+    fn judge(&self, texts: Result<Texts, FileError>, asked: bool) {
+        let name = self.paths.rules.display().to_string();
+        let rules = texts.and_then(|texts| self.parse(&texts));
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
         let faulty = rules.is_err();
         match rules {
             Ok(rules) => {
-                let changed = changes(&self.limiter.rules(), &rules);
+                let before = self.limiter.rules();
+                let mut changed = changes(&before, &rules);
+                if before.networks() != rules.networks() {
+                    changed.push("other networks".to_owned());
+                }
                 // The first look finds what the start has put in force already.
                 if asked || !changed.is_empty() {
                     tracing::info!(
@@ -167,18 +196,36 @@ impl Watch {
 }
 
 /// Runs file I/O where it may block; `None` if that died.
-async fn blocking<T: Send + 'static>(path: PathBuf, work: fn(PathBuf) -> T) -> Option<T> {
-    tokio::task::spawn_blocking(move || work(path)).await.ok()
+async fn blocking<T: Send + 'static>(paths: Paths, work: fn(Paths) -> T) -> Option<T> {
+    tokio::task::spawn_blocking(move || work(paths)).await.ok()
 }
 
-fn observe(path: &Path) -> (Seen, Result<String, FileError>) {
-    let stamp = stamp(path);
-    let text = file::read(path);
-    let content = match &text {
-        Ok(text) => Ok(Sha256::digest(text).into()),
+fn observe(paths: &Paths) -> (Seen, Result<Texts, FileError>) {
+    let stamp = stamps(paths);
+    let texts = read(paths);
+    let content = match &texts {
+        Ok(texts) => {
+            let mut hash = Sha256::new();
+            hash.update(texts.rules.len().to_be_bytes());
+            hash.update(&texts.rules);
+            hash.update(texts.networks.as_deref().unwrap_or_default());
+            Ok(hash.finalize().into())
+        }
         Err(error) => Err(error.clone()),
     };
-    (Seen { stamp, content }, text)
+    (Seen { stamp, content }, texts)
+}
+
+fn read(paths: &Paths) -> Result<Texts, FileError> {
+    Ok(Texts {
+        rules: file::read(&paths.rules)?,
+        networks: paths.networks.as_deref().map(file::read).transpose()?,
+    })
+}
+
+fn stamps(paths: &Paths) -> [Option<Stamp>; 2] {
+    let networks = paths.networks.as_deref();
+    [stamp(&paths.rules), networks.and_then(stamp)]
 }
 
 fn stamp(path: &Path) -> Option<Stamp> {

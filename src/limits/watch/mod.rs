@@ -15,7 +15,7 @@ use crate::{
 };
 use actor::Watcher;
 pub use look::FileStatus;
-use look::Watch;
+use look::{Paths, Watch};
 
 /// The handle of the `ConfigWatcher`.
 #[derive(Clone)]
@@ -25,9 +25,20 @@ pub struct LimitsWatch {
 }
 
 impl LimitsWatch {
-    /// Watches `path` for `limiter`, which has the rules that [`load`](crate::limits::file::load) found there at start.
-    pub fn start(supervision: &Supervision, path: &Path, limiter: Limiter, clock: Arc<dyn Clock>) -> Self {
-        let watch = Watch::new(path, limiter, clock);
+    /// Watches the file at `rules`, and that of the lists of networks, for `limiter`, which has the rules that
+    /// [`load`](crate::limits::file::load) found there at start.
+    pub fn start(
+        supervision: &Supervision,
+        rules: &Path,
+        networks: Option<&Path>,
+        limiter: Limiter,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let paths = Paths {
+            rules: rules.to_owned(),
+            networks: networks.map(Path::to_owned),
+        };
+        let watch = Watch::new(paths, limiter, clock);
         let status = Arc::clone(&watch.status);
         Self {
             watcher: Watcher::start(supervision, watch),

@@ -68,7 +68,8 @@ on_both! {
         assert_eq!(told["countries"], json!([us]));
         assert_eq!(told["prefixes"], json!([{ "of": "+141520", "issued": 2, "verified": 1, "spent": 240 }]));
         assert_eq!((&told["currency"], &told["asking"][0]["rule"]), (&json!("USD"), &json!("asks")));
-        assert_eq!(before().await, issued + 2.0);
+        // Other tests of this process have codes sent meanwhile.
+        assert!(before().await >= issued + 2.0);
         app.pass(7200);
         assert_eq!(status(&app).await["countries"], json!([]), "of the last hour");
     }

@@ -33,7 +33,7 @@ TOWNS = [
     "+1415201", "+1212555", "+1312867", "+1650253", "+1718333", "+4477001", "+4479460", "+4915123",
     "+4917612", "+9198201", "+9199867", "+3361234", "+3467890", "+4670123", "+4479111", "+3933312",
 ]
-# What the issue asks for; who types all codes is stopped by the money (docs/limits.md).
+# How many messages each pumper may get at most; who types all codes is stopped by the money (docs/limits.md).
 MOST = {"silent": 200, "residential": 200, "market": 200, "tenth": 600, "all": None}[PUMPER]
 # Seconds of the day: how long a user looks for the code.
 LOOKS = (8, 108)

@@ -1,64 +1,17 @@
 //! `ringback admin`, `ringback users …`, `ringback events tail`: the program, against both databases.
 
-use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
-use support::service::Folder;
-
-use crate::harness::{runtime, with_postgres_url};
-
-struct Cli<'a> {
-    folder: &'a Folder,
-    database: &'a str,
-}
+use crate::program::{Cli, on_both};
 
 impl Cli<'_> {
     /// Exit code, standard output, standard error.
-    fn run(&self, line: &str) -> (i32, String, String) {
+    fn call(&self, line: &str) -> (i32, String, String) {
         let arguments: Vec<_> = line.split(' ').collect();
         self.folder.run(&arguments, &[("DATABASE_URL", self.database)])
     }
 
     async fn text(&self, query: &str) -> String {
-        let query = AssertSqlSafe(query.to_owned());
-        if self.database.starts_with("sqlite") {
-            let mut connection = SqliteConnection::connect(self.database).await.unwrap();
-            sqlx::query_scalar(query)
-                .fetch_one(&mut connection)
-                .await
-                .unwrap()
-        } else {
-            let mut connection = PgConnection::connect(self.database).await.unwrap();
-            sqlx::query_scalar(query)
-                .fetch_one(&mut connection)
-                .await
-                .unwrap()
-        }
+        self.scalar(query).await
     }
-}
-
-/// The case on an SQLite file and on PostgreSQL.
-fn on_both(case: impl AsyncFn(Cli<'_>) + Copy + Send + Sync + 'static) {
-    let folder = Folder::new();
-    let database = format!("sqlite://{}", folder.path().join("users.db").display());
-    runtime().block_on(case(Cli {
-        folder: &folder,
-        database: &database,
-    }));
-    let (tell, told) = std::sync::mpsc::channel();
-    let (done, is_done) = std::sync::mpsc::channel::<()>();
-    let server = std::thread::spawn(move || {
-        with_postgres_url(|url| async move {
-            tell.send(url).unwrap();
-            let _ = tokio::task::spawn_blocking(move || is_done.recv()).await;
-        });
-    });
-    let folder = Folder::new();
-    let url = told.recv().unwrap();
-    runtime().block_on(case(Cli {
-        folder: &folder,
-        database: &url,
-    }));
-    drop(done);
-    server.join().unwrap();
 }
 
 const USERS: &str = r#"{"email":"jane@example.com","phone":"+14155550001","first_name":"Jane","last_name":"Doe","password_hash":"pbkdf2_sha256$1200$salt$aGFzaGhhc2hoYXNo","email_verified":true,"phone_verified":true}
@@ -70,9 +23,9 @@ const USERS: &str = r#"{"email":"jane@example.com","phone":"+14155550001","first
 fn an_operator_grants_finds_locks_and_deletes() {
     on_both(async |cli| {
         let file = cli.folder.write("users.jsonl", USERS);
-        assert_eq!(cli.run(&format!("users import {}", file.display())).0, 0);
+        assert_eq!(cli.call(&format!("users import {}", file.display())).0, 0);
         let is = |line: &str, code: i32, said: &str| {
-            let (found, out, err) = cli.run(line);
+            let (found, out, err) = cli.call(line);
             assert_eq!(found, code, "{line}: {out}{err}");
             assert!(err.contains(said) || out.contains(said), "{line}: {out}{err}");
             out

@@ -55,6 +55,7 @@ mod outgoing;
 mod own_server;
 mod own_sessions;
 mod poolers;
+mod program;
 mod races;
 mod records;
 mod refusals;

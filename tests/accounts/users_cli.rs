@@ -13,15 +13,10 @@ use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use support::service::{Folder, Service};
 
-use crate::harness::{runtime, with_postgres_url};
+use crate::program::{Cli, on_both};
 
 /// As many as a file has in the larger tests.
 const MANY: u32 = 10_000;
-
-struct Cli<'a> {
-    folder: &'a Folder,
-    database: &'a str,
-}
 
 impl Cli<'_> {
     fn command(&self, arguments: &[&str]) -> Command {
@@ -43,48 +38,8 @@ impl Cli<'_> {
     }
 
     async fn count(&self, of: &str) -> i64 {
-        let query = AssertSqlSafe(format!("SELECT count(*) FROM {of}"));
-        if self.database.starts_with("sqlite") {
-            let mut connection = SqliteConnection::connect(self.database).await.unwrap();
-            sqlx::query_scalar(query)
-                .fetch_one(&mut connection)
-                .await
-                .unwrap()
-        } else {
-            let mut connection = PgConnection::connect(self.database).await.unwrap();
-            sqlx::query_scalar(query)
-                .fetch_one(&mut connection)
-                .await
-                .unwrap()
-        }
+        self.scalar(&format!("SELECT count(*) FROM {of}")).await
     }
-}
-
-/// The case on an SQLite file and on PostgreSQL.
-fn on_both(case: impl AsyncFn(Cli<'_>) + Copy + Send + Sync + 'static) {
-    let folder = Folder::new();
-    let database = format!("sqlite://{}", folder.path().join("users.db").display());
-    runtime().block_on(case(Cli {
-        folder: &folder,
-        database: &database,
-    }));
-    let (tell, told) = std::sync::mpsc::channel();
-    let (done, is_done) = std::sync::mpsc::channel::<()>();
-    // The case waits for programs, on this thread; the database is dropped after it.
-    let server = std::thread::spawn(move || {
-        with_postgres_url(|url| async move {
-            tell.send(url).unwrap();
-            let _ = tokio::task::spawn_blocking(move || is_done.recv()).await;
-        });
-    });
-    let folder = Folder::new();
-    let url = told.recv().unwrap();
-    runtime().block_on(case(Cli {
-        folder: &folder,
-        database: &url,
-    }));
-    drop(done);
-    server.join().unwrap();
 }
 
 fn line(n: u32) -> String {

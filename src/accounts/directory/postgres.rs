@@ -11,7 +11,7 @@ use sqlx::{
 };
 use uuid::Uuid;
 
-use super::{AccountDetails, AccountStatus, Directory, Search, SearchBy, SearchPlace, search::end_of};
+use super::{AccountDetails, AccountStatus, Directory, Search, search::end_of};
 use crate::{
     accounts::users::row::postgres::{AFTER_USER, user as user_of, user_columns},
     database::PostgresLink,
@@ -47,9 +47,11 @@ impl PostgresDirectory {
             .bounded(async { query.fetch_all(self.0.lend().await?.session()).await })
             .await
     }
+}
 
-    /// All, the newest first.
-    async fn all(&self, search: &Search) -> Result<Vec<AccountDetails>, Unavailable> {
+#[async_trait]
+impl Directory for PostgresDirectory {
+    async fn newest(&self, search: &Search) -> Result<Vec<AccountDetails>, Unavailable> {
         let sql = statement("u.id < $1", search.status, "ORDER BY u.id DESC LIMIT $2");
         let before = search.after.map_or(Uuid::max(), |place| place.id);
         let query = sqlx::query(AssertSqlSafe(sql));
@@ -71,7 +73,6 @@ impl PostgresDirectory {
         self.rows(query.bind(after).bind(i64::from(search.limit))).await
     }
 
-    /// Whose e-mail address begins so.
     async fn by_email(&self, search: &Search, email: &str) -> Result<Vec<AccountDetails>, Unavailable> {
         let after = search.after.filter(|place| !place.by_name);
         // Where it goes on alone, so that the index begins there.
@@ -92,7 +93,6 @@ impl PostgresDirectory {
         self.rows(query).await
     }
 
-    /// Whose last name begins so, and whose e-mail address doesn't.
     async fn by_name(
         &self,
         search: &Search,
@@ -120,44 +120,6 @@ impl PostgresDirectory {
             .bind(end_of(email))
             .bind(i64::from(limit));
         self.rows(query).await
-    }
-}
-
-#[async_trait]
-impl Directory for PostgresDirectory {
-    async fn search(&self, search: &Search) -> Result<Vec<(AccountDetails, SearchPlace)>, Unavailable> {
-        let placed = |by_name: bool| {
-            move |found: AccountDetails| {
-                let id = found.user.id;
-                (found, SearchPlace { by_name, id })
-            }
-        };
-        let found = match &search.by {
-            SearchBy::Nothing => self.all(search).await?,
-            SearchBy::Id(id) => {
-                let found = self.find(*id).await?.filter(|_| search.after.is_none());
-                let fits =
-                    |found: &AccountDetails| search.status.is_none_or(|status| found.status() == status);
-                found.filter(fits).into_iter().collect()
-            }
-            SearchBy::Phone(phone) => self.by_phone(search, phone).await?,
-            SearchBy::Beginning { email, name } => {
-                let mut found = Vec::new();
-                if search.after.is_none_or(|place| !place.by_name) {
-                    let first = self.by_email(search, email).await?;
-                    found.extend(first.into_iter().map(placed(false)));
-                }
-                let left = search
-                    .limit
-                    .saturating_sub(u32::try_from(found.len()).unwrap_or(u32::MAX));
-                if left > 0 {
-                    let rest = self.by_name(search, (email, name), left).await?;
-                    found.extend(rest.into_iter().map(placed(true)));
-                }
-                return Ok(found);
-            }
-        };
-        Ok(found.into_iter().map(placed(false)).collect())
     }
 
     async fn find(&self, id: Uuid) -> Result<Option<AccountDetails>, Unavailable> {

@@ -4,15 +4,72 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{AccountStatus, Search, SearchPlace};
-use crate::{accounts::users::User, email::EmailAddress, tokens::Role, unavailable::Unavailable};
+use super::{AccountStatus, Search, SearchBy, SearchPlace};
+use crate::{
+    accounts::users::User, email::EmailAddress, phone::PhoneNumber, tokens::Role, unavailable::Unavailable,
+};
 
 /// Accounts as administrators find and see them. What holds for every store of accounts is said at [`crate::accounts`].
 #[async_trait]
 pub trait Directory: Send + Sync {
-    /// The accounts that are looked for, with the place of each. MUST read by an index no more than it answers, however many
+    /// The accounts that are looked for, with the place of each. It reads by an index no more than it answers, however many
     /// accounts there are, but for those that `status` leaves out.
-    async fn search(&self, search: &Search) -> Result<Vec<(AccountDetails, SearchPlace)>, Unavailable>;
+    async fn search(&self, search: &Search) -> Result<Vec<(AccountDetails, SearchPlace)>, Unavailable> {
+        let placed = |by_name: bool| {
+            move |found: AccountDetails| {
+                let id = found.user.id;
+                (found, SearchPlace { by_name, id })
+            }
+        };
+        let found = match &search.by {
+            SearchBy::Nothing => self.newest(search).await?,
+            SearchBy::Id(id) => {
+                let found = self.find(*id).await?.filter(|_| search.after.is_none());
+                let fits =
+                    |found: &AccountDetails| search.status.is_none_or(|status| found.status() == status);
+                found.filter(fits).into_iter().collect()
+            }
+            SearchBy::Phone(phone) => self.by_phone(search, phone).await?,
+            SearchBy::Beginning { email, name } => {
+                let mut found = Vec::new();
+                if search.after.is_none_or(|place| !place.by_name) {
+                    let first = self.by_email(search, email).await?;
+                    found.extend(first.into_iter().map(placed(false)));
+                }
+                let left = search
+                    .limit
+                    .saturating_sub(u32::try_from(found.len()).unwrap_or(u32::MAX));
+                if left > 0 {
+                    let rest = self.by_name(search, (email, name), left).await?;
+                    found.extend(rest.into_iter().map(placed(true)));
+                }
+                return Ok(found);
+            }
+        };
+        Ok(found.into_iter().map(placed(false)).collect())
+    }
+
+    /// All accounts, the newest first. MUST read by an index no more than it answers, but for those that `status` leaves out; so
+    /// must those below.
+    async fn newest(&self, search: &Search) -> Result<Vec<AccountDetails>, Unavailable>;
+
+    /// Those that have a phone, proven or not.
+    async fn by_phone(
+        &self,
+        search: &Search,
+        phone: &PhoneNumber,
+    ) -> Result<Vec<AccountDetails>, Unavailable>;
+
+    /// Those whose e-mail address begins so.
+    async fn by_email(&self, search: &Search, email: &str) -> Result<Vec<AccountDetails>, Unavailable>;
+
+    /// Those whose last name begins as `beginning.1`, and whose e-mail address doesn't as `beginning.0`: `limit` at most.
+    async fn by_name(
+        &self,
+        search: &Search,
+        beginning: (&str, &str),
+        limit: u32,
+    ) -> Result<Vec<AccountDetails>, Unavailable>;
 
     /// An account by its id.
     async fn find(&self, id: Uuid) -> Result<Option<AccountDetails>, Unavailable>;

@@ -56,8 +56,6 @@ on_both! {
 
     async fn the_status_tells_what_became_of_codes_and_what_they_cost(app) {
         app.limit("[[rule]]\nid='asks'\non='otp.send'\nby='prefix:7'\ncounts='messages'\nquota=2\nper='1d'\nmode='prove'\nceiling=4\n").await;
-        let before = async || app.metric("ringback_sms_codes_total", &["\"US\"", "issued"]).await;
-        let issued = before().await;
         app.verified("+14152000001").await;
         app.register("+14152000002").await;
         assert_eq!(app.send("+14152000002", None).await.status, 200);
@@ -68,8 +66,11 @@ on_both! {
         assert_eq!(told["countries"], json!([us]));
         assert_eq!(told["prefixes"], json!([{ "of": "+141520", "issued": 2, "verified": 1, "spent": 240 }]));
         assert_eq!((&told["currency"], &told["asking"][0]["rule"]), (&json!("USD"), &json!("asks")));
-        // Other tests of this process have codes sent meanwhile.
-        assert!(before().await >= issued + 2.0);
+        // The metric is one for all tests of this process: this one has a country of its own, on two kinds of backends.
+        let faroese = async || app.metric("ringback_sms_codes_total", &["\"FO\"", "issued"]).await;
+        let issued = faroese().await;
+        app.verified("+298211234").await;
+        assert!((issued + 1.0..=issued + 2.0).contains(&faroese().await));
         app.pass(7200);
         assert_eq!(status(&app).await["countries"], json!([]), "of the last hour");
     }

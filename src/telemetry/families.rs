@@ -166,7 +166,7 @@ const FAMILIES: &[(Kind, &str, Option<Unit>, &str)] = &[
         Gauge,
         "ringback_delivery_breaker_state",
         None,
-        "By provider and channel. 0: works, 1: fails and is left alone, 2: tried again, 3: stopped until an operator acts",
+        "By provider and channel. 0: works, 1: one message is tried, 2: fails and is left alone, 3: stopped until an operator acts",
     ),
     (
         Counter,

@@ -7,6 +7,7 @@ mod coalesce;
 mod connection;
 mod lane;
 pub(crate) mod postgres;
+mod schema;
 pub(crate) mod sqlite;
 mod way;
 
@@ -20,6 +21,7 @@ pub use coalesce::{Bounds, Coalescer};
 pub(crate) use connection::postgres::{Session, Together};
 pub(crate) use lane::postgres::Own;
 pub use postgres::{PostgresLink, PostgresOptions};
+pub use schema::Schema;
 pub use sqlite::SqliteLink;
 pub use way::PreparedStatements;
 
@@ -36,6 +38,9 @@ pub trait Database: Send + Sync {
 
     /// Brings the tables to this version's form. Any number of instances may call it at the same time.
     async fn migrate(&self) -> Result<(), MigrateError>;
+
+    /// How far the tables are from this version's form. Changes nothing.
+    async fn schema(&self) -> Result<Schema, Unavailable>;
 
     /// How many connections there are: for `/metrics`.
     fn pool_status(&self) -> PoolStatus;
@@ -85,6 +90,11 @@ pub enum MigrateError {
     /// The file of a migration that has run is not what it was: this database belongs to another build.
     #[error("migration {0} was changed after it had run here")]
     Changed(i64),
+    /// One that runs outside a transaction failed, and what it had done stayed.
+    #[error(
+        "migration {0} stopped halfway. Undo what it did, delete its row in _sqlx_migrations, and migrate again"
+    )]
+    Halfway(i64),
 }
 
 /// The bounds of coalesced lookups: a quarter of the connections at most for each kind, so that reads leave some for

@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{
     AssertSqlSafe, Connection, PgConnection, Postgres, SqlStr,
-    migrate::{MigrateError as SqlxMigrateError, Migrator},
+    migrate::MigrateError as SqlxMigrateError,
     postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgSslMode},
 };
 use tokio::{
@@ -25,9 +25,10 @@ use tokio::{
 
 use super::{
     Bounds, Database, DatabaseUrlError, Fault, MIGRATION_TIMEOUT, MigrateError, PoolOptions, PoolStatus,
-    PreparedStatements,
+    PreparedStatements, Schema,
     connection::postgres::{GIVE_BACK, Lent, NotConnected, Trust, no_connection, not_connected},
     lookup_bounds,
+    schema::postgres::{APPLIED, migrations, refused, schema},
     way::postgres::{Way, migrate_in_one_transaction},
 };
 use crate::{
@@ -242,9 +243,7 @@ impl Database for PostgresLink {
     /// Runs what has not run yet, on a connection of its own and with its own bound. An advisory lock of PostgreSQL lets one
     /// instance at a time do it.
     async fn migrate(&self) -> Result<(), MigrateError> {
-        let mut migrations: Migrator = sqlx::migrate!("migrations/postgres");
-        // A newer version may have migrated already; expand and contract lets this one run on beside it.
-        migrations.set_ignore_missing(true);
+        let mut migrations = migrations();
         let migrating = async {
             let way = self.way().await?;
             let connecting = timeout(self.timeout, PgConnection::connect_with(&self.connect));
@@ -258,9 +257,18 @@ impl Database for PostgresLink {
             Ok(())
         };
         match timeout(MIGRATION_TIMEOUT, migrating).await {
-            Ok(outcome) => outcome.map_err(|error: SqlxMigrateError| refused(&error)),
+            Ok(outcome) => outcome.map_err(|error: SqlxMigrateError| refused(&error, unavailable)),
             Err(_) => Err(Unavailable::timed_out(Part::Database).into()),
         }
+    }
+
+    async fn schema(&self) -> Result<Schema, Unavailable> {
+        let look = async {
+            let mut lent = self.lend().await?;
+            let applied = sqlx::query_scalar(APPLIED).fetch_all(lent.session()).await;
+            schema(applied)
+        };
+        self.bounded(look).await
     }
 
     fn pool_status(&self) -> PoolStatus {
@@ -365,21 +373,5 @@ fn fault(error: &sqlx::Error) -> Fault {
             None => Fault::Other("not connected: the URL or a file of it is at fault".to_owned()),
         },
         _ => Fault::Other("an answer that was not expected".to_owned()),
-    }
-}
-
-fn refused(error: &SqlxMigrateError) -> MigrateError {
-    match error {
-        SqlxMigrateError::Execute(error) => unavailable(error).into(),
-        SqlxMigrateError::ExecuteMigration(error, version) => MigrateError::Failed {
-            version: *version,
-            cause: unavailable(error),
-        },
-        SqlxMigrateError::VersionMismatch(version) => MigrateError::Changed(*version),
-        _ => Unavailable::new(
-            Part::Database,
-            Fault::Other("the list of migrations can't be read".to_owned()),
-        )
-        .into(),
     }
 }

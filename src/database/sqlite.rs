@@ -12,18 +12,16 @@ use std::{
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::{
-    migrate::{MigrateError as SqlxMigrateError, Migrator},
-    sqlite::{
-        SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-        SqliteSynchronous,
-    },
+use sqlx::sqlite::{
+    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
 };
 use tokio::time::{sleep, timeout};
 
 use super::{
     Bounds, Database, DatabaseUrlError, Fault, MIGRATION_TIMEOUT, MigrateError, PoolOptions, PoolStatus,
-    lookup_bounds,
+    Schema, lookup_bounds,
+    schema::sqlite::{migrations, refused, schema},
 };
 use crate::unavailable::{Part, Unavailable};
 
@@ -126,9 +124,7 @@ impl Database for SqliteLink {
 
     /// Runs what has not run yet.
     async fn migrate(&self) -> Result<(), MigrateError> {
-        let mut migrations: Migrator = sqlx::migrate!("migrations/sqlite");
-        // A newer version may have migrated already; expand and contract lets this one run on.
-        migrations.set_ignore_missing(true);
+        let migrations = migrations();
         let attempts = async {
             let mut outcome = migrations.run(&self.writer).await;
             for _ in 1..MIGRATION_ATTEMPTS {
@@ -138,12 +134,16 @@ impl Database for SqliteLink {
                 sleep(MIGRATION_PAUSE).await;
                 outcome = migrations.run(&self.writer).await;
             }
-            outcome.map_err(|error| refused(&error))
+            outcome.map_err(|error| refused(&error, unavailable))
         };
         match timeout(MIGRATION_TIMEOUT, attempts).await {
             Ok(outcome) => outcome,
             Err(_) => Err(Unavailable::timed_out(Part::Database).into()),
         }
+    }
+
+    async fn schema(&self) -> Result<Schema, Unavailable> {
+        self.bounded(schema(&self.readers)).await
     }
 
     fn pool_status(&self) -> PoolStatus {
@@ -221,20 +221,4 @@ fn unavailable(error: &sqlx::Error) -> Unavailable {
         _ => Fault::Other("an answer that was not expected".to_owned()),
     };
     Unavailable::new(Part::Database, fault)
-}
-
-fn refused(error: &SqlxMigrateError) -> MigrateError {
-    match error {
-        SqlxMigrateError::Execute(error) => unavailable(error).into(),
-        SqlxMigrateError::ExecuteMigration(error, version) => MigrateError::Failed {
-            version: *version,
-            cause: unavailable(error),
-        },
-        SqlxMigrateError::VersionMismatch(version) => MigrateError::Changed(*version),
-        _ => Unavailable::new(
-            Part::Database,
-            Fault::Other("the list of migrations can't be read".to_owned()),
-        )
-        .into(),
-    }
 }

@@ -54,6 +54,12 @@ pub enum StartError {
     },
     #[error("the database could not be migrated: {0}")]
     Migrate(#[from] MigrateError),
+    #[error(
+        "the database is older than this version, which needs these migrations: {}. Run `ringback migrate`, or set \
+         database.migrate = true",
+        numbers(.0)
+    )]
+    OldTables(Vec<i64>),
     #[error(transparent)]
     Io(#[from] io::Error),
 }
@@ -66,8 +72,15 @@ impl StartError {
             | Self::File { .. }
             | Self::OpenFiles { .. }
             | Self::Migrate(_)
+            | Self::OldTables(_)
             | Self::Io(_) => ExitCode::FAILURE,
             _ => ExitCode::from(78),
         }
     }
+}
+
+/// The numbers of migrations, as their files begin.
+pub(super) fn numbers(migrations: &[i64]) -> String {
+    let numbers: Vec<_> = migrations.iter().map(i64::to_string).collect();
+    numbers.join(", ")
 }

@@ -131,9 +131,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
     let base = Base::new(settings, world)?;
 
     let databases = stores::connect_database(settings)?;
-    if settings.database.migrate {
-        stores::migrate(databases.database.as_ref()).await?;
-    }
+    stores::bring_up_to_date(settings, databases.database.as_ref()).await?;
     let stores = stores::connect(&base)?;
     let limits = limits::start(&base, &stores)?;
     let delivery = delivery::start(&base, &stores, &databases, &limits)?;

@@ -13,9 +13,7 @@ pub fn with_administration(
     base::prepare_process();
     let done = actix::System::new().block_on(async {
         let databases = stores::connect_database(settings)?;
-        if settings.database.migrate {
-            stores::migrate(databases.database.as_ref()).await?;
-        }
+        stores::bring_up_to_date(settings, databases.database.as_ref()).await?;
         let World { clock, entropy, .. } = World::default();
         let code = work(administration::of(
             &databases,

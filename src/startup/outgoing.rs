@@ -16,9 +16,7 @@ pub fn with_outgoing(settings: &Settings, work: impl AsyncFnOnce(Outgoing) -> Ex
     base::prepare_process();
     let done = actix::System::new().block_on(async {
         let databases = stores::connect_database(settings)?;
-        if settings.database.migrate {
-            stores::migrate(databases.database.as_ref()).await?;
-        }
+        stores::bring_up_to_date(settings, databases.database.as_ref()).await?;
         let World { clock, .. } = World::default();
         let store = databases.outgoing;
         let code = work(Outgoing { store, clock }).await;

@@ -17,6 +17,7 @@ use super::{
     world::World,
 };
 use crate::{
+    database::MigrateError,
     limits,
     redis::RedisLink,
     settings::{Environment, Settings},
@@ -67,12 +68,16 @@ pub fn migrate(settings: &Settings) -> ExitCode {
     let done = actix::System::new().block_on(async {
         let database = stores::connect_database(settings)?.database;
         stores::migrate(database.as_ref()).await?;
+        let schema = database.schema().await.map_err(MigrateError::from)?;
         database.close().await;
-        Ok::<_, StartError>(())
+        Ok::<_, StartError>(schema)
     });
     match done {
-        Ok(()) => {
+        Ok(schema) => {
             println!("The database is up to date.");
+            if let Some(warning) = warnings::of_newer_tables(&schema) {
+                println!("{warning}");
+            }
             ExitCode::SUCCESS
         }
         Err(error) => refuse(&error),

@@ -7,7 +7,7 @@ use std::{
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{base::Base, error::StartError};
+use super::{base::Base, error::StartError, warnings};
 use crate::{
     accounts::{
         AdministratorStore, ChangeStore, Directory, NetworkStore, OpeningStore, PasswordStore,
@@ -161,6 +161,29 @@ pub(super) fn connect_database(settings: &Settings) -> Result<Databases, StartEr
             database: Arc::new(link),
         }
     })
+}
+
+/// Brings the tables to this version's form, where `database.migrate` says so. Tables that are older than this version
+/// are refused; newer ones are not, since a version must run beside the next one, and after a rollback.
+pub(super) async fn bring_up_to_date(settings: &Settings, database: &dyn Database) -> Result<(), StartError> {
+    if settings.database.migrate {
+        migrate(database).await?;
+    }
+    let schema = match database.schema().await {
+        Ok(schema) => schema,
+        // Down, or not for this user to read: what needs the tables is answered 503 as long as that lasts.
+        Err(error) => {
+            outage::note(&error);
+            return Ok(());
+        }
+    };
+    if !schema.missing.is_empty() {
+        return Err(StartError::OldTables(schema.missing));
+    }
+    if let Some(warning) = warnings::of_newer_tables(&schema) {
+        tracing::warn!("{warning}");
+    }
+    Ok(())
 }
 
 /// Migrates, and waits a while for a database that is only just starting.

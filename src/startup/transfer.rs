@@ -22,9 +22,7 @@ pub fn with_transfer(settings: &Settings, work: impl AsyncFnOnce(Transfer) -> Ex
     settings.database.pool.timeout = settings.database.pool.timeout.max(TIMEOUT);
     let done = actix::System::new().block_on(async {
         let databases = stores::connect_database(&settings)?;
-        if settings.database.migrate {
-            stores::migrate(databases.database.as_ref()).await?;
-        }
+        stores::bring_up_to_date(&settings, databases.database.as_ref()).await?;
         let World { clock, entropy, .. } = World::default();
         let code = work(Transfer {
             store: databases.transfer,

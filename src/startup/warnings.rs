@@ -3,7 +3,9 @@
 use chrono::{DateTime, Utc};
 use ipnet::IpNet;
 
+use super::error::numbers;
 use crate::{
+    database::Schema,
     delivery::Countries,
     flows::TestNumbers,
     limits::RuleSet,
@@ -61,6 +63,14 @@ pub(super) fn of(settings: &Settings, rules: &RuleSet) -> Vec<String> {
         warnings.push("inbox.allow_remote shows every code to whoever reaches the service.".to_owned());
     }
     warnings
+}
+
+/// A newer version has been at work on the database.
+pub(super) fn of_newer_tables(schema: &Schema) -> Option<String> {
+    let newer = (!schema.newer.is_empty()).then(|| numbers(&schema.newer))?;
+    Some(format!(
+        "A newer version has migrated the database ({newer}). This one runs on it, if it is the one before: docs/operations.md."
+    ))
 }
 
 /// Which people a list of countries leaves out, though it may seem to have them.

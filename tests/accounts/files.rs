@@ -2,9 +2,9 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
-use ringback::database::{DatabaseUrlError, MigrateError, PostgresLink, PostgresOptions};
+use ringback::database::{DatabaseUrlError, MigrateError, PostgresLink, PostgresOptions, Schema};
 use secrecy::SecretString;
-use sqlx::{Connection, PgConnection, SqliteConnection};
+use sqlx::{Connection, PgConnection, Postgres, Sqlite, SqliteConnection};
 
 use crate::harness::{Folder, OPTIONS, Store, register, runtime, with_postgres_url};
 
@@ -95,37 +95,60 @@ fn instances_may_migrate_one_postgres_at_once() {
 }
 
 /// Expand and contract: a newer version has migrated, this one is started beside it.
-#[test]
-fn a_migration_from_the_future_is_no_hindrance_but_a_changed_one_is() {
+async fn meets_other_versions<DB: sqlx::Database>(store: &Store, by_hand: &mut DB::Connection)
+where
+    for<'c> &'c mut DB::Connection: sqlx::Executor<'c, Database = DB>,
+{
     const NEWER: &str = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
                          VALUES (99991231235959, 'newer', TRUE, 'x', 0)";
-    const CHANGED: &str = "UPDATE _sqlx_migrations SET checksum = 'x' WHERE description <> 'newer'";
+    const LATEST: &str = "(SELECT max(version) FROM _sqlx_migrations WHERE description <> 'newer')";
+    let mut run = async |statement: &str| {
+        let statement = sqlx::AssertSqlSafe(statement.to_owned());
+        sqlx::raw_sql(statement).execute(&mut *by_hand).await.unwrap();
+    };
+    let none = store.database.schema().await.unwrap();
+    assert!(none.missing.len() > 3 && none.newer.is_empty(), "{none:?}");
+    store.database.migrate().await.unwrap();
+    assert_eq!(store.database.schema().await.unwrap(), Schema::default());
+    run(NEWER).await;
+    store.database.migrate().await.unwrap();
+    let ahead = store.database.schema().await.unwrap();
+    assert_eq!((ahead.missing, ahead.newer), (vec![], vec![99_991_231_235_959]));
+
+    run(&format!(
+        "UPDATE _sqlx_migrations SET success = FALSE WHERE version = {LATEST}"
+    ))
+    .await;
+    let latest = *none.missing.last().unwrap();
+    let halfway = store.database.schema().await.unwrap();
+    assert_eq!(halfway.missing, [latest]);
+    let refused = store.database.migrate().await.unwrap_err();
+    assert!(
+        matches!(refused, MigrateError::Halfway(version) if version == latest),
+        "{refused}"
+    );
+    run("UPDATE _sqlx_migrations SET success = TRUE").await;
+
+    run("UPDATE _sqlx_migrations SET checksum = 'x' WHERE description <> 'newer'").await;
+    let refused = store.database.migrate().await.unwrap_err();
+    assert!(
+        matches!(refused, MigrateError::Changed(20_261_101_000_000)),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_migration_from_the_future_is_no_hindrance_but_a_changed_one_is() {
     let folder = Folder::new();
     let url = format!("sqlite://{}", folder.0.join("accounts.db").display());
     runtime().block_on(async {
         let store = open(&url).unwrap();
-        store.database.migrate().await.unwrap();
         let mut by_hand = SqliteConnection::connect(&url).await.unwrap();
-        sqlx::raw_sql(NEWER).execute(&mut by_hand).await.unwrap();
-        store.database.migrate().await.unwrap();
-        sqlx::raw_sql(CHANGED).execute(&mut by_hand).await.unwrap();
-        let refused = store.database.migrate().await.unwrap_err();
-        assert!(
-            matches!(refused, MigrateError::Changed(20_261_101_000_000)),
-            "{refused}"
-        );
+        meets_other_versions::<Sqlite>(&store, &mut by_hand).await;
     });
     with_postgres_url(|url| async move {
         let store = open(&url).unwrap();
-        store.database.migrate().await.unwrap();
         let mut by_hand = PgConnection::connect(&url).await.unwrap();
-        sqlx::raw_sql(NEWER).execute(&mut by_hand).await.unwrap();
-        store.database.migrate().await.unwrap();
-        sqlx::raw_sql(CHANGED).execute(&mut by_hand).await.unwrap();
-        let refused = store.database.migrate().await.unwrap_err();
-        assert!(
-            matches!(refused, MigrateError::Changed(20_261_101_000_000)),
-            "{refused}"
-        );
+        meets_other_versions::<Postgres>(&store, &mut by_hand).await;
     });
 }

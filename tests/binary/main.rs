@@ -1,5 +1,6 @@
 //! The program as its operators meet it: started, configured, signalled and stopped as a process of its own.
 
+mod balancer;
 mod config;
 mod log;
 mod operators;
@@ -8,4 +9,5 @@ mod restore;
 mod serve;
 mod service_manager;
 mod stop;
+mod upgrade;
 mod watch;

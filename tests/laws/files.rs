@@ -119,6 +119,24 @@ fn every_metric_is_described_and_no_other() {
     assert_eq!(counted, described);
 }
 
+/// The headings of a page, as links name them on GitHub and in the guide.
+fn headings(page: &str) -> BTreeSet<String> {
+    let mut is_code = false;
+    let lines = page.lines().filter(|line| {
+        is_code ^= line.starts_with("```");
+        !is_code && line.starts_with('#')
+    });
+    lines
+        .map(|line| {
+            let name = line.trim_start_matches('#').trim().to_lowercase();
+            let name = name.replace(' ', "-");
+            name.chars()
+                .filter(|sign| sign.is_alphanumeric() || "-_".contains(*sign))
+                .collect()
+        })
+        .collect()
+}
+
 /// What a page links to in this repository is there.
 #[test]
 fn no_link_of_a_page_leads_nowhere() {
@@ -137,9 +155,15 @@ fn no_link_of_a_page_leads_nowhere() {
     for (page, text) in &pages {
         let folder = Path::new(page).parent().unwrap();
         let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
-        for target in targets.filter(|target| !target.contains("://") && !target.starts_with('#')) {
-            let path = target.split('#').next().unwrap();
-            if !folder.join(path).exists() {
+        for target in targets.filter(|target| !target.contains("://")) {
+            let (path, heading) = target.split_once('#').unwrap_or((target, ""));
+            let file = if path.is_empty() {
+                page.into()
+            } else {
+                folder.join(path)
+            };
+            let has_heading = || headings(&std::fs::read_to_string(&file).unwrap()).contains(heading);
+            if !file.exists() || (!heading.is_empty() && !has_heading()) {
                 broken.push(format!("{page}: {target}"));
             }
         }

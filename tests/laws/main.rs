@@ -7,6 +7,7 @@
 //! | `technologies.rs` | a technology is named in one place |
 //! | `size.rs` | how long a file and a function may be |
 //! | `files.rs` | what every file has, and none |
+//! | `migrations.rs` | two versions run side by side on one database |
 //! | `words.rs` | which words are not used |
 //! | `lexer.rs`, `reader.rs`, `code.rs` | how the source is read |
 //!
@@ -17,6 +18,7 @@ mod code;
 mod direction;
 mod files;
 mod lexer;
+mod migrations;
 mod reader;
 mod size;
 mod technologies;

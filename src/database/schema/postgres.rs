@@ -1,0 +1,56 @@
+//! The migrations for PostgreSQL, and what is said when one can't be run.
+
+use sqlx::migrate::{MigrateError as SqlxMigrateError, Migrator};
+
+use super::Schema;
+use crate::{
+    database::{Fault, MigrateError},
+    unavailable::{Part, Unavailable},
+};
+
+/// What is in a table that the first migration makes.
+pub(in crate::database) const APPLIED: &str =
+    "SELECT version FROM _sqlx_migrations WHERE success ORDER BY version";
+/// SQLSTATE: there is no such table.
+const NO_TABLE: &str = "42P01";
+
+/// All migrations of this version.
+pub(in crate::database) fn migrations() -> Migrator {
+    let mut migrations: Migrator = sqlx::migrate!("migrations/postgres");
+    // A newer version may have migrated already; expand and contract lets this one run on beside it.
+    migrations.set_ignore_missing(true);
+    migrations
+}
+
+/// What [`APPLIED`] says of the database.
+pub(in crate::database) fn schema(applied: Result<Vec<i64>, sqlx::Error>) -> Result<Schema, sqlx::Error> {
+    let applied = match applied {
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(NO_TABLE) => Vec::new(),
+        read => read?,
+    };
+    let migrations = migrations();
+    Ok(Schema::of(
+        migrations.iter().map(|migration| migration.version),
+        &applied,
+    ))
+}
+
+/// `unavailable` has the words of the database for what it refused.
+pub(in crate::database) fn refused(
+    error: &SqlxMigrateError,
+    unavailable: impl Fn(&sqlx::Error) -> Unavailable,
+) -> MigrateError {
+    match error {
+        SqlxMigrateError::Execute(error) => unavailable(error).into(),
+        SqlxMigrateError::ExecuteMigration(error, version) => MigrateError::Failed {
+            version: *version,
+            cause: unavailable(error),
+        },
+        SqlxMigrateError::VersionMismatch(version) => MigrateError::Changed(*version),
+        SqlxMigrateError::Dirty(version) => MigrateError::Halfway(*version),
+        _ => {
+            let fault = Fault::Other("the list of migrations can't be read".to_owned());
+            Unavailable::new(Part::Database, fault).into()
+        }
+    }
+}

@@ -96,10 +96,10 @@ impl Codes {
     ) -> Result<Sent, FlowError> {
         let admission = entitlement.admit(&self.limiter, &mut asked).await?;
         let entitled = entitlement.entitled(&asked).await?;
-        let admission = match entitled.has_message() {
-            true => self.limiter.spend_message(admission).await?,
-            false => admission,
-        };
+        let admission = self
+            .limiter
+            .spend_message(admission, entitled.has_message())
+            .await?;
         self.issue(asked, &entitled, place, admission).await
     }
 

@@ -11,25 +11,27 @@ use super::{
 use crate::outage;
 
 impl Limiter {
-    /// Spends what counts messages and isn't attached, for a request for which a message goes out. There is nothing to do
-    /// where all counters lie together.
+    /// Asks once more what counts messages and isn't attached, and spends it if a message `goes_out`. Without one it takes the
+    /// same time and is refused alike, so that neither tells a decoy. There is nothing to do where all counters lie together.
     ///
     /// # Errors
     /// [`Denied::Refused`] when others have spent it meanwhile, [`Denied::Unavailable`] when it can't be counted. What the
     /// admission had spent is given back then.
-    pub async fn spend_message(&self, mut admission: Admission) -> Result<Admission, Denied> {
+    pub async fn spend_message(&self, mut admission: Admission, goes_out: bool) -> Result<Admission, Denied> {
         if admission.by_message.is_empty() {
             return Ok(admission);
         }
         let (places, counters): (Vec<_>, Vec<_>) =
             std::mem::take(&mut admission.by_message).into_iter().unzip();
-        let denied = match self.0.counters.check(&counters, true).await {
+        let denied = match self.0.counters.check(&counters, goes_out).await {
             Err(error) => Denied::Unavailable(error),
             Ok(verdicts) => {
                 let mut refusal = None;
                 for ((at, counter), verdict) in places.into_iter().zip(counters).zip(verdicts) {
                     if !verdict.is_refused() {
-                        admission.cluster.push((at, counter));
+                        if goes_out {
+                            admission.cluster.push((at, counter));
+                        }
                     } else if counter.enforce {
                         let asked = admission.rule_at(at);
                         let refused = asked.metrics.count(&asked.rule, verdict, admission.has_worked);

@@ -232,7 +232,8 @@ async fn the_limiter_asks_first_and_spends_for_a_message() {
             continue;
         }
         for _ in 0..3 {
-            let _decoy = limiter.admit(Operation::OtpSend, &subject).await.unwrap();
+            let decoy = limiter.admit(Operation::OtpSend, &subject).await.unwrap();
+            let _decoy = limiter.spend_message(decoy, false).await.unwrap();
         }
         for n in 0..2 {
             let admission = limiter.admit(Operation::OtpSend, &subject).await.unwrap();
@@ -241,24 +242,30 @@ async fn the_limiter_asks_first_and_spends_for_a_message() {
                 n == 1,
                 "a shadow that spends as well"
             );
-            let _sent = limiter.spend_message(admission).await.unwrap();
+            let _sent = limiter.spend_message(admission, true).await.unwrap();
         }
         let refused = refusal(limiter.admit(Operation::OtpSend, &subject).await);
         assert_eq!(&*refused.rule, "block");
         limiter.refund(&refund).await;
-        let (one, other) = (
+        let (one, other, decoy) = (
+            limiter.admit(Operation::OtpSend, &subject).await.unwrap(),
             limiter.admit(Operation::OtpSend, &subject).await.unwrap(),
             limiter.admit(Operation::OtpSend, &subject).await.unwrap(),
         );
-        let sent = limiter.spend_message(one).await.unwrap();
-        let Err(Denied::Refused(late)) = limiter.spend_message(other).await else {
-            panic!("both passed")
-        };
-        assert_eq!(&*late.rule, "block", "another was quicker");
+        let sent = limiter.spend_message(one, true).await.unwrap();
+        for (late, goes_out) in [(other, true), (decoy, false)] {
+            let Err(Denied::Refused(late)) = limiter.spend_message(late, goes_out).await else {
+                panic!("both passed")
+            };
+            assert_eq!(
+                &*late.rule, "block",
+                "another was quicker; a decoy is refused alike"
+            );
+        }
         // The resend cooldown refused it: no message after all.
         limiter.give_back_cluster(sent).await;
         let admission = limiter.admit(Operation::OtpSend, &subject).await.unwrap();
-        let _sent = limiter.spend_message(admission).await.unwrap();
+        let _sent = limiter.spend_message(admission, true).await.unwrap();
         let left = |id: &str| {
             let (limiter, id) = (limiter.clone(), id.to_owned());
             let subject = subject.clone();

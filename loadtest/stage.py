@@ -275,10 +275,10 @@ class Stage:
         return path
 
     def limits_without(self, words):
-        """The shipped rules but for those that say this."""
+        """The shipped rules but for those that say one of these."""
         head, *rules = re.split(r"(?m)^(?=\[\[rule\]\]$)", (ROOT / "config/limits.toml").read_text())
         path = self.dir / "limits.toml"
-        path.write_text(head + "".join(rule for rule in rules if words not in rule.split("\n\n")[0]))
+        path.write_text(head + "".join(rule for rule in rules if not any(word in rule.split("\n\n")[0] for word in words)))
         return path
 
     def output(self, command, **options):

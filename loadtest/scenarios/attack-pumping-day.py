@@ -129,7 +129,7 @@ class Day:
 
     async def sign_up(self, number, dice):
         town = TOWNS[dice.randrange(len(TOWNS))]
-        phone = f"{town}{number:0{(12 if town.startswith('+1') else 13) - len(town)}d}"
+        phone = whole(town, number * 4)
         address, types = f"172.16.{number >> 8}.{number & 255}", dice.randrange(8) > 0
         looks = dice.uniform(*LOOKS) * DAY / 86_400
         body = {
@@ -169,13 +169,22 @@ class Day:
 
 
 def pumped_phone(number):
-    """As loadtest/scenarios.py has made them."""
-    blocks = TOWNS if PUMPER == "market" else [f"{begin}{n}0" for begin in PUMPED for n in range(1, 5)]
-    begin = blocks[number % len(blocks)] + ("7" if PUMPER == "market" else "")
-    digits = (12 if begin.startswith("+1") else 13) - len(begin)
-    return f"{begin}{number // len(blocks):0{digits}d}"
+    """As loadtest/scenarios.py has made them: in blocks of its own, or between the users' numbers."""
+    if PUMPER == "market":
+        return whole(TOWNS[number % len(TOWNS)], number // len(TOWNS) * 4 + 1)
+    blocks = [f"{begin}{n}0" for begin in PUMPED for n in range(1, 5)]
+    return whole(blocks[number % len(blocks)], number // len(blocks))
 
 
+def whole(begin, rest):
+    """A mobile number as long as its country has them: production takes no other."""
+    length = next(length for code, length in LENGTHS.items() if begin.startswith(code))
+    return f"{begin}{rest:0{length - len(begin)}d}"
+
+
+LENGTHS = {
+    "+1": 12, "+216": 12, "+252": 13, "+33": 12, "+34": 12, "+374": 12, "+39": 13, "+44": 13, "+46": 12, "+49": 14, "+91": 13, "+992": 13,
+}
 PUMPED = ["+992917", "+447457", "+216551", "+252611", "+374771"]
 
 

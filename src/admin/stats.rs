@@ -172,7 +172,7 @@ impl Stats {
             }],
             refusals: vec![RefusalCount {
                 kind: EventKind::RequestRefused.name().to_owned(),
-                reason: "otp-send-per-phone-hour".to_owned(),
+                reason: "otp-send-per-phone-day".to_owned(),
                 times: 2,
             }],
             hours: vec![hour],

@@ -2246,12 +2246,12 @@ export interface components {
     headers: {
         /**
          * @description What is left of the quota, `r`, and the seconds `t` until more is.
-         * @example "otp-send-per-phone-hour";r=0;t=1800
+         * @example "otp-send-per-phone-day";r=0;t=1800
          */
         ratelimit: string;
         /**
          * @description The rule that refused: its quota `q`, and the seconds `w` it is for (IETF draft ratelimit-headers).
-         * @example "otp-send-per-phone-hour";q=5;w=3600
+         * @example "otp-send-per-phone-day";q=10;w=172800
          */
         "ratelimit-policy": string;
         /**

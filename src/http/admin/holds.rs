@@ -30,13 +30,13 @@ pub struct HoldView {
     /// By what a code would go; null where it is about no code.
     #[schema(required, example = "sms")]
     channel: Option<&'static str>,
-    #[schema(example = "otp-send-per-phone-hour")]
+    #[schema(example = "otp-send-per-phone-day")]
     rule: String,
     /// What it counts by.
     #[schema(example = "phone")]
     by: String,
     quota: u32,
-    #[schema(example = "1h")]
+    #[schema(example = "2d")]
     per: String,
     /// Seconds until it lets one more pass.
     retry_after: u64,
@@ -217,10 +217,10 @@ impl HoldView {
         Self {
             on: Operation::OtpSend.name(),
             channel: Some(Channel::Sms.name()),
-            rule: "otp-send-per-phone-hour".to_owned(),
+            rule: "otp-send-per-phone-day".to_owned(),
             by: KeyDimension::Phone.kind().to_owned(),
-            quota: 5,
-            per: "1h".to_owned(),
+            quota: 10,
+            per: "2d".to_owned(),
             retry_after: 415,
         }
     }

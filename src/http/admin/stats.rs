@@ -84,7 +84,7 @@ pub struct MoneyView {
 pub struct RefusalsView {
     #[schema(example = "request.refused")]
     kind: String,
-    #[schema(example = "otp-send-per-phone-hour")]
+    #[schema(example = "otp-send-per-phone-day")]
     rule: String,
     times: i64,
 }

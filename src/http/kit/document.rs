@@ -79,12 +79,12 @@ fn headers() -> Value {
         "retry-after": header("integer", 30.into(), "Whole seconds to wait before another try."),
         "ratelimit-policy": header(
             "string",
-            r#""otp-send-per-phone-hour";q=5;w=3600"#.into(),
+            r#""otp-send-per-phone-day";q=10;w=172800"#.into(),
             "The rule that refused: its quota `q`, and the seconds `w` it is for (IETF draft ratelimit-headers).",
         ),
         "ratelimit": header(
             "string",
-            r#""otp-send-per-phone-hour";r=0;t=1800"#.into(),
+            r#""otp-send-per-phone-day";r=0;t=1800"#.into(),
             "What is left of the quota, `r`, and the seconds `t` until more is.",
         ),
         "www-authenticate": header(

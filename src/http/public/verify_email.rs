@@ -83,7 +83,7 @@ pub fn send_docs() -> Docs {
             FlowError::Cooldown(refusal("otp-resend-cooldown", 1, MINUTE)),
             FlowError::MailNotConfigured,
         ])
-        .limited("otp-send-per-email-hour", 5, HOUR)
+        .limited("otp-send-per-email-day", 10, 48 * HOUR)
         .asks_for_work()
         .unavailable()
 }

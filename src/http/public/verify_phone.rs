@@ -86,7 +86,7 @@ pub fn send_docs() -> Docs {
             FlowError::PhoneNotSupported(Unsupported::Kind),
             FlowError::Cooldown(refusal("otp-resend-cooldown", 1, MINUTE)),
         ])
-        .limited("otp-send-per-phone-hour", 5, HOUR)
+        .limited("otp-send-per-phone-day", 10, 48 * HOUR)
         .asks_for_work()
         .unavailable()
 }

@@ -128,8 +128,8 @@ class Day:
             self.faults.append(f"the pumper was answered {status}")
 
     async def sign_up(self, number, dice):
-        town = TOWNS[dice.randrange(len(TOWNS))]
-        phone = whole(town, number * 4)
+        town = TOWNS[number % len(TOWNS)]
+        phone = whole(town, number // len(TOWNS) * 8)
         address, types = f"172.16.{number >> 8}.{number & 255}", dice.randrange(8) > 0
         looks = dice.uniform(*LOOKS) * DAY / 86_400
         body = {
@@ -169,9 +169,10 @@ class Day:
 
 
 def pumped_phone(number):
-    """As loadtest/scenarios.py has made them: in blocks of its own, or between the users' numbers."""
+    """As loadtest/scenarios.py has made them: in blocks of its own, or seven between each two of the users' numbers."""
     if PUMPER == "market":
-        return whole(TOWNS[number % len(TOWNS)], number // len(TOWNS) * 4 + 1)
+        rest = number // len(TOWNS) % 875
+        return whole(TOWNS[number % len(TOWNS)], rest // 7 * 8 + 1 + rest % 7)
     blocks = [f"{begin}{n}0" for begin in PUMPED for n in range(1, 5)]
     return whole(blocks[number % len(blocks)], number // len(blocks))
 

@@ -108,14 +108,17 @@ end
 
 -- Gives back to a counter what a message has spent whose code was typed, by the rule at `at` of `rules`. One that grows gets
 -- one more for an address that is new, and what its bucket has no room for makes that larger, for a week and in a day by no
--- more than it was. As gcra.rs has it. Gives where the next rule is.
+-- more than it was. Over its burst, where proofs of work alone pass, it gets no more than room for the next of these. As
+-- gcra.rs has it. Gives where the next rule is.
 local function gcra_refund(key, rules, at, now_us, is_new)
   local emission_us, burst, _, _, _, grows, _, next_at = read(RULE_FORM, rules, at)
   local stored = call('GET', key)
   local tat = gcra_tat(stored, now_us, emission_us) - emission_us
   local growth, ends = gcra_growth(stored, grows, now_us)
   if grows > 0 and is_new then
-    tat = tat - emission_us
+    local full_at, earns = now_us + (burst + growth) * emission_us, emission_us
+    if tat + emission_us > full_at then earns = max(0, min(earns, tat - full_at)) end
+    tat = tat - earns
     local overflow, allowed = floor(max(0, now_us - tat) / emission_us), 1
     if growth > 0 then allowed = floor((burst + growth) * (now_us - ends + WEEK_US) / DAY_US) end
     local earned = max(0, min(overflow, allowed, grows - growth))

@@ -103,10 +103,18 @@ pub fn refund(
     is_new: bool,
 ) -> (i64, Growth) {
     let tat = bucket.map_or(now_us, |bucket| bucket.tat_at(now_us, emission_us).max(now_us));
+    let tat = tat - emission_us;
     if grows_by == 0 || !is_new {
-        return ((tat - emission_us).max(now_us), growth);
+        return (tat.max(now_us), growth);
     }
-    let tat = tat - 2 * emission_us;
+    let full_at = now_us + emission_us * i64::from(burst + growth.at(now_us, grows_by));
+    // Where a proof of work alone lets a message pass, no more is earned than room for the next of these: free room would go to
+    // whoever has emptied the bucket.
+    let earns = match tat + emission_us > full_at {
+        true => (tat - full_at).clamp(0, emission_us),
+        false => emission_us,
+    };
+    let tat = tat - earns;
     let overflow = (now_us - tat).max(0) / emission_us;
     (tat.max(now_us), growth.earn(overflow, now_us, burst, grows_by))
 }
@@ -273,7 +281,7 @@ mod tests {
         let plain = refund(spent(3), Growth::default(), 0, true);
         assert_eq!(plain, (20, Growth::default()));
         assert_eq!(refund(None, Growth::default(), 0, true).0, 0);
-        // Two back as long as there is something spent, and room for the rest.
+        // Two back as long as there is something spent, and room for the rest; but over the burst no free room is earned.
         let grown = |by| Growth {
             by,
             until_us: GROWN_FOR_US,
@@ -283,7 +291,9 @@ mod tests {
             until_us: GROWN_FOR_US - DAY_US,
         };
         let nothing = Growth::default();
-        assert_eq!(refund(spent(3), nothing, 5, true), (10, nothing));
+        assert_eq!(refund(spent(2), nothing, 5, true), (0, nothing));
+        assert_eq!(refund(spent(3), nothing, 5, true), (20, nothing));
+        assert_eq!(refund(spent(4), nothing, 5, true), (20, nothing));
         assert_eq!(refund(spent(1), nothing, 5, true), (0, grown(1)));
         assert_eq!(refund(spent(1), yesterday(4), 5, true), (0, grown(5)));
         assert_eq!(

@@ -127,7 +127,8 @@ pub trait ClusterCounters: Send + Sync + 'static {
     /// Gives back what a message spent whose code was typed, unless something was given back for its address in the last
     /// day. If nothing was in the last week, and the refund [earns](Refund::earns), a counter that
     /// [grows](Counter::grows_by) gets one more than the message spent; what its bucket has no room for makes that bucket
-    /// larger, in a day by no more than it was, for a week from when it grew last.
+    /// larger, in a day by no more than it was, for a week from when it grew last. Over its burst it gets one more only as far
+    /// as that leaves nothing for who proves no work.
     ///
     /// # Errors
     /// [`Unavailable`] when it can't; the message stays spent then, until it drains.

@@ -39,6 +39,8 @@ pub struct Day {
     pub pause_ms: i64,
     /// How many numbers of each such beginning are pumped.
     pub numbers: usize,
+    /// How many digits more they have than those of users, where they are to be others of the same blocks.
+    pub longer_by: usize,
     /// Of ten messages, the codes of so many are typed.
     pub typed_of_ten: usize,
     /// Whether the pumper proves work where it is asked for.
@@ -122,6 +124,11 @@ impl World {
         match self.send(subject).await {
             Err(refusal) if refusal.work.is_some() => {
                 let sent = self.send(&subject.clone().after_work()).await;
+                // The work was for the message alone: who types its code brings none.
+                let sent = sent.map(|waiting| Waiting {
+                    subject: subject.clone(),
+                    ..waiting
+                });
                 (sent.map_err(|refusal| refusal.rule.to_string()), true)
             }
             sent => (sent.map_err(|refusal| refusal.rule.to_string()), false),
@@ -211,13 +218,14 @@ fn random(n: usize, below: usize) -> usize {
     (bits >> 33) as usize % below
 }
 
-/// The n-th number of those that begin so.
-fn number(begin: &str, n: usize) -> PhoneNumber {
+/// The n-th number of those that begin so, with so many digits more than a user's.
+fn number(begin: &str, n: usize, longer_by: usize) -> PhoneNumber {
     // As many digits as numbers of the country have that the tests use.
     let digits = match &begin[..2] {
         "+1" => 12,
         _ => 13,
-    } - begin.len();
+    } + longer_by
+        - begin.len();
     let text = format!("{begin}{n:0digits$}");
     PhoneNumber::parse(&text, PhoneCheck::E164).unwrap()
 }
@@ -237,6 +245,7 @@ impl Day {
             pumped: blocks.collect(),
             pause_ms: 6000,
             numbers: 1000,
+            longer_by: 0,
             typed_of_ten: 0,
             works: false,
             addresses: 10_000,
@@ -281,7 +290,7 @@ impl Day {
         let pumped = |n: usize| {
             let begin = &self.pumped[n % self.pumped.len()];
             world.subject(
-                number(begin, n / self.pumped.len()),
+                number(begin, n / self.pumped.len(), self.longer_by),
                 0x0a00_0000 + (n % self.addresses) as u32,
             )
         };
@@ -308,7 +317,7 @@ impl Day {
                 }
                 What::SignUp(user) | What::AskAgain(user) => {
                     let begin = &self.lived_in[random(user + 50_000, self.lived_in.len())];
-                    let subject = world.subject(number(begin, user), 0xc000_0000 + user as u32);
+                    let subject = world.subject(number(begin, user, 0), 0xc000_0000 + user as u32);
                     let (sent, worked) = world.send_working(&subject).await;
                     outcome.worked += usize::from(worked);
                     match sent {

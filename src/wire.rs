@@ -32,7 +32,10 @@ pub enum ProviderError {
     Url(&'static str),
     #[error("{0}: neither a token nor an API key")]
     Login(&'static str),
-    #[error("{0}: the HTTP client cannot be set up")]
+    #[error(
+        "{0}: the HTTP client cannot be set up. Does this machine trust any authority (Debian's package ca-certificates, or \
+         SSL_CERT_FILE)?"
+    )]
     Client(&'static str, #[source] reqwest::Error),
 }
 

@@ -10,6 +10,9 @@ use thiserror::Error;
 /// How long the service may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+const NO_TLS: &str = "TLS cannot be set up. Does this machine trust any authority (Debian's package ca-certificates, or \
+                      SSL_CERT_FILE)?";
+
 /// Why the service gave no answer that helps.
 #[derive(Debug, Error)]
 pub enum OpsError {
@@ -39,7 +42,7 @@ impl OpsClient {
         Ok(Self {
             url: url.trim_end_matches('/').to_owned(),
             token,
-            client: client.map_err(|error| OpsError::Failed(error.to_string()))?,
+            client: client.map_err(|_| OpsError::Failed(NO_TLS.to_owned()))?,
         })
     }
 

@@ -45,7 +45,11 @@ pub fn serve(settings: Settings, logs: Logs) -> ExitCode {
         };
         let running = match started {
             Ok(running) => running,
-            Err(error) => return refuse(&error),
+            Err(error) => {
+                // Actors that were started begin: one that never did would do so when it is dropped, where nothing runs, and panic.
+                tokio::task::yield_now().await;
+                return refuse(&error);
+            }
         };
         announce(&settings, &running);
         service_manager::ready();

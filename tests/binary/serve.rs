@@ -5,6 +5,7 @@ use std::{net::TcpListener, os::unix::fs::PermissionsExt};
 use serde_json::{Value, json};
 use sqlx::{Connection, SqliteConnection};
 
+use crate::production::production;
 use support::{
     Answer,
     service::{FREE_PORTS, Folder, Service},
@@ -194,4 +195,25 @@ fn migrate_brings_the_tables_up_to_date_and_ends() {
     let (code, _, err) = folder.run(&["migrate"], &[("DATABASE_URL", "mysql://x")]);
     assert_eq!(code, 78);
     assert_eq!(err.lines().count(), 1, "{err}");
+}
+
+/// As on a bare machine: what is missing is said, and nothing else.
+#[actix_web::test]
+async fn without_an_authority_to_trust_it_says_what_to_install() {
+    let folder = Folder::new();
+    let (variables, _provider) = production("info").await;
+    let nothing = folder.write("nothing.pem", "");
+    let nothing = nothing.to_str().unwrap();
+    let mut variables: Vec<_> = variables
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    variables.extend([("SSL_CERT_FILE", nothing), ("SSL_CERT_DIR", "")]);
+    variables.extend(FREE_PORTS);
+    for command in ["serve", "healthcheck"] {
+        let (code, out, err) = folder.run(&[command], &variables);
+        assert_ne!(code, 0, "{command}");
+        assert!(err.contains("ca-certificates"), "{command}: {out}{err}");
+        assert!(!err.contains("panicked"), "{command}: {err}");
+    }
 }

@@ -49,3 +49,20 @@ fn systemd_is_told_of_the_start_of_life_and_of_the_end() {
     );
     assert_eq!(service.end().0, 0);
 }
+
+/// The unit takes calls away that the service makes: what is not named again would end it at its start.
+#[test]
+fn the_unit_leaves_the_hashing_threads_their_priority() {
+    let unit = std::fs::read_to_string("deploy/systemd/ringback.service").unwrap();
+    let filters: Vec<_> = unit
+        .lines()
+        .filter_map(|line| line.strip_prefix("SystemCallFilter="))
+        .collect();
+    let denied = filters.iter().position(|filter| filter.contains("@resources"));
+    let allowed = filters.iter().position(|filter| *filter == "setpriority");
+    assert!(denied < allowed, "the last word holds: {filters:?}");
+    assert!(
+        unit.contains("\nSystemCallErrorNumber=EPERM\n"),
+        "a denied call must not kill"
+    );
+}

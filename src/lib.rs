@@ -56,6 +56,7 @@ pub mod telemetry;
 mod authorities;
 pub mod channel;
 pub mod clock;
+mod encoding;
 pub mod entropy;
 mod lane;
 pub mod language;

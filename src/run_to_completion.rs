@@ -5,11 +5,18 @@ use std::panic::resume_unwind;
 /// Does `work` on a task of its own, which goes on when this is dropped: actix-web drops a handler whose client hung up.
 ///
 /// Runs inside a Tokio runtime; as that ends, so does the work. What panics there, panics here.
-pub async fn run_to_completion<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
-    // Boxed, since a task is moved several times, with all that it holds.
-    match tokio::spawn(Box::pin(work)).await {
-        Ok(outcome) => outcome,
-        Err(panic) => resume_unwind(panic.into_panic()),
+pub fn run_to_completion<T, W>(work: W) -> impl Future<Output = T> + Send + use<T, W>
+where
+    T: Send + 'static,
+    W: Future<Output = T> + Send + 'static,
+{
+    // Boxed, and that at once: a task is moved several times, and so is whoever waits for it, each with all that it holds.
+    let work = Box::pin(work);
+    async move {
+        match tokio::spawn(work).await {
+            Ok(outcome) => outcome,
+            Err(panic) => resume_unwind(panic.into_panic()),
+        }
     }
 }
 

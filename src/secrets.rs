@@ -4,10 +4,9 @@
 
 use std::{collections::BTreeSet, fmt, hash::Hasher, sync::Arc};
 
+use aws_lc_rs::hmac::{self, HMAC_SHA1_FOR_LEGACY_USE_ONLY, HMAC_SHA256};
 use base64::{Engine, prelude::BASE64_STANDARD, prelude::BASE64_URL_SAFE_NO_PAD};
 use hkdf::Hkdf;
-use hmac::{Hmac, KeyInit, Mac};
-use sha1::Sha1;
 use sha2::Sha256;
 use siphasher::sip128::{Hasher128, SipHasher24};
 use thiserror::Error;
@@ -25,21 +24,21 @@ pub enum SecretError {
 }
 
 /// A key with one purpose: for HMAC-SHA256, its schedule computed once, and for short names. Clones share it.
+///
+/// The HMAC is AWS-LC's, which is quick on processors without instructions for SHA as well.
 #[derive(Clone)]
 pub struct MacKey(Arc<Schedule>);
 
 struct Schedule {
-    mac: Hmac<Sha256>,
+    mac: hmac::Key,
     /// Derived from the key, for [`MacKey::name`].
     naming: SipHasher24,
 }
 
 impl MacKey {
     fn new(key: &Zeroizing<[u8; 32]>) -> Self {
-        let Ok(mac) = Hmac::<Sha256>::new_from_slice(key.as_slice()) else {
-            unreachable!("HMAC takes keys of any length");
-        };
-        let derived: [u8; 32] = mac.clone().chain_update(b"name").finalize().into_bytes().into();
+        let mac = hmac::Key::new(HMAC_SHA256, key.as_slice());
+        let derived: [u8; 32] = bytes_of(hmac::sign(&mac, b"name"));
         let naming = std::array::from_fn(|at| derived[at]);
         Self(Arc::new(Schedule {
             mac,
@@ -49,33 +48,22 @@ impl MacKey {
 
     /// HMAC-SHA256 over `parts`, each preceded by its length, so that no two lists of parts read the same.
     pub fn tag(&self, parts: &[&[u8]]) -> [u8; 32] {
-        let mut mac = self.0.mac.clone();
+        let mut mac = hmac::Context::with_key(&self.0.mac);
         for part in parts {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part);
         }
-        mac.finalize().into_bytes().into()
+        bytes_of(mac.sign())
     }
 
     /// HMAC-SHA256 over a message as it stands.
     pub fn sign(&self, message: &[u8]) -> [u8; 32] {
-        self.0
-            .mac
-            .clone()
-            .chain_update(message)
-            .finalize()
-            .into_bytes()
-            .into()
+        bytes_of(hmac::sign(&self.0.mac, message))
     }
 
     /// Whether it has signed the message so.
     pub fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
-        self.0
-            .mac
-            .clone()
-            .chain_update(message)
-            .verify_slice(signature)
-            .is_ok()
+        hmac::verify(&self.0.mac, message, signature).is_ok()
     }
 
     /// What stands for `parts` where they are to be found again and not to be read: in the names of keys and counters.
@@ -93,18 +81,22 @@ impl MacKey {
 
 /// HMAC-SHA1, for a provider that signs with nothing newer. As a MAC it holds, though SHA-1 alone is broken.
 pub fn hmac_sha1(key: &[u8], message: &[u8]) -> [u8; 20] {
-    match Hmac::<Sha1>::new_from_slice(key) {
-        Ok(mac) => mac.chain_update(message).finalize().into_bytes().into(),
-        Err(_) => unreachable!("HMAC takes keys of any length"),
-    }
+    bytes_of(hmac::sign(
+        &hmac::Key::new(HMAC_SHA1_FOR_LEGACY_USE_ONLY, key),
+        message,
+    ))
 }
 
 /// HMAC-SHA256 under a key that another party has too, as it stands: for what that party checks.
 pub fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
-    match Hmac::<Sha256>::new_from_slice(key) {
-        Ok(mac) => mac.chain_update(message).finalize().into_bytes().into(),
-        Err(_) => unreachable!("HMAC takes keys of any length"),
-    }
+    bytes_of(hmac::sign(&hmac::Key::new(HMAC_SHA256, key), message))
+}
+
+/// A tag, which is as long as its algorithm has it.
+fn bytes_of<const N: usize>(tag: hmac::Tag) -> [u8; N] {
+    let mut bytes = [0; N];
+    bytes.copy_from_slice(tag.as_ref());
+    bytes
 }
 
 /// The keys derived from one secret.

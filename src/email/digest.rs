@@ -3,7 +3,7 @@
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 
 use super::EmailAddress;
-use crate::secrets::MacKey;
+use crate::{encoding::base64_url, secrets::MacKey};
 
 /// A keyed digest of an e-mail address: what Redis keys and limiters hold in its place. All spellings of one address
 /// have one.
@@ -23,7 +23,7 @@ impl EmailDigest {
 
     /// Its text form: 22 characters of base64url.
     pub fn encode(&self) -> String {
-        BASE64_URL_SAFE_NO_PAD.encode(self.0)
+        base64_url(self.0)
     }
 
     /// Takes back a digest from its bytes.

@@ -66,16 +66,18 @@ impl Codes {
     /// # Errors
     /// `Cooldown` and `Limited`: nothing is sent. `Unavailable`: nothing is sent, unless Redis did its part and was too
     /// late to say so.
-    pub(super) async fn send(
+    // Not `async`: what is handed in would be moved with whoever waits.
+    pub(super) fn send<E: Entitlement>(
         self: &Arc<Self>,
         mut asked: Asked,
-        entitlement: impl Entitlement,
-    ) -> Result<Sent, FlowError> {
-        let place = self.queue.reserve(asked.to.channel(), asked.country)?;
+        entitlement: E,
+    ) -> impl Future<Output = Result<Sent, FlowError>> + Send + use<E> {
+        let place = self.queue.reserve(asked.to.channel(), asked.country);
         let this = Arc::clone(self);
         // Once a challenge may stand, a client that hangs up must not leave it without its message. The steps before run
         // in the same task, so that the handler, which has the whole connection to look after, is woken once.
-        let issued = async move {
+        let issued = run_to_completion(async move {
+            let place = place?;
             if let Some(solved) = asked.caller.work.take()
                 && this.accepts_work(&solved, asked.digest).await?
             {
@@ -84,8 +86,8 @@ impl Codes {
             let address = asked.digest;
             let sent = this.admit_and_issue(asked, entitlement, place).await;
             sent.map_err(|error| this.asking_for_work(error, address))
-        };
-        run_to_completion(issued).await
+        });
+        issued
     }
 
     async fn admit_and_issue(
@@ -217,32 +219,35 @@ impl Codes {
     /// # Errors
     /// Every way in which a code is not taken; only those that [keep the code](FlowError::keeps_code) leave a right one
     /// good.
-    pub(super) async fn verify<E: Effect>(
+    // Not `async`, as above.
+    pub(super) fn verify<E: Effect>(
         self: &Arc<Self>,
         asked: Asked,
         typed: Typed,
         is_own: bool,
         effect: E,
-    ) -> Result<E::Output, FlowError> {
+    ) -> impl Future<Output = Result<E::Output, FlowError>> + Send + use<E> {
         let needs_id = self.challenges.rules.require_challenge_id && typed.challenge_id.is_none();
         let is_public = asked.purpose.policy().found == Found::ByAddress;
         let user = asked.owner.map(Whose::User);
         // Someone else's address: a stranger's attempts must not be spent, nor that stranger's code used.
         let public = (is_public && !needs_id && (is_own || user.is_none())).then_some(Whose::Public);
         let whose: Vec<_> = user.into_iter().chain(public).collect();
-        if whose.is_empty() {
-            return Err(FlowError::ChallengeIdRequired);
-        }
-        let (this, purpose) = (Arc::clone(self), asked.purpose);
+        let (this, purpose, is_anyones) = (Arc::clone(self), asked.purpose, !whose.is_empty());
         // A client that hangs up must not leave a used code without its effect.
-        let judged = async move {
+        let judged = run_to_completion(async move {
             let proof = this.judge(&asked, &typed, &whose).await?;
             let taken = effect.take(&proof).await;
             this.close(proof, taken).await
-        };
-        let outcome = run_to_completion(judged).await;
-        metrics::judged(purpose, &outcome);
-        outcome
+        });
+        async move {
+            if !is_anyones {
+                return Err(FlowError::ChallengeIdRequired);
+            }
+            let outcome = judged.await;
+            metrics::judged(purpose, &outcome);
+            outcome
+        }
     }
 
     async fn judge(&self, asked: &Asked, typed: &Typed, whose: &[Whose]) -> Result<Proof, FlowError> {

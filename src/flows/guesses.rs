@@ -28,7 +28,7 @@ impl Guessed {
                 tracing::info!(
                     target: security::TARGET,
                     {
-                        client.network = %self.client,
+                        client.network = self.client.text().as_str(),
                         user.id = self.user.map(tracing::field::display),
                         otp.purpose = self.purpose.name(),
                         address.digest = self.address.map(|address| address.encode()),

@@ -49,11 +49,15 @@ impl VerifyPhone {
     /// `PhoneNotSupported`: for the number's country or kind, before anything is asked or counted, so that it is the same
     /// with and without an account. `Cooldown` and `Limited`: nothing is sent. `Unavailable`: nothing is sent, unless Redis did
     /// its part and was too late to say so.
-    pub async fn send(&self, caller: Caller, phone: PhoneNumber) -> Result<Sent, FlowError> {
+    pub fn send(
+        &self,
+        caller: Caller,
+        phone: PhoneNumber,
+    ) -> impl Future<Output = Result<Sent, FlowError>> + Send + use<> {
         let now = self.codes.clock.now();
         let known_code = self.test_numbers.code(&phone, now).cloned();
         let asked = self.asked(caller, &phone, known_code.is_some());
-        self.supported.demand(&asked.to, asked.country)?;
+        let supported = self.supported.demand(&asked.to, asked.country);
         let claimants = Claimants {
             proofs: Arc::clone(&self.proofs),
             openings: Arc::clone(&self.openings),
@@ -63,14 +67,20 @@ impl VerifyPhone {
             known_code,
             phone,
         };
-        self.codes.send(asked, claimants).await
+        let sent = supported.map(|()| self.codes.send(asked, claimants));
+        async { sent?.await }
     }
 
     /// Judges a code, and marks the phone verified on the account it belongs to.
     ///
     /// # Errors
     /// Every way in which a code is not taken; only `Unavailable` and `AmbiguousClaim` leave a right one good.
-    pub async fn verify(&self, caller: Caller, phone: PhoneNumber, typed: Typed) -> Result<(), FlowError> {
+    pub fn verify(
+        &self,
+        caller: Caller,
+        phone: PhoneNumber,
+        typed: Typed,
+    ) -> impl Future<Output = Result<(), FlowError>> + Send + use<> {
         let is_own = caller.user.as_ref().is_some_and(|user| user.phone == phone);
         let is_test_number = self.test_numbers.code(&phone, self.codes.clock.now()).is_some();
         let mark = MarkVerified {
@@ -86,7 +96,7 @@ impl VerifyPhone {
             phone: phone.clone(),
         };
         let asked = self.asked(caller, &phone, is_test_number);
-        self.codes.verify(asked, typed, is_own, mark).await
+        self.codes.verify(asked, typed, is_own, mark)
     }
 
     fn asked(&self, caller: Caller, phone: &PhoneNumber, is_test_number: bool) -> Asked {

@@ -93,12 +93,23 @@ impl ClientNetwork {
 }
 
 fn write_v4(address: Ipv4Addr, text: &mut String) {
-    for (at, octet) in address.octets().into_iter().enumerate() {
-        if at > 0 {
-            text.push('.');
+    // "255.255.255.255", and a dot more.
+    let (mut room, mut end) = ([0; 16], 0);
+    let mut add = |sign: u8| {
+        room[end & 15] = sign;
+        end += 1;
+    };
+    for octet in address.octets() {
+        if octet >= 100 {
+            add(b'0' + octet / 100);
         }
-        text.push_str(itoa::Buffer::new().format(octet));
+        if octet >= 10 {
+            add(b'0' + octet / 10 % 10);
+        }
+        add(b'0' + octet % 10);
+        add(b'.');
     }
+    text.push_str(str::from_utf8(&room[..end - 1]).unwrap_or_default());
 }
 
 impl From<IpAddr> for ClientNetwork {

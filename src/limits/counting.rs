@@ -23,6 +23,8 @@ use crate::{
 pub(super) struct CounterTemplate {
     /// How their names begin.
     head: String,
+    /// The hash of that, from which a name's goes on.
+    head_hash: u64,
     emission_us: i64,
     grows_by: u32,
     worked_by: u32,
@@ -35,8 +37,10 @@ const ROOM_FOR_KEY: usize = 48;
 
 impl CounterTemplate {
     pub fn by(rule: &Rule) -> Self {
+        let head = ["l:", &rule.id, ":"].concat();
         Self {
-            head: ["l:", &rule.id, ":"].concat(),
+            head_hash: hash_of(&head, FnvHasher::default()),
+            head,
             emission_us: rule.emission_us(),
             grows_by: rule.grows_to.saturating_sub(rule.burst),
             worked_by: rule.worked_by(),
@@ -74,9 +78,17 @@ impl CounterTemplate {
         })
     }
 
+    /// Spreads counters over the partitions by the hash of their whole names, alike in every instance and version.
+    fn partition_of(&self, key: &str) -> u8 {
+        let rest = key.get(self.head.len()..).unwrap_or_default();
+        let hash = hash_of(rest, FnvHasher::with_key(self.head_hash));
+        // The remainder is below 64, so nothing is cut off.
+        (hash % u64::from(PARTITIONS)) as u8
+    }
+
     fn named(&self, rule: &Rule, key: String, partition: Option<u8>) -> Counter {
         Counter {
-            partition: partition.unwrap_or_else(|| partition_of(&key)),
+            partition: partition.unwrap_or_else(|| self.partition_of(&key)),
             key,
             emission_us: self.emission_us,
             burst: rule.burst,
@@ -105,12 +117,9 @@ impl Rule {
     }
 }
 
-/// Spreads counters over the partitions, alike in every instance and version.
-fn partition_of(key: &str) -> u8 {
-    let mut hasher = FnvHasher::default();
-    hasher.write(key.as_bytes());
-    // The remainder is below 64, so nothing is cut off.
-    (hasher.finish() % u64::from(PARTITIONS)) as u8
+fn hash_of(text: &str, mut hasher: FnvHasher) -> u64 {
+    hasher.write(text.as_bytes());
+    hasher.finish()
 }
 
 #[cfg(test)]
@@ -126,6 +135,15 @@ mod tests {
         let number = PhoneNumber::parse(text, PhoneCheck::E164).unwrap();
         Subject::new("203.0.113.7".parse::<std::net::IpAddr>().unwrap())
             .with_phone(number, &keyring.current().phone)
+    }
+
+    #[test]
+    fn a_counter_lies_where_the_hash_of_its_whole_name_says() {
+        let (phone, rule) = (with_phone("+442079460958"), rule(KeyDimension::Country));
+        let counter = CounterTemplate::by(&rule).counter(&rule, &phone).unwrap();
+        assert_eq!(counter.key, "l:r:GB");
+        let whole = hash_of(&counter.key, FnvHasher::default());
+        assert_eq!(u64::from(counter.partition), whole % u64::from(PARTITIONS));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::{
     asker::Holders,
     client::ClientNetwork,
     key::{KeyDimension, RuleKey},
-    names::{LoginDigest, key_of_login, prefix_key},
+    names::{LoginDigest, key_of_login, push_prefix},
     networks::is_name,
 };
 use crate::{
@@ -121,7 +121,9 @@ fn part_of(by: KeyDimension, text: &str, keys: &SecretKeys, ipv6_prefix: u8) -> 
                 .get(..digits.into())
                 .filter(|_| sound)
                 .ok_or(KeyError::Prefix(digits))?;
-            Ok(prefix_key(prefix, digits, &keys.phone).into_owned())
+            let mut key = String::new();
+            push_prefix(&mut key, prefix, digits, &keys.phone);
+            Ok(key)
         }
         KeyDimension::Global if text == "*" => Ok(text.to_owned()),
         KeyDimension::Global => Err(KeyError::Global),

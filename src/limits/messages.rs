@@ -8,7 +8,10 @@ use super::{
     store::{Marker, Refund},
     subject::Subject,
 };
-use crate::outage;
+use crate::{encoding::push_base64_url, outage};
+
+/// What the name of a marker takes.
+const ROOM_FOR_MARKER: usize = 24;
 
 impl Limiter {
     /// Asks once more what counts messages and isn't attached, and spends it if a message `goes_out`. Without one it takes the
@@ -64,15 +67,15 @@ impl Limiter {
         }
         active.prepare(subject);
         let (address, partition) = subject.address()?;
+        // It is made for each code, right or wrong.
+        let mut key = String::with_capacity(ROOM_FOR_MARKER);
+        key.push_str("v:");
+        push_base64_url(&mut key, address);
+        let mut counters = Vec::with_capacity(unverified.len());
+        counters.extend(unverified.iter().filter_map(|active| active.counter(subject)));
         Some(Refund {
-            marker: Marker {
-                partition,
-                key: ["v:", &address].concat(),
-            },
-            counters: unverified
-                .iter()
-                .filter_map(|active| active.counter(subject))
-                .collect(),
+            marker: Marker { partition, key },
+            counters,
             earns,
         })
     }

@@ -1,10 +1,11 @@
 //! The texts that stand for what counters are named by, where it must not stand in clear.
 
-use std::{borrow::Cow, fmt};
+use std::fmt;
 
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-
-use crate::secrets::MacKey;
+use crate::{
+    encoding::{base64_url, push_base64_url},
+    secrets::MacKey,
+};
 
 /// A prefix up to this length names a country and a block, nobody's number, and is kept in clear; a longer one is
 /// kept as a keyed digest.
@@ -31,14 +32,13 @@ impl fmt::Display for LoginDigest {
 
 /// The text that stands for what a login names.
 pub(super) fn key_of_login(LoginDigest(digest): LoginDigest) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(digest)
+    base64_url(digest)
 }
 
-/// The text that stands for a number's first `digits` digits.
-pub(super) fn prefix_key<'a>(prefix: &'a str, digits: u8, key: &MacKey) -> Cow<'a, str> {
-    if digits <= CLEAR_PREFIX {
-        return prefix.into();
+/// Adds the text that stands for a number's first `digits` digits.
+pub(super) fn push_prefix(text: &mut String, prefix: &str, digits: u8, key: &MacKey) {
+    match digits <= CLEAR_PREFIX {
+        true => text.push_str(prefix),
+        false => push_base64_url(text, key.name(&[b"prefix", &[digits], prefix.as_bytes()])),
     }
-    let name = key.name(&[b"prefix", &[digits], prefix.as_bytes()]);
-    BASE64_URL_SAFE_NO_PAD.encode(name).into()
 }

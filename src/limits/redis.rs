@@ -263,8 +263,11 @@ pub fn key_refund(call: &mut Call<'_>, refund: &Refund) {
 
 /// What is given back, as `gcra_refund_all` has it.
 pub fn pack_refund(refund: &Refund) -> Vec<u8> {
-    let mut rules = vec![refund.earns.into()];
-    rules.extend(pack_rules(&refund.counters));
+    let mut rules = Vec::with_capacity(1 + RULE_BYTES * refund.counters.len());
+    rules.push(refund.earns.into());
+    for counter in &refund.counters {
+        pack(counter, counter.enforce, &mut rules);
+    }
     rules
 }
 
@@ -283,17 +286,21 @@ const RULE_BYTES: usize = 26;
 const VERDICT_BYTES: usize = 7;
 
 fn pack(counter: &Counter, enforce: bool, rules: &mut Vec<u8>) {
-    rules.extend_from_slice(&counter.emission_us.to_be_bytes()[2..]);
-    rules.extend_from_slice(&counter.burst.to_be_bytes());
-    match counter.shadow_tag() {
-        Some(tag) => rules.extend_from_slice(tag.as_str().as_bytes()),
-        None if enforce => rules.extend_from_slice(&[0; 4]),
-        None => rules.extend_from_slice(b"----"),
-    }
-    rules.extend_from_slice(&counter.units.to_be_bytes()[1..]);
-    rules.push(counter.by_message.into());
-    rules.extend_from_slice(&counter.grows_by.to_be_bytes());
-    rules.extend_from_slice(&counter.worked_by.to_be_bytes());
+    let tag = match counter.shadow_tag() {
+        Some(tag) => tag.bytes(),
+        None if enforce => [0; 4],
+        None => *b"----",
+    };
+    // One piece: to add ten small ones takes several times as long.
+    let mut rule = [0; RULE_BYTES];
+    rule[..6].copy_from_slice(&counter.emission_us.to_be_bytes()[2..]);
+    rule[6..10].copy_from_slice(&counter.burst.to_be_bytes());
+    rule[10..14].copy_from_slice(&tag);
+    rule[14..17].copy_from_slice(&counter.units.to_be_bytes()[1..]);
+    rule[17] = counter.by_message.into();
+    rule[18..22].copy_from_slice(&counter.grows_by.to_be_bytes());
+    rule[22..].copy_from_slice(&counter.worked_by.to_be_bytes());
+    rules.extend_from_slice(&rule);
 }
 
 /// What the counters said.

@@ -11,7 +11,7 @@ use super::{
     asker::{Asker, Claimants},
     client::ClientNetwork,
     key::{KeyDimension, RuleKey},
-    names::{LoginDigest, key_of_login, prefix_key},
+    names::{LoginDigest, key_of_login, push_prefix},
     networks::Networks,
 };
 use crate::{
@@ -189,14 +189,14 @@ impl Subject {
         self.channel
     }
 
-    /// The address that a code goes to, as counters are named by it, and the share of the keys that it belongs to.
-    pub(super) fn address(&self) -> Option<(String, u8)> {
+    /// The digest of the address that a code goes to, by which counters are named, and the share of the keys that it belongs to.
+    pub(super) fn address(&self) -> Option<([u8; 16], u8)> {
         match self.channel? {
             Channel::Sms => {
                 let digest = self.phone_digest()?;
-                Some((digest.encode(), digest.partition(PARTITIONS)))
+                Some((*digest.as_bytes(), digest.partition(PARTITIONS)))
             }
-            Channel::Email => Some((self.email?.encode(), self.email?.partition(PARTITIONS))),
+            Channel::Email => Some((*self.email?.as_bytes(), self.email?.partition(PARTITIONS))),
         }
     }
 
@@ -289,11 +289,7 @@ impl Subject {
             KeyDimension::Country => key.push_str(self.country()?.as_str()),
             KeyDimension::Prefix(digits) => {
                 let phone = self.phone.as_ref()?;
-                key.push_str(&prefix_key(
-                    phone.number.prefix(digits.into()),
-                    digits,
-                    &phone.key,
-                ));
+                push_prefix(key, phone.number.prefix(digits.into()), digits, &phone.key);
             }
             KeyDimension::Global => key.push('*'),
         }

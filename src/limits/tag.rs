@@ -19,6 +19,11 @@ impl RuleTag {
         Self([0, 6, 12, 18].map(|at| SIGNS[((hash >> at) & 63) as usize]))
     }
 
+    /// Its four characters, as bytes.
+    pub fn bytes(self) -> [u8; 4] {
+        self.0
+    }
+
     /// Its four characters.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()

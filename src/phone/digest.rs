@@ -3,7 +3,7 @@
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 
 use super::PhoneNumber;
-use crate::secrets::MacKey;
+use crate::{encoding::base64_url, secrets::MacKey};
 
 /// A keyed digest of a number: what Redis keys and limiters hold in its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -22,7 +22,7 @@ impl PhoneDigest {
 
     /// Its text form: 22 characters of base64url.
     pub fn encode(&self) -> String {
-        BASE64_URL_SAFE_NO_PAD.encode(self.0)
+        base64_url(self.0)
     }
 
     /// Takes back a digest from its bytes.

@@ -1,6 +1,6 @@
 //! Around every request: its id, its one log line, its metrics, and a net under panics.
 
-use std::{cell::RefCell, collections::HashMap, panic::AssertUnwindSafe, time::Instant};
+use std::{cell::RefCell, panic::AssertUnwindSafe, time::Instant};
 
 use actix_web::{
     Error, HttpRequest,
@@ -13,6 +13,7 @@ use actix_web::{
     },
     middleware::Next,
 };
+use fnv::FnvHashMap;
 use futures_util::FutureExt;
 use metrics::{Counter, Histogram};
 
@@ -49,7 +50,7 @@ impl Meter {
 
 thread_local! {
     /// As many as there are routes, and statuses that they answer.
-    static METERS: RefCell<HashMap<(&'static str, &'static str, u16), Meter>> = RefCell::default();
+    static METERS: RefCell<FnvHashMap<(&'static str, &'static str, u16), Meter>> = RefCell::default();
 }
 
 /// Failures that alerts look for: a series that begins with the first of them shows no increase.

@@ -1,25 +1,27 @@
 //! Any error as `application/problem+json` (RFC 9457).
 
-use std::{borrow::Cow, collections::BTreeMap, fmt};
+use std::fmt;
 
 use actix_web::{
     HttpResponse, ResponseError,
     http::{
         StatusCode,
-        header::{self, HeaderName},
+        header::{self, HeaderName, HeaderValue},
     },
 };
 use serde::Serialize;
 
 use crate::{
     clock::whole_seconds,
+    encoding::JsonObject,
     http::kit::request_id::request_id,
-    problem::{FieldErrors, Problem, ProblemDetails, SpentLimit, WorkChallenge},
+    problem::{Problem, ProblemDetails, SpentLimit},
     unavailable::Unavailable,
 };
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
 /// What a handler answers instead of what was asked for: any error that says how it looks from outside.
 #[derive(Debug)]
@@ -49,48 +51,37 @@ impl ApiError {
     }
 }
 
-/// The body of an error.
-#[derive(Debug, Serialize)]
-pub struct ProblemView {
-    r#type: String,
-    title: &'static str,
-    status: u16,
-    detail: Cow<'static, str>,
-    code: &'static str,
-    request_id: String,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    errors: FieldErrors,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    attempts_remaining: Option<u8>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rule: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    scope: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retry_after: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    proof: Option<WorkChallenge>,
+/// What most bodies take.
+const ROOM_FOR_BODY: usize = 384;
+
+/// The body of an error, as it is sent in answer to this request. Every wrong code is answered so: it is written without serde.
+pub fn body(details: &ProblemDetails) -> String {
+    let status = status_of(details);
+    let errors = (!details.errors.is_empty()).then_some(&details.errors);
+    let wait = details.retry_after.map(|wait| whole_seconds(wait).max(1));
+    JsonObject::with_capacity(ROOM_FOR_BODY)
+        .text("type", &["urn:ringback:problem:", details.code].concat())
+        .text("title", status.canonical_reason().unwrap_or_default())
+        .number("status", status.as_u16())
+        .text("detail", &details.detail)
+        .text("code", details.code)
+        .text("request_id", &request_id())
+        .maybe(errors, |body, errors| body.raw("errors", &json(errors)))
+        .maybe(details.attempts_remaining, |body, left| {
+            body.number("attempts_remaining", left)
+        })
+        .maybe(details.limit.as_ref(), |body, limit| {
+            body.text("rule", &limit.rule).text("scope", limit.scope)
+        })
+        .maybe(wait, |body, seconds| body.number("retry_after", seconds))
+        .maybe(details.proof.as_ref(), |body, proof| {
+            body.raw("proof", &json(proof))
+        })
+        .close()
 }
 
-impl ProblemView {
-    /// As it is sent in answer to this request.
-    pub fn of(details: ProblemDetails) -> Self {
-        let (code, status) = (details.code, status_of(&details));
-        Self {
-            r#type: ["urn:ringback:problem:", code].concat(),
-            title: status.canonical_reason().unwrap_or_default(),
-            status: status.as_u16(),
-            detail: details.detail,
-            code,
-            request_id: request_id(),
-            errors: details.errors,
-            attempts_remaining: details.attempts_remaining,
-            rule: details.limit.as_ref().map(|limit| limit.rule.to_string()),
-            scope: details.limit.map(|limit| limit.scope),
-            retry_after: details.retry_after.map(|wait| whole_seconds(wait).max(1)),
-            proof: details.proof,
-        }
-    }
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned())
 }
 
 impl ResponseError for ApiError {
@@ -104,9 +95,7 @@ impl ResponseError for ApiError {
         for header in headers(&details) {
             response.insert_header(header);
         }
-        response
-            .content_type("application/problem+json")
-            .json(ProblemView::of(details))
+        response.content_type(PROBLEM_JSON).body(body(&details))
     }
 }
 

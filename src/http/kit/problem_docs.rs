@@ -70,7 +70,7 @@ fn answer(problems: Vec<ProblemDetails>) -> Value {
 
 /// As it is sent, with an example of a request's id.
 fn example(details: ProblemDetails) -> Value {
-    let mut example = json!(problem::ProblemView::of(details));
+    let mut example = serde_json::from_str(&problem::body(&details)).unwrap_or(Value::Null);
     example["request_id"] = request_id::EXAMPLE.into();
     example
 }

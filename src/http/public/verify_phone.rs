@@ -160,3 +160,23 @@ impl VerifiedView {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes that a request may wait in: they are moved several times, and grow by all that a flow holds unless that is put on
+    /// the heap at once.
+    const ROOM: usize = 2048;
+
+    fn future_of<A, B, C, D, F>(_: impl Fn(A, B, C, D) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn what_a_request_waits_in_is_small() {
+        for (name, bytes) in [("send", future_of(send)), ("verify", future_of(verify))] {
+            assert!(bytes <= ROOM, "{name}: {bytes}");
+        }
+    }
+}

@@ -5,7 +5,7 @@ use actix_web::http::StatusCode;
 
 use crate::{
     entropy::{Entropy, SystemEntropy},
-    http::kit::{observe::count_unparsed, problem::ProblemView, rejection::Rejection, request_id},
+    http::kit::{observe::count_unparsed, problem, rejection::Rejection, request_id},
     problem::Problem,
 };
 
@@ -47,9 +47,7 @@ fn answer(rejection: &Rejection, original: &str) -> Vec<u8> {
         error.code = details.code,
         "request"
     );
-    let body = request_id::with_sync(id.clone(), || {
-        serde_json::to_string(&ProblemView::of(details)).unwrap_or_default()
-    });
+    let body = request_id::with_sync(id.clone(), || problem::body(&details));
     let kept = original
         .split("\r\n")
         .skip(1)

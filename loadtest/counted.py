@@ -27,8 +27,8 @@ class Counted(Bench):
 
     program_needed, package = "vgdb", "valgrind"
 
-    def __init__(self, stage, binaries, requests, connections, workers, users, with_floor=True):
-        self.requests, self.connections = requests, connections
+    def __init__(self, stage, binaries, requests, connections, workers, users, with_floor=True, warm_up=WARM_UP):
+        self.requests, self.connections, self.warm_up = requests, connections, warm_up
         self.under_callgrind, self.counting = False, set()
         start = stage.start
 
@@ -56,7 +56,7 @@ class Counted(Bench):
         self.prepare(operation)
         lines = self.data.read_text().splitlines()
         if operation == "me":  # by tokens that were seen before
-            lines = [lines[at % KNOWN_TOKENS] for at in range(WARM_UP + self.requests)]
+            lines = [lines[at % KNOWN_TOKENS] for at in range(self.warm_up + self.requests)]
         return [request(operation, line) for line in lines]
 
     def callgrind(self, server, command):
@@ -74,10 +74,10 @@ class Counted(Bench):
 
     def measure(self, server, operation):
         requests = self.lines(operation)
-        if len(requests) < WARM_UP + self.requests:
+        if len(requests) < self.warm_up + self.requests:
             raise Failed(f"{operation}: {len(requests)} requests are too few")
         status = STATUS.get(operation, b"200")
-        self.ask_all(server, requests[:WARM_UP], status)
+        self.ask_all(server, requests[:self.warm_up], status)
         time.sleep(1)
         # On once and never off: callgrind's sums are nonsense when it is turned on again.
         self.callgrind(server, "zero" if server in self.counting else "instrumentation on")
@@ -85,7 +85,7 @@ class Counted(Bench):
         time.sleep(PAUSE)
         idle = total(self.dump(server)) / PAUSE
         began = time.monotonic()
-        self.ask_all(server, requests[WARM_UP:WARM_UP + self.requests], status)
+        self.ask_all(server, requests[self.warm_up:self.warm_up + self.requests], status)
         took = time.monotonic() - began
         profile = self.dump(server)
         return (total(profile) - idle * took) / self.requests, profile

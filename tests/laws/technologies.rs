@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// A crate, and where its name may stand: files of this name, folders that end in `/`, or whole paths.
-const TECHNOLOGIES: [(&str, &[&str]); 30] = [
+const TECHNOLOGIES: [(&str, &[&str]); 29] = [
     ("sqlx", &["postgres.rs", "sqlite.rs"]),
     ("redis", &["redis.rs", "src/redis/", "src/challenges/redis/"]),
     ("deadpool", &["src/redis/"]),
@@ -38,9 +38,8 @@ const TECHNOLOGIES: [(&str, &[&str]); 30] = [
         &["src/accounts/passwords/threads.rs", "src/startup/open_files.rs"],
     ),
     ("jsonwebtoken", &["src/tokens/"]),
-    ("aws_lc_rs", &["src/tokens/", "src/sealed.rs"]),
+    ("aws_lc_rs", &["src/tokens/", "src/sealed.rs", "src/secrets.rs"]),
     ("sd_notify", &["src/startup/service_manager.rs"]),
-    ("hmac", &["src/secrets.rs"]),
     ("hkdf", &["src/secrets.rs"]),
     ("rand", &["src/entropy.rs"]),
     ("rlibphonenumber", &["src/phone/"]),

@@ -74,7 +74,7 @@ fn has_special(bytes: &[u8]) -> bool {
         Some(last) => special_in(u64::from_ne_bytes(*last)),
         None => u64::from(rest.iter().any(|&byte| is_special(byte))),
     };
-    in_words | last != 0
+    (in_words | last) != 0
 }
 
 /// Not 0 if one of a word's bytes is special. The usual arithmetic of words: the highest bit of a byte is set where taking one

@@ -76,7 +76,7 @@ impl Codes {
         let this = Arc::clone(self);
         // Once a challenge may stand, a client that hangs up must not leave it without its message. The steps before run
         // in the same task, so that the handler, which has the whole connection to look after, is woken once.
-        let issued = run_to_completion(async move {
+        run_to_completion(async move {
             let place = place?;
             if let Some(solved) = asked.caller.work.take()
                 && this.accepts_work(&solved, asked.digest).await?
@@ -86,8 +86,7 @@ impl Codes {
             let address = asked.digest;
             let sent = this.admit_and_issue(asked, entitlement, place).await;
             sent.map_err(|error| this.asking_for_work(error, address))
-        });
-        issued
+        })
     }
 
     async fn admit_and_issue(

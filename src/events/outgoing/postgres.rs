@@ -1,10 +1,9 @@
 //! Events that go out, in PostgreSQL.
 
-use std::sync::{Mutex, PoisonError};
-
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::{Row, postgres::PgRow};
+use tokio::sync::Mutex;
 
 use super::{
     EventKinds, LeasedEvent, OutgoingEvent, OutgoingStore, Replayed,
@@ -34,25 +33,21 @@ impl PostgresOutgoing {
         }
     }
 
-    async fn look(&self) -> Result<Look, Unavailable> {
-        // The snapshot is older than what is read of the sequence.
+    async fn look(&self, draws: bool) -> Result<Look, Unavailable> {
+        // The snapshot is older than what is read of the sequence, and than the number that is drawn.
         const SQL: &str = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END, \
-               pg_snapshot_xmin(pg_current_snapshot())::text::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint \
-             FROM events_place";
-        let query = sqlx::query(SQL).try_map(|row: PgRow| {
+               pg_snapshot_xmin(pg_current_snapshot())::text::bigint, \
+               CASE WHEN $1 THEN pg_current_xact_id()::text::bigint END FROM events_place";
+        let query = sqlx::query(SQL).bind(draws).try_map(|row: PgRow| {
             Ok(Look {
                 last: row.try_get(0)?,
                 oldest: row.try_get(1)?,
-                next: row.try_get(2)?,
+                number: row.try_get(2)?,
             })
         });
         self.link
             .bounded(async { query.fetch_one(self.link.lend().await?.session()).await })
             .await
-    }
-
-    fn horizon(&self) -> std::sync::MutexGuard<'_, Horizon> {
-        self.horizon.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -83,14 +78,16 @@ fn leased(row: &PgRow) -> Result<LeasedEvent, sqlx::Error> {
 
 #[async_trait]
 impl OutgoingStore for PostgresOutgoing {
-    async fn settled(&self) -> Result<i64, Unavailable> {
+    async fn settled(&self) -> Result<Option<i64>, Unavailable> {
+        // Held over the looks: each begins after the one before it was taken into account, whichever webhook asks.
+        let mut horizon = self.horizon.lock().await;
         for _ in 0..LOOKS {
-            let look = self.look().await?;
-            if !self.horizon().take(look) {
+            let look = self.look(horizon.wants_number()).await?;
+            if !horizon.take(look) {
                 break;
             }
         }
-        Ok(self.horizon().settled())
+        Ok(horizon.settled())
     }
 
     async fn begin(&self, webhook: &str, settled: i64) -> Result<i64, Unavailable> {

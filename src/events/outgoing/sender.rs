@@ -113,7 +113,10 @@ impl EventSender {
             gauge!("ringback_event_webhook_pending", "webhook" => webhook.name.clone()).set(course.pending);
         }
         course.looks = course.looks.wrapping_add(1);
-        let settled = self.store.settled().await?;
+        // Before it is known a webhook doesn't begin either: it would with all that ever happened.
+        let Some(settled) = self.store.settled().await? else {
+            return Ok(());
+        };
         let mut position = match course.position {
             Some(position) => position,
             None => self.store.begin(&webhook.name, settled).await?,

@@ -69,9 +69,9 @@ fn leased(row: &SqliteRow) -> Result<LeasedEvent, sqlx::Error> {
 
 #[async_trait]
 impl OutgoingStore for SqliteOutgoing {
-    async fn settled(&self) -> Result<i64, Unavailable> {
+    async fn settled(&self) -> Result<Option<i64>, Unavailable> {
         let query = sqlx::query_scalar("SELECT coalesce(max(seq), 0) FROM events");
-        self.0.bounded(query.fetch_one(&self.0.readers)).await
+        self.0.bounded(query.fetch_one(&self.0.readers)).await.map(Some)
     }
 
     async fn begin(&self, webhook: &str, settled: i64) -> Result<i64, Unavailable> {

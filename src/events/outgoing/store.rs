@@ -32,11 +32,11 @@ pub struct Replayed {
 #[async_trait]
 pub trait OutgoingStore: Send + Sync {
     /// Up to which place the events are settled: MUST be such that no event with this place or a lower one comes to be seen
-    /// later, whatever is under way, on whichever instance. It never goes back.
+    /// later, whatever is under way, on whichever instance. It never goes back. None while that isn't known yet.
     ///
     /// # Errors
     /// [`Unavailable`] when the database is down, for this method and all others.
-    async fn settled(&self) -> Result<i64, Unavailable>;
+    async fn settled(&self) -> Result<Option<i64>, Unavailable>;
 
     /// Begins with a webhook, if it is new: it gets events that come after this place. Answers where it stands.
     async fn begin(&self, webhook: &str, settled: i64) -> Result<i64, Unavailable>;

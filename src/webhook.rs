@@ -33,7 +33,7 @@ impl WebhookKeys {
     }
 
     /// The value of `webhook-signature`. `id` has no full stop in it, so that no two messages read the same.
-    fn sign(&self, id: &str, timestamp: i64, body: &str) -> String {
+    pub fn sign(&self, id: &str, timestamp: i64, body: &str) -> String {
         let signed = format!("{id}.{timestamp}.{body}");
         let signature = |secret: &Zeroizing<Vec<u8>>| {
             let tag = hmac_sha256(secret, signed.as_bytes());

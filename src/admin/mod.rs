@@ -5,6 +5,7 @@
 //! | `access.rs` | who may do what: roles, and sessions with a second proof |
 //! | `look.rs` | what they read |
 //! | `stats.rs` | what it adds up to |
+//! | `limits.rs` | who is refused now, and pauses |
 //! | `act.rs` | what they change |
 //! | `error.rs` | why they may not |
 //!
@@ -14,6 +15,7 @@
 mod access;
 mod act;
 mod error;
+mod limits;
 mod look;
 mod stats;
 

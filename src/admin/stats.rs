@@ -48,7 +48,7 @@ pub struct Hour {
 }
 
 /// What is counted as a refusal.
-const REFUSALS: [EventKind; 3] = [
+pub(super) const REFUSALS: [EventKind; 3] = [
     EventKind::RequestRefused,
     EventKind::CodeRefused,
     EventKind::LoginFailed,

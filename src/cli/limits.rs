@@ -55,7 +55,8 @@ pub enum LimitsCommand {
         #[command(flatten)]
         ops: Ops,
     },
-    /// Show what became of codes by SMS in the last hour, by country and prefix; which rules ask for proofs of work; what is paused.
+    /// Show what became of codes by SMS in the last hour, by country and prefix; which rules ask for proofs of work; what shadow
+    /// rules would have refused; what is paused.
     /// Of one instance.
     Status {
         #[command(flatten)]

@@ -108,6 +108,12 @@ fn told_of(status: &LimitsStatus) -> String {
             asking.rule, asking.seconds_ago
         ));
     }
+    for shadow in &status.shadows {
+        lines.push(format!(
+            "{} (shadow) would have refused {} since {}; {} codes were sent all the same, {} of them typed",
+            shadow.rule, shadow.refused, shadow.since, shadow.issued, shadow.verified
+        ));
+    }
     for pause in &status.pauses {
         lines.push(format!("{} is paused until {}", pause.what, pause.until));
     }

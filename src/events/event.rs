@@ -7,7 +7,7 @@ use metrics::{Counter, counter};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::{entropy::Entropy, limits::ClientNetwork};
+use crate::{entropy::Entropy, limits::ClientNetwork, phone::Country};
 
 /// What happened, as noun and past.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -45,6 +45,10 @@ pub enum EventKind {
     EventsRead,
     VerificationsRead,
     StatsRead,
+    LimitsRead,
+    /// A country or a prefix gets no codes for a while, or gets them again.
+    LimitsPaused,
+    LimitsResumed,
     /// An administrator asked for what the role doesn't allow.
     AdministrationRefused,
     /// Refusals: one row for each kind, key and minute.
@@ -55,7 +59,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 33] = [
         Self::AccountRegistered,
         Self::AccountUpdated,
         Self::AccountDeleted,
@@ -82,6 +86,9 @@ impl EventKind {
         Self::EventsRead,
         Self::VerificationsRead,
         Self::StatsRead,
+        Self::LimitsRead,
+        Self::LimitsPaused,
+        Self::LimitsResumed,
         Self::AdministrationRefused,
         Self::LoginFailed,
         Self::CodeRefused,
@@ -117,6 +124,9 @@ impl EventKind {
             Self::EventsRead => "events.read",
             Self::VerificationsRead => "verifications.read",
             Self::StatsRead => "stats.read",
+            Self::LimitsRead => "limits.read",
+            Self::LimitsPaused => "limits.paused",
+            Self::LimitsResumed => "limits.resumed",
             Self::AdministrationRefused => "administration.refused",
             Self::LoginFailed => "login.failed",
             Self::CodeRefused => "code.refused",
@@ -246,6 +256,7 @@ pub enum Detail {
     Name(&'static str),
     Number(u64),
     Flag(bool),
+    Country(Country),
 }
 
 impl From<Uuid> for Detail {
@@ -263,6 +274,12 @@ impl From<&'static str> for Detail {
 impl From<u64> for Detail {
     fn from(number: u64) -> Self {
         Self::Number(number)
+    }
+}
+
+impl From<Country> for Detail {
+    fn from(country: Country) -> Self {
+        Self::Country(country)
     }
 }
 
@@ -311,6 +328,7 @@ impl NewEvent {
             Detail::Name(name) => Value::from(name),
             Detail::Number(number) => Value::from(number),
             Detail::Flag(flag) => Value::from(flag),
+            Detail::Country(country) => Value::from(country.as_str()),
         };
         let details = self.details.iter();
         let object: Map<_, _> = details

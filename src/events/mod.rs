@@ -26,7 +26,9 @@ pub mod sqlite;
 mod store;
 
 pub use event::{Actor, Detail, EventKind, NewEvent, Source};
-pub use log::{EventFilter, EventLog, PostgresEventLog, RefusalCount, SqliteEventLog, StoredEvent};
+pub use log::{
+    EventFilter, EventLog, PostgresEventLog, RefusalCount, RefusedClient, SqliteEventLog, StoredEvent,
+};
 pub use notices::{
     LeasedNotice, NewNotice, NoticeAddress, NoticeKind, NoticeStore, PostgresNotices, SqliteNotices,
 };

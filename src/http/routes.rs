@@ -4,8 +4,8 @@ use crate::http::{
     account::{change_email, change_phone, leave, me, password, sessions as own_sessions},
     admin::{
         change as admin_change, console, document as admin_document, events as admin_events,
-        session as admin_session, stats as admin_stats, user as admin_user, users as admin_users,
-        verifications as admin_verifications,
+        limits as admin_limits, session as admin_session, stats as admin_stats, user as admin_user,
+        users as admin_users, verifications as admin_verifications,
     },
     kit::routes::{Routes, delete, get, patch, post},
     ops::{limits, metrics, reset},
@@ -109,6 +109,9 @@ pub fn admin() -> Routes {
         get("/api/admin/verifications/", admin_verifications::list)
             .documented(admin_verifications::list_docs),
         get("/api/admin/stats/", admin_stats::show).documented(admin_stats::show_docs),
+        get("/api/admin/limits/", admin_limits::show).documented(admin_limits::show_docs),
+        post("/api/admin/limits/pause/", admin_limits::pause).documented(admin_limits::pause_docs),
+        post("/api/admin/limits/resume/", admin_limits::resume).documented(admin_limits::resume_docs),
         get("/admin/", console::overview::show),
         get("/admin/sign-in/", console::sign_in::show),
         post("/admin/sign-in/", console::sign_in::password),
@@ -122,7 +125,9 @@ pub fn admin() -> Routes {
         get("/admin/events.csv", console::export::csv),
         get("/admin/events.json", console::export::json),
         get("/admin/messages/", console::lists::messages),
-        get("/admin/limits/", console::lists::limits),
+        get("/admin/limits/", console::limits::show),
+        post("/admin/limits/pause/", console::limits::pause),
+        post("/admin/limits/resume/", console::limits::resume),
         get("/admin/style.css", console::style),
         get("/openapi.json", admin_document::document).documented(admin_document::document_docs),
     ])

@@ -1,6 +1,9 @@
 //! The rules in force, sorted by what they are looked at for, each with its metrics.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, atomic::Ordering::Relaxed},
+};
 
 use super::{
     counting::CounterTemplate,
@@ -8,6 +11,7 @@ use super::{
     operation::Operation,
     refusal::Refusal,
     rule::{Counts, Mode, Rule, RuleSet, Scope},
+    shadow_counts::{ShadowCounts, Shadows},
     store::{Counter, Verdict},
     subject::Subject,
     tag::RuleTag,
@@ -52,11 +56,17 @@ pub(super) struct ActiveRules {
 impl ActiveRules {
     /// `instances` share the quotas of cluster rules while their counters are unavailable; `together` says whether all of these
     /// lie in one place otherwise. `prices` are for those that count money.
-    pub fn new(rules: RuleSet, instances: u32, together: bool, prices: &Arc<Prices>) -> Self {
+    pub fn new(
+        rules: RuleSet,
+        instances: u32,
+        together: bool,
+        prices: &Arc<Prices>,
+        shadows: &Shadows,
+    ) -> Self {
         let applying = |rule: &Arc<Rule>| ActiveRule {
             rule: Arc::clone(rule),
             counting: Arc::new(CounterTemplate::priced(rule, prices)),
-            metrics: Arc::new(RuleMetrics::new(rule)),
+            metrics: Arc::new(RuleMetrics::new(rule, shadows)),
             share: (rule.scope == Scope::Cluster).then(|| Arc::new(rule.share_of(instances))),
             is_attached: false,
         };
@@ -141,13 +151,15 @@ pub(super) struct RuleMetrics {
     /// Not asked, for the same reason.
     pub uncounted: metrics::Counter,
     /// Challenges that were issued though the rule, as a shadow, would have refused.
-    pub shadow_issued: metrics::Counter,
+    shadow_issued: metrics::Counter,
     /// Those of them that a right code followed: people whom the rule would have wronged.
-    pub shadow_verified: metrics::Counter,
+    shadow_verified: metrics::Counter,
+    /// The same for operators, if it is a shadow.
+    shadow: Option<Arc<ShadowCounts>>,
 }
 
 impl RuleMetrics {
-    fn new(rule: &Rule) -> Self {
+    fn new(rule: &Rule, shadows: &Shadows) -> Self {
         let decisions = |outcome: &'static str| metrics::counter!("ringback_limiter_decisions_total", "rule" => rule.id.to_string(), "outcome" => outcome);
         let challenges = |outcome: &'static str| metrics::counter!("ringback_limiter_shadow_challenges_total", "rule" => rule.id.to_string(), "outcome" => outcome);
         Self {
@@ -159,6 +171,23 @@ impl RuleMetrics {
             uncounted: metrics::counter!("ringback_limiter_uncounted_total", "rule" => rule.id.to_string()),
             shadow_issued: challenges("issued"),
             shadow_verified: challenges("verified"),
+            shadow: shadows.of(&rule.id),
+        }
+    }
+
+    /// A challenge was issued though the rule, as a shadow, would have refused.
+    pub fn count_shadow_issued(&self) {
+        self.shadow_issued.increment(1);
+        if let Some(shadow) = &self.shadow {
+            shadow.issued.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// A right code followed to such a challenge.
+    pub fn count_shadow_verified(&self) {
+        self.shadow_verified.increment(1);
+        if let Some(shadow) = &self.shadow {
+            shadow.verified.fetch_add(1, Relaxed);
         }
     }
 
@@ -177,6 +206,9 @@ impl RuleMetrics {
             }
             (Verdict::Refused { .. }, Mode::Shadow | Mode::Off) => {
                 self.shadow_refused.increment(1);
+                if let Some(shadow) = &self.shadow {
+                    shadow.refused.fetch_add(1, Relaxed);
+                }
                 tracing::info!(limits.rule = &*rule.id, "a shadow rule would have refused");
             }
         }

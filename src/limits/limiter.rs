@@ -15,6 +15,7 @@ use super::{
     pauses::Pause,
     refusal::{Refusal, longest},
     rule::{IfStoreLost, Mode, Rule, RuleSet},
+    shadow_counts::Shadows,
     store::{ClusterCounters, Counter, Verdict},
     subject::Subject,
     tag::RuleTag,
@@ -56,6 +57,7 @@ pub(super) struct Inner {
     /// As they were when they were looked for last.
     pub pauses: RwLock<Arc<[Pause]>>,
     pub tally: Tally,
+    pub shadows: Shadows,
     pub clock: Arc<dyn Clock>,
     /// When the cluster's counters are asked again by rules that can do without.
     store_lost_until: Mutex<Option<Instant>>,
@@ -71,7 +73,9 @@ impl Limiter {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let prices = Arc::new(Prices::shipped());
-        let active = ActiveRules::new(rules, options.instances, counters.are_colocated(), &prices);
+        let (shadows, together) = (Shadows::default(), counters.are_colocated());
+        shadows.follow(&rules, clock.now().timestamp_millis());
+        let active = ActiveRules::new(rules, options.instances, together, &prices, &shadows);
         Self(Arc::new(Inner {
             instance: InstanceCounters::start(
                 supervision,
@@ -85,6 +89,7 @@ impl Limiter {
             prices: RwLock::new(prices),
             pauses: RwLock::new(Arc::new([])),
             tally: Tally::default(),
+            shadows,
             clock,
             store_lost_until: Mutex::default(),
         }))
@@ -92,12 +97,9 @@ impl Limiter {
 
     /// Puts other rules in force. Counters of rules that keep their id and what they count by are kept.
     pub fn replace(&self, rules: RuleSet) {
-        let active = ActiveRules::new(
-            rules,
-            self.0.instances,
-            self.0.counters.are_colocated(),
-            &self.prices(),
-        );
+        let (shadows, together) = (&self.0.shadows, self.0.counters.are_colocated());
+        shadows.follow(&rules, self.now_ms());
+        let active = ActiveRules::new(rules, self.0.instances, together, &self.prices(), shadows);
         let in_process = active.in_process();
         *self.0.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(active);
         self.0.instance.retain(&in_process);

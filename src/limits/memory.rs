@@ -227,18 +227,22 @@ impl ClusterCounters for MemoryCounters {
         Ok(true)
     }
 
-    async fn pause(&self, pause: &Pause, now_ms: i64) -> Result<(), Unavailable> {
+    async fn pause(&self, pause: &Pause, enough_ms: i64, now_ms: i64) -> Result<Option<i64>, Unavailable> {
         let mut state = self.lock();
         state.pauses_ms.retain(|_, until_ms| *until_ms > now_ms);
-        if state.pauses_ms.len() >= MAX_PAUSES && !state.pauses_ms.contains_key(&pause.what) {
+        let before_ms = state.pauses_ms.get(&pause.what).copied();
+        if before_ms.is_none() && state.pauses_ms.len() >= MAX_PAUSES {
             return Err(Unavailable::full(Part::RateLimiter));
         }
-        state.pauses_ms.insert(pause.what.clone(), pause.until_ms);
-        Ok(())
+        if before_ms.is_none_or(|before_ms| before_ms < enough_ms) {
+            state.pauses_ms.insert(pause.what.clone(), pause.until_ms);
+        }
+        Ok(before_ms)
     }
 
-    async fn resume(&self, what: &Paused) -> Result<bool, Unavailable> {
-        Ok(self.lock().pauses_ms.remove(what).is_some())
+    async fn resume(&self, what: &Paused, now_ms: i64) -> Result<Option<i64>, Unavailable> {
+        let before_ms = self.lock().pauses_ms.remove(what);
+        Ok(before_ms.filter(|&before_ms| before_ms > now_ms))
     }
 
     async fn pauses(&self) -> Result<Vec<Pause>, Unavailable> {

@@ -1,6 +1,7 @@
 //! Rules that count messages: spent once it is known that one goes out, and given back when its code is typed.
 
 use super::{
+    active::RuleMetrics,
     decision::{Admission, Denied},
     limiter::Limiter,
     refusal::longest,
@@ -100,7 +101,7 @@ impl Limiter {
             let active = self.active();
             active
                 .tagged(|tag| shadowed.names(tag))
-                .for_each(|metrics| metrics.shadow_issued.increment(1));
+                .for_each(RuleMetrics::count_shadow_issued);
         }
     }
 
@@ -110,7 +111,7 @@ impl Limiter {
             let active = self.active();
             active
                 .tagged(|tag| shadowed.names(tag))
-                .for_each(|metrics| metrics.shadow_verified.increment(1));
+                .for_each(RuleMetrics::count_shadow_verified);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Countries and prefixes that no code goes to for a while, since an operator said so.
 
+use chrono::{DateTime, SecondsFormat};
 use thiserror::Error;
 
 use super::subject::Subject;
@@ -25,7 +26,7 @@ pub enum Paused {
 pub enum PausedError {
     #[error("not a country: two capital letters, as in ISO 3166-1")]
     Country,
-    #[error("not a prefix: 1 to {MAX_DIGITS} digits")]
+    #[error("not a prefix: 1 to {MAX_DIGITS} digits, the first not 0")]
     Prefix,
 }
 
@@ -45,8 +46,9 @@ impl Paused {
     /// [`PausedError::Prefix`].
     pub fn prefix(text: &str) -> Result<Self, PausedError> {
         let digits = text.trim().trim_start_matches('+');
-        let is_prefix =
-            (1..=MAX_DIGITS).contains(&digits.len()) && digits.bytes().all(|sign| sign.is_ascii_digit());
+        let is_prefix = (1..=MAX_DIGITS).contains(&digits.len())
+            && digits.bytes().all(|sign| sign.is_ascii_digit())
+            && !digits.starts_with('0');
         is_prefix
             .then(|| Self::Prefix(digits.to_owned()))
             .ok_or(PausedError::Prefix)
@@ -79,6 +81,14 @@ pub struct Pause {
     pub what: Paused,
     /// In milliseconds since the Unix epoch.
     pub until_ms: i64,
+}
+
+impl Pause {
+    /// Its end in UTC (RFC 3339).
+    pub fn until_text(&self) -> String {
+        let until = DateTime::from_timestamp_millis(self.until_ms).unwrap_or_default();
+        until.to_rfc3339_opts(SecondsFormat::Secs, true)
+    }
 }
 
 /// Until when the longest of the pauses lasts that a request falls under.

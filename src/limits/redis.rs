@@ -46,6 +46,8 @@ static REFUND_ONE: LazyLock<Script> =
 static LOOK: LazyLock<Script> =
     LazyLock::new(|| Script::new(concat!(include_str!("gcra.lua"), include_str!("look.lua"))));
 
+static PAUSE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("pause.lua")));
+
 /// [`ClusterCounters`] in Redis, by Redis's clock.
 pub struct RedisCounters {
     link: Arc<RedisLink>,
@@ -65,6 +67,26 @@ impl RedisCounters {
 
     fn offset(&self) -> i64 {
         self.offset_ms.load(Ordering::SeqCst)
+    }
+
+    /// Gives until when it lasted before.
+    async fn set_pause(
+        &self,
+        name: &str,
+        until_ms: i64,
+        enough_ms: i64,
+        now_ms: i64,
+    ) -> Result<Option<i64>, Unavailable> {
+        let set = |call: &mut Call<'_>| {
+            call.key(0, [PAUSES]);
+            call.arg(name).arg(until_ms).arg(now_ms);
+            call.arg(MAX_PAUSES).arg(enough_ms);
+        };
+        match self.link.eval::<i64>(&PAUSE, 1, set).await? {
+            -1 => Err(Unavailable::full(Part::RateLimiter)),
+            0 => Ok(None),
+            before_ms => Ok(Some(before_ms)),
+        }
     }
 
     fn calls<'a>(&self, counters: impl Iterator<Item = &'a Counter>) -> Vec<(String, [i64; 6])> {
@@ -194,27 +216,13 @@ impl ClusterCounters for RedisCounters {
         Ok(set.is_some())
     }
 
-    async fn pause(&self, pause: &Pause, now_ms: i64) -> Result<(), Unavailable> {
-        let known = self.pauses().await?;
-        let is_over = |pause: &&Pause| pause.until_ms <= now_ms;
-        let is_new = known.iter().all(|other| other.what != pause.what);
-        if is_new && known.iter().filter(|pause| !is_over(pause)).count() >= MAX_PAUSES {
-            return Err(Unavailable::full(Part::RateLimiter));
-        }
-        let key = self.link.key(0, PAUSES);
-        let mut pipeline = ::redis::pipe();
-        for over in known.iter().filter(is_over) {
-            pipeline.hdel(&key, over.what.name()).ignore();
-        }
-        pipeline.hset(&key, pause.what.name(), pause.until_ms).ignore();
-        self.link.pipeline(&pipeline).await
+    async fn pause(&self, pause: &Pause, enough_ms: i64, now_ms: i64) -> Result<Option<i64>, Unavailable> {
+        self.set_pause(pause.what.name(), pause.until_ms, enough_ms, now_ms)
+            .await
     }
 
-    async fn resume(&self, what: &Paused) -> Result<bool, Unavailable> {
-        let mut pipeline = ::redis::pipe();
-        pipeline.hdel(self.link.key(0, PAUSES), what.name());
-        let (removed,): (i64,) = self.link.pipeline(&pipeline).await?;
-        Ok(removed > 0)
+    async fn resume(&self, what: &Paused, now_ms: i64) -> Result<Option<i64>, Unavailable> {
+        self.set_pause(what.name(), 0, 0, now_ms).await
     }
 
     async fn pauses(&self) -> Result<Vec<Pause>, Unavailable> {

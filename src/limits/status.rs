@@ -1,9 +1,10 @@
-//! What operators are told of this instance: what became of codes, which rules ask for work, what is paused.
+//! What operators are told of this instance: what became of codes, which rules ask for work, what shadow rules would have done,
+//! what is paused.
 
-use chrono::DateTime;
+use chrono::{DateTime, SecondsFormat};
 use serde::{Deserialize, Serialize};
 
-use super::{limiter::Limiter, subject::Subject, tally::CodesOf};
+use super::{limiter::Limiter, shadow_counts::ShadowOf, subject::Subject, tally::CodesOf};
 use crate::phone::Country;
 
 /// Prefixes that are told at most.
@@ -20,6 +21,8 @@ pub struct LimitsStatus {
     pub prefixes: Vec<CodesOf>,
     /// Rules that asked for a proof of work in the last hour.
     pub asking: Vec<AskingRule>,
+    /// Rules in shadow mode, those first that would have refused the most.
+    pub shadows: Vec<ShadowOf>,
     pub pauses: Vec<LastingPause>,
 }
 
@@ -70,7 +73,7 @@ impl Limiter {
         let time = |ms| {
             DateTime::from_timestamp_millis(ms)
                 .unwrap_or_default()
-                .to_rfc3339()
+                .to_rfc3339_opts(SecondsFormat::Secs, true)
         };
         LimitsStatus {
             currency: self.prices().currency.to_string(),
@@ -79,12 +82,13 @@ impl Limiter {
             asking: asking
                 .map(|(rule, seconds_ago)| AskingRule { rule, seconds_ago })
                 .collect(),
+            shadows: self.0.shadows.told(time),
             pauses: self
                 .pauses()
                 .into_iter()
                 .map(|pause| LastingPause {
                     what: pause.what.name().to_owned(),
-                    until: time(pause.until_ms),
+                    until: pause.until_text(),
                 })
                 .collect(),
         }

@@ -140,17 +140,20 @@ pub trait ClusterCounters: Send + Sync + 'static {
     /// [`Unavailable`] when it can't remember it, or has no room.
     async fn use_once(&self, marker: &Marker, remembered: Duration) -> Result<bool, Unavailable>;
 
-    /// Remembers a pause, in place of one for the same, and forgets those that are over at `now_ms`.
+    /// Remembers a pause, in place of one for the same, and forgets those that are over at `now_ms`. One for the same that lasts
+    /// until `enough_ms` or longer MUST be left as it is. Gives until when one for the same lasted before. MUST do so in one step:
+    /// of several who pause the same at once, one finds that it was not paused.
     ///
     /// # Errors
     /// [`Unavailable`] when it can't remember it, or there are too many.
-    async fn pause(&self, pause: &Pause, now_ms: i64) -> Result<(), Unavailable>;
+    async fn pause(&self, pause: &Pause, enough_ms: i64, now_ms: i64) -> Result<Option<i64>, Unavailable>;
 
-    /// Forgets a pause; tells whether there was one.
+    /// Forgets a pause; gives until when it would have lasted, if it did at `now_ms`. Of several who end one at once, one MUST
+    /// find that there was one.
     ///
     /// # Errors
     /// [`Unavailable`] when it can't.
-    async fn resume(&self, what: &Paused) -> Result<bool, Unavailable>;
+    async fn resume(&self, what: &Paused, now_ms: i64) -> Result<Option<i64>, Unavailable>;
 
     /// The pauses that it remembers; some may be over.
     ///

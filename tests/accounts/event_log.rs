@@ -1,8 +1,8 @@
 //! The log of events: what administrators did that changed no account, and what they read.
 
 use ringback::{
-    entropy::SystemEntropy,
-    events::{EventFilter, EventKind, NewEvent, Source, StoredEvent},
+    entropy::{Entropy, SystemEntropy},
+    events::{EventFilter, EventKind, NewEvent, RefusalKey, RefusalRow, Source, StoredEvent},
 };
 use uuid::Uuid;
 
@@ -148,6 +148,18 @@ pub async fn what_was_refused_adds_up_by_reason_and_hour(stores: Stores) {
         ("request.refused", "another", 1),
     ];
     assert_eq!(shown, expected);
+    let clients = log.refused_clients(&kinds, at(0), 2).await.unwrap();
+    let shown: Vec<_> = clients
+        .iter()
+        .map(|client| {
+            (
+                &*client.reason,
+                client.times,
+                client.last_at.timestamp() - at(0).timestamp(),
+            )
+        })
+        .collect();
+    assert_eq!(shown, [("a-rule", 7, 7300), ("invalid_credentials", 3, 20)]);
     let first = at(0).timestamp().div_euclid(3600);
     let hours = log.hours(&kinds, at(0)).await.unwrap();
     let hours: Vec<_> = hours.iter().map(|(hour, times)| (hour - first, *times)).collect();
@@ -157,5 +169,74 @@ pub async fn what_was_refused_adds_up_by_reason_and_hour(stores: Stores) {
             .await
             .unwrap()
             .is_empty()
+    );
+}
+
+pub async fn who_was_refused_is_told_by_network_and_account(stores: Stores) {
+    let (jane, _) = register(&stores.one, "jane@example.com", "+14152000001").await;
+    let client = |last: u8| {
+        format!("203.0.{last}.7")
+            .parse::<std::net::IpAddr>()
+            .unwrap()
+            .into()
+    };
+    let refused = EventKind::RequestRefused;
+    let keys = [
+        (
+            RefusalKey::of_caller(refused, Some(jane.id), client(1), "a-rule"),
+            2,
+        ),
+        (RefusalKey::of_anyone(refused, None, client(1), "a-rule"), 3),
+        (RefusalKey::of_anyone(refused, None, client(2), "a-rule"), 4),
+        (RefusalKey::of_anyone(refused, None, client(2), "another"), 1),
+    ];
+    for second in [60, 120] {
+        let rows: Vec<_> = keys
+            .iter()
+            .map(|(key, times)| RefusalRow {
+                id: (&SystemEntropy as &dyn Entropy).row_id(at(second)),
+                at: at(second),
+                key: key.clone(),
+                times: *times,
+            })
+            .collect();
+        stores.one.refusals.write(&rows).await.unwrap();
+    }
+    let clients = stores
+        .two
+        .event_log
+        .refused_clients(&[refused], at(0), 3)
+        .await
+        .unwrap();
+    let shown: Vec<_> = clients
+        .iter()
+        .map(|one| {
+            (
+                &*one.reason,
+                one.network.as_deref().unwrap(),
+                one.user_id,
+                one.times,
+                one.last_at.timestamp(),
+            )
+        })
+        .collect();
+    let expected = [
+        ("203.0.2.0/24", None, 8),
+        ("203.0.1.0/24", None, 6),
+        ("203.0.1.0/24", Some(jane.id), 4),
+    ];
+    assert_eq!(
+        shown,
+        expected.map(|(network, user, times)| ("a-rule", network, user, times, at(120).timestamp()))
+    );
+    let since = stores
+        .one
+        .event_log
+        .refused_clients(&[refused], at(61), 9)
+        .await
+        .unwrap();
+    assert_eq!(
+        since.iter().map(|one| one.times).collect::<Vec<_>>(),
+        [4, 3, 2, 1]
     );
 }

@@ -104,6 +104,7 @@ on_both_databases! {
         messages_add_up_by_country_and_hour;
     event_log:
         what_was_refused_adds_up_by_reason_and_hour
+        who_was_refused_is_told_by_network_and_account
         what_was_noted_comes_back_as_it_was
         events_are_filtered_and_come_page_by_page;
     directory:

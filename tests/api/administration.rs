@@ -15,7 +15,7 @@ fn reason() -> Option<Value> {
 }
 
 /// Every route behind the second proof, for an account.
-fn routes(id: &str) -> Vec<(&'static str, String, Option<Value>)> {
+pub fn routes(id: &str) -> Vec<(&'static str, String, Option<Value>)> {
     vec![
         ("GET", "/api/admin/users/".to_owned(), None),
         ("GET", format!("/api/admin/users/{id}/"), None),
@@ -26,6 +26,17 @@ fn routes(id: &str) -> Vec<(&'static str, String, Option<Value>)> {
         ("GET", "/api/admin/events/".to_owned(), None),
         ("GET", "/api/admin/verifications/".to_owned(), None),
         ("GET", "/api/admin/stats/".to_owned(), None),
+        ("GET", "/api/admin/limits/".to_owned(), None),
+        (
+            "POST",
+            "/api/admin/limits/pause/".to_owned(),
+            Some(json!({ "country": "GL", "seconds": 60, "reason": "why" })),
+        ),
+        (
+            "POST",
+            "/api/admin/limits/resume/".to_owned(),
+            Some(json!({ "country": "GL", "reason": "why" })),
+        ),
         (
             "PATCH",
             format!("/api/admin/users/{id}/"),
@@ -123,12 +134,12 @@ on_both! {
         let user = app.verified("+14155550107").await;
         for (method, path, body) in routes(&user.id) {
             let answer = app.administer(method, &path, body, Some(&support.access)).await;
-            match path.ends_with("/lock/") || ["PATCH", "DELETE"].contains(&method) {
+            match path.ends_with("/lock/") || path.contains("/limits/p") || path.contains("/limits/r") || ["PATCH", "DELETE"].contains(&method) {
                 true => answer.is(403, "forbidden"),
                 false => assert_eq!(answer.status, 200, "{path} {answer:?}"),
             }
         }
-        assert_eq!(noted(&app, "administration.refused").await.len(), 3);
+        assert_eq!(noted(&app, "administration.refused").await.len(), 5);
     }
 
     async fn a_role_that_was_taken_away_acts_at_once_and_comes_back_with_a_new_proof_alone(app) {

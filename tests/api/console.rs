@@ -11,13 +11,13 @@ use crate::{
 };
 
 /// Somebody in front of the console, with a cookie.
-struct Visitor<'a> {
+pub struct Visitor<'a> {
     app: &'a TestApp,
-    cookie: String,
+    pub cookie: String,
 }
 
 impl<'a> Visitor<'a> {
-    async fn new(app: &'a TestApp) -> Self {
+    pub async fn new(app: &'a TestApp) -> Self {
         let mut visitor = Self {
             app,
             cookie: String::new(),
@@ -28,7 +28,7 @@ impl<'a> Visitor<'a> {
     }
 
     /// Signs an administrator in by both forms.
-    async fn signed_in(app: &'a TestApp, of: &Administrator) -> Self {
+    pub async fn signed_in(app: &'a TestApp, of: &Administrator) -> Self {
         app.pass(60);
         let mut visitor = Self::new(app).await;
         let before = app.messages_to(&of.account.phone).await;
@@ -53,19 +53,19 @@ impl<'a> Visitor<'a> {
         visitor
     }
 
-    async fn get(&mut self, path: &str) -> Answer {
+    pub async fn get(&mut self, path: &str) -> Answer {
         let request = self.app.client.get(format!("{}{path}", self.app.admin));
         self.send(request).await
     }
 
     /// Posts a form of the sign-in page.
-    async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let page = self.get("/admin/sign-in/").await.raw;
         self.post_with(path, fields, &page, &[]).await
     }
 
     /// Posts a form of a page, with further headers.
-    async fn post_with(
+    pub async fn post_with(
         &mut self,
         path: &str,
         fields: &[(&str, &str)],
@@ -104,7 +104,7 @@ impl<'a> Visitor<'a> {
 }
 
 /// The value of a hidden field.
-fn value_of(page: &str, name: &str) -> String {
+pub fn value_of(page: &str, name: &str) -> String {
     let (_, rest) = page
         .split_once(&format!("name=\"{name}\" value=\""))
         .unwrap_or_else(|| panic!("no {name}: {page}"));

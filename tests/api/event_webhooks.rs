@@ -4,6 +4,8 @@ use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::json;
 
+use ringback::webhook::WebhookKeys;
+
 use crate::support::{Backends, PASSWORD, Receiver, TestApp, Webhook, eventually};
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -203,5 +205,79 @@ async fn a_process_that_is_killed_loses_no_event() {
             let user = webhook.body["data"]["user_id"].as_str().unwrap();
             assert_eq!(of(user), ["account.registered", "session.opened"]);
         }
+    }
+}
+
+/// Whether the sender had the secret.
+fn is_signed(webhook: &Webhook) -> bool {
+    let at = webhook.timestamp.parse().unwrap();
+    WebhookKeys::parse(SECRET)
+        .unwrap()
+        .sign(&webhook.id, at, &webhook.text)
+        == webhook.signature
+}
+
+// As an operator does whose receiver lost what it had taken.
+#[actix_web::test]
+async fn what_went_out_goes_out_once_more_by_a_command() {
+    for backends in BOTH {
+        let (crm, other) = (Receiver::start().await, Receiver::start().await);
+        let hooks = [
+            hook("crm", &crm, r#""account.*", "session.*""#),
+            hook("other", &other, ""),
+        ];
+        let app = start(backends, &hooks).await;
+        began(&app, 2).await;
+        let jane = app.register("+14152000001").await;
+        let first = taken(&crm, 2).await;
+        taken(&other, 2).await;
+        eventually("an end", async || {
+            let waiting = app
+                .sql_text("SELECT CAST(count(*) AS text) FROM event_deliveries".to_owned())
+                .await;
+            (waiting == "0").then_some(())
+        })
+        .await;
+        let replay = async |since: &str, webhook: &str| {
+            let arguments = ["events", "replay", "--since", since, "--webhook", webhook];
+            app.run(&arguments).await
+        };
+        let (code, said) = replay("1h", "crm").await;
+        assert_eq!(
+            (code, said.contains("crm: 2 events go out once more")),
+            (0, true),
+            "{said}"
+        );
+        let all = eventually("the same once more", async || {
+            let all = crm.taken();
+            (all.len() >= 4).then_some(all)
+        })
+        .await;
+        let told = |some: &[Webhook]| -> Vec<_> {
+            some.iter()
+                .map(|one| (one.id.clone(), one.body.clone()))
+                .collect()
+        };
+        assert_eq!(
+            told(&all[2..]),
+            told(&first),
+            "with the ids that they had, in their order"
+        );
+        assert!(all.iter().all(is_signed), "{all:?}");
+        assert_eq!(all[2].body["data"]["user_id"], jane.id);
+        assert_eq!(other.taken().len(), 2, "the other one asked for nothing");
+        // What is not older, what is no webhook, and what is no time.
+        let (code, said) = replay("2099-01-01T00:00:00Z", "crm").await;
+        assert_eq!((code, said.contains("crm: 0 events")), (0, true), "{said}");
+        let (code, said) = replay("1h", "crn").await;
+        assert_eq!((code, said.contains("no such webhook")), (1, true), "{said}");
+        assert_eq!(replay("yesterday", "crm").await.0, 2);
+        // To all of them.
+        let (code, said) = app.run(&["events", "replay", "--since", "1h"]).await;
+        assert_eq!((code, said.contains("other: 2 events")), (0, true), "{said}");
+        eventually("both", async || {
+            (crm.taken().len() == 6 && other.taken().len() == 4).then_some(())
+        })
+        .await;
     }
 }

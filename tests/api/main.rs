@@ -1,6 +1,8 @@
 //! The service as its users meet it: over HTTP, on the embedded parts and on real servers alike.
 
 mod accounts;
+mod admin_limits;
+mod admin_meanwhile;
 mod administration;
 mod administration_reads;
 mod bad_input;
@@ -49,6 +51,7 @@ mod receipts;
 mod refusals;
 mod register_code;
 mod reset_password;
+mod screenshots;
 mod seams;
 mod secrecy;
 mod sessions;

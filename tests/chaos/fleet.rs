@@ -28,6 +28,7 @@ pub struct Fleet {
     variables: Vec<(&'static str, String)>,
     instances: Vec<Option<Service>>,
     prefix: String,
+    pub database: String,
 }
 
 impl Fleet {
@@ -71,6 +72,7 @@ impl Fleet {
             variables,
             instances: (0..count).map(|_| None).collect(),
             prefix,
+            database: database.clone(),
         };
         let (code, _, said) = fleet.folder.run(&["migrate"], &fleet.borrowed());
         assert_eq!(code, 0, "{said}");

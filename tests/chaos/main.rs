@@ -1,9 +1,10 @@
 //! The promise of a 200, kept whatever happens: two instances of the real program on shared servers, killed with
-//! kill -9 under load, and a provider that fails.
+//! kill -9 under load, and a provider that fails; and of events that go out by webhooks.
 //!
 //! A short version of each runs with all tests. The long ones are run by `scripts/chaos`, which says how.
 
 mod audit;
+mod event_kills;
 mod fleet;
 mod kills;
 mod load;

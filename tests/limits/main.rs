@@ -7,6 +7,7 @@ mod file;
 mod limiter;
 mod messages;
 mod networks;
+mod pauses;
 mod pumping;
 mod pumping_day;
 mod shipped;

@@ -67,12 +67,12 @@ impl ClusterCounters for Fickle {
         self.here()?.use_once(marker, remembered).await
     }
 
-    async fn pause(&self, pause: &Pause, now_ms: i64) -> Result<(), Unavailable> {
-        self.here()?.pause(pause, now_ms).await
+    async fn pause(&self, pause: &Pause, enough_ms: i64, now_ms: i64) -> Result<Option<i64>, Unavailable> {
+        self.here()?.pause(pause, enough_ms, now_ms).await
     }
 
-    async fn resume(&self, what: &Paused) -> Result<bool, Unavailable> {
-        self.here()?.resume(what).await
+    async fn resume(&self, what: &Paused, now_ms: i64) -> Result<Option<i64>, Unavailable> {
+        self.here()?.resume(what, now_ms).await
     }
 
     async fn pauses(&self) -> Result<Vec<Pause>, Unavailable> {

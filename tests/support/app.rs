@@ -218,6 +218,20 @@ impl TestApp {
         }
     }
 
+    /// Runs a command of the program beside the service, with its environment: exit code, standard output and standard error.
+    pub async fn run(&self, arguments: &[&str]) -> (i32, String) {
+        let mut command = std::process::Command::new(crate::program("ringback"));
+        command
+            .args(arguments)
+            .current_dir(&self.folder.0)
+            .env_clear()
+            .envs(&self.environment);
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap());
+        let output = output.await.unwrap();
+        let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+        (output.status.code().unwrap_or(-1), said.concat())
+    }
+
     /// Lets time pass, for the service and for Redis.
     pub fn pass(&self, seconds: i64) {
         self.clock.advance(TimeDelta::seconds(seconds));

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{AssertSqlSafe, Row, postgres::PgRow};
 use uuid::Uuid;
 
-use super::{EventFilter, EventLog, RefusalCount, StoredEvent, store::first_since};
+use super::{EventFilter, EventLog, RefusalCount, RefusedClient, StoredEvent, store::first_since};
 use crate::{
     database::PostgresLink,
     events::{EventKind, NewEvent, postgres::event as note},
@@ -81,6 +81,34 @@ impl EventLog for PostgresEventLog {
                     kind: row.try_get(0)?,
                     reason: row.try_get(1)?,
                     times: row.try_get(2)?,
+                })
+            });
+        self.0
+            .bounded(async { query.fetch_all(self.0.lend().await?.session()).await })
+            .await
+    }
+
+    async fn refused_clients(
+        &self,
+        kinds: &[EventKind],
+        since: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<RefusedClient>, Unavailable> {
+        const SQL: &str = "SELECT kind, coalesce(details::jsonb ->> 'reason', '') AS why, network, user_id, \
+             CAST(sum(times) AS bigint) AS total, max(at) AS last FROM events WHERE kind = ANY($1) AND id >= $2 \
+             GROUP BY kind, why, network, user_id ORDER BY total DESC, last DESC, kind, why, network, user_id LIMIT $3";
+        let query = sqlx::query(SQL)
+            .bind(names(kinds))
+            .bind(first_since(since))
+            .bind(i64::from(limit))
+            .try_map(|row: PgRow| {
+                Ok(RefusedClient {
+                    kind: row.try_get(0)?,
+                    reason: row.try_get(1)?,
+                    network: row.try_get(2)?,
+                    user_id: row.try_get(3)?,
+                    times: row.try_get(4)?,
+                    last_at: row.try_get(5)?,
                 })
             });
         self.0

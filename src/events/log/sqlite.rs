@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{AssertSqlSafe, Row, sqlite::SqliteRow};
 use uuid::{Uuid, fmt::Hyphenated};
 
-use super::{EventFilter, EventLog, RefusalCount, StoredEvent, store::first_since};
+use super::{EventFilter, EventLog, RefusalCount, RefusedClient, StoredEvent, store::first_since};
 use crate::{
     database::{
         SqliteLink,
@@ -80,6 +80,35 @@ impl EventLog for SqliteEventLog {
                     kind: row.try_get(0)?,
                     reason: row.try_get(1)?,
                     times: row.try_get(2)?,
+                })
+            });
+        self.0.bounded(query.fetch_all(&self.0.readers)).await
+    }
+
+    async fn refused_clients(
+        &self,
+        kinds: &[EventKind],
+        since: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<RefusedClient>, Unavailable> {
+        const SQL: &str = "SELECT kind, coalesce(json_extract(details, '$.reason'), '') AS why, network, user_id, \
+             sum(times) AS total, max(at) AS last FROM events \
+             WHERE kind IN (SELECT value FROM json_each(?1)) AND id >= ?2 \
+             GROUP BY kind, why, network, user_id ORDER BY total DESC, last DESC, kind, why, network, user_id LIMIT ?3";
+        let query = sqlx::query(SQL)
+            .bind(names(kinds))
+            .bind(first_since(since).hyphenated())
+            .bind(i64::from(limit))
+            .try_map(|row: SqliteRow| {
+                Ok(RefusedClient {
+                    kind: row.try_get(0)?,
+                    reason: row.try_get(1)?,
+                    network: row.try_get(2)?,
+                    user_id: row
+                        .try_get::<Option<Hyphenated>, _>(3)?
+                        .map(Hyphenated::into_uuid),
+                    times: row.try_get(4)?,
+                    last_at: time(row.try_get(5)?),
                 })
             });
         self.0.bounded(query.fetch_all(&self.0.readers)).await

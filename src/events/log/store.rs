@@ -42,6 +42,33 @@ pub trait EventLog: Send + Sync {
         kinds: &[EventKind],
         since: DateTime<Utc>,
     ) -> Result<Vec<RefusalCount>, Unavailable>;
+
+    /// Which networks and accounts something was refused to, the most often first, `limit` of them at most. MUST read those
+    /// events alone that are not older.
+    ///
+    /// # Errors
+    /// As for [`EventLog::hours`].
+    async fn refused_clients(
+        &self,
+        kinds: &[EventKind],
+        since: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<RefusedClient>, Unavailable>;
+}
+
+/// Who was refused, and how often.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedClient {
+    pub kind: String,
+    /// The rule's id, or the code of the answer.
+    pub reason: String,
+    /// Cut to /24 or /48.
+    pub network: Option<String>,
+    /// Whose account it was about, where that is known.
+    pub user_id: Option<Uuid>,
+    pub times: i64,
+    /// When the last minute began in which it was.
+    pub last_at: DateTime<Utc>,
 }
 
 /// How often something was refused.

@@ -7,6 +7,8 @@ pub mod document;
 pub mod events;
 pub mod guard;
 pub mod holds;
+pub mod limits;
+pub mod limits_views;
 pub mod session;
 pub mod stats;
 pub mod user;

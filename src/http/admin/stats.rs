@@ -73,9 +73,9 @@ pub struct MessagesView {
 #[schema(as = AdminMoney)]
 pub struct MoneyView {
     #[schema(example = "USD")]
-    currency: String,
+    pub currency: String,
     #[schema(example = 12.5)]
-    amount: f64,
+    pub amount: f64,
 }
 
 /// What was refused, and how often.

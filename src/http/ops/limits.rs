@@ -40,7 +40,7 @@ pub struct ExplainRequest {
 }
 
 /// Thirty days.
-const MAX_PAUSE_SECONDS: u64 = 2_592_000;
+pub const MAX_PAUSE_SECONDS: u64 = 2_592_000;
 
 /// What is paused, or not any more: a country or a prefix.
 #[derive(Debug, Deserialize)]
@@ -102,7 +102,7 @@ pub async fn resume(
     let what = what.ok_or_else(|| faults.into_error())?;
     let done = api.flows.codes.limiter.resume(&what).await;
     tell_of_pause("resume", &what, done.is_ok(), &request);
-    let paused = done.map_err(FlowError::from)?;
+    let paused = done.map_err(FlowError::from)?.is_some();
     Ok(HttpResponse::Ok().json(PauseView {
         what: what.name().to_owned(),
         paused,
@@ -110,7 +110,7 @@ pub async fn resume(
 }
 
 /// Reads one of the two. `None`: something was noted.
-fn paused(faults: &mut Faults, country: Field, prefix: Field) -> Option<Paused> {
+pub fn paused(faults: &mut Faults, country: Field, prefix: Field) -> Option<Paused> {
     let country = faults.optional("country", country, Paused::country);
     let prefix = faults.optional("prefix", prefix, Paused::prefix);
     match (country, prefix) {

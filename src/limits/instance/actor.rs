@@ -215,7 +215,7 @@ mod tests {
     use chrono::DateTime;
 
     use super::*;
-    use crate::limits::Prices;
+    use crate::limits::{Prices, shadow_counts::Shadows};
     use crate::{
         clock::ManualClock,
         limits::{
@@ -260,6 +260,7 @@ mod tests {
             1,
             true,
             &Arc::new(Prices::shipped()),
+            &Shadows::default(),
         ))
     }
 

@@ -157,7 +157,10 @@ mod tests {
     use chrono::{DateTime, TimeDelta};
 
     use super::*;
-    use crate::{clock::ManualClock, limits::file};
+    use crate::{
+        clock::ManualClock,
+        limits::{file, shadow_counts::Shadows},
+    };
 
     const RULES: &str = "
         [[rule]]\nid='wide'\non='me'\nby='ip'\nquota=9\nper='1h'\nscope='instance'\n
@@ -188,6 +191,7 @@ mod tests {
                 1,
                 true,
                 &Arc::new(crate::limits::Prices::shipped()),
+                &Shadows::default(),
             )),
             operation: Operation::Me,
             asks: keys.iter().enumerate().map(ask).collect(),

@@ -56,6 +56,18 @@ await inBrowser(async (page, context) => {
     await page.getByRole('heading', { name, level: 1 }).waitFor();
     await sound(name);
   }
+  await page.getByRole('link', { name: 'Limits', exact: true }).click();
+  await page.getByLabel('Country').fill('tj');
+  await page.getByLabel('For', { exact: true }).selectOption('a day');
+  await textbox('Reason to pause').fill('somebody pumps');
+  await page.keyboard.press('Enter');
+  await page.getByRole('status').filter({ hasText: 'It is paused.' }).waitFor();
+  await sound('a pause');
+  await page.getByLabel('What is paused').selectOption('TJ');
+  await textbox('Reason to resume').fill('it is over');
+  await button('Resume').click();
+  await page.getByRole('status').filter({ hasText: 'Codes go there again.' }).waitFor();
+  await page.getByRole('link', { name: 'Users', exact: true }).click();
   // The search has the focus already.
   await page.keyboard.type(userPhone);
   await page.keyboard.press('Enter');

@@ -1,6 +1,4 @@
-//! Lists: events, messages, and the rules in force.
-
-use std::sync::Arc;
+//! Lists: events, and messages.
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use serde_json::{Value, json};
@@ -16,7 +14,6 @@ use crate::{
         api::Api,
         kit::extract::Query,
     },
-    limits::{Operation, Rule, per_text},
     provider::DeliveryStatus,
     tokens::Role,
 };
@@ -57,26 +54,6 @@ pub async fn messages(
         StatusCode::OK,
         "messages.html",
         &inside.values(&api, "messages", own),
-    ))
-}
-
-/// Shows the rules in force.
-pub async fn limits(api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, ConsoleError> {
-    let inside = enter(&api, &request, Role::Support).await?;
-    let rules = api.flows.codes.limiter.rules();
-    let row = |rule: &Arc<Rule>| {
-        json!({
-            "id": &*rule.id, "on": rule.on.map_or("any", Operation::name), "by": rule.by.to_string(),
-            "quota": rule.quota, "per": per_text(rule.per), "burst": rule.burst, "scope": rule.scope.name(),
-            "mode": rule.mode.name(),
-        })
-    };
-    let rows: Vec<_> = rules.rules().iter().map(row).collect();
-    let own = json!({ "rules": rows });
-    Ok(page(
-        StatusCode::OK,
-        "limits.html",
-        &inside.values(&api, "limits", own),
     ))
 }
 

@@ -10,13 +10,15 @@
 //! | `sign_in.rs` | the password, the second proof, the way out |
 //! | `overview.rs`, `chart.rs` | what it adds up to |
 //! | `users.rs`, `user.rs` | finding accounts; all about one, and its buttons |
-//! | `lists.rs`, `export.rs` | events, messages, limits; events as files |
+//! | `lists.rs`, `export.rs` | events, messages; events as files |
+//! | `limits.rs` | what is paused, who is refused, what shadow rules would have done; the forms that pause |
 
 mod chart;
 mod cookie;
 mod enter;
 mod error;
 pub mod export;
+pub mod limits;
 pub mod lists;
 pub mod overview;
 mod page;

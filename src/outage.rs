@@ -4,12 +4,14 @@
 use std::{
     collections::BTreeMap,
     sync::{LazyLock, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
+
+use tokio::time::Instant;
 
 use crate::unavailable::Unavailable;
 
-/// How often an outage that goes on is said.
+/// How often a failure that goes on is said.
 const EVERY: Duration = Duration::from_secs(60);
 /// It is over when nothing has met it for so long.
 const QUIET: Duration = Duration::from_secs(30);
@@ -37,10 +39,10 @@ pub fn tick() {
             News::GoesOn { failures } => {
                 tracing::warn!(part, failures, "a part of the service is still down")
             }
-            News::Over { failures, lasted } => tracing::warn!(
+            News::Over(past) => tracing::warn!(
                 part,
-                failures,
-                lasted_s = lasted.as_secs(),
+                failures = past.failures,
+                lasted_s = past.lasted.as_secs(),
                 "a part of the service is back, or nobody asks for it"
             ),
         }
@@ -51,15 +53,8 @@ fn outages() -> MutexGuard<'static, Outages> {
     OUTAGES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum News {
-    /// So many failures since it was last said.
-    GoesOn { failures: u64 },
-    /// So many in all.
-    Over { failures: u64, lasted: Duration },
-}
-
-struct Outage {
+/// A failure that comes again and again, and is said once, then each minute with a count, and once when it is over.
+pub struct Spell {
     began: Instant,
     last: Instant,
     said: Instant,
@@ -67,40 +62,86 @@ struct Outage {
     failures_said: u64,
 }
 
+/// A spell that is over.
+#[derive(Debug, PartialEq, Eq)]
+pub struct PastSpell {
+    pub failures: u64,
+    pub lasted: Duration,
+}
+
+impl Spell {
+    /// The first failure, which is said.
+    pub const fn begin(now: Instant) -> Self {
+        Self {
+            began: now,
+            last: now,
+            said: now,
+            failures: 1,
+            failures_said: 1,
+        }
+    }
+
+    pub const fn failed(&mut self, now: Instant) {
+        self.last = now;
+        self.failures += 1;
+    }
+
+    /// How often it failed since it was last said, if it is to be said again.
+    pub fn goes_on(&mut self, now: Instant) -> Option<u64> {
+        if now.saturating_duration_since(self.said) < EVERY {
+            return None;
+        }
+        let failures = self.failures - self.failures_said;
+        (self.said, self.failures_said) = (now, self.failures);
+        Some(failures)
+    }
+
+    /// All of it, if nothing failed lately.
+    pub fn over(&self, now: Instant) -> Option<PastSpell> {
+        let is_over = now.saturating_duration_since(self.last) >= QUIET;
+        is_over.then(|| PastSpell {
+            failures: self.failures,
+            lasted: self.last - self.began,
+        })
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum News {
+    /// So many failures since it was last said.
+    GoesOn {
+        failures: u64,
+    },
+    Over(PastSpell),
+}
+
 /// The parts that are down. As many as there are parts.
 #[derive(Default)]
-struct Outages(BTreeMap<&'static str, Outage>);
+struct Outages(BTreeMap<&'static str, Spell>);
 
 impl Outages {
     /// Whether this is the first failure of an outage.
     fn note(&mut self, part: &'static str, now: Instant) -> bool {
-        let is_new = !self.0.contains_key(part);
-        let outage = self.0.entry(part).or_insert(Outage {
-            began: now,
-            last: now,
-            said: now,
-            failures: 0,
-            failures_said: 1,
-        });
-        outage.last = now;
-        outage.failures += 1;
-        is_new
+        match self.0.get_mut(part) {
+            Some(spell) => {
+                spell.failed(now);
+                false
+            }
+            None => self.0.insert(part, Spell::begin(now)).is_none(),
+        }
     }
 
     fn tick(&mut self, now: Instant) -> Vec<(&'static str, News)> {
         let mut news = Vec::new();
-        self.0.retain(|part, outage| {
-            if now - outage.last >= QUIET {
-                let (failures, lasted) = (outage.failures, outage.last - outage.began);
-                news.push((*part, News::Over { failures, lasted }));
-                return false;
-            }
-            if now - outage.said >= EVERY {
-                let failures = outage.failures - outage.failures_said;
-                (outage.said, outage.failures_said) = (now, outage.failures);
-                news.push((*part, News::GoesOn { failures }));
-            }
-            true
+        self.0.retain(|part, spell| {
+            let over = spell.over(now);
+            let goes_on = over.is_none();
+            let said = match over {
+                Some(past) => Some(News::Over(past)),
+                None => spell.goes_on(now).map(|failures| News::GoesOn { failures }),
+            };
+            news.extend(said.map(|said| (*part, said)));
+            goes_on
         });
         news
     }
@@ -135,10 +176,10 @@ mod tests {
             outages.tick(at(160)),
             [(
                 "redis",
-                News::Over {
+                News::Over(PastSpell {
                     failures: 131,
                     lasted
-                }
+                })
             )]
         );
         assert_eq!(outages.tick(at(161)).len(), 1, "the database's single failure");

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{
     ChannelProvider, Message,
-    failures::{Failure, Failures, News, Over},
+    failures::{Failure, Failures, News},
 };
 use crate::provider::{FailureKind, FailureReason, Outcome};
 
@@ -111,16 +111,11 @@ impl Callee {
 
     fn tell_accepted(&self) {
         let over = self.failures().accepted(Instant::now());
-        for Over {
-            failure,
-            failures,
-            lasted,
-        } in over
-        {
+        for (failure, past) in over {
             tracing::warn!(
                 delivery.provider = self.provider.name(),
-                failures,
-                lasted_s = lasted.as_secs(),
+                failures = past.failures,
+                lasted_s = past.lasted.as_secs(),
                 "it is over: {}",
                 words(failure)
             );

@@ -1,14 +1,11 @@
 //! What a provider answers again and again is said once, then each minute with a count, and once when it is over: a line
 //! for each message that meets it would bury all others.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use tokio::time::Instant;
 
-/// How often a failure that goes on is said.
-const EVERY: Duration = Duration::from_secs(60);
-/// It is over once a message is accepted after so long without it.
-const QUIET: Duration = Duration::from_secs(30);
+use crate::outage::{PastSpell, Spell};
 
 /// How a call failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,22 +29,6 @@ pub(super) enum News {
     None,
 }
 
-/// A failure that is over.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Over {
-    pub failure: Failure,
-    pub failures: u64,
-    pub lasted: Duration,
-}
-
-struct Spell {
-    began: Instant,
-    last: Instant,
-    said: Instant,
-    failures: u64,
-    failures_said: u64,
-}
-
 /// The failures of one provider that have not ended.
 #[derive(Default)]
 pub(super) struct Failures(BTreeMap<Failure, Spell>);
@@ -55,39 +36,21 @@ pub(super) struct Failures(BTreeMap<Failure, Spell>);
 impl Failures {
     pub fn failed(&mut self, failure: Failure, now: Instant) -> News {
         let Some(spell) = self.0.get_mut(&failure) else {
-            let spell = Spell {
-                began: now,
-                last: now,
-                said: now,
-                failures: 1,
-                failures_said: 1,
-            };
-            self.0.insert(failure, spell);
+            self.0.insert(failure, Spell::begin(now));
             return News::Begins;
         };
-        spell.last = now;
-        spell.failures += 1;
-        if now.saturating_duration_since(spell.said) < EVERY {
-            return News::None;
-        }
-        let failures = spell.failures - spell.failures_said;
-        (spell.said, spell.failures_said) = (now, spell.failures);
-        News::GoesOn { failures }
+        spell.failed(now);
+        let goes_on = spell.goes_on(now);
+        goes_on.map_or(News::None, |failures| News::GoesOn { failures })
     }
 
     /// A message was accepted: what is over.
-    pub fn accepted(&mut self, now: Instant) -> Vec<Over> {
+    pub fn accepted(&mut self, now: Instant) -> Vec<(Failure, PastSpell)> {
         let mut over = Vec::new();
         self.0.retain(|&failure, spell| {
-            let goes_on = now.saturating_duration_since(spell.last) < QUIET;
-            if !goes_on {
-                let (failures, lasted) = (spell.failures, spell.last - spell.began);
-                over.push(Over {
-                    failure,
-                    failures,
-                    lasted,
-                });
-            }
+            let past = spell.over(now);
+            let goes_on = past.is_none();
+            over.extend(past.map(|past| (failure, past)));
             goes_on
         });
         over
@@ -96,6 +59,8 @@ impl Failures {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -120,10 +85,9 @@ mod tests {
             "another one"
         );
         assert_eq!(failures.accepted(at(159)), [], "one message is no end");
-        let over = |failure, failures, lasted| Over {
-            failure,
-            failures,
-            lasted: Duration::from_secs(lasted),
+        let over = |failure, failures, lasted| {
+            let lasted = Duration::from_secs(lasted);
+            (failure, PastSpell { failures, lasted })
         };
         assert_eq!(failures.accepted(at(160)), [over(Failure::NotTaken, 131, 130)]);
         assert_eq!(failures.accepted(at(161)), [over(Failure::Misconfigured, 1, 0)]);

@@ -154,7 +154,7 @@ fn is_foreign(sign: char) -> bool {
         || is_unknown(sign)
 }
 
-/// Two or more labels; the last isn't a number, so an IP address is none. What signs they have, IDNA has looked at.
+/// Two or more labels; the last isn't a number, so an IP address is none. IDNA has looked at their characters.
 fn is_domain(ascii: &str) -> bool {
     let is_label = |label: &str| !label.is_empty() && label.len() <= MAX_LABEL_OCTETS;
     let is_number = |label: &str| label.bytes().all(|byte| byte.is_ascii_digit());

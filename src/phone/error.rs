@@ -9,7 +9,7 @@ pub enum PhoneError {
         "Enter the number in international form: + and the country code first, for example +14152000001."
     )]
     NoCountryCode,
-    #[error("A phone number has digits, spaces, and the signs ( ) [ ] - . / ~ only.")]
+    #[error("A phone number has digits, spaces, and the characters ( ) [ ] - . / ~ only.")]
     ForeignCharacter,
     #[error("A phone number has 7 to 15 digits, country code included.")]
     Length,

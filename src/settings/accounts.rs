@@ -86,13 +86,17 @@ pub(super) fn read_tokens(reader: &mut Reader, origin: Option<String>) -> (Acces
     let day = 24 * 60 * MINUTE;
     let access = AccessOptions {
         issuer: origin.unwrap_or_else(|| DEFAULT_ISSUER.to_owned()),
-        audience: reader.text("tokens.audience", "1 to 128 ASCII signs without spaces", |text| {
-            if is_audience(text) {
-                Ok(text.to_owned())
-            } else {
-                Err(Refused::default())
-            }
-        }),
+        audience: reader.text(
+            "tokens.audience",
+            "1 to 128 ASCII characters without spaces",
+            |text| {
+                if is_audience(text) {
+                    Ok(text.to_owned())
+                } else {
+                    Err(Refused::default())
+                }
+            },
+        ),
         ttl: reader.duration("tokens.access_ttl", SECOND..=day),
         cache: reader.integer("tokens.cache", 0..=10_000_000),
     };

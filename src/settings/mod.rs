@@ -336,7 +336,7 @@ fn demand_set(reader: &mut Reader, missing: [bool; 4]) {
     }
 }
 
-/// This process's environment. What is not UTF-8 keeps a sign of it (U+FFFD), and is refused where it is meant for us.
+/// This process's environment. What is not UTF-8 keeps a mark of it (U+FFFD), and is refused where it is meant for us.
 pub fn process_environment() -> Vec<(String, String)> {
     std::env::vars_os()
         .map(|(name, value)| {

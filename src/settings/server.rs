@@ -34,7 +34,7 @@ pub(super) fn read(reader: &mut Reader, env: Environment) -> ServerOptions {
         ops_bind: reader.text("server.ops_bind", address, socket),
         ops_token: reader.optional(
             "server.ops_token",
-            "16 to 256 signs without spaces, such as `openssl rand -base64 32` makes them",
+            "16 to 256 characters without spaces, such as `openssl rand -base64 32` makes them",
             |text| match text.len() {
                 16.. => secret(text),
                 _ => Err(Refused::default()),

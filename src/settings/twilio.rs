@@ -30,7 +30,11 @@ pub(super) fn read(
         "the Account SID (AC…), 64 letters and digits at most",
         account_sid,
     );
-    let auth_token = reader.optional(TOKEN, "the Auth Token, 256 signs without spaces at most", secret);
+    let auth_token = reader.optional(
+        TOKEN,
+        "the Auth Token, 256 characters without spaces at most",
+        secret,
+    );
     let key = api_key(reader);
     let phone_number = reader.optional(
         NUMBER,
@@ -94,7 +98,7 @@ fn api_key(reader: &mut Reader) -> Option<TwilioKey> {
     );
     let secret = reader.optional(
         SECRET,
-        "the secret of the API key, 256 signs without spaces at most",
+        "the secret of the API key, 256 characters without spaces at most",
         secret,
     );
     for (key, missing, other) in [

@@ -18,7 +18,11 @@ pub(super) fn read(reader: &mut Reader, env: Environment, lease: Duration) -> Re
     const SECRET: &str = "vonage.api_secret";
     const SENDER: &str = "vonage.sender";
     let api_key = reader.optional(KEY, "the API key, 64 letters and digits at most", identifier);
-    let api_secret = reader.optional(SECRET, "the API secret, 256 signs without spaces at most", secret);
+    let api_secret = reader.optional(
+        SECRET,
+        "the API secret, 256 characters without spaces at most",
+        secret,
+    );
     let sender = reader.optional(
         SENDER,
         "a number such as \"+14152000001\", or a name of 1 to 11 letters and digits",
@@ -55,7 +59,7 @@ pub(super) fn read(reader: &mut Reader, env: Environment, lease: Duration) -> Re
     Reading::new(reader, "the Vonage account", parts, settings)
 }
 
-/// What phones show of a longer name is cut off, and of one with other signs is not known.
+/// What phones show of a longer name is cut off, and of one with other characters is not known.
 fn sender(text: &str) -> Result<String, Refused> {
     let digits = text.strip_prefix('+').unwrap_or(text);
     let is_number = (3..=15).contains(&digits.len()) && digits.bytes().all(|sign| sign.is_ascii_digit());

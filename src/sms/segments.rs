@@ -1,9 +1,9 @@
 //! What a text costs: its alphabet, and how many segments it fills. Each segment is paid for.
 
 /// The basic alphabet of 3GPP TS 23.038 section 6.2.1, one septet each; letters and digits of ASCII are asked for
-/// apart. The table's escape sign is no sign of its own.
+/// apart. The table's escape is no character of its own.
 const BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./:;<=>?¡ÄÖÑÜ§¿äöñüà";
-/// Its extension table (section 6.2.1.1): an escape and a sign, two septets each.
+/// Its extension table (section 6.2.1.1): an escape and a character, two septets each.
 const EXTENSION: &str = "\u{0C}^{}\\[~]|€";
 
 /// What a segment holds. Joined segments give some of it to a header that tells their order (TS 23.040, section 9.2.3.24).
@@ -23,7 +23,7 @@ const UNITS: Capacity = Capacity {
     joined: 67,
 };
 
-/// How many segments a text takes, at least one. A sign of two septets or units is not split between segments.
+/// How many segments a text takes, at least one. A character of two septets or units is not split between segments.
 pub fn segments(text: &str) -> usize {
     match septets(text) {
         Some(total) => fill(total, &SEPTETS, text.chars().filter_map(cost)),

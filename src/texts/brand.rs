@@ -4,9 +4,9 @@ use thiserror::Error;
 
 const MAX_CHARS: usize = 30;
 
-/// Who a message is from, in its text (`messages.brand`): up to 30 signs of any script.
+/// Who a message is from, in its text (`messages.brand`): up to 30 characters of any script.
 ///
-/// What signs outside the GSM 7-bit alphabet cost is counted with each text of an SMS, by the segments that it takes.
+/// What characters outside the GSM 7-bit alphabet cost is counted with each text of an SMS, by the segments that it takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Brand(String);
 

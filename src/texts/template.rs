@@ -11,7 +11,8 @@ enum Part {
 const CODE: &str = "code";
 
 /// Whoever reads, and whoever compares two texts, has to see where the code begins and ends.
-const TOUCHED: &str = "{code} touches a digit or another name: put a space or a sign between them";
+const TOUCHED: &str =
+    "{code} touches a digit or another name: put a space or a punctuation mark between them";
 
 /// The names that a text may use.
 #[derive(Debug, Clone, Copy)]
@@ -101,7 +102,7 @@ impl Template {
 struct Reading<'a> {
     names: Names,
     rest: std::iter::Peekable<std::str::Chars<'a>>,
-    /// Of the sign that was read last.
+    /// Of the character that was read last.
     line: usize,
     column: usize,
     ends_line: bool,

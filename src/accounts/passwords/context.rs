@@ -93,7 +93,7 @@ impl ContextWords {
         (has_word && letters(&rest) < MIN_WORD) || (letters(&core) < MIN_WORD && self.is_phone(&core))
     }
 
-    /// Whether the digits are the phone's: in international form, with other signs before or behind; or national, with or
+    /// Whether the digits are the phone's: in international form, with other characters before or behind; or national, with or
     /// without the zeros that are dialled before.
     fn is_phone(&self, core: &str) -> bool {
         let Some(phone) = &self.digits else {
@@ -118,7 +118,7 @@ fn folded(text: &str) -> Zeroizing<String> {
     Zeroizing::new(lower.filter(|sign| sign.is_alphanumeric()).collect())
 }
 
-/// The parts of a text between spaces and signs, folded each.
+/// The parts of a text between spaces and punctuation, folded each.
 fn pieces(text: &str) -> impl Iterator<Item = Zeroizing<String>> {
     text.split(|sign: char| !sign.is_alphanumeric() && !is_combining_mark(sign))
         .map(folded)

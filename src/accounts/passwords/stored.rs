@@ -19,7 +19,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
-/// As bcrypt has it: in an order of its own, and some programs leave bits in the last sign.
+/// As bcrypt has it: in an order of its own, and some programs leave bits in the last character.
 const BCRYPT64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::BCRYPT,
     GeneralPurposeConfig::new()
@@ -130,7 +130,7 @@ impl StoredHash {
         })
     }
 
-    /// `2b$12$` with 22 signs of salt and 31 of hash.
+    /// `2b$12$` with 22 characters of salt and 31 of hash.
     fn bcrypt(text: &str, recipe: Recipe) -> Result<Self, HashError> {
         let mut parts = text.splitn(3, '$');
         let (version, cost, rest) = (parts.next(), parts.next(), parts.next());

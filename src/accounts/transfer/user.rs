@@ -172,7 +172,7 @@ impl Fields {
         }
     }
 
-    /// Django has `!` and random signs for accounts without a password.
+    /// Django has `!` and random characters for accounts without a password.
     fn password(&mut self) -> Option<PasswordHash> {
         let hash = self.text("password_hash", |text| match text.starts_with('!') {
             true => Ok(None),

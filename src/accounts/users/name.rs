@@ -135,7 +135,7 @@ fn is_in_keycap(sign: char, before: &str, name: &str) -> bool {
         && key.starts_with('\u{20E3}')
 }
 
-/// Whether the script needs an invisible sign where it stands, after what is `before` it.
+/// Whether the script needs an invisible character where it stands, after what is `before` it.
 fn is_needed(sign: char, before: &str, name: &str) -> bool {
     let follows = |fits: fn(char) -> bool| before.chars().next_back().is_some_and(fits);
     match sign {

@@ -37,7 +37,7 @@ pub enum EmailError {
 
 /// An e-mail address that looks like one; whether mail arrives there is another question.
 ///
-/// It keeps the spelling that was typed and is compared by [`EmailAddress::key`]. `Debug` shows neither.
+/// It keeps upper and lower case as typed, and is compared by [`EmailAddress::key`]. `Debug` shows neither.
 #[derive(Clone)]
 pub struct EmailAddress {
     typed: String,
@@ -45,7 +45,8 @@ pub struct EmailAddress {
 }
 
 impl EmailAddress {
-    /// Reads an address, spaces around it dropped.
+    /// Reads an address, spaces around it dropped. Before the @ it is kept in its NFKC form: what looks or is typed alike, as
+    /// a full-width letter or a ligature, is one mailbox here, and must not lead to another one elsewhere.
     ///
     /// # Errors
     /// An [`EmailError`] that can be shown to whoever typed it.
@@ -65,7 +66,7 @@ impl EmailAddress {
             return Err(EmailError::Length);
         }
         Ok(Self {
-            typed: typed.to_owned(),
+            typed: format!("{}@{domain}", local.nfkc()),
             key,
         })
     }
@@ -75,7 +76,7 @@ impl EmailAddress {
         Self { typed, key }
     }
 
-    /// The address as it was typed.
+    /// The address as it was typed, in the NFKC form.
     pub fn expose(&self) -> &str {
         &self.typed
     }
@@ -179,6 +180,20 @@ mod tests {
         assert_eq!(email.local_part(), "jane");
         assert_eq!(email, EmailAddress::parse("jane@example.com").unwrap());
         assert_eq!(key("José@example.com"), key("Jose\u{301}@example.com"));
+    }
+
+    #[test]
+    fn what_is_one_address_here_is_written_to_as_one() {
+        for (typed, written_to) in [
+            ("ＪＡＮＥ@example.com", "JANE@example.com"),
+            ("\u{FB01}na@example.com", "fina@example.com"),
+            ("\u{212A}@example.com", "K@example.com"),
+            ("Jose\u{301}@example.com", "José@example.com"),
+        ] {
+            let email = EmailAddress::parse(typed).unwrap();
+            assert_eq!(email.expose(), written_to, "{typed}");
+            assert_eq!(email.key(), written_to.to_lowercase(), "{typed}");
+        }
     }
 
     #[test]

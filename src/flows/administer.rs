@@ -122,7 +122,7 @@ impl Administer {
 struct Themselves;
 
 impl Entitlement for Themselves {
-    async fn entitled(self, asked: &Asked) -> Result<Entitled, Unavailable> {
+    async fn entitled(self, asked: &mut Asked) -> Result<Entitled, Unavailable> {
         Ok(Entitled {
             to: Addressee::of(asked.caller.user_id(), "nobody is signed in"),
             subject: asked.caller.user_id(),

@@ -7,6 +7,7 @@ use crate::{
     accounts::User,
     challenges::{DestinationDigest, OtpCode, Proof, Purpose},
     delivery::Destination,
+    email::EmailAddress,
     events::Source,
     language::Language,
     limits::{Admission, Asker, ClientNetwork, Limiter, Operation, SolvedWork, Subject},
@@ -71,6 +72,18 @@ pub(super) struct Asked {
     pub owner: Option<Uuid>,
 }
 
+impl Asked {
+    /// Has the message go to an e-mail address as its account has it, not as whoever asks has typed it: what this service
+    /// takes for one address may be two mailboxes where mail arrives.
+    pub fn respell(&mut self, stored: &EmailAddress) {
+        if let Destination::Email(typed) = &mut self.to
+            && typed == stored
+        {
+            *typed = stored.clone();
+        }
+    }
+}
+
 /// Whom a code goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Addressee {
@@ -129,7 +142,7 @@ pub(super) trait Entitlement: Send + 'static {
     }
 
     /// Who may have the code that is asked for.
-    fn entitled(self, asked: &Asked) -> impl Future<Output = Result<Entitled, Unavailable>> + Send;
+    fn entitled(self, asked: &mut Asked) -> impl Future<Output = Result<Entitled, Unavailable>> + Send;
 }
 
 /// What a right code does.

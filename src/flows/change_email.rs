@@ -110,7 +110,7 @@ struct NewEmail {
 }
 
 impl Entitlement for NewEmail {
-    async fn entitled(self, _: &Asked) -> Result<Entitled, Unavailable> {
+    async fn entitled(self, _: &mut Asked) -> Result<Entitled, Unavailable> {
         let holder = self.proofs.email_holder(&self.email).await?;
         Ok(Entitled {
             to: match holder.is_some_and(|holder| holder.is_verified) {

@@ -127,7 +127,7 @@ struct NewPhone {
 }
 
 impl Entitlement for NewPhone {
-    async fn entitled(self, asked: &Asked) -> Result<Entitled, Unavailable> {
+    async fn entitled(self, asked: &mut Asked) -> Result<Entitled, Unavailable> {
         if self.known_code.is_some() {
             TestNumbers::release(&self.challenges, &asked.to, asked.owner).await?;
         }

@@ -96,7 +96,7 @@ impl Codes {
         place: QueueSlot,
     ) -> Result<Sent, FlowError> {
         let admission = entitlement.admit(&self.limiter, &mut asked).await?;
-        let entitled = entitlement.entitled(&asked).await?;
+        let entitled = entitlement.entitled(&mut asked).await?;
         let admission = self
             .limiter
             .spend_message(admission, entitled.has_message())

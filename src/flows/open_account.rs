@@ -124,7 +124,7 @@ impl Entitlement for Opens {
         Ok(limiter.admit_further(shed, &asked.subject).await?)
     }
 
-    async fn entitled(self, asked: &Asked) -> Result<Entitled, Unavailable> {
+    async fn entitled(self, asked: &mut Asked) -> Result<Entitled, Unavailable> {
         let opening = self.openings.opened_by(&self.address).await?;
         let opens = |opening: &Opening| {
             !self.is_test_number && (self.rule)(opening, asked.to.channel(), &self.rules, self.now)
@@ -134,7 +134,11 @@ impl Entitlement for Opens {
             (Some(_), true) => "a test number opens no account",
             (Some(_), false) => "its account can't be opened by this address (docs/flows.md says which can)",
         };
-        let user = opening.filter(opens).map(|opening| opening.user.id);
+        let opened = opening.filter(opens).map(|opening| opening.user);
+        if let Some(stored) = opened.as_ref().and_then(|user| user.email.as_ref()) {
+            asked.respell(stored);
+        }
+        let user = opened.map(|user| user.id);
         Ok(Entitled {
             to: Addressee::of(user, why),
             subject: user,

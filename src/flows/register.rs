@@ -88,7 +88,7 @@ struct Newcomer {
 }
 
 impl Entitlement for Newcomer {
-    async fn entitled(self, _: &Asked) -> Result<Entitled, Unavailable> {
+    async fn entitled(self, _: &mut Asked) -> Result<Entitled, Unavailable> {
         let holder = self.proofs.email_holder(&self.email).await?;
         Ok(Entitled {
             to: match holder.is_some_and(|holder| holder.is_verified) {

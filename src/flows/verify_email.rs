@@ -99,12 +99,15 @@ struct Holder {
 }
 
 impl Entitlement for Holder {
-    async fn entitled(self, asked: &Asked) -> Result<Entitled, Unavailable> {
+    async fn entitled(self, asked: &mut Asked) -> Result<Entitled, Unavailable> {
         let holder = self.proofs.email_holder(&self.email).await?;
-        let unproven = holder.filter(|holder| !holder.is_verified);
+        if let Some(holder) = &holder {
+            asked.respell(&holder.email);
+        }
+        let unproven = holder.as_ref().filter(|holder| !holder.is_verified);
         let mut user_id = entitled_user(&asked.caller, unproven);
         // It is theirs already, but doesn't open the account yet: they may prove it once more.
-        if let Some(proven) = holder.filter(|holder| holder.is_verified)
+        if let Some(proven) = holder.as_ref().filter(|holder| holder.is_verified)
             && asked.caller.user_id() == Some(proven.user)
         {
             let opening = self.openings.opening_of(proven.user).await?;
@@ -112,7 +115,7 @@ impl Entitlement for Holder {
             user_id = opening.filter(wants).map(|_| proven.user);
         }
         Ok(Entitled {
-            to: Addressee::of(user_id, why_nobody(&asked.caller, holder)),
+            to: Addressee::of(user_id, why_nobody(&asked.caller, holder.as_ref())),
             subject: unproven.map(|holder| holder.user),
             known_code: None,
         })
@@ -120,7 +123,7 @@ impl Entitlement for Holder {
 }
 
 /// Why a code goes to nobody, if it does.
-fn why_nobody(caller: &Caller, holder: Option<EmailHolder>) -> &'static str {
+fn why_nobody(caller: &Caller, holder: Option<&EmailHolder>) -> &'static str {
     match (holder, caller.user_id()) {
         (None, None) => "no account has this e-mail address",
         (Some(holder), None) if holder.is_verified => "this e-mail address is verified already",
@@ -130,7 +133,7 @@ fn why_nobody(caller: &Caller, holder: Option<EmailHolder>) -> &'static str {
 }
 
 /// To whose account the code goes, if to any: to the one that has the address and hasn't proven it.
-fn entitled_user(caller: &Caller, unproven: Option<EmailHolder>) -> Option<Uuid> {
+fn entitled_user(caller: &Caller, unproven: Option<&EmailHolder>) -> Option<Uuid> {
     let holder = unproven?.user;
     caller
         .user_id()

@@ -122,7 +122,7 @@ struct Claimants {
 }
 
 impl Entitlement for Claimants {
-    async fn entitled(self, asked: &Asked) -> Result<Entitled, Unavailable> {
+    async fn entitled(self, asked: &mut Asked) -> Result<Entitled, Unavailable> {
         let claims = self.proofs.claims(&self.phone, self.now).await?;
         if self.known_code.is_none() {
             return self.entitled_by_message(asked, &claims).await;

@@ -105,6 +105,21 @@ on_both! {
         }
     }
 
+    /// Two spellings are one address here, and may be two mailboxes where mail arrives: the other one may be a stranger's.
+    async fn a_code_goes_to_the_address_as_its_account_has_it(app) {
+        let account = register_as(&app, "Fina@example.com", PHONE).await;
+        for (sent, typed) in ["fina@example.com", "\u{FB01}na@EXAMPLE.com"].into_iter().enumerate() {
+            let codes = 2 * sent;
+            assert_eq!(app.send_email(typed, None).await.status, 200, "{typed}");
+            app.pass(60);
+            assert_eq!(app.forgot(typed).await.status, 200, "{typed}");
+            app.pass(60);
+            crate::support::eventually("two codes at the address of the account", async || {
+                (app.codes_to(&account.email).await.len() == codes + 2).then_some(())
+            }).await;
+        }
+    }
+
     async fn an_account_without_a_password_gets_one(app) {
         let account = app.register(PHONE).await;
         app.own_phone(&account).await;

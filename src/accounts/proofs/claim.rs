@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::phone::PhoneNumber;
+use crate::{email::EmailAddress, phone::PhoneNumber};
 
 /// Who claims a phone. Unverified claims lapse: those that have count only where no other does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -122,11 +122,26 @@ impl Verification {
 }
 
 /// The account that has an e-mail address. At most one has it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EmailHolder {
     pub user: Uuid,
+    /// As the account has it: what two spellings share may be two mailboxes.
+    pub email: EmailAddress,
     /// Whether a code proved it.
     pub is_verified: bool,
+}
+
+impl EmailHolder {
+    /// By the address's key, from a row.
+    pub(super) fn keyed(key: String, email: String, user: Uuid, is_verified: bool) -> (String, Self) {
+        let email = EmailAddress::from_stored(email, key.clone());
+        let holder = Self {
+            user,
+            email,
+            is_verified,
+        };
+        (key, holder)
+    }
 }
 
 /// What became of the verification of an e-mail address.

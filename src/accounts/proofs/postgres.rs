@@ -236,11 +236,11 @@ async fn holders_of(
     link: PostgresLink,
     keys: Vec<String>,
 ) -> Result<Vec<(String, EmailHolder)>, Unavailable> {
-    const SQL: &str = "SELECT email_key, id, email_verified FROM users WHERE email_key = ANY($1)";
+    const SQL: &str = "SELECT email_key, email, id, email_verified FROM users WHERE email_key = ANY($1)";
     let query = sqlx::query_as(SQL).bind(keys);
-    let rows: Vec<(String, Uuid, bool)> = link
+    let rows: Vec<(String, String, Uuid, bool)> = link
         .bounded(async { query.fetch_all(link.lend().await?.session()).await })
         .await?;
-    let holder = |(key, user, is_verified)| (key, EmailHolder { user, is_verified });
+    let holder = |(key, email, user, is_verified)| EmailHolder::keyed(key, email, user, is_verified);
     Ok(rows.into_iter().map(holder).collect())
 }

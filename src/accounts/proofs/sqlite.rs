@@ -273,13 +273,12 @@ async fn claims_of(link: SqliteLink, asked: Vec<ClaimsOf>) -> Result<Vec<(Claims
 }
 
 async fn holders_of(link: SqliteLink, keys: Vec<String>) -> Result<Vec<(String, EmailHolder)>, Unavailable> {
-    const SQL: &str = "SELECT email_key, id, email_verified FROM users \
+    const SQL: &str = "SELECT email_key, email, id, email_verified FROM users \
          WHERE email_key IN (SELECT value FROM json_each(?1))";
     let query = sqlx::query_as(SQL).bind(json(keys.into_iter()));
-    let rows: Vec<(String, Hyphenated, bool)> = link.bounded(query.fetch_all(&link.readers)).await?;
-    let holder = |(key, user, is_verified): (_, Hyphenated, _)| {
-        let user = user.into_uuid();
-        (key, EmailHolder { user, is_verified })
+    let rows: Vec<(String, String, Hyphenated, bool)> = link.bounded(query.fetch_all(&link.readers)).await?;
+    let holder = |(key, email, user, is_verified): (_, _, Hyphenated, _)| {
+        EmailHolder::keyed(key, email, user.into_uuid(), is_verified)
     };
     Ok(rows.into_iter().map(holder).collect())
 }

@@ -54,22 +54,49 @@ fn client_address(api: &Api, request: &HttpRequest) -> IpAddr {
     if trusted.is_empty() {
         return peer.to_canonical();
     }
-    let hops = |name: header::HeaderName, read: fn(&str) -> Option<IpAddr>| -> Vec<_> {
-        let entries = request
-            .headers()
-            .get_all(name)
-            .flat_map(|list| list.as_bytes().split(|&byte| byte == b','));
-        entries
-            // A list may have empty elements (RFC 9110, 5.6.1).
-            .filter(|entry| !entry.trim_ascii().is_empty())
-            .map(|entry| str::from_utf8(entry).ok().and_then(read))
-            .collect()
-    };
-    let hops = match request.headers().contains_key(header::X_FORWARDED_FOR) {
-        true => hops(header::X_FORWARDED_FOR, hop),
-        false => hops(header::FORWARDED, forwarded_for),
+    let lists = |name: header::HeaderName| request.headers().get_all(name).map(|list| list.as_bytes());
+    let hops: Vec<_> = match request.headers().contains_key(header::X_FORWARDED_FOR) {
+        true => lists(header::X_FORWARDED_FOR)
+            .flat_map(|list| hops(list.split(|&byte| byte == b','), hop))
+            .collect(),
+        false => lists(header::FORWARDED)
+            .flat_map(|list| hops(outside_quotes(list, b',').into_iter(), forwarded_for))
+            .collect(),
     };
     right_most_untrusted(peer, &hops, trusted)
+}
+
+/// What each entry of a list says; a list may have empty ones (RFC 9110, 5.6.1).
+fn hops<'a>(
+    entries: impl Iterator<Item = &'a [u8]>,
+    read: fn(&str) -> Option<IpAddr>,
+) -> impl Iterator<Item = Option<IpAddr>> {
+    entries
+        .filter(|entry| !entry.trim_ascii().is_empty())
+        .map(move |entry| str::from_utf8(entry).ok().and_then(read))
+}
+
+/// The parts of a list between separators that stand in no quoted string (RFC 9110, 5.6.4).
+///
+/// It is read from its end: that is what our own proxy wrote. A quote that the client left open, further left, must not swallow it;
+/// nor must a separator within what the proxy quoted (`host` is what the client sent) begin another element.
+fn outside_quotes(list: &[u8], separator: u8) -> Vec<&[u8]> {
+    let is_escaped = |at: usize| {
+        let backslashes = list[..at].iter().rev().take_while(|&&byte| byte == b'\\');
+        backslashes.count() % 2 == 1
+    };
+    let (mut parts, mut end, mut is_quoted) = (Vec::new(), list.len(), false);
+    for (at, &byte) in list.iter().enumerate().rev() {
+        if byte == b'"' && !(is_quoted && is_escaped(at)) {
+            is_quoted = !is_quoted;
+        } else if byte == separator && !is_quoted {
+            parts.push(&list[at + 1..end]);
+            end = at;
+        }
+    }
+    parts.push(&list[..end]);
+    parts.reverse();
+    parts
 }
 
 /// The last hop that isn't a proxy of ours. What stands left of it was said by someone we don't trust; a hop that is no
@@ -103,7 +130,8 @@ fn hop(text: &str) -> Option<IpAddr> {
 
 /// The `for` of an element of `Forwarded` (RFC 7239 section 5.2).
 fn forwarded_for(element: &str) -> Option<IpAddr> {
-    let mut pairs = element.split(';').filter_map(|pair| pair.trim().split_once('='));
+    let pairs = outside_quotes(element.as_bytes(), b';').into_iter();
+    let mut pairs = pairs.filter_map(|pair| str::from_utf8(pair).ok()?.trim().split_once('='));
     let (_, node) = pairs.find(|(name, _)| name.eq_ignore_ascii_case("for"))?;
     hop(node.trim_matches('"'))
 }
@@ -164,5 +192,24 @@ mod tests {
             Some("198.51.100.1".parse().unwrap())
         );
         assert_eq!(forwarded_for("for=unknown"), None);
+    }
+
+    #[test]
+    fn nothing_that_stands_in_quotes_is_another_client() {
+        for list in [
+            r#"for=198.51.100.1;host="a,for=8.8.8.8""#,
+            r#"host="a;for=8.8.8.8";for=198.51.100.1"#,
+            r#"host="a\",for=8.8.8.8,\"";for=198.51.100.1"#,
+            r#"for=198.51.100.1;host="a\\""#,
+            // The client left a quote open; the proxy added its element.
+            r#"for="x, for=198.51.100.1"#,
+            r#"for="x, for=198.51.100.1;host="a,for=8.8.8.8""#,
+            r#"for=8.8.8.8, for="198.51.100.1:4711";by="b""#,
+        ] {
+            let hops: Vec<_> =
+                hops(outside_quotes(list.as_bytes(), b',').into_iter(), forwarded_for).collect();
+            let client = right_most_untrusted([10, 0, 0, 1].into(), &hops, &["10.0.0.0/8".parse().unwrap()]);
+            assert_eq!(client.to_string(), "198.51.100.1", "{list}");
+        }
     }
 }

@@ -49,6 +49,8 @@ pub enum HashCost {
     Argon2(Argon2Cost),
     /// Iterations of PBKDF2 with SHA-256.
     Pbkdf2(u32),
+    /// Iterations of PBKDF2 with SHA-1, as Django's second choice has it.
+    Pbkdf2Sha1(u32),
     /// The logarithm of bcrypt's rounds.
     Bcrypt(u32),
     Scrypt(ScryptCost),
@@ -82,7 +84,7 @@ impl HashCost {
     pub fn work(self) -> u64 {
         match self {
             Self::Argon2(cost) => u64::from(cost.memory_kib) * u64::from(cost.passes),
-            Self::Pbkdf2(iterations) => u64::from(iterations) * 3 / 10,
+            Self::Pbkdf2(iterations) | Self::Pbkdf2Sha1(iterations) => u64::from(iterations) * 3 / 10,
             Self::Bcrypt(cost) => 173_u64.saturating_mul(1 << cost.min(40)),
             Self::Scrypt(cost) => {
                 let memory = cost.memory_kib().saturating_mul(u64::from(cost.p));
@@ -104,7 +106,7 @@ impl HashCost {
                     && u64::from(memory_kib) >= 8 * u64::from(lanes);
                 (u64::from(memory_kib), is_defined)
             }
-            Self::Pbkdf2(iterations) => (0, iterations > 0),
+            Self::Pbkdf2(iterations) | Self::Pbkdf2Sha1(iterations) => (0, iterations > 0),
             Self::Bcrypt(cost) => (0, (4..=31).contains(&cost)),
             Self::Scrypt(cost) => {
                 let is_defined = (1..32).contains(&cost.log_n) && (1..=1024).contains(&cost.r) && cost.p > 0;
@@ -121,6 +123,7 @@ impl fmt::Display for HashCost {
         match self {
             Self::Argon2(cost) => write!(f, "argon2 {} {} {}", cost.memory_kib, cost.passes, cost.lanes),
             Self::Pbkdf2(iterations) => write!(f, "pbkdf2_sha256 {iterations}"),
+            Self::Pbkdf2Sha1(iterations) => write!(f, "pbkdf2_sha1 {iterations}"),
             Self::Bcrypt(cost) => write!(f, "bcrypt {cost}"),
             Self::Scrypt(cost) => write!(f, "scrypt {} {} {}", cost.log_n, cost.r, cost.p),
         }
@@ -141,6 +144,7 @@ impl FromStr for HashCost {
                 lanes,
             }),
             ("pbkdf2_sha256", &[iterations]) => Self::Pbkdf2(iterations),
+            ("pbkdf2_sha1", &[iterations]) => Self::Pbkdf2Sha1(iterations),
             ("bcrypt", &[cost]) => Self::Bcrypt(cost),
             ("scrypt", &[log_n, r, p]) => Self::Scrypt(ScryptCost {
                 log_n: log_n.try_into().map_err(|_| CostError)?,
@@ -172,6 +176,7 @@ mod tests {
         for cost in [
             HashCost::Argon2(Argon2Cost::default()),
             HashCost::Pbkdf2(1_000_000),
+            HashCost::Pbkdf2Sha1(1_000_000),
             HashCost::Bcrypt(12),
             HashCost::Scrypt(DJANGO_SCRYPT),
         ] {
@@ -196,6 +201,7 @@ mod tests {
             (HashCost::Pbkdf2(2_000_000), false),
             (HashCost::Pbkdf2(20_000_000), true),
             (HashCost::Pbkdf2(0), true),
+            (HashCost::Pbkdf2Sha1(20_000_000), true),
             (HashCost::Bcrypt(14), false),
             (HashCost::Bcrypt(15), true),
             (HashCost::Bcrypt(3), true),

@@ -23,6 +23,7 @@ struct Costs {
     argon2: Argon2Cost,
     /// 0: there is none.
     pbkdf2: u32,
+    pbkdf2_sha1: u32,
     bcrypt: Option<u32>,
     scrypt: Option<ScryptCost>,
 }
@@ -58,6 +59,7 @@ impl Dearest {
         let Costs {
             argon2,
             pbkdf2,
+            pbkdf2_sha1,
             bcrypt,
             scrypt,
         } = self.costs();
@@ -71,6 +73,11 @@ impl Dearest {
             _ => pbkdf2,
         };
         left.extend((iterations > 0).then_some(HashCost::Pbkdf2(iterations)));
+        let iterations = match done {
+            Some(HashCost::Pbkdf2Sha1(done)) => pbkdf2_sha1.saturating_sub(done),
+            _ => pbkdf2_sha1,
+        };
+        left.extend((iterations > 0).then_some(HashCost::Pbkdf2Sha1(iterations)));
         match (bcrypt, done) {
             // Each step doubles the rounds: 2⁴ and again 2⁴, 2⁵, 2⁶ are 2⁷.
             (Some(most), Some(HashCost::Bcrypt(done))) => left.extend((done..most).map(HashCost::Bcrypt)),
@@ -104,6 +111,7 @@ impl Costs {
         Self {
             argon2: today,
             pbkdf2: 0,
+            pbkdf2_sha1: 0,
             bcrypt: None,
             scrypt: None,
         }
@@ -116,6 +124,7 @@ impl Costs {
             }
             HashCost::Argon2(_) => {}
             HashCost::Pbkdf2(iterations) => self.pbkdf2 = self.pbkdf2.max(iterations),
+            HashCost::Pbkdf2Sha1(iterations) => self.pbkdf2_sha1 = self.pbkdf2_sha1.max(iterations),
             HashCost::Bcrypt(cost) => self.bcrypt = self.bcrypt.max(Some(cost)),
             HashCost::Scrypt(scrypt) => {
                 let known = self.scrypt.map(|known| HashCost::Scrypt(known).work());

@@ -1,5 +1,6 @@
 //! The hashes of other systems, computed: PBKDF2, bcrypt, scrypt.
 
+use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -11,6 +12,11 @@ const BCRYPT_BYTES: usize = 72;
 /// PBKDF2 with HMAC-SHA-256.
 pub(super) fn pbkdf2(password: &[u8], salt: &[u8], iterations: u32, output: &mut [u8]) {
     pbkdf2::pbkdf2_hmac::<Sha256>(password, salt, iterations, output);
+}
+
+/// PBKDF2 with HMAC-SHA-1.
+pub(super) fn pbkdf2_sha1(password: &[u8], salt: &[u8], iterations: u32, output: &mut [u8]) {
+    pbkdf2::pbkdf2_hmac::<Sha1>(password, salt, iterations, output);
 }
 
 /// bcrypt of a password with a zero behind it, cut to 72 bytes. `None` without a salt of 16 bytes.

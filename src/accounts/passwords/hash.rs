@@ -170,11 +170,16 @@ impl Argon2Pool {
     fn waste(&self, password: &Password, cost: HashCost) {
         let recipe = match cost {
             HashCost::Argon2(_) => Recipe::Argon2id,
-            HashCost::Pbkdf2(_) => Recipe::Pbkdf2,
+            HashCost::Pbkdf2(_) | HashCost::Pbkdf2Sha1(_) => Recipe::Pbkdf2,
             HashCost::Bcrypt(_) => Recipe::Bcrypt,
             HashCost::Scrypt(_) => Recipe::Scrypt,
         };
-        drop(self.compute(password, cost, recipe, &[0; SALT_BYTES], OUTPUT_BYTES));
+        let bytes = match cost {
+            // One block of SHA-1; for more it would be done twice.
+            HashCost::Pbkdf2Sha1(_) => 20,
+            _ => OUTPUT_BYTES,
+        };
+        drop(self.compute(password, cost, recipe, &[0; SALT_BYTES], bytes));
     }
 
     fn is_of_today(&self, stored: &StoredHash) -> bool {
@@ -220,6 +225,9 @@ impl Argon2Pool {
                 self.argon2(&argon2(algorithm, cost, bytes)?, text, salt, &mut output)?;
             }
             (HashCost::Pbkdf2(iterations), _) => foreign::pbkdf2(typed, salt, iterations, &mut output),
+            (HashCost::Pbkdf2Sha1(iterations), _) => {
+                foreign::pbkdf2_sha1(typed, salt, iterations, &mut output);
+            }
             (HashCost::Bcrypt(cost), Recipe::BcryptOfSha256) => {
                 return foreign::bcrypt(&foreign::sha256_in_hex(typed), salt, cost);
             }

@@ -4,7 +4,11 @@ use super::*;
 use crate::entropy::SystemEntropy;
 
 /// Made by Django 5.2, Python's bcrypt 5.0, argon2-cffi 25.1 and hashlib, at costs that take no time.
-const VECTORS: [(&str, &str); 17] = [
+const VECTORS: [(&str, &str); 18] = [
+    (
+        "quiet-otter-47",
+        "pbkdf2_sha1$1200$6sAyZOaXm0vdtg7DV7qcoW$KO/M2njdr4OhoyOVoFtw0KUGwJA=",
+    ),
     (
         "quiet-otter-47",
         "pbkdf2_sha256$1200$DmHjPr81LJjdRGHlIrXm2B$Q04gvqr2w3+FSPosiRb/HTs1RBNs8MBl/srUcShq+9g=",
@@ -154,9 +158,10 @@ fn whoever_fails_has_cost_the_same_work() {
                 .map(|cost| cost.work())
                 .sum()
         };
-        let sums: [u64; 4] = [
+        let sums: [u64; 5] = [
             sum(|cost| matches!(cost, HashCost::Argon2(_))),
             sum(|cost| matches!(cost, HashCost::Pbkdf2(_))),
+            sum(|cost| matches!(cost, HashCost::Pbkdf2Sha1(_))),
             sum(|cost| matches!(cost, HashCost::Bcrypt(_))),
             sum(|cost| matches!(cost, HashCost::Scrypt(_))),
         ];

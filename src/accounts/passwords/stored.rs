@@ -3,7 +3,7 @@
 //! | of | looks like |
 //! |---|---|
 //! | this service | `$argon2id$v=19$m=19456,t=2,p=1$salt$hash` |
-//! | Django | `pbkdf2_sha256$1000000$salt$hash`, `argon2$argon2id$…`, `bcrypt_sha256$$2b$12$…`, `bcrypt$$2b$12$…`, `scrypt$16384$salt$8$5$hash` |
+//! | Django | `pbkdf2_sha256$1000000$salt$hash`, `pbkdf2_sha1$…`, `argon2$argon2id$…`, `bcrypt_sha256$$2b$12$…`, `bcrypt$$2b$12$…`, `scrypt$16384$salt$8$5$hash` |
 //! | others | `$2a$…`, `$2b$…`, `$2y$…`, `$scrypt$ln=14,r=8,p=1$salt$hash`, `$argon2i$…`, `$argon2d$…` |
 
 use base64::{
@@ -77,7 +77,8 @@ impl StoredHash {
                 let rest = rest.strip_prefix('$').ok_or(HashError::Form)?;
                 Self::bcrypt(rest, Recipe::BcryptOfSha256)
             }
-            "pbkdf2_sha256" => Self::pbkdf2(rest),
+            "pbkdf2_sha256" => Self::pbkdf2(rest, HashCost::Pbkdf2),
+            "pbkdf2_sha1" => Self::pbkdf2(rest, HashCost::Pbkdf2Sha1),
             "scrypt" => Self::scrypt(rest),
             _ => Err(HashError::Kind),
         }?;
@@ -152,10 +153,10 @@ impl StoredHash {
     }
 
     /// Django's: `iterations$salt$hash`, the salt as it stands.
-    fn pbkdf2(text: &str) -> Result<Self, HashError> {
+    fn pbkdf2(text: &str, cost: fn(u32) -> HashCost) -> Result<Self, HashError> {
         let [iterations, salt, output] = fields(text)?;
         Ok(Self {
-            cost: HashCost::Pbkdf2(number(iterations)?),
+            cost: cost(number(iterations)?),
             recipe: Recipe::Pbkdf2,
             salt: salt.as_bytes().to_vec(),
             output: BASE64.decode(output).map_err(|_| HashError::Form)?,

@@ -1,6 +1,12 @@
 //! A user on the way: a line in, a line out.
 
+use std::fmt;
+
 use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use uuid::{Builder, Uuid};
@@ -46,13 +52,18 @@ impl TransferredUser {
     /// # Errors
     /// Everything that is wrong with it, as `field: reason`, without a word of what it says.
     pub fn parse(line: &[u8], rules: &UserRules) -> Result<Self, Vec<String>> {
-        let Ok(Value::Object(object)) = serde_json::from_slice(line) else {
+        let Ok(Members { object, repeated }) = serde_json::from_slice(line) else {
             return Err(vec!["not an object of JSON in one line".to_owned()]);
         };
         let mut fields = Fields {
             object,
             faults: Vec::new(),
         };
+        for name in FIELDS {
+            if repeated.iter().any(|key| key == name) {
+                fields.fault(name, "stands there more than once");
+            }
+        }
         let email = fields.text("email", EmailAddress::parse);
         let phone = fields.text("phone", |text| PhoneNumber::parse(text, rules.phone_check));
         let first_name = fields.text("first_name", PersonName::parse_or_absent);
@@ -130,6 +141,52 @@ fn id_of(email: &EmailAddress, created_at: Option<DateTime<Utc>>) -> Uuid {
     let mut rest = [0; 10];
     rest.copy_from_slice(&digest[..10]);
     Builder::from_unix_timestamp_millis(u64::try_from(millis).unwrap_or(0), &rest).into_uuid()
+}
+
+/// The fields of a line.
+const FIELDS: [&str; 10] = [
+    "id",
+    "email",
+    "phone",
+    "first_name",
+    "last_name",
+    "password_hash",
+    "phone_verified",
+    "email_verified",
+    "locked",
+    "created_at",
+];
+
+/// An object of JSON, and which of its keys came more than once: of two values neither is known to be the right one.
+struct Members {
+    object: Map<String, Value>,
+    repeated: Vec<String>,
+}
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+        let (mut object, mut repeated) = (Map::new(), Vec::new());
+        while let Some((key, value)) = map.next_entry::<String, Value>()? {
+            if object.insert(key.clone(), value).is_some() {
+                repeated.push(key);
+            }
+        }
+        Ok(Members { object, repeated })
+    }
 }
 
 struct Fields {
@@ -260,6 +317,10 @@ mod tests {
             ("sesame", "not an object"),
             (r#"{"email":"a@example.com"}"#, "phone: is missing"),
             (r#"{"phone":"+14152000001"}"#, "email: is missing"),
+            (
+                r#"{"email":"a@example.com","phone":"+14152000001","x":1,"x":2,"email":"b@example.com"}"#,
+                "email: stands there more than once",
+            ),
             (
                 r#"{"phone":"+14152000001","phone_verified":true}"#,
                 "email: is missing",

@@ -45,12 +45,17 @@ pub(super) fn of(settings: &Settings, rules: &RuleSet) -> Vec<String> {
             "server.trusted_proxies has all addresses: every client chooses the address that it is counted by.".to_owned(),
         );
     }
-    if settings.server.ops_bind.ip().is_unspecified() {
+    let ops = settings.server.ops_bind.ip();
+    if !ops.is_loopback() && (ops.is_unspecified() || settings.server.ops_token.is_none()) {
         let guard = match settings.server.ops_token {
             Some(_) => "metrics are readable by whoever reaches it",
             None => "whoever reaches it reads metrics and gives quotas back, as server.ops_token is not set",
         };
-        warnings.push(format!("server.ops_bind listens on all addresses: {guard}."));
+        let reach = match ops.is_unspecified() {
+            true => "listens on all addresses",
+            false => "is reached from other machines",
+        };
+        warnings.push(format!("server.ops_bind {reach}: {guard}."));
     }
     if !settings.admin.bind.ip().is_loopback() && settings.admin.public_url.is_none() {
         warnings.push(

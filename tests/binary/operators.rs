@@ -228,6 +228,11 @@ fn a_check_says_what_to_know_of_a_sound_configuration() {
     );
     let ops = check("RINGBACK__SERVER__OPS_BIND", "[::]:8001");
     assert!(ops.contains("server.ops_bind listens on all addresses"), "{ops}");
+    let ops = check("RINGBACK__SERVER__OPS_BIND", "10.0.0.1:8001");
+    assert!(
+        ops.contains("server.ops_bind is reached from other machines: whoever reaches it"),
+        "{ops}"
+    );
     folder.write("none.toml", "");
     let limits = check("RINGBACK__LIMITS__FILE", "none.toml");
     assert!(limits.contains("nothing is limited"), "{limits}");

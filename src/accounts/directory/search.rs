@@ -61,8 +61,8 @@ pub struct SearchPlace {
 impl SearchBy {
     /// Reads what somebody typed: an id, a whole phone in any spelling, or the beginning of an e-mail address or a last name.
     /// `None`: nothing is that long.
-    pub fn parse(text: &str) -> Option<Self> {
-        let text = text.trim();
+    pub fn parse(typed: &str) -> Option<Self> {
+        let text = typed.trim();
         if text.is_empty() {
             return Some(Self::Nothing);
         }
@@ -73,6 +73,13 @@ impl SearchBy {
             return Some(Self::Id(id));
         }
         if let Ok(phone) = PhoneNumber::parse(text, PhoneCheck::E164) {
+            return Some(Self::Phone(phone));
+        }
+        // In a query that nobody has encoded, `+1 415…` arrives as ` 1 415…`.
+        if typed.starts_with(' ')
+            && text.starts_with(|sign: char| sign.is_ascii_digit())
+            && let Ok(phone) = PhoneNumber::parse(&format!("+{text}"), PhoneCheck::E164)
+        {
             return Some(Self::Phone(phone));
         }
         // A whole address has a domain that is kept in another spelling than it may be typed in.
@@ -153,12 +160,20 @@ mod tests {
         for text in [
             "+1 415 555 2671",
             " +1 (415) 555-2671",
+            // A query that nobody has encoded: `q=+1 415…`.
+            " 14155552671",
+            " 1 415 555 2671",
             "＋１４１５５５５２６７１",
         ] {
             let found = SearchBy::parse(text);
             assert_eq!(found, Some(SearchBy::Phone(phone.clone())), "{text}");
         }
         assert_eq!(beginning(" Jane@Ex").0, "jane@ex");
+        assert_eq!(
+            beginning("14155552671").0,
+            "14155552671",
+            "addresses begin with digits as well"
+        );
         assert_eq!(beginning("ÄRZTE").1, "ärzte");
         assert_eq!(beginning("a@bücher.example").0, "a@xn--bcher-kva.example");
         assert_eq!(SearchBy::parse(&"x".repeat(255)), None);

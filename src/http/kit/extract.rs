@@ -37,9 +37,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for JsonBody<T> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            if !declares_json(&request) {
-                return Err(Rejection::UnsupportedMediaType.into());
-            }
+            demand_json(&request)?;
             let body = read(&request, payload).await?;
             Ok(Self(parse(&body)?))
         })
@@ -56,7 +54,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for OptionalJson<T> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let has_none = |name| request.headers().get(name).is_none_or(|value| value == "0");
         let is_empty = has_none(header::CONTENT_LENGTH) && has_none(header::TRANSFER_ENCODING);
-        if is_empty || !declares_json(request) {
+        if is_empty || demand_json(request).is_err() {
             return Box::pin(async { Ok(Self(None)) });
         }
         let body = JsonBody::from_request(request, payload);
@@ -194,7 +192,7 @@ const UTF8: [&str; 10] = [
 ];
 
 /// `application/json`, in UTF-8 and as it is.
-fn declares_json(request: &HttpRequest) -> bool {
+fn demand_json(request: &HttpRequest) -> Result<(), Rejection> {
     let headers = request.headers();
     let is_identity = |value: &header::HeaderValue| {
         let mut encodings = value.as_bytes().split(|&byte| byte == b',');
@@ -205,26 +203,27 @@ fn declares_json(request: &HttpRequest) -> bool {
             )
         })
     };
-    if !headers.get_all(header::CONTENT_ENCODING).all(is_identity) {
-        return false;
-    }
-    let Some(declared) = headers
+    let declared = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
-    else {
-        return false;
-    };
+        .ok_or(Rejection::UnsupportedMediaType)?;
     let mut parts = declared.split(';').map(str::trim);
     let json = parts
         .next()
         .is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"));
-    json && parts.all(|parameter| match parameter.split_once('=') {
+    let mut is_utf8 = parts.map(|parameter| match parameter.split_once('=') {
         Some((name, value)) if name.trim_ascii().eq_ignore_ascii_case("charset") => {
             let charset = value.trim_ascii().trim_matches(['"', '\'']).trim_ascii();
             charset.is_empty() || UTF8.iter().any(|name| charset.eq_ignore_ascii_case(name))
         }
         _ => true,
-    })
+    });
+    match headers.get_all(header::CONTENT_ENCODING).all(is_identity) {
+        _ if !json => Err(Rejection::UnsupportedMediaType),
+        false => Err(Rejection::UnsupportedCoding),
+        true if !is_utf8.all(|is| is) => Err(Rejection::UnsupportedCharset),
+        true => Ok(()),
+    }
 }
 
 fn is_deep(body: &[u8]) -> bool {
@@ -291,35 +290,38 @@ mod tests {
 
     #[test]
     fn json_is_declared_in_many_ways() {
-        for (kind, encoding, is_json) in [
-            ("application/json", None, true),
-            ("Application/JSON; charset=UTF-8", None, true),
-            ("application/json;charset=utf8", None, true),
-            ("application/json; Charset=\"utf-8\"", Some("Identity"), true),
-            ("application/json", Some("identity"), true),
+        const TYPE: &str = "Send the body as application/json.";
+        const CHARSET: &str = "Send the body in UTF-8.";
+        const CODING: &str = "Send the body as it is: without Content-Encoding, or with `identity`.";
+        for (kind, encoding, refusal) in [
+            ("application/json", None, None),
+            ("Application/JSON; charset=UTF-8", None, None),
+            ("application/json;charset=utf8", None, None),
+            ("application/json; Charset=\"utf-8\"", Some("Identity"), None),
+            ("application/json", Some("identity"), None),
             (
                 "application/json; charset='UTF-8'; x=y",
                 Some("identity, identity"),
-                true,
+                None,
             ),
-            ("application/json; charset=unicode-1-1-utf-8", Some(""), true),
-            ("application/json;charset=", None, true),
-            ("application/json;charset=US-ASCII", None, true),
-            ("application/json; charset=utf-16", None, false),
-            ("application/json", Some("gzip"), false),
-            ("application/json", Some("identity, gzip"), false),
-            ("application/json; charset=latin1", None, false),
-            ("text/json", None, false),
+            ("application/json; charset=unicode-1-1-utf-8", Some(""), None),
+            ("application/json;charset=", None, None),
+            ("application/json;charset=US-ASCII", None, None),
+            ("application/json; charset=utf-16", None, Some(CHARSET)),
+            ("application/json", Some("gzip"), Some(CODING)),
+            ("application/json", Some("identity, gzip"), Some(CODING)),
+            ("application/json; charset=latin1", None, Some(CHARSET)),
+            ("text/json", None, Some(TYPE)),
+            ("text/json", Some("gzip"), Some(TYPE)),
         ] {
             let mut request = TestRequest::default().insert_header((header::CONTENT_TYPE, kind));
             if let Some(encoding) = encoding {
                 request = request.insert_header((header::CONTENT_ENCODING, encoding));
             }
-            assert_eq!(
-                declares_json(&request.to_http_request()),
-                is_json,
-                "{kind} {encoding:?}"
-            );
+            let told = demand_json(&request.to_http_request()).map_err(|refusal| refusal.details());
+            let told = told.err().map(|told| (told.status, told.detail.to_string()));
+            let expected = refusal.map(|detail| (415, detail.to_owned()));
+            assert_eq!(told, expected, "{kind} {encoding:?}");
         }
     }
 

@@ -23,6 +23,10 @@ pub enum Rejection {
     HeadersTooLarge,
     #[error("the body is not declared as JSON")]
     UnsupportedMediaType,
+    #[error("the body is declared as JSON that is not in UTF-8")]
+    UnsupportedCharset,
+    #[error("the body is compressed")]
+    UnsupportedCoding,
     #[error("the body is too large")]
     PayloadTooLarge,
     #[error("the body did not arrive in time")]
@@ -64,6 +68,12 @@ impl Problem for Rejection {
                 415,
                 "unsupported_media_type",
                 "Send the body as application/json.",
+            ),
+            Self::UnsupportedCharset => (415, "unsupported_media_type", "Send the body in UTF-8."),
+            Self::UnsupportedCoding => (
+                415,
+                "unsupported_media_type",
+                "Send the body as it is: without Content-Encoding, or with `identity`.",
             ),
             Self::PayloadTooLarge => (413, "payload_too_large", "The body is over 16 KiB."),
             Self::RequestTimeout => (408, "request_timeout", "The request did not arrive in time."),

@@ -85,7 +85,7 @@ async fn calls() -> Vec<Value> {
 /// The same as it was made so long ago, rightly signed: somebody has recorded it.
 fn late(good: &Value, at: i64) -> Value {
     use base64::{Engine, prelude::BASE64_STANDARD};
-    use hmac::{Hmac, KeyInit, Mac};
+    use pbkdf2::hmac::{Hmac, KeyInit, Mac};
     let key = BASE64_STANDARD
         .decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
         .unwrap();

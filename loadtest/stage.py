@@ -109,9 +109,7 @@ def build(*targets):
     if not os.environ.get("SKIP_BUILD"):
         command = ["cargo", "build", "--locked", "--profile", profile, *targets]
         say("building:", " ".join(command))
-        # DATABASE_URL would have sqlx check its queries against that database.
-        environment = {key: value for key, value in os.environ.items() if key != "DATABASE_URL"}
-        if subprocess.run(command, cwd=ROOT, env=environment).returncode:
+        if subprocess.run(command, cwd=ROOT).returncode:
             raise Failed("the build failed")
     target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
     return target / ("debug" if profile == "dev" else profile)

@@ -6,6 +6,7 @@
 mod coalesce;
 mod connection;
 mod lane;
+mod migrations;
 pub(crate) mod postgres;
 mod schema;
 pub(crate) mod sqlite;

@@ -1,10 +1,13 @@
 //! The migrations for PostgreSQL, and what is said when one can't be run.
 
-use sqlx::migrate::{MigrateError as SqlxMigrateError, Migrator};
+use sqlx::{
+    SqlSafeStr,
+    migrate::{MigrateError as SqlxMigrateError, Migration, MigrationType, Migrator},
+};
 
 use super::Schema;
 use crate::{
-    database::{Fault, MigrateError},
+    database::{Fault, MigrateError, migrations},
     unavailable::{Part, Unavailable},
 };
 
@@ -16,7 +19,13 @@ const NO_TABLE: &str = "42P01";
 
 /// All migrations of this version.
 pub(in crate::database) fn migrations() -> Migrator {
-    let mut migrations: Migrator = sqlx::migrate!("migrations/postgres");
+    let files = migrations::POSTGRES.iter();
+    let migrations = files.map(|file| {
+        let (description, sql) = (file.description.into(), file.sql.into_sql_str());
+        let kind = MigrationType::Simple;
+        Migration::new(file.version, description, kind, sql, file.has_no_transaction())
+    });
+    let mut migrations = Migrator::with_migrations(migrations.collect());
     // A newer version may have migrated already; expand and contract lets this one run on beside it.
     migrations.set_ignore_missing(true);
     migrations

@@ -1,19 +1,25 @@
 //! The migrations for SQLite, and what is said when one can't be run.
 
 use sqlx::{
-    SqlitePool,
-    migrate::{MigrateError as SqlxMigrateError, Migrator},
+    SqlSafeStr, SqlitePool,
+    migrate::{MigrateError as SqlxMigrateError, Migration, MigrationType, Migrator},
 };
 
 use super::Schema;
 use crate::{
-    database::{Fault, MigrateError},
+    database::{Fault, MigrateError, migrations},
     unavailable::{Part, Unavailable},
 };
 
 /// All migrations of this version.
 pub(in crate::database) fn migrations() -> Migrator {
-    let mut migrations: Migrator = sqlx::migrate!("migrations/sqlite");
+    let files = migrations::SQLITE.iter();
+    let migrations = files.map(|file| {
+        let (description, sql) = (file.description.into(), file.sql.into_sql_str());
+        let kind = MigrationType::Simple;
+        Migration::new(file.version, description, kind, sql, file.has_no_transaction())
+    });
+    let mut migrations = Migrator::with_migrations(migrations.collect());
     // A newer version may have migrated already; expand and contract lets this one run on.
     migrations.set_ignore_missing(true);
     migrations

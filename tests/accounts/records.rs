@@ -169,6 +169,19 @@ pub async fn erasure_leaves_nothing_of_whose_it_was(stores: Stores) {
         let records = stores.two.records.clone();
         async move { records.erase(erasure).await.unwrap() == Erased::Erased }
     };
+    // What an administrator did to the account, and what the account did to another as one.
+    let by = |user, address: &str| {
+        let client = ClientNetwork::of(address.parse().unwrap(), 64);
+        let by = Source::administrator(user, client, Some("asked by phone".to_owned()));
+        NewEvent::new(EventKind::UserViewed, by, at(2), &SystemEntropy)
+    };
+    let log = &stores.one.event_log;
+    log.note(&by(john.id, "198.51.100.7"), Some(jane.id))
+        .await
+        .unwrap();
+    log.note(&by(jane.id, "203.0.113.7"), Some(john.id))
+        .await
+        .unwrap();
     // Not by another's session, an ended one, or for a proof of an older epoch.
     assert!(!erase(erasure(jane.id, johns)).await);
     let mut old = erasure(jane.id, session);
@@ -202,6 +215,15 @@ pub async fn erasure_leaves_nothing_of_whose_it_was(stores: Stores) {
     for part in [&jane.id.to_string(), "203.0.113", "she asked"] {
         assert!(!events.contains(part), "{part} in {events}");
     }
+    let audited = format!(
+        "SELECT CAST(count(*) AS text) FROM events WHERE actor_id = '{}' AND network = '198.51.100.0/24' AND reason IS NULL",
+        john.id
+    );
+    assert_eq!(
+        stores.text(audited).await,
+        "1",
+        "who acted on the account stays named"
+    );
     let orphans = "SELECT CAST(count(*) AS text) FROM verifications WHERE user_id IS NULL";
     assert_eq!(stores.text(orphans.to_owned()).await, "1");
     let deleted = "SELECT CAST(count(*) AS text) FROM events WHERE kind = 'account.deleted'";
@@ -210,7 +232,7 @@ pub async fn erasure_leaves_nothing_of_whose_it_was(stores: Stores) {
         "SELECT CAST(count(*) AS text) FROM events WHERE user_id = '{}'",
         john.id
     );
-    assert_eq!(stores.text(johns_events).await, "2");
+    assert_eq!(stores.text(johns_events).await, "3");
     // The address is free again.
     register(&stores.one, "jane@example.com", PHONE).await;
 }

@@ -328,7 +328,7 @@ on_both! {
         let lock = async |id: &str, body: Value| {
             app.administer("POST", &format!("/api/admin/users/{id}/lock/"), Some(body), Some(&admin.access)).await
         };
-        for body in [json!({}), json!({ "reason": "  " }), json!({ "reason": null }), json!({ "reason": 7 }), json!({ "reason": "a\u{0}b" }), json!({ "reason": "x".repeat(501) })] {
+        for body in [json!({}), json!({ "reason": "  " }), json!({ "reason": null }), json!({ "reason": 7 }), json!({ "reason": "a\u{0}b" }), json!({ "reason": "\u{200B}" }), json!({ "reason": "a\u{202E}b" }), json!({ "reason": "x".repeat(501) })] {
             assert_eq!(lock(&user.id, body).await.faulty_fields(), ["reason"]);
         }
         for id in ["00000000-0000-7000-8000-000000000000", "x", "%27"] {

@@ -22,7 +22,10 @@ const ERASE: [&str; 7] = [
     "DELETE FROM sessions WHERE user_id = $1",
     "DELETE FROM users WHERE id = $1",
     "DELETE FROM notices WHERE user_id = $1",
-    "UPDATE events SET user_id = NULL, actor_id = NULL, network = NULL, reason = NULL WHERE user_id = $1",
+    // What an administrator did stays theirs; a reason may name the user.
+    "UPDATE events SET user_id = NULL, reason = NULL, \
+     actor_id = CASE WHEN actor = 'administrator' THEN actor_id END, \
+     network = CASE WHEN actor = 'administrator' THEN network END WHERE user_id = $1",
     "UPDATE events SET actor_id = NULL, network = NULL WHERE actor = 'administrator' AND actor_id = $1",
     "UPDATE administrators SET granted_by = NULL WHERE granted_by = $1",
     "UPDATE verifications SET user_id = NULL WHERE user_id = $1",

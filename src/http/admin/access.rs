@@ -19,9 +19,10 @@ use crate::{
     },
     limits::{Operation, Subject},
     tokens::Role,
+    unicode::{is_direction_override, is_line_separator, is_visible},
 };
 
-/// What somebody writes in an address bar's worth of text.
+/// Characters of a reason.
 const MAX_REASON: usize = 500;
 
 #[derive(Debug, Error)]
@@ -30,7 +31,7 @@ enum ReasonError {
     Empty,
     #[error("At most 500 characters.")]
     Length,
-    #[error("No control characters.")]
+    #[error("No control characters, and none that turn the direction of the text.")]
     Control,
 }
 
@@ -65,14 +66,19 @@ pub async fn let_in(
     Ok(api.admin.enter(signed_in, client, least).await?)
 }
 
+/// Whether it has no place in a line that others read: they would see another text.
+fn is_hidden(character: char) -> bool {
+    character.is_control() || is_line_separator(character) || is_direction_override(character)
+}
+
 /// Reads the reason of a change.
 pub fn reason(faults: &mut Faults, field: Field) -> Option<String> {
     faults.required("reason", field, |text| {
         let text = text.trim();
         match text {
-            "" => Err(ReasonError::Empty),
+            text if !text.chars().any(is_visible) => Err(ReasonError::Empty),
             text if text.chars().count() > MAX_REASON => Err(ReasonError::Length),
-            text if text.chars().any(char::is_control) => Err(ReasonError::Control),
+            text if text.chars().any(is_hidden) => Err(ReasonError::Control),
             text => Ok(text.to_owned()),
         }
     })

@@ -68,6 +68,7 @@ await inBrowser(async (page, context) => {
   await button('Resume').click();
   await page.getByRole('status').filter({ hasText: 'Codes go there again.' }).waitFor();
   await page.getByRole('link', { name: 'Users', exact: true }).click();
+  await page.getByRole('heading', { name: 'Users', level: 1 }).waitFor();
   // The search has the focus already.
   await page.keyboard.type(userPhone);
   await page.keyboard.press('Enter');

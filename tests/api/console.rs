@@ -7,7 +7,9 @@ use serde_json::json;
 
 use crate::{
     clients::run,
-    support::{Administrator, Answer, Backends, PASSWORD, TestApp, eventually, node_modules, on_both},
+    support::{
+        Account, Administrator, Answer, Backends, PASSWORD, TestApp, eventually, node_modules, on_both,
+    },
 };
 
 /// Somebody in front of the console, with a cookie.
@@ -223,22 +225,28 @@ on_both! {
     }
 }
 
-/// From the phone call to the solved user, by clicks and keys alone.
-#[actix_web::test]
-async fn support_helps_a_user_in_a_browser() {
-    let app = TestApp::start_with(Backends::Embedded, &[("RINGBACK__OTP__RESEND_COOLDOWN", "1s")]).await;
-    let admin = app.administrator("admin", "+14155550320").await;
-    let user = app.verified("+14155550321").await;
-    let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/api/browser");
+/// Runs a program of `browser/` that is an administrator in front of the console, who looks at a user.
+pub async fn play(app: &TestApp, admin: &Administrator, user: &Account, program: &str) {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut node = Command::new("node");
-    node.arg("console.mjs")
+    node.arg(program)
         .env("ADDRESS", &app.address)
         .env("ADMIN", &app.admin)
         .env("EMAIL", &admin.account.email)
         .env("PHONE", &admin.account.phone)
         .env("PASSWORD", PASSWORD)
         .env("USER_PHONE", &user.phone)
+        .env("FOLDER", here.join("docs/images"))
         .env("NODE_MODULES", node_modules());
-    run(&programs, node).await;
+    run(&here.join("tests/api/browser"), node).await;
+}
+
+/// From the phone call to the solved user, by clicks and keys alone.
+#[actix_web::test]
+async fn support_helps_a_user_in_a_browser() {
+    let app = TestApp::start_with(Backends::Embedded, &[("RINGBACK__OTP__RESEND_COOLDOWN", "1s")]).await;
+    let admin = app.administrator("admin", "+14155550320").await;
+    let user = app.verified("+14155550321").await;
+    play(&app, &admin, &user, "console.mjs").await;
     assert!(!app.signs_in(&user).await, "the browser left it locked");
 }

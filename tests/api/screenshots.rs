@@ -1,12 +1,10 @@
 //! The pictures of `docs/admin.md`, as Chromium shows the console: `scripts/screenshots` takes them anew.
 
-use std::{path::Path, process::Command};
-
 use serde_json::json;
 
 use crate::{
-    clients::run,
-    support::{Account, Backends, PASSWORD, TestApp, eventually, node_modules},
+    console::play,
+    support::{Account, Backends, TestApp, eventually},
 };
 
 /// Gives an account names that nobody has.
@@ -93,16 +91,5 @@ async fn of_the_console() {
         (limits.body["refused"].as_array().unwrap().len() > 1).then_some(())
     })
     .await;
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut node = Command::new("node");
-    node.arg("screenshots.mjs")
-        .env("ADDRESS", &app.address)
-        .env("ADMIN", &app.admin)
-        .env("EMAIL", &admin.account.email)
-        .env("PHONE", &admin.account.phone)
-        .env("PASSWORD", PASSWORD)
-        .env("USER_PHONE", &user.phone)
-        .env("FOLDER", here.join("docs/images"))
-        .env("NODE_MODULES", node_modules());
-    run(&here.join("tests/api/browser"), node).await;
+    play(&app, &admin, &user, "screenshots.mjs").await;
 }

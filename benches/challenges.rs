@@ -176,6 +176,7 @@ impl Bench {
                 country: Country::UNKNOWN,
                 language: &self.language,
                 sealed: None,
+                has_worked: false,
                 lease: Duration::from_secs(600),
             }),
             attached: &[],

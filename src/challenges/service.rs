@@ -73,6 +73,8 @@ pub enum NewCode<'a> {
         language: &'a Language,
         /// The address, if no account has it yet.
         unkept: Option<&'a Destination>,
+        /// Whether a proof of work lets it go out.
+        has_worked: bool,
     },
     /// One that is known beforehand; there is no message.
     Known(&'a OtpCode),
@@ -156,6 +158,7 @@ impl Challenges {
                 country,
                 language,
                 unkept,
+                has_worked,
             } => {
                 let seal = |address| self.seal(address, place.slot.address(), seed);
                 sealed = unkept.map(seal).transpose()?;
@@ -165,6 +168,7 @@ impl Challenges {
                     country,
                     language,
                     sealed: sealed.as_ref(),
+                    has_worked,
                     lease: self.lease,
                 })
             }

@@ -72,6 +72,8 @@ pub struct PendingMessage {
     pub country: Country,
     pub language: Language,
     pub sealed: Option<SealedAddress>,
+    /// Whether a proof of work let it go out.
+    pub has_worked: bool,
 }
 
 /// The bounds that a slot is judged by.
@@ -129,6 +131,7 @@ impl Challenge {
                 country: message.country,
                 language: message.language.clone(),
                 sealed: message.sealed.cloned(),
+                has_worked: message.has_worked,
             }),
             avoid: None,
             cooldown_at: (place.slot != cooldown_slot).then(|| cooldown_slot.address()),

@@ -116,6 +116,8 @@ pub struct IssuedMessage<'a> {
     pub language: &'a Language,
     /// Where it goes, if no account has the address yet.
     pub sealed: Option<&'a SealedAddress>,
+    /// Whether a proof of work let it go out.
+    pub has_worked: bool,
     /// How long this process has before another may take the delivery over.
     pub lease: Duration,
 }
@@ -236,6 +238,8 @@ pub struct Proof {
     pub subject: Option<Uuid>,
     /// Whether a message told the code.
     pub has_message: bool,
+    /// Whether a proof of work let that message go out.
+    pub has_worked: bool,
     /// The shadow rules that would have refused the challenge.
     pub shadowed: Shadowed,
 }

@@ -118,6 +118,7 @@ impl Codes {
                 country: asked.country,
                 language: &asked.caller.language,
                 unkept: asked.purpose.policy().unkept.then_some(&asked.to),
+                has_worked: asked.subject.has_worked(),
             },
             (_, Some(code)) => NewCode::Known(code),
         };
@@ -283,7 +284,7 @@ impl Codes {
             self.limiter.note_verified(&asked.subject);
         }
         if let Some(refund) = refund.filter(|_| proof.has_message) {
-            self.limiter.refund(&refund).await;
+            self.limiter.refund(&refund, proof.has_worked).await;
         }
         Ok(proof)
     }

@@ -81,7 +81,7 @@ impl AccountOpener {
         let by = Channel::ALL.into_iter().find(is_about);
         let typed_at = by.filter(|_| proof.has_message);
         if let Some(typed_at) = typed_at.and_then(|by| address(&opening, by)) {
-            self.codes.refund(&destination(&typed_at)).await;
+            self.codes.refund(&destination(&typed_at), proof.has_worked).await;
         }
         let now = self.codes.clock.now();
         Ok(by

@@ -6,8 +6,9 @@ use super::codes::Codes;
 use crate::{delivery::Destination, email::EmailDigest, limits::Subject};
 
 impl Codes {
-    /// Gives back what the message to an address spent whose code was typed.
-    pub(super) async fn refund(&self, to: &Destination) {
+    /// Gives back what the message to an address spent whose code was typed, and which a proof of work let go out if it
+    /// `has_worked`.
+    pub(super) async fn refund(&self, to: &Destination, has_worked: bool) {
         // Who typed it makes no difference: nothing that counts messages counts by that.
         let anybody = Subject::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED)).with_channel(to.channel());
         let keys = self.challenges.keyring.current();
@@ -17,7 +18,7 @@ impl Codes {
         };
         self.limiter.note_verified(&subject);
         if let Some(refund) = self.limiter.refund_for(&subject, true) {
-            self.limiter.refund(&refund).await;
+            self.limiter.refund(&refund, has_worked).await;
         }
     }
 }

@@ -123,7 +123,7 @@ impl Effect for MakesAccount {
         })?;
         if proof.has_message {
             // Its message is no more among those that nobody answered.
-            self.codes.refund(&to).await;
+            self.codes.refund(&to, proof.has_worked).await;
         }
         Ok(made)
     }

@@ -92,6 +92,8 @@ local function gcra_give_back(key, now_us, emission_us, units, grows)
 end
 
 local DAY_US, WEEK_US = 86400000000, 604800000000
+-- As gcra.rs has them.
+local WORKED_EARNS, WORKED_LEAVES = 4, 128
 
 -- How long ago a code of the address was typed whose memory is `key`: 0 in the last day, 1 in the last week, 2 before.
 -- Remembers it anew, unless it is 0.
@@ -108,17 +110,24 @@ end
 
 -- Gives back to a counter what a message has spent whose code was typed, by the rule at `at` of `rules`. One that grows gets
 -- one more for an address that is new, and what its bucket has no room for makes that larger, for a week and in a day by no
--- more than it was. Over its burst, where proofs of work alone pass, it gets no more than room for the next of these. As
--- gcra.rs has it. Gives where the next rule is.
-local function gcra_refund(key, rules, at, now_us, is_new)
-  local emission_us, burst, _, _, _, grows, _, next_at = read(RULE_FORM, rules, at)
+-- more than it was. Over its burst, where proofs of work alone pass, it gets no more than room for the next of these; a message
+-- that was `worked` for gives back what such messages owe, and hardly more. As gcra.rs has it. Gives where the next rule is.
+local function gcra_refund(key, rules, at, now_us, is_new, worked)
+  local emission_us, burst, _, _, _, grows, worked_by, next_at = read(RULE_FORM, rules, at)
   local stored = call('GET', key)
-  local tat = gcra_tat(stored, now_us, emission_us) - emission_us
+  local spent = gcra_tat(stored, now_us, emission_us)
   local growth, ends = gcra_growth(stored, grows, now_us)
-  if grows > 0 and is_new then
-    local full_at, earns = now_us + (burst + growth) * emission_us, emission_us
-    if tat + emission_us > full_at then earns = max(0, min(earns, tat - full_at)) end
-    tat = tat - earns
+  local full_at, tat = now_us + (burst + growth) * emission_us, spent - emission_us
+  local earns, over = grows > 0 and is_new, spent - full_at
+  if worked and worked_by > 0 and over > -emission_us then
+    if earns then
+      tat = spent - emission_us * min(math.ceil(max(over, 0) / emission_us), WORKED_EARNS)
+      if tat <= full_at then tat = tat - min(emission_us, floor(emission_us * burst / WORKED_LEAVES)) end
+    else tat = spent - max(0, min(over, emission_us)) end
+  elseif earns then
+    if over > 0 then tat = max(tat - emission_us, min(tat, full_at)) else tat = tat - emission_us end
+  end
+  if earns then
     local overflow, allowed = floor(max(0, now_us - tat) / emission_us), 1
     if growth > 0 then allowed = floor((burst + growth) * (now_us - ends + WEEK_US) / DAY_US) end
     local earned = max(0, min(overflow, allowed, grows - growth))
@@ -130,13 +139,13 @@ end
 
 -- The same for all counters KEYS[first_key + 1..], once a day for the address whose memory is KEYS[first_key]. Before the
 -- rules stands 1 if a new address has them grow.
-local function gcra_refund_all(first_key, rules, now_us)
+local function gcra_refund_all(first_key, rules, now_us, worked)
   if #rules == 0 then return end
   local typed = gcra_last_typed(KEYS[first_key], now_us)
   if typed == 0 then return end
   local at, key, is_new = 2, first_key, typed == 2 and string.byte(rules) == 1
   while at < #rules do
     key = key + 1
-    at = gcra_refund(KEYS[key], rules, at, now_us, is_new)
+    at = gcra_refund(KEYS[key], rules, at, now_us, is_new, worked)
   end
 end

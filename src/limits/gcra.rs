@@ -91,6 +91,22 @@ impl Growth {
     }
 }
 
+/// So many messages over the burst are made up for by the typed code of one that a proof of work let out: its own, and some whose
+/// codes nobody types.
+const WORKED_EARNS: i64 = 4;
+/// Such a code leaves room below the burst as well, but a small part of it: a wide budget that somebody has emptied recovers soon,
+/// and in a block of numbers there is next to nothing to take for who sits in it.
+const WORKED_LEAVES: i64 = 128;
+
+/// A message whose code was typed.
+#[derive(Debug, Clone, Copy)]
+pub struct Typed {
+    /// Whether its address has the counter grow.
+    pub is_new: bool,
+    /// Whether it went out for a proof of work, where that lets a request pass over the burst.
+    pub has_worked: bool,
+}
+
 /// The counter after the code of a message was typed: when it is empty, and what it has earned. See
 /// [`ClusterCounters::refund`](super::ClusterCounters::refund).
 pub fn refund(
@@ -100,21 +116,29 @@ pub fn refund(
     emission_us: i64,
     burst: u32,
     grows_by: u32,
-    is_new: bool,
+    typed: Typed,
 ) -> (i64, Growth) {
-    let tat = bucket.map_or(now_us, |bucket| bucket.tat_at(now_us, emission_us).max(now_us));
-    let tat = tat - emission_us;
-    if grows_by == 0 || !is_new {
+    let spent = bucket.map_or(now_us, |bucket| bucket.tat_at(now_us, emission_us).max(now_us));
+    let full_at = now_us + emission_us * i64::from(burst + growth.at(now_us, grows_by));
+    let earns = grows_by > 0 && typed.is_new;
+    let over = spent - full_at;
+    let tat = match (typed.has_worked && over > -emission_us, earns) {
+        // It makes room for the next of its kind and hardly for others: free room would go to whoever has emptied the bucket.
+        (true, true) => {
+            let owed = (over.max(0) + emission_us - 1) / emission_us;
+            let tat = spent - emission_us * owed.min(WORKED_EARNS);
+            let left = (emission_us * i64::from(burst) / WORKED_LEAVES).min(emission_us);
+            if tat <= full_at { tat - left } else { tat }
+        }
+        (true, false) => spent - over.clamp(0, emission_us),
+        // Others have worked meanwhile: no more is earned than room for the next of these.
+        (false, true) if over > 0 => (spent - 2 * emission_us).max((spent - emission_us).min(full_at)),
+        (false, true) => spent - 2 * emission_us,
+        (false, false) => spent - emission_us,
+    };
+    if !earns {
         return (tat.max(now_us), growth);
     }
-    let full_at = now_us + emission_us * i64::from(burst + growth.at(now_us, grows_by));
-    // Where a proof of work alone lets a message pass, no more is earned than room for the next of these: free room would go to
-    // whoever has emptied the bucket.
-    let earns = match tat + emission_us > full_at {
-        true => (tat - full_at).clamp(0, emission_us),
-        false => emission_us,
-    };
-    let tat = tat - earns;
     let overflow = (now_us - tat).max(0) / emission_us;
     (tat.max(now_us), growth.earn(overflow, now_us, burst, grows_by))
 }
@@ -277,7 +301,12 @@ mod tests {
                 emission_us: 10,
             })
         };
-        let refund = |spent, growth, grows_by, is_new| refund(spent, growth, 0, 10, 2, grows_by, is_new);
+        let typed = |is_new| Typed {
+            is_new,
+            has_worked: false,
+        };
+        let refund =
+            |spent, growth, grows_by, is_new| refund(spent, growth, 0, 10, 2, grows_by, typed(is_new));
         let plain = refund(spent(3), Growth::default(), 0, true);
         assert_eq!(plain, (20, Growth::default()));
         assert_eq!(refund(None, Growth::default(), 0, true).0, 0);
@@ -313,6 +342,32 @@ mod tests {
         );
         assert_eq!(grown(5).at(0, 3), 3, "a rule that is cut down has it at once");
         assert_eq!(grown(5).at(GROWN_FOR_US, 5), 0, "forgotten");
+    }
+
+    /// Two users of one block prove work at the same time, and both type their codes: neither leaves free room.
+    #[test]
+    fn what_a_proof_of_work_let_out_gives_back_no_free_room() {
+        let typed = Typed {
+            is_new: true,
+            has_worked: true,
+        };
+        let after = |spent| {
+            let spent = Some(Bucket {
+                tat: spent,
+                emission_us: 320,
+            });
+            refund(spent, Growth::default(), 0, 320, 2, 5, typed).0
+        };
+        // The burst is full at 640.
+        assert_eq!(after(7 * 320), 3 * 320, "who types makes up for three who don't");
+        assert_eq!((after(4 * 320), after(3 * 320)), (635, 635));
+        assert_eq!((after(640), after(635)), (635, 630));
+        assert_eq!(after(900), 575, "what there was below the burst is kept");
+        assert_eq!(
+            after(320),
+            0,
+            "another rule asked for the work: there was room here"
+        );
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::{
 use async_trait::async_trait;
 
 use super::{
-    gcra::{self, Bucket, Decision, GROWN_FOR_US, Growth, QuotaStatus, REFUND_PAUSE_US},
+    gcra::{self, Bucket, Decision, GROWN_FOR_US, Growth, QuotaStatus, REFUND_PAUSE_US, Typed},
     pauses::{MAX_PAUSES, Pause, Paused},
     store::{ClusterCounters, Counter, Marker, Refund, Verdict, refuses},
 };
@@ -78,7 +78,7 @@ impl State {
     }
 
     /// What `gcra_refund_all` does. Where there is no room to remember it, nothing is given back.
-    fn refund(&mut self, refund: &Refund, now_us: i64, max_keys: usize) {
+    fn refund(&mut self, refund: &Refund, has_worked: bool, now_us: i64, max_keys: usize) {
         let last = self.refunded_us.get(&refund.marker.key);
         let is_first = last.is_none_or(|&at| at + REFUND_PAUSE_US <= now_us);
         let is_new = refund.earns && last.is_none_or(|&at| at + GROWN_FOR_US <= now_us);
@@ -96,7 +96,10 @@ impl State {
                 counter.emission_us,
                 counter.burst,
                 counter.grows_by,
-                is_new,
+                Typed {
+                    is_new,
+                    has_worked: has_worked && counter.worked_by > 0,
+                },
             );
             self.lower(counter, now_us, tat);
             if growth.at(now_us, counter.grows_by) > 0 {
@@ -170,9 +173,9 @@ impl MemoryCounters {
     }
 
     /// [`ClusterCounters::refund`] likewise.
-    pub fn refund_now(&self, refund: &Refund) {
+    pub fn refund_now(&self, refund: &Refund, has_worked: bool) {
         let now_us = self.clock.now().timestamp_micros();
-        self.lock().refund(refund, now_us, self.max_keys);
+        self.lock().refund(refund, has_worked, now_us, self.max_keys);
     }
 
     /// How many counters are held, and things that are remembered of them.
@@ -200,8 +203,8 @@ impl ClusterCounters for MemoryCounters {
         self.check_now(counters, message)
     }
 
-    async fn refund(&self, refund: &Refund) -> Result<(), Unavailable> {
-        self.refund_now(refund);
+    async fn refund(&self, refund: &Refund, has_worked: bool) -> Result<(), Unavailable> {
+        self.refund_now(refund, has_worked);
         Ok(())
     }
 

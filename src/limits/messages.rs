@@ -88,8 +88,8 @@ impl Limiter {
 
     /// Gives back what a message spent whose code was typed, where no script did. If Redis is down it stays spent, and
     /// drains.
-    pub async fn refund(&self, refund: &Refund) {
-        if let Err(error) = self.0.counters.refund(refund).await {
+    pub async fn refund(&self, refund: &Refund, has_worked: bool) {
+        if let Err(error) = self.0.counters.refund(refund, has_worked).await {
             outage::note(&error);
             tracing::debug!(%error, "a message stays counted though its code was typed");
         }

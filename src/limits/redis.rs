@@ -138,7 +138,7 @@ impl RedisCounters {
     }
 
     /// To counters that lie apart.
-    async fn refund_apart(&self, refund: &Refund) -> Result<(), Unavailable> {
+    async fn refund_apart(&self, refund: &Refund, has_worked: bool) -> Result<(), Unavailable> {
         let Marker { partition, key } = &refund.marker;
         let last_typed: i64 = self
             .link
@@ -156,7 +156,7 @@ impl RedisCounters {
             pack(counter, counter.enforce, &mut rule);
             (
                 self.link.key(counter.partition, &counter.key),
-                (self.offset(), rule, is_new),
+                (self.offset(), rule, is_new, i64::from(has_worked)),
             )
         };
         let calls: Vec<_> = refund.counters.iter().map(call).collect();
@@ -189,13 +189,15 @@ impl ClusterCounters for RedisCounters {
         self.give_back_each(counters.iter()).await
     }
 
-    async fn refund(&self, refund: &Refund) -> Result<(), Unavailable> {
+    async fn refund(&self, refund: &Refund, has_worked: bool) -> Result<(), Unavailable> {
         if !self.are_colocated() {
-            return self.refund_apart(refund).await;
+            return self.refund_apart(refund, has_worked).await;
         }
         let give = |call: &mut Call<'_>| {
             key_refund(call, refund);
-            call.arg(self.offset()).arg(pack_refund(refund));
+            call.arg(self.offset())
+                .arg(pack_refund(refund))
+                .arg(i64::from(has_worked));
         };
         let keys = 1 + refund.counters.len();
         self.link.eval::<i64>(&REFUND, keys, give).await.map(drop)

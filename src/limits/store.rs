@@ -128,11 +128,12 @@ pub trait ClusterCounters: Send + Sync + 'static {
     /// day. If nothing was in the last week, and the refund [earns](Refund::earns), a counter that
     /// [grows](Counter::grows_by) gets one more than the message spent; what its bucket has no room for makes that bucket
     /// larger, in a day by no more than it was, for a week from when it grew last. Over its burst it gets one more only as far
-    /// as that leaves nothing for who proves no work.
+    /// as that leaves nothing for who proves no work. A message that a proof of work let out (`has_worked`) gives up to four
+    /// messages over the burst back, and room below it by no more than a 128th of the burst.
     ///
     /// # Errors
     /// [`Unavailable`] when it can't; the message stays spent then, until it drains.
-    async fn refund(&self, refund: &Refund) -> Result<(), Unavailable>;
+    async fn refund(&self, refund: &Refund, has_worked: bool) -> Result<(), Unavailable>;
 
     /// Remembers for so long that something was used that is good once. Gives whether it was not used before.
     ///

@@ -155,7 +155,7 @@ impl Subject {
     }
 
     /// Whether the request brought a proof of work.
-    pub(super) fn has_worked(&self) -> bool {
+    pub fn has_worked(&self) -> bool {
         self.has_worked
     }
 

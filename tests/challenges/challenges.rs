@@ -17,7 +17,7 @@ on_every_store! {
     async fn a_right_code_works_once(world) {
         let (id, _) = world.issue(Whose::Public).await;
         let Verdict::Right(proof) = world.judge(RIGHT).await else { panic!("refused") };
-        let expected = Proof { address: world.slot(Whose::Public).address(), challenge_id: id, subject: Some(Uuid::from_u128(7)), has_message: true, shadowed: Shadowed::default() };
+        let expected = Proof { address: world.slot(Whose::Public).address(), challenge_id: id, subject: Some(Uuid::from_u128(7)), has_message: true, has_worked: false, shadowed: Shadowed::default() };
         assert_eq!(proof, expected);
         assert_eq!(world.judge(RIGHT).await, Verdict::Expired);
         assert_eq!(world.judge(WRONG).await, Verdict::Expired);

@@ -52,6 +52,7 @@ async fn a_record_of_another_format_is_refused_and_left_alone() {
         challenge_id: id,
         subject: None,
         has_message: true,
+        has_worked: false,
         shadowed: shadowed.clone(),
     };
     assert!(store.judge_by_id(&world.attempt_by_id(id, RIGHT)).await.is_err());

@@ -246,6 +246,7 @@ impl World {
             country: Country::UNKNOWN,
             language: &Language::default(),
             sealed: None,
+            has_worked: false,
             lease: LEASE,
         };
         let issue = Issue {
@@ -305,6 +306,7 @@ impl World {
                 country: Country::UNKNOWN,
                 language: &Language::default(),
                 sealed: Some(&sealed),
+                has_worked: false,
                 lease: LEASE,
             }),
             attached: &[],

@@ -4,7 +4,7 @@ use proptest::test_runner::{Config, TestRunner};
 use ringback::{
     limits::{
         GCRA_LUA,
-        gcra::{self, Bucket, Decision, Growth},
+        gcra::{self, Bucket, Decision, Growth, Typed},
     },
     redis::RedisLink,
 };
@@ -21,8 +21,8 @@ fn lua_and_rust_decide_alike() {
         local said, rest = 2, 0
         if ARGV[4] == '0' then
           gcra_give_back(KEYS[1], now, cost, 1, grows)
-        elseif ARGV[4] == '1' or ARGV[4] == '7' then
-          gcra_refund(KEYS[1], rule, 1, now, ARGV[8] == '1')
+        elseif ARGV[4] == '1' or tonumber(ARGV[4]) >= 7 then
+          gcra_refund(KEYS[1], rule, 1, now, ARGV[8] == '1', ARGV[9] == '1')
         else
           local _, verdict = gcra_all(1, rule, now)
           said, rest = struct.unpack('>xBI6', verdict)
@@ -41,7 +41,7 @@ fn lua_and_rust_decide_alike() {
         .build()
         .unwrap();
     let costs = (1_i64..90_000_000_000, 1_i64..1_000_000);
-    let steps = proptest::collection::vec((-20_000_000_i64..300_000_000, 0_u8..8), 1..40);
+    let steps = proptest::collection::vec((-20_000_000_i64..300_000_000, 0_u8..10), 1..40);
     let mut runner = TestRunner::new(Config {
         cases: 64,
         failure_persistence: None,
@@ -56,7 +56,16 @@ fn lua_and_rust_decide_alike() {
             for (pause, what) in steps {
                 now += pause;
                 let emission_us = if what % 4 == 1 { costs.1 } else { costs.0 };
+                // Half of those that spend have brought a proof of work.
+                let (burst, worked_by) = match what {
+                    2..=4 => (burst + worked_by, 0),
+                    _ => (burst, worked_by),
+                };
                 let larger = burst + growth.at(now, grows_by);
+                let typed = Typed {
+                    is_new: what == 1 || what == 8,
+                    has_worked: what >= 8 && worked_by > 0,
+                };
                 let (expected, tat) = match (
                     what,
                     gcra::decide_units(bucket, now, emission_us, larger, worked_by, units),
@@ -65,10 +74,9 @@ fn lua_and_rust_decide_alike() {
                         let tat = bucket.and_then(|bucket| gcra::give_back(bucket, now, emission_us));
                         ((2, 0), Some(tat))
                     }
-                    (1 | 7, _) => {
-                        let is_new = what == 1;
+                    (1 | 7.., _) => {
                         let (tat, grown) =
-                            gcra::refund(bucket, growth, now, emission_us, burst, grows_by, is_new);
+                            gcra::refund(bucket, growth, now, emission_us, burst, grows_by, typed);
                         growth = grown;
                         ((2, 0), Some(Some(tat).filter(|&tat| tat > now)))
                     }
@@ -93,7 +101,8 @@ fn lua_and_rust_decide_alike() {
                     grows_by.into(),
                     units.into(),
                     worked_by.into(),
-                    i64::from(what == 1),
+                    typed.is_new.into(),
+                    i64::from(what >= 8),
                 ];
                 let (said, rest, stored) = runtime.block_on(step(&link, &script, &key, &arguments));
                 proptest::prop_assert_eq!((said, rest), expected);

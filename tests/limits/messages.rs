@@ -45,7 +45,13 @@ impl Adapter {
     }
 
     async fn refund(&self, address: &str, counters: &[Counter]) {
-        let given = self.instances[2].refund(&refund(address, counters)).await;
+        let given = self.instances[2].refund(&refund(address, counters), false).await;
+        given.unwrap();
+    }
+
+    /// The same where a proof of work had let the message go out.
+    async fn refund_worked(&self, address: &str, counters: &[Counter]) {
+        let given = self.instances[2].refund(&refund(address, counters), true).await;
         given.unwrap();
     }
 
@@ -136,7 +142,7 @@ async fn codes_typed_at_once_give_back_once() {
         let asked = [messages("k", 20, 0)];
         assert_eq!(adapter.sent(&asked).await, 20);
         let given = refund("jane", &asked);
-        let all = (0..40).map(|n| adapter.instances[n % 3].refund(&given));
+        let all = (0..40).map(|n| adapter.instances[n % 3].refund(&given, false));
         for outcome in futures_util::future::join_all(all).await {
             outcome.unwrap();
         }
@@ -177,6 +183,29 @@ async fn a_budget_grows_over_days_with_what_different_addresses_verify_and_is_fo
         assert_eq!(adapter.sent(&asked).await, 3, "{}: forgotten", adapter.name);
         adapter.instances[0].reset(&asked[0]).await.unwrap();
         assert_eq!(adapter.sent(&asked).await, 3, "{}", adapter.name);
+    }
+}
+
+/// Users who wait at the same time in a block that somebody pumps: by their codes they make room for each other, and none for him.
+#[actix::test]
+async fn what_proofs_of_work_let_out_gives_no_free_room_back() {
+    for adapter in Adapter::all() {
+        let free = [Counter {
+            worked_by: 4,
+            ..messages("pumped", 3, 20)
+        }];
+        let worked = free.clone().map(Counter::worked);
+        assert_eq!(adapter.sent(&free).await, 3);
+        for round in 0..3 {
+            assert_eq!(adapter.sent(&worked).await, 4, "{}: {round}", adapter.name);
+            // Half of them type their codes.
+            for n in 0..2 {
+                adapter.refund_worked(&format!("user-{round}-{n}"), &free).await;
+            }
+            assert!(!adapter.send(&free).await, "{}: {round}", adapter.name);
+        }
+        adapter.refund("user", &free).await;
+        assert_eq!(adapter.sent(&free).await, 2, "{}: that was free", adapter.name);
     }
 }
 
@@ -246,7 +275,7 @@ async fn the_limiter_asks_first_and_spends_for_a_message() {
         }
         let refused = refusal(limiter.admit(Operation::OtpSend, &subject).await);
         assert_eq!(&*refused.rule, "block");
-        limiter.refund(&refund).await;
+        limiter.refund(&refund, false).await;
         let (one, other, decoy) = (
             limiter.admit(Operation::OtpSend, &subject).await.unwrap(),
             limiter.admit(Operation::OtpSend, &subject).await.unwrap(),

@@ -159,6 +159,7 @@ impl World {
             message: Some(IssuedMessage {
                 user_id: Some(Uuid::from_u128(7)),
                 sealed: None,
+                has_worked: subject.has_worked(),
                 seed: CodeSeed::from_bytes([9; 8]),
                 country: Country::UNKNOWN,
                 language: &Language::default(),

@@ -59,8 +59,8 @@ impl ClusterCounters for Fickle {
         self.here()?.give_back(counters).await
     }
 
-    async fn refund(&self, refund: &Refund) -> Result<(), Unavailable> {
-        self.here()?.refund(refund).await
+    async fn refund(&self, refund: &Refund, has_worked: bool) -> Result<(), Unavailable> {
+        self.here()?.refund(refund, has_worked).await
     }
 
     async fn use_once(&self, marker: &Marker, remembered: std::time::Duration) -> Result<bool, Unavailable> {

@@ -107,6 +107,10 @@ impl State {
                             challenge_id: challenge.id,
                             subject: challenge.subject,
                             has_message: challenge.message.is_some(),
+                            has_worked: challenge
+                                .message
+                                .as_ref()
+                                .is_some_and(|message| message.has_worked),
                             shadowed: challenge.shadowed.clone(),
                         };
                         return (Verdict::Right(proof), Vec::new());
@@ -176,6 +180,10 @@ impl State {
                 challenge_id,
                 subject: challenge.subject,
                 has_message: challenge.message.is_some(),
+                has_worked: challenge
+                    .message
+                    .as_ref()
+                    .is_some_and(|message| message.has_worked),
                 shadowed: challenge.shadowed.clone(),
             }));
         }
@@ -309,9 +317,10 @@ impl ChallengeStore for MemoryChallenges {
             });
         }
         let (verdict, charged) = state.judge(attempt, now, &bounds);
-        let is_told = matches!(&verdict, Verdict::Right(proof) if proof.has_message);
-        if let Some(refund) = attempt.refund.filter(|_| is_told) {
-            self.counters.refund_now(refund);
+        if let (Verdict::Right(proof), Some(refund)) = (&verdict, attempt.refund)
+            && proof.has_message
+        {
+            self.counters.refund_now(refund, proof.has_worked);
         }
         Ok(Judged {
             verdict,

@@ -43,7 +43,10 @@ for index = 1, m do
         exhausted = true
       elseif code == digest then
         call('SET', KEYS[index], with_flags(slot, flags + USED), 'KEEPTTL')
-        if has(flags, MESSAGE) then gcra_refund_all(n + 1 + #ARGV[2] / RULE, ARGV[3], now_us) end
+        if has(flags, MESSAGE) then
+          local _, worked = purpose_of(slot)
+          gcra_refund_all(n + 1 + #ARGV[2] / RULE, ARGV[3], now_us, worked)
+        end
         return pack('>c1I6', 'r', index) .. attached .. slot
       else
         open[#open + 1] = { index, pool, attempts + 1, id, has(flags, MESSAGE) }

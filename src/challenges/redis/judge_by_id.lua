@@ -19,7 +19,7 @@ local refused, attached = gcra_all(3, ARGV[2], now_us)
 local function answer(letter, number, rest) return pack('>c1I6', letter, number) .. attached .. (rest or '') end
 if refused then return answer('m', 0) end
 
-if id ~= wanted or string.byte(slot, head_of(slot) + PURPOSE) ~= purpose or not is_open(flags) or issued + ttl <= now then
+if id ~= wanted or purpose_of(slot) ~= purpose or not is_open(flags) or issued + ttl <= now then
   return answer('e', 0)
 end
 local locked = lock_wait(failing, WITH_ID, now, most)

@@ -114,7 +114,7 @@ impl RedisChallenges {
             .number(millis(self.rules.resend_cooldown), 4)
             .most(&self.rules)
             .number(millis(lease), 4)
-            .bytes(&[slots, record::flags(issue), issue.place.slot.purpose.byte()]);
+            .bytes(&[slots, record::flags(issue), record::purpose(issue)]);
         if issue.others.is_empty() {
             let facts = facts
                 .bytes(&address.local())
@@ -393,6 +393,7 @@ fn proof(address: Option<SlotAddress>, record: &[u8]) -> Option<Proof> {
         challenge_id: challenge.id,
         subject: challenge.subject,
         has_message: challenge.message.is_some(),
+        has_worked: challenge.message.is_some_and(|message| message.has_worked),
         shadowed: challenge.shadowed,
     })
 }

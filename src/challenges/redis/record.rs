@@ -14,7 +14,7 @@
 //! | | *the end, where there is no challenge* |
 //! | 16, 16 | its id; the digest of its code |
 //! | 6, 3 | when it was issued; how long its code lives |
-//! | 1, 1 | how far its message has come; its purpose |
+//! | 1, 1 | how far its message has come; its purpose, and 128 more if a proof of work let the message go out |
 //! | 1 + n | the provider to avoid |
 //! | 16 | its subject, if it has one |
 //! | 16 | of a message: to whose account it goes, where that isn't the subject; neither: there is no account yet |
@@ -62,6 +62,9 @@ const EMAIL: u8 = 128;
 /// Of the byte of the attempts: wrong codes are kept here.
 const KEPT: u8 = 128;
 
+/// Of the byte of the purpose: a proof of work let its message go out.
+const WORKED: u8 = 128;
+
 /// Of the byte before the language: a sealed address follows it.
 const SEALED: u8 = 128;
 
@@ -83,6 +86,12 @@ pub fn flags(issue: &Issue<'_>) -> u8 {
     all.into_iter()
         .filter(|(_, has)| *has)
         .fold(0, |flags, (flag, _)| flags | flag)
+}
+
+/// The purpose of a new challenge, and whether a proof of work lets its message go out.
+pub fn purpose(issue: &Issue<'_>) -> u8 {
+    let worked = issue.message.is_some_and(|message| message.has_worked);
+    issue.place.slot.purpose.byte() | if worked { WORKED } else { 0 }
 }
 
 /// What follows the provider to avoid, up to the tags.
@@ -134,10 +143,8 @@ pub fn decode(record: &[u8], address: SlotAddress) -> Option<SlotState> {
     }
     let (id, digest) = (bytes.uuid()?, CodeDigest::from_stored(bytes.array()?));
     let (issued, ttl) = (bytes.number(6)?, bytes.number(3)?);
-    let (status, purpose) = (
-        status::from_byte(bytes.byte()?)?,
-        Purpose::from_byte(bytes.byte()?)?,
-    );
+    let (status, purpose) = (status::from_byte(bytes.byte()?)?, bytes.byte()?);
+    let (purpose, has_worked) = (Purpose::from_byte(purpose & !WORKED)?, purpose & WORKED != 0);
     let avoid = bytes.text()?;
     let subject = if has(SUBJECT) { Some(bytes.uuid()?) } else { None };
     let message = match has(MESSAGE) {
@@ -147,7 +154,7 @@ pub fn decode(record: &[u8], address: SlotAddress) -> Option<SlotState> {
             } else {
                 subject
             };
-            Some(bytes.message(addressee)?)
+            Some(bytes.message(addressee, has_worked)?)
         }
         false => None,
     };
@@ -211,7 +218,7 @@ impl<'a> Bytes<'a> {
         Some(Pools::from_stored(tallies))
     }
 
-    fn message(&mut self, user_id: Option<Uuid>) -> Option<PendingMessage> {
+    fn message(&mut self, user_id: Option<Uuid>, has_worked: bool) -> Option<PendingMessage> {
         let seed = CodeSeed::from_bytes(self.array()?);
         let country = Country::parse(std::str::from_utf8(self.take(2)?).ok()?)?;
         let length = self.byte()?;
@@ -229,6 +236,7 @@ impl<'a> Bytes<'a> {
             country,
             language: Language::parse(std::str::from_utf8(language).ok()?)?,
             sealed,
+            has_worked,
         })
     }
 

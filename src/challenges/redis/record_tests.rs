@@ -124,6 +124,7 @@ fn the_usual_record_has_at_most_92_bytes() {
                 country: Country::UNKNOWN,
                 language: &Language::default(),
                 sealed: None,
+                has_worked: false,
                 lease: Duration::ZERO,
             }),
             attached: &[],

@@ -3,10 +3,13 @@
 --   1 format  2 flags  3 attempts, and 128 more if wrong codes are kept here  4 end of the cooldown, or where that is kept
 --   then, if they are kept here, wrong codes in three pools of 16 each: how many 1  when the last was 3  how many in the pool's
 --   day 9  when that began 11
---   then, if there is a challenge, from here on: id 1  digest 17  issued 33  ttl 39  status 42  purpose 43  provider to avoid 44
+--   then, if there is a challenge, from here on: id 1  digest 17  issued 33  ttl 39  status 42  purpose 43, and 128 more if a proof of work let the message go
+--   out  provider to avoid 44
 --   and what the scripts pass on unread
 local HEAD, POOL, POOLS, KEPT = 10, 16, 48, 128
 local STATUS, PURPOSE, AVOID = 42, 43, 44
+-- Of the byte of the purpose.
+local WORKED = 128
 -- Flags.
 local CHALLENGE, USED, MESSAGE, ELSEWHERE, USERS = 1, 2, 4, 8, 16
 -- Statuses of a message: queued, sent, delivered; what is above did not arrive.
@@ -33,6 +36,12 @@ end
 local function challenge_of(slot)
   local head = head_of(slot)
   if #slot > head then return read('>c16c16I6I3B', slot, head + 1) end
+end
+
+-- The purpose of the challenge of a record, and whether a proof of work let its message go out.
+local function purpose_of(slot)
+  local purpose = string.byte(slot, head_of(slot) + PURPOSE)
+  return purpose % WORKED, purpose >= WORKED
 end
 
 -- The provider that the challenge of a record names as the one to avoid.

@@ -17,6 +17,7 @@ use ringback::{
         Attempt, ChallengeStore, CodeDigest, Issue, IssueOutcome, IssuedMessage, OtpRules, Place, Purpose,
         RedisChallenges, Slot, Whose, challenge_id,
     },
+    clock::{Clock, SystemClock},
     delivery::{CodeSeed, Outbox, OutboxEntry},
     entropy::{Entropy, SystemEntropy},
     language::Language,
@@ -165,7 +166,12 @@ impl Bench {
         let issue = Issue {
             place: Place {
                 slot,
-                challenge_id: challenge_id(self.keyring.current(), slot.address(), entropy()),
+                challenge_id: challenge_id(
+                    self.keyring.current(),
+                    slot.address(),
+                    SystemClock.now(),
+                    entropy(),
+                ),
                 digest: CodeDigest::unmatchable(entropy().bytes()),
             },
             others: &[],

@@ -2,7 +2,7 @@
 -- psql -v ON_ERROR_STOP=1 -f loadtest/administration.sql. It takes ten minutes and 7 GB. The indexes are made once the rows are there.
 SET synchronous_commit = off;
 SET maintenance_work_mem = '1GB';
-CREATE TEMP TABLE kept AS SELECT indexdef FROM pg_indexes WHERE tablename IN ('users', 'events') AND indexname NOT IN ('users_pkey', 'events_pkey', 'users_email_key');
+CREATE TEMP TABLE kept AS SELECT replace(indexdef, ' ON ONLY ', ' ON ') AS indexdef FROM pg_indexes WHERE tablename IN ('users', 'events') AND indexname NOT IN ('users_pkey', 'events_pkey', 'users_email_key');
 DO $$ DECLARE d record; BEGIN FOR d IN SELECT indexname FROM pg_indexes WHERE tablename IN ('users','events') AND indexname NOT IN ('users_pkey','events_pkey','users_email_key') LOOP EXECUTE 'DROP INDEX ' || d.indexname; END LOOP; END $$;
 ALTER TABLE users DROP CONSTRAINT users_email_key;
 INSERT INTO users (id, email, email_key, phone, first_name, last_name, last_name_key, password_hash, phone_verified, locked_at, created_at, updated_at)

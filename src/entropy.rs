@@ -18,7 +18,7 @@ impl dyn Entropy {
         bytes
     }
 
-    /// A random identifier of 122 bits (UUID version 4): unguessable, so fit for a challenge.
+    /// A random identifier of 122 bits (UUID version 4): unguessable.
     pub fn uuid(&self) -> Uuid {
         uuid::Builder::from_random_bytes(self.bytes()).into_uuid()
     }

@@ -17,6 +17,7 @@ use crate::{
     database::Database,
     delivery::{DeliveryQueue, Health},
     limits::LimitsWatch,
+    retention::MonthsAhead,
     supervision::Supervision,
     unavailable::Unavailable,
 };
@@ -27,6 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct Readiness {
     pub database: Arc<dyn Database>,
+    pub months_ahead: MonthsAhead,
     pub challenges: Arc<dyn ChallengeStore>,
     pub queue: DeliveryQueue,
     /// Empty while no limits file is watched.
@@ -122,6 +124,11 @@ impl Readiness {
             .is_some_and(|watcher| !watcher.status().faults.is_empty())
         {
             warnings.push("limits file: faulty, the last good one is in force".to_owned());
+        }
+        for table in self.months_ahead.missing() {
+            warnings.push(format!(
+                "table {table}: no partition for the next month, run `ringback migrate`"
+            ));
         }
         Report::of(down, warnings)
     }

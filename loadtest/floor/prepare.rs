@@ -144,7 +144,7 @@ impl Issuer {
             destination: DestinationDigest::of(&destination, keys),
             whose: Whose::Public,
         };
-        let challenge_id = challenge_id(keys, slot.address(), &SystemEntropy);
+        let challenge_id = challenge_id(keys, slot.address(), SystemClock.now(), &SystemEntropy);
         let seed = CodeSeed::default();
         let code = OtpCode::derive(&keys.code, slot.purpose, challenge_id, seed, 6);
         let shadowed = Shadowed::default();

@@ -1,7 +1,8 @@
 -- Migrations are expand-and-contract: a new version of the service adds what it needs, the version before runs on
 -- beside it, and only a later migration takes away what nobody uses any more. So columns that are added have a default
 -- or may be NULL, and none is renamed or changes its meaning. Indexes on tables that have grown are made
--- CONCURRENTLY, in a file of their own that begins with "-- no-transaction".
+-- CONCURRENTLY, in a file of their own that begins with "-- no-transaction". PostgreSQL can't do so on a partitioned
+-- table: there the index is made ON ONLY it, then CONCURRENTLY on each partition, which is attached to it.
 --
 -- All times are the service's clock, passed in with each statement; the database's own clock is not asked.
 

@@ -1,7 +1,9 @@
 -- What became of each message and its code, for whoever looks into a bill or a complaint. Neither the code nor the address
 -- is here: the user leads to it. Written in batches, some moments after the fact and in any order, so most columns may be
 -- NULL for a while. No foreign key: one vanished user would fail the whole batch.
+-- Each month has a partition, which the service makes and drops (`src/database/months`).
 CREATE TABLE verifications (
+    -- Begins with the number of the day on which it was issued.
     challenge_id uuid        PRIMARY KEY,
     -- To whose account it went.
     user_id      uuid,
@@ -28,7 +30,10 @@ CREATE TABLE verifications (
     settled_at   timestamptz,
     -- When the right code was entered, whatever the provider told.
     verified_at  timestamptz
-);
+) PARTITION BY RANGE (challenge_id);
+
+-- What no month has a partition for. With it an insert never fails for want of one.
+CREATE TABLE verifications_rest PARTITION OF verifications DEFAULT;
 
 -- A user's, the newest first.
 CREATE INDEX verifications_user ON verifications (user_id, created_at);

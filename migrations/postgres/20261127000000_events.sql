@@ -3,9 +3,10 @@ CREATE SEQUENCE events_place;
 
 -- What happened: each change of an account, a session, a proof or a lock, written in the transaction of the change; and
 -- refusals, one row for each kind, key and minute of an instance. Rows are never changed or deleted but by erasure, which
--- takes out whose they were, and by retention.
+-- takes out whose they were, and by retention. Each month has a partition, which the service makes and drops
+-- (`src/database/months`).
 CREATE TABLE events (
-    -- Sorts by time.
+    -- Sorts by time: a UUID of version 7.
     id       uuid        PRIMARY KEY,
     at       timestamptz NOT NULL,
     -- As "password.changed".
@@ -26,9 +27,13 @@ CREATE TABLE events (
     -- Its place. Of two changes of which one began after the other was committed, the later has the higher. The transaction has
     -- its number before it takes a place: whoever reads events in their order knows by it which may yet be committed.
     seq      bigint      NOT NULL DEFAULT (CASE WHEN pg_current_xact_id() IS NOT NULL THEN nextval('events_place') END)
-);
+) PARTITION BY RANGE (id);
 
-CREATE UNIQUE INDEX events_seq ON events (seq);
+-- What no month has a partition for. With it an insert never fails for want of one.
+CREATE TABLE events_rest PARTITION OF events DEFAULT;
+
+-- No two are equal: they are of a sequence. A unique index would have to hold the id as well.
+CREATE INDEX events_seq ON events (seq);
 
 -- A user's, the newest first.
 CREATE INDEX events_user ON events (user_id, id) WHERE user_id IS NOT NULL;
@@ -38,8 +43,6 @@ CREATE INDEX events_administrator ON events (actor_id) WHERE actor = 'administra
 CREATE INDEX events_kind ON events (kind, id);
 -- From which networks an account was signed in to.
 CREATE INDEX events_networks ON events (user_id, network, at) WHERE kind = 'session.opened' AND network IS NOT NULL;
--- What retention deletes.
-CREATE INDEX events_age ON events (at);
 
 -- Notices that are on their way to users: written in the transaction of the change they tell about, deleted once a
 -- provider has taken them or their time is over. It may go to an address that the account has no more, so the address is
@@ -76,6 +79,8 @@ CREATE TABLE event_webhooks (
 CREATE TABLE event_deliveries (
     webhook    text        NOT NULL,
     seq        bigint      NOT NULL,
+    -- Its id, by which it is found in its month.
+    event      uuid        NOT NULL,
     -- What keeps the events of one account in order: the end of its id. NULL: of none.
     lane       text,
     -- When it is sent next; whoever sends it has it until then.

@@ -1,13 +1,16 @@
 //! The name of a challenge, which clients and providers hold: it says where the challenge is kept, to us alone.
 //!
-//! It looks like any UUID of version 4. Of its 122 free bits 60 are random; the others are the slot's address, masked by a
-//! digest of the first 60 that is keyed by the secret. So no index has to lead from an id to its challenge, and two ids of
+//! It is a UUID of version 4, of whose 122 free bits the first 16 are the day on which it was issued: by it the ledger is kept
+//! by months, and its index grows at one end. 44 more are random; the others are the slot's address, masked by a digest of
+//! these 60 that is keyed by the secret: whoever guesses has 106 bits to guess. So no index has to lead from an id to its challenge, and two ids of
 //! one address have nothing in common for whoever lacks the secret. A made-up id leads somewhere as well: only the challenge
 //! that has the very id counts.
 
+use chrono::{DateTime, Utc};
 use uuid::{Uuid, Variant, Version};
 
 use crate::{
+    dated::day_number,
     entropy::Entropy,
     partition::SlotAddress,
     secrets::{Keyring, SecretKeys},
@@ -18,9 +21,18 @@ const VERSION_MASK: u64 = 0xF000;
 const VERSION: u64 = 0x4000;
 const VARIANT: u64 = 0b10 << SlotAddress::BITS;
 
-/// A new name for a challenge of the slot at `address`.
-pub fn challenge_id(keys: &SecretKeys, address: SlotAddress, entropy: &dyn Entropy) -> Uuid {
-    let random = u64::from_be_bytes(entropy.bytes()) & !VERSION_MASK | VERSION;
+/// Below the day in the first half.
+const BELOW_DAY: u32 = 48;
+
+/// A new name for a challenge of the slot at `address` that is issued now.
+pub fn challenge_id(
+    keys: &SecretKeys,
+    address: SlotAddress,
+    now: DateTime<Utc>,
+    entropy: &dyn Entropy,
+) -> Uuid {
+    let random = u64::from_be_bytes(entropy.bytes()) >> (u64::BITS - BELOW_DAY) & !VERSION_MASK | VERSION;
+    let random = u64::from(day_number(now)) << BELOW_DAY | random;
     let sealed = SlotAddress::from_bits(address.bits() ^ mask(keys, random));
     Uuid::from_u64_pair(random, VARIANT | sealed.bits())
 }
@@ -50,10 +62,12 @@ fn mask(keys: &SecretKeys, random: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use base64::{Engine, prelude::BASE64_STANDARD};
+    use chrono::TimeDelta;
 
     use super::*;
     use crate::{
         challenges::{Purpose, Slot, Whose},
+        dated::first_challenge_id,
         entropy::SystemEntropy,
         phone::PhoneDigest,
     };
@@ -75,12 +89,16 @@ mod tests {
         slot.address()
     }
 
+    fn now() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000, 0).unwrap()
+    }
+
     fn name(keyring: &Keyring, phone: u8) -> Uuid {
-        challenge_id(keyring.current(), address(phone), &SystemEntropy)
+        challenge_id(keyring.current(), address(phone), now(), &SystemEntropy)
     }
 
     #[test]
-    fn an_id_leads_to_its_slot_and_looks_like_any_other() {
+    fn an_id_leads_to_its_slot_and_begins_with_its_day() {
         let keyring = keyring(&[1]);
         for phone in 0..=255 {
             let id = name(&keyring, phone);
@@ -91,16 +109,18 @@ mod tests {
             assert_eq!(id.get_version(), Some(Version::Random));
             assert_eq!(id.get_variant(), Variant::RFC4122);
             assert_eq!(Uuid::parse_str(&id.to_string()), Ok(id));
+            let days = [now(), now() + TimeDelta::days(1)].map(first_challenge_id);
+            assert!(days[0] <= id && id < days[1], "{id}");
         }
     }
 
-    /// Each bit of two ids differs as often as not, whether they are of one phone or of two.
+    /// Each bit of two ids of one day differs as often as not, whether they are of one phone or of two.
     #[test]
     fn ids_of_one_phone_have_nothing_in_common() {
         const PAIRS: u32 = 1000;
         let (keyring, fixed) = (
             keyring(&[1]),
-            u128::from(VERSION_MASK) << 64 | u128::from(VARIANT | 1 << 62),
+            u128::from(u16::MAX) << 112 | u128::from(VERSION_MASK) << 64 | u128::from(VARIANT | 1 << 62),
         );
         for others_phone in [7, 8] {
             let mut differ = [0; 128];

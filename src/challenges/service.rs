@@ -3,6 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{
@@ -19,6 +20,7 @@ use super::{
     },
 };
 use crate::{
+    clock::Clock,
     delivery::{CodeSeed, Destination},
     entropy::Entropy,
     language::Language,
@@ -38,6 +40,7 @@ pub struct Challenges {
     pub rules: OtpRules,
     /// How long this process has to deliver what it accepted, before another may.
     pub lease: Duration,
+    pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
 }
 
@@ -148,8 +151,9 @@ impl Challenges {
             true => (candidate(0), 1..CANDIDATES),
             false => (Whose::of(new.user), 0..0),
         };
-        let (place, code) = self.place(new, first, seed);
-        let others = others.map(|n| self.place(new, candidate(n), seed));
+        let now = self.clock.now();
+        let (place, code) = self.place(new, first, seed, now);
+        let others = others.map(|n| self.place(new, candidate(n), seed, now));
         let (others, other_codes): (Vec<_>, Vec<_>) = others.unzip();
         let sealed;
         let message = match new.code {
@@ -201,7 +205,13 @@ impl Challenges {
     }
 
     /// What a challenge is in one of the slots that it may be written to, and its code, where a message tells it.
-    fn place(&self, new: &NewChallenge<'_>, whose: Whose, seed: CodeSeed) -> (Place, Option<OtpCode>) {
+    fn place(
+        &self,
+        new: &NewChallenge<'_>,
+        whose: Whose,
+        seed: CodeSeed,
+        now: DateTime<Utc>,
+    ) -> (Place, Option<OtpCode>) {
         let (keys, purpose) = (self.keyring.current(), new.purpose);
         let slot = Slot {
             purpose,
@@ -209,7 +219,7 @@ impl Challenges {
             whose,
         };
         let address = slot.address();
-        let challenge_id = challenge_id(keys, address, self.entropy.as_ref());
+        let challenge_id = challenge_id(keys, address, now, self.entropy.as_ref());
         let digest_of = |code: &OtpCode| match purpose.policy().found {
             Found::ById => CodeDigest::at(keys, purpose, address, code),
             Found::ByAddress | Found::ByUser => CodeDigest::of(keys, purpose, &new.destination, code),

@@ -12,14 +12,16 @@
 //! PostgreSQL runs each part that changes something, whether or not the rest names it.
 
 use async_trait::async_trait;
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use sqlx::{postgres::PgArguments, query::Query};
 use uuid::Uuid;
 
 use super::{EventStore, NewEvent, NewNotice, NoticeAddress};
 use crate::{
-    database::{PostgresLink, to_micros},
+    database::{MonthlyTable, PostgresLink, to_micros},
+    dated::first_row_id,
     encoding::JsonObject,
+    retention::MonthsKept,
     unavailable::Unavailable,
 };
 
@@ -174,11 +176,29 @@ impl PostgresEvents {
 #[async_trait]
 impl EventStore for PostgresEvents {
     async fn purge(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, Unavailable> {
-        const SQL: &str = "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at < $1 LIMIT $2)";
-        let query = sqlx::query(SQL).bind(to_micros(before)).bind(i64::from(limit));
+        // Its id says in which partition an event is. One of the same millisecond may be older.
+        const SQL: &str = "DELETE FROM events WHERE id < $2 AND id IN \
+             (SELECT id FROM events WHERE id < $2 AND at < $1 ORDER BY id LIMIT $3)";
+        let query = sqlx::query(SQL)
+            .bind(to_micros(before))
+            .bind(first_row_id(before + TimeDelta::milliseconds(1)))
+            .bind(i64::from(limit));
         let done = self
             .0
             .bounded(async { query.execute(self.0.lend().await?.session()).await });
         Ok(done.await?.rows_affected())
+    }
+
+    async fn keep_months(
+        &self,
+        now: DateTime<Utc>,
+        before: DateTime<Utc>,
+    ) -> Result<MonthsKept, Unavailable> {
+        const EVENTS: MonthlyTable = MonthlyTable {
+            name: "events",
+            key: "id",
+            first_id: first_row_id,
+        };
+        self.0.keep_months(&EVENTS, now, before).await
     }
 }

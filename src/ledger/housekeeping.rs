@@ -1,11 +1,13 @@
 //! What has to go, goes: rows that are older than `ledger.retention`.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use super::LedgerStore;
-use crate::{clock::Clock, retention::purge_forever};
+use crate::retention::Retention;
 
-/// Deletes rows of that age, for ever. Several instances may do so at once.
-pub async fn purge_ledger(store: Arc<dyn LedgerStore>, retention: Duration, clock: Arc<dyn Clock>) {
-    purge_forever(retention, clock, |before, limit| store.purge(before, limit)).await;
+/// Drops and deletes rows of that age, for ever. Several instances may do so at once.
+pub async fn purge_ledger(store: Arc<dyn LedgerStore>, retention: Retention) {
+    let keep_months = |now, before| store.keep_months(now, before);
+    let purge = |before, limit| store.purge(before, limit);
+    retention.keep_forever(keep_months, purge).await;
 }

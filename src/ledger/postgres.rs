@@ -1,12 +1,14 @@
 //! The ledger in PostgreSQL: one statement for a whole batch.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{LedgerStore, Row};
 use crate::{
     channel::Channel,
-    database::{PostgresLink, to_micros},
+    database::{MonthlyTable, PostgresLink, to_micros},
+    dated::first_challenge_id,
+    retention::MonthsKept,
     unavailable::Unavailable,
 };
 
@@ -90,12 +92,29 @@ impl LedgerStore for PostgresLedger {
     }
 
     async fn purge(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, Unavailable> {
-        const SQL: &str = "DELETE FROM verifications WHERE challenge_id IN \
-             (SELECT challenge_id FROM verifications WHERE created_at < $1 LIMIT $2)";
-        let query = sqlx::query(SQL).bind(before).bind(i64::from(limit));
+        // The name of a challenge says in which partition its row is: it was issued on the day of `before` at the latest.
+        const SQL: &str = "DELETE FROM verifications WHERE challenge_id < $2 AND challenge_id IN \
+             (SELECT challenge_id FROM verifications WHERE challenge_id < $2 AND created_at < $1 ORDER BY created_at LIMIT $3)";
+        let query = sqlx::query(SQL)
+            .bind(before)
+            .bind(first_challenge_id(before + TimeDelta::days(1)))
+            .bind(i64::from(limit));
         let done = self
             .0
             .bounded(async { query.execute(self.0.lend().await?.session()).await });
         Ok(done.await?.rows_affected())
+    }
+
+    async fn keep_months(
+        &self,
+        now: DateTime<Utc>,
+        before: DateTime<Utc>,
+    ) -> Result<MonthsKept, Unavailable> {
+        const VERIFICATIONS: MonthlyTable = MonthlyTable {
+            name: "verifications",
+            key: "challenge_id",
+            first_id: first_challenge_id,
+        };
+        self.0.keep_months(&VERIFICATIONS, now, before).await
     }
 }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::Row;
-use crate::unavailable::Unavailable;
+use crate::{retention::MonthsKept, unavailable::Unavailable};
 
 /// Keeps rows.
 #[async_trait]
@@ -26,4 +26,18 @@ pub trait LedgerStore: Send + Sync {
     /// # Errors
     /// [`Unavailable`] when the database is down.
     async fn purge(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, Unavailable>;
+
+    /// Where each month's rows are kept apart: MUST make a place for those of this month and of some to come, and drop
+    /// those of challenges of months that ended before `before`. No row is refused or lost where a place is missing. Several
+    /// instances may do so at once.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the database is down.
+    async fn keep_months(
+        &self,
+        _now: DateTime<Utc>,
+        _before: DateTime<Utc>,
+    ) -> Result<MonthsKept, Unavailable> {
+        Ok(MonthsKept::default())
+    }
 }

@@ -30,6 +30,8 @@ pub struct DatabaseSettings {
     pub postgres: PostgresOptions,
     /// Whether migrations run at the start.
     pub migrate: bool,
+    /// Whether what is kept for a time stays until its month is over as a whole.
+    pub whole_months: bool,
 }
 
 impl DatabaseSettings {
@@ -46,6 +48,7 @@ impl DatabaseSettings {
             },
             postgres: read_postgres(reader),
             migrate: reader.flag("database.migrate"),
+            whole_months: reader.flag("database.whole_months"),
         };
         let url = settings.url.as_ref().map(ExposeSecret::expose_secret);
         let postgres = url.filter(|url| url.starts_with("postgres"));

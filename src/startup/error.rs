@@ -11,6 +11,7 @@ use crate::{
     mail::SmtpError,
     redis::RedisUrlError,
     secrets::SecretError,
+    unavailable::Unavailable,
     wire::ProviderError,
 };
 
@@ -60,6 +61,8 @@ pub enum StartError {
         numbers(.0)
     )]
     OldTables(Vec<i64>),
+    #[error("a partition for a month could not be made: {0}")]
+    Months(Unavailable),
     #[error(transparent)]
     Io(#[from] io::Error),
 }
@@ -73,6 +76,7 @@ impl StartError {
             | Self::OpenFiles { .. }
             | Self::Migrate(_)
             | Self::OldTables(_)
+            | Self::Months(_)
             | Self::Io(_) => ExitCode::FAILURE,
             _ => ExitCode::from(78),
         }

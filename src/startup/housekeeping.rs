@@ -12,6 +12,7 @@ use crate::{
     events::{purge_events, write_refusals},
     flows::Notices,
     ledger::purge_ledger,
+    retention::Retention,
     telemetry::Metrics,
 };
 
@@ -29,9 +30,17 @@ pub(super) fn start(
     actix::spawn(purge_sessions(Arc::clone(&databases.sessions), clock()));
     actix::spawn(write_session_uses(uses, Arc::clone(&databases.sessions)));
     actix::spawn(watch_hash_costs(hasher, Arc::clone(&databases.passwords)));
-    let retention = base.settings.ledger.retention;
-    actix::spawn(purge_ledger(Arc::clone(&databases.ledger), retention, clock()));
-    let retention = base.settings.events.retention;
+    let retention = |table, kept| Retention {
+        table,
+        kept,
+        whole_months: base.settings.database.whole_months,
+        clock: clock(),
+        ahead: databases.months_ahead.clone(),
+    };
+    let of_ledger = retention("verifications", base.settings.ledger.retention);
+    actix::spawn(purge_ledger(Arc::clone(&databases.ledger), of_ledger));
+    let of_events = retention("events", base.settings.events.retention);
+    actix::spawn(purge_events(Arc::clone(&databases.events), of_events));
     let unused = UnusedAccounts {
         store: Arc::clone(&databases.records),
         ttl: base.settings.accounts.unused_ttl,
@@ -44,5 +53,4 @@ pub(super) fn start(
         base.refusals.clone(),
         Arc::clone(&databases.refusals),
     ));
-    actix::spawn(purge_events(Arc::clone(&databases.events), retention, clock()));
 }

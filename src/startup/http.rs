@@ -96,6 +96,7 @@ pub(super) fn readiness(
 ) -> Readiness {
     Readiness {
         database: Arc::clone(&databases.database),
+        months_ahead: databases.months_ahead.clone(),
         challenges: Arc::clone(&stores.challenges.store),
         queue: delivery.queue.clone(),
         watcher: Arc::clone(&limits.watch),

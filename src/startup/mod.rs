@@ -132,6 +132,10 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
 
     let databases = stores::connect_database(settings)?;
     stores::bring_up_to_date(settings, databases.database.as_ref()).await?;
+    // Before the first row, which needs not be moved then.
+    for (table, kept) in stores::make_months(&databases, base.clock.as_ref()).await {
+        databases.months_ahead.note(table, kept);
+    }
     let stores = stores::connect(&base)?;
     let limits = limits::start(&base, &stores)?;
     let delivery = delivery::start(&base, &stores, &databases, &limits)?;

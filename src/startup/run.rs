@@ -17,6 +17,7 @@ use super::{
     world::World,
 };
 use crate::{
+    clock::SystemClock,
     database::MigrateError,
     limits,
     redis::RedisLink,
@@ -67,12 +68,17 @@ pub fn serve(settings: Settings, logs: Logs) -> ExitCode {
     })
 }
 
-/// Brings the tables to this version's form, and ends.
+/// Brings the tables to this version's form, makes partitions for the months to come, and ends.
 pub fn migrate(settings: &Settings) -> ExitCode {
     let done = actix::System::new().block_on(async {
-        let database = stores::connect_database(settings)?.database;
+        let databases = stores::connect_database(settings)?;
+        let database = &databases.database;
         stores::migrate(database.as_ref()).await?;
         let schema = database.schema().await.map_err(MigrateError::from)?;
+        for (_, months) in stores::make_months(&databases, &SystemClock).await {
+            let fault = months.map_err(MigrateError::from)?.fault;
+            fault.map_or(Ok(()), |fault| Err(StartError::Months(fault)))?;
+        }
         database.close().await;
         Ok::<_, StartError>(schema)
     });

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{base::Base, error::StartError, warnings};
@@ -18,6 +19,7 @@ use crate::{
         SqliteSessions, SqliteTransfer, SqliteUsers, TransferStore, UserStore,
     },
     challenges::{ChallengeStore, Challenges, MemoryChallenges, RedisChallenges},
+    clock::Clock,
     database::{Database, MigrateError, PostgresLink, SqliteLink},
     delivery::Outbox,
     events::{
@@ -31,7 +33,9 @@ use crate::{
     limits::{ClusterCounters, MemoryCounters, RedisCounters},
     outage,
     redis::RedisLink,
+    retention::{MonthsAhead, MonthsKept},
     settings::Settings,
+    unavailable::Unavailable,
 };
 
 /// How long the start waits for a database that is down before it gives up.
@@ -65,6 +69,7 @@ pub(super) struct Databases {
     pub(super) directory: Arc<dyn Directory>,
     pub(super) event_log: Arc<dyn EventLog>,
     pub(super) ledger_reader: Arc<dyn LedgerReader>,
+    pub(super) months_ahead: MonthsAhead,
 }
 
 /// Redis where there is one, else this process's memory.
@@ -102,6 +107,7 @@ fn challenges(base: &Base<'_>, store: Arc<dyn ChallengeStore>) -> Challenges {
         keyring: Arc::clone(&base.keyring),
         rules: base.settings.otp.clone(),
         lease: base.settings.dispatcher.lease,
+        clock: Arc::clone(&base.clock),
         entropy: Arc::clone(&base.entropy),
     }
 }
@@ -136,6 +142,7 @@ pub(super) fn connect_database(settings: &Settings) -> Result<Databases, StartEr
             event_log: Arc::new(SqliteEventLog::new(&link)),
             ledger_reader: Arc::new(SqliteLedgerReader::new(&link)),
             database: Arc::new(link),
+            months_ahead: MonthsAhead::default(),
         }
     } else {
         let link = PostgresLink::open(&url, options, &settings.database.postgres)?;
@@ -159,6 +166,7 @@ pub(super) fn connect_database(settings: &Settings) -> Result<Databases, StartEr
             event_log: Arc::new(PostgresEventLog::new(&link)),
             ledger_reader: Arc::new(PostgresLedgerReader::new(&link)),
             database: Arc::new(link),
+            months_ahead: MonthsAhead::default(),
         }
     })
 }
@@ -184,6 +192,19 @@ pub(super) async fn bring_up_to_date(settings: &Settings, database: &dyn Databas
         tracing::warn!("{warning}");
     }
     Ok(())
+}
+
+/// Makes partitions for this month and those to come; drops none. Answers what came of each table.
+pub(super) async fn make_months(
+    databases: &Databases,
+    clock: &dyn Clock,
+) -> [(&'static str, Result<MonthsKept, Unavailable>); 2] {
+    let (now, before) = (clock.now(), DateTime::<Utc>::UNIX_EPOCH);
+    let (events, ledger) = tokio::join!(
+        databases.events.keep_months(now, before),
+        databases.ledger.keep_months(now, before)
+    );
+    [("events", events), ("verifications", ledger)]
 }
 
 /// Migrates, and waits a while for a database that is only just starting.

@@ -253,6 +253,12 @@ const FAMILIES: &[(Kind, &str, Option<Unit>, &str)] = &[
         "Events that may wait to be written to the ledger",
     ),
     (
+        Gauge,
+        "ringback_partitions_ahead",
+        None,
+        "Months to come that have a partition, by table (PostgreSQL)",
+    ),
+    (
         Counter,
         "ringback_notices_total",
         None,

@@ -178,6 +178,10 @@ impl Stores {
         }
     }
 
+    pub fn url(&self) -> String {
+        self.url.clone()
+    }
+
     pub fn is_sqlite(&self) -> bool {
         self.url.starts_with("sqlite")
     }

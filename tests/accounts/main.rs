@@ -13,6 +13,7 @@
 //! | `emails.rs` | who has an e-mail address, and who has proven it |
 //! | `events.rs` | that each change leaves its event |
 //! | `networks.rs` | from which networks an account was signed in to |
+//! | `months.rs` | that each month of events and of the ledger has its partition (PostgreSQL alone) |
 //! | `openings.rs` | which account an address opens, and what a reset changes |
 //! | `notices.rs` | the contract of the store of notices |
 //! | `outgoing.rs` | the contract of the store of events that go out |
@@ -48,6 +49,7 @@ mod files;
 mod harness;
 mod ledger;
 mod ledger_reader;
+mod months;
 mod networks;
 mod notices;
 mod openings;

@@ -24,8 +24,9 @@ async fn newer_migrations(folder: &Folder, database: &str) -> Migrator {
         let name = format!("newer/{}", file.file_name().to_str().unwrap());
         folder.write(&name, &fs::read_to_string(file.path()).unwrap());
     }
-    let tables = "SELECT table_name::text FROM information_schema.tables \
-                  WHERE table_schema = 'public' AND table_name NOT LIKE '\\_sqlx%'";
+    // A partition has the columns of its table.
+    let tables = "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace \
+                  AND relkind IN ('r', 'p') AND NOT relispartition AND relname NOT LIKE '\\_sqlx%'";
     let mut connection = PgConnection::connect(database).await.unwrap();
     let tables: Vec<String> = sqlx::query(tables)
         .fetch_all(&mut connection)

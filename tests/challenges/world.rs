@@ -15,7 +15,7 @@ use ringback::{
         IssuedMessage, MemoryChallenges, OtpRules, Place, Purpose, RedisChallenges, Slot, Verdict, Waits,
         Whose, candidate_slots, challenge_id,
     },
-    clock::{ShiftedClock, SystemClock},
+    clock::{Clock, ShiftedClock, SystemClock},
     delivery::{CodeSeed, Outbox, OutboxEntry},
     email::EmailDigest,
     entropy::{Entropy, SystemEntropy},
@@ -162,7 +162,8 @@ impl World {
 
     /// A name for a challenge of a slot.
     pub fn name(&self, whose: Whose) -> Uuid {
-        challenge_id(keyring().current(), self.slot(whose).address(), entropy())
+        let address = self.slot(whose).address();
+        challenge_id(keyring().current(), address, SystemClock.now(), entropy())
     }
 
     /// What a challenge would be in a slot.

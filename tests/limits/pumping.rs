@@ -151,7 +151,12 @@ impl World {
         let issue = Issue {
             place: Place {
                 slot,
-                challenge_id: challenge_id(keys, slot.address(), &SystemEntropy),
+                challenge_id: challenge_id(
+                    keys,
+                    slot.address(),
+                    chrono::DateTime::UNIX_EPOCH,
+                    &SystemEntropy,
+                ),
                 digest: CodeDigest::unmatchable(RIGHT),
             },
             others: &[],

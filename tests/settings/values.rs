@@ -127,6 +127,7 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ("database.max_connections", "4", &["3", "1001"]),
     ("database.timeout", "50ms", &["49ms", "11s"]),
     ("database.migrate", "false", &["no", "0", "", "False"]),
+    ("database.whole_months", "true", &["no", "0", "", "True"]),
     ("database.prepared_statements", "off", &["", "no", "true", "AUTO"]),
     ("database.ca_file", "/etc/ca.pem", &[]),
     (

@@ -105,6 +105,7 @@ async fn readiness(folder: &std::path::Path, supervision: &Supervision) -> Readi
     );
     Readiness {
         database: Arc::new(database),
+        months_ahead: Default::default(),
         challenges,
         queue,
         watcher: Arc::default(),

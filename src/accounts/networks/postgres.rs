@@ -4,15 +4,17 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::store::{MOST, NetworkStore};
-use crate::{accounts::passwords::Login, database::PostgresLink, unavailable::Unavailable};
+use crate::{
+    accounts::passwords::Login, database::PostgresLink, dated::first_row_id, unavailable::Unavailable,
+};
 
-/// The account's opened sessions: an index has them alone.
+/// The account's opened sessions: an index has them alone. Their ids say in which months they are.
 macro_rules! opened {
     ($account:literal) => {
         concat!(
             "FROM users u JOIN events e ON e.user_id = u.id AND e.kind = 'session.opened' AND e.network IS NOT NULL WHERE ",
             $account,
-            " AND e.at >= $2"
+            " AND e.at >= $2 AND e.id >= $4"
         )
     };
 }
@@ -49,7 +51,7 @@ impl NetworkStore for PostgresNetworks {
             Login::Email(email) => sqlx::query_scalar(BY_EMAIL).bind(email.key()),
             Login::Phone(phone) => sqlx::query_scalar(BY_PHONE).bind(phone.expose()),
         };
-        let query = query.bind(since).bind(network);
+        let query = query.bind(since).bind(network).bind(first_row_id(since));
         self.0
             .bounded(async { query.fetch_one(self.0.lend().await?.session()).await })
             .await
@@ -62,7 +64,7 @@ impl NetworkStore for PostgresNetworks {
             Login::Email(email) => sqlx::query_scalar(BY_EMAIL).bind(email.key()),
             Login::Phone(phone) => sqlx::query_scalar(BY_PHONE).bind(phone.expose()),
         };
-        let query = query.bind(since).bind(MOST);
+        let query = query.bind(since).bind(MOST).bind(first_row_id(since));
         self.0
             .bounded(async { query.fetch_all(self.0.lend().await?.session()).await })
             .await

@@ -5,9 +5,10 @@ use chrono::{DateTime, Utc};
 use sqlx::{AssertSqlSafe, Row, postgres::PgRow};
 use uuid::Uuid;
 
-use super::{EventFilter, EventLog, RefusalCount, RefusedClient, StoredEvent, store::first_since};
+use super::{EventFilter, EventLog, RefusalCount, RefusedClient, StoredEvent};
 use crate::{
     database::PostgresLink,
+    dated::first_row_id,
     events::{EventKind, NewEvent, postgres::event as note},
     unavailable::Unavailable,
 };
@@ -60,7 +61,7 @@ impl EventLog for PostgresEventLog {
     async fn hours(&self, kinds: &[EventKind], since: DateTime<Utc>) -> Result<Vec<(i64, i64)>, Unavailable> {
         const SQL: &str = "SELECT CAST(floor(extract(epoch FROM at) / 3600) AS bigint) AS hour, CAST(sum(times) AS bigint) FROM events \
              WHERE kind = ANY($1) AND id >= $2 GROUP BY hour ORDER BY hour LIMIT 1000";
-        let query = sqlx::query_as(SQL).bind(names(kinds)).bind(first_since(since));
+        let query = sqlx::query_as(SQL).bind(names(kinds)).bind(first_row_id(since));
         self.0
             .bounded(async { query.fetch_all(self.0.lend().await?.session()).await })
             .await
@@ -75,7 +76,7 @@ impl EventLog for PostgresEventLog {
              WHERE kind = ANY($1) AND id >= $2 GROUP BY kind, why ORDER BY total DESC, kind, why LIMIT 1000";
         let query = sqlx::query(SQL)
             .bind(names(kinds))
-            .bind(first_since(since))
+            .bind(first_row_id(since))
             .try_map(|row: PgRow| {
                 Ok(RefusalCount {
                     kind: row.try_get(0)?,
@@ -99,7 +100,7 @@ impl EventLog for PostgresEventLog {
              GROUP BY kind, why, network, user_id ORDER BY total DESC, last DESC, kind, why, network, user_id LIMIT $3";
         let query = sqlx::query(SQL)
             .bind(names(kinds))
-            .bind(first_since(since))
+            .bind(first_row_id(since))
             .bind(i64::from(limit))
             .try_map(|row: PgRow| {
                 Ok(RefusedClient {

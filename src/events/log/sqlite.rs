@@ -5,12 +5,13 @@ use chrono::{DateTime, Utc};
 use sqlx::{AssertSqlSafe, Row, sqlite::SqliteRow};
 use uuid::{Uuid, fmt::Hyphenated};
 
-use super::{EventFilter, EventLog, RefusalCount, RefusedClient, StoredEvent, store::first_since};
+use super::{EventFilter, EventLog, RefusalCount, RefusedClient, StoredEvent};
 use crate::{
     database::{
         SqliteLink,
         sqlite::{json, time},
     },
+    dated::first_row_id,
     events::{EventKind, NewEvent, sqlite::event as note},
     unavailable::Unavailable,
 };
@@ -61,7 +62,7 @@ impl EventLog for SqliteEventLog {
              WHERE kind IN (SELECT value FROM json_each(?1)) AND id >= ?2 GROUP BY hour ORDER BY hour LIMIT 1000";
         let query = sqlx::query_as(SQL)
             .bind(names(kinds))
-            .bind(first_since(since).hyphenated());
+            .bind(first_row_id(since).hyphenated());
         self.0.bounded(query.fetch_all(&self.0.readers)).await
     }
 
@@ -74,7 +75,7 @@ impl EventLog for SqliteEventLog {
              WHERE kind IN (SELECT value FROM json_each(?1)) AND id >= ?2 GROUP BY kind, why ORDER BY total DESC, kind, why LIMIT 1000";
         let query = sqlx::query(SQL)
             .bind(names(kinds))
-            .bind(first_since(since).hyphenated())
+            .bind(first_row_id(since).hyphenated())
             .try_map(|row: SqliteRow| {
                 Ok(RefusalCount {
                     kind: row.try_get(0)?,
@@ -97,7 +98,7 @@ impl EventLog for SqliteEventLog {
              GROUP BY kind, why, network, user_id ORDER BY total DESC, last DESC, kind, why, network, user_id LIMIT ?3";
         let query = sqlx::query(SQL)
             .bind(names(kinds))
-            .bind(first_since(since).hyphenated())
+            .bind(first_row_id(since).hyphenated())
             .bind(i64::from(limit))
             .try_map(|row: SqliteRow| {
                 Ok(RefusedClient {

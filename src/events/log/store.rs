@@ -8,6 +8,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
+    dated::first_row_id,
     events::{EventKind, NewEvent},
     unavailable::Unavailable,
 };
@@ -99,15 +100,13 @@ pub struct EventFilter {
 impl EventFilter {
     /// The bounds between which the ids lie: they sort by time.
     pub(super) fn bounds(&self) -> (Uuid, Uuid) {
-        let least = self.since.map(first_since).max(self.after).unwrap_or(Uuid::nil());
+        let least = self
+            .since
+            .map(first_row_id)
+            .max(self.after)
+            .unwrap_or(Uuid::nil());
         (least, self.before.unwrap_or(Uuid::max()))
     }
-}
-
-/// What no id of an event from then on is below.
-pub(super) fn first_since(since: DateTime<Utc>) -> Uuid {
-    let millis = u64::try_from(since.timestamp_millis()).unwrap_or_default();
-    uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid()
 }
 
 /// An event as it is kept.

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     database::{PostgresLink, to_micros},
+    dated::first_row_id,
     unavailable::Unavailable,
 };
 
@@ -113,10 +114,10 @@ impl OutgoingStore for PostgresOutgoing {
     ) -> Result<i64, Unavailable> {
         const LOCK: &str = "SELECT position FROM event_webhooks WHERE name = $1 FOR UPDATE";
         const ADVANCE: &str = "WITH batch AS ( \
-               SELECT seq, kind, user_id FROM events WHERE seq > $2 AND seq <= $3 ORDER BY seq LIMIT $4 \
+               SELECT seq, id, kind, user_id FROM events WHERE seq > $2 AND seq <= $3 ORDER BY seq LIMIT $4 \
              ), due AS ( \
-               INSERT INTO event_deliveries (webhook, seq, lane, due_at, created_at) \
-               SELECT $1, seq, right(user_id::text, 12), $5, $5 FROM batch WHERE kind = ANY($6) \
+               INSERT INTO event_deliveries (webhook, seq, event, lane, due_at, created_at) \
+               SELECT $1, seq, id, right(user_id::text, 12), $5, $5 FROM batch WHERE kind = ANY($6) \
                ON CONFLICT DO NOTHING \
              ) UPDATE event_webhooks SET position = ( \
                SELECT CASE WHEN count(*) < $4 THEN $3 ELSE max(seq) END FROM batch \
@@ -157,9 +158,9 @@ impl OutgoingStore for PostgresOutgoing {
                  SELECT seq FROM event_deliveries c WHERE webhook = $1 AND due_at <= $2 AND NOT EXISTS ( \
                    SELECT FROM event_deliveries o WHERE o.webhook = $1 AND o.lane = c.lane AND o.seq < c.seq \
                  ) ORDER BY due_at, seq LIMIT $4 FOR UPDATE SKIP LOCKED \
-               ) RETURNING seq, attempts, created_at \
+               ) RETURNING seq, event, attempts, created_at \
              ) SELECT l.seq, l.attempts, l.created_at, e.id, e.at, e.kind, e.actor, e.actor_id, e.user_id, e.network, \
-               e.reason, e.details, e.times FROM leased l LEFT JOIN events e ON e.seq = l.seq ORDER BY l.seq";
+               e.reason, e.details, e.times FROM leased l LEFT JOIN events e ON e.id = l.event ORDER BY l.seq";
         let query = sqlx::query(SQL)
             .bind(webhook)
             .bind(to_micros(now))
@@ -205,13 +206,15 @@ impl OutgoingStore for PostgresOutgoing {
         now: DateTime<Utc>,
         limit: u32,
     ) -> Result<Replayed, Unavailable> {
+        // The first place since then is looked for once, among the events of that time alone: by the index of places, all
+        // that came before would be passed over one by one. Hence the sum, which no index has.
         const SQL: &str = "WITH batch AS ( \
-               SELECT seq, kind, user_id, at FROM events WHERE seq > greatest($2, \
-                 coalesce((SELECT min(seq) - 1 FROM events WHERE at >= $4), 9223372036854775807)) \
+               SELECT seq, id, kind, user_id, at FROM events WHERE seq > CASE WHEN $2 > 0 THEN $2 ELSE \
+                 coalesce((SELECT min(seq + 0) - 1 FROM events WHERE id >= $7), 9223372036854775807) END \
                  AND seq <= (SELECT position FROM event_webhooks WHERE name = $1) ORDER BY seq LIMIT $3 \
              ), due AS ( \
-               INSERT INTO event_deliveries (webhook, seq, lane, due_at, created_at) \
-               SELECT $1, seq, right(user_id::text, 12), $5, $5 FROM batch WHERE kind = ANY($6) AND at >= $4 \
+               INSERT INTO event_deliveries (webhook, seq, event, lane, due_at, created_at) \
+               SELECT $1, seq, id, right(user_id::text, 12), $5, $5 FROM batch WHERE kind = ANY($6) AND at >= $4 \
                ON CONFLICT DO NOTHING RETURNING seq \
              ) SELECT (SELECT count(*) FROM due), (SELECT count(*) FROM batch), (SELECT max(seq) FROM batch)";
         let kinds: Vec<_> = kinds.names().collect();
@@ -222,6 +225,7 @@ impl OutgoingStore for PostgresOutgoing {
             .bind(to_micros(since))
             .bind(to_micros(now))
             .bind(kinds)
+            .bind(first_row_id(since))
             .try_map(|row: PgRow| {
                 let (queued, looked_at): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
                 let last: Option<i64> = row.try_get(2)?;

@@ -1,6 +1,7 @@
 -- Counters alone, without work of their own.
 --
--- KEYS the counters; ARGV  1 the offset of the time in ms  2 their rules, as gcra_all has them  3 1 if a message goes out
--- gives their verdicts, likewise
-local _, verdicts = gcra_all(1, ARGV[2], gcra_now(tonumber(ARGV[1])), ARGV[3] == '1')
-return verdicts
+-- KEYS their records; ARGV  1 the offset of the time in ms  2 their rules, as gcra.lua has them
+-- gives their verdicts, as spend.lua has them
+local stored, first, rules, now_us = call('MGET', unpack(KEYS)), 0, ARGV[2], gcra_now(tonumber(ARGV[1]))
+--spend
+return attached

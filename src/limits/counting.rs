@@ -23,8 +23,6 @@ use crate::{
 pub(super) struct CounterTemplate {
     /// How their names begin.
     head: String,
-    /// The hash of that, from which a name's goes on.
-    head_hash: u64,
     emission_us: i64,
     grows_by: u32,
     worked_by: u32,
@@ -39,7 +37,6 @@ impl CounterTemplate {
     pub fn by(rule: &Rule) -> Self {
         let head = ["l:", &rule.id, ":"].concat();
         Self {
-            head_hash: hash_of(&head, FnvHasher::default()),
             head,
             emission_us: rule.emission_us(),
             grows_by: rule.grows_to.saturating_sub(rule.burst),
@@ -78,10 +75,9 @@ impl CounterTemplate {
         })
     }
 
-    /// Spreads counters over the partitions by the hash of their whole names, alike in every instance and version.
+    /// Spreads counters over the partitions by the hash of whom they count, alike for all rules, in every instance and version.
     fn partition_of(&self, key: &str) -> u8 {
-        let rest = key.get(self.head.len()..).unwrap_or_default();
-        let hash = hash_of(rest, FnvHasher::with_key(self.head_hash));
+        let hash = hash_of(key.get(self.head.len()..).unwrap_or_default());
         // The remainder is below 64, so nothing is cut off.
         (hash % u64::from(PARTITIONS)) as u8
     }
@@ -117,7 +113,8 @@ impl Rule {
     }
 }
 
-fn hash_of(text: &str, mut hasher: FnvHasher) -> u64 {
+fn hash_of(text: &str) -> u64 {
+    let mut hasher = FnvHasher::default();
     hasher.write(text.as_bytes());
     hasher.finish()
 }
@@ -138,12 +135,15 @@ mod tests {
     }
 
     #[test]
-    fn a_counter_lies_where_the_hash_of_its_whole_name_says() {
+    fn a_counter_lies_where_the_hash_of_whom_it_counts_says() {
         let (phone, rule) = (with_phone("+442079460958"), rule(KeyDimension::Country));
         let counter = CounterTemplate::by(&rule).counter(&rule, &phone).unwrap();
         assert_eq!(counter.key, "l:r:GB");
-        let whole = hash_of(&counter.key, FnvHasher::default());
-        assert_eq!(u64::from(counter.partition), whole % u64::from(PARTITIONS));
+        assert_eq!(counter.record(), "l:GB");
+        assert_eq!(
+            u64::from(counter.partition),
+            hash_of("GB") % u64::from(PARTITIONS)
+        );
     }
 
     #[test]

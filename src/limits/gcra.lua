@@ -1,8 +1,16 @@
--- The generic cell rate algorithm, as in gcra.rs. A counter is two doubles: when its bucket is empty, and what a request
--- cost when that was computed; both in microseconds, which since the epoch have 16 digits: exact in a double. This chunk
--- is put in front of scripts; it defines functions and does nothing.
-local call, pack, read = redis.call, struct.pack, struct.unpack
+-- The generic cell rate algorithm, as in gcra.rs. This chunk is put in front of scripts; it defines functions and does nothing.
+-- redis/lua.rs leaves out those that a script has no need of, and defines where it begins what only a part is in need of that
+-- begins with a line `cold`.
+--
+-- What one address, network, country or whatever rules count by has spent of them all is one record: until when the record
+-- matters (8 bytes), and for each rule its tag (4), when its bucket is empty (8), and what a request cost when that was computed
+-- (8). All are doubles, times in microseconds, which since the epoch have 16 digits: exact in a double. A cost below zero says
+-- that the bucket has grown by codes that were typed: by how much its burst is larger (8), and until when (8), stand behind it.
+local call, pack, read, sub, byte, format = redis.call, struct.pack, struct.unpack, string.sub, string.byte, string.format
 local floor, max, min = math.floor, math.max, math.min
+local KEYS, ARGV = KEYS, ARGV
+-- A record without counters, and from which byte on they stand.
+local BLANK, FIRST = '\0\0\0\0\0\0\0\0', 9
 
 -- Redis's own time, moved by offset_ms (0 but in tests).
 local function gcra_now(offset_ms)
@@ -10,85 +18,92 @@ local function gcra_now(offset_ms)
   return time[1] * 1000000 + time[2] + offset_ms * 1000
 end
 
--- When the bucket of a stored counter is empty if a request costs emission_us; now, if it is already.
-local function gcra_tat(stored, now_us, emission_us)
-  if not stored then return now_us end
-  local tat, cost = read('<dd', stored)
+-- Where the counter of a rule stands in a record, and before which byte it ends; when its bucket is empty, and the cost; by how much
+-- it has grown, and until when. A counter that is empty, behind the others, if it isn't there.
+local function gcra_find(record, tag)
+  local from = FIRST
+  while from <= #record do
+    local its, tat, cost, to = read('<c4dd', record, from)
+    local growth, ends = 0, 0
+    if cost < 0 then
+      cost = -cost
+      growth, ends, to = read('<dd', record, to)
+    end
+    if its == tag then return from, to, tat, cost, growth, ends end
+    from = to
+  end
+  return from, from, 0, 1, 0, 0
+end
+
+-- When the bucket of a counter is empty if a request costs emission_us; now, if it is already.
+local function gcra_tat(tat, cost, now_us, emission_us)
   if tat <= now_us then return now_us end
   if cost == emission_us then return tat end
   return now_us + floor((tat - now_us) * emission_us / cost + 0.5)
 end
 
--- What a counter has earned by codes that were typed: by how much its burst is larger, `grows` at most, and until when. It
--- stands behind the two doubles, in two more.
-local function gcra_growth(stored, grows, now_us)
-  if grows == 0 or not stored or #stored == 16 then return 0, 0 end
-  local by, ends = read('<dd', stored, 17)
-  if ends <= now_us then return 0, 0 end
-  return min(by, grows), ends
+-- By how much a burst is larger, `grows` at most, and until when.
+local function gcra_growth(growth, ends, grows, now_us)
+  if grows == 0 or ends <= now_us then return 0, 0 end
+  return min(growth, grows), ends
 end
 
--- Writes a counter; the key goes by itself when its bucket is empty and nothing that it has earned counts any more. A number
--- that Redis makes text of itself takes it longer.
-local function gcra_write(key, now_us, emission_us, tat, growth, ends)
-  local counter, last = pack('<dd', tat, emission_us), tat
-  if growth and growth > 0 then counter, last = counter .. pack('<dd', growth, ends), max(tat, ends) end
-  call('SET', key, counter, 'PX', string.format('%d', (last - now_us + 999) / 1000))
+-- A counter as it stands in a record.
+local function gcra_counter(tag, tat, emission_us, growth, ends)
+  if growth > 0 then return pack('<c4dddd', tag, tat, -emission_us, growth, ends) end
+  return pack('<c4dd', tag, tat, emission_us)
 end
 
--- Bytes of a rule in `rules`: its cost in microseconds (6), its burst (4), its tag (4) if it is a shadow rule, zeros if it is
--- enforced; how many costs are spent (3), 1 if a message alone spends it (1), by how much its burst may grow (4), and by how
--- much it would be larger if the request had brought a proof of work (4).
-local RULE, RULE_FORM = 26, '>I6I4c4I3BI4I4'
-
--- Spends one request of each counter KEYS[first_key..], or of none of them if an enforced one refuses; where there is no
--- message, only of those that count requests. `rules` is as above.
--- Gives whether one refused; the verdicts: their number (1), and for each 1 and what is left (6), or 0 and the wait in
--- microseconds; and the tags of the shadow rules that would have refused. All packed, since numbers by themselves are slow
--- to tell and to read.
-local function gcra_all(first_key, rules, now_us, message)
-  local count = #rules / RULE
-  if count < 1 then return false, '\0', '' end
-  local stored = call('MGET', unpack(KEYS, first_key, first_key + count - 1))
-  local verdicts, costs, tats, growths, ends, refused, shadowed, at = {}, {}, {}, {}, {}, false, '', 1
-  for index = 1, count do
-    local emission_us, burst, tag, units, by_message, grows, worked, next_at = read(RULE_FORM, rules, at)
-    if grows > 0 then
-      growths[index], ends[index] = gcra_growth(stored[index], grows, now_us)
-      burst = burst + growths[index]
+-- The counters of a record of which anything matters, one after another, and until when.
+local function gcra_live(record, now_us)
+  local live, last, from = '', now_us, FIRST
+  while from <= #record do
+    local _, tat, cost, to = read('<c4dd', record, from)
+    if cost < 0 then
+      local _, ends, behind = read('<dd', record, to)
+      tat, to = max(tat, ends), behind
     end
-    local full_at = now_us + emission_us * burst
-    local most = full_at + emission_us * worked
-    local tat = min(gcra_tat(stored[index], now_us, emission_us), most) + emission_us * units
-    local allowed, rest = 1, floor((full_at - tat) / emission_us)
-    if tat > full_at then
-      allowed, rest, tat = 0, tat - full_at, false
-      if tag == '\0\0\0\0' then refused = true else shadowed = shadowed .. tag end
-    elseif by_message == 1 and not message then tat = false end
-    verdicts[2 * index - 1], verdicts[2 * index] = allowed, rest
-    costs[index], tats[index], at = emission_us, tat, next_at
+    if tat > now_us then live, last = live .. sub(record, from, to - 1), max(last, tat) end
+    from = to
   end
-  if not refused then
-    for index = 1, count do
-      if tats[index] then
-        gcra_write(KEYS[first_key + index - 1], now_us, costs[index], tats[index], growths[index], ends[index])
-      end
-    end
-  end
-  return refused, pack('>B' .. string.rep('BI6', count), count, unpack(verdicts)), shadowed
+  return live, last
 end
 
--- Writes a counter from which something was given back; one with nothing in it is removed.
-local function gcra_lower(key, now_us, emission_us, tat, growth, ends)
-  if tat > now_us or growth > 0 then gcra_write(key, now_us, emission_us, max(tat, now_us), growth, ends)
-  else call('DEL', key) end
+-- Writes a record from which something was taken or given back: its counter from `from` to before `to` is `counter` now, and matters
+-- until `ends`. One with nothing in it is removed.
+local function gcra_lower(key, record, from, to, counter, ends, now_us)
+  if ends <= now_us then counter = '' end
+  local counters, last = sub(record, FIRST, from - 1) .. counter .. sub(record, to), read('<d', record)
+  if counters == '' then
+    call('DEL', key)
+    return false
+  end
+  if ends > last then
+    record = pack('<d', ends) .. counters
+    -- A number that Redis makes text of itself takes it longer.
+    call('SET', key, record, 'PX', format('%d', (ends - now_us + 999) / 1000))
+  else
+    record = pack('<d', last) .. counters
+    call('SET', key, record, 'KEEPTTL')
+  end
+  return record
 end
+
+-- A rule in `rules`: which of the records its counter is in, from 1, with the flags below (2 bytes); its tag (4); what a unit costs
+-- (8); the room of an empty bucket beyond what the request costs (8); what it spends, 0 if it is asked alone (8); if it may grow,
+-- by how much its burst may (8).
+local RULE, SHADOW, GROWS, WORKS = '<Hc4ddd', 1024, 2048, 4096
+-- A record that a counter is added to is cleared of those that are empty once it is as long: rules may have gone.
+local LONG = 256
 
 -- Gives so many units back.
-local function gcra_give_back(key, now_us, emission_us, units, grows)
-  local stored = call('GET', key)
-  local tat = gcra_tat(stored, now_us, emission_us) - emission_us * units
-  gcra_lower(key, now_us, emission_us, tat, gcra_growth(stored, grows, now_us))
+local function gcra_give_back(key, tag, now_us, emission_us, units, grows)
+  local record = call('GET', key)
+  if not record then return end
+  local from, to, tat, cost, growth, ends = gcra_find(record, tag)
+  growth, ends = gcra_growth(growth, ends, grows, now_us)
+  tat = max(now_us, gcra_tat(tat, cost, now_us, emission_us) - emission_us * units)
+  gcra_lower(key, record, from, to, gcra_counter(tag, tat, emission_us, growth, ends), max(tat, ends), now_us)
 end
 
 local DAY_US, WEEK_US = 86400000000, 604800000000
@@ -104,22 +119,32 @@ local function gcra_last_typed(key, now_us)
     if last + DAY_US > now_us then return 0 end
     if last + WEEK_US > now_us then said = 1 end
   end
-  call('SET', key, pack('<d', now_us), 'PX', WEEK_US / 1000)
+  call('SET', key, pack('<d', now_us), 'PX', '604800000')
   return said
 end
 
--- Gives back to a counter what a message has spent whose code was typed, by the rule at `at` of `rules`. One that grows gets
--- one more for an address that is new, and what its bucket has no room for makes that larger, for a week and in a day by no
+-- Gives back to a counter what a message has spent whose code was typed, by the rule at `at` of `rules`, whose request costs nothing
+-- there; its record is one of KEYS[first + 1..], and stands as it was read, and then as it is written, in `records`. One that grows
+-- gets one more for an address that is new, and what its bucket has no room for makes that larger, for a week and in a day by no
 -- more than it was. Over its burst, where proofs of work alone pass, it gets no more than room for the next of these; a message
 -- that was `worked` for gives back what such messages owe, and hardly more. As gcra.rs has it. Gives where the next rule is.
-local function gcra_refund(key, rules, at, now_us, is_new, worked)
-  local emission_us, burst, _, _, _, grows, worked_by, next_at = read(RULE_FORM, rules, at)
-  local stored = call('GET', key)
-  local spent = gcra_tat(stored, now_us, emission_us)
-  local growth, ends = gcra_growth(stored, grows, now_us)
+local function gcra_refund(records, first, rules, at, now_us, is_new, worked)
+  local key, tag, emission_us, full, _, next_at = read(RULE, rules, at)
+  local grows, works = 0, key > WORKS
+  if works then key = key - WORKS end
+  if key > GROWS then
+    grows, next_at = read('<d', rules, next_at)
+    key = key - GROWS
+  end
+  if key > SHADOW then key = key - SHADOW end
+  local record, burst = records[key] or BLANK, full / emission_us
+  local from, to, spent, cost, growth, ends = gcra_find(record, tag)
+  if grows == 0 or ends <= now_us then growth, ends = 0, 0 else growth = min(growth, grows) end
+  if spent <= now_us then spent = now_us
+  elseif cost ~= emission_us then spent = now_us + floor((spent - now_us) * emission_us / cost + 0.5) end
   local full_at, tat = now_us + (burst + growth) * emission_us, spent - emission_us
   local earns, over = grows > 0 and is_new, spent - full_at
-  if worked and worked_by > 0 and over > -emission_us then
+  if worked and works and over > -emission_us then
     if earns then
       tat = spent - emission_us * min(math.ceil(max(over, 0) / emission_us), WORKED_EARNS)
       if tat <= full_at then tat = tat - min(emission_us, floor(emission_us * burst / WORKED_LEAVES)) end
@@ -133,19 +158,20 @@ local function gcra_refund(key, rules, at, now_us, is_new, worked)
     local earned = max(0, min(overflow, allowed, grows - growth))
     if earned > 0 or growth == grows then growth, ends = growth + earned, now_us + WEEK_US end
   end
-  gcra_lower(key, now_us, emission_us, tat, growth, ends)
+  if tat < now_us then tat = now_us end
+  local counter
+  if growth > 0 then counter = pack('<c4dddd', tag, tat, -emission_us, growth, ends)
+  else counter = pack('<c4dd', tag, tat, emission_us) end
+  records[key] = gcra_lower(KEYS[first + key], record, from, to, counter, max(tat, ends), now_us)
   return next_at
 end
 
--- The same for all counters KEYS[first_key + 1..], once a day for the address whose memory is KEYS[first_key]. Before the
--- rules stands 1 if a new address has them grow.
-local function gcra_refund_all(first_key, rules, now_us, worked)
+-- The same for all counters of the records KEYS[first + 2..], which are the last keys, once a day for the address whose memory is
+-- KEYS[first + 1]. Before the rules stands 1 if a new address has them grow.
+local function gcra_refund_all(first, rules, now_us, worked)
   if #rules == 0 then return end
-  local typed = gcra_last_typed(KEYS[first_key], now_us)
-  if typed == 0 then return end
-  local at, key, is_new = 2, first_key, typed == 2 and string.byte(rules) == 1
-  while at < #rules do
-    key = key + 1
-    at = gcra_refund(KEYS[key], rules, at, now_us, is_new, worked)
-  end
+  local typed = gcra_last_typed(KEYS[first + 1], now_us)
+  if typed == 0 or #rules == 1 then return end
+  local at, is_new, records = 2, typed == 2 and byte(rules) == 1, call('MGET', unpack(KEYS, first + 2))
+  while at < #rules do at = gcra_refund(records, first + 1, rules, at, now_us, is_new, worked) end
 end

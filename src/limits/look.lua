@@ -1,10 +1,11 @@
--- KEYS[1] a counter; ARGV: the offset of the time in ms, the cost of a unit in µs, the burst, the units of a request, by how
--- much the burst may grow, and by how much it is larger with a proof of work. Spends nothing.
+-- KEYS[1] the record of a counter; ARGV: the offset of the time in ms, the cost of a unit in µs, the burst, the units of a request,
+-- by how much the burst may grow, by how much it is larger with a proof of work, the rule's tag. Spends nothing.
 -- Answers {units that may be spent at once, µs until the request may come, µs until it is full again}.
-local now_us, emission_us, stored = gcra_now(tonumber(ARGV[1])), tonumber(ARGV[2]), call('GET', KEYS[1])
-local burst = tonumber(ARGV[3]) + gcra_growth(stored, tonumber(ARGV[5]), now_us)
+local now_us, emission_us = gcra_now(tonumber(ARGV[1])), tonumber(ARGV[2])
+local _, _, tat, cost, growth, ends = gcra_find(call('GET', KEYS[1]) or BLANK, ARGV[7])
+local burst = tonumber(ARGV[3]) + gcra_growth(growth, ends, tonumber(ARGV[5]), now_us)
 local full_at = now_us + emission_us * burst
 local most = full_at + emission_us * tonumber(ARGV[6])
-local tat = min(gcra_tat(stored, now_us, emission_us), most)
+tat = min(gcra_tat(tat, cost, now_us, emission_us), most)
 local room = full_at - tat
 return {max(0, floor(room / emission_us)), max(0, emission_us * tonumber(ARGV[4]) - room), tat - now_us}

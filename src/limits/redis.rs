@@ -1,4 +1,4 @@
-//! The cluster's counters in Redis: one small key each, gone by itself when its bucket is empty.
+//! The cluster's counters in Redis: a small key for all that is counted of one subject, gone by itself when its buckets are empty.
 
 use std::{
     collections::HashMap,
@@ -9,17 +9,18 @@ use std::{
     time::Duration,
 };
 
-use ::redis::{FromRedisValue, ParsingError, Script, Value};
+use ::redis::Script;
 use async_trait::async_trait;
 
 use super::{
     gcra::QuotaStatus,
     pauses::{MAX_PAUSES, Pause, Paused},
+    records::{Records, read_verdicts},
     store::{ClusterCounters, Counter, Marker, Refund, Verdict, refuses},
 };
 use crate::{
     outage,
-    redis::{Call, RedisLink},
+    redis::{Call, RedisLink, lua},
     unavailable::{Part, Unavailable},
 };
 
@@ -29,22 +30,28 @@ const PAUSES: &str = "pauses";
 /// The algorithm as a Lua chunk of local functions, for scripts that count attached themselves.
 pub const GCRA_LUA: &str = include_str!("gcra.lua");
 
-static CHECK: LazyLock<Script> =
-    LazyLock::new(|| Script::new(concat!(include_str!("gcra.lua"), include_str!("check.lua"))));
-static GIVE_BACK: LazyLock<Script> =
-    LazyLock::new(|| Script::new(concat!(include_str!("gcra.lua"), include_str!("give_back.lua"))));
-static REFUND: LazyLock<Script> =
-    LazyLock::new(|| Script::new(concat!(include_str!("gcra.lua"), include_str!("refund.lua"))));
-static REFUND_FIRST: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(concat!(
-        include_str!("gcra.lua"),
-        include_str!("refund_first.lua")
-    ))
-});
-static REFUND_ONE: LazyLock<Script> =
-    LazyLock::new(|| Script::new(concat!(include_str!("gcra.lua"), include_str!("refund_one.lua"))));
-static LOOK: LazyLock<Script> =
-    LazyLock::new(|| Script::new(concat!(include_str!("gcra.lua"), include_str!("look.lua"))));
+/// Puts what spends from counters where a script has a line for it.
+pub fn with_spend(script: &str) -> String {
+    script.replace("--spend\n", include_str!("spend.lua"))
+}
+
+/// What a script is told of one counter: the offset of the time, five numbers of its rule, and its tag.
+type AboutOne = (i64, i64, i64, i64, i64, i64, String);
+
+/// A script of this room, with the algorithm before it.
+macro_rules! script {
+    ($file:literal) => {
+        LazyLock::new(|| lua::script(&[GCRA_LUA], &with_spend(include_str!($file))))
+    };
+}
+
+static CHECK: LazyLock<Script> = script!("check.lua");
+static GIVE_BACK: LazyLock<Script> = script!("give_back.lua");
+static REFUND: LazyLock<Script> = script!("refund.lua");
+static REFUND_FIRST: LazyLock<Script> = script!("refund_first.lua");
+static REFUND_ONE: LazyLock<Script> = script!("refund_one.lua");
+static LOOK: LazyLock<Script> = script!("look.lua");
+static RESET: LazyLock<Script> = script!("reset.lua");
 
 static PAUSE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("pause.lua")));
 
@@ -89,33 +96,47 @@ impl RedisCounters {
         }
     }
 
-    fn calls<'a>(&self, counters: impl Iterator<Item = &'a Counter>) -> Vec<(String, [i64; 6])> {
-        let offset = self.offset();
-        counters
-            .map(|counter| {
-                let key = self.link.key(counter.partition, &counter.key);
-                let numbers =
-                    [counter.burst, counter.units, counter.grows_by, counter.worked_by].map(i64::from);
-                let [burst, units, grows_by, worked_by] = numbers;
-                (
-                    key,
-                    [offset, counter.emission_us, burst, units, grows_by, worked_by],
-                )
-            })
-            .collect()
+    /// The key of the record that a counter is in.
+    fn key_of(&self, counter: &Counter) -> String {
+        self.link.key(counter.partition, &counter.record())
     }
 
-    /// Counters that lie apart: each is asked by itself, and given back when another refuses.
-    async fn check_apart(&self, counters: &[Counter], message: bool) -> Result<Vec<Verdict>, Unavailable> {
+    /// Calls that each are about one counter.
+    fn calls<'a>(&self, counters: impl Iterator<Item = &'a Counter>) -> Vec<(String, AboutOne)> {
         let call = |counter: &Counter| {
-            let mut rule = Vec::with_capacity(RULE_BYTES);
-            pack(counter, false, &mut rule); // each would decide for all
-            let key = self.link.key(counter.partition, &counter.key);
-            (key, (self.offset(), rule, i64::from(message)))
+            let numbers = [counter.burst, counter.units, counter.grows_by, counter.worked_by].map(i64::from);
+            let [burst, units, grows_by, worked_by] = numbers;
+            let tag = counter.tag().as_str().to_owned();
+            let about = (
+                self.offset(),
+                counter.emission_us,
+                burst,
+                units,
+                grows_by,
+                worked_by,
+                tag,
+            );
+            (self.key_of(counter), about)
         };
-        let calls: Vec<_> = counters.iter().map(call).collect();
-        let answers: Vec<Verdicts> = self.link.eval_each(&CHECK, &calls).await?;
-        let verdicts: Vec<_> = answers.into_iter().flat_map(|Verdicts(one)| one).collect();
+        counters.map(call).collect()
+    }
+
+    /// Counters that lie apart: those of each record are asked together, and given back when another refuses.
+    async fn check_apart(&self, counters: &[Counter], message: bool) -> Result<Vec<Verdict>, Unavailable> {
+        let (mut calls, mut places) = (Vec::new(), Vec::new());
+        for (key, together) in self.by_record(counters) {
+            let rules = Records::each(counters, &together, message).into_rules();
+            calls.push((key, (self.offset(), rules)));
+            places.push(together);
+        }
+        let answers: Vec<Vec<u8>> = self.link.eval_each(&CHECK, &calls).await?;
+        let mut verdicts = vec![Verdict::Admitted { remaining: 0 }; counters.len()];
+        for (answer, together) in answers.iter().zip(places) {
+            let asked: Vec<_> = together.iter().map(|&at| counters[at].clone()).collect();
+            for (at, verdict) in together.into_iter().zip(verdicts_of(answer, &asked)?) {
+                verdicts[at] = verdict;
+            }
+        }
         if refuses(counters, &verdicts) {
             let spent = counters.iter().zip(&verdicts);
             let spent =
@@ -127,6 +148,19 @@ impl RedisCounters {
             }
         }
         Ok(verdicts)
+    }
+
+    /// The places of counters that are in one record, by its key.
+    fn by_record(&self, counters: &[Counter]) -> Vec<(String, Vec<usize>)> {
+        let mut records: Vec<(String, Vec<usize>)> = Vec::new();
+        for (at, counter) in counters.iter().enumerate() {
+            let key = self.key_of(counter);
+            match records.iter_mut().find(|(known, _)| *known == key) {
+                Some((_, places)) => places.push(at),
+                None => records.push((key, vec![at])),
+            }
+        }
+        records
     }
 
     async fn give_back_each(&self, counters: impl Iterator<Item = &Counter>) -> Result<(), Unavailable> {
@@ -151,15 +185,13 @@ impl RedisCounters {
             return Ok(());
         }
         let is_new = i64::from(refund.earns && last_typed == 2);
-        let call = |counter: &Counter| {
-            let mut rule = Vec::with_capacity(RULE_BYTES);
-            pack(counter, counter.enforce, &mut rule);
-            (
-                self.link.key(counter.partition, &counter.key),
-                (self.offset(), rule, is_new, i64::from(has_worked)),
-            )
+        let call = |(key, together): (String, Vec<usize>)| {
+            let counters = together.iter().map(|&at| &refund.counters[at]);
+            let rules = Records::given_back(counters, None).into_rules();
+            (key, (self.offset(), rules, is_new, i64::from(has_worked)))
         };
-        let calls: Vec<_> = refund.counters.iter().map(call).collect();
+        let records = self.by_record(&refund.counters).into_iter();
+        let calls: Vec<_> = records.map(call).collect();
         self.link.eval_each::<i64, _>(&REFUND_ONE, &calls).await?;
         Ok(())
     }
@@ -175,14 +207,14 @@ impl ClusterCounters for RedisCounters {
         if !self.are_colocated() {
             return self.check_apart(counters, message).await;
         }
+        let records = Records::asked(counters, message);
+        let keys = records.len();
         let ask_all = |call: &mut Call<'_>| {
-            key_counters(call, counters);
-            call.arg(self.offset())
-                .arg(pack_rules(counters))
-                .arg(i64::from(message));
+            records.add_keys(call);
+            call.arg(self.offset()).arg(records.into_rules());
         };
-        let Verdicts(verdicts) = self.link.eval(&CHECK, counters.len(), ask_all).await?;
-        Ok(verdicts)
+        let answer: Vec<u8> = self.link.eval(&CHECK, keys, ask_all).await?;
+        verdicts_of(&answer, counters)
     }
 
     async fn give_back(&self, counters: &[Counter]) -> Result<(), Unavailable> {
@@ -193,13 +225,15 @@ impl ClusterCounters for RedisCounters {
         if !self.are_colocated() {
             return self.refund_apart(refund, has_worked).await;
         }
+        let records = refund.records();
+        let keys = 1 + records.len();
         let give = |call: &mut Call<'_>| {
-            key_refund(call, refund);
+            refund.marker.add_key(call);
+            records.add_keys(call);
             call.arg(self.offset())
-                .arg(pack_refund(refund))
+                .arg(records.into_rules())
                 .arg(i64::from(has_worked));
         };
-        let keys = 1 + refund.counters.len();
         self.link.eval::<i64>(&REFUND, keys, give).await.map(drop)
     }
 
@@ -250,96 +284,16 @@ impl ClusterCounters for RedisCounters {
     }
 
     async fn reset(&self, counter: &Counter) -> Result<(), Unavailable> {
-        let mut pipeline = ::redis::pipe();
-        pipeline
-            .del(self.link.key(counter.partition, &counter.key))
-            .ignore();
-        self.link.pipeline(&pipeline).await
-    }
-}
-
-/// Adds the keys of counters that a script spends (`gcra_all`). [`pack_rules`] is the argument that goes with them.
-pub fn key_counters(call: &mut Call<'_>, counters: &[Counter]) {
-    for counter in counters {
-        call.key(counter.partition, [counter.key.as_str()]);
-    }
-}
-
-/// Adds the keys of what a script gives back (`gcra_refund_all`). [`pack_refund`] is the argument that goes with them.
-pub fn key_refund(call: &mut Call<'_>, refund: &Refund) {
-    call.key(refund.marker.partition, [refund.marker.key.as_str()]);
-    key_counters(call, &refund.counters);
-}
-
-/// What is given back, as `gcra_refund_all` has it.
-pub fn pack_refund(refund: &Refund) -> Vec<u8> {
-    let mut rules = Vec::with_capacity(1 + RULE_BYTES * refund.counters.len());
-    rules.push(refund.earns.into());
-    for counter in &refund.counters {
-        pack(counter, counter.enforce, &mut rules);
-    }
-    rules
-}
-
-/// The rules of counters that a script spends.
-pub fn pack_rules(counters: &[Counter]) -> Vec<u8> {
-    let mut rules = Vec::with_capacity(RULE_BYTES * counters.len());
-    for counter in counters {
-        pack(counter, counter.enforce, &mut rules);
-    }
-    rules
-}
-
-/// What a rule takes in the argument of `gcra_all`.
-const RULE_BYTES: usize = 26;
-/// What a verdict takes in its answer.
-const VERDICT_BYTES: usize = 7;
-
-fn pack(counter: &Counter, enforce: bool, rules: &mut Vec<u8>) {
-    let tag = match counter.shadow_tag() {
-        Some(tag) => tag.bytes(),
-        None if enforce => [0; 4],
-        None => *b"----",
-    };
-    // One piece: to add ten small ones takes several times as long.
-    let mut rule = [0; RULE_BYTES];
-    rule[..6].copy_from_slice(&counter.emission_us.to_be_bytes()[2..]);
-    rule[6..10].copy_from_slice(&counter.burst.to_be_bytes());
-    rule[10..14].copy_from_slice(&tag);
-    rule[14..17].copy_from_slice(&counter.units.to_be_bytes()[1..]);
-    rule[17] = counter.by_message.into();
-    rule[18..22].copy_from_slice(&counter.grows_by.to_be_bytes());
-    rule[22..].copy_from_slice(&counter.worked_by.to_be_bytes());
-    rules.extend_from_slice(&rule);
-}
-
-/// What the counters said.
-pub struct Verdicts(pub Vec<Verdict>);
-
-impl Verdicts {
-    /// Reads what `gcra_all` gives, at the beginning of an answer. Gives what comes after it, too.
-    pub fn read(answer: &[u8]) -> Option<(Self, &[u8])> {
-        let (&count, answer) = answer.split_first()?;
-        let (verdicts, rest) = answer.split_at_checked(usize::from(count) * VERDICT_BYTES)?;
-        let verdict = |verdict: &[u8]| {
-            let (allowed, rest) = verdict.split_first().unwrap_or((&0, &[]));
-            let rest = rest.iter().fold(0, |rest, &byte| rest << 8 | i64::from(byte));
-            match allowed {
-                1 => Verdict::Admitted {
-                    remaining: u32::try_from(rest).unwrap_or(u32::MAX),
-                },
-                _ => Verdict::Refused { retry_after_us: rest },
-            }
+        let forget = |call: &mut Call<'_>| {
+            call.key(counter.partition, [counter.record().as_str()]);
+            call.arg(self.offset()).arg(counter.tag().as_str());
         };
-        let verdicts = verdicts.chunks(VERDICT_BYTES).map(verdict).collect();
-        Some((Self(verdicts), rest))
+        self.link.eval::<i64>(&RESET, 1, forget).await.map(drop)
     }
 }
 
-impl FromRedisValue for Verdicts {
-    fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
-        let answer = Vec::<u8>::from_redis_value(value)?;
-        let (verdicts, _) = Self::read(&answer).ok_or("not the verdicts of counters")?;
-        Ok(verdicts)
-    }
+fn verdicts_of(answer: &[u8], counters: &[Counter]) -> Result<Vec<Verdict>, Unavailable> {
+    let read = read_verdicts(answer, counters);
+    let (verdicts, _) = read.ok_or_else(|| Unavailable::new(Part::Redis, "not the verdicts of counters"))?;
+    Ok(verdicts)
 }

@@ -1,6 +1,7 @@
--- Gives back to one counter what a message has spent whose code was typed.
+-- Gives back to the counters of one record what a message has spent whose code was typed.
 --
--- KEYS 1 the counter; ARGV  1 the offset of the time in ms  2 its rule, as gcra_all has it  3 1 if it grows by it  4 1 if a
+-- KEYS 1 the record; ARGV  1 the offset of the time in ms  2 their rules, as gcra_all has them  3 1 if they grow by it  4 1 if a
 --      proof of work let the message go out
-gcra_refund(KEYS[1], ARGV[2], 1, gcra_now(tonumber(ARGV[1])), ARGV[3] == '1', ARGV[4] == '1')
+local now_us, records, at = gcra_now(tonumber(ARGV[1])), call('MGET', KEYS[1]), 1
+while at < #ARGV[2] do at = gcra_refund(records, 0, ARGV[2], at, now_us, ARGV[3] == '1', ARGV[4] == '1') end
 return 0

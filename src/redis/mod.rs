@@ -9,6 +9,7 @@ mod call;
 mod connection;
 mod failure;
 mod heads;
+pub mod lua;
 mod options;
 mod security;
 mod topology;

@@ -5,8 +5,9 @@ use ringback::{
     limits::{
         GCRA_LUA,
         gcra::{self, Bucket, Decision, Growth, Typed},
+        with_spend,
     },
-    redis::RedisLink,
+    redis::{RedisLink, lua},
 };
 
 use super::{redis, unique};
@@ -15,26 +16,44 @@ use super::{redis, unique};
 #[test]
 fn lua_and_rust_decide_alike() {
     // PERSIST: the time here is made up, so Redis must not let a key expire by its own.
+    // Where another counter stands before it in its record, that stays what it was.
     const STEP_LUA: &str = "
-        local now, cost, burst, grows = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[5])
-        local rule = struct.pack(RULE_FORM, cost, burst, '\\0\\0\\0\\0', tonumber(ARGV[6]), 0, grows, tonumber(ARGV[7]))
-        local said, rest = 2, 0
-        if ARGV[4] == '0' then
-          gcra_give_back(KEYS[1], now, cost, 1, grows)
-        elseif ARGV[4] == '1' or tonumber(ARGV[4]) >= 7 then
-          gcra_refund(KEYS[1], rule, 1, now, ARGV[8] == '1', ARGV[9] == '1')
-        else
-          local _, verdict = gcra_all(1, rule, now)
-          said, rest = struct.unpack('>xBI6', verdict)
-        end
-        redis.call('PERSIST', KEYS[1])
-        local stored, text = redis.call('GET', KEYS[1]), ''
-        if stored then
-          text = string.format('%.0f:%.0f', struct.unpack('<dd', stored))
-          if #stored > 16 then text = text .. string.format(':%.0f:%.0f', struct.unpack('<dd', stored, 17)) end
-        end
-        return {said, rest, text}";
-    let script = redis::Script::new(&format!("{GCRA_LUA}{STEP_LUA}"));
+local now_us, cost, burst, grows = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[5])
+local units, worked_by, other = tonumber(ARGV[6]), tonumber(ARGV[7]), struct.pack('<c4dd', 'othr', 2 * now_us, 7)
+if ARGV[10] == '1' then
+  if not call('GET', KEYS[1]) then call('SET', KEYS[1], struct.pack('<d', 2 * now_us) .. other) end
+  other = struct.unpack('c20', call('GET', KEYS[1]), 9)
+end
+local function rule(place, units)
+  if grows > 0 then place = place + GROWS end
+  local rule = struct.pack(RULE, place, 'test', cost, (burst - units) * cost, units * cost)
+  if grows > 0 then rule = rule .. struct.pack('<d', grows) end
+  return rule
+end
+local said, rest = 2, 0
+if ARGV[4] == '0' then
+  gcra_give_back(KEYS[1], 'test', now_us, cost, 1, grows)
+elseif ARGV[4] == '1' or tonumber(ARGV[4]) >= 7 then
+  local works, records = worked_by > 0 and WORKS or 0, call('MGET', KEYS[1])
+  gcra_refund(records, 0, rule(1 + works, 0), 1, now_us, ARGV[8] == '1', ARGV[9] == '1')
+else
+  local stored, first, rules = call('MGET', KEYS[1]), 0, rule(1, units)
+--spend
+  local room = struct.unpack('<d', attached, 2)
+  if room >= 0 then said, rest = 1, floor(room / cost) else said, rest = 0, min(-room, (units + worked_by) * cost) end
+end
+local stored, text = call('GET', KEYS[1]), ''
+if stored then
+  redis.call('PERSIST', KEYS[1])
+  if ARGV[10] == '1' and struct.unpack('c20', stored, 9) ~= other then error('the other counter has changed') end
+  local from, _, tat, cost, growth, ends = gcra_find(stored, 'test')
+  if from < #stored then text = string.format('%.0f:%.0f', tat, cost) end
+  if growth > 0 then text = text .. string.format(':%.0f:%.0f', growth, ends) end
+  if struct.unpack('<d', stored) < max(tat, ends) then error('it would be gone too early') end
+end
+return {said, rest, text}";
+    let text = lua::text_of(&[GCRA_LUA], &with_spend(STEP_LUA));
+    let script = redis::Script::new(&text);
     let link = redis("RINGBACK_TEST_REDIS_URL");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -47,10 +66,10 @@ fn lua_and_rust_decide_alike() {
         failure_persistence: None,
         ..Config::default()
     });
-    let numbers = (1_u32..20, 0_u32..9, 1_u32..4, 0_u32..5);
+    let numbers = (1_u32..20, 0_u32..9, 1_u32..4, 0_u32..5, 0_i64..2);
     let outcome = runner.run(
         &(costs, numbers, steps),
-        |(costs, (burst, grows_by, units, worked_by), steps)| {
+        |(costs, (burst, grows_by, units, worked_by, beside), steps)| {
             let key = unique();
             let (mut now, mut bucket, mut growth) = (1_800_000_000_123_457, None, Growth::default());
             for (pause, what) in steps {
@@ -103,6 +122,7 @@ fn lua_and_rust_decide_alike() {
                     worked_by.into(),
                     typed.is_new.into(),
                     i64::from(what >= 8),
+                    beside,
                 ];
                 let (said, rest, stored) = runtime.block_on(step(&link, &script, &key, &arguments));
                 proptest::prop_assert_eq!((said, rest), expected);

@@ -160,3 +160,13 @@ fn a_budget_may_grow_where_codes_are_given_back() {
         "{fault}"
     );
 }
+
+/// Counters are told apart by short tags of the rules' ids. Hardly any two have the same; these have.
+#[test]
+fn ids_that_would_be_counted_as_one_are_refused() {
+    let rule = |id: &str| format!("[[rule]]\nid='{id}'\non='login'\nby='ip'\nquota=5\nper='1h'\n");
+    let text = [rule("mail-first-hour"), rule("other"), rule("block-first-day")].concat();
+    let faults = parse(&text, "limits.toml").unwrap_err().fault_lines();
+    let expected = "limits.toml:14:4: id \"block-first-day\": \"mail-first-hour\" would be counted as the same; change one of them";
+    assert_eq!(faults, [expected]);
+}

@@ -257,13 +257,13 @@ fn parallel_requests_over_three_instances_admit_exactly_the_quota() {
 }
 
 #[actix::test]
-async fn each_counter_in_redis_is_one_key_that_goes_by_itself() {
+async fn a_counter_in_redis_goes_by_itself() {
     let link = Arc::new(redis("RINGBACK_TEST_REDIS_URL"));
     let counters = RedisCounters::new(Arc::clone(&link));
     let asked = [counter("ttl", 3)];
     counters.check(&asked, false).await.unwrap();
     counters.check(&asked, false).await.unwrap();
-    let key = link.key(asked[0].partition, &asked[0].key);
+    let key = link.key(asked[0].partition, &asked[0].record());
     let pttl = || async {
         let mut pipeline = redis::pipe();
         pipeline.cmd("PTTL").arg(&key);
@@ -274,6 +274,81 @@ async fn each_counter_in_redis_is_one_key_that_goes_by_itself() {
     counters.give_back(&asked).await.unwrap();
     counters.give_back(&asked).await.unwrap();
     assert_eq!(pttl().await, -2, "an empty bucket needs no key");
+}
+
+/// Counters of several rules by one address are one record, in which each counts for itself.
+#[actix::test]
+async fn what_one_address_has_spent_of_several_rules_counts_for_each() {
+    let of = |rule: &str, burst| Counter {
+        key: format!("l:{rule}:jane"),
+        ..counter("jane", burst)
+    };
+    for adapter in Adapter::all() {
+        let all = [of("hour", 3), of("day", 5), of("week", 9)];
+        assert_eq!(all[0].record(), all[2].record());
+        assert_eq!(adapter.admitted(&all).await, 3, "{}", adapter.name);
+        assert_eq!(adapter.admitted(&all[1..]).await, 2, "{}", adapter.name);
+        let left = async || {
+            let standing = adapter.instances[1].look(&all).await.unwrap();
+            standing.iter().map(|one| one.remaining).collect::<Vec<_>>()
+        };
+        assert_eq!(left().await, [0, 0, 4], "{}", adapter.name);
+        adapter.instances[0].reset(&all[1]).await.unwrap();
+        assert_eq!(left().await, [0, 5, 4], "{}", adapter.name);
+        adapter.instances[2]
+            .give_back(&[all[0].clone(), all[2].clone()])
+            .await
+            .unwrap();
+        assert_eq!(left().await, [1, 5, 5], "{}", adapter.name);
+        // One that the others have no room beside: it was added last, and goes first.
+        let minute = Counter {
+            emission_us: 60_000_000,
+            ..of("minute", 2)
+        };
+        let asked = [minute, all[2].clone(), all[1].clone()];
+        assert_eq!(adapter.admitted(&asked).await, 2, "{}", adapter.name);
+        assert_eq!(left().await, [1, 3, 3], "{}", adapter.name);
+        (adapter.advance)(TimeDelta::minutes(2));
+        assert_eq!(adapter.admitted(&asked).await, 2, "{}", adapter.name);
+        (adapter.advance)(TimeDelta::hours(9));
+        assert_eq!(left().await, [3, 5, 9], "{}", adapter.name);
+    }
+}
+
+/// Rules come and go: what is left of those that are gone doesn't fill a record that lasts.
+#[actix::test]
+async fn a_record_forgets_rules_that_are_gone() {
+    let (link, offset) = (
+        Arc::new(redis("RINGBACK_TEST_REDIS_URL")),
+        Arc::new(AtomicI64::new(0)),
+    );
+    let counters = RedisCounters::with_offset(Arc::clone(&link), Arc::clone(&offset));
+    let of = |rule: &str| Counter {
+        key: format!("l:{rule}:everybody"),
+        ..counter("everybody", 9)
+    };
+    for n in 0..100 {
+        let stays = Counter {
+            burst: 99,
+            ..of("stays")
+        };
+        let asked = [of(&format!("rule-{n}")), stays];
+        counters.check(&asked, false).await.unwrap();
+        offset.fetch_add(1_900_000, Ordering::SeqCst);
+    }
+    let mut pipeline = redis::pipe();
+    pipeline
+        .cmd("STRLEN")
+        .arg(link.key(of("").partition, &of("").record()));
+    let (length,): (usize,) = link.pipeline(&pipeline).await.unwrap();
+    assert!(length < 400, "{length}");
+    let stays = Counter {
+        burst: 99,
+        ..of("stays")
+    };
+    let standing = counters.look(&[stays, of("rule-99")]).await.unwrap();
+    let left: Vec<_> = standing.iter().map(|one| one.remaining).collect();
+    assert_eq!(left, [51, 8]);
 }
 
 #[actix::test]

@@ -1,17 +1,17 @@
 -- Issues a challenge into one of the candidates, the slots of an address that stand side by side; issue.lua does the rest.
 --
--- KEYS  1..n-1 the candidates  n the slot that keeps their cooldown and their wrong codes  n+1 outbox
---       n+2.. attached counters
--- ARGV  1 packed: clock offset ms (8), ttl ms (4), cooldown ms (4), most wrong codes as lock_wait has it (12), lease ms (4),
---         n (1), flags (1), purpose (1), the address of the slot with the cooldown (7), max attempts (1); of each candidate:
---         its slot's address (7), challenge id (16), code digest (16)
+-- KEYS  1..n-1 the candidates  n the slot that keeps their cooldown and their wrong codes  n+1.. records of attached counters
+--       the last: outbox
+-- ARGV  1 packed: clock offset ms (8), ttl ms (4), cooldown ms (4), lease ms (4), n (1), flags (1), purpose (1), most wrong codes as
+--         lock_wait has it (12), the address of the slot with the cooldown (7), max attempts (1); of each candidate: its slot's
+--         address (7), challenge id and code digest (32)
 --       2.. see issue.lua
 -- gives for what was written the candidate's number from 1, as a digit, in place of the letter
-local offset, ttl, cooldown, most, lease, n, flags, purpose, cooldown_at, max_attempts, places =
-  read('>i8I4I4c12I4BBBc7B', ARGV[1])
+local offset, ttl, cooldown, lease, n, flags, purpose, most, cooldown_at, max_attempts, places =
+  read('>i8I4I4I4BBBc12c7B', ARGV[1])
 local now_us = gcra_now(offset)
 local now = floor(now_us / 1000)
-local stored = call('MGET', unpack(KEYS, 1, n))
+local stored = call('MGET', unpack(KEYS, 1, #KEYS - 1))
 for index = 1, n do stored[index] = slot_of(stored[index]) end
 
 -- The one that has this very challenge; else one whose challenge nobody can use any more; else the one issued first.
@@ -22,11 +22,11 @@ for index = 1, n - 1 do
   local rank = issued
   if not its_id or not is_open(its_flags) or issued + its_ttl <= now then rank = 0
   elseif attempts % KEPT >= max_attempts or status > DELIVERED then rank = 0 end
-  if its_id and its_id == string.sub(ARGV[1], places + 39 * index - 32, places + 39 * index - 17) then rank = -1 end
+  if its_id and its_id == sub(ARGV[1], places + 39 * index - 32, places + 39 * index - 17) then rank = -1 end
   if not lowest or rank < lowest then chosen, lowest = index, rank end
 end
 
-local address, id, digest = read('>c7c16c16', ARGV[1], places + 39 * (chosen - 1))
+local address, name = read('>c7c32', ARGV[1], places + 39 * (chosen - 1))
 local slot, cooling = stored[chosen], stored[n]
 local locked = lock_wait(cooling, WITH_ID, now, most)
-local key, written = KEYS[chosen], string.format('%d', chosen)
+local key, written = KEYS[chosen], format('%d', chosen)

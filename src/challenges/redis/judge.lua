@@ -3,23 +3,32 @@
 -- Every slot with an open challenge judges it: a right code uses up the challenge that it belongs to, a wrong one costs
 -- each of them an attempt. So a user may type the code that came last, whichever way it was asked for.
 --
--- KEYS  1..n slots, of which the first m judge  n+1.. attached counters; then what a right code gives back, as gcra_refund_all
---       has it
--- ARGV  1 packed: clock offset ms (8), n (1), m (1), 1 if the first is a user's and 2 if that user has not proven the address:
+-- KEYS  1..n slots, of which the first m judge  n+1..n+r records of attached counters; then what a right code gives back, as
+--       gcra_refund_all has it
+-- ARGV  1 packed: clock offset ms (8), n (1), r (1), m (1), 1 if the first is a user's and 2 if that user has not proven the address:
 --         then the last slot has the claimants' wrong codes (1), max attempts (1), most wrong codes as lock_wait has it (12),
 --         code digest (16), the id of the only challenge that may judge (16) if one is given
 --       2 the counters' rules, as gcra_all has them  3 what a right code gives back, as gcra_refund_all has it, if anything
 -- gives packed: a letter for the verdict (1), its number (6), verdicts of the counters as gcra_all has them; then the record
 --        that a right code used up (its number is the slot's), or the id (16) and the spent attempts (1) of each challenge
 --        that was charged and has a message
-local offset, n, m, user, max_attempts, most, digest, at = read('>i8BBBBc12c16', ARGV[1])
-local wanted = string.sub(ARGV[1], at)
+local offset, n, records, m, user, max_attempts, most, digest, at = read('>i8BBBBBc12c16', ARGV[1])
+local wanted = sub(ARGV[1], at)
 local now_us = gcra_now(offset)
 local now = floor(now_us / 1000)
-local slots = call('MGET', unpack(KEYS, 1, n))
-for index = 1, n do slots[index] = slot_of(slots[index]) end
+local stored, slots = call('MGET', unpack(KEYS, 1, n + records)), {}
+for index = 1, n do
+  local slot = stored[index] or NO_SLOT
+  if byte(slot) ~= FORMAT then
+    --cold
+    slot_of(slot)
+    --end
+  end
+  slots[index] = slot
+end
 
-local refused, attached = gcra_all(n + 1, ARGV[2], now_us)
+local first, rules = n, ARGV[2]
+--spend
 if refused then return pack('>c1I6', 'm', 0) .. attached end
 
 -- Strangers who type codes without an id spend nothing of those who have one.
@@ -29,45 +38,56 @@ local open, exhausted, longest_lock = {}, false, 0
 for index = 1, m do
   local slot, pool = slots[index], public
   if index == 1 and user > 0 then pool = OWN end
-  local flags, attempts = read('>BB', slot, 2)
-  local locked = lock_wait(slot, pool, now, most)
-  -- What has locked those with an id has locked these as well.
-  if pool == public then locked = max(locked, lock_wait(slot, WITH_ID, now, most)) end
-  if index == 1 and user == 2 then locked = max(locked, lock_wait(slots[n], CLAIMANTS, now, most)) end
-  longest_lock = max(longest_lock, locked)
-  if is_open(flags) and locked == 0 then
-    local id, code, issued, ttl = challenge_of(slot)
-    attempts = attempts % KEPT
+  local flags, attempts, locked, head = byte(slot, 2), byte(slot, 3), 0, HEAD
+  if attempts >= KEPT then head, attempts = HEAD + POOLS, attempts - KEPT end
+  if head > HEAD or index == 1 and user == 2 then
+    --cold
+    locked = lock_wait(slot, pool, now, most)
+    -- What has locked those with an id has locked these as well.
+    if pool == public then locked = max(locked, lock_wait(slot, WITH_ID, now, most)) end
+    if index == 1 and user == 2 then locked = max(locked, lock_wait(slots[n], CLAIMANTS, now, most)) end
+    longest_lock = max(longest_lock, locked)
+    --end
+  end
+  if flags % 4 == CHALLENGE and locked == 0 then
+    local id, code, issued, ttl = read(CHALLENGE_FORM, slot, head + 1)
     if issued + ttl > now and (wanted == '' or wanted == id) then
+      local has_message = flags % (2 * MESSAGE) >= MESSAGE
       if attempts >= max_attempts then
         exhausted = true
       elseif code == digest then
-        call('SET', KEYS[index], with_flags(slot, flags + USED), 'KEEPTTL')
-        if has(flags, MESSAGE) then
+        call('SET', KEYS[index], pack('BB', FORMAT, flags + USED) .. sub(slot, 3), 'KEEPTTL')
+        if has_message and ARGV[3] ~= '' then
+          --cold
           local _, worked = purpose_of(slot)
-          gcra_refund_all(n + 1 + #ARGV[2] / RULE, ARGV[3], now_us, worked)
+          gcra_refund_all(n + records, ARGV[3], now_us, worked)
+          --end
         end
         return pack('>c1I6', 'r', index) .. attached .. slot
       else
-        open[#open + 1] = { index, pool, attempts + 1, id, has(flags, MESSAGE) }
+        open[#open + 1] = { index, pool, attempts + 1, id, has_message }
       end
     end
   end
 end
 
 local remaining, charged, written = 0, '', {}
-for _, judged in ipairs(open) do
-  local index, pool, attempts, id, has_message = unpack(judged)
-  slots[index] = with_failure(with_attempt(slots[index]), pool, now, most)
-  written[index] = true
-  if index == 1 and user == 2 then
-    slots[n] = with_failure(slots[n], CLAIMANTS, now, most)
-    written[n] = true
+if #open > 0 then
+  --cold
+  for _, judged in ipairs(open) do
+    local index, pool, attempts, id, has_message = unpack(judged)
+    slots[index] = with_failure(with_attempt(slots[index]), pool, now, most)
+    written[index] = true
+    if index == 1 and user == 2 then
+      slots[n] = with_failure(slots[n], CLAIMANTS, now, most)
+      written[n] = true
+    end
+    remaining = max(remaining, max_attempts - attempts)
+    if has_message then charged = charged .. id .. string.char(attempts) end
   end
-  remaining = max(remaining, max_attempts - attempts)
-  if has_message then charged = charged .. id .. string.char(attempts) end
+  for index in pairs(written) do keep(KEYS[index], slots[index], now, most) end
+  --end
 end
-for index in pairs(written) do keep(KEYS[index], slots[index], now, most) end
 if remaining > 0 then return pack('>c1I6', 'w', remaining) .. attached .. charged end
 if #open > 0 or exhausted then return pack('>c1I6', 'x', 0) .. attached .. charged end
 if longest_lock > 0 then return pack('>c1I6', 'l', longest_lock) .. attached end

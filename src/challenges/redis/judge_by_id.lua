@@ -1,7 +1,7 @@
 -- Judges a code by the challenge of an id: expiry, digest, attempts, wrong codes across challenges and consumption in one step.
 -- The wrong codes of all candidates of an address, whatever they are for, are kept in the slot that keeps their cooldown.
 --
--- KEYS  1 slot  2 the slot that keeps the wrong codes  3.. attached counters
+-- KEYS  1 slot  2 the slot that keeps the wrong codes  3.. records of attached counters
 -- ARGV  1 packed: clock offset ms (8), max attempts (1), most wrong codes as lock_wait has it (12), purpose (1), challenge id (16),
 --         code digest (16)
 --       2 the counters' rules, as gcra_all has them
@@ -9,13 +9,14 @@
 local offset, max_attempts, most, purpose, wanted, digest = read('>i8Bc12Bc16c16', ARGV[1])
 local now_us = gcra_now(offset)
 local now = floor(now_us / 1000)
-local stored = call('MGET', KEYS[1], KEYS[2])
+local stored = call('MGET', unpack(KEYS))
 local slot, failing = slot_of(stored[1]), slot_of(stored[2])
 local flags, attempts = read('>BB', slot, 2)
 attempts = attempts % KEPT
 local id, code, issued, ttl = challenge_of(slot)
 
-local refused, attached = gcra_all(3, ARGV[2], now_us)
+local first, rules = 2, ARGV[2]
+--spend
 local function answer(letter, number, rest) return pack('>c1I6', letter, number) .. attached .. (rest or '') end
 if refused then return answer('m', 0) end
 

@@ -8,11 +8,12 @@ mod keys;
 mod outbox;
 mod record;
 mod release;
+mod scripts;
 mod wire;
 
 use std::{
     sync::{
-        Arc, LazyLock,
+        Arc,
         atomic::{AtomicI64, AtomicU16, Ordering},
     },
     time::Duration,
@@ -33,7 +34,7 @@ use super::{
     },
 };
 use crate::{
-    limits::{key_counters, key_refund, pack_refund, pack_rules},
+    limits::{Counter, Records},
     partition::SlotAddress,
     provider::DeliveryStatus,
     redis::RedisLink,
@@ -41,36 +42,8 @@ use crate::{
 };
 
 use keys::{key_outbox, key_slot};
+use scripts::{ISSUE, ISSUE_CANDIDATE, JUDGE, JUDGE_BY_ID, LOOK, NOTE_STATUS, REINSTATE};
 use wire::{Answer, CHARGED, Packed, decode_charged, unknown_answer};
-
-/// A script of this room, of one file or several, with what all of them share before it.
-macro_rules! script {
-    ($($file:literal),+) => {
-        LazyLock::new(|| {
-            Script::new(concat!(
-                include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/limits/gcra.lua")),
-                include_str!(concat!(
-                    env!("CARGO_MANIFEST_DIR"),
-                    "/src/challenges/redis/slot.lua"
-                )),
-                $(include_str!(concat!(
-                    env!("CARGO_MANIFEST_DIR"),
-                    "/src/challenges/redis/",
-                    $file
-                ))),+
-            ))
-        })
-    };
-}
-pub(super) use script;
-
-static ISSUE: LazyLock<Script> = script!("issue_place.lua", "issue.lua");
-static ISSUE_CANDIDATE: LazyLock<Script> = script!("issue_candidate.lua", "issue.lua");
-static JUDGE: LazyLock<Script> = script!("judge.lua");
-static JUDGE_BY_ID: LazyLock<Script> = script!("judge_by_id.lua");
-static REINSTATE: LazyLock<Script> = script!("reinstate.lua");
-static LOOK: LazyLock<Script> = script!("look.lua");
-static NOTE_STATUS: LazyLock<Script> = script!("note_status.lua");
 
 /// The store.
 pub struct RedisChallenges {
@@ -112,18 +85,20 @@ impl RedisChallenges {
         let facts = Packed::at(self.offset())
             .number(millis(self.rules.ttl), 4)
             .number(millis(self.rules.resend_cooldown), 4)
-            .most(&self.rules)
             .number(millis(lease), 4)
             .bytes(&[slots, record::flags(issue), record::purpose(issue)]);
+        let tags = [issue.shadowed.as_str().len() as u8]; // 64 at most
         if issue.others.is_empty() {
             let facts = facts
-                .bytes(&address.local())
-                .bytes(&cooldown_at.local())
                 .bytes(issue.place.challenge_id.as_bytes())
-                .bytes(issue.place.digest.as_bytes());
-            return (&ISSUE, facts);
+                .bytes(issue.place.digest.as_bytes())
+                .most(&self.rules)
+                .bytes(&address.local())
+                .bytes(&cooldown_at.local());
+            return (&ISSUE, facts.bytes(&tags));
         }
         let facts = facts
+            .most(&self.rules)
             .bytes(&cooldown_at.local())
             .bytes(&[self.rules.max_attempts]);
         let facts = issue.places().fold(facts, |facts, place| {
@@ -132,7 +107,7 @@ impl RedisChallenges {
                 .bytes(place.challenge_id.as_bytes())
                 .bytes(place.digest.as_bytes())
         });
-        (&ISSUE_CANDIDATE, facts)
+        (&ISSUE_CANDIDATE, facts.bytes(&tags))
     }
 
     /// Slots of one partition as they are, and the store's time.
@@ -165,9 +140,10 @@ impl ChallengeStore for RedisChallenges {
         let is_elsewhere = address != cooldown_at;
         let slots = 1 + issue.others.len() + usize::from(is_elsewhere);
         let (script, facts) = self.issuing(issue, slots as u8, address, cooldown_at);
+        let records = Records::asked(issue.attached, issue.message.is_some());
         let answer: Vec<u8> = self
             .link
-            .eval(script, slots + 1 + issue.attached.len(), |call| {
+            .eval(script, slots + records.len() + 1, |call| {
                 key_slot(call, address);
                 for other in issue.others {
                     key_slot(call, other.slot.address());
@@ -175,12 +151,11 @@ impl ChallengeStore for RedisChallenges {
                 if is_elsewhere {
                     key_slot(call, cooldown_at);
                 }
+                records.add_keys(call);
                 key_outbox(call, address);
-                key_counters(call, issue.attached);
-                call.arg(facts.0)
-                    .arg(record::encode_rest(issue))
-                    .arg(issue.shadowed.as_str())
-                    .arg(pack_rules(issue.attached));
+                let mut rest = record::encode_rest(issue);
+                rest.extend_from_slice(issue.shadowed.as_str().as_bytes());
+                call.arg(facts.0).arg(rest).arg(records.into_rules());
             })
             .await?;
         let Answer {
@@ -188,7 +163,7 @@ impl ChallengeStore for RedisChallenges {
             number,
             attached,
             rest,
-        } = Answer::read(&answer)?;
+        } = Answer::read(&answer, issue.attached)?;
         let outcome = match letter {
             b'w' | b'1'..=b'9' => {
                 // One of several places is told by its number.
@@ -222,9 +197,12 @@ impl ChallengeStore for RedisChallenges {
     async fn judge(&self, attempt: &Attempt<'_>) -> Result<Judged, Unavailable> {
         let (judging, claimants_at) = (attempt.slots.len(), attempt.claimants_slot());
         let read = judging + usize::from(claimants_at.is_some());
+        let records = Records::asked(attempt.attached, false);
+        let given_back = attempt.refund.map(|refund| (&refund.marker, refund.records()));
         let facts = Packed::at(self.offset())
             .bytes(&[
                 read as u8,
+                records.len() as u8,
                 judging as u8,
                 attempt.users(),
                 self.rules.max_attempts,
@@ -232,25 +210,24 @@ impl ChallengeStore for RedisChallenges {
             .most(&self.rules)
             .bytes(attempt.digest.as_bytes())
             .bytes(attempt.challenge_id.as_ref().map_or(&[], |id| id.as_bytes()));
-        let given_back = attempt.refund.map_or(0, |refund| 1 + refund.counters.len());
-        let keys = read + attempt.attached.len() + given_back;
+        let more = given_back.as_ref().map_or(0, |(_, records)| 1 + records.len());
         let answer: Vec<u8> = self
             .link
-            .eval(&JUDGE, keys, |call| {
+            .eval(&JUDGE, read + records.len() + more, |call| {
                 for slot in attempt.slots.iter().chain(claimants_at) {
                     key_slot(call, slot.address());
                 }
-                key_counters(call, attempt.attached);
-                let given_back = attempt.refund.map_or(Vec::new(), |refund| {
-                    key_refund(call, refund);
-                    pack_refund(refund)
-                });
+                records.add_keys(call);
+                if let Some((marker, records)) = &given_back {
+                    marker.add_key(call);
+                    records.add_keys(call);
+                }
                 call.arg(facts.0)
-                    .arg(pack_rules(attempt.attached))
-                    .arg(given_back);
+                    .arg(records.into_rules())
+                    .arg(given_back.map_or(Vec::new(), |(_, records)| records.into_rules()));
             })
             .await?;
-        judged(&answer, |number| {
+        judged(&answer, attempt.attached, |number| {
             let index = usize::try_from(number).ok()?.checked_sub(1)?;
             attempt.slots.get(index).map(Slot::address)
         })
@@ -264,16 +241,17 @@ impl ChallengeStore for RedisChallenges {
             .bytes(&[attempt.purpose.byte()])
             .bytes(attempt.challenge_id.as_bytes())
             .bytes(attempt.digest.as_bytes());
+        let records = Records::asked(attempt.attached, false);
         let answer: Vec<u8> = self
             .link
-            .eval(&JUDGE_BY_ID, 2 + attempt.attached.len(), |call| {
+            .eval(&JUDGE_BY_ID, 2 + records.len(), |call| {
                 key_slot(call, address);
                 key_slot(call, failures_at);
-                key_counters(call, attempt.attached);
-                call.arg(facts.0).arg(pack_rules(attempt.attached));
+                records.add_keys(call);
+                call.arg(facts.0).arg(records.into_rules());
             })
             .await?;
-        judged(&answer, |_| Some(address))
+        judged(&answer, attempt.attached, |_| Some(address))
     }
 
     async fn reinstate(&self, proof: &Proof) -> Result<(), Unavailable> {
@@ -351,13 +329,17 @@ impl ChallengeStore for RedisChallenges {
 }
 
 /// Reads what a judging script answers; `used` tells of which slot the record of a used challenge is.
-fn judged(answer: &[u8], used: impl FnOnce(Millis) -> Option<SlotAddress>) -> Result<Judged, Unavailable> {
+fn judged(
+    answer: &[u8],
+    attached: &[Counter],
+    used: impl FnOnce(Millis) -> Option<SlotAddress>,
+) -> Result<Judged, Unavailable> {
     let Answer {
         letter,
         number,
         attached,
         rest,
-    } = Answer::read(answer)?;
+    } = Answer::read(answer, attached)?;
     let mut charged = Vec::new();
     let verdict = match letter {
         b'r' => Verdict::Right(proof(used(number), rest).ok_or_else(unknown_answer)?),

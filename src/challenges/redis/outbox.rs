@@ -17,7 +17,8 @@ use crate::{
         redis::{
             RedisChallenges,
             keys::{SHARES, key_outbox, key_slot, outbox_key, slot_key},
-            record, script,
+            record,
+            scripts::{script, script_of},
             wire::{Packed, unknown_answer},
         },
         state::SlotState,

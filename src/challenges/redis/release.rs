@@ -4,7 +4,12 @@ use std::sync::LazyLock;
 
 use ::redis::Script;
 
-use super::{RedisChallenges, keys::key_slot, script, wire::Packed};
+use super::{
+    RedisChallenges,
+    keys::key_slot,
+    scripts::{script, script_of},
+    wire::Packed,
+};
 use crate::{
     challenges::{slot::Slot, store::Hold},
     unavailable::Unavailable,

@@ -6,7 +6,11 @@
 --   then, if there is a challenge, from here on: id 1  digest 17  issued 33  ttl 39  status 42  purpose 43, and 128 more if a proof of work let the message go
 --   out  provider to avoid 44
 --   and what the scripts pass on unread
-local HEAD, POOL, POOLS, KEPT = 10, 16, 48, 128
+local FORMAT, HEAD, POOL, POOLS, KEPT = 1, 10, 16, 48, 128
+-- A record without anything.
+local NO_SLOT = '\1\0\0\0\0\0\0\0\0\0'
+-- A challenge: id, digest, when it was issued, how long its code lives, status.
+local CHALLENGE_FORM = '>c16c16I6I3B'
 local STATUS, PURPOSE, AVOID = 42, 43, 44
 -- Of the byte of the purpose.
 local WORKED = 128
@@ -21,33 +25,33 @@ local DAY = 86400000
 
 -- A record that was read; a blank one where there is none.
 local function slot_of(stored)
-  if not stored then return '\1' .. string.rep('\0', HEAD - 1) end
-  if string.byte(stored) ~= 1 then error('a slot of another format') end
+  if not stored then return NO_SLOT end
+  if byte(stored) ~= FORMAT then error('a slot of another format') end
   return stored
 end
 
 -- Bytes of a record before its challenge.
 local function head_of(slot)
-  if string.byte(slot, 3) < KEPT then return HEAD end
+  if byte(slot, 3) < KEPT then return HEAD end
   return HEAD + POOLS
 end
 
 -- The challenge of a record: id, digest, when it was issued, how long its code lives, status. Nothing if there is none.
 local function challenge_of(slot)
   local head = head_of(slot)
-  if #slot > head then return read('>c16c16I6I3B', slot, head + 1) end
+  if #slot > head then return read(CHALLENGE_FORM, slot, head + 1) end
 end
 
 -- The purpose of the challenge of a record, and whether a proof of work let its message go out.
 local function purpose_of(slot)
-  local purpose = string.byte(slot, head_of(slot) + PURPOSE)
+  local purpose = byte(slot, head_of(slot) + PURPOSE)
   return purpose % WORKED, purpose >= WORKED
 end
 
 -- The provider that the challenge of a record names as the one to avoid.
 local function avoided(slot)
   local at = head_of(slot) + AVOID
-  return string.sub(slot, at + 1, at + string.byte(slot, at))
+  return sub(slot, at + 1, at + byte(slot, at))
 end
 
 -- When the cooldown ends that a record keeps.
@@ -57,17 +61,17 @@ end
 
 -- A record with the end of a cooldown in place of the one it had.
 local function with_cooldown(slot, ends)
-  return string.sub(slot, 1, 3) .. pack('>I6B', ends, 0) .. string.sub(slot, HEAD + 1)
+  return sub(slot, 1, 3) .. pack('>I6B', ends, 0) .. sub(slot, HEAD + 1)
 end
 
 -- A record with other flags.
 local function with_flags(slot, flags)
-  return pack('BB', 1, flags) .. string.sub(slot, 3)
+  return pack('BB', 1, flags) .. sub(slot, 3)
 end
 
 -- A record with one attempt more.
 local function with_attempt(slot)
-  return string.sub(slot, 1, 2) .. string.char(string.byte(slot, 3) + 1) .. string.sub(slot, 4)
+  return sub(slot, 1, 2) .. string.char(byte(slot, 3) + 1) .. sub(slot, 4)
 end
 
 -- Whether a flag is set; quicker than the bit library.
@@ -87,15 +91,15 @@ end
 
 -- The pools of a record; nothing if it keeps none.
 local function pools_of(slot)
-  if string.byte(slot, 3) < KEPT then return '' end
-  return string.sub(slot, HEAD + 1, HEAD + POOLS)
+  if byte(slot, 3) < KEPT then return '' end
+  return sub(slot, HEAD + 1, HEAD + POOLS)
 end
 
 -- How long (ms) a pool stays locked for its wrong codes, 0 if it is not; claimants by their day alone, so that one of them locks no
 -- other. `most`: packed, how many may be wrong, within how many
 -- ms of each other, and how many in a day.
 local function lock_wait(slot, pool, now, most)
-  if string.byte(slot, 3) < KEPT then return 0 end
+  if byte(slot, 3) < KEPT then return 0 end
   local failures, last, in_day, began = pool_of(slot, pool)
   local max_failures, window, max_in_day = read('>I4I4I4', most)
   local wait = 0
@@ -114,15 +118,15 @@ local function with_failure(slot, pool, now, most)
   if last + window <= now then failures = 0 end
   if began + DAY <= now then in_day, began = 0, now end
   local counted = pack('>I2I6I2I6', min(failures + 1, 0xFFFF), now, min(in_day + 1, 0xFFFF), began)
-  kept = string.sub(kept, 1, POOL * pool) .. counted .. string.sub(kept, POOL * (pool + 1) + 1)
-  return string.sub(slot, 1, 2) .. string.char(string.byte(slot, 3) % KEPT + KEPT) .. string.sub(slot, 4, HEAD) .. kept
-    .. string.sub(slot, head_of(slot) + 1)
+  kept = sub(kept, 1, POOL * pool) .. counted .. sub(kept, POOL * (pool + 1) + 1)
+  return sub(slot, 1, 2) .. string.char(byte(slot, 3) % KEPT + KEPT) .. sub(slot, 4, HEAD) .. kept
+    .. sub(slot, head_of(slot) + 1)
 end
 
 -- A record without wrong codes.
 local function without_failures(slot)
-  return string.sub(slot, 1, 2) .. string.char(string.byte(slot, 3) % KEPT) .. string.sub(slot, 4, HEAD)
-    .. string.sub(slot, head_of(slot) + 1)
+  return sub(slot, 1, 2) .. string.char(byte(slot, 3) % KEPT) .. sub(slot, 4, HEAD)
+    .. sub(slot, head_of(slot) + 1)
 end
 
 -- Writes a record for as long as anything in it matters.
@@ -139,5 +143,5 @@ local function keep(key, slot, now, most)
   end
   local id, _, issued, ttl = challenge_of(slot)
   if id then ends = max(ends, issued + ttl) end
-  if ends > now then call('SET', key, slot, 'PX', ends - now) else call('DEL', key) end
+  if ends > now then call('SET', key, slot, 'PX', format('%d', ends - now)) else call('DEL', key) end
 end

@@ -7,7 +7,7 @@ use crate::{
         millis::{Millis, millis},
         store::OtpRules,
     },
-    limits::{self, Verdicts},
+    limits::{self, Counter, read_verdicts},
     unavailable::{Part, Unavailable},
 };
 
@@ -54,13 +54,14 @@ pub struct Answer<'a> {
 }
 
 impl<'a> Answer<'a> {
-    pub fn read(answer: &'a [u8]) -> Result<Self, Unavailable> {
+    /// `attached` are the counters that were asked.
+    pub fn read(answer: &'a [u8], attached: &[Counter]) -> Result<Self, Unavailable> {
         let (&letter, answer) = answer.split_first().ok_or_else(unknown_answer)?;
         let (number, answer) = answer.split_at_checked(6).ok_or_else(unknown_answer)?;
         let number = number
             .iter()
             .fold(0, |number, &byte| number << 8 | Millis::from(byte));
-        let (Verdicts(attached), rest) = Verdicts::read(answer).ok_or_else(unknown_answer)?;
+        let (attached, rest) = read_verdicts(answer, attached).ok_or_else(unknown_answer)?;
         Ok(Self {
             letter,
             number,

@@ -15,6 +15,7 @@ use super::{
         money::{Currency, parse_amount},
         operation::Operation,
         rule::{Counts, IfStoreLost, Mode, Rule, RuleSet, Scope},
+        tag::RuleTag,
     },
     checks::{Draft, check},
 };
@@ -197,6 +198,11 @@ impl<'a> Reader<'a> {
         };
         if sound(id) {
             let line = Fault::at(self.text, &value.span(), String::new()).line;
+            let is_taken = |known: &&Arc<str>| ***known != *id && RuleTag::of(known) == RuleTag::of(id);
+            if let Some(known) = self.ids.keys().find(is_taken) {
+                let fault = format!("id {id:?}: {known:?} would be counted as the same; change one of them");
+                self.fault(&value.span(), fault);
+            }
             if let Some(first) = self.ids.insert(id.into(), line) {
                 self.fault(
                     &value.span(),

@@ -1,7 +1,10 @@
 //! What live challenges cost Redis: memory, as `used_memory` grows by them and split by kind of key as `MEMORY USAGE`
 //! estimates it; and CPU, with the calls that a script makes.
 //!
-//! `scripts/servers run cargo bench --bench challenges`
+//! `scripts/servers run cargo bench --bench challenges`; with `-- shipped` what the scripts cost by the shipped rules alone, a
+//! minute. What Redis takes doesn't depend on how this program is built: `cargo bench --profile dev` needs no release build.
+
+mod shipped;
 
 use std::{
     collections::BTreeMap,
@@ -21,7 +24,7 @@ use ringback::{
     delivery::{CodeSeed, Outbox, OutboxEntry},
     entropy::{Entropy, SystemEntropy},
     language::Language,
-    limits::Shadowed,
+    limits::{RedisCounters, Shadowed},
     partition::PARTITIONS,
     phone::{Country, PhoneDigest},
     provider::DeliveryStatus,
@@ -35,21 +38,22 @@ const CALLS: usize = 100_000;
 const ABREAST: usize = 64;
 const CODE: [u8; 16] = [1; 16];
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() {
+fn main() {
+    actix::System::new().block_on(run());
+}
+
+async fn run() {
     let Ok(url) = std::env::var("RINGBACK_TEST_REDIS_URL") else {
         eprintln!("set RINGBACK_TEST_REDIS_URL, or run: scripts/servers run cargo bench --bench challenges");
         std::process::exit(2)
     };
     let client = redis::Client::open(url.as_str()).unwrap();
     let mut redis = client.get_multiplexed_async_connection().await.unwrap();
-    let bench = Bench::new(url);
-    for kind in [Kind::Pending, Kind::Delivered, Kind::Users, Kind::Decoy] {
-        bench.memory(&mut redis, kind).await;
+    let (link, bench) = Bench::new(url);
+    if !std::env::args().any(|argument| argument == "shipped") {
+        bench.run(&mut redis).await;
     }
-    for _ in 0..2 {
-        bench.cpu(&mut redis).await;
-    }
+    shipped::measure(&bench, &mut redis, Arc::new(RedisCounters::new(link))).await;
     flush(&mut redis).await;
 }
 
@@ -80,7 +84,16 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(url: String) -> Self {
+    async fn run(&self, redis: &mut MultiplexedConnection) {
+        for kind in [Kind::Pending, Kind::Delivered, Kind::Users, Kind::Decoy] {
+            self.memory(redis, kind).await;
+        }
+        for _ in 0..2 {
+            self.cpu(redis).await;
+        }
+    }
+
+    fn new(url: String) -> (Arc<RedisLink>, Self) {
         let options = RedisOptions {
             url,
             security: RedisSecurity::default(),
@@ -100,11 +113,12 @@ impl Bench {
         };
         let link = Arc::new(RedisLink::open(&options).unwrap());
         let offset = Arc::new(AtomicI64::new(0));
-        Self {
-            store: RedisChallenges::new(link, rules, Duration::from_secs(30), offset),
+        let bench = Self {
+            store: RedisChallenges::new(Arc::clone(&link), rules, Duration::from_secs(30), offset),
             keyring: Keyring::parse("AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=").unwrap(),
             language: Language::default(),
-        }
+        };
+        (link, bench)
     }
 
     async fn memory(&self, redis: &mut MultiplexedConnection, kind: Kind) {
@@ -213,16 +227,16 @@ impl Bench {
                 self.store.take_over(1000).await.unwrap();
             }
         };
-        spent(redis, "partitions swept for nothing", sweeps).await;
+        spent(redis, "partitions swept for nothing", CALLS, sweeps).await;
         let phones: Vec<_> = (0..CALLS).map(|_| random_phone()).collect();
         let phones = || stream::iter(phones.iter().copied());
         let issued = phones().for_each_concurrent(ABREAST, async |phone| {
             let entry = self.issue(phone, Whose::Public, true).await.unwrap();
             self.store.acknowledge(&entry).await.unwrap();
         });
-        spent(redis, "codes issued, their messages acknowledged", issued).await;
+        spent(redis, "codes issued, their messages acknowledged", CALLS, issued).await;
         let judged = phones().for_each_concurrent(ABREAST, async |phone| self.judge_wrong(phone).await);
-        spent(redis, "wrong codes judged", judged).await;
+        spent(redis, "wrong codes judged", CALLS, judged).await;
     }
 }
 
@@ -246,8 +260,8 @@ async fn flush(redis: &mut MultiplexedConnection) {
     redis::cmd("FLUSHDB").query_async(redis).await.unwrap()
 }
 
-/// Says what Redis spends on `CALLS` calls of a kind, as it measures itself.
-async fn spent(redis: &mut MultiplexedConnection, what: &str, work: impl Future<Output = ()>) {
+/// Says what Redis spends on so many calls of a kind, as it measures itself.
+async fn spent(redis: &mut MultiplexedConnection, what: &str, calls: usize, work: impl Future<Output = ()>) {
     let _: () = redis::cmd("CONFIG")
         .arg("RESETSTAT")
         .query_async(redis)
@@ -255,7 +269,7 @@ async fn spent(redis: &mut MultiplexedConnection, what: &str, work: impl Future<
         .unwrap();
     let before = cpu_seconds(redis).await;
     work.await;
-    let all = (cpu_seconds(redis).await - before) * 1e6 / CALLS as f64;
+    let all = (cpu_seconds(redis).await - before) * 1e6 / calls as f64;
     let stats = info(redis, "commandstats").await;
     let (mut script, mut inner) = (0.0, 0.0);
     for line in stats.lines().filter_map(|line| line.strip_prefix("cmdstat_")) {
@@ -268,11 +282,11 @@ async fn spent(redis: &mut MultiplexedConnection, what: &str, work: impl Future<
         match name {
             "evalsha" => script = field("usec_per_call"),
             "info" | "config|resetstat" => {}
-            _ => inner += field("calls") / CALLS as f64,
+            _ => inner += field("calls") / calls as f64,
         }
     }
     println!(
-        "challenges: {CALLS} {what}: {all:.1} µs of Redis's CPU each; {script:.1} µs in the script, which makes {inner:.1} calls"
+        "challenges: {calls} {what}: {all:.1} µs of Redis's CPU each; {script:.1} µs in the script, which makes {inner:.1} calls"
     );
 }
 

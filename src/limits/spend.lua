@@ -1,0 +1,85 @@
+-- Spends one request of counters, or of none of them if an enforced one refuses. This is no function, since Redis makes those anew
+-- for each call of a script: it is put where a script has a line `spend`.
+--
+-- Needs `rules`, as gcra.lua has them; `stored`, with the records KEYS[first + 1..] at the same places as they were read; `now_us`.
+-- Gives `refused`, whether one refused; `attached`, how many there are (1) and for each the room that is left, or below zero what is
+-- missing (8), in microseconds; and `shadowed`, the tags of the shadow rules that would have refused. All packed, since numbers by
+-- themselves are slow to tell and to read.
+local refused, attached, shadowed = false, '\0', ''
+if rules ~= '' then
+  local size, at, count, keys = #rules, 1, 0, 0
+  -- Made in their usual size. Until when a record matters that has changed; 0 if no longer than before.
+  local rooms, lasts = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, {false, false, false, false, false, false, false, false}
+  repeat
+    local key, tag, emission_us, room, spent, next_at = read(RULE, rules, at)
+    local grows_at, is_shadow
+    at = next_at
+    if key > SHADOW then
+      if key > GROWS then key, grows_at, at = key - GROWS, at, at + 8 end
+      if key > SHADOW then key, is_shadow = key - SHADOW, true end
+    end
+    if key > keys then keys = key end
+    local record = stored[first + key]
+    if record then
+      local last, its, tat, cost, to = read('<dc4dd', record)
+      local from, growth, ends, behind = FIRST, 0, 0, #record
+      if cost < 0 then to = to + 16 end
+      -- As gcra_find, without a call.
+      while its ~= tag do
+        from = to
+        if from > behind then
+          tat, cost = 0, 1
+          break
+        end
+        its, tat, cost, to = read('<c4dd', record, from)
+        if cost < 0 then to = to + 16 end
+      end
+      if cost < 0 then
+        cost = -cost
+        growth, ends = read('<dd', record, to - 16)
+        if not grows_at or ends <= now_us then growth, ends = 0, 0
+        else growth = min(growth, (read('<d', rules, grows_at))) end
+      end
+      if tat <= now_us then tat = now_us
+      elseif cost ~= emission_us then tat = now_us + floor((tat - now_us) * emission_us / cost + 0.5) end
+      room = room + emission_us * growth + now_us - tat
+      if spent > 0 and room >= 0 then
+        tat = tat + spent
+        if tat > last or ends > last then
+          last = max(tat, ends)
+          lasts[key] = last
+        elseif not lasts[key] then lasts[key] = 0 end
+        local counter
+        if growth > 0 then counter = pack('<c4dddd', tag, tat, -emission_us, growth, ends)
+        else counter = pack('<c4dd', tag, tat, emission_us) end
+        if from > behind and behind > LONG then
+          --cold
+          counter = gcra_live(record, now_us) .. counter
+          --end
+        elseif from > FIRST or to <= behind then
+          counter = sub(record, FIRST, from - 1) .. counter .. sub(record, to)
+        end
+        stored[first + key] = pack('<d', last) .. counter
+      end
+    elseif spent > 0 and room >= 0 then
+      local tat = now_us + spent
+      stored[first + key], lasts[key] = pack('<dc4dd', tat, tag, tat, emission_us), tat
+    end
+    if room < 0 then
+      if is_shadow then shadowed = shadowed .. tag else refused = true end
+    end
+    count = count + 1
+    rooms[count] = room
+  until at > size
+  if not refused then
+    for key = 1, keys do
+      local last = lasts[key]
+      if last then
+        local place = first + key
+        if last == 0 then call('SET', KEYS[place], stored[place], 'KEEPTTL')
+        else call('SET', KEYS[place], stored[place], 'PX', format('%d', (last - now_us + 999) / 1000)) end
+      end
+    end
+  end
+  attached = pack('<B' .. string.rep('d', count), count, unpack(rooms, 1, count))
+end

@@ -13,7 +13,7 @@ use super::{
     purpose::Purpose,
     slot::Whose,
     status::{StatusSnapshot, Waits, age, is_failure, is_progress},
-    store::{Hold, Issue, OtpRules, Place},
+    store::{Hold, Issue, OtpRules, Place, Proof},
 };
 use crate::{
     channel::Channel,
@@ -136,6 +136,18 @@ impl Challenge {
             avoid: None,
             cooldown_at: (place.slot != cooldown_slot).then(|| cooldown_slot.address()),
             shadowed,
+        }
+    }
+
+    /// What its right code proves, in the slot at `address`.
+    pub fn proof(&self, address: SlotAddress) -> Proof {
+        Proof {
+            address,
+            challenge_id: self.id,
+            subject: self.subject,
+            has_message: self.message.is_some(),
+            has_worked: self.message.as_ref().is_some_and(|message| message.has_worked),
+            shadowed: self.shadowed.clone(),
         }
     }
 

@@ -1,16 +1,15 @@
 //! The servers: the API for the world, the operators' port, and the administrators'.
 
-use std::{fmt, future::ready, io, net::TcpListener, sync::Arc, time::Duration};
+use std::{fmt, io, net::TcpListener, sync::Arc, time::Duration};
 
-use actix_http::{HttpService, Protocol, Request, error::DispatchError};
+use actix_http::{HttpService, Request};
 use actix_service::{IntoServiceFactory, ServiceFactoryExt, map_config};
 use actix_web::{
     App, Error,
     body::MessageBody,
-    dev::{AppConfig, Response, Server, ServerHandle, Service, ServiceFactory, fn_service},
+    dev::{AppConfig, Response, Server, ServerHandle, Service, ServiceFactory},
     middleware::{Condition, from_fn},
-    rt::{self, net::TcpStream},
-    web,
+    rt, web,
 };
 
 use socket2::SockRef;
@@ -19,7 +18,7 @@ use crate::http::{
     admin::guard as admin,
     api::Api,
     kit::{
-        connection::{Connection, Patience},
+        connection::{PARSER_WAITS, Patience, idle::Serving},
         cors::{Preflight, preflight, share},
         document::Document,
         observe::{begin_at_zero, observe},
@@ -191,24 +190,25 @@ where
         let app = app()
             .into_factory()
             .map_err(|error| error.into().error_response());
-        let http = HttpService::build()
-            .graceful_shutdown_signal(move || {
-                let ending = ending.clone();
-                async move { ending.notified().await }
-            })
-            .keep_alive(bounds.keep_alive)
+        let ending = move || {
+            let ending = ending.clone();
+            async move { ending.notified().await }
+        };
+        let parser = HttpService::build()
+            .graceful_shutdown_signal(ending.clone())
+            .keep_alive(bounds.keep_alive.min(PARSER_WAITS))
             .client_request_timeout(bounds.head)
             .client_disconnect_timeout(Duration::from_secs(1))
             // Whoever ends its side of the connection has hung up: nothing more is done for it.
             .h1_allow_half_closed(false)
             .h1_write_buffer_size(WRITE_BUFFER_BYTES)
             .finish(map_config(app, |()| AppConfig::default()));
-        fn_service(move |io: TcpStream| {
-            let peer = io.peer_addr().ok();
-            let connection = Connection::new(io, bounds.patience);
-            ready(Ok::<_, DispatchError>((connection, Protocol::Http1, peer)))
-        })
-        .and_then(http)
+        Serving {
+            parser,
+            patience: bounds.patience,
+            keep_alive: bounds.keep_alive,
+            ending,
+        }
     };
     let server = builder
         .workers(bounds.workers)

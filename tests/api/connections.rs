@@ -242,6 +242,29 @@ async fn an_idle_connection_is_kept_for_as_long_as_is_set() {
     );
 }
 
+/// Requests with pauses between them in which the parser goes, on one connection; and the end of the service while nobody asks.
+#[actix_web::test]
+async fn a_connection_that_idled_for_long_is_served_again_and_closed_at_the_end() {
+    let mut app = start(&[]).await;
+    let mut stream = TcpStream::connect(address(&app)).await.unwrap();
+    let mut piece = [0; 4096];
+    for pause in [3200, 50, 3200] {
+        for half in ["GET /healthz HTT", "P/1.1\r\nhost: x\r\n\r\n"] {
+            stream.write_all(half.as_bytes()).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let length = stream.read(&mut piece).await.unwrap();
+        assert!(piece[..length].starts_with(b"HTTP/1.1 200"));
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+    }
+    let end = async { stream.read(&mut piece).await };
+    let ((), end) = tokio::join!(
+        app.running.take().unwrap().stop(),
+        timeout(Duration::from_secs(10), end)
+    );
+    assert_eq!(end.expect("it is left open").unwrap(), 0);
+}
+
 #[actix_web::test]
 async fn the_reference_page_can_be_left_out() {
     let app = start(&[("RINGBACK__SERVER__DOCS", "false")]).await;

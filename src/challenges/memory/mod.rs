@@ -102,17 +102,7 @@ impl State {
                 Standing::Exhausted => exhausted = true,
                 Standing::Open => match state.take(&attempt.digest) {
                     Some(challenge) => {
-                        let proof = Proof {
-                            address,
-                            challenge_id: challenge.id,
-                            subject: challenge.subject,
-                            has_message: challenge.message.is_some(),
-                            has_worked: challenge
-                                .message
-                                .as_ref()
-                                .is_some_and(|message| message.has_worked),
-                            shadowed: challenge.shadowed.clone(),
-                        };
+                        let proof = challenge.proof(address);
                         return (Verdict::Right(proof), Vec::new());
                     }
                     None => open.push((address, pool)),
@@ -175,17 +165,7 @@ impl State {
             return nothing(Verdict::Exceeded);
         }
         if let Some(challenge) = state.take(&attempt.digest) {
-            return nothing(Verdict::Right(Proof {
-                address,
-                challenge_id,
-                subject: challenge.subject,
-                has_message: challenge.message.is_some(),
-                has_worked: challenge
-                    .message
-                    .as_ref()
-                    .is_some_and(|message| message.has_worked),
-                shadowed: challenge.shadowed.clone(),
-            }));
+            return nothing(Verdict::Right(challenge.proof(address)));
         }
         let (attempts_remaining, charged) = (state.charge_attempt(bounds), state.charged());
         let pools = &mut self.slots.entry(failures_at).or_default().pools;

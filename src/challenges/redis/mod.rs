@@ -369,13 +369,5 @@ fn judged(
 /// What the record of a used challenge proves.
 fn proof(address: Option<SlotAddress>, record: &[u8]) -> Option<Proof> {
     let address = address?;
-    let challenge = record::decode(record, address)?.challenge?;
-    Some(Proof {
-        address,
-        challenge_id: challenge.id,
-        subject: challenge.subject,
-        has_message: challenge.message.is_some(),
-        has_worked: challenge.message.is_some_and(|message| message.has_worked),
-        shadowed: challenge.shadowed,
-    })
+    Some(record::decode(record, address)?.challenge?.proof(address))
 }

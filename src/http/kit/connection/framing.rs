@@ -59,6 +59,11 @@ impl Framing {
         !matches!(self.part, Part::Head | Part::Lost)
     }
 
+    /// Whether nothing of a request has come yet, after the last one.
+    pub fn is_at_rest(&self) -> bool {
+        self.part == Part::Head && !self.head.has_begun && self.line.is_empty()
+    }
+
     /// Takes what came.
     pub fn take(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         let mut at = 0;

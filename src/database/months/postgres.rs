@@ -18,7 +18,7 @@ const AHEAD: usize = 3;
 /// Rows of the rest that a late partition takes over at most: where there are more, the month stays there.
 const MOST_MOVED: i64 = 10_000;
 /// The number of the lock that one instance at a time holds, beside one of the table.
-const LOCK: i32 = 1_382_641_256;
+const LOCK: i32 = 1_382_641_257;
 /// For each lock of a table.
 const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '100ms'";
 

@@ -14,7 +14,7 @@ use ringback::{
         Verdict, Whose, challenge_id,
     },
     channel::Channel,
-    clock::SystemClock,
+    clock::{Clock, SystemClock},
     delivery::CodeSeed,
     limits::{ClusterCounters, Limiter, LimiterOptions, Operation, RuleSet, Shadowed, Subject, file},
     phone::{Country, PhoneCheck, PhoneNumber},
@@ -120,7 +120,12 @@ impl Phones<'_> {
         let issue = Issue {
             place: Place {
                 slot,
-                challenge_id: challenge_id(self.bench.keyring.current(), slot.address(), entropy()),
+                challenge_id: challenge_id(
+                    self.bench.keyring.current(),
+                    slot.address(),
+                    SystemClock.now(),
+                    entropy(),
+                ),
                 digest: CodeDigest::unmatchable(RIGHT),
             },
             others: &[],

@@ -80,7 +80,18 @@ class Bench:
                 "SELECT phone FROM users TABLESAMPLE SYSTEM (:share) WHERE phone_verified LIMIT 100000",
                 share=min(100.0, 30_000_000 / self.users),
             )
-        elif operation == "login":
+        elif operation == "sms":
+            lines = self.stage.sql(
+                "SELECT phone FROM users TABLESAMPLE SYSTEM (:share) WHERE NOT phone_verified LIMIT 100000",
+                share=min(100.0, 30_000_000 / self.users),
+            )
+        elif operation in ("send_own", "verify_own"):
+            lines = self.stage.output([self.program, "owners", TOKENS, self.verified])
+        elif operation == "email":
+            lines = "\n".join(f"nobody{number}@example.com" for number in range(100_000))
+        elif operation == "sessions":
+            lines = self.stage.output([self.program, "tokens", TOKENS, self.users])
+        elif operation in ("login", "login_code"):
             step = max(1, self.users // 10_000)
             lines = "\n".join(f"user{number}@example.com" for number in range(0, self.users, step))
         elif operation in ("wrong", "right"):

@@ -1,6 +1,6 @@
 -- wrk's side of loadtest/compare: `wrk ... -s compare.lua URL -- OPERATION FILE THREADS NONCE`.
--- FILE has a line for each request: a token, a phone, a phone and its code, a refresh token, or an e-mail
--- address.
+-- FILE has a line for each request: a token, a phone, a phone and its code, a refresh token, an e-mail address, or a phone
+-- and a token.
 local all = {}
 
 function setup(thread)
@@ -8,8 +8,10 @@ function setup(thread)
   all[#all + 1] = thread
 end
 
-local function post(path, body)
-  return wrk.format("POST", "/api/users/" .. path .. "/", { ["content-type"] = "application/json" }, body)
+local function post(path, body, token)
+  local headers = { ["content-type"] = "application/json" }
+  if token then headers.authorization = "Bearer " .. token end
+  return wrk.format("POST", "/api/users/" .. path .. "/", headers, body)
 end
 
 local make = {
@@ -31,16 +33,35 @@ local make = {
   refresh = function(token)
     return post("token/refresh", '{"refresh":"' .. token .. '"}')
   end,
+  send_own = function(line)
+    local phone, token = line:match("(%S+) (%S+)")
+    return post("send-phone-otp", '{"phone":"' .. phone .. '"}', token)
+  end,
+  verify_own = function(line)
+    local phone, token = line:match("(%S+) (%S+)")
+    return post("verify-phone-otp", '{"phone":"' .. phone .. '","otp":"000000"}', token)
+  end,
+  email = function(email)
+    return post("send-email-otp", '{"email":"' .. email .. '"}')
+  end,
+  login_code = function(email)
+    return post("login/code", '{"email":"' .. email .. '"}')
+  end,
+  sessions = function(token)
+    return wrk.format("GET", "/api/users/sessions/", { authorization = "Bearer " .. token })
+  end,
   login = function(email)
     return post("login", '{"email":"' .. email .. '","password":"securepass123"}')
   end,
 }
 
+make.sms = make.send
+
 local next_request, wanted
 
 function init(args)
   local operation, file, of, nonce = args[1], args[2], tonumber(args[3]), args[4]
-  wanted = ({ wrong = 400, register = 201 })[operation] or 200
+  wanted = ({ wrong = 400, verify_own = 400, register = 201 })[operation] or 200
   unexpected = 0
   local count = 0
   if operation == "register" then

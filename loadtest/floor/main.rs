@@ -31,12 +31,13 @@ fn main() {
     match arguments[..] {
         ["serve", address] => http::serve(address),
         ["tokens", count, users] => prepare::tokens(number(count), number(users)),
+        ["owners", count, users] => prepare::owners(number(count), number(users)),
         ["challenges", first, count] => prepare::challenges(number(first), number(count)),
         ["refresh", count] => prepare::refresh(number(count)),
         ["password", text] => println!("{}", passwords::Passwords::new().hash(text)),
         ["hashes", seconds] => passwords::measure(number(seconds)),
         _ => panic!(
-            "floor serve ADDRESS | tokens COUNT USERS | challenges FIRST COUNT | refresh COUNT | password TEXT | hashes SECONDS"
+            "floor serve ADDRESS | tokens COUNT USERS | owners COUNT USERS | challenges FIRST COUNT | refresh COUNT | password TEXT | hashes SECONDS"
         ),
     }
 }

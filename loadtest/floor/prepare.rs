@@ -57,14 +57,31 @@ pub fn grant(user: Uuid, session: Uuid) -> AccessGrant {
 
 /// Tokens of `count` of the first `users` users, for the session that each has.
 pub fn tokens(count: u64, users: u64) {
-    let (access, mut lines) = (access_tokens(&keyring()), String::new());
-    for index in 0..count.min(users) {
-        let number = u128::from(index * (users / count.min(users)));
-        let [user, session] = [0x8000, 0x9000].map(|kind| row_id(kind, number));
-        let token = access.sign(&grant(user, session), Uuid::from_u128(number), SystemClock.now());
-        let _ = writeln!(lines, "{token}");
-    }
-    print!("{lines}");
+    print!(
+        "{}",
+        signed(count, users)
+            .map(|(_, token)| token + "\n")
+            .collect::<String>()
+    );
+}
+
+/// The phones of these users as well.
+pub fn owners(count: u64, users: u64) {
+    let line = |(number, token)| format!("{} {token}\n", phone_of(number));
+    print!("{}", signed(count, users).map(line).collect::<String>());
+}
+
+fn signed(count: u64, users: u64) -> impl Iterator<Item = (u64, String)> {
+    let (access, count) = (access_tokens(&keyring()), count.min(users));
+    (0..count).map(move |index| {
+        let number = index * (users / count);
+        let [user, session] = [0x8000, 0x9000].map(|kind| row_id(kind, number.into()));
+        let grant = grant(user, session);
+        (
+            number,
+            access.sign(&grant, Uuid::from_u128(number.into()), SystemClock.now()),
+        )
+    })
 }
 
 /// The identifier of a user (0x8000) or session (0x9000), as `loadtest/users.sql` has it.

@@ -75,22 +75,26 @@ impl PostgresLink {
     ) -> Result<MonthsKept, Unavailable> {
         let this = Month::of(now);
         let found = self.months(table).await?;
-        let mut faults = Vec::new();
-        for month in this.on().take(1 + AHEAD) {
-            if !found.contains(&month) {
-                faults.extend(self.make(table, month, month == this).await.err());
+        let mut fault = None;
+        // In order, and no further where another instance is at it: it leaves out none of those that come after.
+        for month in this.on().take(1 + AHEAD).filter(|month| !found.contains(month)) {
+            match self.make(table, month, month == this).await {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    fault = Some(error);
+                    break;
+                }
             }
         }
-        for month in found {
-            if month.next().start() <= before {
-                faults.extend(self.drop(table, month).await.err());
-            }
+        for month in found.iter().filter(|month| month.next().start() <= before) {
+            fault = self.drop(table, *month).await.err().or(fault);
         }
         let found = self.months(table).await?;
         let ahead = this.on().skip(1).take_while(|month| found.contains(month));
         Ok(MonthsKept {
             ahead: Some(ahead.count()),
-            fault: faults.pop(),
+            fault,
         })
     }
 
@@ -109,14 +113,19 @@ impl PostgresLink {
         Ok(names.iter().filter_map(month).collect())
     }
 
-    /// Makes a partition. `has_begun`: rows of it may be written at this very moment.
-    async fn make(&self, table: &MonthlyTable, month: Month, has_begun: bool) -> Result<(), Unavailable> {
+    /// Makes a partition, if it is this instance's turn. `has_begun`: rows of it may be written at this very moment.
+    async fn make(&self, table: &MonthlyTable, month: Month, has_begun: bool) -> Result<bool, Unavailable> {
         let partition = table.partition(month);
         let making = async {
             let mut lent = self.lend().await?;
             let mut together = lent.begin().await?;
-            if !is_our_turn(&mut together, table).await? || is_there(&mut together, &partition).await? {
+            if !is_our_turn(&mut together, table).await? {
                 return Ok(None);
+            }
+            if is_there(&mut together, &partition).await? {
+                // Not dropped: the turn would be over only once the connection was given back.
+                together.commit().await?;
+                return Ok(Some(0));
             }
             if has_begun {
                 // Who writes has chosen the rest already, which would refuse the row once there is a partition for it.
@@ -130,21 +139,21 @@ impl PostgresLink {
                 for statement in table.making(month, moved > 0) {
                     run(&mut together, statement).await?;
                 }
-                together.commit().await?;
             }
+            together.commit().await?;
             Ok(Some(moved))
         };
         match self.bounded(making).await? {
-            None => {}
+            None => return Ok(false),
             Some(moved) if moved > MOST_MOVED => {
                 tracing::debug!(
                     partition,
                     "a month's rows stay in the rest: they are too many to be moved beside the work"
                 );
             }
-            Some(moved) => tracing::info!(partition, rows.moved = moved, "a partition was made"),
+            Some(moved) => tracing::info!(partition, rows.moved = moved, "a partition is ready"),
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Drops a partition with all its rows.

@@ -3,7 +3,9 @@
 //!
 //! `scripts/servers run cargo bench --bench challenges`; with `-- shipped` what the scripts cost by the shipped rules alone, a
 //! minute. What Redis takes doesn't depend on how this program is built: `cargo bench --profile dev` needs no release build.
+//! `cargo bench --profile dev --bench challenges -- instructions` counts the same in instructions, by valgrind and a Redis of its own.
 
+mod instructions;
 mod shipped;
 
 use std::{
@@ -14,6 +16,7 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream};
+use instructions::CountedRedis;
 use redis::{AsyncCommands, aio::MultiplexedConnection};
 use ringback::{
     challenges::{
@@ -43,6 +46,16 @@ fn main() {
 }
 
 async fn run() {
+    let wants = |part: &str| std::env::args().any(|argument| argument == part);
+    if wants("instructions") {
+        let counted = CountedRedis::start();
+        let client = redis::Client::open(counted.url.as_str()).unwrap();
+        let mut redis = client.get_multiplexed_async_connection().await.unwrap();
+        let (link, bench) = Bench::new(counted.url.clone());
+        let counters = Arc::new(RedisCounters::new(link));
+        shipped::measure(&bench, &mut redis, counters, Some(&counted)).await;
+        return;
+    }
     let Ok(url) = std::env::var("RINGBACK_TEST_REDIS_URL") else {
         eprintln!("set RINGBACK_TEST_REDIS_URL, or run: scripts/servers run cargo bench --bench challenges");
         std::process::exit(2)
@@ -50,10 +63,10 @@ async fn run() {
     let client = redis::Client::open(url.as_str()).unwrap();
     let mut redis = client.get_multiplexed_async_connection().await.unwrap();
     let (link, bench) = Bench::new(url);
-    if !std::env::args().any(|argument| argument == "shipped") {
+    if !wants("shipped") {
         bench.run(&mut redis).await;
     }
-    shipped::measure(&bench, &mut redis, Arc::new(RedisCounters::new(link))).await;
+    shipped::measure(&bench, &mut redis, Arc::new(RedisCounters::new(link)), None).await;
     flush(&mut redis).await;
 }
 

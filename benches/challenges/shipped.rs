@@ -21,12 +21,14 @@ use ringback::{
     supervision::Supervision,
 };
 
-use super::{ABREAST, Bench, entropy, flush, spent};
+use super::{ABREAST, Bench, entropy, flush, instructions::CountedRedis, spent};
 
 const SHIPPED: &str = include_str!("../../config/limits.toml");
 /// Requests of each kind, each about a phone and from an address of its own.
 const CALLS: usize = 20_000;
 const ROUNDS: usize = 3;
+/// The same where instructions are counted, at a fiftieth of the pace.
+const COUNTED_CALLS: usize = 500;
 const RIGHT: [u8; 16] = [1; 16];
 const WRONG: [u8; 16] = [2; 16];
 
@@ -50,8 +52,14 @@ fn rules() -> RuleSet {
     file::parse(&text.join("[[rule]]"), "limits.toml").unwrap()
 }
 
-/// Each phone asks for a code and types a wrong one and the right one; and others get a decoy.
-pub async fn measure(bench: &Bench, redis: &mut MultiplexedConnection, counters: Arc<dyn ClusterCounters>) {
+/// Each phone asks for a code and types a wrong one and the right one; and others get a decoy. By the instructions of Redis if they are
+/// counted, else by its CPU.
+pub async fn measure(
+    bench: &Bench,
+    redis: &mut MultiplexedConnection,
+    counters: Arc<dyn ClusterCounters>,
+    counted: Option<&CountedRedis>,
+) {
     let options = LimiterOptions {
         max_keys: 1_000_000,
         instances: 1,
@@ -68,24 +76,47 @@ pub async fn measure(bench: &Bench, redis: &mut MultiplexedConnection, counters:
         bench,
         limiter: &limiter,
     };
-    for _ in 0..ROUNDS {
+    let (calls, rounds) = counted.map_or((CALLS, ROUNDS), |_| (COUNTED_CALLS, 1));
+    phones.send(0, true).await; // loads the scripts
+    phones.judge(0, WRONG).await;
+    for _ in 0..rounds {
         flush(redis).await;
-        let all = || stream::iter(0..CALLS as u32);
-        let send = all().for_each_concurrent(ABREAST, async |n| phones.send(n, true).await);
-        spent(redis, "sends with a message, by the shipped rules", CALLS, send).await;
-        let wrong = all().for_each_concurrent(ABREAST, async |n| {
-            let verdict = phones.judge(n, WRONG).await;
-            assert!(matches!(verdict, Verdict::Wrong { .. }), "{verdict:?}");
-        });
-        spent(redis, "wrong codes, by the shipped rules", CALLS, wrong).await;
-        let right = all().for_each_concurrent(ABREAST, async |n| {
-            let verdict = phones.judge(n, RIGHT).await;
-            assert!(matches!(verdict, Verdict::Right(_)), "{verdict:?}");
-        });
-        spent(redis, "right codes, by the shipped rules", CALLS, right).await;
-        let decoys = stream::iter(CALLS as u32..2 * CALLS as u32);
-        let decoys = decoys.for_each_concurrent(ABREAST, async |n| phones.send(n, false).await);
-        spent(redis, "decoys, by the shipped rules", CALLS, decoys).await;
+        for what in [What::Message, What::Wrong, What::Right, What::Decoy] {
+            let all = stream::iter(0..calls as u32);
+            let work = all.for_each_concurrent(ABREAST, async |n| phones.ask(what, n).await);
+            match counted {
+                None => spent(redis, what.name(), calls, work).await,
+                Some(counted) => {
+                    counted.begin();
+                    work.await;
+                    let each = counted.end() / calls as u64;
+                    println!(
+                        "challenges: {calls} {}: {each} instructions of Redis each",
+                        what.name()
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// What is asked for.
+#[derive(Clone, Copy)]
+enum What {
+    Message,
+    Wrong,
+    Right,
+    Decoy,
+}
+
+impl What {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Message => "sends with a message, by the shipped rules",
+            Self::Wrong => "wrong codes, by the shipped rules",
+            Self::Right => "right codes, by the shipped rules",
+            Self::Decoy => "decoys, by the shipped rules",
+        }
     }
 }
 
@@ -95,6 +126,21 @@ struct Phones<'a> {
 }
 
 impl Phones<'_> {
+    async fn ask(&self, what: What, n: u32) {
+        match what {
+            What::Message => self.send(n, true).await,
+            What::Decoy => self.send(CALLS as u32 + n, false).await,
+            What::Wrong => {
+                let verdict = self.judge(n, WRONG).await;
+                assert!(matches!(verdict, Verdict::Wrong { .. }), "{verdict:?}");
+            }
+            What::Right => {
+                let verdict = self.judge(n, RIGHT).await;
+                assert!(matches!(verdict, Verdict::Right(_)), "{verdict:?}");
+            }
+        }
+    }
+
     /// Who asks about the phone of this number.
     fn subject(&self, n: u32) -> Subject {
         let number = format!("+1415{:07}", 2_000_000 + n);

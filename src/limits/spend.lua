@@ -46,7 +46,9 @@ if rules ~= '' then
       if spent > 0 and room >= 0 then
         tat = tat + spent
         if tat > last or ends > last then
+          -- A little longer than it has to, so that the next ones needn't say it again.
           last = max(tat, ends)
+          last = last + (last - now_us) / 8
           lasts[key] = last
         elseif not lasts[key] then lasts[key] = 0 end
         local counter

@@ -296,7 +296,10 @@ async fn whatever_is_kept_in_redis_goes_by_itself() {
     })
     .await;
     let kept = app.dump_redis().await;
-    assert!(kept.len() > 12, "two slots, two counters a rule: {kept:?}");
+    assert!(
+        kept.len() >= 9,
+        "two slots, and a record for each whom a rule counts: {kept:?}"
+    );
     for kept in kept {
         let day = 24 * 3600;
         assert!(kept.expires_in.is_some_and(|left| left <= day), "{kept:?}");

@@ -70,11 +70,11 @@ local function gcra_live(record, now_us)
 end
 
 -- Writes a record from which something was taken or given back: its counter from `from` to before `to` is `counter` now, and matters
--- until `ends`. One with nothing in it is removed.
+-- until `ends`. One in which nothing matters any more is removed.
 local function gcra_lower(key, record, from, to, counter, ends, now_us)
   if ends <= now_us then counter = '' end
   local counters, last = sub(record, FIRST, from - 1) .. counter .. sub(record, to), read('<d', record)
-  if counters == '' then
+  if counters == '' or max(ends, last) <= now_us then
     call('DEL', key)
     return false
   end

@@ -136,6 +136,23 @@ async fn a_typed_code_gives_its_message_back_once_a_day_for_an_address() {
     }
 }
 
+/// A code that is typed once all that its message spent has drained, and another rule's as well, which counts the same.
+#[actix::test]
+async fn what_has_drained_is_given_back_without_harm() {
+    for adapter in Adapter::all() {
+        let of_rule = |rule: &str| Counter {
+            key: format!("l:{rule}:drained"),
+            ..messages("drained", 2, 0)
+        };
+        let both = ["one", "other"].map(of_rule);
+        assert!(adapter.send(&both).await);
+        (adapter.advance)(TimeDelta::hours(30));
+        adapter.refund("jane", &both[..1]).await;
+        adapter.instances[0].give_back(&both).await.unwrap();
+        assert_eq!(adapter.sent(&both).await, 2, "{}", adapter.name);
+    }
+}
+
 #[actix::test]
 async fn codes_typed_at_once_give_back_once() {
     for adapter in Adapter::all() {

@@ -136,11 +136,11 @@ class Bench:
 
         def clocks():
             generator = sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
-            return cpu_seconds(server.pid), self.stage.store_seconds(), machine_seconds() - generator
+            return cpu_seconds(server.pid), *self.stage.store_seconds(), machine_seconds() - generator
 
         before = clocks()
         seen = self.wrk(server, operation, seconds)
-        server_cpu, stores, machine = (after - earlier for earlier, after in zip(before, clocks()))
+        server_cpu, postgres, redis, machine = (after - earlier for earlier, after in zip(before, clocks()))
         done = seen["requests"]
         wrong = seen["unexpected"] + seen["broken"]
         if operation in ONCE and server is self.floor and wrong:
@@ -151,7 +151,9 @@ class Bench:
         return {
             "per_second": done / seen["seconds"],
             "server_cpu": server_cpu * 1000 / done,
-            "stores_cpu": stores * 1000 / done,
+            "postgres_cpu": postgres * 1000 / done,
+            "redis_cpu": redis * 1000 / done,
+            "stores_cpu": (postgres + redis) * 1000 / done,
             # All but the load generator: whatever else runs on the machine is in it.
             "machine_cpu": machine * 1000 / done,
             "p50_ms": seen["p50_ms"],
@@ -167,18 +169,20 @@ class Bench:
         time.sleep(0.5)
 
         def clocks():
-            return sum(cpu_seconds(server.pid) for server in self.instances), self.stage.store_seconds()
+            return sum(cpu_seconds(server.pid) for server in self.instances), *self.stage.store_seconds()
 
         before = clocks()
         share = max(2, CONNECTIONS // len(self.instances))
         with ThreadPoolExecutor(len(self.instances)) as pool:
             seen = list(pool.map(lambda server: self.wrk(server, operation, SECONDS, share), self.instances))
-        server_cpu, stores = (after - earlier for earlier, after in zip(before, clocks()))
+        server_cpu, postgres, redis = (after - earlier for earlier, after in zip(before, clocks()))
         done = sum(part["requests"] for part in seen)
         return {
             "per_second": sum(part["requests"] / part["seconds"] for part in seen),
             "server_cpu": server_cpu * 1000 / done,
-            "stores_cpu": stores * 1000 / done,
+            "postgres_cpu": postgres * 1000 / done,
+            "redis_cpu": redis * 1000 / done,
+            "stores_cpu": (postgres + redis) * 1000 / done,
             "p99_ms": max(part["p99_ms"] for part in seen),
         }
 

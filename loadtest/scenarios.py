@@ -116,7 +116,7 @@ ATTACKS = {
     "attack-oracle": Scenario(
         "what refusals tell of who has an account",
         roomy=False,
-        users=2_600,
+        users=2_750,
         settings={"RINGBACK__SERVER__TRUSTED_PROXIES": "127.0.0.0/8", **FREE},
         needs_stage=True,
         prepared=True,

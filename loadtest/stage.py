@@ -183,9 +183,10 @@ class Stage:
         self.environment["REDIS_URL"] = re.search(r"TEST_REDIS_URL=(\S+)", lines)[1]
 
     def store_seconds(self):
-        """CPU time of PostgreSQL and Redis so far."""
+        """CPU time so far of PostgreSQL, and of Redis."""
         lines = [line.split() for line in (self.dir / "servers/pids").read_text().splitlines()]
-        return sum(family_seconds(pid) for name, pid, _since in lines if name in ("postgres", "redis"))
+        pids = {name: pid for name, pid, _since in lines}
+        return family_seconds(pids["postgres"]), family_seconds(pids["redis"])
 
     def start(self, name, command, ready, environment=None, patience=30.0, log=None):
         """Starts a process and waits until `ready` answers; seconds that took are on it as `ready_after`."""

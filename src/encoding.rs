@@ -5,29 +5,29 @@ use std::fmt::Write;
 
 use uuid::Uuid;
 
-/// Which sign stands for six bits (RFC 4648, section 5).
+/// Which character stands for six bits (RFC 4648, section 5).
 const BASE64_URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 /// What 16 bytes take, unpadded.
-const SIGNS: usize = 22;
+const CHARACTERS: usize = 22;
 
 /// Adds 16 bytes in base64url, unpadded: 22 characters.
 pub fn push_base64_url(text: &mut String, bytes: [u8; 16]) {
     let number = u128::from_be_bytes(bytes);
-    let mut signs = [0; SIGNS];
-    for (at, sign) in signs.iter_mut().enumerate() {
+    let mut characters = [0; CHARACTERS];
+    for (at, character) in characters.iter_mut().enumerate() {
         // The last one has two bits of the bytes, and four zeros behind them.
         let six_bits = match at {
             21 => number << 4,
             _ => number >> (122 - 6 * at),
         };
-        *sign = BASE64_URL[(six_bits & 63) as usize];
+        *character = BASE64_URL[(six_bits & 63) as usize];
     }
-    text.push_str(str::from_utf8(&signs).unwrap_or_default());
+    text.push_str(str::from_utf8(&characters).unwrap_or_default());
 }
 
 /// 16 bytes in base64url, unpadded.
 pub fn base64_url(bytes: [u8; 16]) -> String {
-    let mut text = String::with_capacity(SIGNS);
+    let mut text = String::with_capacity(CHARACTERS);
     push_base64_url(&mut text, bytes);
     text
 }

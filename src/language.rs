@@ -11,7 +11,7 @@ impl Language {
     pub fn parse(tag: &str) -> Option<Self> {
         let sound = tag
             .bytes()
-            .all(|sign| sign.is_ascii_alphanumeric() || sign == b'-');
+            .all(|character| character.is_ascii_alphanumeric() || character == b'-');
         ((1..=16).contains(&tag.len()) && sound).then(|| Self(tag.to_ascii_lowercase().into()))
     }
 

@@ -67,7 +67,7 @@ mod outage;
 pub mod partition;
 mod problem;
 pub mod provider;
-mod retention;
+pub mod retention;
 mod run_to_completion;
 pub mod sealed;
 pub mod secrets;

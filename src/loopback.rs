@@ -18,7 +18,9 @@ pub fn is_this_machine(host: &str) -> bool {
 pub fn without_port(host: &str) -> &str {
     match host.rsplit_once(':') {
         // Not a colon within an IPv6 address.
-        Some((name, port)) if port.bytes().all(|sign| sign.is_ascii_digit()) && !name.ends_with(':') => {
+        Some((name, port))
+            if port.bytes().all(|character| character.is_ascii_digit()) && !name.ends_with(':') =>
+        {
             let is_whole = !name.contains(':') || name.ends_with(']');
             if is_whole { name } else { host }
         }

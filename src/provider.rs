@@ -160,6 +160,18 @@ pub enum Outcome {
     Misconfigured { reason: FailureReason },
 }
 
+impl Outcome {
+    /// Why it was not accepted.
+    pub fn reason(&self) -> Option<FailureReason> {
+        match self {
+            Self::Accepted { .. } => None,
+            Self::Retryable { reason, .. } | Self::Permanent { reason } | Self::Misconfigured { reason } => {
+                Some(*reason)
+            }
+        }
+    }
+}
+
 /// Why a message was not taken, without personal data: fit for logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FailureReason {

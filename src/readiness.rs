@@ -17,9 +17,10 @@ use crate::{
     database::Database,
     delivery::{DeliveryQueue, Health},
     limits::LimitsWatch,
+    outage,
     retention::MonthsAhead,
     supervision::Supervision,
-    unavailable::Unavailable,
+    unavailable::{Part, Unavailable},
 };
 
 /// How long a part may take to say that it is there.
@@ -90,7 +91,10 @@ impl Readiness {
 
     /// Looks at everything at once, for a second at most.
     async fn look(&self) -> Report {
-        let (database, store) = tokio::join!(answers(self.database.ping()), answers(self.challenges.ping()));
+        let (database, store) = tokio::join!(
+            answers(Part::Database, self.database.ping()),
+            answers(Part::Redis, self.challenges.ping())
+        );
         let mut down: Vec<String> = Vec::new();
         for (part, answers) in [("database", database), ("redis", store)] {
             if !answers {
@@ -145,6 +149,9 @@ impl Report {
     }
 }
 
-async fn answers(ping: impl Future<Output = Result<(), Unavailable>>) -> bool {
-    matches!(tokio::time::timeout(PATIENCE, ping).await, Ok(Ok(())))
+/// Whether a part answers. The log has why not: of an instance that gets no other requests nobody else would say it.
+async fn answers(part: Part, ping: impl Future<Output = Result<(), Unavailable>>) -> bool {
+    let answer = tokio::time::timeout(PATIENCE, ping).await;
+    let answer = answer.unwrap_or_else(|_| Err(Unavailable::timed_out(part)));
+    answer.inspect_err(outage::note).is_ok()
 }

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{clock::Clock, month::Month, unavailable::Unavailable};
@@ -67,6 +68,30 @@ impl MonthsAhead {
     }
 }
 
+/// A table that keeps its rows for so long and no longer.
+#[async_trait]
+pub trait Retained: Send + Sync {
+    /// MUST delete rows of before, at most `limit` of them; answers how many.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the database is down.
+    async fn purge(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, Unavailable>;
+
+    /// Where each month's rows are kept apart: MUST make a place for those of this month and of some to come, and drop
+    /// those of months that ended before `before`. No row is refused or lost where a place is missing. Several instances
+    /// may do so at once.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the database is down.
+    async fn keep_months(
+        &self,
+        _now: DateTime<Utc>,
+        _before: DateTime<Utc>,
+    ) -> Result<MonthsKept, Unavailable> {
+        Ok(MonthsKept::default())
+    }
+}
+
 /// How long a table keeps its rows.
 pub struct Retention {
     pub table: &'static str,
@@ -88,28 +113,22 @@ impl Retention {
         })
     }
 
-    /// Now and every ten minutes, for ever: sees to the months by `keep_months`, which is told the time and before when
-    /// nothing is kept, and deletes what is left of that age by `purge`, which deletes so many rows at most and answers how
-    /// many. Several instances may do so at once.
-    pub async fn keep_forever<K, P>(
-        self,
-        keep_months: impl Fn(DateTime<Utc>, DateTime<Utc>) -> K,
-        purge: impl Fn(DateTime<Utc>, u32) -> P,
-    ) where
-        K: Future<Output = Result<MonthsKept, Unavailable>>,
-        P: Future<Output = Result<u64, Unavailable>>,
-    {
+    /// Now and every ten minutes, for ever: sees to the months, and deletes what is left of rows that are too old. Several
+    /// instances may do so at once.
+    pub async fn keep_forever(self, store: Arc<dyn Retained>) {
         let mut every = tokio::time::interval(EVERY);
         loop {
             every.tick().await;
             let now = self.clock.now();
             let before = self.before(now);
-            let months = keep_months(now, before.unwrap_or(DateTime::UNIX_EPOCH)).await;
+            let months = store
+                .keep_months(now, before.unwrap_or(DateTime::UNIX_EPOCH))
+                .await;
             self.ahead.note(self.table, months);
             let Some(before) = before else {
                 continue;
             };
-            while let Ok(deleted) = purge(before, BATCH).await
+            while let Ok(deleted) = store.purge(before, BATCH).await
                 && deleted == u64::from(BATCH)
             {}
         }

@@ -12,7 +12,7 @@ use icu_properties::{
 const BLANKS: [char; 3] = ['\u{2800}', '\u{16FE4}', '\u{1D159}'];
 
 /// The value of a decimal digit of any script (Unicode's category Nd).
-pub fn digit(sign: char) -> Option<u8> {
+pub fn digit(character: char) -> Option<u8> {
     // The digits of a script stand together in their order, 0 first (Unicode's stability policy). Where several sets of
     // ten follow each other, as those of mathematics do, they are one range here.
     static DIGITS: LazyLock<Vec<RangeInclusive<u32>>> = LazyLock::new(|| {
@@ -20,10 +20,10 @@ pub fn digit(sign: char) -> Option<u8> {
             .iter_ranges_for_value(GeneralCategory::DecimalNumber)
             .collect()
     });
-    let value = if sign.is_ascii() {
-        sign.to_digit(10)?
+    let value = if character.is_ascii() {
+        character.to_digit(10)?
     } else {
-        let point = u32::from(sign);
+        let point = u32::from(character);
         let at = DIGITS.partition_point(|range| *range.end() < point);
         let range = DIGITS.get(at).filter(|range| range.contains(&point))?;
         (point - range.start()) % 10
@@ -33,25 +33,25 @@ pub fn digit(sign: char) -> Option<u8> {
 
 /// Whether a character is there without being seen: everything that Unicode calls default-ignorable (joiners, direction
 /// marks, variation selectors, fillers, soft hyphens …), other format characters, and blanks that are no spaces.
-pub fn is_invisible(sign: char) -> bool {
-    if sign.is_ascii() {
+pub fn is_invisible(character: char) -> bool {
+    if character.is_ascii() {
         return false;
     }
-    CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(sign)
-        || BLANKS.contains(&sign)
-        // Some format characters are drawn: the signs that Arabic writes below a number.
-        || (category(sign) == GeneralCategory::Format
-            && !CodePointSetData::new::<PrependedConcatenationMark>().contains(sign))
+    CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character)
+        || BLANKS.contains(&character)
+        // Some format characters are drawn: the characters that Arabic writes below a number.
+        || (category(character) == GeneralCategory::Format
+            && !CodePointSetData::new::<PrependedConcatenationMark>().contains(character))
 }
 
 /// Whether something of it can be seen by itself: not spaces, controls, or marks that need a letter.
-pub fn is_visible(sign: char) -> bool {
-    if sign.is_ascii() {
-        return sign.is_ascii_graphic();
+pub fn is_visible(character: char) -> bool {
+    if character.is_ascii() {
+        return character.is_ascii_graphic();
     }
     use GeneralCategory as C;
     let none = matches!(
-        category(sign),
+        category(character),
         C::Control
             | C::SpaceSeparator
             | C::LineSeparator
@@ -63,38 +63,37 @@ pub fn is_visible(sign: char) -> bool {
             | C::PrivateUse
             | C::Surrogate
     );
-    !none && !is_invisible(sign)
+    !none && !is_invisible(character)
 }
 
 /// Whether nobody can say what it shows: unassigned, or left to private agreement.
-pub fn is_unknown(sign: char) -> bool {
-    !sign.is_ascii()
+pub fn is_unknown(character: char) -> bool {
+    !character.is_ascii()
         && matches!(
-            category(sign),
+            category(character),
             GeneralCategory::Unassigned | GeneralCategory::PrivateUse
         )
 }
 
-/// Whether it is a dash of any length, the minus sign among them.
-pub fn is_dash(sign: char) -> bool {
-    sign == '-'
-        || sign == '\u{2212}'
-        || (!sign.is_ascii() && category(sign) == GeneralCategory::DashPunctuation)
+/// Whether it is a dash of any length, among them the minus sign, and the long vowel mark that Japanese keyboards give for one.
+pub fn is_dash(character: char) -> bool {
+    matches!(character, '-' | '\u{2212}' | '\u{30FC}')
+        || (!character.is_ascii() && category(character) == GeneralCategory::DashPunctuation)
 }
 
 /// Whether it ends a line or a paragraph, beside the controls that do.
-pub fn is_line_separator(sign: char) -> bool {
-    matches!(sign, '\u{2028}' | '\u{2029}')
+pub fn is_line_separator(character: char) -> bool {
+    matches!(character, '\u{2028}' | '\u{2029}')
 }
 
 /// Whether it turns the direction of the text that follows: what was written is read as something else then.
-pub fn is_direction_override(sign: char) -> bool {
-    matches!(sign, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+pub fn is_direction_override(character: char) -> bool {
+    matches!(character, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Unicode's general category.
-fn category(sign: char) -> GeneralCategory {
-    CodePointMapData::<GeneralCategory>::new().get(sign)
+fn category(character: char) -> GeneralCategory {
+    CodePointMapData::<GeneralCategory>::new().get(character)
 }
 
 #[cfg(test)]
@@ -130,7 +129,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_seen_is_told_from_what_can() {
-        for sign in [
+        for character in [
             '\u{AD}',
             '\u{34F}',
             '\u{61C}',
@@ -158,15 +157,23 @@ mod tests {
             '\u{E0020}',
             '\u{E0100}',
         ] {
-            assert!(is_invisible(sign) && !is_visible(sign), "{:x}", u32::from(sign));
+            assert!(
+                is_invisible(character) && !is_visible(character),
+                "{:x}",
+                u32::from(character)
+            );
         }
-        for sign in ['a', '1', '-', 'é', '王', 'ع', '\u{600}', '\u{1F44D}', '⠁'] {
-            assert!(!is_invisible(sign) && is_visible(sign), "{sign}");
+        for character in ['a', '1', '-', 'é', '王', 'ع', '\u{600}', '\u{1F44D}', '⠁'] {
+            assert!(!is_invisible(character) && is_visible(character), "{character}");
         }
-        for sign in [
+        for character in [
             ' ', '\u{A0}', '\u{3000}', '\n', '\u{301}', '\u{903}', '\u{2028}', '\u{E000}', '\u{378}',
         ] {
-            assert!(!is_invisible(sign) && !is_visible(sign), "{:x}", u32::from(sign));
+            assert!(
+                !is_invisible(character) && !is_visible(character),
+                "{:x}",
+                u32::from(character)
+            );
         }
         assert!(
             is_unknown('\u{E000}') && is_unknown('\u{378}') && is_unknown('\u{FFFF}') && !is_unknown('é')

@@ -77,7 +77,9 @@ pub async fn measure(
         limiter: &limiter,
     };
     let (calls, rounds) = counted.map_or((CALLS, ROUNDS), |_| (COUNTED_CALLS, 1));
-    phones.send(0, true).await; // loads the scripts
+    // Loads the scripts.
+    phones.send(0, true).await;
+    phones.send(CALLS as u32, false).await;
     phones.judge(0, WRONG).await;
     for _ in 0..rounds {
         flush(redis).await;

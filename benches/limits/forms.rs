@@ -35,11 +35,7 @@ impl Counters {
         const EMISSION_US: i64 = 10;
         match decide(self.0.get(&key).copied(), now_us, EMISSION_US, 1_000_000) {
             Decision::Allow { new_tat, .. } => {
-                let bucket = Bucket {
-                    tat: new_tat,
-                    emission_us: EMISSION_US,
-                };
-                self.0.insert(key, bucket);
+                self.0.insert(key, Bucket::new(new_tat, EMISSION_US));
                 true
             }
             Decision::Refuse { .. } => false,

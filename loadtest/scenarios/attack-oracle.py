@@ -25,8 +25,8 @@ from asking import Asking, conclude
 BASE = urlsplit(os.environ.get("BASE_URLS", "").split(",")[0])
 PROBES = {"address": 100, "phone": 450, "block": 450}
 FIRST_BLOCK = {"address": 0, "phone": 1000, "block": 2000, "nobody": 3000}
-# What `otp-send-per-ip` lets one address ask for at once, and how many messages a block has.
-OF_ADDRESS, OF_BLOCK = 200, 4
+# What `otp-send-per-ip` lets one address ask for at once, how many codes a phone may have, and how many messages a block.
+OF_ADDRESS, OF_PHONE, OF_BLOCK = 200, 4, 5
 
 
 def phone(edge, probe, number=0):
@@ -79,7 +79,7 @@ class Attacker:
                 for number in range(1, OF_BLOCK + 1):
                     await self.ask(phone(edge, probe, number))
                 return [await self.ask(about), await self.ask(phone(edge, probe, 1))]
-            return [await self.ask(about) for _ in range(OF_BLOCK + 4)]
+            return [await self.ask(about) for _ in range(2 * OF_PHONE)]
 
 
 def guessed(seen):

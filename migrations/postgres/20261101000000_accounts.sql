@@ -34,8 +34,12 @@ CREATE TABLE users (
     email_owned_at timestamptz,
     -- Sessions of an older epoch have ended. Raised by a lock, a reset and a change of password.
     session_epoch  bigint      NOT NULL DEFAULT 0,
+    -- When it was last raised: codes for sign-in and reset that were issued before open nothing. NULL: never.
+    sessions_ended_at timestamptz,
     -- When a code set the password anew. NULL: never.
     password_reset_at timestamptz,
+    -- When the phone or the e-mail address was last put in another's place. NULL: never.
+    address_changed_at timestamptz,
     -- When a session was last opened. NULL: when the account was made.
     signed_in_at   timestamptz,
     -- When the account was taken over from another system. NULL: it was made here.

@@ -1,6 +1,6 @@
 -- Verifies phones that differ, each for the account that claims it: for a given claimant, or for anyone (NULL) if exactly
 -- one account claims it, or of several exactly one whose claim has not lapsed. Gives the phones that it verified, with their
--- users, and notes the event of each: a row of `events` without its user.
+-- users, and notes the event of each: a row of `events` without its user. A locked account proves nothing, and its claim counts nowhere.
 --
 -- A function, since its two statements would be four round trips with a transaction around them. Each has a snapshot of its
 -- own, so the second sees what was committed while the first waited.
@@ -23,12 +23,12 @@ BEGIN
             -- Typed by whoever the account is: from then on the phone opens it.
             phone_owned_at = CASE WHEN a.claimant IS NULL THEN NULL ELSE a.now END
         FROM unnest(phones, claimants, times, live_since, notes) AS a (phone, claimant, now, live_since, note)
-        WHERE u.phone = a.phone AND NOT u.phone_verified
+        WHERE u.phone = a.phone AND NOT u.phone_verified AND u.locked_at IS NULL
           AND (SELECT o.id FROM users o WHERE o.phone = a.phone AND o.phone_verified) IS NULL
           AND (u.id = a.claimant OR a.claimant IS NULL AND (1 = (SELECT count(*) FROM
-            (SELECT FROM users c WHERE c.phone = a.phone AND NOT c.phone_verified LIMIT 2) c)
+            (SELECT FROM users c WHERE c.phone = a.phone AND NOT c.phone_verified AND c.locked_at IS NULL LIMIT 2) c)
             OR COALESCE(u.phone_claimed_at, u.created_at) >= a.live_since AND 1 = (SELECT count(*) FROM
-              (SELECT FROM users c WHERE c.phone = a.phone AND NOT c.phone_verified
+              (SELECT FROM users c WHERE c.phone = a.phone AND NOT c.phone_verified AND c.locked_at IS NULL
                 AND COALESCE(c.phone_claimed_at, c.created_at) >= a.live_since LIMIT 2) c)))
         RETURNING u.phone, u.id, a.note
     ), noted AS (

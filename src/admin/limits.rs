@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Acting, AdminError, Administration, stats::REFUSALS};
+use super::{Acting, AdminError, Administration, hours::REFUSALS};
 use crate::{
     events::{EventKind, NewEvent, RefusedClient},
     limits::{Limiter, PauseChange, Paused},
+    outage,
+    unavailable::Unavailable,
 };
 
 /// How far back it is looked who is refused, and how many are shown.
@@ -62,6 +64,45 @@ impl Administration {
                 .await?;
         }
         Ok(ended.is_some())
+    }
+
+    /// The same for an operator, whose word holds in any case: a pause for the same is replaced, and stays where no event can be
+    /// written. Tells whether one was.
+    ///
+    /// # Errors
+    /// `Unavailable` when it can't be paused.
+    pub async fn pause_in_any_case(
+        &self,
+        by: &Acting,
+        limiter: &Limiter,
+        what: &Paused,
+        length: Duration,
+    ) -> Result<bool, Unavailable> {
+        limiter.pause(what.clone(), length).await?;
+        let event = about(self.event(by, EventKind::LimitsPaused), what);
+        Ok(self.is_noted(&event.with("seconds", length.as_secs())).await)
+    }
+
+    /// As [`Administration::resume`], for an operator. Tells whether an event was written; none where there was no pause.
+    ///
+    /// # Errors
+    /// `Unavailable` when the pause can't be ended.
+    pub async fn resume_in_any_case(
+        &self,
+        by: &Acting,
+        limiter: &Limiter,
+        what: &Paused,
+    ) -> Result<Option<bool>, Unavailable> {
+        if limiter.resume(what).await?.is_none() {
+            return Ok(None);
+        }
+        let event = about(self.event(by, EventKind::LimitsResumed), what);
+        Ok(Some(self.is_noted(&event).await))
+    }
+
+    async fn is_noted(&self, event: &NewEvent) -> bool {
+        let noted = self.events.note(event, None).await;
+        noted.inspect_err(outage::note).is_ok()
     }
 
     /// Pauses are kept where the counters are, events in the database. So that there is neither without the other, what can't be

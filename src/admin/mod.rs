@@ -5,6 +5,7 @@
 //! | `access.rs` | who may do what: roles, and sessions with a second proof |
 //! | `look.rs` | what they read |
 //! | `stats.rs` | what it adds up to |
+//! | `hours.rs` | what happened in each hour |
 //! | `limits.rs` | who is refused now, and pauses |
 //! | `act.rs` | what they change |
 //! | `error.rs` | why they may not |
@@ -15,6 +16,7 @@
 mod access;
 mod act;
 mod error;
+mod hours;
 mod limits;
 mod look;
 mod stats;
@@ -23,6 +25,7 @@ use std::sync::Arc;
 
 pub use access::{Acting, Entered};
 pub use error::AdminError;
+pub use hours::KeptHours;
 pub use look::AccountPage;
 pub use stats::{Hour, Messages, Stats};
 
@@ -44,6 +47,7 @@ pub struct Administration {
     pub session_options: SessionOptions,
     pub records: Arc<dyn RecordStore>,
     pub events: Arc<dyn EventLog>,
+    pub kept_hours: KeptHours,
     pub ledger: Arc<dyn LedgerReader>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,

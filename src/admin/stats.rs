@@ -4,11 +4,17 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::{Acting, AdminError, Administration};
-use crate::{
-    events::{EventKind, RefusalCount},
-    ledger::MessageGroup,
+use super::{
+    Acting, AdminError, Administration,
+    hours::{Counts, REFUSALS, begin},
 };
+use crate::{
+    events::{EventCount, EventKind},
+    ledger::{HourOfMessages, MessageGroup},
+};
+
+/// The kinds and reasons of refusals that are told.
+const MOST_REFUSALS: usize = 1000;
 
 /// What it adds up to, from a time on.
 #[derive(Debug, Clone)]
@@ -18,7 +24,7 @@ pub struct Stats {
     pub sign_ups: i64,
     /// The most messages first.
     pub messages: Vec<Messages>,
-    pub refusals: Vec<RefusalCount>,
+    pub refusals: Vec<EventCount>,
     /// Each hour in which something happened, the oldest first.
     pub hours: Vec<Hour>,
 }
@@ -47,13 +53,6 @@ pub struct Hour {
     pub refusals: i64,
 }
 
-/// What is counted as a refusal.
-pub(super) const REFUSALS: [EventKind; 3] = [
-    EventKind::RequestRefused,
-    EventKind::CodeRefused,
-    EventKind::LoginFailed,
-];
-
 impl Administration {
     /// What it adds up to.
     ///
@@ -61,41 +60,75 @@ impl Administration {
     /// `Unavailable`; also where there is so much that it takes longer than a request may.
     pub async fn stats(&self, by: &Acting, since: DateTime<Utc>) -> Result<Stats, AdminError> {
         let groups = self.ledger.groups(since).await?;
-        let refusals = self.events.refusals(&REFUSALS, since).await?;
-        let hours = self.hours(since).await?;
+        let counted = self.counted(since).await?;
+        let messages = self.ledger.hours(since).await?;
         self.events
             .note(&self.event(by, EventKind::StatsRead), None)
             .await?;
+        let hours = by_hour(&counted, messages);
         Ok(Stats {
             since,
             until: self.clock.now(),
             sign_ups: hours.iter().map(|hour| hour.sign_ups).sum(),
             messages: merged(groups),
-            refusals,
+            refusals: refusals(&counted),
             hours,
         })
     }
+}
 
-    async fn hours(&self, since: DateTime<Utc>) -> Result<Vec<Hour>, AdminError> {
-        let mut hours = BTreeMap::new();
-        for (hour, times) in self.events.hours(&[EventKind::AccountRegistered], since).await? {
-            of(&mut hours, hour).sign_ups = times;
+/// The hours in which something happened, the oldest first.
+fn by_hour(counted: &[(i64, Counts)], messages: Vec<HourOfMessages>) -> Vec<Hour> {
+    let mut hours = BTreeMap::new();
+    for (hour, counts) in counted.iter().filter(|(_, counts)| !counts.is_empty()) {
+        let hour = of(&mut hours, *hour);
+        for count in &**counts {
+            match is_refusal(count) {
+                true => hour.refusals += count.times,
+                false => hour.sign_ups += count.times,
+            }
         }
-        for (hour, times) in self.events.hours(&REFUSALS, since).await? {
-            of(&mut hours, hour).refusals = times;
-        }
-        for found in self.ledger.hours(since).await? {
-            let hour = of(&mut hours, found.hour);
-            (hour.messages, hour.verified) = (found.messages, found.verified);
-        }
-        Ok(hours.into_values().collect())
     }
+    for found in messages {
+        let hour = of(&mut hours, found.hour);
+        (hour.messages, hour.verified) = (found.messages, found.verified);
+    }
+    hours.into_values().collect()
+}
+
+/// What was refused in all, the most first.
+fn refusals(counted: &[(i64, Counts)]) -> Vec<EventCount> {
+    let mut sums = BTreeMap::new();
+    let refused = counted
+        .iter()
+        .flat_map(|(_, counts)| &**counts)
+        .filter(|count| is_refusal(count));
+    for count in refused {
+        *sums
+            .entry((count.kind.as_str(), count.reason.as_str()))
+            .or_default() += count.times;
+    }
+    let mut all: Vec<_> = sums
+        .into_iter()
+        .map(|((kind, reason), times)| EventCount {
+            kind: kind.to_owned(),
+            reason: reason.to_owned(),
+            times,
+        })
+        .collect();
+    all.sort_by_key(|count| std::cmp::Reverse(count.times));
+    all.truncate(MOST_REFUSALS);
+    all
+}
+
+fn is_refusal(count: &EventCount) -> bool {
+    REFUSALS.iter().any(|kind| kind.name() == count.kind)
 }
 
 /// An hour by its number since 1970.
 fn of(hours: &mut BTreeMap<i64, Hour>, hour: i64) -> &mut Hour {
     hours.entry(hour).or_insert_with(|| Hour {
-        began: DateTime::from_timestamp(hour.saturating_mul(3600), 0).unwrap_or_default(),
+        began: begin(hour),
         sign_ups: 0,
         messages: 0,
         verified: 0,
@@ -170,7 +203,7 @@ impl Stats {
                 verified: 46,
                 money: BTreeMap::from([("USD".to_owned(), 395_000)]),
             }],
-            refusals: vec![RefusalCount {
+            refusals: vec![EventCount {
                 kind: EventKind::RequestRefused.name().to_owned(),
                 reason: "otp-send-per-phone-day".to_owned(),
                 times: 2,

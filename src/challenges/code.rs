@@ -28,19 +28,22 @@ impl OtpCode {
         if text.len() > MAX_INPUT_BYTES {
             return None;
         }
-        let blank = |sign: char| sign.is_whitespace() || is_invisible(sign);
+        let blank = |character: char| character.is_whitespace() || is_invisible(character);
         let text = text.trim_matches(blank);
         let ends_in_digits = |ends: Option<char>| ends.and_then(digit).is_some();
         if !ends_in_digits(text.chars().next()) || !ends_in_digits(text.chars().next_back()) {
             return None;
         }
         let mut code = Zeroizing::new(String::with_capacity(usize::from(length)));
-        for sign in text.chars().filter(|&sign| !blank(sign) && !is_dash(sign)) {
+        for character in text
+            .chars()
+            .filter(|&character| !blank(character) && !is_dash(character))
+        {
             // Never more than there is room for: a string that grows leaves pieces of the secret behind.
             if code.len() == usize::from(length) {
                 return None;
             }
-            code.push(char::from(b'0' + digit(sign)?));
+            code.push(char::from(b'0' + digit(character)?));
         }
         (code.len() == usize::from(length)).then_some(Self(code))
     }
@@ -213,6 +216,7 @@ mod tests {
             "१२३४५६",
             "๑๒๓๔๕๖",
             "১২৩-৪৫৬",
+            "１２３ー４５６",
             "𝟏𝟐𝟑𝟒𝟓𝟔",
         ] {
             let code = OtpCode::parse(text, 6);
@@ -221,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_other_signs_or_another_number_of_digits_is_no_code() {
+    fn what_has_other_characters_or_another_number_of_digits_is_no_code() {
         for text in [
             "12345",
             "1234567",

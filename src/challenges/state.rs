@@ -145,6 +145,7 @@ impl Challenge {
             address,
             challenge_id: self.id,
             subject: self.subject,
+            issued_at_ms: self.issued,
             has_message: self.message.is_some(),
             has_worked: self.message.as_ref().is_some_and(|message| message.has_worked),
             shadowed: self.shadowed.clone(),

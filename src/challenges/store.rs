@@ -236,6 +236,8 @@ pub struct Proof {
     pub challenge_id: Uuid,
     /// As in [`Issue`].
     pub subject: Option<Uuid>,
+    /// When it was issued, in milliseconds since the Unix epoch by the store's clock.
+    pub issued_at_ms: i64,
     /// Whether a message told the code.
     pub has_message: bool,
     /// Whether a proof of work let that message go out.

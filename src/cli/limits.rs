@@ -63,19 +63,26 @@ pub enum LimitsCommand {
         ops: Ops,
     },
     /// Send no codes to a country or a prefix for a while. In force in all instances within a second, and over by itself.
+    /// An event says who paused what; where the database is down it is paused all the same, without one.
     Pause {
         #[command(flatten)]
         what: super::limits_status::What,
         /// For how long, such as 90s, 30m, 2h or 1d; 30d at most.
         #[arg(long = "for", value_name = "TIME")]
         length: String,
+        /// Kept with the event.
+        #[arg(long)]
+        reason: Option<String>,
         #[command(flatten)]
         ops: Ops,
     },
-    /// End a pause.
+    /// End a pause. An event says so, as with `pause`.
     Resume {
         #[command(flatten)]
         what: super::limits_status::What,
+        /// Kept with the event.
+        #[arg(long)]
+        reason: Option<String>,
         #[command(flatten)]
         ops: Ops,
     },
@@ -116,8 +123,13 @@ pub fn run(command: LimitsCommand) -> ExitCode {
         LimitsCommand::Reset { rule, key, urls } => reset(rule.as_deref(), &key, urls),
         LimitsCommand::Check { file, ops } => check(&file, &ops),
         LimitsCommand::Status { ops } => limits_status::status(&ops),
-        LimitsCommand::Pause { what, length, ops } => limits_status::pause(&what, &length, &ops),
-        LimitsCommand::Resume { what, ops } => limits_status::resume(&what, &ops),
+        LimitsCommand::Pause {
+            what,
+            length,
+            reason,
+            ops,
+        } => limits_status::pause(&what, &length, reason.as_deref(), &ops),
+        LimitsCommand::Resume { what, reason, ops } => limits_status::resume(&what, reason.as_deref(), &ops),
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
     ops_client::{OpsClient, OpsError},
     reach::blocking,
 };
-use crate::limits::{CodesOf, Currency, LimitsStatus, amount_text};
+use crate::limits::{CodesOf, Currency, LimitsStatus, amount_text, seconds_of};
 
 /// What a pause is for: one of the two.
 #[derive(Debug, clap::Args)]
@@ -43,27 +43,37 @@ pub fn status(ops: &Ops) -> ExitCode {
 }
 
 /// Pauses.
-pub fn pause(what: &What, length: &str, ops: &Ops) -> ExitCode {
+pub fn pause(what: &What, length: &str, reason: Option<&str>, ops: &Ops) -> ExitCode {
     let Some(seconds) = seconds(length) else {
         return complain(&OpsError::Wrong(format!(
             "--for {length}: a whole number and a unit (s, m, h, d), 30d at most"
         )));
     };
-    let body = json!({ "country": what.country, "prefix": what.prefix, "seconds": seconds.to_string() });
+    let body = json!({
+        "country": what.country, "prefix": what.prefix, "seconds": seconds.to_string(), "reason": reason
+    });
     ask::<Value>(ops, "/limits/pause", &body, |told| {
         println!("No codes go to {} for {length}, in all instances.", name(&told));
+        say_if_unnoted(&told);
     })
 }
 
 /// Ends a pause.
-pub fn resume(what: &What, ops: &Ops) -> ExitCode {
-    let body = json!({ "country": what.country, "prefix": what.prefix });
+pub fn resume(what: &What, reason: Option<&str>, ops: &Ops) -> ExitCode {
+    let body = json!({ "country": what.country, "prefix": what.prefix, "reason": reason });
     ask::<Value>(ops, "/limits/resume", &body, |told| {
         match told["paused"] == true {
             true => println!("Codes go to {} again, in all instances.", name(&told)),
             false => println!("{} was not paused.", name(&told)),
         }
+        say_if_unnoted(&told);
     })
+}
+
+fn say_if_unnoted(told: &Value) {
+    if told["event"] == false {
+        eprintln!("No event was written: the service does not reach its database.");
+    }
 }
 
 fn name(told: &Value) -> &str {
@@ -71,15 +81,7 @@ fn name(told: &Value) -> &str {
 }
 
 fn seconds(length: &str) -> Option<u64> {
-    let (number, unit) = length.split_at_checked(length.len().checked_sub(1)?)?;
-    let unit = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        "d" => 86_400,
-        _ => return None,
-    };
-    let seconds = number.parse::<u64>().ok()?.checked_mul(unit)?;
+    let seconds = seconds_of(length)?;
     (1..=30 * 86_400).contains(&seconds).then_some(seconds)
 }
 

@@ -8,6 +8,7 @@ mod connection;
 mod lane;
 mod migrations;
 mod months;
+mod pool;
 pub(crate) mod postgres;
 mod schema;
 pub(crate) mod sqlite;

@@ -14,20 +14,18 @@ use std::{
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{
-    AssertSqlSafe, Connection, PgConnection, Postgres, SqlStr,
+    Connection, PgConnection, Postgres, SqlStr,
     migrate::MigrateError as SqlxMigrateError,
-    postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgSslMode},
+    postgres::{PgArguments, PgConnectOptions, PgSslMode},
 };
-use tokio::{
-    sync::{Mutex as AsyncMutex, OnceCell},
-    time::timeout,
-};
+use tokio::{sync::OnceCell, time::timeout};
 
 use super::{
-    Bounds, Database, DatabaseUrlError, Fault, MIGRATION_TIMEOUT, MigrateError, PoolOptions, PoolStatus,
+    Bounds, Database, DatabaseUrlError, MIGRATION_TIMEOUT, MigrateError, PoolOptions, PoolStatus,
     PreparedStatements, Schema,
-    connection::postgres::{GIVE_BACK, Lent, NotConnected, Trust, no_connection, not_connected},
+    connection::postgres::{Trust, fault, not_connected},
     lookup_bounds,
+    pool::postgres::{GIVE_BACK, Lent, Maker, Pool},
     schema::postgres::{APPLIED, migrations, refused, schema},
     way::postgres::{Way, migrate_in_one_transaction},
 };
@@ -40,10 +38,8 @@ use crate::{
 const OWN_LOOKUPS: usize = 3;
 /// A write that succeeded so lately isn't tried again for readiness, which anybody may ask for.
 const BEAT: Duration = Duration::from_millis(500);
-/// The part of a call's time that is kept to find out why there was no connection for it.
-const PROBE_SHARE: u32 = 5;
-/// For so long the cause that was found holds for others too.
-const CAUSE_HOLDS: Duration = Duration::from_secs(1);
+/// The part of a call's time that is kept to say why there was no connection for it.
+const SAY_SHARE: u32 = 5;
 
 /// A statement that is run for what it changes.
 pub(crate) type Query = sqlx::query::Query<'static, Postgres, PgArguments>;
@@ -62,7 +58,7 @@ pub struct PostgresOptions {
 /// The pool, and the bound on everything that is asked of it. Cheap to clone.
 #[derive(Clone)]
 pub struct PostgresLink {
-    pool: PgPool,
+    pool: Pool,
     connect: PgConnectOptions,
     prepared: PreparedStatements,
     /// What stands before the server: found out at the first call.
@@ -74,8 +70,6 @@ pub struct PostgresLink {
     timeout: Duration,
     /// When a write for readiness last succeeded.
     beat: Arc<Mutex<Option<Instant>>>,
-    /// Why there was no connection, and when that was found.
-    cause: Arc<AsyncMutex<Option<(Instant, String)>>>,
 }
 
 impl PostgresLink {
@@ -85,6 +79,14 @@ impl PostgresLink {
     /// [`DatabaseUrlError::Postgres`].
     pub fn check(url: &str) -> Result<(), DatabaseUrlError> {
         read(url).map(drop)
+    }
+
+    /// The same with its certificates, whose files are read.
+    ///
+    /// # Errors
+    /// [`DatabaseUrlError`].
+    pub fn check_with(url: &str, postgres: &PostgresOptions) -> Result<(), DatabaseUrlError> {
+        with_tls(read(url)?, url, postgres).map(drop)
     }
 
     /// Prepares the way; connects at the first call, so the database may be down at the start. Some connections are the
@@ -102,24 +104,15 @@ impl PostgresLink {
         let own = u32::try_from(OWN_LOOKUPS * lookups.lanes).unwrap_or(u32::MAX);
         let trust = Arc::new(Trust::new(options.timeout / 4));
         let way = Arc::new(OnceCell::new());
-        let (pools_trust, pools_way, limit) = (Arc::clone(&trust), Arc::clone(&way), options.timeout);
-        let pool = PgPoolOptions::new()
-            .max_connections(options.max_connections.saturating_sub(own).max(1))
-            .acquire_timeout(options.timeout - options.timeout / PROBE_SHARE)
-            .test_before_acquire(false)
-            .after_connect(move |connection, _| {
-                let way = Arc::clone(&pools_way);
-                Box::pin(async move { limit_statements(connection, way.get(), limit).await })
-            })
-            .before_acquire(move |connection, about| {
-                let trust = Arc::clone(&pools_trust);
-                Box::pin(async move {
-                    let (age, idle_for) = (about.age, about.idle_for);
-                    trust.check(connection, age, idle_for, Duration::ZERO).await?;
-                    Ok(true)
-                })
-            })
-            .connect_lazy_with(connect.clone());
+        let maker = Maker::new(
+            connect.clone(),
+            Arc::clone(&way),
+            Arc::clone(&trust),
+            options.timeout,
+        );
+        let places = options.max_connections.saturating_sub(own).max(1) as usize;
+        let pool = Pool::new(maker, places, options.timeout - options.timeout / SAY_SHARE)
+            .map_err(|_| DatabaseUrlError::Postgres)?;
         Ok(Self {
             pool,
             connect,
@@ -130,55 +123,25 @@ impl PostgresLink {
             trust,
             timeout: options.timeout,
             beat: Arc::default(),
-            cause: Arc::default(),
         })
     }
 
     /// A connection for one call.
     pub(crate) async fn lend(&self) -> Result<Lent, sqlx::Error> {
         let begin = self.way().await?.begin.clone();
-        // Its error is of one that it tried to make: those that have ended it replaces by itself.
-        // On the heap, since it is far larger than all that is done with the connection, and would be moved with it.
-        match Box::pin(self.pool.acquire()).await {
-            Ok(connection) => Ok(Lent::new(connection, begin)),
-            Err(sqlx::Error::PoolTimedOut) => Err(no_connection(Box::pin(self.why_none()).await)),
-            Err(error) => Err(not_connected(error)),
-        }
+        self.pool.lend(begin).await
     }
 
-    /// Why the pool had no connection in time: it tries again in silence while a server refuses, or has no room. One asks
-    /// for all.
-    async fn why_none(&self) -> String {
-        let mut cause = self.cause.lock().await;
-        if let Some((_, text)) = cause.as_ref().filter(|(found, _)| found.elapsed() < CAUSE_HOLDS) {
-            return text.clone();
-        }
-        let probe = timeout(
-            self.timeout / PROBE_SHARE,
-            PgConnection::connect_with(&self.connect),
-        )
-        .await;
-        let text = match probe {
-            Ok(Ok(connection)) => {
-                drop(timeout(GIVE_BACK, connection.close()).await);
-                "no connection in time: all are busy".to_owned()
-            }
-            Ok(Err(error)) => format!("no connection in time: {}", fault(&error)),
-            Err(_) => "no connection in time: the server does not answer".to_owned(),
-        };
-        *cause = Some((Instant::now(), text.clone()));
-        text
-    }
-
-    /// A connection that isn't the pool's, and what begins each statement on it.
+    /// A connection that isn't the pool's, for lookups alone, and what begins each statement on it.
     pub(super) async fn connect(&self) -> Result<(PgConnection, Option<SqlStr>), sqlx::Error> {
+        // A plan for each number of keys costs as much as the lookup, and one that was made while a table was small reads all of it.
+        const PLAN_ONCE: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off";
         let way = self.way().await?;
-        let connecting = async {
-            let mut connection = PgConnection::connect_with(&self.connect).await?;
-            limit_statements(&mut connection, Some(way), self.timeout).await?;
-            Ok(connection)
-        };
-        Ok((connecting.await.map_err(not_connected)?, way.begin.clone()))
+        let mut connection = self.pool.maker().make().await.map_err(not_connected)?;
+        if !way.shares_sessions {
+            sqlx::raw_sql(PLAN_ONCE).execute(&mut connection).await?;
+        }
+        Ok((connection, way.begin.clone()))
     }
 
     async fn way(&self) -> Result<&Way, sqlx::Error> {
@@ -272,9 +235,10 @@ impl Database for PostgresLink {
     }
 
     fn pool_status(&self) -> PoolStatus {
+        let places = self.pool.status();
         PoolStatus {
-            size: self.pool.size() as usize + self.own.load(Ordering::Relaxed),
-            idle: self.pool.num_idle(),
+            size: places.size + self.own.load(Ordering::Relaxed),
+            idle: places.available,
         }
     }
 
@@ -328,50 +292,14 @@ fn with_tls(
     Ok(connect)
 }
 
-/// What nobody waits for any more ends in the server too. Not where a session is shared: it would end others' statements.
-async fn limit_statements(
-    connection: &mut PgConnection,
-    way: Option<&Way>,
-    limit: Duration,
-) -> Result<(), sqlx::Error> {
-    if way.is_none_or(|way| way.shares_sessions) {
-        return Ok(());
-    }
-    let set = format!("SET statement_timeout = {}", limit.as_millis());
-    sqlx::raw_sql(AssertSqlSafe(set))
-        .execute(connection)
-        .await
-        .map(drop)
-}
-
 /// The options of a connection hold its password.
 impl fmt::Debug for PostgresLink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PostgresLink({} connections)", self.pool.size())
+        write!(f, "PostgresLink({} connections)", self.pool.status().size)
     }
 }
 
 /// What went wrong, without a word that could hold a value.
 fn unavailable(error: &sqlx::Error) -> Unavailable {
     Unavailable::new(Part::Database, fault(error))
-}
-
-fn fault(error: &sqlx::Error) -> Fault {
-    match error {
-        sqlx::Error::Database(error) => Fault::refused(
-            error.code().unwrap_or_default().into_owned(),
-            error.message(),
-            error.constraint(),
-        ),
-        sqlx::Error::Io(error) => Fault::Io(error.to_string()),
-        sqlx::Error::PoolTimedOut => Fault::Other("no connection in time".to_owned()),
-        sqlx::Error::PoolClosed => Fault::Other("closed".to_owned()),
-        sqlx::Error::Tls(error) => Fault::Other(format!("TLS: {error}")),
-        sqlx::Error::Configuration(error) => match error.downcast_ref() {
-            Some(NotConnected::Refused(error)) => fault(error),
-            Some(NotConnected::NoneInTime(cause)) => Fault::Other(cause.clone()),
-            None => Fault::Other("not connected: the URL or a file of it is at fault".to_owned()),
-        },
-        _ => Fault::Other("an answer that was not expected".to_owned()),
-    }
 }

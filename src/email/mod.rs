@@ -56,9 +56,13 @@ impl EmailAddress {
             return Err(EmailError::Length);
         }
         let (local, domain) = typed.split_once('@').unwrap_or((typed, ""));
-        let joins = |sign| matches!(sign, '\u{200C}' | '\u{200D}');
+        let joins = |character| matches!(character, '\u{200C}' | '\u{200D}');
         // Some scripts' domains need joiners; where they may stand there, IDNA says.
-        if local.chars().any(is_foreign) || domain.chars().any(|sign| is_foreign(sign) && !joins(sign)) {
+        if local.chars().any(is_foreign)
+            || domain
+                .chars()
+                .any(|character| is_foreign(character) && !joins(character))
+        {
             return Err(EmailError::ForeignCharacter);
         }
         let key = format!("{}@{}", local_key(local)?, domain_key(domain)?);
@@ -146,13 +150,13 @@ fn domain_key(domain: &str) -> Result<String, EmailError> {
 }
 
 /// What needs quotes in RFC 5322, and what can't be seen or read: two addresses that look alike are a trap.
-fn is_foreign(sign: char) -> bool {
+fn is_foreign(character: char) -> bool {
     const NEED_QUOTES: &str = "\"(),:;<>[]\\";
-    sign.is_whitespace()
-        || sign.is_control()
-        || NEED_QUOTES.contains(sign)
-        || is_invisible(sign)
-        || is_unknown(sign)
+    character.is_whitespace()
+        || character.is_control()
+        || NEED_QUOTES.contains(character)
+        || is_invisible(character)
+        || is_unknown(character)
 }
 
 /// Two or more labels; the last isn't a number, so an IP address is none. IDNA has looked at their characters.
@@ -285,7 +289,7 @@ mod tests {
 
     #[test]
     fn what_nobody_sees_is_refused_on_both_sides() {
-        for sign in [
+        for character in [
             '\u{AD}',
             '\u{34F}',
             '\u{61C}',
@@ -319,14 +323,14 @@ mod tests {
             '\u{378}',
         ] {
             for text in [
-                format!("ja{sign}ne@example.com"),
-                format!("{sign}jane@example.com"),
-                format!("jane{sign}@example.com"),
-                format!("jane@exam{sign}ple.com"),
+                format!("ja{character}ne@example.com"),
+                format!("{character}jane@example.com"),
+                format!("jane{character}@example.com"),
+                format!("jane@exam{character}ple.com"),
             ] {
                 let error = EmailAddress::parse(&text).unwrap_err();
                 // A joiner where it joins nothing is no domain.
-                let joins = matches!(sign, '\u{200C}' | '\u{200D}') && text.starts_with("jane@");
+                let joins = matches!(character, '\u{200C}' | '\u{200D}') && text.starts_with("jane@");
                 let expected = if joins {
                     EmailError::Shape
                 } else {
@@ -340,7 +344,7 @@ mod tests {
     #[test]
     fn lengths_are_held_to_the_octet() {
         let refusal = |text: String| EmailAddress::parse(&text).err();
-        let local = |sign: &str, count| format!("{}@example.com", sign.repeat(count));
+        let local = |character: &str, count| format!("{}@example.com", character.repeat(count));
         assert_eq!(refusal(local("e", 64)), None);
         assert_eq!(refusal(local("e", 65)), Some(EmailError::Length));
         assert_eq!(refusal(local("é", 32)), None);

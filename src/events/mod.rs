@@ -12,7 +12,6 @@
 //! | `log/` | what administrators read, and what they did that changed no account |
 //! | `notices/` | notices to whoever owns an account's address: what they are, and where they wait |
 //! | `outgoing/` | events that go out by signed webhooks |
-//! | `store.rs` | the contract of the store of events: what becomes of old ones |
 //! | `postgres.rs` | both as parts of one statement, or as statements of their own in a transaction; the store of events |
 //! | `sqlite.rs` | both as statements in a transaction; the store of events |
 
@@ -23,11 +22,10 @@ mod outgoing;
 pub mod postgres;
 mod refusals;
 pub mod sqlite;
-mod store;
 
 pub use event::{Actor, Detail, EventKind, NewEvent, Source};
 pub use log::{
-    EventFilter, EventLog, PostgresEventLog, RefusalCount, RefusedClient, SqliteEventLog, StoredEvent,
+    EventCount, EventFilter, EventLog, PostgresEventLog, RefusedClient, SqliteEventLog, StoredEvent,
 };
 pub use notices::{
     LeasedNotice, NewNotice, NoticeAddress, NoticeKind, NoticeStore, PostgresNotices, SqliteNotices,
@@ -42,4 +40,3 @@ pub use refusals::{
     write_refusals,
 };
 pub use sqlite::SqliteEvents;
-pub use store::{EventStore, purge_events};

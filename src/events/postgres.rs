@@ -16,12 +16,12 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use sqlx::{postgres::PgArguments, query::Query};
 use uuid::Uuid;
 
-use super::{EventStore, NewEvent, NewNotice, NoticeAddress};
+use super::{NewEvent, NewNotice, NoticeAddress};
 use crate::{
     database::{MonthlyTable, PostgresLink, to_micros},
     dated::first_row_id,
     encoding::JsonObject,
-    retention::MonthsKept,
+    retention::{MonthsKept, Retained},
     unavailable::Unavailable,
 };
 
@@ -174,7 +174,7 @@ impl PostgresEvents {
 }
 
 #[async_trait]
-impl EventStore for PostgresEvents {
+impl Retained for PostgresEvents {
     async fn purge(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, Unavailable> {
         // Its id says in which partition an event is. One of the same millisecond may be older. An array, since a join
         // might read all that is over for each thousand of it.

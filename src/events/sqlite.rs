@@ -4,9 +4,10 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{Actor, EventStore, NewEvent, NewNotice, NoticeAddress};
+use super::{Actor, NewEvent, NewNotice, NoticeAddress};
 use crate::{
     database::{SqliteLink, sqlite::Query},
+    retention::Retained,
     unavailable::Unavailable,
 };
 
@@ -64,7 +65,7 @@ impl SqliteEvents {
 }
 
 #[async_trait]
-impl EventStore for SqliteEvents {
+impl Retained for SqliteEvents {
     async fn purge(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, Unavailable> {
         const SQL: &str = "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at < ?1 LIMIT ?2)";
         let query = sqlx::query(SQL).bind(before.timestamp_micros()).bind(limit);

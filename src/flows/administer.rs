@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     asked::{Addressee, Asked, Caller, Effect, Entitled, Entitlement},
@@ -23,9 +23,9 @@ use crate::{
     unavailable::Unavailable,
 };
 
-/// For so long after a reset of the password it proves nothing to an administrator's account: whoever took the mailbox has to
-/// wait, and its owner has been told.
-const AFTER_RESET: TimeDelta = TimeDelta::hours(24);
+/// For so long after a reset of the password, or a change of an address, it proves nothing to an administrator's account: whoever
+/// took the mailbox, or the password, has to wait, and its owner has been told.
+const LATELY: TimeDelta = TimeDelta::hours(24);
 
 /// The flow.
 #[derive(Clone)]
@@ -85,11 +85,12 @@ impl Administer {
             Amr::SmsCode | Amr::EmailCode | Amr::Unknown => return Err(MayNotAdminister::NoPassword.into()),
         }
         let now = self.codes.clock.now();
-        if standing
-            .password_reset_at
-            .is_some_and(|at| now - at < AFTER_RESET)
-        {
+        let is_lately = |at: Option<DateTime<Utc>>| at.is_some_and(|at| now - at < LATELY);
+        if is_lately(standing.password_reset_at) {
             return Err(MayNotAdminister::ResetLately.into());
+        }
+        if is_lately(standing.address_changed_at) {
+            return Err(MayNotAdminister::ChangedLately.into());
         }
         Ok((standing, role))
     }

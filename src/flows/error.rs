@@ -66,6 +66,8 @@ pub enum MayNotAdminister {
     NoPassword,
     /// The password was set anew by a code, not long ago.
     ResetLately,
+    /// The phone or the e-mail address was changed, not long ago.
+    ChangedLately,
     /// Neither a phone nor an e-mail address is proven, or the phone is a test number and no address is.
     NothingProven,
 }
@@ -77,6 +79,9 @@ impl MayNotAdminister {
             Self::NoRole => "This account has no role to administer by.",
             Self::NoPassword => "Sign in with the password first.",
             Self::ResetLately => "The password was reset less than 24 hours ago. Try again after that time.",
+            Self::ChangedLately => {
+                "The phone or the e-mail address was changed less than 24 hours ago. Try again after that time."
+            }
             Self::NothingProven => "Prove the phone or the e-mail address of this account first.",
         }
     }

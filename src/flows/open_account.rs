@@ -85,7 +85,7 @@ impl AccountOpener {
         }
         let now = self.codes.clock.now();
         Ok(by
-            .filter(|&by| rule(&opening, by, &self.rules, now))
+            .filter(|&by| !opening.is_over(proof.issued_at_ms) && rule(&opening, by, &self.rules, now))
             .map(|by| (opening, by)))
     }
 }

@@ -9,11 +9,9 @@
 //! | `row.rs` | what is told, and how it adds up, whatever its order |
 //! | `writer.rs` | the queue, its handle, and the task that writes |
 //! | `reader/` | what administrators read of it |
-//! | `housekeeping.rs` | what is too old goes |
 //! | `store.rs` | the store's contract |
 //! | `postgres.rs`, `sqlite.rs` | the two stores, on the accounts' connections; `tests/accounts/ledger.rs` holds both to the contract |
 
-mod housekeeping;
 mod postgres;
 mod reader;
 mod row;
@@ -21,7 +19,6 @@ mod sqlite;
 mod store;
 mod writer;
 
-pub use housekeeping::purge_ledger;
 pub use postgres::PostgresLedger;
 pub use reader::{
     HourOfMessages, LedgerReader, MessageGroup, PostgresLedgerReader, SqliteLedgerReader, StoredVerification,

@@ -8,7 +8,7 @@ use crate::{
     channel::Channel,
     database::{MonthlyTable, PostgresLink, to_micros},
     dated::first_challenge_id,
-    retention::MonthsKept,
+    retention::{MonthsKept, Retained},
     unavailable::Unavailable,
 };
 
@@ -90,7 +90,10 @@ impl LedgerStore for PostgresLedger {
             .bounded(async { query.execute(self.0.lend().await?.session()).await });
         done.await.map(drop)
     }
+}
 
+#[async_trait]
+impl Retained for PostgresLedger {
     async fn purge(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, Unavailable> {
         // The name of a challenge says in which partition its row is: it was issued on the day of `before` at the latest.
         // An array, since a join might read all that is over for each thousand of it.

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{LedgerStore, Row};
-use crate::{channel::Channel, database::SqliteLink, unavailable::Unavailable};
+use crate::{channel::Channel, database::SqliteLink, retention::Retained, unavailable::Unavailable};
 
 /// The table, by the connections of the database.
 #[derive(Debug)]
@@ -74,7 +74,10 @@ impl LedgerStore for SqliteLedger {
         };
         self.0.bounded(write).await
     }
+}
 
+#[async_trait]
+impl Retained for SqliteLedger {
     async fn purge(&self, before: DateTime<Utc>, limit: u32) -> Result<u64, Unavailable> {
         const SQL: &str = "DELETE FROM verifications WHERE challenge_id IN \
              (SELECT challenge_id FROM verifications WHERE created_at < ?1 LIMIT ?2)";

@@ -131,6 +131,7 @@ impl Batch {
                 }
                 Err(error) => {
                     outage::note(&error);
+                    counter!("ringback_ledger_retries_total").increment(1);
                     tracing::debug!(%error, "the ledger waits for the database");
                     sleep(pause).await;
                     pause = (pause * 2).min(PAUSE_CAP);
@@ -174,6 +175,7 @@ mod tests {
     use super::*;
     use crate::{
         ledger::What,
+        retention::Retained,
         unavailable::{Part, Unavailable},
     };
 
@@ -195,7 +197,10 @@ mod tests {
             self.written.lock().unwrap().push(rows.to_vec());
             Ok(())
         }
+    }
 
+    #[async_trait]
+    impl Retained for Fickle {
         async fn purge(&self, _: DateTime<Utc>, _: u32) -> Result<u64, Unavailable> {
             Ok(0)
         }

@@ -95,8 +95,8 @@ impl ClientNetwork {
 fn write_v4(address: Ipv4Addr, text: &mut String) {
     // "255.255.255.255", and a dot more.
     let (mut room, mut end) = ([0; 16], 0);
-    let mut add = |sign: u8| {
-        room[end & 15] = sign;
+    let mut add = |character: u8| {
+        room[end & 15] = character;
         end += 1;
     };
     for octet in address.octets() {

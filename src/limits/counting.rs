@@ -92,6 +92,7 @@ impl CounterTemplate {
             by_message: rule.counts.by_message(),
             grows_by: self.grows_by,
             worked_by: self.worked_by,
+            has_worked: false,
             enforce: rule.mode.refuses(),
         }
     }

@@ -110,13 +110,15 @@ fn part_of(by: KeyDimension, text: &str, keys: &SecretKeys, ipv6_prefix: u8) -> 
             Account::User(id) => Ok(id.to_string()),
             login => login.login(keys).map(key_of_login).ok_or(KeyError::User),
         },
-        KeyDimension::Country if text.len() == 2 && text.bytes().all(|sign| sign.is_ascii_uppercase()) => {
+        KeyDimension::Country
+            if text.len() == 2 && text.bytes().all(|character| character.is_ascii_uppercase()) =>
+        {
             Ok(text.to_owned())
         }
         KeyDimension::Country => Err(KeyError::Country),
         KeyDimension::Prefix(digits) => {
             let plain = text.trim_start_matches('+');
-            let sound = plain.bytes().all(|sign| sign.is_ascii_digit());
+            let sound = plain.bytes().all(|character| character.is_ascii_digit());
             let prefix = plain
                 .get(..digits.into())
                 .filter(|_| sound)

@@ -152,7 +152,9 @@ fn local_alone(applying: &ActiveRule, operation: Operation) -> bool {
 fn standing(rule: &Rule, standing: Option<QuotaStatus>) -> RuleStatus {
     let verdict = match (standing, rule.mode) {
         (Some(standing), _) if standing.wait_us == 0 => Preview::Pass,
-        (Some(standing), Mode::Prove) if standing.wait_us <= rule.worked_room_us() => Preview::AskForWork,
+        (Some(standing), Mode::Prove) if standing.wait_us <= rule.worked_room_us() + standing.raised_us => {
+            Preview::AskForWork
+        }
         (Some(_), mode) if mode.refuses() => Preview::Refuse,
         (Some(_), _) => Preview::WouldRefuse,
         (None, mode) if mode.refuses() => Preview::Unavailable,

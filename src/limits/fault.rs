@@ -81,6 +81,11 @@ pub fn read(path: &Path) -> Result<String, FileError> {
         file: path.display().to_string(),
         why,
     };
+    // To open a pipe would wait for whoever writes to it.
+    let is_file = std::fs::metadata(path).map(|about| about.is_file() || about.is_dir());
+    if !is_file.map_err(|error| unreadable(error.to_string()))? {
+        return Err(unreadable("not a file".to_owned()));
+    }
     let file = std::fs::File::open(path).map_err(|error| unreadable(error.to_string()))?;
     let mut bytes = Vec::new();
     // One byte more than allowed is enough to know; the size in the metadata may be another file's by now.

@@ -14,9 +14,25 @@ pub struct Bucket {
     pub tat: i64,
     /// What a request cost when `tat` was computed, in microseconds.
     pub emission_us: i64,
+    /// So many more requests with a proof of work it may hold than its rule says, until it is empty.
+    pub raised: u32,
 }
 
 impl Bucket {
+    /// One whose ceiling is that of its rule.
+    pub fn new(tat: i64, emission_us: i64) -> Self {
+        Self {
+            tat,
+            emission_us,
+            raised: 0,
+        }
+    }
+
+    /// By how much its ceiling is raised at `now_us`.
+    pub fn raised_at(self, now_us: i64) -> u32 {
+        if self.tat > now_us { self.raised } else { 0 }
+    }
+
     /// When it will be empty if a request costs `emission_us`. To the nearest microsecond, in doubles as Lua has them.
     pub fn tat_at(self, now_us: i64, emission_us: i64) -> i64 {
         if self.emission_us == emission_us || self.tat <= now_us {
@@ -55,8 +71,8 @@ pub struct Growth {
 const DAY_US: i64 = 24 * 3600 * 1_000_000;
 /// How long a burst stays larger after it has grown last; an address counts anew for it once in this time.
 pub const GROWN_FOR_US: i64 = 7 * DAY_US;
-/// For an address no more than one message is given back in this time.
-pub const REFUND_PAUSE_US: i64 = DAY_US;
+/// For an address no more than one message is given back in this time: once a day for who types a code every day, now earlier, now later.
+pub const REFUND_PAUSE_US: i64 = 20 * 3600 * 1_000_000;
 
 impl Growth {
     /// By how much the burst is larger at `now_us`, where it may be `grows_by` at most.
@@ -97,17 +113,22 @@ const WORKED_EARNS: i64 = 4;
 /// Such a code leaves room below the burst as well, but a small part of it: a wide budget that somebody has emptied recovers soon,
 /// and in a block of numbers there is next to nothing to take for who sits in it.
 const WORKED_LEAVES: i64 = 128;
+/// And it raises the ceiling by one, up to so many: where nobody could ask any more, nobody would type a code either, and time alone
+/// would make room. Whoever types no codes gets nothing of it.
+const WORKED_RAISES: u32 = 4;
 
 /// A message whose code was typed.
 #[derive(Debug, Clone, Copy)]
 pub struct Typed {
-    /// Whether its address has the counter grow.
+    /// Whether it makes up for one whose code nobody types.
+    pub earns: bool,
+    /// Whether its address has the counter grow, if it earns.
     pub is_new: bool,
     /// Whether it went out for a proof of work, where that lets a request pass over the burst.
     pub has_worked: bool,
 }
 
-/// The counter after the code of a message was typed: when it is empty, and what it has earned. See
+/// The counter after the code of a message was typed, and what it has earned. See
 /// [`ClusterCounters::refund`](super::ClusterCounters::refund).
 pub fn refund(
     bucket: Option<Bucket>,
@@ -117,12 +138,13 @@ pub fn refund(
     burst: u32,
     grows_by: u32,
     typed: Typed,
-) -> (i64, Growth) {
+) -> (Bucket, Growth) {
     let spent = bucket.map_or(now_us, |bucket| bucket.tat_at(now_us, emission_us).max(now_us));
     let full_at = now_us + emission_us * i64::from(burst + growth.at(now_us, grows_by));
-    let earns = grows_by > 0 && typed.is_new;
+    let earns = grows_by > 0 && typed.earns;
     let over = spent - full_at;
-    let tat = match (typed.has_worked && over > -emission_us, earns) {
+    let is_over = typed.has_worked && over > -emission_us;
+    let tat = match (is_over, earns) {
         // It makes room for the next of its kind and hardly for others: free room would go to whoever has emptied the bucket.
         (true, true) => {
             let owed = (over.max(0) + emission_us - 1) / emission_us;
@@ -136,11 +158,21 @@ pub fn refund(
         (false, true) => spent - 2 * emission_us,
         (false, false) => spent - emission_us,
     };
-    if !earns {
-        return (tat.max(now_us), growth);
-    }
+    let raised = bucket.map_or(0, |bucket| bucket.raised_at(now_us));
+    let raised = match is_over && earns {
+        true => (raised + 1).min(WORKED_RAISES),
+        false => raised,
+    };
     let overflow = (now_us - tat).max(0) / emission_us;
-    (tat.max(now_us), growth.earn(overflow, now_us, burst, grows_by))
+    let bucket = Bucket {
+        tat: tat.max(now_us),
+        emission_us,
+        raised,
+    };
+    match earns && typed.is_new {
+        true => (bucket, growth.earn(overflow, now_us, burst, grows_by)),
+        false => (bucket, growth),
+    }
 }
 
 /// Decides about one request at `now_us`, microseconds since any epoch that `tat` shares.
@@ -149,29 +181,44 @@ pub fn refund(
 /// nobody waits longer than a full bucket takes. `emission_us` and `burst` are at least 1, and `burst * emission_us`
 /// is at most 30 days.
 pub fn decide(bucket: Option<Bucket>, now_us: i64, emission_us: i64, burst: u32) -> Decision {
-    decide_units(bucket, now_us, emission_us, burst, 0, 1)
+    decide_units(bucket, now_us, emission_us, burst, WorkRoom::default(), 1)
 }
 
-/// Decides about a request that costs so many times `emission_us`. With a proof of work it would find the burst larger by
-/// `worked_by`: the bucket may hold so much more.
+/// What a proof of work does for a request.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct WorkRoom {
+    /// By how much the burst would be larger with one: the bucket may hold so much more.
+    pub by: u32,
+    /// Whether it has brought one. Then the burst is the larger one already, and what the ceiling is raised by is its own.
+    pub is_given: bool,
+}
+
+/// Decides about a request that costs so many times `emission_us`. Who would pass with a proof of work because the ceiling is
+/// raised is told to wait for less, no longer than who would pass below the ceiling.
 pub fn decide_units(
     bucket: Option<Bucket>,
     now_us: i64,
     emission_us: i64,
     burst: u32,
-    worked_by: u32,
+    work: WorkRoom,
     units: u32,
 ) -> Decision {
     let cost_us = emission_us * i64::from(units);
-    let full_at = now_us + emission_us * i64::from(burst);
-    let most = full_at + emission_us * i64::from(worked_by);
+    let raised_us = emission_us * i64::from(bucket.map_or(0, |bucket| bucket.raised_at(now_us)));
+    let (given_us, asked_us) = if work.is_given {
+        (raised_us, 0)
+    } else {
+        (0, raised_us)
+    };
+    let full_at = now_us + emission_us * i64::from(burst) + given_us;
+    let most = full_at + emission_us * i64::from(work.by) + asked_us;
     let tat = bucket.map_or(now_us, |bucket| {
         bucket.tat_at(now_us, emission_us).clamp(now_us, most)
     });
     let room = full_at - tat;
     if room < cost_us {
         return Decision::Refuse {
-            retry_after_us: cost_us - room,
+            retry_after_us: (cost_us - room - asked_us).max(1),
         };
     }
     Decision::Allow {
@@ -189,6 +236,8 @@ pub struct QuotaStatus {
     pub wait_us: i64,
     /// How long until all of the burst may come at once again, in microseconds.
     pub full_in_us: i64,
+    /// How much longer the wait may be for who passes with a proof of work, because the ceiling is raised, in microseconds.
+    pub raised_us: i64,
 }
 
 /// What [`decide`] would go by.
@@ -205,8 +254,9 @@ pub fn look_units(
     worked_by: u32,
     units: u32,
 ) -> QuotaStatus {
+    let raised_us = emission_us * i64::from(bucket.map_or(0, |bucket| bucket.raised_at(now_us)));
     let full_at = now_us + emission_us * i64::from(burst);
-    let most = full_at + emission_us * i64::from(worked_by);
+    let most = full_at + emission_us * i64::from(worked_by) + raised_us;
     let tat = bucket.map_or(now_us, |bucket| {
         bucket.tat_at(now_us, emission_us).clamp(now_us, most)
     });
@@ -215,6 +265,7 @@ pub fn look_units(
         remaining: u32::try_from((room / emission_us).max(0)).unwrap_or(u32::MAX),
         wait_us: (emission_us * i64::from(units) - room).max(0),
         full_in_us: tat - now_us,
+        raised_us,
     }
 }
 

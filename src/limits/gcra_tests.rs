@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn bucket(tat: i64) -> Option<Bucket> {
-    Some(Bucket { tat, emission_us: 10 })
+    Some(Bucket::new(tat, 10))
 }
 
 #[test]
@@ -41,10 +41,7 @@ fn a_counter_from_a_larger_rule_counts_as_full_and_no_more() {
 fn with_other_numbers_as_many_requests_are_spent_as_before() {
     // Five of five are spent at 12 minutes each; now it is eight, at 7.5.
     let minute = 60_000_000;
-    let spent = Bucket {
-        tat: 60 * minute,
-        emission_us: 12 * minute,
-    };
+    let spent = Bucket::new(60 * minute, 12 * minute);
     assert_eq!(
         spent.tat_at(0, 7 * minute + minute / 2),
         5 * (7 * minute + minute / 2)
@@ -66,17 +63,16 @@ fn what_is_given_back_can_be_spent_again() {
 
 #[test]
 fn a_typed_code_gives_its_message_back_and_earns_room() {
-    let spent = |messages: i64| {
-        Some(Bucket {
-            tat: messages * 10,
-            emission_us: 10,
-        })
-    };
+    let spent = |messages: i64| bucket(messages * 10);
     let typed = |is_new| Typed {
+        earns: is_new,
         is_new,
         has_worked: false,
     };
-    let refund = |spent, growth, grows_by, is_new| refund(spent, growth, 0, 10, 2, grows_by, typed(is_new));
+    let refund = |spent, growth, grows_by, is_new| {
+        let (bucket, growth) = refund(spent, growth, 0, 10, 2, grows_by, typed(is_new));
+        (bucket.tat, growth)
+    };
     let plain = refund(spent(3), Growth::default(), 0, true);
     assert_eq!(plain, (20, Growth::default()));
     assert_eq!(refund(None, Growth::default(), 0, true).0, 0);
@@ -110,6 +106,18 @@ fn a_typed_code_gives_its_message_back_and_earns_room() {
         (0, yesterday(4)),
         "known already"
     );
+    let known = Typed {
+        is_new: false,
+        ..typed(true)
+    };
+    for (messages, left) in [(3, 10), (1, 0)] {
+        let (bucket, growth) = super::refund(spent(messages), yesterday(4), 0, 10, 2, 5, known);
+        assert_eq!(
+            (bucket.tat, growth),
+            (left, yesterday(4)),
+            "earns, and grows nothing"
+        );
+    }
     assert_eq!(grown(5).at(0, 3), 3, "a rule that is cut down has it at once");
     assert_eq!(grown(5).at(GROWN_FOR_US, 5), 0, "forgotten");
 }
@@ -118,15 +126,13 @@ fn a_typed_code_gives_its_message_back_and_earns_room() {
 #[test]
 fn what_a_proof_of_work_let_out_gives_back_no_free_room() {
     let typed = Typed {
+        earns: true,
         is_new: true,
         has_worked: true,
     };
     let after = |spent| {
-        let spent = Some(Bucket {
-            tat: spent,
-            emission_us: 320,
-        });
-        refund(spent, Growth::default(), 0, 320, 2, 5, typed).0
+        let spent = Some(Bucket::new(spent, 320));
+        refund(spent, Growth::default(), 0, 320, 2, 5, typed).0.tat
     };
     // The burst is full at 640.
     assert_eq!(after(7 * 320), 3 * 320, "who types makes up for three who don't");
@@ -140,13 +146,76 @@ fn what_a_proof_of_work_let_out_gives_back_no_free_room() {
     );
 }
 
+/// By one for each code that is typed of a message that a proof of work let out, as long as the bucket isn't empty.
+#[test]
+fn a_typed_code_raises_the_ceiling_for_proofs_of_work_alone() {
+    let typed = |earns, has_worked| Typed {
+        earns,
+        is_new: earns,
+        has_worked,
+    };
+    let refund = |bucket, typed| refund(Some(bucket), Growth::default(), 0, 10, 2, 5, typed).0;
+    let full = Bucket::new(70, 10);
+    let raised = (0..6).scan(full, |bucket, _| {
+        *bucket = Bucket {
+            tat: 70,
+            ..refund(*bucket, typed(true, true))
+        };
+        Some(bucket.raised)
+    });
+    assert_eq!(raised.collect::<Vec<_>>(), [1, 2, 3, 4, 4, 4]);
+    for typed in [typed(true, false), typed(false, true), typed(false, false)] {
+        assert_eq!(refund(full, typed).raised, 0, "{typed:?}");
+    }
+    let raised = Some(Bucket { raised: 3, ..full });
+    // Seven of a burst of two, and of a ceiling of seven.
+    let (free, work) = (
+        WorkRoom {
+            by: 5,
+            is_given: false,
+        },
+        WorkRoom {
+            by: 0,
+            is_given: true,
+        },
+    );
+    let passes = Decision::Allow {
+        new_tat: 80,
+        remaining: 2,
+    };
+    assert_eq!(decide_units(raised, 0, 10, 7, work, 1), passes);
+    assert_eq!(
+        decide_units(Some(full), 0, 10, 7, work, 1),
+        Decision::Refuse { retry_after_us: 10 }
+    );
+    // A wait for no longer than five: it may prove work.
+    assert_eq!(
+        decide_units(raised, 0, 10, 2, free, 1),
+        Decision::Refuse { retry_after_us: 30 }
+    );
+    assert_eq!(
+        decide_units(Some(full), 0, 10, 2, free, 1),
+        Decision::Refuse { retry_after_us: 60 }
+    );
+    let status = look_units(raised, 0, 10, 2, 5, 1);
+    assert_eq!((status.wait_us, status.raised_us), (60, 30));
+    assert_eq!(
+        decide_units(raised, 70, 10, 7, work, 7),
+        Decision::Allow {
+            new_tat: 140,
+            remaining: 0
+        },
+        "empty"
+    );
+}
+
 #[test]
 fn a_request_of_several_units_costs_them_all() {
-    let Decision::Allow { new_tat, remaining } = decide_units(None, 0, 10, 7, 0, 5) else {
+    let Decision::Allow { new_tat, remaining } = decide_units(None, 0, 10, 7, WorkRoom::default(), 5) else {
         panic!("there was room for seven");
     };
     assert_eq!((new_tat, remaining), (50, 2));
-    let refused = decide_units(bucket(50), 0, 10, 7, 0, 5);
+    let refused = decide_units(bucket(50), 0, 10, 7, WorkRoom::default(), 5);
     assert_eq!(refused, Decision::Refuse { retry_after_us: 30 });
 }
 
@@ -163,7 +232,7 @@ proptest! {
             match decide(tat, now, emission, burst) {
                 Decision::Allow { new_tat, .. } => {
                     prop_assert!(look(tat, now, emission, burst).remaining > 0);
-                    tat = Some(Bucket { tat: new_tat, emission_us: emission });
+                    tat = Some(Bucket::new(new_tat, emission));
                     admitted.push(now);
                 }
                 Decision::Refuse { retry_after_us } => {

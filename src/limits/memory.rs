@@ -9,7 +9,7 @@ use std::{
 use async_trait::async_trait;
 
 use super::{
-    gcra::{self, Bucket, Decision, GROWN_FOR_US, Growth, QuotaStatus, REFUND_PAUSE_US, Typed},
+    gcra::{self, Bucket, Decision, GROWN_FOR_US, Growth, QuotaStatus, REFUND_PAUSE_US, Typed, WorkRoom},
     pauses::{MAX_PAUSES, Pause, Paused},
     store::{ClusterCounters, Counter, Marker, Refund, Verdict, refuses},
 };
@@ -70,9 +70,9 @@ impl State {
     }
 
     /// Writes a counter from which something was given back; one with nothing in it is removed.
-    fn lower(&mut self, counter: &Counter, now_us: i64, tat: i64) {
-        match tat > now_us {
-            true => _ = self.buckets.insert(counter.key.clone(), counter.bucket(tat)),
+    fn lower(&mut self, counter: &Counter, now_us: i64, bucket: Bucket) {
+        match bucket.tat > now_us {
+            true => _ = self.buckets.insert(counter.key.clone(), bucket),
             false => _ = self.buckets.remove(&counter.key),
         }
     }
@@ -89,7 +89,7 @@ impl State {
         for counter in &refund.counters {
             let bucket = self.buckets.get(&counter.key).copied();
             let growth = self.growths.get(&counter.key).copied().unwrap_or_default();
-            let (tat, growth) = gcra::refund(
+            let (bucket, growth) = gcra::refund(
                 bucket,
                 growth,
                 now_us,
@@ -97,23 +97,15 @@ impl State {
                 counter.burst,
                 counter.grows_by,
                 Typed {
+                    earns: refund.earns,
                     is_new,
                     has_worked: has_worked && counter.worked_by > 0,
                 },
             );
-            self.lower(counter, now_us, tat);
+            self.lower(counter, now_us, bucket);
             if growth.at(now_us, counter.grows_by) > 0 {
                 self.growths.insert(counter.key.clone(), growth);
             }
-        }
-    }
-}
-
-impl Counter {
-    fn bucket(&self, tat: i64) -> Bucket {
-        Bucket {
-            tat,
-            emission_us: self.emission_us,
         }
     }
 }
@@ -156,7 +148,11 @@ impl MemoryCounters {
         }
         let decide = |c: &Counter| {
             let (bucket, burst) = (state.buckets.get(&c.key).copied(), state.burst(c, now_us));
-            gcra::decide_units(bucket, now_us, c.emission_us, burst, c.worked_by, c.units)
+            let work = WorkRoom {
+                by: c.worked_by,
+                is_given: c.has_worked,
+            };
+            gcra::decide_units(bucket, now_us, c.emission_us, burst, work, c.units)
         };
         let decisions: Vec<_> = counters.iter().map(decide).collect();
         let verdicts: Vec<_> = decisions.iter().map(verdict).collect();
@@ -165,7 +161,12 @@ impl MemoryCounters {
                 if let Decision::Allow { new_tat, .. } = *decision
                     && (message || !counter.by_message)
                 {
-                    state.buckets.insert(counter.key.clone(), counter.bucket(new_tat));
+                    let before = state.buckets.get(&counter.key);
+                    let bucket = Bucket {
+                        raised: before.map_or(0, |bucket| bucket.raised_at(now_us)),
+                        ..Bucket::new(new_tat, counter.emission_us)
+                    };
+                    state.buckets.insert(counter.key.clone(), bucket);
                 }
             }
         }
@@ -260,10 +261,14 @@ impl ClusterCounters for MemoryCounters {
         let now_us = self.clock.now().timestamp_micros();
         let mut state = self.lock();
         for counter in counters {
-            if let Some(bucket) = state.buckets.get(&counter.key) {
+            if let Some(&bucket) = state.buckets.get(&counter.key) {
                 let units = i64::from(counter.units);
-                let tat = bucket.tat_at(now_us, counter.emission_us) - counter.emission_us * units;
-                state.lower(counter, now_us, tat);
+                let lower = Bucket {
+                    tat: bucket.tat_at(now_us, counter.emission_us) - counter.emission_us * units,
+                    emission_us: counter.emission_us,
+                    ..bucket
+                };
+                state.lower(counter, now_us, lower);
             }
         }
         Ok(())
@@ -312,6 +317,7 @@ mod tests {
             by_message: false,
             grows_by: 0,
             worked_by: 0,
+            has_worked: false,
             enforce: true,
         }
     }

@@ -4,7 +4,7 @@
 //!   by, and whom. Pure.
 //! - [`mod@file`]: the limits file, read into rules, or every fault in it with its place; [`changes()`]: what another
 //!   file would change.
-//! - [`gcra`]: the algorithm; `gcra.lua` is the same where Redis counts.
+//! - [`gcra`]: the algorithm; `gcra.lua` is the same where Redis counts, and `unrolled` writes it out for given rules.
 //! - [`Limiter`]: what everyone calls. It asks the instance's rules first (`instance`: actors that own the counters), so
 //!   that a flood is shed before any I/O but the look at a bearer's session, and then the cluster's
 //!   ([`ClusterCounters`]: `redis` or `memory`) in one round trip. `explain` is what operators ask it, `customer` how
@@ -62,6 +62,7 @@ mod store;
 mod subject;
 mod tag;
 mod tally;
+mod unrolled;
 mod watch;
 mod work;
 
@@ -71,7 +72,7 @@ pub use client::ClientNetwork;
 pub use customer::{Account, KeyError, account, keys_of};
 pub use decision::{Admission, Denied};
 pub use explain::{Explanation, Preview, RuleStatus};
-pub use file::{Fault, FileError};
+pub use file::{Fault, FileError, seconds_of};
 pub use key::{KeyDimension, RuleKey};
 pub use limiter::{Limiter, LimiterOptions};
 pub use memory::MemoryCounters;
@@ -81,8 +82,8 @@ pub use networks::Networks;
 pub use operation::Operation;
 pub use pauses::{PAUSED, Pause, Paused, PausedError};
 pub use pausing::PauseChange;
-pub use records::{Records, read_verdicts};
-pub use redis::{GCRA_LUA, RedisCounters, with_spend};
+pub use records::{Records, VARIES, read_verdicts};
+pub use redis::{GCRA_LUA, RedisCounters, RuledScript, with_spend};
 pub use refusal::Refusal;
 pub use rule::{Counts, IfStoreLost, Mode, Rule, RuleSet, Scope, per_text};
 pub use shadow_counts::ShadowOf;
@@ -92,5 +93,6 @@ pub use store::{ClusterCounters, Counter, Marker, Refund, Verdict, refuses};
 pub use subject::Subject;
 pub use tag::RuleTag;
 pub use tally::CodesOf;
+pub use unrolled::unrolled;
 pub use watch::{FileStatus, LimitsWatch};
 pub use work::{PROOF_TTL, SolvedWork, Work, work_challenge};

@@ -10,6 +10,7 @@ use std::{
 use serde::Deserialize;
 use thiserror::Error;
 
+use super::fault::{FileError, read};
 use crate::{phone::Country, provider::Price};
 
 /// The units of an amount: ten-thousandths of the currency.
@@ -130,11 +131,14 @@ impl Prices {
     /// The first fault.
     pub fn load(path: &Path) -> Result<Self, PricesError> {
         let name = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|error| PricesError {
-            file: name.clone(),
-            what: error.to_string(),
-        })?;
-        Self::parse(&text, &name)
+        match read(path) {
+            Ok(text) => Self::parse(&text, &name),
+            Err(FileError::Unreadable { file, why: what }) => Err(PricesError { file, what }),
+            Err(error) => Err(PricesError {
+                file: name,
+                what: error.to_string(),
+            }),
+        }
     }
 
     /// Reads prices; `name` is what faults call the file.
@@ -146,7 +150,17 @@ impl Prices {
             file: name.to_owned(),
             what,
         };
-        let file: PricesFile = toml::from_str(text).map_err(|error| fault(error.to_string()))?;
+        let file: PricesFile = toml::from_str(text).map_err(|error| {
+            let before = error
+                .span()
+                .and_then(|span| text.get(..span.start))
+                .unwrap_or_default();
+            fault(format!(
+                "line {}: {}",
+                before.lines().count().max(1),
+                error.message()
+            ))
+        })?;
         let price = |of: &str, text: &str| {
             let wrong = || fault(format!("{of} = {text:?}; allowed: \"0.0001\" to \"100\""));
             units(text)

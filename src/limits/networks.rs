@@ -103,9 +103,9 @@ impl Networks {
 /// Whether a text may name a list: it stands in keys and logs.
 pub(super) fn is_name(name: &str) -> bool {
     (1..=MAX_NAME_CHARS).contains(&name.len())
-        && name
-            .bytes()
-            .all(|sign| sign.is_ascii_lowercase() || sign.is_ascii_digit() || sign == b'-')
+        && name.bytes().all(|character| {
+            character.is_ascii_lowercase() || character.is_ascii_digit() || character == b'-'
+        })
 }
 
 #[derive(Default)]

@@ -12,6 +12,9 @@ const MAX_DIGITS: usize = 8;
 pub const MAX_PAUSES: usize = 1000;
 /// The rule that a refusal names.
 pub const PAUSED: &str = "paused";
+/// What refusals of the service's own name as their rule: no rule of the limits file may be called so. The first two are of
+/// the section `otp`.
+pub const RESERVED_IDS: [&str; 3] = ["otp-resend-cooldown", "otp-max-failures", PAUSED];
 
 /// What a pause is for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -47,7 +50,7 @@ impl Paused {
     pub fn prefix(text: &str) -> Result<Self, PausedError> {
         let digits = text.trim().trim_start_matches('+');
         let is_prefix = (1..=MAX_DIGITS).contains(&digits.len())
-            && digits.bytes().all(|sign| sign.is_ascii_digit())
+            && digits.bytes().all(|character| character.is_ascii_digit())
             && !digits.starts_with('0');
         is_prefix
             .then(|| Self::Prefix(digits.to_owned()))

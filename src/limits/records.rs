@@ -8,14 +8,17 @@ use super::{
 use crate::redis::Call;
 
 /// What most rules take; those that grow have eight more.
-const RULE_BYTES: usize = 30;
+pub(super) const RULE_BYTES: usize = 30;
 /// Records that a request has seldom more of.
 const USUAL: usize = 8;
 
+/// Where the room stands in a rule.
+const ROOM_AT: usize = 14;
+
 /// Flags above the place of a record, as `gcra.lua` has them.
-const SHADOW: u16 = 1024;
-const GROWS: u16 = 2048;
-const WORKS: u16 = 4096;
+pub(super) const SHADOW: u16 = 1024;
+pub(super) const GROWS: u16 = 2048;
+pub(super) const WORKS: u16 = 4096;
 
 impl Counter {
     /// The rule, and the text that names whom it counts.
@@ -32,6 +35,11 @@ impl Counter {
     /// The name of the record that it is in, after the partition's prefix: that of all counters of whom it counts.
     pub fn record(&self) -> String {
         [NAME, self.parts().1].concat()
+    }
+
+    /// Whether the request may find it raised: with a proof of work, where codes that are typed make it larger.
+    fn may_be_raised(&self) -> bool {
+        self.has_worked && self.grows_by > 0
     }
 
     /// What the room says that it has left, or that is missing, in microseconds.
@@ -66,11 +74,26 @@ impl Marker {
 /// How the names of records begin.
 const NAME: &str = "l:";
 
+/// Rules as a script is written for them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signed {
+    /// As `gcra.lua` has rules, but for what a message costs: it differs from one to the next, so its room is [`VARIES`] there, and
+    /// what is spent 1 if anything is.
+    pub signature: Vec<u8>,
+    /// The room and what is spent (8 bytes each) of each such rule.
+    pub varying: Vec<u8>,
+}
+
+/// In place of a room that varies. No rule has it.
+pub const VARIES: f64 = f64::NEG_INFINITY;
+
 /// Counters for a script: the records that they are in, and their rules.
 pub struct Records<'a> {
     /// The partition and the text of each.
     subjects: Vec<(u8, &'a str)>,
     rules: Vec<u8>,
+    /// Where the room of each rule begins that depends on what a message costs.
+    varying: Vec<usize>,
 }
 
 impl<'a> Records<'a> {
@@ -79,7 +102,13 @@ impl<'a> Records<'a> {
         let mut records = Self::with_room_for(counters.len(), 0);
         for counter in counters {
             let spends = message || !counter.by_message;
-            records.push(counter, counter.units, spends, counter.enforce, 0);
+            records.push(
+                counter,
+                counter.units,
+                spends,
+                counter.enforce,
+                counter.may_be_raised(),
+            );
         }
         records
     }
@@ -89,7 +118,8 @@ impl<'a> Records<'a> {
         let mut records = Self::with_room_for(places.len(), 0);
         for &at in places {
             let spends = message || !counters[at].by_message;
-            records.push(&counters[at], counters[at].units, spends, false, 0);
+            let counter = &counters[at];
+            records.push(counter, counter.units, spends, false, counter.may_be_raised());
         }
         records
     }
@@ -99,8 +129,7 @@ impl<'a> Records<'a> {
         let mut records = Self::with_room_for(4, 1);
         records.rules.extend(earns.map(u8::from));
         for counter in counters {
-            let works = if counter.worked_by > 0 { WORKS } else { 0 };
-            records.push(counter, 0, false, true, works);
+            records.push(counter, 0, false, true, counter.worked_by > 0);
         }
         records
     }
@@ -109,10 +138,11 @@ impl<'a> Records<'a> {
         Self {
             subjects: Vec::with_capacity(counters.min(USUAL)),
             rules: Vec::with_capacity(before + (RULE_BYTES + 8) * counters),
+            varying: Vec::new(),
         }
     }
 
-    fn push(&mut self, counter: &'a Counter, units: u32, spends: bool, enforce: bool, flags: u16) {
+    fn push(&mut self, counter: &'a Counter, units: u32, spends: bool, enforce: bool, works: bool) {
         let (rule, text) = counter.parts();
         let subject = (counter.partition, text);
         let known = self.subjects.iter().position(|&known| known == subject);
@@ -121,16 +151,22 @@ impl<'a> Records<'a> {
             self.subjects.len() - 1
         });
         // Limits files have far fewer rules than there are places below the flags.
-        let mut place = (place as u16 + 1) | flags;
+        let mut place = place as u16 + 1;
         if !enforce {
             place |= SHADOW;
         }
         if counter.grows_by > 0 {
             place |= GROWS;
         }
+        if works {
+            place |= WORKS;
+        }
         let emission = counter.emission_us;
         let room = (i64::from(counter.burst) - i64::from(units)) * emission;
         let spent = if spends { i64::from(units) * emission } else { 0 };
+        if units > 1 {
+            self.varying.push(self.rules.len() + ROOM_AT);
+        }
         // One piece: to add small ones takes several times as long.
         let mut packed = [0; RULE_BYTES + 8];
         packed[..2].copy_from_slice(&place.to_le_bytes());
@@ -158,6 +194,24 @@ impl<'a> Records<'a> {
         for &(partition, text) in &self.subjects {
             call.key(partition, [NAME, text]);
         }
+    }
+
+    /// The rules as a script is written for them.
+    pub(super) fn signed(&self) -> Signed {
+        let (mut signature, mut varying) = (self.rules.clone(), Vec::with_capacity(16 * self.varying.len()));
+        for &at in &self.varying {
+            let (room, spent) = (at..at + 8, at + 8..at + 16);
+            varying.extend_from_slice(&self.rules[at..at + 16]);
+            let spends = self.rules[spent.clone()].iter().any(|&byte| byte != 0);
+            signature[room].copy_from_slice(&VARIES.to_le_bytes());
+            signature[spent].copy_from_slice(&f64::from(u8::from(spends)).to_le_bytes());
+        }
+        Signed { signature, varying }
+    }
+
+    /// The rules, as `gcra_all` has them.
+    pub(super) fn rules(&self) -> &[u8] {
+        &self.rules
     }
 
     /// The rules, as `gcra_all` and `gcra_refund_all` have them.

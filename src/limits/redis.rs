@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, LazyLock,
+        Arc, LazyLock, PoisonError, RwLock,
         atomic::{AtomicI64, Ordering},
     },
     time::Duration,
@@ -15,8 +15,9 @@ use async_trait::async_trait;
 use super::{
     gcra::QuotaStatus,
     pauses::{MAX_PAUSES, Pause, Paused},
-    records::{Records, read_verdicts},
+    records::{Records, Signed, read_verdicts},
     store::{ClusterCounters, Counter, Marker, Refund, Verdict, refuses},
+    unrolled::unrolled,
 };
 use crate::{
     outage,
@@ -32,7 +33,55 @@ pub const GCRA_LUA: &str = include_str!("gcra.lua");
 
 /// Puts what spends from counters where a script has a line for it.
 pub fn with_spend(script: &str) -> String {
-    script.replace("--spend\n", include_str!("spend.lua"))
+    put_spend(script, include_str!("spend.lua"))
+}
+
+fn put_spend(script: &str, spend: &str) -> String {
+    script.replace("--spend\n", spend)
+}
+
+/// A script with counters: one that reads what their rules are, and more that are each written for rules that it has met.
+pub struct RuledScript {
+    text: &'static str,
+    /// A script of a text.
+    script: fn(&str) -> Script,
+    reads: Arc<Script>,
+    written: RwLock<HashMap<Vec<u8>, Arc<Script>>>,
+}
+
+/// Sets of rules that a script is written for at a time.
+const MOST_WRITTEN: usize = 64;
+
+impl RuledScript {
+    /// The script of a text with a line where it spends; its rules are in the variable `rules` there.
+    pub fn new(text: &'static str, script: fn(&str) -> Script) -> Self {
+        Self {
+            text,
+            script,
+            reads: Arc::new(script(&with_spend(text))),
+            written: RwLock::default(),
+        }
+    }
+
+    /// The script for the rules of these records, and what it is to be told of them.
+    pub fn of(&self, records: &Records<'_>) -> (Arc<Script>, Vec<u8>) {
+        let Signed { signature, varying } = records.signed();
+        let written = self.written.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(script) = written.get(&signature) {
+            return (Arc::clone(script), varying);
+        }
+        drop(written);
+        let Some(spend) = unrolled(&signature) else {
+            return (Arc::clone(&self.reads), records.rules().to_vec());
+        };
+        let script = Arc::new((self.script)(&put_spend(self.text, &spend)));
+        let mut written = self.written.write().unwrap_or_else(PoisonError::into_inner);
+        if written.len() >= MOST_WRITTEN {
+            written.clear();
+        }
+        written.insert(signature, Arc::clone(&script));
+        (script, varying)
+    }
 }
 
 /// What a script is told of one counter: the offset of the time, five numbers of its rule, and its tag.
@@ -45,6 +94,9 @@ macro_rules! script {
     };
 }
 
+/// Of counters that lie together, and of those that don't.
+static CHECK_ALL: LazyLock<RuledScript> =
+    LazyLock::new(|| RuledScript::new(include_str!("check.lua"), |text| lua::script(&[GCRA_LUA], text)));
 static CHECK: LazyLock<Script> = script!("check.lua");
 static GIVE_BACK: LazyLock<Script> = script!("give_back.lua");
 static REFUND: LazyLock<Script> = script!("refund.lua");
@@ -184,11 +236,11 @@ impl RedisCounters {
         if last_typed == 0 {
             return Ok(());
         }
-        let is_new = i64::from(refund.earns && last_typed == 2);
+        let earned = if refund.earns { last_typed } else { 0 };
         let call = |(key, together): (String, Vec<usize>)| {
             let counters = together.iter().map(|&at| &refund.counters[at]);
             let rules = Records::given_back(counters, None).into_rules();
-            (key, (self.offset(), rules, is_new, i64::from(has_worked)))
+            (key, (self.offset(), rules, earned, i64::from(has_worked)))
         };
         let records = self.by_record(&refund.counters).into_iter();
         let calls: Vec<_> = records.map(call).collect();
@@ -208,12 +260,12 @@ impl ClusterCounters for RedisCounters {
             return self.check_apart(counters, message).await;
         }
         let records = Records::asked(counters, message);
-        let keys = records.len();
+        let (script, rules) = CHECK_ALL.of(&records);
         let ask_all = |call: &mut Call<'_>| {
             records.add_keys(call);
-            call.arg(self.offset()).arg(records.into_rules());
+            call.arg(self.offset()).arg(rules);
         };
-        let answer: Vec<u8> = self.link.eval(&CHECK, keys, ask_all).await?;
+        let answer: Vec<u8> = self.link.eval(&script, records.len(), ask_all).await?;
         verdicts_of(&answer, counters)
     }
 
@@ -274,11 +326,12 @@ impl ClusterCounters for RedisCounters {
 
     async fn look(&self, counters: &[Counter]) -> Result<Vec<QuotaStatus>, Unavailable> {
         let calls = self.calls(counters.iter());
-        let answers: Vec<(i64, i64, i64)> = self.link.eval_each(&LOOK, &calls).await?;
-        let standing = |(remaining, wait_us, full_in_us)| QuotaStatus {
+        let answers: Vec<(i64, i64, i64, i64)> = self.link.eval_each(&LOOK, &calls).await?;
+        let standing = |(remaining, wait_us, full_in_us, raised_us)| QuotaStatus {
             remaining: u32::try_from(remaining).unwrap_or(u32::MAX),
             wait_us,
             full_in_us,
+            raised_us,
         };
         Ok(answers.into_iter().map(standing).collect())
     }

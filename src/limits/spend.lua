@@ -8,21 +8,23 @@
 local refused, attached, shadowed = false, '\0', ''
 if rules ~= '' then
   local size, at, count, keys = #rules, 1, 0, 0
-  -- Made in their usual size. Until when a record matters that has changed; 0 if no longer than before.
+  -- Made in their usual size. Until when a record matters that has changed; if no longer than before, 0 where it is as many bytes,
+  -- 1 where not.
   local rooms, lasts = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, {false, false, false, false, false, false, false, false}
   repeat
     local key, tag, emission_us, room, spent, next_at = read(RULE, rules, at)
-    local grows_at, is_shadow
+    local grows_at, is_shadow, has_worked, raised_us
     at = next_at
     if key > SHADOW then
+      if key > WORKS then key, has_worked = key - WORKS, true end
       if key > GROWS then key, grows_at, at = key - GROWS, at, at + 8 end
       if key > SHADOW then key, is_shadow = key - SHADOW, true end
     end
     if key > keys then keys = key end
     local record = stored[first + key]
     if record then
-      local last, its, tat, cost, to = read('<dc4dd', record)
-      local from, growth, ends, behind = FIRST, 0, 0, #record
+      local last, its, tat, cost, to = read('<dI4dd', record)
+      local from, growth, ends, behind, raised = FIRST, 0, 0, #record
       if cost < 0 then to = to + 16 end
       -- As gcra_find, without a call.
       while its ~= tag do
@@ -31,14 +33,18 @@ if rules ~= '' then
           tat, cost = 0, 1
           break
         end
-        its, tat, cost, to = read('<c4dd', record, from)
+        its, tat, cost, to = read('<I4dd', record, from)
         if cost < 0 then to = to + 16 end
       end
       if cost < 0 then
         cost = -cost
-        growth, ends = read('<dd', record, to - 16)
+        growth, raised, ends = read('<I4I4d', record, to - 16)
         if not grows_at or ends <= now_us then growth, ends = 0, 0
         else growth = min(growth, (read('<d', rules, grows_at))) end
+        if tat <= now_us then raised = 0 end
+        if has_worked then room = room + emission_us * raised
+        elseif raised > 0 then raised_us = emission_us * raised end
+        if growth + raised == 0 then raised = nil end
       end
       if tat <= now_us then tat = now_us
       elseif cost ~= emission_us then tat = now_us + floor((tat - now_us) * emission_us / cost + 0.5) end
@@ -51,24 +57,31 @@ if rules ~= '' then
           last = last + (last - now_us) / 8
           lasts[key] = last
         elseif not lasts[key] then lasts[key] = 0 end
-        local counter
-        if growth > 0 then counter = pack('<c4dddd', tag, tat, -emission_us, growth, ends)
-        else counter = pack('<c4dd', tag, tat, emission_us) end
+        local size_before = #record
+        -- Packed at once, what stands before and behind it included: each text in between costs 1,000 instructions.
+        local before, after = '', ''
         if from > behind and behind > LONG then
           --cold
-          counter = gcra_live(record, now_us) .. counter
+          before = gcra_live(record, now_us)
           --end
-        elseif from > FIRST or to <= behind then
-          counter = sub(record, FIRST, from - 1) .. counter .. sub(record, to)
+        else
+          if from > FIRST then before = sub(record, FIRST, from - 1) end
+          if to <= behind then after = sub(record, to) end
         end
-        stored[first + key] = pack('<d', last) .. counter
+        if raised then
+          record = pack('<dc0I4ddI4I4dc0', last, before, tag, tat, -emission_us, growth, raised, ends, after)
+        else record = pack('<dc0I4ddc0', last, before, tag, tat, emission_us, after) end
+        if #record ~= size_before and lasts[key] == 0 then lasts[key] = 1 end
+        stored[first + key] = record
       end
     elseif spent > 0 and room >= 0 then
       local tat = now_us + spent
-      stored[first + key], lasts[key] = pack('<dc4dd', tat, tag, tat, emission_us), tat
+      stored[first + key], lasts[key] = pack('<dI4dd', tat, tag, tat, emission_us), tat
     end
     if room < 0 then
-      if is_shadow then shadowed = shadowed .. tag else refused = true end
+      -- Who passes with a proof of work, since the ceiling is raised, lacks no more than who passes below it.
+      if raised_us then room = min(-1, room + raised_us) end
+      if is_shadow then shadowed = shadowed .. pack('<I4', tag) else refused = true end
     end
     count = count + 1
     rooms[count] = room
@@ -78,10 +91,13 @@ if rules ~= '' then
       local last = lasts[key]
       if last then
         local place = first + key
-        if last == 0 then call('SET', KEYS[place], stored[place], 'KEEPTTL')
+        -- Over what is there, which is less work than `SET`. Not where it is longer, since Redis would make room for as much again.
+        if last == 0 then call('SETRANGE', KEYS[place], '0', stored[place])
+        elseif last == 1 then call('SET', KEYS[place], stored[place], 'KEEPTTL')
         else call('SET', KEYS[place], stored[place], 'PX', format('%d', (last - now_us + 999) / 1000)) end
       end
     end
   end
-  attached = pack('<B' .. string.rep('d', count), count, unpack(rooms, 1, count))
+  local form = count <= 16 and sub('<Bdddddddddddddddd', 1, 2 + count) or '<B' .. string.rep('d', count)
+  attached = pack(form, count, unpack(rooms, 1, count))
 end

@@ -30,6 +30,8 @@ pub struct Counter {
     pub grows_by: u32,
     /// By how much the burst would be larger if the request had brought a proof of work; 0 where that makes no difference.
     pub worked_by: u32,
+    /// Whether the request has brought one.
+    pub has_worked: bool,
     /// Whether its refusal refuses the request (`enforce`) or is only reported (`shadow`).
     pub enforce: bool,
 }
@@ -41,7 +43,7 @@ pub struct Refund {
     pub marker: Marker,
     /// What the message spent that is given back.
     pub counters: Vec<Counter>,
-    /// Whether counters that [grow](Counter::grows_by) do so by it, if the address is new to them.
+    /// Whether counters that [grow](Counter::grows_by) get more by it than the message spent.
     pub earns: bool,
 }
 
@@ -60,6 +62,7 @@ impl Counter {
         Self {
             burst: self.burst.saturating_add(self.worked_by),
             worked_by: 0,
+            has_worked: true,
             ..self
         }
     }
@@ -125,11 +128,11 @@ pub trait ClusterCounters: Send + Sync + 'static {
     async fn give_back(&self, counters: &[Counter]) -> Result<(), Unavailable>;
 
     /// Gives back what a message spent whose code was typed, unless something was given back for its address in the last
-    /// day. If nothing was in the last week, and the refund [earns](Refund::earns), a counter that
-    /// [grows](Counter::grows_by) gets one more than the message spent; what its bucket has no room for makes that bucket
-    /// larger, in a day by no more than it was, for a week from when it grew last. Over its burst it gets one more only as far
+    /// 20 hours. If the refund [earns](Refund::earns), a counter that [grows](Counter::grows_by) gets one more than the message
+    /// spent; what its bucket has no room for makes that bucket larger, if nothing was given back for the address in the last week, in a day by no more than it was, for a week from when it grew last. Over its burst it gets one more only as far
     /// as that leaves nothing for who proves no work. A message that a proof of work let out (`has_worked`) gives up to four
-    /// messages over the burst back, and room below it by no more than a 128th of the burst.
+    /// messages over the burst back, and room below it by no more than a 128th of the burst; and if it earns, such messages find
+    /// the burst larger by one more, up to four, until the bucket is empty.
     ///
     /// # Errors
     /// [`Unavailable`] when it can't; the message stays spent then, until it drains.

@@ -12,11 +12,11 @@ pub struct RuleTag([u8; 4]);
 impl RuleTag {
     /// The tag of a rule's id, alike in every instance: 24 bits of its hash.
     pub fn of(id: &str) -> Self {
-        const SIGNS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        const CHARACTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
         let mut hasher = FnvHasher::default();
         hasher.write(id.as_bytes());
         let hash = hasher.finish();
-        Self([0, 6, 12, 18].map(|at| SIGNS[((hash >> at) & 63) as usize]))
+        Self([0, 6, 12, 18].map(|at| CHARACTERS[((hash >> at) & 63) as usize]))
     }
 
     /// Its four characters, as bytes.

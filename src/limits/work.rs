@@ -158,7 +158,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn unhex(text: &str) -> Vec<u8> {
-    let digit = |sign: u8| char::from(sign).to_digit(16);
+    let digit = |character: u8| char::from(character).to_digit(16);
     let pairs = text.as_bytes().chunks(2);
     let byte = |pair: &[u8]| match pair {
         [high, low] => u8::try_from(digit(*high)? * 16 + digit(*low)?).ok(),

@@ -171,14 +171,14 @@ fn direction(language: &Language) -> &'static str {
 /// What a page shows as it is, in text and in attributes.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for sign in text.chars() {
-        match sign {
+    for character in text.chars() {
+        match character {
             '&' => escaped.push_str("&amp;"),
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
             '\'' => escaped.push_str("&#39;"),
-            sign => escaped.push(sign),
+            character => escaped.push(character),
         }
     }
     escaped

@@ -23,7 +23,7 @@ const CLOSING: [char; 4] = [')', ']', '\u{FF09}', '\u{FF3D}'];
 /// than [`MAX_DIGITS`].
 pub(super) fn to_e164(text: &str) -> Result<String, PhoneError> {
     let text = text
-        .trim_matches(|sign: char| sign.is_whitespace() || is_invisible(sign))
+        .trim_matches(|character: char| character.is_whitespace() || is_invisible(character))
         .trim_start_matches(is_separator);
     if text.chars().count() > MAX_INPUT_CHARS {
         return Err(PhoneError::Length);
@@ -38,10 +38,10 @@ pub(super) fn to_e164(text: &str) -> Result<String, PhoneError> {
     }
     let mut e164 = String::with_capacity(MAX_DIALLED_DIGITS + 1);
     e164.push('+');
-    for sign in rest.chars() {
-        match digit(sign) {
+    for character in rest.chars() {
+        match digit(character) {
             Some(digit) => e164.push(char::from(b'0' + digit)),
-            None if is_separator(sign) => {}
+            None if is_separator(character) => {}
             None => return Err(PhoneError::ForeignCharacter),
         }
     }
@@ -55,22 +55,25 @@ pub(super) fn to_e164(text: &str) -> Result<String, PhoneError> {
 /// Whether a zero stands in brackets, with or without separators around it.
 fn has_trunk_prefix(text: &str) -> bool {
     text.split(OPENING).skip(1).any(|group| {
-        let mut signs = group
+        let mut characters = group
             .chars()
-            .filter(|sign| CLOSING.contains(sign) || !is_separator(*sign));
-        signs.next().and_then(digit) == Some(0) && signs.next().is_some_and(|sign| CLOSING.contains(&sign))
+            .filter(|character| CLOSING.contains(character) || !is_separator(*character));
+        characters.next().and_then(digit) == Some(0)
+            && characters
+                .next()
+                .is_some_and(|character| CLOSING.contains(&character))
     })
 }
 
 /// Signs that people put between digits: spaces, dashes, dots, slashes, tildes and brackets of every width, and marks that
 /// nobody sees.
-fn is_separator(sign: char) -> bool {
-    match sign {
+fn is_separator(character: char) -> bool {
+    match character {
         ' ' | '-' | '.' | '/' | '~' => true,
         '\u{A0}' | '\u{1680}' | '\u{2000}'..='\u{200A}' | '\u{202F}' | '\u{205F}' | '\u{3000}' => true,
         '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{30FC}' | '\u{FF0D}' => true,
         '\u{FF0E}' | '\u{FF0F}' | '\u{2053}' | '\u{223C}' | '\u{FF5E}' => true,
-        sign => OPENING.contains(&sign) || CLOSING.contains(&sign) || is_invisible(sign),
+        character => OPENING.contains(&character) || CLOSING.contains(&character) || is_invisible(character),
     }
 }
 
@@ -128,7 +131,7 @@ mod tests {
         ] {
             let everywhere: String = "+14152000001"
                 .chars()
-                .flat_map(|sign| [mark, sign, mark])
+                .flat_map(|character| [mark, character, mark])
                 .collect();
             let typed = format!("{mark}+1415{mark}200{mark}0001{mark}");
             for typed in [everywhere, typed] {

@@ -79,7 +79,7 @@ fn words(error: &RedisError) -> String {
     let mut words: String = said
         .chars()
         .take(MAX_WORDS)
-        .map(|sign| if sign.is_control() { ' ' } else { sign })
+        .map(|character| if character.is_control() { ' ' } else { character })
         .collect();
     // Of a failed connection, what stands behind it: a certificate, a name, a refusal.
     let mut source = std::error::Error::source(error).filter(|_| error.is_io_error());

@@ -118,7 +118,7 @@ fn is_comment(line: &str) -> bool {
 
 /// Whether a line calls a function of this name.
 fn calls(line: &str, name: &str) -> bool {
-    let is_part = |sign: char| sign.is_alphanumeric() || sign == '_';
+    let is_part = |character: char| character.is_alphanumeric() || character == '_';
     line.match_indices(name).any(|(at, _)| {
         let (before, behind) = (&line[..at], &line[at + name.len()..]);
         behind.starts_with('(') && !before.ends_with(is_part)

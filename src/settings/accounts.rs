@@ -81,8 +81,9 @@ pub(super) fn read_password_rules(reader: &mut Reader) -> PasswordRuleOptions {
 
 /// What tokens say, and how long they and their session last.
 pub(super) fn read_tokens(reader: &mut Reader, origin: Option<String>) -> (AccessOptions, SessionOptions) {
-    let is_audience =
-        |text: &str| (1..=128).contains(&text.len()) && text.bytes().all(|sign| sign.is_ascii_graphic());
+    let is_audience = |text: &str| {
+        (1..=128).contains(&text.len()) && text.bytes().all(|character| character.is_ascii_graphic())
+    };
     let day = 24 * 60 * MINUTE;
     let access = AccessOptions {
         issuer: origin.unwrap_or_else(|| DEFAULT_ISSUER.to_owned()),

@@ -79,8 +79,10 @@ pub(super) fn read_contact(reader: &mut Reader) -> Option<String> {
 
 fn contact(text: &str) -> Result<String, Refused> {
     let is_page = Url::parse(text).is_ok_and(|url| url.scheme() == "https");
-    let is_one_line =
-        text.chars().count() <= 100 && !text.chars().any(|sign| sign.is_control() || sign == ' ');
+    let is_one_line = text.chars().count() <= 100
+        && !text
+            .chars()
+            .any(|character| character.is_control() || character == ' ');
     if is_one_line && (is_page || EmailAddress::parse(text).is_ok()) {
         Ok(text.to_owned())
     } else {

@@ -17,6 +17,22 @@ const SECRETS: [&str; 7] = [
 /// Keys whose value is a URL, or several, that may hold a password.
 const URLS: [&str; 3] = ["database.url", "mail.url", "redis.url"];
 
+/// Parameters of such URLs that are no secrets.
+const PLAIN_PARAMETERS: [&str; 12] = [
+    "application_name",
+    "dbname",
+    "host",
+    "hostaddr",
+    "options",
+    "port",
+    "protocol",
+    "sslcert",
+    "sslkey",
+    "sslmode",
+    "sslrootcert",
+    "tls",
+];
+
 /// Keys whose value is a list of tables, of which this field is never shown.
 const SECRET_FIELDS: [(&str, &str); 1] = [("events.webhook", "secret")];
 
@@ -121,13 +137,17 @@ fn mask_one(url: &str) -> String {
     format!("{scheme}://{login}{}", mask_query(rest))
 }
 
-/// libpq's way to give a password: `?password=…`, `?sslpassword=…`.
+/// A query may have a password, as libpq's does (`?password=…`), or a token: what is plainly neither is shown.
 fn mask_query(rest: &str) -> String {
+    if let Some((rest, _)) = rest.split_once('#') {
+        return format!("{}#{MASK}", mask_query(rest));
+    }
     let Some((path, query)) = rest.split_once('?') else {
         return rest.to_owned();
     };
     let mask = |pair: &str| match pair.split_once('=') {
-        Some((name, _)) if name.to_ascii_lowercase().contains("pass") => format!("{name}={MASK}"),
+        Some((name, _)) if !PLAIN_PARAMETERS.contains(&name) => format!("{name}={MASK}"),
+        None if !pair.is_empty() => MASK.to_owned(),
         _ => pair.to_owned(),
     };
     format!(
@@ -162,6 +182,11 @@ mod tests {
             ),
             ("redis://a:1,redis://b:2", "redis://a:1,redis://b:2"),
             ("http://u:hush@h/", "http://u:***@h/"),
+            (
+                "https://h/in?token=hush&hush#hush",
+                "https://h/in?token=***&***#***",
+            ),
+            ("smtp://h:25/?tls=required", "smtp://h:25/?tls=required"),
         ] {
             assert_eq!(without_passwords(url), masked, "{url}");
         }

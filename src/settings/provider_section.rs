@@ -105,7 +105,7 @@ pub(super) fn base_url(text: &str) -> Result<Url, Refused> {
 
 /// A token that goes into a header.
 pub(super) fn secret(text: &str) -> Result<SecretString, Refused> {
-    let sound = text.len() <= 256 && text.bytes().all(|sign| sign.is_ascii_graphic());
+    let sound = text.len() <= 256 && text.bytes().all(|character| character.is_ascii_graphic());
     if sound {
         Ok(text.into())
     } else {
@@ -118,7 +118,7 @@ pub(super) fn identifier(text: &str) -> Result<String, Refused> {
     let sound = text.len() <= 64
         && text
             .bytes()
-            .all(|sign| sign.is_ascii_alphanumeric() || sign == b'_');
+            .all(|character| character.is_ascii_alphanumeric() || character == b'_');
     if sound {
         Ok(text.to_owned())
     } else {

@@ -102,7 +102,7 @@ pub(super) fn public_url(text: &str) -> Result<Url, Refused> {
 }
 
 /// An origin counts if it equals what browsers send to the letter (RFC 6454, section 6.2): they are compared as text, and
-/// no sign in one stands for others.
+/// no character in one stands for others.
 fn origin(text: &str) -> Result<String, Refused> {
     let Ok(url) = Url::parse(text) else {
         return if text == "*" {

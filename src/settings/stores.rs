@@ -178,7 +178,7 @@ pub(super) fn read_redis(reader: &mut Reader, env: Environment, lanes: usize) ->
         (1..=32).contains(&text.len())
             && text
                 .chars()
-                .all(|sign| sign.is_ascii_alphanumeric() || "_-:".contains(sign))
+                .all(|character| character.is_ascii_alphanumeric() || "_-:".contains(character))
     };
     let url = reader.optional(
         "redis.url",

@@ -164,9 +164,9 @@ fn domain(text: &str) -> Result<String, Refused> {
         (1..=63).contains(&label.len())
             && !label.starts_with('-')
             && !label.ends_with('-')
-            && label
-                .bytes()
-                .all(|sign| sign.is_ascii_lowercase() || sign.is_ascii_digit() || sign == b'-')
+            && label.bytes().all(|character| {
+                character.is_ascii_lowercase() || character.is_ascii_digit() || character == b'-'
+            })
     };
     if text.len() <= 253 && text.split('.').all(is_label) {
         Ok(text.to_owned())
@@ -176,7 +176,7 @@ fn domain(text: &str) -> Result<String, Refused> {
 }
 
 fn android_hash(text: &str) -> Result<String, Refused> {
-    let is_base64 = |sign: u8| sign.is_ascii_alphanumeric() || matches!(sign, b'+' | b'/');
+    let is_base64 = |character: u8| character.is_ascii_alphanumeric() || matches!(character, b'+' | b'/');
     if text.len() == 11 && text.bytes().all(is_base64) {
         Ok(text.to_owned())
     } else {

@@ -30,6 +30,12 @@ pub(super) fn read(
         "the Account SID (AC…), 64 letters and digits at most",
         account_sid,
     );
+    if account_sid.as_deref().is_some_and(|sid| !is_twilios(sid)) {
+        reader.note(
+            SID,
+            "Twilio's own are AC and 32 hexadecimal digits: it will refuse this one".to_owned(),
+        );
+    }
     let auth_token = reader.optional(
         TOKEN,
         "the Auth Token, 256 characters without spaces at most",
@@ -113,6 +119,12 @@ fn api_key(reader: &mut Reader) -> Option<TwilioKey> {
         sid: sid?,
         secret: secret?,
     })
+}
+
+/// A simulator may have others.
+fn is_twilios(sid: &str) -> bool {
+    let digits = sid.strip_prefix("AC").unwrap_or_default();
+    digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
 }
 
 fn account_sid(text: &str) -> Result<String, Refused> {

@@ -13,10 +13,10 @@ pub(super) fn is_http(url: &Url) -> bool {
 /// fragment, and every key of its query is one of `known`.
 pub(super) fn look_at(url: &str, known: &[&str]) -> Result<(), Refused> {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let ends = |sign: char| "/?#".contains(sign);
+    let ends = |character: char| "/?#".contains(character);
     let (_, behind) = rest.split_at(rest.find(ends).unwrap_or(rest.len()));
     let (path, query) = behind.split_once('?').unwrap_or((behind, ""));
-    // The login stands before the first of these signs: an @ behind it was meant to end a password.
+    // The login stands before the first of these characters: an @ behind it was meant to end a password.
     let is_torn = path.contains('@')
         || query
             .split('&')

@@ -130,14 +130,16 @@ pub(super) fn quoted(text: &str) -> String {
 
 /// Text in which nothing can break a line, or turn the direction of what follows, or end a quotation.
 pub(super) fn escaped(text: &str) -> String {
-    let escape = |sign: char| match sign {
+    let escape = |character: char| match character {
         '"' => Cow::from("\\\""),
         '\\' => Cow::from("\\\\"),
         '\n' => Cow::from("\\n"),
         '\t' => Cow::from("\\t"),
-        '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => Cow::from(format!("\\u{:04X}", u32::from(sign))),
-        _ if sign.is_control() => Cow::from(format!("\\u{:04X}", u32::from(sign))),
-        _ => Cow::from(sign.to_string()),
+        '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => {
+            Cow::from(format!("\\u{:04X}", u32::from(character)))
+        }
+        _ if character.is_control() => Cow::from(format!("\\u{:04X}", u32::from(character))),
+        _ => Cow::from(character.to_string()),
     };
     text.chars().map(escape).collect()
 }
@@ -152,7 +154,7 @@ const UNITS: [(&str, u64); 5] = [
 
 /// Reads a whole number with one unit: `500ms`, `60s`, `10m`, `1h`, `30d`.
 pub fn parse_duration(text: &str) -> Option<Duration> {
-    let digits = text.find(|sign: char| !sign.is_ascii_digit())?;
+    let digits = text.find(|character: char| !character.is_ascii_digit())?;
     let (number, unit) = text.split_at(digits);
     let (_, millis) = UNITS.iter().find(|(name, _)| *name == unit)?;
     let number: u64 = number.parse().ok()?;

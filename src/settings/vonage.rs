@@ -62,8 +62,9 @@ pub(super) fn read(reader: &mut Reader, env: Environment, lease: Duration) -> Re
 /// What phones show of a longer name is cut off, and of one with other characters is not known.
 fn sender(text: &str) -> Result<String, Refused> {
     let digits = text.strip_prefix('+').unwrap_or(text);
-    let is_number = (3..=15).contains(&digits.len()) && digits.bytes().all(|sign| sign.is_ascii_digit());
-    let is_name = text.len() <= 11 && text.bytes().all(|sign| sign.is_ascii_alphanumeric());
+    let is_number =
+        (3..=15).contains(&digits.len()) && digits.bytes().all(|character| character.is_ascii_digit());
+    let is_name = text.len() <= 11 && text.bytes().all(|character| character.is_ascii_alphanumeric());
     if is_number || is_name {
         Ok(text.to_owned())
     } else {

@@ -17,7 +17,7 @@ const SEPTETS: Capacity = Capacity {
     alone: 160,
     joined: 153,
 };
-/// In 16-bit units of UCS-2: one sign outside the alphabet turns the whole text into it.
+/// In 16-bit units of UCS-2: one character outside the alphabet turns the whole text into it.
 const UNITS: Capacity = Capacity {
     alone: 70,
     joined: 67,
@@ -34,29 +34,29 @@ pub fn segments(text: &str) -> usize {
     }
 }
 
-fn fill(total: usize, capacity: &Capacity, signs: impl Iterator<Item = usize>) -> usize {
+fn fill(total: usize, capacity: &Capacity, widths: impl Iterator<Item = usize>) -> usize {
     if total <= capacity.alone {
         return 1;
     }
     let (mut segments, mut filled) = (1, 0);
-    for sign in signs {
-        if filled + sign > capacity.joined {
+    for width in widths {
+        if filled + width > capacity.joined {
             (segments, filled) = (segments + 1, 0);
         }
-        filled += sign;
+        filled += width;
     }
     segments
 }
 
-/// How many septets a text takes in the GSM 7-bit alphabet; `None` if it has a sign outside of it.
+/// How many septets a text takes in the GSM 7-bit alphabet; `None` if it has a character outside of it.
 pub fn septets(text: &str) -> Option<usize> {
     text.chars().map(cost).sum()
 }
 
-fn cost(sign: char) -> Option<usize> {
-    if sign.is_ascii_alphanumeric() || BASIC.contains(sign) {
+fn cost(character: char) -> Option<usize> {
+    if character.is_ascii_alphanumeric() || BASIC.contains(character) {
         Some(1)
-    } else if EXTENSION.contains(sign) {
+    } else if EXTENSION.contains(character) {
         Some(2)
     } else {
         None
@@ -92,7 +92,7 @@ mod tests {
             ("a".repeat(460), 4),
             ("€".repeat(80), 1),
             ("€".repeat(81), 2),
-            // 76 fit into 153 septets: the last septet stays empty, as the escape isn't parted from its sign.
+            // 76 fit into 153 septets: the last septet stays empty, as the escape isn't parted from its character.
             ("€".repeat(152), 2),
             ("€".repeat(153), 3),
             ("я".repeat(70), 1),
@@ -103,7 +103,7 @@ mod tests {
             ("😀".repeat(36), 2),
             ("😀".repeat(66), 2),
             ("😀".repeat(67), 3),
-            // One sign is enough to turn all of it.
+            // One character is enough to turn all of it.
             (format!("{}я", "a".repeat(69)), 1),
             (format!("{}я", "a".repeat(70)), 2),
         ] {

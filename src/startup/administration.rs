@@ -3,7 +3,12 @@
 use std::sync::Arc;
 
 use super::{base::Base, stores::Databases};
-use crate::{accounts::SessionOptions, admin::Administration, clock::Clock, entropy::Entropy};
+use crate::{
+    accounts::SessionOptions,
+    admin::{Administration, KeptHours},
+    clock::Clock,
+    entropy::Entropy,
+};
 
 pub(super) fn administration(base: &Base<'_>, databases: &Databases) -> Administration {
     let world = (Arc::clone(&base.clock), Arc::clone(&base.entropy));
@@ -23,6 +28,7 @@ pub(super) fn of(
         session_options,
         records: Arc::clone(&databases.records),
         events: Arc::clone(&databases.event_log),
+        kept_hours: KeptHours::default(),
         ledger: Arc::clone(&databases.ledger_reader),
         clock,
         entropy,

@@ -9,9 +9,8 @@ use crate::{
     accounts::{
         PasswordHasher, SessionUses, UnusedAccounts, purge_sessions, watch_hash_costs, write_session_uses,
     },
-    events::{purge_events, write_refusals},
+    events::write_refusals,
     flows::Notices,
-    ledger::purge_ledger,
     retention::Retention,
     telemetry::Metrics,
 };
@@ -38,9 +37,9 @@ pub(super) fn start(
         ahead: databases.months_ahead.clone(),
     };
     let of_ledger = retention("verifications", base.settings.ledger.retention);
-    actix::spawn(purge_ledger(Arc::clone(&databases.ledger), of_ledger));
+    actix::spawn(of_ledger.keep_forever(Arc::clone(&databases.ledger) as _));
     let of_events = retention("events", base.settings.events.retention);
-    actix::spawn(purge_events(Arc::clone(&databases.events), of_events));
+    actix::spawn(of_events.keep_forever(Arc::clone(&databases.events)));
     let unused = UnusedAccounts {
         store: Arc::clone(&databases.records),
         ttl: base.settings.accounts.unused_ttl,

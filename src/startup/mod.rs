@@ -56,14 +56,9 @@ use base::Base;
 use limits::Limits;
 use listeners::Listeners;
 
-/// How long the end of the service waits for the ledger to be written.
-const LEDGER_FLUSH: Duration = Duration::from_secs(3);
-
-/// How long it waits for the last refusals to be written.
-const REFUSALS_FLUSH: Duration = Duration::from_secs(1);
-
-/// How long it waits for the last uses of sessions to be written.
-const USES_FLUSH: Duration = Duration::from_secs(1);
+/// How long the end of the service waits for the last rows: of the ledger, of uses of sessions, of refusals. They are written
+/// side by side.
+const LAST_ROWS: Duration = Duration::from_secs(5);
 
 /// A running service.
 pub struct Running {
@@ -109,11 +104,13 @@ impl Running {
             .saturating_sub(began.elapsed())
             .max(Duration::from_secs(1));
         let handed_back = self.queue.drain(left).await;
-        self.ledger.flush(LEDGER_FLUSH).await;
-        let (uses, store) = &self.sessions;
-        uses.flush(store.as_ref(), USES_FLUSH).await;
-        let (tally, store) = &self.refusals;
-        flush_refusals(tally, store.as_ref(), REFUSALS_FLUSH).await;
+        let (uses, sessions) = &self.sessions;
+        let (tally, refusals) = &self.refusals;
+        tokio::join!(
+            self.ledger.flush(LAST_ROWS),
+            uses.flush(sessions.as_ref(), LAST_ROWS),
+            flush_refusals(tally, refusals.as_ref(), LAST_ROWS),
+        );
         self.database.close().await;
         tracing::info!(sms.handed_back = handed_back, "stopped");
     }

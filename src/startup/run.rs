@@ -102,23 +102,24 @@ pub fn is_limits_file(path: &Path) -> bool {
 
 /// `config check`: the settings were taken; the limits file that they name belongs to them.
 pub fn check(settings: &Settings) -> ExitCode {
-    let prices = prices(settings).map_err(StartError::from);
-    let limits = prices.and_then(|_| Ok(limit_rules(settings)?));
-    let sound = limits.and_then(|rules| password_rules(settings).map(|_| rules));
-    let sound = sound.and_then(|rules| match &settings.redis {
-        // Reads the files of certificates; connects nowhere.
-        Some(redis) => Ok(RedisLink::open(redis).map(|_| rules)?),
-        None => Ok(rules),
-    });
-    match sound {
-        Ok(rules) => {
+    // Reads all files that the start reads, those of certificates too; connects nowhere.
+    let files: [Option<StartError>; 4] = [
+        prices(settings).err().map(StartError::from),
+        password_rules(settings).err(),
+        stores::check_database(settings).err().map(StartError::from),
+        (settings.redis.as_ref()).and_then(|redis| Some(RedisLink::open(redis).err()?.into())),
+    ];
+    let refused = files.iter().flatten().fold(None, |_, error| Some(refuse(error)));
+    match (limit_rules(settings), refused) {
+        (Ok(_), Some(refused)) => refused,
+        (Ok(rules), None) => {
             println!("The configuration is sound.");
             for warning in warnings::of(settings, &rules) {
                 println!("{warning}");
             }
             ExitCode::SUCCESS
         }
-        Err(error) => refuse(&error),
+        (Err(error), _) => refuse(&error.into()),
     }
 }
 
@@ -160,7 +161,10 @@ fn announce(settings: &Settings, running: &Running) {
     if settings.server.start_page {
         lines += &format!("  Start    http://{address}/\n");
     }
-    lines += &format!("  API      http://{address}/api/users/\n  Docs     http://{address}/docs/\n");
+    lines += &format!("  API      http://{address}/openapi.json\n");
+    if settings.server.docs {
+        lines += &format!("  Docs     http://{address}/docs/\n");
+    }
     if settings.routes.is_empty() || settings.mail.is_none() {
         lines += &format!("  Inbox    http://{address}/dev/inbox/\n");
     }

@@ -20,10 +20,10 @@ use crate::{
     },
     challenges::{ChallengeStore, Challenges, MemoryChallenges, RedisChallenges},
     clock::Clock,
-    database::{Database, MigrateError, PostgresLink, SqliteLink},
+    database::{Database, DatabaseUrlError, MigrateError, PostgresLink, SqliteLink},
     delivery::Outbox,
     events::{
-        EventLog, EventStore, NoticeStore, OutgoingStore, PostgresEventLog, PostgresEvents, PostgresNotices,
+        EventLog, NoticeStore, OutgoingStore, PostgresEventLog, PostgresEvents, PostgresNotices,
         PostgresOutgoing, PostgresRefusals, RefusalStore, SqliteEventLog, SqliteEvents, SqliteNotices,
         SqliteOutgoing, SqliteRefusals,
     },
@@ -33,7 +33,7 @@ use crate::{
     limits::{ClusterCounters, MemoryCounters, RedisCounters},
     outage,
     redis::RedisLink,
-    retention::{MonthsAhead, MonthsKept},
+    retention::{MonthsAhead, MonthsKept, Retained},
     settings::Settings,
     unavailable::Unavailable,
 };
@@ -60,7 +60,7 @@ pub(super) struct Databases {
     pub(super) sessions: Arc<dyn SessionStore>,
     pub(super) transfer: Arc<dyn TransferStore>,
     pub(super) ledger: Arc<dyn LedgerStore>,
-    pub(super) events: Arc<dyn EventStore>,
+    pub(super) events: Arc<dyn Retained>,
     pub(super) notices: Arc<dyn NoticeStore>,
     pub(super) refusals: Arc<dyn RefusalStore>,
     pub(super) outgoing: Arc<dyn OutgoingStore>,
@@ -112,6 +112,20 @@ fn challenges(base: &Base<'_>, store: Arc<dyn ChallengeStore>) -> Challenges {
     }
 }
 
+/// Reads what belongs to the way to PostgreSQL, such as files of certificates; connects nowhere.
+pub(super) fn check_database(settings: &Settings) -> Result<(), DatabaseUrlError> {
+    match &settings.database.url {
+        Some(url) if !is_sqlite(url) => {
+            PostgresLink::check_with(url.expose_secret(), &settings.database.postgres)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_sqlite(url: &SecretString) -> bool {
+    url.expose_secret().starts_with("sqlite:")
+}
+
 /// The database that is configured, else SQLite in the data folder.
 pub(super) fn connect_database(settings: &Settings) -> Result<Databases, StartError> {
     let (options, claim_ttl) = (settings.database.pool, settings.accounts.claim_ttl);
@@ -120,7 +134,7 @@ pub(super) fn connect_database(settings: &Settings) -> Result<Databases, StartEr
         SecretString::from(format!("sqlite://{}", file.display()))
     };
     let url = settings.database.url.clone().unwrap_or_else(embedded);
-    Ok(if url.expose_secret().starts_with("sqlite:") {
+    Ok(if is_sqlite(&url) {
         let link = SqliteLink::open(&url, options)?;
         Databases {
             users: Arc::new(SqliteUsers::new(&link)),

@@ -69,7 +69,24 @@ impl<A: Actor> Mailbox<A> {
         A: Handler<M>,
         A::Context: ToEnvelope<A, M>,
     {
-        let sent = self.reserve().map(|slot| (self.addr.send(message), slot));
+        self.ask_as_many(message, 1)
+    }
+
+    /// The same for a message that is as much work as several, and holds so many places.
+    pub fn ask_as_many<M>(
+        &self,
+        message: M,
+        places: usize,
+    ) -> impl Future<Output = Result<M::Result, AskError>> + use<A, M>
+    where
+        M: Message + Send + 'static,
+        M::Result: Send,
+        A: Handler<M>,
+        A::Context: ToEnvelope<A, M>,
+    {
+        let sent = self
+            .reserve_many(places)
+            .map(|slot| (self.addr.send(message), slot));
         async move {
             let (answer, _slot) = sent?;
             answer.await.map_err(|_| AskError::Failed)

@@ -11,6 +11,7 @@ const AT_ZERO: &[(&str, &str, &[&str])] = &[
     ),
     ("ringback_ledger_dropped_total", "reason", &["full", "failed"]),
     ("ringback_ledger_rows_total", "", &[""]),
+    ("ringback_ledger_retries_total", "", &[""]),
     ("ringback_sms_late_receipts_dropped_total", "", &[""]),
     ("ringback_session_uses_dropped_total", "", &[""]),
     ("ringback_refusals_dropped_total", "", &[""]),

@@ -278,6 +278,12 @@ const FAMILIES: &[(Kind, &str, Option<Unit>, &str)] = &[
     ),
     (
         Counter,
+        "ringback_ledger_retries_total",
+        None,
+        "Batches of rows that the database did not take, and that are written again",
+    ),
+    (
+        Counter,
         "ringback_ledger_dropped_total",
         None,
         "Events that the ledger lacks, by reason",

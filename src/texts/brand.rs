@@ -26,8 +26,8 @@ impl Brand {
     /// What is wrong with it.
     pub fn parse(text: &str) -> Result<Self, BrandError> {
         let text = text.trim();
-        if let Some(sign) = text.chars().find(|&sign| breaks_text(sign)) {
-            return Err(BrandError::Invisible(sign));
+        if let Some(character) = text.chars().find(|&character| breaks_text(character)) {
+            return Err(BrandError::Invisible(character));
         }
         match text.chars().count() {
             1..=MAX_CHARS => Ok(Self(text.to_owned())),
@@ -49,9 +49,9 @@ impl Default for Brand {
 }
 
 /// Signs that change how the text around them is read: a code must stay what it is.
-fn breaks_text(sign: char) -> bool {
-    sign.is_control()
-        || matches!(sign, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}')
+fn breaks_text(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}')
 }
 
 #[cfg(test)]
@@ -72,9 +72,9 @@ mod tests {
         }
         assert_eq!(Brand::parse(" "), Err(BrandError::Length));
         assert_eq!(Brand::parse(&"M".repeat(31)), Err(BrandError::Length));
-        for sign in ['\n', '\u{7}', '\u{202E}', '\u{2028}', '\u{2066}'] {
-            let name = format!("Ring{sign}back");
-            assert_eq!(Brand::parse(&name), Err(BrandError::Invisible(sign)));
+        for character in ['\n', '\u{7}', '\u{202E}', '\u{2028}', '\u{2066}'] {
+            let name = format!("Ring{character}back");
+            assert_eq!(Brand::parse(&name), Err(BrandError::Invisible(character)));
         }
     }
 }

@@ -65,20 +65,20 @@ impl Template {
             .unwrap_or(text)
             .replace("\r\n", "\n");
         let mut reading = Reading::new(text.trim_end(), names);
-        while let Some(sign) = reading.next() {
-            match sign {
+        while let Some(character) = reading.next() {
+            match character {
                 '{' if reading.takes('{') => reading.words.push('{'),
                 '}' if reading.takes('}') => reading.words.push('}'),
                 '{' => reading.name(),
                 '}' => reading.flaw("a } that closes nothing: write }} for one that is meant".to_owned()),
-                sign if sign.is_control() && sign != '\n' => {
-                    reading.flaw(format!("{sign:?} has no place in a message"));
+                character if character.is_control() && character != '\n' => {
+                    reading.flaw(format!("{character:?} has no place in a message"));
                 }
-                sign => {
-                    if sign.is_ascii_digit() && reading.ends_in_code() {
+                character => {
+                    if character.is_ascii_digit() && reading.ends_in_code() {
                         reading.flaw(TOUCHED.to_owned());
                     }
-                    reading.words.push(sign);
+                    reading.words.push(character);
                 }
             }
         }
@@ -126,16 +126,16 @@ impl<'a> Reading<'a> {
     }
 
     fn next(&mut self) -> Option<char> {
-        let sign = self.rest.next()?;
-        if std::mem::replace(&mut self.ends_line, sign == '\n') {
+        let character = self.rest.next()?;
+        if std::mem::replace(&mut self.ends_line, character == '\n') {
             (self.line, self.column) = (self.line + 1, 0);
         }
         self.column += 1;
-        Some(sign)
+        Some(character)
     }
 
-    fn takes(&mut self, sign: char) -> bool {
-        let is_next = self.rest.peek() == Some(&sign);
+    fn takes(&mut self, character: char) -> bool {
+        let is_next = self.rest.peek() == Some(&character);
         if is_next {
             self.next();
         }
@@ -146,9 +146,12 @@ impl<'a> Reading<'a> {
     fn name(&mut self) {
         let place = (self.line, self.column);
         let mut name = String::new();
-        while let Some(sign) = self.rest.next_if(|&sign| !matches!(sign, '{' | '}' | '\n')) {
+        while let Some(character) = self
+            .rest
+            .next_if(|&character| !matches!(character, '{' | '}' | '\n'))
+        {
             self.column += 1;
-            name.push(sign);
+            name.push(character);
         }
         if !self.takes('}') {
             let why = "a { that nothing closes: write {{ for one that is meant".to_owned();
@@ -157,7 +160,7 @@ impl<'a> Reading<'a> {
         let Some(&known) = self.names.known.iter().find(|known| **known == name) else {
             return self.flaw_at(place, format!("no such name, {{{name}}}: {}", self.names.list()));
         };
-        let follows_digits = self.words.ends_with(|sign: char| sign.is_ascii_digit())
+        let follows_digits = self.words.ends_with(|character: char| character.is_ascii_digit())
             || (self.words.is_empty() && !self.parts.is_empty());
         if self.ends_in_code() || (known == CODE && follows_digits) {
             self.flaw_at(place, TOUCHED.to_owned());

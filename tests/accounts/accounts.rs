@@ -164,25 +164,35 @@ pub async fn claims_tell_who_has_and_who_wants_a_phone(stores: Stores) {
 
 pub async fn whoever_has_a_phone_is_found_behind_all_who_want_it(stores: Stores) {
     let mut claimants = Vec::new();
-    for email in [
-        "a@example.com",
-        "b@example.com",
-        "c@example.com",
-        "d@example.com",
-        "e@example.com",
-    ] {
-        claimants.push(register(&stores.one, email, PHONE).await.0.id);
+    for number in 0..20 {
+        let email = format!("{number}@example.com");
+        claimants.push(register(&stores.one, &email, PHONE).await.0.id);
     }
-    let last = Claimant::User(claimants[4]);
+    let last = Claimant::User(claimants[19]);
     let verified = stores
         .one
         .proofs
         .verify_phone(&phone(PHONE), &last, phone_verified(5))
         .await;
-    assert_eq!(verified.unwrap(), Verification::Verified(claimants[4]));
-    let claims = stores.two.proofs.claims(&phone(PHONE), at(100)).await.unwrap();
-    let seen = (claims.verified_by, claims.unverified, claims.any_claimant);
-    assert_eq!(seen, (Some(claimants[4]), 2, Some(claimants[0])));
+    assert_eq!(verified.unwrap(), Verification::Verified(claimants[19]));
+    let (sole, _) = register(&stores.one, "f@example.com", "+14152000002").await;
+    let claims = async |of| stores.two.proofs.claims(&phone(of), at(100)).await.unwrap();
+    // One after the other and at once, when they may be looked for together.
+    let alone = claims(PHONE).await;
+    let together = tokio::join!(claims("+14152000002"), claims(PHONE), claims("+14152000003"));
+    let crowd = Claims {
+        verified_by: Some(claimants[19]),
+        unverified: 2,
+        sole_claimant: None,
+        any_claimant: Some(claimants[0]),
+    };
+    let single = Claims {
+        verified_by: None,
+        unverified: 1,
+        sole_claimant: Some(sole.id),
+        any_claimant: Some(sole.id),
+    };
+    assert_eq!((alone, together), (crowd, (single, crowd, Claims::default())));
 }
 
 pub async fn a_claimant_verifies_his_own_claim_alone(stores: Stores) {

@@ -2,13 +2,16 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ringback::{
-    accounts::{Claimant, NewUser, Verification},
+    accounts::{Claimant, Claims, EmailVerification, NewUser, Verification},
+    email::EmailAddress,
     entropy::SystemEntropy,
     events::{EventKind, NewEvent, Source},
 };
 use uuid::Uuid;
 
-use crate::harness::{CLAIM_TTL, Store, Stores, at, new_session, new_user, phone};
+use crate::harness::{
+    CLAIM_TTL, Store, Stores, at, email_verified, new_session, new_user, phone, phone_verified,
+};
 
 const PHONE: &str = "+14152000001";
 
@@ -110,6 +113,42 @@ pub async fn a_phone_that_was_claimed_anew_is_live_from_then_on(stores: Stores) 
     assert_eq!(claims.sole_claimant, Some(jane));
     assert_eq!(
         verify_at(&stores.two, Claimant::Anyone, later).await,
+        Verification::Verified(jane)
+    );
+}
+
+pub async fn a_locked_account_proves_nothing_and_holds_nobody_up(stores: Stores) {
+    let locked = register_at(&stores.one, "locked@example.com", at(0)).await;
+    let lock = |at: &str| stores.sql(format!("UPDATE users SET locked_at = {at} WHERE id = '{locked}'"));
+    lock("created_at").await;
+    let proofs = &stores.two.proofs;
+    let claims = async || proofs.claims(&phone(PHONE), at(1)).await.unwrap();
+    assert_eq!(claims().await, Claims::default());
+    let email = EmailAddress::parse("locked@example.com").unwrap();
+    assert_eq!(proofs.email_holder(&email).await.unwrap(), None);
+    for claimant in [Claimant::Anyone, Claimant::User(locked)] {
+        assert_eq!(
+            verify_at(&stores.two, claimant, at(1)).await,
+            Verification::NoClaim
+        );
+        let taken = proofs
+            .take_test_number(&phone(PHONE), &claimant, phone_verified(1))
+            .await;
+        assert_eq!(taken.unwrap(), Verification::NoClaim);
+        let proven = proofs.verify_email(&email, &claimant, email_verified(1)).await;
+        assert_eq!(proven.unwrap(), EmailVerification::NoClaim);
+    }
+    let jane = register_at(&stores.one, "jane@example.com", at(1)).await;
+    assert_eq!(claims().await.sole_claimant, Some(jane));
+    lock("NULL").await;
+    assert_eq!(claims().await.unverified, 2);
+    assert_eq!(
+        verify_at(&stores.two, Claimant::Anyone, at(1)).await,
+        Verification::Ambiguous
+    );
+    lock("created_at").await;
+    assert_eq!(
+        verify_at(&stores.two, Claimant::Anyone, at(1)).await,
         Verification::Verified(jane)
     );
 }

@@ -26,14 +26,15 @@ use ringback::{
     email::EmailAddress,
     entropy::{Entropy, SystemEntropy},
     events::{
-        self, EventKind, EventLog, EventStore, NewEvent, NewNotice, NoticeAddress, NoticeStore,
-        OutgoingStore, PostgresEventLog, PostgresEvents, PostgresNotices, PostgresOutgoing, PostgresRefusals,
-        RefusalStore, Source, SqliteEventLog, SqliteEvents, SqliteNotices, SqliteOutgoing, SqliteRefusals,
+        self, EventKind, EventLog, NewEvent, NewNotice, NoticeAddress, NoticeStore, OutgoingStore,
+        PostgresEventLog, PostgresEvents, PostgresNotices, PostgresOutgoing, PostgresRefusals, RefusalStore,
+        Source, SqliteEventLog, SqliteEvents, SqliteNotices, SqliteOutgoing, SqliteRefusals,
     },
     ledger::{
         LedgerReader, LedgerStore, PostgresLedger, PostgresLedgerReader, SqliteLedger, SqliteLedgerReader,
     },
     phone::{PhoneCheck, PhoneNumber},
+    retention::Retained,
     tokens::Amr,
 };
 use secrecy::SecretString;
@@ -61,7 +62,7 @@ pub struct Store {
     pub sessions: Arc<dyn SessionStore>,
     pub transfer: Arc<dyn TransferStore>,
     pub ledger: Arc<dyn LedgerStore>,
-    pub events: Arc<dyn EventStore>,
+    pub events: Arc<dyn Retained>,
     pub notices: Arc<dyn NoticeStore>,
     pub refusals: Arc<dyn RefusalStore>,
     pub outgoing: Arc<dyn OutgoingStore>,

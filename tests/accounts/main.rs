@@ -37,6 +37,7 @@
 mod accounts;
 mod admin_cli;
 mod administrators;
+mod borrowers;
 mod changes;
 mod claims;
 mod directory;
@@ -130,7 +131,8 @@ on_both_databases! {
         a_lapsed_claim_keeps_nobody_up
         two_live_claims_among_lapsed_ones_are_ambiguous
         where_all_have_lapsed_a_sole_claim_still_works
-        a_phone_that_was_claimed_anew_is_live_from_then_on;
+        a_phone_that_was_claimed_anew_is_live_from_then_on
+        a_locked_account_proves_nothing_and_holds_nobody_up;
     networks:
         a_network_is_known_once_a_session_was_opened_from_there;
     openings:

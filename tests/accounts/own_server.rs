@@ -92,6 +92,14 @@ fn postgres_program(name: &str) -> PathBuf {
     found.pop().unwrap_or_else(|| PathBuf::from(name))
 }
 
+/// The PgBouncer of the system, or another that `RINGBACK_TEST_PGBOUNCER` names.
+pub fn pgbouncer_program() -> PathBuf {
+    let of_the_system = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"].map(PathBuf::from);
+    let named = std::env::var_os("RINGBACK_TEST_PGBOUNCER").map(PathBuf::from);
+    let mut known = named.into_iter().chain(of_the_system);
+    known.find(|path| path.exists()).expect("a pgbouncer")
+}
+
 impl OwnServer {
     /// A PostgreSQL with these settings. `files` are copied to its folder, for it alone to read.
     pub async fn postgres(settings: &[&str], files: &[&Path]) -> Self {
@@ -147,12 +155,7 @@ impl OwnServer {
         );
         let file = room.0.join("pgbouncer.ini");
         fs::write(&file, config).unwrap();
-        let program = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"];
-        let program = program
-            .iter()
-            .find(|path| Path::new(path).exists())
-            .expect("a pgbouncer");
-        let mut command = as_postgres(program);
+        let mut command = as_postgres(pgbouncer_program());
         command.arg("-q").arg(file);
         let bouncer = Self::start(command, port, room);
         let mut behind = url.clone();

@@ -17,7 +17,7 @@ use crate::{
         OPTIONS, Store, at, email_verified, new_session, new_user, phone, phone_verified, register,
         session_ended, with_postgres_url,
     },
-    own_server::{OwnServer, plain},
+    own_server::{OwnServer, pgbouncer_program, plain},
     sessions::rotation,
 };
 
@@ -123,7 +123,7 @@ fn in_transaction_mode_it_may_be_said() {
 /// From 1.21 on, PgBouncer keeps track of names itself, as many as it is told. An older one knows no such setting.
 #[test]
 fn in_transaction_mode_where_the_pooler_keeps_track_of_names() {
-    let said = Command::new("pgbouncer")
+    let said = Command::new(pgbouncer_program())
         .arg("--version")
         .output()
         .unwrap()

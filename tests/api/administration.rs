@@ -119,6 +119,9 @@ on_both! {
             for plain in [&admin.account.access, &user.access] {
                 app.administer(method, &path, body.clone(), Some(plain)).await.is(403, "second_proof_required");
             }
+            // What is wrong with a body is told to nobody else.
+            app.administer(method, &path, None, None).await.is(401, "not_authenticated");
+            app.administer(method, &path, None, Some(&user.access)).await.is(403, "second_proof_required");
         }
         app.administer("POST", "/api/admin/session/", None, Some(&user.access)).await.is(403, "forbidden");
         // Nor is any of it on the public port.

@@ -94,6 +94,25 @@ on_both! {
         }
     }
 
+    async fn hours_that_are_over_stay_counted_and_this_one_goes_on(app) {
+        app.register("+14155550221").await;
+        app.pass(3 * 3600);
+        let admin = app.administrator("support", "+14155550222").await;
+        let by_hour = async || {
+            let stats = ok(&app, "/api/admin/stats/", &admin.access).await;
+            let hours = stats["hours"].as_array().unwrap();
+            let hours: Vec<_> = hours.iter().filter_map(|hour| hour["sign_ups"].as_i64()).filter(|times| *times > 0).collect();
+            assert_eq!(stats["sign_ups"], hours.iter().sum::<i64>());
+            hours
+        };
+        let before = by_hour().await;
+        assert_eq!(before, [1, 1]);
+        assert_eq!(by_hour().await, before);
+        app.register("+14155550223").await;
+        let after = by_hour().await;
+        assert_eq!((after[0], after.iter().sum::<i64>()), (1, 3), "the next hour may have begun");
+    }
+
     async fn what_holds_an_account_up_is_shown_and_released(app) {
         let admin = app.administrator("support", "+14155550205").await;
         let user = app.register("+14155550206").await;

@@ -35,6 +35,18 @@ fn with_field(body: &Value, field: &str) -> String {
 }
 
 on_both! {
+    async fn what_is_wrong_with_a_body_is_told_to_whoever_is_signed_in_alone(app) {
+        for (method, path) in [
+            ("PATCH", "me"), ("DELETE", "me"), ("POST", "password/change"), ("POST", "phone/change"), ("POST", "phone/change/verify"),
+            ("POST", "email/change"), ("POST", "email/change/verify"),
+        ] {
+            let path = format!("/api/users/{path}/");
+            app.call(method, &path, None, None).await.is(401, "not_authenticated");
+            let broken = app.request(method, &path).header("content-type", "application/json").body("{");
+            Answer::of(broken).await.is(401, "not_authenticated");
+        }
+    }
+
     async fn what_is_no_json_object_is_malformed(app) {
         let before = app.effects().await;
         for (path, good) in takers() {

@@ -47,6 +47,28 @@ async fn count(app: &TestApp, rows: &str) -> String {
 }
 
 on_both! {
+    async fn after_a_change_an_administrator_waits_a_day(app) {
+        for (what, to) in [("phone", NEW_PHONE), ("email", NEW_EMAIL)] {
+            let admin = app.administrator("admin", PHONE).await;
+            let code = changing(&app, what, to, &admin.account).await;
+            let changed = enter(&app, what, to, &code, &admin.account.access).await;
+            assert_eq!(changed.status, 200, "{changed:?}");
+            let ask = async || {
+                let login = app.login(if what == "email" { to } else { &admin.account.email }, PASSWORD).await;
+                let token = login.body["tokens"]["access"].as_str().unwrap().to_owned();
+                app.administer("POST", "/api/admin/session/", None, Some(&token)).await
+            };
+            app.pass(86_300);
+            let refused = ask().await;
+            refused.is(403, "forbidden");
+            assert!(refused.text("detail").contains("changed less than 24 hours ago"), "{refused:?}");
+            app.pass(101);
+            let sent = ask().await;
+            assert_eq!(sent.status, 200, "{sent:?}");
+            app.sql(format!("DELETE FROM users WHERE id = '{}'", admin.account.id)).await;
+        }
+    }
+
     async fn a_phone_changes_once_the_new_one_is_proven(app) {
         let account = app.verified(PHONE).await;
         let sent = change(&app, "phone", "+14152000009", PASSWORD, &account.access).await;

@@ -14,11 +14,13 @@ async fn strict(backends: Backends) -> TestApp {
 
 /// The digits of `text` in the script whose zero is given.
 fn in_script(text: &str, zero: char) -> String {
-    let digit = |sign: char| {
-        let value = sign.to_digit(10)?;
+    let digit = |character: char| {
+        let value = character.to_digit(10)?;
         char::from_u32(u32::from(zero) + value)
     };
-    text.chars().map(|sign| digit(sign).unwrap_or(sign)).collect()
+    text.chars()
+        .map(|character| digit(character).unwrap_or(character))
+        .collect()
 }
 
 #[actix_web::test]
@@ -176,8 +178,8 @@ on_both! {
             assert_eq!(login.body["user"]["id"], first.body["user"]["id"], "{spelling}");
         }
         assert_eq!(app.post(REGISTER, registration("jane@example.com", "+14152000003")).await.status, 201);
-        for sign in ['\u{FE0F}', '\u{34F}', '\u{3164}', '\u{FFA0}', '\u{2061}', '\u{E0061}', '\u{2800}'] {
-            for email in [format!("ja{sign}ne@example.com"), format!("jane@exam{sign}ple.com")] {
+        for character in ['\u{FE0F}', '\u{34F}', '\u{3164}', '\u{FFA0}', '\u{2061}', '\u{E0061}', '\u{2800}'] {
+            for email in [format!("ja{character}ne@example.com"), format!("jane@exam{character}ple.com")] {
                 let answer = app.post(REGISTER, registration(&email, "+14152000003")).await;
                 assert_eq!(answer.faulty_fields(), ["email"], "{email:?}");
             }
@@ -236,11 +238,11 @@ on_both! {
 fn fill(pattern: &str, code: &str) -> String {
     let code = digits(code);
     let mut code = code.chars();
-    let fill = |sign: char| {
-        if sign.is_ascii_digit() {
-            code.next().unwrap_or(sign)
+    let fill = |character: char| {
+        if character.is_ascii_digit() {
+            code.next().unwrap_or(character)
         } else {
-            sign
+            character
         }
     };
     pattern.chars().map(fill).collect()

@@ -1,7 +1,5 @@
 //! What is left of each SMS and its code in the table, when all is over.
 
-use std::time::Duration;
-
 use crate::support::{Backends, TestApp, eventually, on_both, wrong};
 
 const PHONE: &str = "+14152000001";
@@ -20,15 +18,10 @@ impl Ledger for TestApp {
             None => format!("group_concat({columns}, ';' ORDER BY created_at)"),
         };
         let query = format!("SELECT coalesce({lines}, '') FROM verifications");
-        let mut seen = String::new();
-        for _ in 0..1000 {
-            seen = self.sql_text(query.clone()).await;
-            if seen == expected {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("{seen:?} is not {expected:?}");
+        eventually(expected, async || {
+            (self.sql_text(query.clone()).await == expected).then_some(())
+        })
+        .await;
     }
 }
 
@@ -106,12 +99,14 @@ async fn what_happens_while_the_database_is_away_is_written_when_it_is_back() {
     app.register(PHONE).await;
     let code = app.code(PHONE, None).await;
     app.ledger_says("status", "sent").await;
+    let retries = async || app.metric("ringback_ledger_retries_total", &[]).await;
+    let before = retries().await;
     proxies.database.go_away();
     app.verify(PHONE, &wrong(&code), None)
         .await
         .is(400, "otp_invalid");
     app.verify(PHONE, &code, None).await.is(503, "unavailable");
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    eventually("a try in vain", async || (retries().await > before).then_some(())).await;
     proxies.database.come_back();
     eventually("the database", async || {
         (app.verify(PHONE, &code, None).await.status == 200).then_some(())

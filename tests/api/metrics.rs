@@ -51,7 +51,11 @@ async fn what_alerts_look_at_is_there_before_anything_happens() {
         "ringback_http_requests_total{method=\"POST\",route=\"/api/users/login\",status=\"500\"} 0",
         "ringback_http_requests_total{method=\"POST\",route=\"/api/users/send-phone-otp\",status=\"503\"}",
         "ringback_http_requests_total{method=\"other\",route=\"unparsed\",status=\"431\"}",
-        "ringback_build_info{version=\"0.1.0\"} 1",
+        concat!(
+            "ringback_build_info{version=\"",
+            env!("CARGO_PKG_VERSION"),
+            "\"} 1"
+        ),
         "process_resident_memory_bytes",
         "process_cpu_seconds_total",
         "process_start_time_seconds",

@@ -98,6 +98,7 @@ async fn a_hanging_redis_keeps_nobody_waiting_however_many_ask() {
     let (app, proxies) = TestApp::start_behind_proxies(&[]).await;
     app.register(PHONE).await;
     app.code(PHONE, None).await;
+    // One who asks each 20 ms: what hangs is met by those who come before it is noticed, meanwhile, and after.
     let verify_at = async |delay: u64| {
         tokio::time::sleep(Duration::from_millis(delay)).await;
         timed(app.verify(PHONE, "000000", None)).await
@@ -202,6 +203,7 @@ async fn a_hanging_database_keeps_nobody_waiting_however_many_ask() {
     let (app, proxies) = TestApp::start_behind_proxies(&[]).await;
     let account = app.register(PHONE).await;
     proxies.database.hang();
+    // One who asks each 15 ms, as above.
     let me_at = async |delay: u64| {
         tokio::time::sleep(Duration::from_millis(delay)).await;
         timed(app.get_as("/api/users/me/", &account.access)).await
@@ -222,13 +224,17 @@ async fn an_outage_that_nobody_met_costs_nobody_an_answer() {
     for answer in join_all((0..60).map(&send)).await {
         assert_eq!(answer.status, 200, "{answer:?}");
     }
-    // By now the dispatcher has looked after its outbox: it does so once a second.
-    tokio::time::sleep(Duration::from_millis(1500)).await;
+    // The dispatcher has used its own as well.
+    app.verified("+14152009000").await;
     for server in [&proxies.redis, &proxies.database] {
         server.go_away();
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        eventually("the end of all connections", async || {
+            (server.connections() == 0).then_some(())
+        })
+        .await;
         server.come_back();
     }
+    // What is promised is a time: nobody asks meanwhile, not even whether it is over.
     tokio::time::sleep(RECOVERY).await;
     for answer in join_all((60..120).map(&send)).await {
         assert_eq!(answer.status, 200, "{answer:?}");

@@ -18,7 +18,7 @@ on_both! {
     async fn a_paused_country_is_refused_with_and_without_an_account_and_goes_on_by_itself(app) {
         app.register("+14152000001").await;
         let us = json!({ "country": "US", "seconds": "7200" });
-        assert_eq!(ops(&app, "/limits/pause", us).await.body, json!({ "what": "US", "paused": true }));
+        assert_eq!(ops(&app, "/limits/pause", us).await.body, json!({ "what": "US", "paused": true, "event": true }));
         let (known, unknown) = (app.send("+14152000001", None).await, app.send("+14152000777", None).await);
         known.is(429, "rate_limited");
         assert_eq!(known.text("rule"), "paused");
@@ -37,9 +37,9 @@ on_both! {
         ops(&app, "/limits/pause", prefix.clone()).await;
         app.send("+14152000001", None).await.is(429, "rate_limited");
         assert_eq!(app.send("+14153000001", None).await.status, 200);
-        for (was_paused, _) in [(true, 1), (false, 2)] {
+        for (was_paused, event) in [(true, json!(true)), (false, json!(null))] {
             let told = ops(&app, "/limits/resume", prefix.clone()).await;
-            assert_eq!(told.body, json!({ "what": "1415200", "paused": was_paused }));
+            assert_eq!(told.body, json!({ "what": "1415200", "paused": was_paused, "event": event }));
         }
         assert_eq!(app.send("+14152000001", None).await.status, 200);
         for wrong in [
@@ -49,8 +49,27 @@ on_both! {
             json!({ "prefix": "+141520000", "seconds": "60" }),
             json!({ "country": "US", "seconds": "0" }),
             json!({ "country": "US" }),
+            json!({ "country": "US", "seconds": "60", "reason": " " }),
         ] {
             ops(&app, "/limits/pause", wrong).await.is(400, "validation_failed");
+        }
+    }
+
+    async fn an_operators_pause_is_an_event_like_an_administrators(app) {
+        let body = |reason: Value| json!({ "country": "US", "seconds": "60", "reason": reason });
+        ops(&app, "/limits/pause", body(json!("somebody pumps"))).await;
+        ops(&app, "/limits/pause", body(json!(null))).await;
+        for _ in 0..2 {
+            ops(&app, "/limits/resume", body(json!("it is over"))).await;
+        }
+        let events = |of: &str| app.sql_text(format!("SELECT CAST(count(*) AS text) FROM events WHERE actor = 'operator' AND {of}"));
+        for (of, count) in [
+            ("kind = 'limits.paused'", "2"),
+            ("kind = 'limits.paused' AND reason = 'somebody pumps'", "1"),
+            ("kind = 'limits.paused' AND CAST(details AS text) LIKE '%US%' AND CAST(details AS text) LIKE '%60%'", "2"),
+            ("kind = 'limits.resumed' AND reason = 'it is over'", "1"),
+        ] {
+            assert_eq!(events(of).await, count, "{of}");
         }
     }
 
@@ -98,4 +117,17 @@ async fn a_pause_holds_in_all_instances_within_a_second() {
         (app.send("+14152000001", None).await.status == 200).then_some(())
     })
     .await;
+}
+
+#[actix_web::test]
+async fn an_operators_pause_holds_without_a_database_and_says_that_there_is_no_event() {
+    let (app, proxies) = TestApp::start_behind_proxies(&[]).await;
+    proxies.database.go_away();
+    let body = json!({ "country": "US", "seconds": "600" });
+    let told = ops(&app, "/limits/pause", body.clone()).await;
+    assert_eq!(told.body, json!({ "what": "US", "paused": true, "event": false }));
+    let refused = app.send("+14152000001", None).await;
+    assert_eq!(refused.body["rule"], "paused", "{refused:?}");
+    let told = ops(&app, "/limits/resume", body).await;
+    assert_eq!(told.body, json!({ "what": "US", "paused": true, "event": false }));
 }

@@ -223,6 +223,36 @@ on_both! {
         assert!(has_password(&app, &account, PASSWORD).await);
     }
 
+    async fn what_ends_all_sessions_ends_the_codes_that_were_out(app) {
+        let account = app.register(PHONE).await;
+        app.own_phone(&account).await;
+        app.own_email(&account).await;
+        app.pass(61);
+        let sign_in = app.code_to_sign_in(PHONE).await;
+        let other = app.code_to_reset(&account.email).await;
+        app.pass(61);
+        let reset = app.code_to_reset(PHONE).await;
+        app.pass(1);
+        assert_eq!(app.reset_password(&reset.id, &reset.code, NEW).await.status, 200);
+        app.login_by_code(&sign_in.id, &sign_in.code).await.is(400, "otp_expired");
+        app.reset_password(&other.id, &other.code, PASSWORD).await.is(400, "otp_expired");
+        assert!(has_password(&app, &account, NEW).await);
+        // Those that are asked for afterwards are good, until the next such end.
+        app.pass(61);
+        let later = app.code_to_sign_in(PHONE).await;
+        assert_eq!(app.login_by_code(&later.id, &later.code).await.status, 200);
+        app.pass(61);
+        let locked = app.code_to_sign_in(PHONE).await;
+        let admin = app.administrator("admin", "+14155550119").await;
+        app.pass(1);
+        for what in ["lock", "unlock"] {
+            let path = format!("/api/admin/users/{}/{what}/", account.id);
+            let done = app.administer("POST", &path, Some(json!({ "reason": "lost" })), Some(&admin.access)).await;
+            assert_eq!(done.status, 200, "{done:?}");
+        }
+        app.login_by_code(&locked.id, &locked.code).await.is(400, "otp_expired");
+    }
+
     async fn an_address_that_resets_nothing_is_answered_alike(app) {
         let (owner, claimant) = (app.register(PHONE).await, app.register(OTHER_PHONE).await);
         app.own_phone(&owner).await;

@@ -15,7 +15,29 @@ async fn has_verified_email(app: &TestApp, account: &Account) -> bool {
     me.body["email_verified"] == true
 }
 
+const LOCKED: &str = "+14152000077";
+
 on_both! {
+    async fn a_locked_account_gets_no_code_and_proves_nothing(app) {
+        let account = app.register(LOCKED).await;
+        let set = |at: &str| app.sql(format!("UPDATE users SET locked_at = {at} WHERE id = '{}'", account.id));
+        let before = [app.code(LOCKED, None).await, app.email_code(&account.email, None).await];
+        set("created_at").await;
+        app.verify(LOCKED, &before[0], None).await.is(400, "otp_expired");
+        app.verify_email(&account.email, &before[1], None).await.is(400, "otp_expired");
+        app.pass(61);
+        let messages = async || (app.messages_to(LOCKED).await.len(), app.messages_to(&account.email).await.len());
+        let (sms, mails) = messages().await;
+        assert_eq!(app.send(LOCKED, None).await.status, 200);
+        assert_eq!(app.send_email(&account.email, None).await.status, 200);
+        app.pass(61);
+        set("NULL").await;
+        // Those to the account that is open again are the only ones that went out.
+        app.code(LOCKED, None).await;
+        app.email_code(&account.email, None).await;
+        assert_eq!(messages().await, (sms + 1, mails + 1));
+    }
+
     async fn somebody_proves_an_email_address(app) {
         let account = app.register(PHONE).await;
         assert!(!has_verified_email(&app, &account).await);

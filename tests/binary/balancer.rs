@@ -221,7 +221,7 @@ async fn code(provider: &Provider, phone: &str) -> Result<String, String> {
     for _ in 0..2_000 {
         let messages = provider.messages();
         if let Some((_, text)) = messages.iter().rfind(|(to, _)| to == phone) {
-            let mut runs = text.split(|sign: char| !sign.is_ascii_digit());
+            let mut runs = text.split(|character: char| !character.is_ascii_digit());
             return runs
                 .find(|run| run.len() == 6)
                 .map(str::to_owned)

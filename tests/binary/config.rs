@@ -173,6 +173,34 @@ fn a_sound_configuration_is_said_to_be_sound() {
 }
 
 #[test]
+fn every_file_that_the_start_reads_is_checked() {
+    let folder = Folder::new();
+    folder.write("prices.toml", "currency = \"USD\"\ndefault = 0.1\n");
+    folder.write(
+        "faulty.toml",
+        "[[rule]]\nid = \"r\"\non = \"me\"\nby = \"ip\"\nquota = 0\nper = \"1m\"\n",
+    );
+    let variables = [
+        ("DATABASE_URL", "postgres://ringback@db.example.com/ringback"),
+        ("RINGBACK__DATABASE__CA_FILE", "/missing/ca.pem"),
+        ("RINGBACK__LIMITS__PRICES", "prices.toml"),
+        ("RINGBACK__LIMITS__FILE", "faulty.toml"),
+        ("RINGBACK__PASSWORDS__BREACH_FILE", "/missing/breaches"),
+    ];
+    let (code, out, err) = folder.run(&["config", "check"], &variables);
+    assert_eq!((code, out.as_str()), (78, ""), "{err}");
+    each_line_has(
+        &err,
+        &[
+            "prices.toml: line 2: ",
+            "breaches",
+            "database.ca_file",
+            "faulty.toml:5:",
+        ],
+    );
+}
+
+#[test]
 fn a_text_that_cannot_be_sent_is_refused_with_its_place() {
     let folder = Folder::new();
     let text = "config/messages/verify_phone.ru.txt";

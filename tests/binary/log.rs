@@ -139,7 +139,7 @@ fn holds_none(said: &str, secrets: &[String]) {
             // A code's six digits may stand in any number: as a word they don't.
             let found = match secret.len() {
                 6 => folded
-                    .split(|sign: char| !sign.is_alphanumeric())
+                    .split(|character: char| !character.is_alphanumeric())
                     .any(|word| word == secret),
                 _ => folded.contains(&secret),
             };

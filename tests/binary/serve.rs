@@ -49,10 +49,13 @@ async fn the_bare_default_says_where_everything_is() {
     let said = service.wait_for("last line", |said| {
         said.contains("REDIS_URL").then(|| said.to_owned())
     });
-    for (heading, path, status) in [("API", "me/", 401), ("Inbox", "", 200), ("Metrics", "", 200)] {
-        let url = format!("{}{path}", told(&said, heading));
-        assert_eq!(reqwest::get(&url).await.unwrap().status(), status, "{url}");
+    // Whatever is named opens in a browser.
+    for heading in ["Start", "API", "Docs", "Inbox", "Metrics", "Admin"] {
+        let url = told(&said, heading);
+        assert_eq!(reqwest::get(&url).await.unwrap().status(), 200, "{url}");
     }
+    let named = said.matches("http://").count();
+    assert_eq!(named, 6, "all that is named was asked for: {said}");
     assert_eq!(service.get("/healthz").await.status, 200);
     let ready = service.get("/readyz").await;
     assert_eq!((ready.status, &ready.body["status"]), (200, &json!("ready")));
@@ -60,6 +63,21 @@ async fn the_bare_default_says_where_everything_is() {
         !said.to_lowercase().contains("error") && !said.contains("WARN"),
         "{said}"
     );
+}
+
+#[actix_web::test]
+async fn a_page_that_is_left_out_is_not_named() {
+    let folder = Folder::new();
+    let without = [
+        ("RINGBACK__SERVER__DOCS", "false"),
+        ("RINGBACK__SERVER__START_PAGE", "false"),
+    ];
+    let mut service = Service::start(&folder, &without);
+    let said = service.wait_for("last line", |said| {
+        said.contains("REDIS_URL").then(|| said.to_owned())
+    });
+    assert!(!said.contains("/docs/") && !said.contains("Start"), "{said}");
+    assert_eq!(service.get("/docs/").await.status, 404);
 }
 
 #[actix_web::test]

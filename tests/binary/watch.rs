@@ -142,3 +142,46 @@ async fn a_lock_is_told() {
     assert!(locked[0]["retry_after_s"].as_u64() > Some(3000), "{said}");
     assert!(locked[0]["user.id"].is_string(), "{said}");
 }
+
+#[actix_web::test]
+async fn a_faulty_limits_file_is_one_error_whatever_it_lacks() {
+    let folder = Folder::new();
+    let file = folder.write("limits.toml", "");
+    let limits = ("RINGBACK__LIMITS__FILE", file.to_str().unwrap());
+    let mut service = Service::start(&folder, &[LOG, limits]);
+    folder.write(
+        "limits.toml",
+        "[[rule]]\nid = \"a\"\non = \"nothing\"\n\n[[rule]]\nid = \"b\"\nby = \"chance\"\n",
+    );
+    service.wait_for("the refusal", |said| said.contains("is refused").then_some(()));
+    let said = end(service);
+    let errors: Vec<_> = lines(&said)
+        .into_iter()
+        .filter(|line| line["level"] == "ERROR")
+        .collect();
+    assert_eq!(errors.len(), 1, "{said}");
+    let faults = errors[0]["limits.faults"].as_str().unwrap();
+    assert!(
+        ["nothing", "chance"].iter().all(|fault| faults.contains(fault)),
+        "{said}"
+    );
+}
+
+#[actix_web::test]
+async fn whoever_asks_for_nothing_but_readiness_finds_the_cause_in_the_log() {
+    let folder = Folder::new();
+    let database = format!("postgres://ringback@{}/ringback", unheard());
+    let migrate = ("RINGBACK__DATABASE__MIGRATE", "false");
+    let mut service = Service::start(&folder, &[LOG, migrate, ("DATABASE_URL", &database)]);
+    assert_eq!(service.get("/readyz").await.status, 503);
+    service.wait_for("the cause", |said| {
+        said.contains("a part of the service is down").then_some(())
+    });
+    let said = end(service);
+    let down: Vec<_> = lines(&said)
+        .into_iter()
+        .filter(|line| line["message"] == "a part of the service is down")
+        .collect();
+    assert_eq!(down.len(), 1, "{said}");
+    assert_eq!(down[0]["part"], "database", "{said}");
+}

@@ -35,7 +35,7 @@ on_every_store! {
         let world = signing_in(&world);
         let (id, entry) = world.issue_candidate(RIGHT).await;
         let Verdict::Right(proof) = world.judge_by_id(id, RIGHT).await else { panic!("refused") };
-        let expected = Proof { address: entry.address, challenge_id: id, subject: Some(Uuid::from_u128(7)), has_message: true, has_worked: false, shadowed: Shadowed::default() };
+        let expected = Proof { address: entry.address, challenge_id: id, subject: Some(Uuid::from_u128(7)), issued_at_ms: proof.issued_at_ms, has_message: true, has_worked: false, shadowed: Shadowed::default() };
         assert_eq!(proof, expected);
         assert_eq!(world.judge_by_id(id, RIGHT).await, Verdict::Expired);
         assert_eq!(world.judge_by_id(id, WRONG).await, Verdict::Expired);

@@ -17,7 +17,7 @@ on_every_store! {
     async fn a_right_code_works_once(world) {
         let (id, _) = world.issue(Whose::Public).await;
         let Verdict::Right(proof) = world.judge(RIGHT).await else { panic!("refused") };
-        let expected = Proof { address: world.slot(Whose::Public).address(), challenge_id: id, subject: Some(Uuid::from_u128(7)), has_message: true, has_worked: false, shadowed: Shadowed::default() };
+        let expected = Proof { address: world.slot(Whose::Public).address(), challenge_id: id, subject: Some(Uuid::from_u128(7)), issued_at_ms: proof.issued_at_ms, has_message: true, has_worked: false, shadowed: Shadowed::default() };
         assert_eq!(proof, expected);
         assert_eq!(world.judge(RIGHT).await, Verdict::Expired);
         assert_eq!(world.judge(WRONG).await, Verdict::Expired);
@@ -292,6 +292,7 @@ on_every_store! {
             by_message: false,
             grows_by: 0,
 worked_by: 0,
+            has_worked: false,
             enforce,
         };
         let attached = [counter("wide", 9, true), counter("shadow", 1, false), counter("narrow", 2, true)];

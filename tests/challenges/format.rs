@@ -51,6 +51,7 @@ async fn a_record_of_another_format_is_refused_and_left_alone() {
         address: slot.address(),
         challenge_id: id,
         subject: None,
+        issued_at_ms: 0,
         has_message: true,
         has_worked: false,
         shadowed: shadowed.clone(),

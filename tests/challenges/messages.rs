@@ -22,6 +22,7 @@ fn counter(world: &World, rule: &str, burst: u32) -> Counter {
         by_message: true,
         grows_by: 0,
         worked_by: 0,
+        has_worked: false,
         enforce: true,
     }
 }

@@ -142,7 +142,7 @@ async fn messages(fleet: &Fleet) -> Codes {
     let mut came = Codes::new();
     for message in all.iter().rev() {
         let text = |field: &str| message[field].as_str().unwrap();
-        let mut runs = text("body").split(|sign: char| !sign.is_ascii_digit());
+        let mut runs = text("body").split(|character: char| !character.is_ascii_digit());
         let code = runs.find(|run| run.len() == 6).unwrap().to_owned();
         let times = came
             .entry(text("to").to_owned())

@@ -131,7 +131,7 @@ fn headings(page: &str) -> BTreeSet<String> {
             let name = line.trim_start_matches('#').trim().to_lowercase();
             let name = name.replace(' ', "-");
             name.chars()
-                .filter(|sign| sign.is_alphanumeric() || "-_".contains(*sign))
+                .filter(|character| character.is_alphanumeric() || "-_".contains(*character))
                 .collect()
         })
         .collect()
@@ -183,4 +183,19 @@ fn no_link_of_a_page_leads_nowhere() {
         }
     }
     assert_none(&broken);
+}
+
+/// What stands between the first `begin` and the next `end`.
+fn between<'a>(text: &'a str, begin: &str, end: &str) -> &'a str {
+    let (_, rest) = text.split_once(begin).unwrap_or_else(|| panic!("no {begin:?}"));
+    rest.split_once(end).map_or(rest, |(within, _)| within)
+}
+
+#[test]
+fn the_program_its_client_and_the_changes_are_of_one_version() {
+    let program = env!("CARGO_PKG_VERSION");
+    let client = include_str!("../../clients/typescript/package.json");
+    assert_eq!(between(client, "\"version\": \"", "\""), program, "the client");
+    let changes = include_str!("../../CHANGELOG.md");
+    assert_eq!(between(changes, "\n## [", "]"), program, "the newest changes");
 }

@@ -1,7 +1,7 @@
-//! Rust cut into words and signs. What is said in comments and in literals is left out.
+//! Rust cut into words and characters. What is said in comments and in literals is left out.
 
 pub struct Token {
-    /// A word, a sign, or `"` for any literal.
+    /// A word, a character, or `"` for any literal.
     pub text: String,
     pub line: usize,
 }

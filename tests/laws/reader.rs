@@ -26,7 +26,7 @@ impl Reader<'_> {
     }
 
     fn is_word(&self, at: usize) -> bool {
-        let is_word = |sign: char| sign.is_alphanumeric() || sign == '_';
+        let is_word = |character: char| character.is_alphanumeric() || character == '_';
         self.text(at).starts_with(is_word)
     }
 
@@ -211,7 +211,7 @@ impl Reader<'_> {
     /// Notes the path that begins here, also one among a macro's tokens or in an attribute; answers its last name.
     fn path(&mut self, from: usize) -> usize {
         let mut at = from;
-        let after = |signs: &str, by: usize| from >= by && self.is(from - by, signs);
+        let after = |characters: &str, by: usize| from >= by && self.is(from - by, characters);
         if !self.is_word(at) || !self.is(at + 1, ": :") || !self.is_word(at + 3) || after(".", 1) {
             return at;
         }

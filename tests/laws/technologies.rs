@@ -9,7 +9,7 @@ use crate::{
 const TECHNOLOGIES: [(&str, &[&str]); 29] = [
     ("sqlx", &["postgres.rs", "sqlite.rs"]),
     ("redis", &["redis.rs", "src/redis/", "src/challenges/redis/"]),
-    ("deadpool", &["src/redis/"]),
+    ("deadpool", &["src/redis/", "src/database/pool/"]),
     ("deadpool_redis", &["src/redis/"]),
     (
         "reqwest",

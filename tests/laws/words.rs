@@ -26,11 +26,12 @@ fn lines_with(text: &str, word: &str) -> Vec<usize> {
         .split('_')
         .map(|part| part[..1].to_uppercase() + &part[1..])
         .collect();
-    let is_small = |sign: char| sign.is_ascii_lowercase();
+    let is_small = |character: char| character.is_ascii_lowercase();
     let says = |line: &str, word: &str| {
         line.match_indices(word).any(|(at, _)| {
             let begins_small = word.starts_with(is_small);
-            let inside = begins_small && line[..at].ends_with(|sign: char| sign.is_ascii_alphabetic());
+            let inside =
+                begins_small && line[..at].ends_with(|character: char| character.is_ascii_alphabetic());
             let rest = &line[at + word.len()..];
             let ends = ["", "s", "ed", "ing", "er"].iter().any(|ending| {
                 rest.strip_prefix(ending)

@@ -4,7 +4,7 @@ use proptest::test_runner::{Config, TestRunner};
 use ringback::{
     limits::{
         GCRA_LUA,
-        gcra::{self, Bucket, Decision, Growth, Typed},
+        gcra::{self, Bucket, Decision, Growth, Typed, WorkRoom},
         with_spend,
     },
     redis::{RedisLink, lua},
@@ -20,24 +20,26 @@ fn lua_and_rust_decide_alike() {
     const STEP_LUA: &str = "
 local now_us, cost, burst, grows = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[5])
 local units, worked_by, other = tonumber(ARGV[6]), tonumber(ARGV[7]), struct.pack('<c4dd', 'othr', 2 * now_us, 7)
+local tag = struct.unpack('<I4', 'test')
 if ARGV[10] == '1' then
   if not call('GET', KEYS[1]) then call('SET', KEYS[1], struct.pack('<d', 2 * now_us) .. other) end
   other = struct.unpack('c20', call('GET', KEYS[1]), 9)
 end
-local function rule(place, units)
+local function rule(place, units, works)
   if grows > 0 then place = place + GROWS end
-  local rule = struct.pack(RULE, place, 'test', cost, (burst - units) * cost, units * cost)
+  if works then place = place + WORKS end
+  local rule = struct.pack(RULE, place, tag, cost, (burst - units) * cost, units * cost)
   if grows > 0 then rule = rule .. struct.pack('<d', grows) end
   return rule
 end
 local said, rest = 2, 0
 if ARGV[4] == '0' then
-  gcra_give_back(KEYS[1], 'test', now_us, cost, 1, grows)
+  gcra_give_back(KEYS[1], tag, now_us, cost, 1, grows)
 elseif ARGV[4] == '1' or tonumber(ARGV[4]) >= 7 then
-  local works, records = worked_by > 0 and WORKS or 0, call('MGET', KEYS[1])
-  gcra_refund(records, 0, rule(1 + works, 0), 1, now_us, ARGV[8] == '1', ARGV[9] == '1')
+  local records = call('MGET', KEYS[1])
+  gcra_refund(records, 0, rule(1, 0, worked_by > 0), 1, now_us, tonumber(ARGV[8]), ARGV[9] == '1')
 else
-  local stored, first, rules = call('MGET', KEYS[1]), 0, rule(1, units)
+  local stored, first, rules = call('MGET', KEYS[1]), 0, rule(1, units, ARGV[9] == '1')
 --spend
   local room = struct.unpack('<d', attached, 2)
   if room >= 0 then said, rest = 1, floor(room / cost) else said, rest = 0, min(-room, (units + worked_by) * cost) end
@@ -46,9 +48,10 @@ local stored, text = call('GET', KEYS[1]), ''
 if stored then
   redis.call('PERSIST', KEYS[1])
   if ARGV[10] == '1' and struct.unpack('c20', stored, 9) ~= other then error('the other counter has changed') end
-  local from, _, tat, cost, growth, ends = gcra_find(stored, 'test')
+  local from, _, tat, cost, growth, ends, raised = gcra_find(stored, tag)
   if from < #stored then text = string.format('%.0f:%.0f', tat, cost) end
   if growth > 0 then text = text .. string.format(':%.0f:%.0f', growth, ends) end
+  if raised > 0 then text = text .. '+' .. raised end
   if struct.unpack('<d', stored) < max(tat, ends) then error('it would be gone too early') end
 end
 return {said, rest, text}";
@@ -60,7 +63,7 @@ return {said, rest, text}";
         .build()
         .unwrap();
     let costs = (1_i64..90_000_000_000, 1_i64..1_000_000);
-    let steps = proptest::collection::vec((-20_000_000_i64..300_000_000, 0_u8..10), 1..40);
+    let steps = proptest::collection::vec((-20_000_000_i64..300_000_000, 0_u8..12), 1..40);
     let mut runner = TestRunner::new(Config {
         cases: 64,
         failure_persistence: None,
@@ -81,36 +84,44 @@ return {said, rest, text}";
                     _ => (burst, worked_by),
                 };
                 let larger = burst + growth.at(now, grows_by);
-                let typed = Typed {
-                    is_new: what == 1 || what == 8,
-                    has_worked: what >= 8 && worked_by > 0,
+                let work = WorkRoom {
+                    by: worked_by,
+                    is_given: (2..=4).contains(&what),
                 };
-                let (expected, tat) = match (
+                let typed = Typed {
+                    earns: matches!(what, 1 | 8 | 10 | 11),
+                    is_new: what == 1 || what == 8,
+                    has_worked: matches!(what, 8 | 9 | 11) && worked_by > 0,
+                };
+                let raised = bucket.map_or(0, |bucket: Bucket| bucket.raised_at(now));
+                let at = |tat| Bucket {
+                    raised,
+                    ..Bucket::new(tat, emission_us)
+                };
+                let (expected, after) = match (
                     what,
-                    gcra::decide_units(bucket, now, emission_us, larger, worked_by, units),
+                    gcra::decide_units(bucket, now, emission_us, larger, work, units),
                 ) {
                     (0, _) => {
                         let tat = bucket.and_then(|bucket| gcra::give_back(bucket, now, emission_us));
-                        ((2, 0), Some(tat))
+                        ((2, 0), Some(tat.map(at)))
                     }
                     (1 | 7.., _) => {
-                        let (tat, grown) =
+                        let (lower, grown) =
                             gcra::refund(bucket, growth, now, emission_us, burst, grows_by, typed);
                         growth = grown;
-                        ((2, 0), Some(Some(tat).filter(|&tat| tat > now)))
+                        ((2, 0), Some(Some(lower).filter(|lower| lower.tat > now)))
                     }
                     (_, Decision::Allow { new_tat, remaining }) => {
-                        ((1, i64::from(remaining)), Some(Some(new_tat)))
+                        ((1, i64::from(remaining)), Some(Some(at(new_tat))))
                     }
                     (_, Decision::Refuse { retry_after_us }) => ((0, retry_after_us), None),
                 };
                 // A counter without anything in it is gone, unless it has grown.
                 let is_grown = growth.at(now, grows_by) > 0;
-                bucket = match tat {
+                bucket = match after {
                     None => bucket,
-                    Some(tat) => tat
-                        .or(is_grown.then_some(now))
-                        .map(|tat| Bucket { tat, emission_us }),
+                    Some(after) => after.or(is_grown.then_some(Bucket::new(now, emission_us))),
                 };
                 let arguments = [
                     now,
@@ -120,8 +131,8 @@ return {said, rest, text}";
                     grows_by.into(),
                     units.into(),
                     worked_by.into(),
-                    typed.is_new.into(),
-                    i64::from(what >= 8),
+                    i64::from(typed.earns) + i64::from(typed.is_new),
+                    i64::from(matches!(what, 8 | 9 | 11) || work.is_given),
                     beside,
                 ];
                 let (said, rest, stored) = runtime.block_on(step(&link, &script, &key, &arguments));
@@ -131,6 +142,9 @@ return {said, rest, text}";
                 });
                 if is_grown {
                     expected.push_str(&format!(":{}:{}", growth.by, growth.until_us));
+                }
+                if let Some(raised @ 1..) = bucket.map(|bucket| bucket.raised) {
+                    expected.push_str(&format!("+{raised}"));
                 }
                 proptest::prop_assert_eq!(stored, expected);
             }

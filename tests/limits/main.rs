@@ -15,6 +15,7 @@ mod stage;
 mod store;
 mod store_lost;
 mod watch;
+mod written;
 
 use std::{sync::Arc, time::Duration};
 

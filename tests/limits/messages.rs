@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use ringback::{
     channel::Channel,
-    limits::{Counter, Denied, Limiter, Marker, Operation, Refund, Subject, refuses},
+    limits::{Counter, Denied, Limiter, Marker, Operation, Refund, Subject, Verdict, refuses},
     partition::PARTITIONS,
     supervision::Supervision,
 };
@@ -13,7 +13,7 @@ use ringback::{
 use super::{
     rules,
     stage::{OPTIONS, client_with_phone, clock, refusal},
-    store::{Adapter, counter},
+    store::{Adapter, HOUR_US, counter},
 };
 
 /// A counter of messages that takes `burst` at once, and one an hour.
@@ -203,6 +203,29 @@ async fn a_budget_grows_over_days_with_what_different_addresses_verify_and_is_fo
     }
 }
 
+/// Users who sign in with a code every day, at about their hour: of some of the codes nothing comes.
+#[actix::test]
+async fn who_types_a_code_each_day_makes_up_for_others_each_day() {
+    for adapter in Adapter::all() {
+        let asked = [messages("daily", 6, 4)];
+        // What time alone drains is spent by others.
+        for day in 0..9 {
+            (adapter.advance)(TimeDelta::hours(if day % 2 == 0 { 22 } else { 26 }));
+            while adapter.instances[0].look(&asked).await.unwrap()[0].full_in_us < 4 * HOUR_US {
+                assert!(adapter.send(&asked).await, "{}: {day}", adapter.name);
+            }
+            for name in ["jane", "john"] {
+                assert!(adapter.send(&asked).await, "{}: {day}", adapter.name);
+                adapter.refund(name, &asked).await;
+                adapter.refund(name, &asked).await;
+            }
+            let status = adapter.instances[0].look(&asked).await.unwrap()[0];
+            let spent = (status.full_in_us + HOUR_US / 2) / HOUR_US;
+            assert!((2..=3).contains(&spent), "{}: {day}: {spent}", adapter.name);
+        }
+    }
+}
+
 /// Users who wait at the same time in a block that somebody pumps: by their codes they make room for each other, and none for him.
 #[actix::test]
 async fn what_proofs_of_work_let_out_gives_no_free_room_back() {
@@ -214,7 +237,9 @@ async fn what_proofs_of_work_let_out_gives_no_free_room_back() {
         let worked = free.clone().map(Counter::worked);
         assert_eq!(adapter.sent(&free).await, 3);
         for round in 0..3 {
-            assert_eq!(adapter.sent(&worked).await, 4, "{}: {round}", adapter.name);
+            // Those of the round before have raised the ceiling.
+            let sent = adapter.sent(&worked).await;
+            assert_eq!(sent, 4 + 2 * round, "{}: {round}", adapter.name);
             // Half of them type their codes.
             for n in 0..2 {
                 adapter.refund_worked(&format!("user-{round}-{n}"), &free).await;
@@ -223,6 +248,47 @@ async fn what_proofs_of_work_let_out_gives_no_free_room_back() {
         }
         adapter.refund("user", &free).await;
         assert_eq!(adapter.sent(&free).await, 2, "{}: that was free", adapter.name);
+    }
+}
+
+/// Nobody may send there any more: who types a code then makes room for more than have left it.
+#[actix::test]
+async fn a_typed_code_raises_the_ceiling_once_until_the_bucket_is_empty() {
+    for adapter in Adapter::all() {
+        let free = [Counter {
+            worked_by: 4,
+            ..messages("raised", 3, 20)
+        }];
+        let worked = free.clone().map(Counter::worked);
+        let wait_hours = async || match adapter.instances[0].check(&free, true).await.unwrap()[0] {
+            Verdict::Refused { retry_after_us } => (retry_after_us + HOUR_US / 2) / HOUR_US,
+            Verdict::Admitted { .. } => panic!("{}: free room", adapter.name),
+        };
+        assert_eq!(adapter.sent(&free).await + adapter.sent(&worked).await, 7);
+        // A message that went out for free makes no room but its own.
+        adapter.refund("free", &free).await;
+        assert_eq!(adapter.sent(&worked).await, 2, "{}", adapter.name);
+        for (n, room) in [5, 5, 5, 5, 4, 4].into_iter().enumerate() {
+            assert_eq!(wait_hours().await, 5, "{}: a proof is of no use", adapter.name);
+            for _ in 0..2 {
+                adapter.refund_worked(&format!("user-{n}"), &free).await;
+            }
+            assert!(wait_hours().await <= 4, "{}: a proof lets it pass", adapter.name);
+            assert_eq!(adapter.sent(&worked).await, room, "{}: {n}", adapter.name);
+        }
+        let status = adapter.instances[0].look(&free).await.unwrap()[0];
+        assert_eq!((status.remaining, status.raised_us / HOUR_US), (0, 4));
+        // A message that is given back has lowered nothing else.
+        adapter.instances[0].give_back(&worked).await.unwrap();
+        assert_eq!(adapter.sent(&worked).await, 1, "{}", adapter.name);
+        (adapter.advance)(TimeDelta::hours(12));
+        assert_eq!(adapter.sent(&free).await, 3, "{}", adapter.name);
+        assert_eq!(
+            adapter.sent(&worked).await,
+            4,
+            "{}: as the rule has it",
+            adapter.name
+        );
     }
 }
 

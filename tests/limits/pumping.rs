@@ -49,6 +49,10 @@ pub struct Day {
     pub addresses: usize,
     /// How the numbers of real users begin.
     pub lived_in: Vec<String>,
+    /// Of so many users one never types a code.
+    pub forgets_one_of: usize,
+    /// Which of many such days: when users come, from where, and what they do.
+    pub seed: usize,
 }
 
 pub struct Outcome {
@@ -256,7 +260,14 @@ impl Day {
             works: false,
             addresses: 10_000,
             lived_in: towns.map(str::to_owned).to_vec(),
+            forgets_one_of: 8,
+            seed: 0,
         }
+    }
+
+    /// A number below a bound that says what about a user, the same in each run.
+    fn random(&self, user: usize, what: usize, below: usize) -> usize {
+        random(user + what * 10_000 + self.seed * 1_000_000, below)
     }
 
     /// What happens, in order: the messages that are pumped, and 2,000 sign-ups, of whom one in eight never types
@@ -266,15 +277,15 @@ impl Day {
             .map(|n| (n * self.pause_ms, What::Pump(n as usize)))
             .collect();
         for user in 0..2000 {
-            let at = random(user, DAY_MS as usize) as i64;
+            let at = self.random(user, 0, DAY_MS as usize) as i64;
             plan.push((at, What::SignUp(user)));
             let mut asked = at;
-            if random(user + 10_000, 10) == 0 {
-                asked += 61_000 + random(user + 20_000, 60_000) as i64;
+            if self.random(user, 1, 10) == 0 {
+                asked += 61_000 + self.random(user, 2, 60_000) as i64;
                 plan.push((asked, What::AskAgain(user)));
             }
-            if random(user + 30_000, 8) > 0 {
-                let typed = asked + 8000 + random(user + 40_000, 100_000) as i64;
+            if self.random(user, 3, self.forgets_one_of) > 0 {
+                let typed = asked + 8000 + self.random(user, 4, 100_000) as i64;
                 plan.push((typed, What::Type(user)));
             }
         }
@@ -322,7 +333,7 @@ impl Day {
                     }
                 }
                 What::SignUp(user) | What::AskAgain(user) => {
-                    let begin = &self.lived_in[random(user + 50_000, self.lived_in.len())];
+                    let begin = &self.lived_in[self.random(user, 5, self.lived_in.len())];
                     let subject = world.subject(number(begin, user, 0), 0xc000_0000 + user as u32);
                     let (sent, worked) = world.send_working(&subject).await;
                     outcome.worked += usize::from(worked);

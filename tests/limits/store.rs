@@ -14,7 +14,7 @@ use ringback::{
 
 use super::{redis, redis_with_prefix, unique};
 
-const HOUR_US: i64 = 3_600_000_000;
+pub const HOUR_US: i64 = 3_600_000_000;
 
 pub struct Adapter {
     pub name: &'static str,
@@ -85,6 +85,7 @@ pub fn counter(key: &str, burst: u32) -> Counter {
         by_message: false,
         grows_by: 0,
         worked_by: 0,
+        has_worked: false,
         enforce: true,
     }
 }

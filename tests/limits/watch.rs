@@ -167,6 +167,7 @@ async fn a_file_that_is_being_written_is_left_until_it_stands_still() {
                         fs::write(&path, torn).unwrap();
                         longest_pause = longest_pause.max(last.elapsed());
                         last = std::time::Instant::now();
+                        // A writer that goes on writing is what this is about.
                         std::thread::sleep(Duration::from_millis(5));
                     }
                 }
@@ -223,6 +224,11 @@ async fn a_faulty_or_missing_file_changes_nothing_and_is_told() {
     said("larger than 1 MiB").await;
     fs::write(&path, b"id = \xff").unwrap();
     said("not UTF-8").await;
+    fs::remove_file(&path).unwrap();
+    // Nobody ever writes to it.
+    std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+    said("not a file").await;
+    fs::remove_file(&path).unwrap();
 
     fs::write(&path, rule("fixed")).unwrap();
     watched.becomes("fixed").await;

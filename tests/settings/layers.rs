@@ -155,7 +155,7 @@ fn every_alias_sets_its_key() {
         .var("TWILIO_BASE_URL", "http://127.0.0.1:9/x")
         .good();
     let twilio = settings.twilio.unwrap().options;
-    assert_eq!(twilio.account_sid, "AC0123");
+    assert_eq!(twilio.account_sid, "AC0123456789abcdef0123456789abcdef");
     assert_eq!(twilio.auth_token.unwrap().expose_secret(), "hush-token");
     assert_eq!(twilio.sender, "+1234567890");
     assert_eq!(twilio.base_url, "http://127.0.0.1:9/x");

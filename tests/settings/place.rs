@@ -60,7 +60,7 @@ impl Place {
             .var("DATABASE_URL", "postgres://u:hush@db/ringback?sslmode=require")
             .var("REDIS_URL", "rediss://:hush@cache:6379")
             .var("RINGBACK__SMS__COUNTRIES_ALLOW", "*")
-            .var("TWILIO_ACCOUNT_SID", "AC0123")
+            .var("TWILIO_ACCOUNT_SID", "AC0123456789abcdef0123456789abcdef")
             .var("TWILIO_AUTH_TOKEN", "hush-token")
             .var("TWILIO_PHONE_NUMBER", "+1 (234) 567-890")
     }

@@ -53,6 +53,20 @@ fn a_part_of_an_account_is_a_fault_that_names_the_rest() {
 }
 
 #[test]
+fn an_account_sid_that_twilio_would_refuse_is_told_of() {
+    let short = "AC0123456789abcdef0123456789abcde";
+    let shown = |sid: &str| {
+        let place = Place::new().production().var("TWILIO_ACCOUNT_SID", sid);
+        let settings = place.good();
+        settings.show()
+    };
+    for sid in ["zz", "AC0123", short, "AC0123456789abcdef0123456789abcdeg"] {
+        assert!(shown(sid).contains("Twilio's own are AC and 32"), "{sid}");
+    }
+    assert!(!shown(&format!("{short}F")).contains("Twilio's own are AC and 32"));
+}
+
+#[test]
 fn what_cannot_be_an_account_is_refused() {
     for (name, value) in [
         ("TWILIO_ACCOUNT_SID", "AC/../x"),

@@ -202,7 +202,7 @@ fn a_file_can_be_checked_before_it_is_rolled_out() {
         Settings::check_file(&place.dir.join("candidate.toml"), place.env.clone())
     };
     assert_eq!(
-        check("[twilio]\naccount_sid = \"AC1\"\n"),
+        check("[twilio]\naccount_sid = \"AC0123456789abcdef0123456789abcdef\"\n"),
         Ok(()),
         "the rest comes from elsewhere"
     );

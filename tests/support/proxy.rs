@@ -2,13 +2,16 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{
-        TcpListener, TcpStream,
+        TcpListener, TcpSocket, TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
     sync::watch,
@@ -36,22 +39,35 @@ pub struct Proxy {
     pub address: SocketAddr,
     mode: watch::Sender<Mode>,
     fuse: Fuse,
+    connections: Arc<AtomicUsize>,
 }
 
 impl Proxy {
     /// A proxy before the server at `target` ("host:port").
     pub async fn start(target: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let place = bound("127.0.0.1:0".parse().unwrap());
+        let address = place.local_addr().unwrap();
         let mode = watch::Sender::new(Mode::Open);
-        let fuse = Fuse::default();
-        actix_web::rt::spawn(serve(
-            listener,
-            target.to_owned(),
-            mode.clone(),
-            Arc::clone(&fuse),
-        ));
-        Self { address, mode, fuse }
+        let (fuse, connections) = (Fuse::default(), Arc::default());
+        let way = Way {
+            target: target.to_owned(),
+            state: mode.clone(),
+            fuse: Arc::clone(&fuse),
+            connections: Arc::clone(&connections),
+        };
+        let listener = listening(address);
+        actix_web::rt::spawn(serve(listener, place, way));
+        Self {
+            address,
+            mode,
+            fuse,
+            connections,
+        }
+    }
+
+    /// The connections that are open.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
     }
 
     /// The server is gone: connections end, new ones are refused.
@@ -75,9 +91,31 @@ impl Proxy {
     }
 }
 
-async fn serve(listener: TcpListener, target: String, state: watch::Sender<Mode>, fuse: Fuse) {
-    let mut mode = state.subscribe();
-    let address = listener.local_addr().unwrap();
+/// Where connections go, and what becomes of them.
+#[derive(Clone)]
+struct Way {
+    target: String,
+    state: watch::Sender<Mode>,
+    fuse: Fuse,
+    connections: Arc<AtomicUsize>,
+}
+
+/// A socket at this address. While it does not listen, another may.
+fn bound(address: SocketAddr) -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind(address).unwrap();
+    socket
+}
+
+fn listening(address: SocketAddr) -> TcpListener {
+    bound(address).listen(1024).unwrap()
+}
+
+/// `place` keeps the port while nobody listens: a test beside this one would be given it.
+async fn serve(listener: TcpListener, place: TcpSocket, way: Way) {
+    let mut mode = way.state.subscribe();
+    let address = place.local_addr().unwrap();
     let mut listener = Some(listener);
     loop {
         if *mode.borrow_and_update() == Mode::Away {
@@ -89,12 +127,17 @@ async fn serve(listener: TcpListener, target: String, state: watch::Sender<Mode>
         }
         let open = match &listener {
             Some(open) => open,
-            None => listener.insert(TcpListener::bind(address).await.unwrap()),
+            None => listener.insert(listening(address)),
         };
         tokio::select! {
             accepted = open.accept() => {
                 if let Ok((client, _)) = accepted {
-                    actix_web::rt::spawn(carry(client, target.clone(), state.clone(), Arc::clone(&fuse)));
+                    let way = way.clone();
+                    way.connections.fetch_add(1, Ordering::SeqCst);
+                    actix_web::rt::spawn(async move {
+                        carry(client, &way).await;
+                        way.connections.fetch_sub(1, Ordering::SeqCst);
+                    });
                 }
             }
             changed = mode.changed() => if changed.is_err() { return },
@@ -103,9 +146,9 @@ async fn serve(listener: TcpListener, target: String, state: watch::Sender<Mode>
 }
 
 /// One connection, from its beginning to its end.
-async fn carry(client: TcpStream, target: String, state: watch::Sender<Mode>, fuse: Fuse) {
-    let mut mode = state.subscribe();
-    let Ok(server) = TcpStream::connect(target).await else {
+async fn carry(client: TcpStream, way: &Way) {
+    let mut mode = way.state.subscribe();
+    let Ok(server) = TcpStream::connect(&way.target).await else {
         return;
     };
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
@@ -113,8 +156,8 @@ async fn carry(client: TcpStream, target: String, state: watch::Sender<Mode>, fu
     let (server_read, server_write) = server.into_split();
     let hear = |request: &[u8]| {
         let burns = |text: &mut &str| request.windows(text.len()).any(|part| part == text.as_bytes());
-        if fuse.lock().unwrap().take_if(burns).is_some() {
-            state.send_replace(Mode::Mute);
+        if way.fuse.lock().unwrap().take_if(burns).is_some() {
+            way.state.send_replace(Mode::Mute);
         }
     };
     let requests = pump(

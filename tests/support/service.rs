@@ -106,7 +106,7 @@ impl Service {
                 .map(|(_, rest)| format!("http://{rest}"));
             let rest = development.map(str::to_owned).or(production)?;
             let end = rest.find(['"', '\n'])?;
-            Some(rest[..end].trim_end_matches("/api/users/").to_owned())
+            Some(rest[..end].trim_end_matches("/openapi.json").to_owned())
         });
         service
     }
@@ -229,7 +229,7 @@ impl Service {
                 }
             };
             if let Some((_, body)) = messages.iter().rfind(|(to, _)| to == phone) {
-                let mut runs = body.split(|sign: char| !sign.is_ascii_digit());
+                let mut runs = body.split(|character: char| !character.is_ascii_digit());
                 return runs.find(|run| run.len() == 6).unwrap().to_owned();
             }
             tokio::time::sleep(Duration::from_millis(10)).await;

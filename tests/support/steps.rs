@@ -120,7 +120,7 @@ pub fn digits(body: &str) -> String {
 
 /// The code in a message; a notice has none.
 pub fn code_in(body: &str) -> Option<String> {
-    let mut runs = body.split(|sign: char| !sign.is_ascii_digit());
+    let mut runs = body.split(|character: char| !character.is_ascii_digit());
     runs.find(|run| run.len() >= 6).map(str::to_owned)
 }
 

@@ -1004,10 +1004,10 @@ export interface components {
             type: "urn:ringback:problem:mail_not_configured";
         };
         /**
-         * @description The body is not a JSON object in UTF-8.
+         * @description The body is no JSON object in UTF-8, or nests deeper than 32.
          * @example {
          *       "code": "malformed_json",
-         *       "detail": "The body is not a JSON object in UTF-8.",
+         *       "detail": "The body is no JSON object in UTF-8, or nests deeper than 32.",
          *       "request_id": "0b5b1d5c9f1e4b7f8a86c27a2f3a1d77",
          *       "status": 400,
          *       "title": "Bad Request",
@@ -2561,7 +2561,7 @@ export interface operations {
             /**
              * @description `validation_failed`: Some fields are missing or wrong.
              *
-             *     `malformed_json`: The body is not a JSON object in UTF-8.
+             *     `malformed_json`: The body is no JSON object in UTF-8, or nests deeper than 32.
              *
              *     `password_incorrect`: The password is not right.
              */
@@ -2722,7 +2722,7 @@ export interface operations {
             /**
              * @description `validation_failed`: Some fields are missing or wrong.
              *
-             *     `malformed_json`: The body is not a JSON object in UTF-8.
+             *     `malformed_json`: The body is no JSON object in UTF-8, or nests deeper than 32.
              *
              *     `otp_invalid`: The code is wrong.
              *
@@ -2875,7 +2875,7 @@ export interface operations {
             /**
              * @description `validation_failed`: Some fields are missing or wrong.
              *
-             *     `malformed_json`: The body is not a JSON object in UTF-8.
+             *     `malformed_json`: The body is no JSON object in UTF-8, or nests deeper than 32.
              */
             400: {
                 headers: {
@@ -3002,7 +3002,7 @@ export interface operations {
                 };
             };
             /**
-             * @description `malformed_json`: The body is not a JSON object in UTF-8.
+             * @description `malformed_json`: The body is no JSON object in UTF-8, or nests deeper than 32.
              *
              *     `validation_failed`: Some fields are missing or wrong.
              *
@@ -3154,7 +3154,7 @@ export interface operations {
             /**
              * @description `validation_failed`: Some fields are missing or wrong.
              *
-             *     `malformed_json`: The body is not a JSON object in UTF-8.
+             *     `malformed_json`: The body is no JSON object in UTF-8, or nests deeper than 32.
              *
              *     `otp_invalid`: The code is wrong.
              *
@@ -3266,7 +3266,7 @@ export interface operations {
             /**
              * @description `validation_failed`: Some fields are missing or wrong.
              *
-             *     `malformed_json`: The body is not a JSON object in UTF-8.
+             *     `malformed_json`: The body is no JSON object in UTF-8, or nests deeper than 32.
              */
             400: {
                 headers: {
@@ -3455,7 +3455,7 @@ export interface operations {
             /**
              * @description `validation_failed`: Some fields are missing or wrong.
              *
-             *     `malformed_json`: The body is not a JSON object in UTF-8.
+             *     `malformed_json`: The body is no JSON object in UTF-8, or nests deeper than 32.
              *
              *     `password_incorrect`: The password is not right.
              */
@@ -3606,7 +3606,7 @@ export interface operations {
                 };
             };
             /**
-             * @description `malformed_json`: The body is not a JSON object in UTF-8.
+             * @description `malformed_json`: The body is no JSON object in UTF-8, or nests deeper than 32.
              *
              *     `validation_failed`: Some fields are missing or wrong.
              */
@@ -3728,6 +3728,7 @@ export interface operations {
                      *       "notices": [],
                      *       "sessions": [],
                      *       "user": {
+                     *         "address_changed_at": null,
                      *         "created_at": "2026-05-28T20:26:40.000000Z",
                      *         "email": "test@example.com",
                      *         "email_key": "test@example.com",
@@ -3745,6 +3746,7 @@ export interface operations {
                      *         "phone_owned_at": null,
                      *         "phone_verified": false,
                      *         "session_epoch": 0,
+                     *         "sessions_ended_at": null,
                      *         "signed_in_at": "2026-05-28T20:26:40.000000Z",
                      *         "updated_at": "2026-05-28T20:26:40.000000Z"
                      *       },
@@ -3938,7 +3940,7 @@ export interface operations {
             /**
              * @description `validation_failed`: Some fields are missing or wrong.
              *
-             *     `malformed_json`: The body is not a JSON object in UTF-8.
+             *     `malformed_json`: The body is no JSON object in UTF-8, or nests deeper than 32.
              *
              *     `password_incorrect`: The password is not right.
              */
@@ -4074,7 +4076,7 @@ export interface operations {
                 };
             };
             /**
-             * @description `malformed_json`: The body is not a JSON object in UTF-8.
+             * @description `malformed_json`: The body is no JSON object in UTF-8, or nests deeper than 32.
              *
              *     `validation_failed`: Some fields are missing or wrong.
              *
@@ -4212,7 +4214,7 @@ export interface operations {
             /**
              * @description `validation_failed`: Some fields are missing or wrong.
              *
-             *     `malformed_json`: The body is not a JSON object in UTF-8.
+             *     `malformed_json`: The body is no JSON object in UTF-8, or nests deeper than 32.
              *
              *     `otp_invalid`: The code is wrong.
              *
@@ -4342,7 +4344,7 @@ export interface operations {
             /**
              * @description `validation_failed`: Some fields are missing or wrong.
              *
-             *     `malformed_json`: The body is not a JSON object in UTF-8.
+             *     `malformed_json`: The body is no JSON object in UTF-8, or nests deeper than 32.
              *
              *     `password_incorrect`: The password is not right.
              *
@@ -4501,7 +4503,7 @@ export interface operations {
             /**
              * @description `validation_failed`: Some fields are missing or wrong.
              *
-             *     `malformed_json`: The body is not a JSON object in UTF-8.
+             *     `malformed_json`: The body is no JSON object in UTF-8, or nests deeper than 32.
              *
              *     `otp_invalid`: The code is wrong.
              *
@@ -4660,7 +4662,7 @@ export interface operations {
             /**
              * @description `validation_failed`: Some fields are missing or wrong.
              *
-             *     `malformed_json`: The body is not a JSON object in UTF-8.
+             *     `malformed_json`: The body is no JSON object in UTF-8, or nests deeper than 32.
              *
              *     `otp_invalid`: The code is wrong.
              *
@@ -4799,7 +4801,7 @@ export interface operations {
             /**
              * @description `validation_failed`: Some fields are missing or wrong.
              *
-             *     `malformed_json`: The body is not a JSON object in UTF-8.
+             *     `malformed_json`: The body is no JSON object in UTF-8, or nests deeper than 32.
              */
             400: {
                 headers: {
@@ -4945,7 +4947,7 @@ export interface operations {
             /**
              * @description `validation_failed`: Some fields are missing or wrong.
              *
-             *     `malformed_json`: The body is not a JSON object in UTF-8.
+             *     `malformed_json`: The body is no JSON object in UTF-8, or nests deeper than 32.
              */
             400: {
                 headers: {
@@ -5110,7 +5112,7 @@ export interface operations {
             /**
              * @description `validation_failed`: Some fields are missing or wrong.
              *
-             *     `malformed_json`: The body is not a JSON object in UTF-8.
+             *     `malformed_json`: The body is no JSON object in UTF-8, or nests deeper than 32.
              *
              *     `phone_not_supported`: No codes are sent to numbers of this kind.
              */
@@ -5512,7 +5514,7 @@ export interface operations {
             /**
              * @description `validation_failed`: Some fields are missing or wrong.
              *
-             *     `malformed_json`: The body is not a JSON object in UTF-8.
+             *     `malformed_json`: The body is no JSON object in UTF-8, or nests deeper than 32.
              */
             400: {
                 headers: {
@@ -5645,7 +5647,7 @@ export interface operations {
             /**
              * @description `validation_failed`: Some fields are missing or wrong.
              *
-             *     `malformed_json`: The body is not a JSON object in UTF-8.
+             *     `malformed_json`: The body is no JSON object in UTF-8, or nests deeper than 32.
              *
              *     `otp_invalid`: The code is wrong.
              *
@@ -5790,7 +5792,7 @@ export interface operations {
             /**
              * @description `validation_failed`: Some fields are missing or wrong.
              *
-             *     `malformed_json`: The body is not a JSON object in UTF-8.
+             *     `malformed_json`: The body is no JSON object in UTF-8, or nests deeper than 32.
              *
              *     `otp_invalid`: The code is wrong.
              *

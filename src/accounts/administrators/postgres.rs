@@ -30,7 +30,7 @@ impl PostgresAdministrators {
 #[async_trait]
 impl AdministratorStore for PostgresAdministrators {
     async fn standing(&self, session: Uuid) -> Result<Option<Standing>, Unavailable> {
-        const SQL: &str = "SELECT a.role, s.role, s.epoch, s.expires_at, u.password_reset_at \
+        const SQL: &str = "SELECT a.role, s.role, s.epoch, s.expires_at, u.password_reset_at, u.address_changed_at \
              FROM sessions s JOIN users u ON u.id = s.user_id LEFT JOIN administrators a ON a.user_id = s.user_id \
              WHERE s.id = $1";
         let query = sqlx::query(SQL).bind(session).try_map(|row: PgRow| {
@@ -43,6 +43,7 @@ impl AdministratorStore for PostgresAdministrators {
                 epoch: row.try_get(2)?,
                 expires_at: row.try_get(3)?,
                 password_reset_at: row.try_get(4)?,
+                address_changed_at: row.try_get(5)?,
             })
         });
         self.0

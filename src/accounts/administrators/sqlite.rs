@@ -31,7 +31,7 @@ impl SqliteAdministrators {
 #[async_trait]
 impl AdministratorStore for SqliteAdministrators {
     async fn standing(&self, session: Uuid) -> Result<Option<Standing>, Unavailable> {
-        const SQL: &str = "SELECT a.role, s.role, s.epoch, s.expires_at, u.password_reset_at \
+        const SQL: &str = "SELECT a.role, s.role, s.epoch, s.expires_at, u.password_reset_at, u.address_changed_at \
              FROM sessions s JOIN users u ON u.id = s.user_id LEFT JOIN administrators a ON a.user_id = s.user_id \
              WHERE s.id = ?1";
         let query = sqlx::query(SQL)
@@ -46,6 +46,7 @@ impl AdministratorStore for SqliteAdministrators {
                     epoch: row.try_get(2)?,
                     expires_at: time(row.try_get(3)?),
                     password_reset_at: row.try_get::<Option<i64>, _>(4)?.map(time),
+                    address_changed_at: row.try_get::<Option<i64>, _>(5)?.map(time),
                 })
             });
         self.0.bounded(query.fetch_optional(&self.0.readers)).await

@@ -37,6 +37,8 @@ pub struct Standing {
     pub expires_at: DateTime<Utc>,
     /// When a code last set its user's password anew.
     pub password_reset_at: Option<DateTime<Utc>>,
+    /// When its user last put another phone or e-mail address in the place of the account's.
+    pub address_changed_at: Option<DateTime<Utc>>,
 }
 
 /// A role that is to be given.

@@ -33,9 +33,9 @@ const EMAIL_LOSE: &str = "UPDATE users SET email = NULL, email_key = NULL, email
      email_owned_at = NULL, updated_at = ?2 WHERE id = ?1";
 
 const PHONE_CHANGE: &str = "UPDATE users SET phone = ?3, phone_verified = 1, phone_claimed_at = ?2, \
-     phone_owned_at = CASE WHEN ?4 THEN ?2 END, updated_at = ?2 WHERE id = ?1";
+     phone_owned_at = CASE WHEN ?4 THEN ?2 END, address_changed_at = ?2, updated_at = ?2 WHERE id = ?1";
 const EMAIL_CHANGE: &str = "UPDATE users SET email = ?3, email_key = ?4, email_verified = 1, email_owned_at = ?2, \
-     updated_at = ?2 WHERE id = ?1";
+     address_changed_at = ?2, updated_at = ?2 WHERE id = ?1";
 
 const READ: &str = concat!(
     user_columns!(),

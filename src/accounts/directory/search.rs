@@ -77,7 +77,7 @@ impl SearchBy {
         }
         // In a query that nobody has encoded, `+1 415…` arrives as ` 1 415…`.
         if typed.starts_with(' ')
-            && text.starts_with(|sign: char| sign.is_ascii_digit())
+            && text.starts_with(|character: char| character.is_ascii_digit())
             && let Ok(phone) = PhoneNumber::parse(&format!("+{text}"), PhoneCheck::E164)
         {
             return Some(Self::Phone(phone));

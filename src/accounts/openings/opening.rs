@@ -21,6 +21,8 @@ pub struct Opening {
     pub phone_owned_at: Option<DateTime<Utc>>,
     /// The same for the e-mail address.
     pub email_owned_at: Option<DateTime<Utc>>,
+    /// When all its sessions were last ended: by a reset, a change of password, a lock or its end, or an administrator.
+    pub sessions_ended_at: Option<DateTime<Utc>>,
 }
 
 /// What operators say of it.
@@ -31,6 +33,12 @@ pub struct OpeningRules {
 }
 
 impl Opening {
+    /// Whether a code that was issued then is of a time before all sessions were ended: what was under way ended with them.
+    pub fn is_over(&self, issued_at_ms: i64) -> bool {
+        self.sessions_ended_at
+            .is_some_and(|ended| issued_at_ms < ended.timestamp_millis())
+    }
+
     /// Whether a code that comes by this channel, to the account's address, signs in.
     pub fn may_sign_in(&self, by: Channel, rules: &OpeningRules, now: DateTime<Utc>) -> bool {
         let is_owned = match by {
@@ -116,6 +124,7 @@ mod tests {
             is_locked: false,
             phone_owned_at: None,
             email_owned_at: None,
+            sessions_ended_at: None,
         }
     }
 

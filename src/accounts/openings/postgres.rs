@@ -29,7 +29,8 @@ macro_rules! opening {
     ($condition:literal) => {
         concat!(
             user_columns!(),
-            "u.session_epoch, u.locked_at IS NOT NULL, u.phone_owned_at, u.email_owned_at FROM users u WHERE ",
+            "u.session_epoch, u.locked_at IS NOT NULL, u.phone_owned_at, u.email_owned_at, \
+             u.sessions_ended_at FROM users u WHERE ",
             $condition
         )
     };
@@ -56,6 +57,7 @@ impl PostgresOpenings {
                 is_locked: row.try_get(AFTER_USER + 1)?,
                 phone_owned_at: row.try_get(AFTER_USER + 2)?,
                 email_owned_at: row.try_get(AFTER_USER + 3)?,
+                sessions_ended_at: row.try_get(AFTER_USER + 4)?,
             })
         });
         self.0
@@ -124,7 +126,7 @@ impl OpeningStore for PostgresOpenings {
                  AND email_owned_at IS NOT DISTINCT FROM $8 FOR UPDATE \
              ), reset AS ( \
                UPDATE users u SET password_hash = $9, hash_cost = NULL, session_epoch = u.session_epoch + 1, password_reset_at = $10, \
-                 updated_at = $10, \
+                 sessions_ended_at = $10, updated_at = $10, \
                  email_verified = u.email_verified OR $11, \
                  email_owned_at = CASE WHEN $11 THEN $10 ELSE u.email_owned_at END, \
                  phone_owned_at = CASE WHEN $11 THEN u.phone_owned_at ELSE $10 END \

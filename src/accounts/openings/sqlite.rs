@@ -26,7 +26,8 @@ macro_rules! opening {
     ($condition:literal) => {
         concat!(
             user_columns!(),
-            "u.session_epoch, u.locked_at IS NOT NULL, u.phone_owned_at, u.email_owned_at FROM users u WHERE ",
+            "u.session_epoch, u.locked_at IS NOT NULL, u.phone_owned_at, u.email_owned_at, \
+             u.sessions_ended_at FROM users u WHERE ",
             $condition
         )
     };
@@ -50,6 +51,7 @@ impl SqliteOpenings {
                 is_locked: row.try_get(AFTER_USER + 1)?,
                 phone_owned_at: row.try_get::<Option<i64>, _>(AFTER_USER + 2)?.map(time),
                 email_owned_at: row.try_get::<Option<i64>, _>(AFTER_USER + 3)?.map(time),
+                sessions_ended_at: row.try_get::<Option<i64>, _>(AFTER_USER + 4)?.map(time),
             })
         });
         self.0.bounded(query.fetch_optional(&self.0.readers)).await
@@ -137,7 +139,7 @@ impl OpeningStore for SqliteOpenings {
 
 async fn set(transaction: &mut Transaction<'_, Sqlite>, reset: &PasswordReset) -> Result<bool, sqlx::Error> {
     const SQL: &str = "UPDATE users SET password_hash = ?9, hash_cost = NULL, session_epoch = session_epoch + 1, \
-           password_reset_at = ?10, \
+           password_reset_at = ?10, sessions_ended_at = ?10, \
            updated_at = ?10, email_verified = email_verified OR ?11, \
            email_owned_at = CASE WHEN ?11 THEN ?10 ELSE email_owned_at END, \
            phone_owned_at = CASE WHEN ?11 THEN phone_owned_at ELSE ?10 END \

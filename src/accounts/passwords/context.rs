@@ -83,7 +83,7 @@ impl ContextWords {
     /// digits around them are left aside, and so is a rest of less than four letters: it is no secret.
     pub fn make(&self, password: &Password) -> bool {
         let core = folded(password.text());
-        let letters = |text: &str| text.chars().filter(|sign| !sign.is_numeric()).count();
+        let letters = |text: &str| text.chars().filter(|character| !character.is_numeric()).count();
         let mut rest = core.clone();
         for word in &self.words {
             // With a mark in its place, so that what stood around it makes no new word.
@@ -113,14 +113,14 @@ impl fmt::Debug for ContextWords {
 
 /// The letters and digits of a text, in lower case and without accents.
 fn folded(text: &str) -> Zeroizing<String> {
-    let signs = text.nfkd().filter(|sign| !is_combining_mark(*sign));
-    let lower = signs.flat_map(char::to_lowercase);
-    Zeroizing::new(lower.filter(|sign| sign.is_alphanumeric()).collect())
+    let characters = text.nfkd().filter(|character| !is_combining_mark(*character));
+    let lower = characters.flat_map(char::to_lowercase);
+    Zeroizing::new(lower.filter(|character| character.is_alphanumeric()).collect())
 }
 
 /// The parts of a text between spaces and punctuation, folded each.
 fn pieces(text: &str) -> impl Iterator<Item = Zeroizing<String>> {
-    text.split(|sign: char| !sign.is_alphanumeric() && !is_combining_mark(sign))
+    text.split(|character: char| !character.is_alphanumeric() && !is_combining_mark(character))
         .map(folded)
 }
 

@@ -83,9 +83,9 @@ impl Password {
         let folded = self.folded();
         let mut seen = folded
             .chars()
-            .filter(|&sign| !sign.is_whitespace() && !is_invisible(sign));
+            .filter(|&character| !character.is_whitespace() && !is_invisible(character));
         let first = seen.next().ok_or(PasswordError::Blank)?;
-        if seen.all(|sign| sign == first) {
+        if seen.all(|character| character == first) {
             return Err(PasswordError::Repeated);
         }
         Ok(())

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{Credentials, HashCost, Login, PasswordChange, PasswordHash, PasswordStore};
 use crate::{
     accounts::users::row::postgres::{AFTER_USER, user, user_columns},
-    database::PostgresLink,
+    database::{PostgresLink, to_micros},
     events::postgres::{insert_event, insert_notice, notice_parameter, parameter},
     unavailable::Unavailable,
 };
@@ -56,7 +56,7 @@ impl PasswordStore for PostgresPasswords {
     async fn change(&self, change: PasswordChange) -> Result<bool, Unavailable> {
         const SQL: &str = concat!(
             "WITH changed AS ( \
-               UPDATE users SET password_hash = $3, hash_cost = NULL, session_epoch = session_epoch + 1 \
+               UPDATE users SET password_hash = $3, hash_cost = NULL, session_epoch = session_epoch + 1, sessions_ended_at = $7 \
                WHERE id = $1 AND session_epoch = $2 AND locked_at IS NULL \
                  AND EXISTS (SELECT FROM sessions WHERE id = $4 AND user_id = $1 AND epoch = $2 AND revoked_at IS NULL) \
                RETURNING * \
@@ -83,7 +83,8 @@ impl PasswordStore for PostgresPasswords {
             .bind(change.password.expose())
             .bind(change.keep)
             .bind(parameter(&change.event))
-            .bind(notice_parameter(&change.notice));
+            .bind(notice_parameter(&change.notice))
+            .bind(to_micros(change.event.at));
         let (changed, told): (i64, i64) = self
             .0
             .bounded(async { query.fetch_one(self.0.lend().await?.session()).await })

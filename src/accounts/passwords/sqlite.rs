@@ -57,7 +57,8 @@ impl PasswordStore for SqlitePasswords {
     }
 
     async fn change(&self, change: PasswordChange) -> Result<bool, Unavailable> {
-        const CHANGE: &str = "UPDATE users SET password_hash = ?3, hash_cost = NULL, session_epoch = session_epoch + 1 \
+        const CHANGE: &str = "UPDATE users SET password_hash = ?3, hash_cost = NULL, session_epoch = session_epoch + 1, \
+               sessions_ended_at = ?5 \
              WHERE id = ?1 AND session_epoch = ?2 AND locked_at IS NULL \
                AND EXISTS (SELECT 1 FROM sessions WHERE id = ?4 AND user_id = ?1 AND epoch = ?2 AND revoked_at IS NULL)";
         const KEEP: &str = "UPDATE sessions SET epoch = ?2 + 1 WHERE id = ?1";
@@ -68,7 +69,8 @@ impl PasswordStore for SqlitePasswords {
                 .bind(change.user.hyphenated())
                 .bind(change.epoch)
                 .bind(change.password.expose().to_owned())
-                .bind(change.keep.hyphenated());
+                .bind(change.keep.hyphenated())
+                .bind(change.event.at.timestamp_micros());
             if query.execute(&mut *transaction).await?.rows_affected() == 0 {
                 return Ok((false, false));
             }

@@ -1,5 +1,7 @@
 //! Proofs in PostgreSQL. One statement decides each change; phones that are verified at the same time share one.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt;
@@ -12,7 +14,7 @@ use super::{
 };
 use crate::{
     accounts::users::row::email as stored_email,
-    database::{Coalescer, Own, PostgresLink, to_micros},
+    database::{Coalescer, Own, PostgresLink, Session, to_micros},
     email::EmailAddress,
     events::{
         NewEvent,
@@ -88,7 +90,7 @@ impl ProofStore for PostgresProofs {
         // Two statements, since the index is unique at each moment of one; the lock has takers come one after the other.
         const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtext($1))";
         const TAKER: &str = "SELECT id, phone_verified FROM users \
-             WHERE phone = $1 AND ($2::uuid IS NULL OR id = $2) ORDER BY id DESC LIMIT 1";
+             WHERE phone = $1 AND locked_at IS NULL AND ($2::uuid IS NULL OR id = $2) ORDER BY id DESC LIMIT 1";
         const LEAVE: &str = "UPDATE users SET phone_verified = false, phone_owned_at = NULL, updated_at = $2 \
              WHERE phone = $1 AND phone_verified";
         const TAKE: &str =
@@ -147,7 +149,8 @@ impl ProofStore for PostgresProofs {
         // the second finds it verified.
         const SQL: &str = concat!(
             "WITH held AS ( \
-               SELECT id, email_verified FROM users WHERE email_key = $1 AND ($2 IS NULL OR id = $2) FOR UPDATE \
+               SELECT id, email_verified FROM users WHERE email_key = $1 AND ($2 IS NULL OR id = $2) \
+                 AND (email_verified OR locked_at IS NULL) FOR UPDATE \
              ), marked AS ( \
                UPDATE users u SET email_verified = true, updated_at = $3, \
                  email_owned_at = CASE WHEN $2 IS NULL THEN NULL ELSE $3 END FROM held \
@@ -186,25 +189,17 @@ async fn claims_of(
     asked: Vec<ClaimsOf>,
     own: &mut Own,
 ) -> Result<Vec<(ClaimsOf, Claims)>, Unavailable> {
-    // One look at an index tells all that there is to know of most phones.
-    const SQL: &str = "SELECT a.place, u.id, u.phone_verified \
-         FROM unnest($1::text[]) WITH ORDINALITY AS a (phone, place) CROSS JOIN LATERAL \
-         (SELECT id, phone_verified FROM users WHERE phone = a.phone ORDER BY id LIMIT 3) u";
     // Whoever has a phone that several claim may stand behind them, and so may those whose claim has not lapsed.
     const CROWDS: &str = "SELECT (SELECT u.id FROM users u WHERE u.phone = a.phone AND u.phone_verified), \
-         ARRAY(SELECT u.id FROM users u WHERE u.phone = a.phone AND NOT u.phone_verified \
+         ARRAY(SELECT u.id FROM users u WHERE u.phone = a.phone AND NOT u.phone_verified AND u.locked_at IS NULL \
            AND COALESCE(u.phone_claimed_at, u.created_at) >= $2 ORDER BY u.id LIMIT 2) \
          FROM unnest($1::text[]) WITH ORDINALITY AS a (phone, place) ORDER BY a.place";
     let found = link.bounded(async {
         let mut session = own.connection(&link).await?;
+        let phones: Vec<&str> = asked.iter().map(|asked| asked.phone.expose()).collect();
         let mut found = vec![Claims::default(); asked.len()];
-        let rows: Vec<(i64, Uuid, bool)> = sqlx::query_as(SQL)
-            .bind(asked.iter().map(|asked| asked.phone.expose()).collect::<Vec<_>>())
-            .fetch_all(session.again())
-            .await?;
-        for (place, user, is_verified) in rows {
-            // Places begin with 1.
-            found[place as usize - 1].add(user, is_verified);
+        for (at, user, is_verified) in claimants_of(session.again(), &phones).await? {
+            found[at].add(user, is_verified);
         }
         let is_crowded = |claims: &Claims| claims.verified_by.is_none() && claims.unverified > 1;
         let crowded: Vec<_> = (0..found.len()).filter(|&at| is_crowded(&found[at])).collect();
@@ -212,12 +207,7 @@ async fn claims_of(
             // All that are asked together are asked within a moment.
             let live_since = asked.iter().map(|asked| asked.live_since).max();
             let crowds: Vec<(Option<Uuid>, Vec<Uuid>)> = sqlx::query_as(CROWDS)
-                .bind(
-                    crowded
-                        .iter()
-                        .map(|&at| asked[at].phone.expose())
-                        .collect::<Vec<_>>(),
-                )
+                .bind(crowded.iter().map(|&at| phones[at]).collect::<Vec<_>>())
                 .bind(live_since)
                 .fetch_all(session)
                 .await?;
@@ -232,11 +222,37 @@ async fn claims_of(
     Ok(asked.into_iter().zip(found).collect())
 }
 
+/// The accounts that claim phones which differ, each with the place of its phone and whether it has it verified: all of them, or the
+/// first of a phone that many claim.
+async fn claimants_of(
+    mut session: Session<'_>,
+    phones: &[&str],
+) -> Result<Vec<(usize, Uuid, bool)>, sqlx::Error> {
+    // One look at an index for all, which knows no bound for each: whoever claims a phone a thousand times must not make it long.
+    const TOGETHER: &str = "SELECT phone, id, phone_verified FROM users WHERE phone = ANY($1) AND (phone_verified OR locked_at IS NULL) LIMIT $2";
+    const EACH: &str = "SELECT a.phone, u.id, u.phone_verified FROM unnest($1::text[]) AS a (phone) CROSS JOIN LATERAL \
+         (SELECT id, phone_verified FROM users WHERE phone = a.phone AND (phone_verified OR locked_at IS NULL) ORDER BY id LIMIT 3) u";
+    let most = 4 * phones.len();
+    let mut rows: Vec<(String, Uuid, bool)> = sqlx::query_as(TOGETHER)
+        .bind(phones)
+        .bind(most as i64)
+        .fetch_all(session.again())
+        .await?;
+    if rows.len() >= most {
+        rows = sqlx::query_as(EACH).bind(phones).fetch_all(session).await?;
+    }
+    let places: HashMap<&str, usize> = phones.iter().copied().zip(0..).collect();
+    let placed =
+        |(phone, user, is_verified): (String, _, _)| Some((*places.get(phone.as_str())?, user, is_verified));
+    Ok(rows.into_iter().filter_map(placed).collect())
+}
+
 async fn holders_of(
     link: PostgresLink,
     keys: Vec<String>,
 ) -> Result<Vec<(String, EmailHolder)>, Unavailable> {
-    const SQL: &str = "SELECT email_key, email, id, email_verified FROM users WHERE email_key = ANY($1)";
+    const SQL: &str = "SELECT email_key, email, id, email_verified FROM users WHERE email_key = ANY($1) \
+         AND (email_verified OR locked_at IS NULL)";
     let query = sqlx::query_as(SQL).bind(keys);
     let rows: Vec<(String, String, Uuid, bool)> = link
         .bounded(async { query.fetch_all(link.lend().await?.session()).await })

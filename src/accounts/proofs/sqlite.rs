@@ -89,7 +89,7 @@ impl ProofStore for SqliteProofs {
         event: NewEvent,
     ) -> Result<Verification, Unavailable> {
         const TAKER: &str = "SELECT id, phone_verified FROM users \
-             WHERE phone = ?1 AND (?2 IS NULL OR id = ?2) ORDER BY id DESC LIMIT 1";
+             WHERE phone = ?1 AND locked_at IS NULL AND (?2 IS NULL OR id = ?2) ORDER BY id DESC LIMIT 1";
         const LEAVE: &str = "UPDATE users SET phone_verified = 0, phone_owned_at = NULL, updated_at = ?2 \
              WHERE phone = ?1 AND phone_verified";
         const TAKE: &str =
@@ -140,8 +140,8 @@ impl ProofStore for SqliteProofs {
         claimant: &Claimant,
         event: NewEvent,
     ) -> Result<EmailVerification, Unavailable> {
-        const READ: &str =
-            "SELECT id, email_verified FROM users WHERE email_key = ?1 AND (?2 IS NULL OR id = ?2)";
+        const READ: &str = "SELECT id, email_verified FROM users WHERE email_key = ?1 AND (?2 IS NULL OR id = ?2) \
+             AND (email_verified OR locked_at IS NULL)";
         const MARK: &str = "UPDATE users SET email_verified = 1, updated_at = ?2, \
              email_owned_at = CASE WHEN ?3 IS NULL THEN NULL ELSE ?2 END WHERE id = ?1";
         let verify = async {
@@ -190,14 +190,15 @@ impl SqliteProofs {
         event: &NewEvent,
     ) -> Result<Option<Uuid>, sqlx::Error> {
         const MINE: &str = "UPDATE users SET phone_verified = 1, updated_at = ?2, phone_owned_at = ?2 \
-             WHERE phone = ?1 AND NOT phone_verified AND id = ?3 \
+             WHERE phone = ?1 AND NOT phone_verified AND locked_at IS NULL AND id = ?3 \
                AND NOT EXISTS (SELECT 1 FROM users o WHERE o.phone = ?1 AND o.phone_verified) RETURNING id";
         const SOLE: &str = "UPDATE users SET phone_verified = 1, updated_at = ?2, phone_owned_at = NULL \
-             WHERE phone = ?1 AND NOT phone_verified \
+             WHERE phone = ?1 AND NOT phone_verified AND locked_at IS NULL \
                AND NOT EXISTS (SELECT 1 FROM users o WHERE o.phone = ?1 AND o.phone_verified) \
-               AND (1 = (SELECT count(*) FROM (SELECT 1 FROM users c WHERE c.phone = ?1 AND NOT c.phone_verified LIMIT 2)) \
+               AND (1 = (SELECT count(*) FROM (SELECT 1 FROM users c \
+                   WHERE c.phone = ?1 AND NOT c.phone_verified AND c.locked_at IS NULL LIMIT 2)) \
                  OR coalesce(phone_claimed_at, created_at) >= ?3 AND 1 = (SELECT count(*) FROM (SELECT 1 FROM users c \
-                   WHERE c.phone = ?1 AND NOT c.phone_verified AND coalesce(c.phone_claimed_at, c.created_at) >= ?3 LIMIT 2))) \
+                   WHERE c.phone = ?1 AND NOT c.phone_verified AND c.locked_at IS NULL AND coalesce(c.phone_claimed_at, c.created_at) >= ?3 LIMIT 2))) \
              RETURNING id";
         let live_since = (event.at - self.claim_ttl).timestamp_micros();
         let now = event.at.timestamp_micros();
@@ -229,10 +230,10 @@ impl SqliteProofs {
         now: DateTime<Utc>,
     ) -> Result<Miss, sqlx::Error> {
         const SQL: &str = "SELECT (SELECT id FROM users WHERE phone = ?1 AND phone_verified), \
-             (SELECT count(*) FROM (SELECT 1 FROM users WHERE phone = ?1 AND NOT phone_verified LIMIT 2)), \
-             (SELECT count(*) FROM (SELECT 1 FROM users WHERE phone = ?1 AND NOT phone_verified \
+             (SELECT count(*) FROM (SELECT 1 FROM users WHERE phone = ?1 AND NOT phone_verified AND locked_at IS NULL LIMIT 2)), \
+             (SELECT count(*) FROM (SELECT 1 FROM users WHERE phone = ?1 AND NOT phone_verified AND locked_at IS NULL \
                AND coalesce(phone_claimed_at, created_at) >= ?3 LIMIT 2)), \
-             EXISTS (SELECT 1 FROM users WHERE id = ?2 AND phone = ?1)";
+             EXISTS (SELECT 1 FROM users WHERE id = ?2 AND phone = ?1 AND (phone_verified OR locked_at IS NULL))";
         let me = claimant.user().map(Uuid::hyphenated);
         let query = sqlx::query_as(SQL)
             .bind(phone.expose())
@@ -251,9 +252,9 @@ impl SqliteProofs {
 
 async fn claims_of(link: SqliteLink, asked: Vec<ClaimsOf>) -> Result<Vec<(ClaimsOf, Claims)>, Unavailable> {
     const SQL: &str = "SELECT (SELECT u.id FROM users u WHERE u.phone = p.value AND u.phone_verified), \
-         (SELECT count(*) FROM (SELECT 1 FROM users u WHERE u.phone = p.value AND NOT u.phone_verified LIMIT 2)), \
-         (SELECT u.id FROM users u WHERE u.phone = p.value AND NOT u.phone_verified ORDER BY u.id LIMIT 1), \
-         (SELECT json_group_array(id) FROM (SELECT u.id FROM users u WHERE u.phone = p.value AND NOT u.phone_verified \
+         (SELECT count(*) FROM (SELECT 1 FROM users u WHERE u.phone = p.value AND NOT u.phone_verified AND u.locked_at IS NULL LIMIT 2)), \
+         (SELECT u.id FROM users u WHERE u.phone = p.value AND NOT u.phone_verified AND u.locked_at IS NULL ORDER BY u.id LIMIT 1), \
+         (SELECT json_group_array(id) FROM (SELECT u.id FROM users u WHERE u.phone = p.value AND NOT u.phone_verified AND u.locked_at IS NULL \
            AND coalesce(u.phone_claimed_at, u.created_at) >= ?2 ORDER BY u.id LIMIT 2)) \
          FROM json_each(?1) AS p ORDER BY p.key";
     // All that are asked together are asked within a moment.
@@ -274,7 +275,7 @@ async fn claims_of(link: SqliteLink, asked: Vec<ClaimsOf>) -> Result<Vec<(Claims
 
 async fn holders_of(link: SqliteLink, keys: Vec<String>) -> Result<Vec<(String, EmailHolder)>, Unavailable> {
     const SQL: &str = "SELECT email_key, email, id, email_verified FROM users \
-         WHERE email_key IN (SELECT value FROM json_each(?1))";
+         WHERE email_key IN (SELECT value FROM json_each(?1)) AND (email_verified OR locked_at IS NULL)";
     let query = sqlx::query_as(SQL).bind(json(keys.into_iter()));
     let rows: Vec<(String, String, Hyphenated, bool)> = link.bounded(query.fetch_all(&link.readers)).await?;
     let holder = |(key, email, user, is_verified): (_, _, Hyphenated, _)| {

@@ -13,7 +13,8 @@ use crate::{email::EmailAddress, events::NewEvent, phone::PhoneNumber, unavailab
 pub trait ProofStore: Send + Sync {
     /// Who claims a phone. Lookups that arrive together are one query.
     ///
-    /// An unverified claim that is older than the store's `claim_ttl` has lapsed: it MUST NOT count, unless all have.
+    /// An unverified claim that is older than the store's `claim_ttl` has lapsed: it MUST NOT count, unless all have. One of a locked
+    /// account MUST NOT count, here and in all changes below: it proves nothing, and holds nobody up.
     async fn claims(&self, phone: &PhoneNumber, now: DateTime<Utc>) -> Result<Claims, Unavailable>;
 
     /// Marks a phone as verified: the code was right.
@@ -47,7 +48,7 @@ pub trait ProofStore: Send + Sync {
     /// The phone that an account claims or has.
     async fn phone_of(&self, user: Uuid) -> Result<Option<PhoneNumber>, Unavailable>;
 
-    /// Which account has an e-mail address, found by [`EmailAddress::key`]. Lookups that arrive together are one query.
+    /// Which account has an e-mail address, found by [`EmailAddress::key`]; not one that is locked and has not proven it. Lookups that arrive together are one query.
     async fn email_holder(&self, email: &EmailAddress) -> Result<Option<EmailHolder>, Unavailable>;
 
     /// Marks an e-mail address as verified: the code was right.

@@ -22,6 +22,8 @@ const EVERY: Duration = Duration::from_secs(5);
 const ROOM: usize = 100_000;
 /// Uses that are written by one statement.
 const BATCH: usize = 1000;
+/// The pause before the last uses are tried once more, where the database took none.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// Uses that wait to be written. Clones share them.
 #[derive(Clone, Default)]
@@ -39,8 +41,8 @@ impl SessionUses {
         waiting.insert(session, now);
     }
 
-    /// Writes what waits. What the database doesn't take waits on.
-    async fn write(&self, store: &dyn SessionStore) {
+    /// Writes what waits, and says whether all was written. What the database doesn't take waits on.
+    async fn write(&self, store: &dyn SessionStore) -> bool {
         let taken = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         let taken: Vec<_> = taken.into_iter().collect();
         for (at, batch) in taken.chunks(BATCH).enumerate() {
@@ -50,14 +52,20 @@ impl SessionUses {
                 for &(session, now) in left {
                     waiting.entry(session).or_insert(now);
                 }
-                return;
+                return false;
             }
         }
+        true
     }
 
     /// Writes what waits, within this time: what isn't written by then is lost with the process.
     pub async fn flush(&self, store: &dyn SessionStore, within: Duration) {
-        if timeout(within, self.write(store)).await.is_err() {
+        let writing = async {
+            while !self.write(store).await {
+                sleep(AGAIN).await;
+            }
+        };
+        if timeout(within, writing).await.is_err() {
             tracing::warn!("the last uses of sessions could not be written in time");
         }
     }

@@ -33,7 +33,7 @@ pub struct UserRules {
 #[derive(Debug, Clone)]
 pub struct TransferredUser {
     pub id: Uuid,
-    /// `None` only where the phone is verified: somehow the account is signed in to.
+    /// `None` where somebody else has proven it since: then the line has an id.
     pub email: Option<EmailAddress>,
     pub phone: PhoneNumber,
     pub first_name: PersonName,
@@ -80,11 +80,12 @@ impl TransferredUser {
         if phone.is_none() && !fields.has_fault("phone") {
             fields.fault("phone", "is missing");
         }
-        if email.is_none() && !fields.has_fault("email") && !(phone_verified && id.is_some()) {
-            fields.fault(
-                "email",
-                "is missing, and no verified phone with an id stands in for it",
-            );
+        if email.is_none() && !fields.has_fault("email") && id.is_none() {
+            fields.fault("email", "is missing, and no id stands in for it");
+        }
+        // Unknown fields are ignored. This one would leave everybody without a password.
+        if fields.object.contains_key("password") {
+            fields.fault("password", "is no field; its hash goes into password_hash");
         }
         if email.is_none() && email_verified {
             fields.fault("email_verified", "without an e-mail address");
@@ -325,11 +326,18 @@ mod tests {
                 r#"{"phone":"+14152000001","phone_verified":true}"#,
                 "email: is missing",
             ),
+            (
+                r#"{"email":"a@example.com","phone":"+14152000001","password":"pbkdf2_sha256$1200$salt$aGFzaGhhc2hoYXNo"}"#,
+                "password: is no field",
+            ),
         ] {
             assert!(parse(line).unwrap_err()[0].starts_with(reason), "{line}");
         }
-        let by_phone =
-            r#"{"phone":"+14152000001","phone_verified":true,"id":"0191e0c0-0000-7000-8000-000000000001"}"#;
-        assert!(parse(by_phone).unwrap().email.is_none());
+        for by_id in [
+            r#"{"phone":"+14152000001","phone_verified":true,"id":"0191e0c0-0000-7000-8000-000000000001"}"#,
+            r#"{"phone":"+14152000001","email":null,"id":"0191e0c0-0000-7000-8000-000000000001"}"#,
+        ] {
+            assert!(parse(by_id).unwrap().email.is_none());
+        }
     }
 }

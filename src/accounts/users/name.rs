@@ -56,12 +56,16 @@ impl PersonName {
         if name.chars().count() > MAX_CHARS {
             return Err(NameError::Length);
         }
-        for (at, sign) in name.char_indices() {
-            let fault = match sign {
-                sign if sign.is_control() || is_line_separator(sign) => NameError::ControlCharacter,
-                sign if is_direction_override(sign) => NameError::Direction,
-                sign if is_unknown(sign) => NameError::Unknown,
-                sign if is_invisible(sign) && !is_needed(sign, &name[..at], name) => NameError::Invisible,
+        for (at, character) in name.char_indices() {
+            let fault = match character {
+                character if character.is_control() || is_line_separator(character) => {
+                    NameError::ControlCharacter
+                }
+                character if is_direction_override(character) => NameError::Direction,
+                character if is_unknown(character) => NameError::Unknown,
+                character if is_invisible(character) && !is_needed(character, &name[..at], name) => {
+                    NameError::Invisible
+                }
                 _ => continue,
             };
             return Err(fault);
@@ -115,42 +119,44 @@ pub fn name_key(text: &str) -> String {
 }
 
 /// Spaces, and what comes along unseen when a text is copied.
-fn is_edge(sign: char) -> bool {
-    sign.is_whitespace() || matches!(sign, ZERO_WIDTH_SPACE | '\u{2060}' | '\u{FEFF}' | '\u{AD}')
+fn is_edge(character: char) -> bool {
+    character.is_whitespace() || matches!(character, ZERO_WIDTH_SPACE | '\u{2060}' | '\u{FEFF}' | '\u{AD}')
 }
 
 /// Whether variation selectors choose among forms of a character: of others they would make a name that looks the same and
 /// is another.
-fn has_variants(sign: char) -> bool {
-    CodePointSetData::new::<UnifiedIdeograph>().contains(sign)
-        || CodePointSetData::new::<ExtendedPictographic>().contains(sign)
+fn has_variants(character: char) -> bool {
+    CodePointSetData::new::<UnifiedIdeograph>().contains(character)
+        || CodePointSetData::new::<ExtendedPictographic>().contains(character)
         // Ideographs for compatibility; Burmese of the Shan hills, and Phags-pa.
-        || matches!(sign, '\u{F900}'..='\u{FAD9}' | '\u{1000}'..='\u{109F}' | '\u{AA60}'..='\u{AA7F}' | '\u{A840}'..='\u{A877}')
+        || matches!(character, '\u{F900}'..='\u{FAD9}' | '\u{1000}'..='\u{109F}' | '\u{AA60}'..='\u{AA7F}' | '\u{A840}'..='\u{A877}')
 }
 
 /// Whether it stands within a keycap: a digit, the selector, the key around both.
-fn is_in_keycap(sign: char, before: &str, name: &str) -> bool {
-    let key = name.get(before.len() + sign.len_utf8()..).unwrap_or_default();
+fn is_in_keycap(character: char, before: &str, name: &str) -> bool {
+    let key = name
+        .get(before.len() + character.len_utf8()..)
+        .unwrap_or_default();
     before.ends_with(['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '#', '*'])
         && key.starts_with('\u{20E3}')
 }
 
 /// Whether the script needs an invisible character where it stands, after what is `before` it.
-fn is_needed(sign: char, before: &str, name: &str) -> bool {
+fn is_needed(character: char, before: &str, name: &str) -> bool {
     let follows = |fits: fn(char) -> bool| before.chars().next_back().is_some_and(fits);
-    match sign {
+    match character {
         '\u{200C}' | '\u{200D}' => may_join(before),
         // Between words of Thai, Lao, Khmer and Burmese, which have no spaces there.
-        ZERO_WIDTH_SPACE => {
-            follows(|sign| CodePointMapData::<LineBreak>::new().get(sign) == LineBreak::ComplexContext)
-        }
+        ZERO_WIDTH_SPACE => follows(|character| {
+            CodePointMapData::<LineBreak>::new().get(character) == LineBreak::ComplexContext
+        }),
         // Which of two forms a letter has, in Mongolian.
         VOWEL_SEPARATOR | '\u{180B}'..='\u{180D}' | '\u{180F}' => {
-            follows(|sign| matches!(sign, '\u{1820}'..='\u{18AA}'))
+            follows(|character| matches!(character, '\u{1820}'..='\u{18AA}'))
         }
         // The same of ideographs and pictographs, keycaps among them.
-        sign if CodePointSetData::new::<VariationSelector>().contains(sign) => {
-            follows(has_variants) || is_in_keycap(sign, before, name)
+        character if CodePointSetData::new::<VariationSelector>().contains(character) => {
+            follows(has_variants) || is_in_keycap(character, before, name)
         }
         '\u{200E}' | '\u{200F}' | '\u{61C}' => name.chars().any(reads_from_the_right),
         _ => false,
@@ -159,10 +165,10 @@ fn is_needed(sign: char, before: &str, name: &str) -> bool {
 
 /// Whether joiners mean something after `before`: after letters that join, those of Indic scripts, and pictographs.
 fn may_join(before: &str) -> bool {
-    for sign in before.chars().rev() {
-        let syllabic = CodePointMapData::<IndicSyllabicCategory>::new().get(sign);
-        let joining = CodePointMapData::<JoiningType>::new().get(sign);
-        let category = CodePointMapData::<GeneralCategory>::new().get(sign);
+    for character in before.chars().rev() {
+        let syllabic = CodePointMapData::<IndicSyllabicCategory>::new().get(character);
+        let joining = CodePointMapData::<JoiningType>::new().get(character);
+        let category = CodePointMapData::<GeneralCategory>::new().get(character);
         let is_letter = matches!(
             joining,
             JoiningType::DualJoining | JoiningType::LeftJoining | JoiningType::RightJoining
@@ -179,20 +185,20 @@ fn may_join(before: &str) -> bool {
             category,
             GeneralCategory::NonspacingMark | GeneralCategory::EnclosingMark
         );
-        if is_letter || is_indic || CodePointSetData::new::<ExtendedPictographic>().contains(sign) {
+        if is_letter || is_indic || CodePointSetData::new::<ExtendedPictographic>().contains(character) {
             return true;
         }
         // Marks belong to the letter before them, a skin's colour to the pictograph.
-        if !is_mark && !CodePointSetData::new::<EmojiModifier>().contains(sign) {
+        if !is_mark && !CodePointSetData::new::<EmojiModifier>().contains(character) {
             return false;
         }
     }
     false
 }
 
-fn reads_from_the_right(sign: char) -> bool {
-    let class = CodePointMapData::<BidiClass>::new().get(sign);
-    !is_invisible(sign) && matches!(class, BidiClass::RightToLeft | BidiClass::ArabicLetter)
+fn reads_from_the_right(character: char) -> bool {
+    let class = CodePointMapData::<BidiClass>::new().get(character);
+    !is_invisible(character) && matches!(class, BidiClass::RightToLeft | BidiClass::ArabicLetter)
 }
 
 #[cfg(test)]
@@ -282,8 +288,11 @@ mod tests {
         ] {
             assert_eq!(refusal(text), Some(NameError::ControlCharacter), "{text:?}");
         }
-        for sign in ('\u{202A}'..='\u{202E}').chain('\u{2066}'..='\u{2069}') {
-            assert_eq!(refusal(&format!("Alice{sign}eviL")), Some(NameError::Direction));
+        for character in ('\u{202A}'..='\u{202E}').chain('\u{2066}'..='\u{2069}') {
+            assert_eq!(
+                refusal(&format!("Alice{character}eviL")),
+                Some(NameError::Direction)
+            );
         }
         for text in ["A\u{E000}B", "A\u{F8FF}", "A\u{378}B", "A\u{FFFF}", "A\u{10FFFD}"] {
             assert_eq!(refusal(text), Some(NameError::Unknown), "{text:?}");

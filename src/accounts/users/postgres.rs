@@ -119,7 +119,7 @@ impl UserStore for PostgresUsers {
     }
 
     async fn lock(&self, user: Uuid, event: NewEvent) -> Result<Locked, Unavailable> {
-        const SQL: &str = "UPDATE users SET locked_at = $2, session_epoch = session_epoch + 1 \
+        const SQL: &str = "UPDATE users SET locked_at = $2, session_epoch = session_epoch + 1, sessions_ended_at = $2 \
              WHERE id = $1 AND locked_at IS NULL";
         let done = self.0.bounded(async {
             let mut lent = self.0.lend().await?;
@@ -146,8 +146,8 @@ impl UserStore for PostgresUsers {
         // The epoch once more, for those who were locked by hand.
         const SQL: &str = concat!(
             "WITH unlocked AS ( \
-               UPDATE users SET locked_at = NULL, session_epoch = session_epoch + 1 \
-               WHERE id = $1 AND locked_at IS NOT NULL AND $2::timestamptz IS NOT NULL RETURNING id \
+               UPDATE users SET locked_at = NULL, session_epoch = session_epoch + 1, sessions_ended_at = $2 \
+               WHERE id = $1 AND locked_at IS NOT NULL RETURNING id \
              ), noted AS (",
             insert_event!("$3", "unlocked.id", "unlocked"),
             ") SELECT count(*) FROM unlocked"
@@ -158,7 +158,7 @@ impl UserStore for PostgresUsers {
     async fn end_sessions(&self, user: Uuid, event: NewEvent) -> Result<bool, Unavailable> {
         const SQL: &str = concat!(
             "WITH ended AS ( \
-               UPDATE users SET session_epoch = session_epoch + 1 WHERE id = $1 AND $2::timestamptz IS NOT NULL RETURNING id \
+               UPDATE users SET session_epoch = session_epoch + 1, sessions_ended_at = $2 WHERE id = $1 RETURNING id \
              ), noted AS (",
             insert_event!("$3", "ended.id", "ended"),
             ") SELECT count(*) FROM ended"

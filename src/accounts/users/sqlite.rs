@@ -84,7 +84,7 @@ impl UserStore for SqliteUsers {
     }
 
     async fn lock(&self, user: Uuid, event: NewEvent) -> Result<Locked, Unavailable> {
-        const SQL: &str = "UPDATE users SET locked_at = ?2, session_epoch = session_epoch + 1 \
+        const SQL: &str = "UPDATE users SET locked_at = ?2, session_epoch = session_epoch + 1, sessions_ended_at = ?2 \
              WHERE id = ?1 AND locked_at IS NULL";
         let done = self.0.bounded(async {
             let mut transaction = self.0.writer.begin_with("BEGIN IMMEDIATE").await?;
@@ -109,14 +109,14 @@ impl UserStore for SqliteUsers {
     }
 
     async fn unlock(&self, user: Uuid, event: NewEvent) -> Result<bool, Unavailable> {
-        const SQL: &str = "UPDATE users SET locked_at = NULL, session_epoch = session_epoch + 1 \
-             WHERE id = ?1 AND locked_at IS NOT NULL AND ?2 IS NOT NULL";
+        const SQL: &str = "UPDATE users SET locked_at = NULL, session_epoch = session_epoch + 1, sessions_ended_at = ?2 \
+             WHERE id = ?1 AND locked_at IS NOT NULL";
         self.raise_epoch(SQL, user, event).await
     }
 
     async fn end_sessions(&self, user: Uuid, event: NewEvent) -> Result<bool, Unavailable> {
         const SQL: &str =
-            "UPDATE users SET session_epoch = session_epoch + 1 WHERE id = ?1 AND ?2 IS NOT NULL";
+            "UPDATE users SET session_epoch = session_epoch + 1, sessions_ended_at = ?2 WHERE id = ?1";
         self.raise_epoch(SQL, user, event).await
     }
 }

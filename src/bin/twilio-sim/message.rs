@@ -132,7 +132,7 @@ impl Message {
     /// What makes two messages to a number the same one: the code in them, for a text may say how long it is good
     /// for; or the whole text.
     pub fn essence(&self) -> &str {
-        let mut runs = self.body.split(|sign: char| !sign.is_ascii_digit());
+        let mut runs = self.body.split(|character: char| !character.is_ascii_digit());
         runs.find(|run| (4..=10).contains(&run.len()))
             .unwrap_or(&self.body)
     }

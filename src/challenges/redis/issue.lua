@@ -69,8 +69,8 @@ local rest = ARGV[2]
 if shadowed ~= '' then rest = sub(rest .. shadowed, 1, #rest - byte(ARGV[1], -1) + 64) end
 if avoid ~= '' then rest = avoid .. rest end
 if n == 1 then cooldown_at = pack('>I6B', ends, 0) end
-local record = pack('>BBBc7c0c32I6I3BBB', FORMAT, flags, kept == '' and 0 or KEPT, cooldown_at, kept, name, now, ttl, QUEUED,
-  purpose, #avoid) .. rest
+local record = pack('>BBBc7c0c32I6I3BBBc0', FORMAT, flags, kept == '' and 0 or KEPT, cooldown_at, kept, name, now, ttl, QUEUED,
+  purpose, #avoid, rest)
 if kept ~= '' then
   --cold
   keep(key, record, now, most)
@@ -78,4 +78,4 @@ if kept ~= '' then
 elseif n == 1 and cooldown > ttl then call('SET', key, record, 'PX', format('%d', cooldown))
 else call('SET', key, record, 'PX', format('%d', ttl)) end
 if message then call('ZADD', KEYS[#KEYS], format('%d', now + lease), address .. sub(name, 1, 8)) end
-return pack('>c1I6', written, now + ttl) .. attached .. avoid
+return pack('>c1I6c0c0', written, now + ttl, attached, avoid)

@@ -19,7 +19,6 @@ use std::{
     time::Duration,
 };
 
-use ::redis::Script;
 use async_trait::async_trait;
 use uuid::Uuid;
 
@@ -34,7 +33,7 @@ use super::{
     },
 };
 use crate::{
-    limits::{Counter, Records},
+    limits::{Counter, Records, RuledScript},
     partition::SlotAddress,
     provider::DeliveryStatus,
     redis::RedisLink,
@@ -80,7 +79,7 @@ impl RedisChallenges {
         slots: u8,
         address: SlotAddress,
         cooldown_at: SlotAddress,
-    ) -> (&'static Script, Packed) {
+    ) -> (&'static RuledScript, Packed) {
         let lease = issue.message.map_or(Duration::ZERO, |message| message.lease);
         let facts = Packed::at(self.offset())
             .number(millis(self.rules.ttl), 4)
@@ -141,9 +140,10 @@ impl ChallengeStore for RedisChallenges {
         let slots = 1 + issue.others.len() + usize::from(is_elsewhere);
         let (script, facts) = self.issuing(issue, slots as u8, address, cooldown_at);
         let records = Records::asked(issue.attached, issue.message.is_some());
+        let (script, rules) = script.of(&records);
         let answer: Vec<u8> = self
             .link
-            .eval(script, slots + records.len() + 1, |call| {
+            .eval(&script, slots + records.len() + 1, |call| {
                 key_slot(call, address);
                 for other in issue.others {
                     key_slot(call, other.slot.address());
@@ -155,7 +155,7 @@ impl ChallengeStore for RedisChallenges {
                 key_outbox(call, address);
                 let mut rest = record::encode_rest(issue);
                 rest.extend_from_slice(issue.shadowed.as_str().as_bytes());
-                call.arg(facts.0).arg(rest).arg(records.into_rules());
+                call.arg(facts.0).arg(rest).arg(rules);
             })
             .await?;
         let Answer {

@@ -9,9 +9,11 @@
 local FORMAT, HEAD, POOL, POOLS, KEPT = 1, 10, 16, 48, 128
 -- A record without anything.
 local NO_SLOT = '\1\0\0\0\0\0\0\0\0\0'
+-- A pool: how many, when the last was, how many in its day, when that began.
+local POOL_FORM = '>I2I6I2I6'
 -- A challenge: id, digest, when it was issued, how long its code lives, status.
 local CHALLENGE_FORM = '>c16c16I6I3B'
-local STATUS, PURPOSE, AVOID = 42, 43, 44
+local ISSUED, STATUS, PURPOSE, AVOID = 33, 42, 43, 44
 -- Of the byte of the purpose.
 local WORKED = 128
 -- Flags.
@@ -86,13 +88,7 @@ end
 
 -- The wrong codes of a pool: how many, when the last was, how many in its day, when that began.
 local function pool_of(slot, pool)
-  return read('>I2I6I2I6', slot, HEAD + POOL * pool + 1)
-end
-
--- The pools of a record; nothing if it keeps none.
-local function pools_of(slot)
-  if byte(slot, 3) < KEPT then return '' end
-  return sub(slot, HEAD + 1, HEAD + POOLS)
+  return read(POOL_FORM, slot, HEAD + POOL * pool + 1)
 end
 
 -- How long (ms) a pool stays locked for its wrong codes, 0 if it is not; claimants by their day alone, so that one of them locks no
@@ -108,19 +104,22 @@ local function lock_wait(slot, pool, now, most)
   return max(0, wait)
 end
 
--- A record with one wrong code more in a pool.
-local function with_failure(slot, pool, now, most)
-  local kept = pools_of(slot)
+-- A record with one wrong code more in a pool, and so many attempts more. This and what keeps it call no other function: Redis
+-- would make each anew for every wrong code.
+local function with_failure(slot, pool, now, most, more)
+  local attempts, head, kept = byte(slot, 3), HEAD + POOLS, ''
   local failures, last, in_day, began = 0, 0, 0, now
-  if kept == '' then kept = string.rep('\0', POOLS)
-  else failures, last, in_day, began = pool_of(slot, pool) end
+  if attempts < KEPT then attempts, head, kept = attempts + KEPT, HEAD, string.rep('\0', POOLS)
+  else
+    kept = sub(slot, HEAD + 1, head)
+    failures, last, in_day, began = read(POOL_FORM, kept, POOL * pool + 1)
+  end
   local _, window = read('>I4I4', most)
   if last + window <= now then failures = 0 end
   if began + DAY <= now then in_day, began = 0, now end
-  local counted = pack('>I2I6I2I6', min(failures + 1, 0xFFFF), now, min(in_day + 1, 0xFFFF), began)
-  kept = sub(kept, 1, POOL * pool) .. counted .. sub(kept, POOL * (pool + 1) + 1)
-  return sub(slot, 1, 2) .. string.char(byte(slot, 3) % KEPT + KEPT) .. sub(slot, 4, HEAD) .. kept
-    .. sub(slot, head_of(slot) + 1)
+  local counted = pack(POOL_FORM, min(failures + 1, 0xFFFF), now, min(in_day + 1, 0xFFFF), began)
+  return sub(slot, 1, 2) .. pack('B', attempts + more) .. sub(slot, 4, HEAD)
+    .. sub(kept, 1, POOL * pool) .. counted .. sub(kept, POOL * (pool + 1) + 1) .. sub(slot, head + 1)
 end
 
 -- A record without wrong codes.
@@ -132,16 +131,20 @@ end
 -- Writes a record for as long as anything in it matters.
 local function keep(key, slot, now, most)
   local flags, attempts, ends = read('>BBI6', slot, 2)
-  if has(flags, ELSEWHERE) then ends = 0 end
+  local head = HEAD
+  if flags % (2 * ELSEWHERE) >= ELSEWHERE then ends = 0 end
   if attempts >= KEPT then
+    head = HEAD + POOLS
     local _, window = read('>I4I4', most)
-    for pool = 0, 2 do
-      local failures, last, in_day, began = pool_of(slot, pool)
+    for at = HEAD + 1, head, POOL do
+      local failures, last, in_day, began = read(POOL_FORM, slot, at)
       if failures > 0 then ends = max(ends, last + window) end
       if in_day > 0 then ends = max(ends, began + DAY) end
     end
   end
-  local id, _, issued, ttl = challenge_of(slot)
-  if id then ends = max(ends, issued + ttl) end
+  if #slot > head then
+    local issued, ttl = read('>I6I3', slot, head + ISSUED)
+    ends = max(ends, issued + ttl)
+  end
   if ends > now then call('SET', key, slot, 'PX', format('%d', ends - now)) else call('DEL', key) end
 end

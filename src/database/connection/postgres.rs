@@ -1,36 +1,26 @@
-//! Connections to PostgreSQL that the pool lends, when one is given up, and how a statement is run on one.
+//! When a connection to PostgreSQL is given up, how a statement is run on one, and what is said when one fails.
 
 use std::{
     io::ErrorKind,
     sync::{Mutex, MutexGuard, PoisonError},
+    task::Poll,
     time::{Duration, Instant},
 };
 
 use futures_util::{
-    StreamExt, TryFutureExt, TryStreamExt,
+    FutureExt, StreamExt, TryFutureExt, TryStreamExt,
     future::BoxFuture,
     stream::{self, BoxStream},
 };
 use sqlx::{
     Connection, Either, Execute, Executor, PgConnection, Postgres, SqlSafeStr, SqlStr, Transaction,
     error::BoxDynError,
-    pool::PoolConnection,
     postgres::{PgArguments, PgQueryResult, PgRow, PgStatement, PgTypeInfo},
 };
 use thiserror::Error;
 use tokio::time::timeout;
 
-/// How long a connection may take to be given back: sqlx drains it and asks it whether it lives, without a bound.
-pub(in crate::database) const GIVE_BACK: Duration = Duration::from_secs(1);
-
-/// A connection on loan, given back within a bound whatever happens to its borrower.
-///
-/// sqlx gives a connection back by asking it whether it lives, for as long as it takes. One whose server vanished
-/// without a word would keep its place in the pool for a quarter of an hour; here it loses it after [`GIVE_BACK`].
-pub(crate) struct Lent {
-    connection: Option<PoolConnection<Postgres>>,
-    begin: Option<SqlStr>,
-}
+use crate::database::Fault;
 
 /// Which connections are taken to be of use. What broke one has broken those that lay idle meanwhile, more likely than
 /// not: they are not asked one after the other, each for as long as it takes to give it up.
@@ -57,22 +47,21 @@ impl Trust {
         }
     }
 
-    /// `fresh`: one that was used so lately is taken to be alive without being asked.
+    /// Whether what was found since then speaks against it.
+    pub fn gives_up(&self, age: Duration, idle_for: Duration) -> bool {
+        let now = Instant::now();
+        *lock(&self.doubted) > now.checked_sub(idle_for) || *lock(&self.outdated) > now.checked_sub(age)
+    }
+
+    /// Asks it whether it lives, unless it is given up.
     pub async fn check(
         &self,
         connection: &mut PgConnection,
         age: Duration,
         idle_for: Duration,
-        fresh: Duration,
     ) -> Result<(), sqlx::Error> {
-        let now = Instant::now();
-        let is_given_up =
-            *lock(&self.doubted) > now.checked_sub(idle_for) || *lock(&self.outdated) > now.checked_sub(age);
-        if is_given_up {
+        if self.gives_up(age, idle_for) {
             return Err(sqlx::Error::Io(ErrorKind::ConnectionAborted.into()));
-        }
-        if idle_for < fresh {
-            return Ok(());
         }
         let answer = timeout(self.patience, connection.ping()).await;
         let answer = answer.unwrap_or_else(|late| Err(sqlx::Error::Io(late.into())));
@@ -105,51 +94,45 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Lent {
-    pub(in crate::database) fn new(connection: PoolConnection<Postgres>, begin: Option<SqlStr>) -> Self {
-        Self {
-            connection: Some(connection),
-            begin,
-        }
-    }
-
-    /// For statements that each stand for themselves.
-    pub fn session(&mut self) -> Session<'_> {
-        let run = Run::of(self.begin.as_ref());
-        Session::new(self.connection(), run)
-    }
-
-    /// For statements that take effect together.
-    pub async fn begin(&mut self) -> Result<Together<'_>, sqlx::Error> {
-        let (begin, run) = match self.begin.clone() {
-            Some(begin) => (begin, Run::Unnamed),
-            None => ("BEGIN".into_sql_str(), Run::Prepared),
-        };
-        let transaction = self.connection().begin_with(begin).await?;
-        Ok(Together { transaction, run })
-    }
-
-    fn connection(&mut self) -> &mut PgConnection {
-        match &mut self.connection {
-            Some(connection) => connection,
-            None => unreachable!("taken in drop alone"),
-        }
-    }
-}
-
 /// A transaction. Dropped before [`Together::commit`], nothing of it takes effect.
 pub(crate) struct Together<'c> {
     transaction: Transaction<'c, Postgres>,
     run: Run,
+    is_settled: &'c mut bool,
 }
 
-impl Together<'_> {
+impl<'c> Together<'c> {
+    /// `begin` begins it where nothing can be prepared by a name. `is_settled` is false until it has ended.
+    pub(in crate::database) async fn begin(
+        connection: &'c mut PgConnection,
+        begin: Option<SqlStr>,
+        is_settled: &'c mut bool,
+    ) -> Result<Self, sqlx::Error> {
+        let (begin, run) = match begin {
+            Some(begin) => (begin, Run::Unnamed),
+            None => ("BEGIN".into_sql_str(), Run::Prepared),
+        };
+        *is_settled = false;
+        let transaction = connection.begin_with(begin).await?;
+        Ok(Self {
+            transaction,
+            run,
+            is_settled,
+        })
+    }
+
     pub fn session(&mut self) -> Session<'_> {
-        Session::new(&mut self.transaction, self.run.clone())
+        Session {
+            connection: &mut self.transaction,
+            run: self.run.clone(),
+            is_settled: None,
+        }
     }
 
     pub async fn commit(self) -> Result<(), sqlx::Error> {
-        self.transaction.commit().await
+        self.transaction.commit().await?;
+        *self.is_settled = true;
+        Ok(())
     }
 }
 
@@ -178,30 +161,39 @@ impl Run {
 pub(crate) struct Session<'c> {
     connection: &'c mut PgConnection,
     run: Run,
+    /// False while a statement is under way, for who wants to know.
+    is_settled: Option<&'c mut bool>,
 }
 
 impl<'c> Session<'c> {
-    fn new(connection: &'c mut PgConnection, run: Run) -> Self {
-        Self { connection, run }
-    }
-
     /// For statements that each stand for themselves; `begin` begins each, where they can't be prepared.
     pub(in crate::database) fn each(connection: &'c mut PgConnection, begin: Option<&SqlStr>) -> Self {
-        Self::new(connection, Run::of(begin))
+        Self {
+            connection,
+            run: Run::of(begin),
+            is_settled: None,
+        }
+    }
+
+    /// The same, noting whether one is under way.
+    pub(in crate::database) fn noting(self, is_settled: &'c mut bool) -> Self {
+        Self {
+            is_settled: Some(is_settled),
+            ..self
+        }
     }
 
     /// For one more statement.
     pub fn again(&mut self) -> Session<'_> {
-        Session::new(self.connection, self.run.clone())
+        Session {
+            connection: self.connection,
+            run: self.run.clone(),
+            is_settled: self.is_settled.as_deref_mut(),
+        }
     }
-}
 
-type Item = Either<PgQueryResult, PgRow>;
-
-impl<'c> Executor<'c> for Session<'c> {
-    type Database = Postgres;
-
-    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<Item, sqlx::Error>>
+    /// All that a statement says. In a transaction of its own, nothing is said before that has taken effect.
+    fn items<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<Item, sqlx::Error>>
     where
         'c: 'e,
         E: 'q + Execute<'q, Postgres>,
@@ -223,7 +215,7 @@ impl<'c> Executor<'c> for Session<'c> {
         }
     }
 
-    fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, sqlx::Error>>
+    fn row<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, sqlx::Error>>
     where
         'c: 'e,
         E: 'q + Execute<'q, Postgres>,
@@ -239,6 +231,40 @@ impl<'c> Executor<'c> for Session<'c> {
                 Ok(row)
             }),
         }
+    }
+}
+
+type Item = Either<PgQueryResult, PgRow>;
+
+impl<'c> Executor<'c> for Session<'c> {
+    type Database = Postgres;
+
+    fn fetch_many<'e, 'q: 'e, E>(mut self, query: E) -> BoxStream<'e, Result<Item, sqlx::Error>>
+    where
+        'c: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        let Some(is_settled) = self.is_settled.take() else {
+            return self.items(query);
+        };
+        *is_settled = false;
+        let end = stream::poll_fn(move |_| {
+            *is_settled = true;
+            Poll::Ready(None)
+        });
+        self.items(query).chain(end).boxed()
+    }
+
+    fn fetch_optional<'e, 'q: 'e, E>(mut self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, sqlx::Error>>
+    where
+        'c: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        let Some(is_settled) = self.is_settled.take() else {
+            return self.row(query);
+        };
+        *is_settled = false;
+        self.row(query).inspect_ok(move |_| *is_settled = true).boxed()
     }
 
     fn prepare_with<'e>(
@@ -274,21 +300,6 @@ impl<'q, E: Execute<'q, Postgres>> Execute<'q, Postgres> for Nameless<E> {
     }
 }
 
-impl Drop for Lent {
-    fn drop(&mut self) {
-        let Some(mut connection) = self.connection.take() else {
-            return;
-        };
-        match tokio::runtime::Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn(async move {
-                // Hidden in sqlx's documentation, public since 0.4: it is what its own drop does.
-                let _ = timeout(GIVE_BACK, connection.return_to_pool()).await;
-            })),
-            Err(_) => drop(connection.detach()),
-        }
-    }
-}
-
 /// Why a connection did not come to be. It says nothing of those that stand: where the server, or a pooler before it, takes
 /// no more of them, to give those up would ask for more still.
 #[derive(Debug, Error)]
@@ -310,4 +321,25 @@ pub(in crate::database) fn not_connected(error: sqlx::Error) -> sqlx::Error {
 /// The pool had none in time, for this cause.
 pub(in crate::database) fn no_connection(cause: String) -> sqlx::Error {
     sqlx::Error::Configuration(Box::new(NotConnected::NoneInTime(cause)))
+}
+
+/// What a call met, in the words of the server or the system.
+pub(in crate::database) fn fault(error: &sqlx::Error) -> Fault {
+    match error {
+        sqlx::Error::Database(error) => Fault::refused(
+            error.code().unwrap_or_default().into_owned(),
+            error.message(),
+            error.constraint(),
+        ),
+        sqlx::Error::Io(error) => Fault::Io(error.to_string()),
+        sqlx::Error::PoolTimedOut => Fault::Other("no connection in time".to_owned()),
+        sqlx::Error::PoolClosed => Fault::Other("closed".to_owned()),
+        sqlx::Error::Tls(error) => Fault::Other(format!("TLS: {error}")),
+        sqlx::Error::Configuration(error) => match error.downcast_ref() {
+            Some(NotConnected::Refused(error)) => fault(error),
+            Some(NotConnected::NoneInTime(cause)) => Fault::Other(cause.clone()),
+            None => Fault::Other("not connected: the URL or a file of it is at fault".to_owned()),
+        },
+        _ => Fault::Other("an answer that was not expected".to_owned()),
+    }
 }

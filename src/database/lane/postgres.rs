@@ -5,20 +5,19 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use sqlx::{PgConnection, SqlStr};
 
-use crate::database::{connection::postgres::Session, postgres::PostgresLink};
-
-/// A lane's connection that was used so lately is taken to be alive; another is asked first, as those of the pool always
-/// are: what they serve can afford it.
-const FRESH: Duration = Duration::from_millis(100);
+use crate::database::{
+    connection::postgres::{Session, Trust},
+    pool::postgres::FRESH,
+    postgres::PostgresLink,
+};
 
 /// A connection of a lane of lookups' own. One from the pool would have been made by another thread, more likely than
-/// not, whose event loop hears what the server says and has to wake this one; and the pool asks each that comes back
-/// whether it lives, which is another round trip.
+/// not, whose event loop hears what the server says and has to wake this one.
 #[derive(Default)]
 pub(crate) struct Own(Option<Alive>);
 
@@ -35,14 +34,7 @@ impl Own {
     pub async fn connection(&mut self, link: &PostgresLink) -> Result<Session<'_>, sqlx::Error> {
         // What is rare is on the heap: its future is far larger than a query's, and would make each lookup's as large.
         if let Some(mut alive) = self.0.take()
-            && Box::pin(link.trust.check(
-                &mut alive.connection,
-                alive.made.elapsed(),
-                alive.used.elapsed(),
-                FRESH,
-            ))
-            .await
-            .is_ok()
+            && alive.is_of_use(&link.trust).await
         {
             alive.used = Instant::now();
             return Ok(self.0.insert(alive).session());
@@ -62,6 +54,15 @@ impl Own {
 }
 
 impl Alive {
+    async fn is_of_use(&mut self, trust: &Trust) -> bool {
+        let (age, idle_for) = (self.made.elapsed(), self.used.elapsed());
+        if idle_for < FRESH && !trust.gives_up(age, idle_for) {
+            return true;
+        }
+        let check = trust.check(&mut self.connection, age, idle_for);
+        Box::pin(check).await.is_ok()
+    }
+
     fn session(&mut self) -> Session<'_> {
         Session::each(&mut self.connection, self.begin.as_ref())
     }

@@ -11,4 +11,4 @@ mod store;
 
 pub use postgres::PostgresEventLog;
 pub use sqlite::SqliteEventLog;
-pub use store::{EventFilter, EventLog, RefusalCount, RefusedClient, StoredEvent};
+pub use store::{EventCount, EventFilter, EventLog, RefusedClient, StoredEvent};

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{AssertSqlSafe, Row, postgres::PgRow};
 use uuid::Uuid;
 
-use super::{EventFilter, EventLog, RefusalCount, RefusedClient, StoredEvent};
+use super::{EventCount, EventFilter, EventLog, RefusedClient, StoredEvent};
 use crate::{
     database::PostgresLink,
     dated::first_row_id,
@@ -58,27 +58,20 @@ impl EventLog for PostgresEventLog {
             .await
     }
 
-    async fn hours(&self, kinds: &[EventKind], since: DateTime<Utc>) -> Result<Vec<(i64, i64)>, Unavailable> {
-        const SQL: &str = "SELECT CAST(floor(extract(epoch FROM at) / 3600) AS bigint) AS hour, CAST(sum(times) AS bigint) FROM events \
-             WHERE kind = ANY($1) AND id >= $2 GROUP BY hour ORDER BY hour LIMIT 1000";
-        let query = sqlx::query_as(SQL).bind(names(kinds)).bind(first_row_id(since));
-        self.0
-            .bounded(async { query.fetch_all(self.0.lend().await?.session()).await })
-            .await
-    }
-
-    async fn refusals(
+    async fn counts(
         &self,
         kinds: &[EventKind],
-        since: DateTime<Utc>,
-    ) -> Result<Vec<RefusalCount>, Unavailable> {
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+    ) -> Result<Vec<EventCount>, Unavailable> {
         const SQL: &str = "SELECT kind, coalesce(details::jsonb ->> 'reason', '') AS why, CAST(sum(times) AS bigint) AS total FROM events \
-             WHERE kind = ANY($1) AND id >= $2 GROUP BY kind, why ORDER BY total DESC, kind, why LIMIT 1000";
+             WHERE kind = ANY($1) AND id >= $2 AND id < $3 GROUP BY kind, why ORDER BY total DESC, kind, why LIMIT 1000";
         let query = sqlx::query(SQL)
             .bind(names(kinds))
-            .bind(first_row_id(since))
+            .bind(first_row_id(from))
+            .bind(first_row_id(to))
             .try_map(|row: PgRow| {
-                Ok(RefusalCount {
+                Ok(EventCount {
                     kind: row.try_get(0)?,
                     reason: row.try_get(1)?,
                     times: row.try_get(2)?,

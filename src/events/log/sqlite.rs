@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{AssertSqlSafe, Row, sqlite::SqliteRow};
 use uuid::{Uuid, fmt::Hyphenated};
 
-use super::{EventFilter, EventLog, RefusalCount, RefusedClient, StoredEvent};
+use super::{EventCount, EventFilter, EventLog, RefusedClient, StoredEvent};
 use crate::{
     database::{
         SqliteLink,
@@ -57,27 +57,20 @@ impl EventLog for SqliteEventLog {
         self.0.bounded(query.fetch_all(&self.0.readers)).await
     }
 
-    async fn hours(&self, kinds: &[EventKind], since: DateTime<Utc>) -> Result<Vec<(i64, i64)>, Unavailable> {
-        const SQL: &str = "SELECT at / 3600000000 AS hour, sum(times) FROM events \
-             WHERE kind IN (SELECT value FROM json_each(?1)) AND id >= ?2 GROUP BY hour ORDER BY hour LIMIT 1000";
-        let query = sqlx::query_as(SQL)
-            .bind(names(kinds))
-            .bind(first_row_id(since).hyphenated());
-        self.0.bounded(query.fetch_all(&self.0.readers)).await
-    }
-
-    async fn refusals(
+    async fn counts(
         &self,
         kinds: &[EventKind],
-        since: DateTime<Utc>,
-    ) -> Result<Vec<RefusalCount>, Unavailable> {
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+    ) -> Result<Vec<EventCount>, Unavailable> {
         const SQL: &str = "SELECT kind, coalesce(json_extract(details, '$.reason'), '') AS why, sum(times) AS total FROM events \
-             WHERE kind IN (SELECT value FROM json_each(?1)) AND id >= ?2 GROUP BY kind, why ORDER BY total DESC, kind, why LIMIT 1000";
+             WHERE kind IN (SELECT value FROM json_each(?1)) AND id >= ?2 AND id < ?3 GROUP BY kind, why ORDER BY total DESC, kind, why LIMIT 1000";
         let query = sqlx::query(SQL)
             .bind(names(kinds))
-            .bind(first_row_id(since).hyphenated())
+            .bind(first_row_id(from).hyphenated())
+            .bind(first_row_id(to).hyphenated())
             .try_map(|row: SqliteRow| {
-                Ok(RefusalCount {
+                Ok(EventCount {
                     kind: row.try_get(0)?,
                     reason: row.try_get(1)?,
                     times: row.try_get(2)?,

@@ -28,27 +28,23 @@ pub trait EventLog: Send + Sync {
     /// [`Unavailable`] when the database is down.
     async fn page(&self, filter: &EventFilter) -> Result<Vec<StoredEvent>, Unavailable>;
 
-    /// How many there were of some kinds in each hour since 1970 in which there were some, the oldest first.
+    /// How often events of some kinds happened from one time until before another, by kind and reason. MUST read those events
+    /// alone.
     ///
     /// # Errors
     /// [`Unavailable`] when the database is down, or takes longer than a request may.
-    async fn hours(&self, kinds: &[EventKind], since: DateTime<Utc>) -> Result<Vec<(i64, i64)>, Unavailable>;
-
-    /// How often something was refused for which reason, the most first.
-    ///
-    /// # Errors
-    /// As for [`EventLog::hours`].
-    async fn refusals(
+    async fn counts(
         &self,
         kinds: &[EventKind],
-        since: DateTime<Utc>,
-    ) -> Result<Vec<RefusalCount>, Unavailable>;
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+    ) -> Result<Vec<EventCount>, Unavailable>;
 
     /// Which networks and accounts something was refused to, the most often first, `limit` of them at most. MUST read those
     /// events alone that are not older.
     ///
     /// # Errors
-    /// As for [`EventLog::hours`].
+    /// As for [`EventLog::counts`].
     async fn refused_clients(
         &self,
         kinds: &[EventKind],
@@ -72,11 +68,11 @@ pub struct RefusedClient {
     pub last_at: DateTime<Utc>,
 }
 
-/// How often something was refused.
+/// How often something happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RefusalCount {
+pub struct EventCount {
     pub kind: String,
-    /// The rule's id, or the code of the answer.
+    /// Of a refusal the rule's id, or the code of the answer; else empty.
     pub reason: String,
     pub times: i64,
 }

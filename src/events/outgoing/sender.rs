@@ -11,6 +11,7 @@ use super::{EventWebhook, LeasedEvent, OutgoingEvent, OutgoingStore};
 use crate::{
     clock::Clock,
     entropy::Entropy,
+    provider::Outcome,
     unavailable::Unavailable,
     webhook::sign,
     wire::{self, Answer, Wire},
@@ -161,13 +162,15 @@ impl EventSender {
             return Sent::Gone;
         };
         let answer = self.post(webhook, event).await;
-        if answer.as_ref().is_some_and(Answer::is_success) {
+        if answer.as_ref().is_ok_and(Answer::is_success) {
             return Sent::Taken;
         }
-        let status = answer.as_ref().map(|answer| answer.status);
+        let why = answer.as_ref().err().and_then(Outcome::reason);
+        let answer = answer.ok();
         tracing::warn!(
             webhook.name = webhook.name,
-            http.status = status,
+            http.status = answer.as_ref().map(|answer| answer.status),
+            error = why.map(|why| why.to_string()),
             attempts = leased.attempts,
             "an event was not taken"
         );
@@ -183,12 +186,12 @@ impl EventSender {
         Sent::Later(now + self.pause(leased.attempts).max(asked))
     }
 
-    async fn post(&self, webhook: &EventWebhook, event: &OutgoingEvent) -> Option<Answer> {
+    async fn post(&self, webhook: &EventWebhook, event: &OutgoingEvent) -> Result<Answer, Outcome> {
         let body = event.body();
         let id = event.id.to_string();
         let request = self.wire.post(webhook.url.clone());
         let request = sign(request, &webhook.keys, &id, self.clock.now(), body);
-        wire::call(request).await.ok()
+        wire::call(request).await
     }
 
     /// How long an event rests that was tried so often.

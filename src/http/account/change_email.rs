@@ -19,7 +19,7 @@ use crate::{
         kit::{
             auth::current,
             docs::{Docs, EMAIL, MINUTE, Tag, refusal},
-            extract::{Faults, Field, JsonBody},
+            extract::{Faults, Field, UnreadJson},
             problem::ApiError,
         },
         public::{
@@ -90,10 +90,10 @@ pub fn change_docs() -> Docs {
 pub async fn change(
     api: web::Data<Api>,
     request: HttpRequest,
-    body: JsonBody<ChangeEmailRequest>,
+    body: UnreadJson<ChangeEmailRequest>,
 ) -> Result<HttpResponse, ApiError> {
     let signed_in = current(&api, &request).await?;
-    let ChangeEmailRequest { email, password } = body.0;
+    let ChangeEmailRequest { email, password } = body.read().await?;
     let mut faults = Faults::default();
     let email = faults.required("email", email, EmailAddress::parse);
     let password = presented(&mut faults, password);
@@ -131,14 +131,14 @@ pub fn verify_docs() -> Docs {
 pub async fn verify(
     api: web::Data<Api>,
     request: HttpRequest,
-    body: JsonBody<VerifyNewEmailRequest>,
+    body: UnreadJson<VerifyNewEmailRequest>,
 ) -> Result<HttpResponse, ApiError> {
     let signed_in = current(&api, &request).await?;
     let VerifyNewEmailRequest {
         email,
         otp,
         challenge_id,
-    } = body.0;
+    } = body.read().await?;
     let mut faults = Faults::default();
     let email = faults.required("email", email, EmailAddress::parse);
     let typed = typed(&api, &mut faults, otp, challenge_id);

@@ -18,7 +18,7 @@ use crate::{
         kit::{
             auth::current,
             docs::{Docs, MINUTE, PHONE, Tag, refusal},
-            extract::{Faults, Field, JsonBody},
+            extract::{Faults, Field, UnreadJson},
             problem::ApiError,
         },
         public::{
@@ -88,10 +88,10 @@ pub fn change_docs() -> Docs {
 pub async fn change(
     api: web::Data<Api>,
     request: HttpRequest,
-    body: JsonBody<ChangePhoneRequest>,
+    body: UnreadJson<ChangePhoneRequest>,
 ) -> Result<HttpResponse, ApiError> {
     let signed_in = current(&api, &request).await?;
-    let ChangePhoneRequest { phone, password } = body.0;
+    let ChangePhoneRequest { phone, password } = body.read().await?;
     let mut faults = Faults::default();
     let phone = faults.required("phone", phone, |text| PhoneNumber::parse(text, api.phone_check));
     let password = presented(&mut faults, password);
@@ -125,14 +125,14 @@ pub fn verify_docs() -> Docs {
 pub async fn verify(
     api: web::Data<Api>,
     request: HttpRequest,
-    body: JsonBody<VerifyNewPhoneRequest>,
+    body: UnreadJson<VerifyNewPhoneRequest>,
 ) -> Result<HttpResponse, ApiError> {
     let signed_in = current(&api, &request).await?;
     let VerifyNewPhoneRequest {
         phone,
         otp,
         challenge_id,
-    } = body.0;
+    } = body.read().await?;
     let mut faults = Faults::default();
     let phone = faults.required("phone", phone, |text| PhoneNumber::parse(text, api.phone_check));
     let typed = typed(&api, &mut faults, otp, challenge_id);

@@ -13,7 +13,7 @@ use crate::{
             auth::current,
             client::client_network,
             docs::{Docs, HOUR, MINUTE, Tag},
-            extract::{Faults, Field, JsonBody},
+            extract::{Faults, Field, UnreadJson},
             problem::ApiError,
         },
     },
@@ -74,16 +74,17 @@ pub fn leave_docs() -> Docs {
 pub async fn leave(
     api: web::Data<Api>,
     request: HttpRequest,
-    body: JsonBody<LeaveRequest>,
+    body: UnreadJson<LeaveRequest>,
 ) -> Result<HttpResponse, ApiError> {
     let signed_in = current(&api, &request).await?;
+    let body = body.read().await?;
     let client = client_network(&api, &request);
     let turn = api.own_password.reserve(&signed_in, client).await?;
     let mut faults = Faults::default();
     let presented = |text: &str| Ok::<_, AccountError>(Password::presented(text));
     let password = match api.leave.came_by_code(&signed_in) {
-        true => faults.optional("password", body.0.password, presented),
-        false => faults.required("password", body.0.password, presented),
+        true => faults.optional("password", body.password, presented),
+        false => faults.required("password", body.password, presented),
     };
     if !faults.is_empty() {
         return Err(faults.into_error());
@@ -100,8 +101,8 @@ pub fn export_docs() -> Docs {
             "id": "0199a2f4-6c1e-7b52-9d3e-4f5a6b7c8d9e", "email": "test@example.com", "email_key": "test@example.com",
             "phone": "+14155552671", "first_name": "Test", "last_name": "User", "last_name_key": "user", "phone_verified": false,
             "email_verified": false, "phone_claimed_at": null, "phone_owned_at": null, "email_owned_at": null,
-            "session_epoch": 0, "password_reset_at": null, "signed_in_at": time, "imported_at": null, "locked_at": null,
-            "created_at": time, "updated_at": time,
+            "session_epoch": 0, "sessions_ended_at": null, "password_reset_at": null, "address_changed_at": null, "signed_in_at": time, "imported_at": null,
+            "locked_at": null, "created_at": time, "updated_at": time,
         },
         "sessions": [], "administrators": [], "events": [], "verifications": [], "notices": [],
     });

@@ -15,7 +15,7 @@ use crate::{
             auth::current,
             client::client_network,
             docs::{Docs, MINUTE, PHONE, Tag},
-            extract::{Faults, Field, JsonBody},
+            extract::{Faults, Field, UnreadJson},
             problem::ApiError,
             rejection::Rejection,
         },
@@ -105,10 +105,10 @@ pub fn change_docs() -> Docs {
 pub async fn change(
     api: web::Data<Api>,
     request: HttpRequest,
-    body: JsonBody<ProfileRequest>,
+    body: UnreadJson<ProfileRequest>,
 ) -> Result<HttpResponse, ApiError> {
     let signed_in = current(&api, &request).await?;
-    let change = profile_change(body.0)?;
+    let change = profile_change(body.read().await?)?;
     let client = client_network(&api, &request);
     let user = api.profiles.change(signed_in.user, change, client).await?;
     Ok(HttpResponse::Ok().json(UserView::from(user)))

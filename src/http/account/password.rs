@@ -14,7 +14,7 @@ use crate::{
             auth::current,
             client::client_network,
             docs::{Docs, HOUR, Tag},
-            extract::{Faults, Field, JsonBody},
+            extract::{Faults, Field, UnreadJson},
             language::language_for,
             problem::ApiError,
         },
@@ -65,12 +65,13 @@ pub fn change_docs() -> Docs {
 pub async fn change(
     api: web::Data<Api>,
     request: HttpRequest,
-    body: JsonBody<PasswordChangeRequest>,
+    body: UnreadJson<PasswordChangeRequest>,
 ) -> Result<HttpResponse, ApiError> {
     let signed_in = current(&api, &request).await?;
+    let body = body.read().await?;
     let client = client_network(&api, &request);
     let turns = api.own_password.reserve_change(&signed_in, client).await?;
-    let passwords = passwords(&api, body.0, &signed_in.user.words()).await?;
+    let passwords = passwords(&api, body, &signed_in.user.words()).await?;
     let language = language_for(&api, &request, Channel::Email);
     api.own_password
         .change(turns, &signed_in, client, passwords, Some(language))

@@ -19,7 +19,7 @@ use crate::{
         api::Api,
         kit::{
             docs::{Docs, Tag},
-            extract::{Faults, Field, JsonBody},
+            extract::{Faults, Field, UnreadJson},
             problem::ApiError,
         },
     },
@@ -75,10 +75,10 @@ pub async fn change(
     api: web::Data<Api>,
     request: HttpRequest,
     id: web::Path<String>,
-    body: JsonBody<AdminChangeRequest>,
+    body: UnreadJson<AdminChangeRequest>,
 ) -> Result<HttpResponse, ApiError> {
     let entered = enter(&api, &request, Role::Admin).await?;
-    let (change, reason) = profile_change(body.0)?;
+    let (change, reason) = profile_change(body.read().await?)?;
     let by = entered.acting(Some(reason));
     let account = api.admin.change(&by, account_id(&id)?, change).await?;
     Ok(HttpResponse::Ok().json(AdminUserView::from(account)))
@@ -127,11 +127,11 @@ pub async fn delete(
     api: web::Data<Api>,
     request: HttpRequest,
     id: web::Path<String>,
-    body: JsonBody<ReasonRequest>,
+    body: UnreadJson<ReasonRequest>,
 ) -> Result<HttpResponse, ApiError> {
     let entered = enter(&api, &request, Role::Admin).await?;
     api.admin.demand_fresh_proof(&entered)?;
-    let (by, id) = acting(entered, &id, body.0)?;
+    let (by, id) = acting(entered, &id, body.read().await?)?;
     api.admin.erase(&by, id).await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -148,10 +148,10 @@ pub async fn release_limits(
     api: web::Data<Api>,
     request: HttpRequest,
     id: web::Path<String>,
-    body: JsonBody<ReasonRequest>,
+    body: UnreadJson<ReasonRequest>,
 ) -> Result<HttpResponse, ApiError> {
     let entered = enter(&api, &request, Role::Support).await?;
-    let (by, id) = acting(entered, &id, body.0)?;
+    let (by, id) = acting(entered, &id, body.read().await?)?;
     let page = api.admin.look(id).await?;
     let released = holds::release(&api, &Held::of(&page))
         .await

@@ -17,7 +17,7 @@ use crate::{
         api::Api,
         kit::{
             docs::{Docs, MINUTE, Tag},
-            extract::{Faults, Field, JsonBody},
+            extract::{Faults, Field, UnreadJson},
             problem::ApiError,
             rejection::Rejection,
         },
@@ -106,10 +106,10 @@ pub fn pause_docs() -> Docs {
 pub async fn pause(
     api: web::Data<Api>,
     request: HttpRequest,
-    body: JsonBody<AdminPauseRequest>,
+    body: UnreadJson<AdminPauseRequest>,
 ) -> Result<HttpResponse, ApiError> {
     let entered = enter(&api, &request, Role::Admin).await?;
-    let (what, length, reason) = to_pause(body.0)?;
+    let (what, length, reason) = to_pause(body.read().await?)?;
     let limiter = &api.flows.codes.limiter;
     let by = entered.acting(Some(reason));
     let change = api.admin.pause(&by, limiter, what, length).await?;
@@ -129,10 +129,10 @@ pub fn resume_docs() -> Docs {
 pub async fn resume(
     api: web::Data<Api>,
     request: HttpRequest,
-    body: JsonBody<AdminResumeRequest>,
+    body: UnreadJson<AdminResumeRequest>,
 ) -> Result<HttpResponse, ApiError> {
     let entered = enter(&api, &request, Role::Admin).await?;
-    let (what, reason) = to_resume(body.0)?;
+    let (what, reason) = to_resume(body.read().await?)?;
     let limiter = &api.flows.codes.limiter;
     let by = entered.acting(Some(reason));
     api.admin.resume(&by, limiter, &what).await?;

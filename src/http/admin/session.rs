@@ -14,7 +14,7 @@ use crate::{
             auth::current,
             client::{client_info, client_network, proof_of_work},
             docs::{CHALLENGE_ID, Docs, HOUR, MINUTE, PHONE, Tag, refusal},
-            extract::{Faults, Field, JsonBody},
+            extract::{Faults, Field, UnreadJson},
             language::language_for,
             problem::ApiError,
         },
@@ -52,8 +52,8 @@ pub fn send_docs() -> Docs {
     Docs::new("admin_session", Tag::Administration, "Request a code for the second proof.")
         .text(
             "With a token of a session that was opened with the password. The code goes to the account's proven phone, or to \
-             its e-mail address where no phone is proven; never to a test number. For 24 hours after a reset of the password \
-             it is refused.",
+             its e-mail address where no phone is proven; never to a test number. For 24 hours after a reset of the password, \
+             or a change of the phone or the e-mail address, it is refused.",
         )
         .bearer()
         .answers(
@@ -116,11 +116,11 @@ pub fn verify_docs() -> Docs {
 pub async fn verify(
     api: web::Data<Api>,
     request: HttpRequest,
-    body: JsonBody<SecondProofRequest>,
+    body: UnreadJson<SecondProofRequest>,
 ) -> Result<HttpResponse, ApiError> {
     let asker = asker(&api, &request).await?;
+    let SecondProofRequest { challenge_id, otp } = body.read().await?;
     let mut faults = Faults::default();
-    let SecondProofRequest { challenge_id, otp } = body.0;
     let typed = typed_by_id(&api, &mut faults, otp, challenge_id).ok_or_else(|| faults.into_error())?;
     let typed = Typed {
         code: typed.code,

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::{access::enter, events::since, verifications::amount};
 use crate::{
     admin::{Hour, Messages, Stats},
-    events::RefusalCount,
+    events::EventCount,
     http::{
         account::me::rfc3339,
         api::Api,
@@ -179,8 +179,8 @@ impl From<Messages> for MessagesView {
     }
 }
 
-impl From<RefusalCount> for RefusalsView {
-    fn from(count: RefusalCount) -> Self {
+impl From<EventCount> for RefusalsView {
+    fn from(count: EventCount) -> Self {
         Self {
             kind: count.kind,
             rule: count.reason,

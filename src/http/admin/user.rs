@@ -18,7 +18,7 @@ use crate::{
         api::Api,
         kit::{
             docs::{Docs, MINUTE, Tag},
-            extract::{Faults, Field, JsonBody},
+            extract::{Faults, Field, UnreadJson},
             problem::ApiError,
         },
     },
@@ -94,10 +94,10 @@ pub async fn lock(
     api: web::Data<Api>,
     request: HttpRequest,
     id: web::Path<String>,
-    body: JsonBody<ReasonRequest>,
+    body: UnreadJson<ReasonRequest>,
 ) -> Result<HttpResponse, ApiError> {
     let entered = enter(&api, &request, Role::Admin).await?;
-    let (by, id) = acting(entered, &id, body.0)?;
+    let (by, id) = acting(entered, &id, body.read().await?)?;
     let account = api.admin.lock(&by, id).await?;
     Ok(HttpResponse::Ok().json(AdminUserView::from(account)))
 }
@@ -111,10 +111,10 @@ pub async fn unlock(
     api: web::Data<Api>,
     request: HttpRequest,
     id: web::Path<String>,
-    body: JsonBody<ReasonRequest>,
+    body: UnreadJson<ReasonRequest>,
 ) -> Result<HttpResponse, ApiError> {
     let entered = enter(&api, &request, Role::Support).await?;
-    let (by, id) = acting(entered, &id, body.0)?;
+    let (by, id) = acting(entered, &id, body.read().await?)?;
     let account = api.admin.unlock(&by, id).await?;
     Ok(HttpResponse::Ok().json(AdminUserView::from(account)))
 }
@@ -133,10 +133,10 @@ pub async fn end_sessions(
     api: web::Data<Api>,
     request: HttpRequest,
     id: web::Path<String>,
-    body: JsonBody<ReasonRequest>,
+    body: UnreadJson<ReasonRequest>,
 ) -> Result<HttpResponse, ApiError> {
     let entered = enter(&api, &request, Role::Support).await?;
-    let (by, id) = acting(entered, &id, body.0)?;
+    let (by, id) = acting(entered, &id, body.read().await?)?;
     let account = api.admin.end_sessions(&by, id).await?;
     Ok(HttpResponse::Ok().json(AdminUserView::from(account)))
 }

@@ -74,7 +74,7 @@ mod tests {
         let text = cursor(&keys, &list, &here);
         assert!(
             text.bytes()
-                .all(|sign| sign.is_ascii_alphanumeric() || b"-_".contains(&sign))
+                .all(|character| character.is_ascii_alphanumeric() || b"-_".contains(&character))
         );
         assert_eq!(place::<(i64, String)>(&keys, &list, &text), Ok(here.clone()));
         assert_eq!(place::<(String, i64)>(&keys, &list, &text), Err(NoCursor));

@@ -2,6 +2,7 @@
 
 use std::{
     future::{Future, poll_fn},
+    marker::PhantomData,
     pin::Pin,
     task::{Context, Waker},
 };
@@ -19,13 +20,11 @@ use serde::de::DeserializeOwned;
 pub use crate::http::kit::field::{Faults, Field};
 use crate::http::{
     api::Api,
-    kit::{problem::ApiError, rejection::Rejection},
+    kit::{json, problem::ApiError, rejection::Rejection},
 };
 
 /// What a body may weigh.
 const MAX_BODY_BYTES: usize = 16 * 1024;
-/// How deep unknown parts of a body may nest; ours don't nest at all.
-const MAX_DEPTH: usize = 32;
 
 /// A JSON object of the shape `T`, whose fields are [`Field`]s. Unknown fields are ignored.
 pub struct JsonBody<T>(pub T);
@@ -35,12 +34,44 @@ impl<T: DeserializeOwned + 'static> FromRequest for JsonBody<T> {
     type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let body = UnreadJson::new(request, payload);
+        Box::pin(async { body.read().await.map(Self) })
+    }
+}
+
+/// The same, still to be read: where somebody has to be signed in, nobody else is told what is wrong with it.
+pub struct UnreadJson<T> {
+    request: HttpRequest,
+    payload: Payload,
+    shape: PhantomData<T>,
+}
+
+impl<T: DeserializeOwned> UnreadJson<T> {
+    fn new(request: &HttpRequest, payload: &mut Payload) -> Self {
         let (request, payload) = (request.clone(), payload.take());
-        Box::pin(async move {
-            demand_json(&request)?;
-            let body = read(&request, payload).await?;
-            Ok(Self(parse(&body)?))
-        })
+        let shape = PhantomData;
+        Self {
+            request,
+            payload,
+            shape,
+        }
+    }
+
+    /// # Errors
+    /// When it is no JSON object of the shape, or too large, or doesn't come in time.
+    pub async fn read(self) -> Result<T, ApiError> {
+        demand_json(&self.request)?;
+        let body = read(&self.request, self.payload).await?;
+        Ok(json::parse(&body)?)
+    }
+}
+
+impl<T: DeserializeOwned> FromRequest for UnreadJson<T> {
+    type Error = ApiError;
+    type Future = std::future::Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        std::future::ready(Ok(Self::new(request, payload)))
     }
 }
 
@@ -156,26 +187,6 @@ fn next_part(payload: &mut Payload) -> impl Future<Output = Option<Result<Bytes,
     })
 }
 
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Rejection> {
-    // The whole of it: serde_json doesn't look into texts that are ignored.
-    let text = str::from_utf8(body).map_err(|_| Rejection::MalformedJson)?;
-    // Some editors and libraries put a byte order mark before it.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    if !text.trim_ascii_start().starts_with('{') || is_deep(text.as_bytes()) {
-        return Err(Rejection::MalformedJson);
-    }
-    serde_json::from_str(text).map_err(|error| {
-        // It has no other way to tell. The key is one of ours: of others, the last value would be ignored like the first.
-        let told = error.to_string();
-        let key = told
-            .strip_prefix("duplicate field `")
-            .and_then(|rest| rest.split('`').next());
-        key.map_or(Rejection::MalformedJson, |key| {
-            Rejection::DuplicateKey(key.to_owned())
-        })
-    })
-}
-
 /// The names of UTF-8 that browsers know (WHATWG Encoding, 4.2), one that some clients make up, and of ASCII, which is a part
 /// of it.
 const UTF8: [&str; 10] = [
@@ -226,67 +237,11 @@ fn demand_json(request: &HttpRequest) -> Result<(), Rejection> {
     }
 }
 
-fn is_deep(body: &[u8]) -> bool {
-    // What hardly opens anything is no deeper, and that is quick to see.
-    let opens = |byte: &&u8| matches!(byte, b'{' | b'[');
-    if body.iter().filter(opens).count() <= MAX_DEPTH {
-        return false;
-    }
-    let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
-    for byte in body {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_text => escaped = true,
-            b'"' => in_text = !in_text,
-            b'{' | b'[' if !in_text => depth += 1,
-            b'}' | b']' if !in_text => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        if depth > MAX_DEPTH {
-            return true;
-        }
-    }
-    false
-}
-
 #[cfg(test)]
 mod tests {
-    use actix_web::test::TestRequest;
-    use serde::Deserialize;
-
     use super::*;
     use crate::problem::Problem;
-
-    #[derive(Debug, Deserialize)]
-    struct Body {
-        #[serde(default)]
-        phone: Field,
-    }
-
-    #[test]
-    fn depth_is_counted_outside_of_texts() {
-        assert!(!is_deep(br#"{"a": "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["}"#));
-        assert!(!is_deep(
-            br#"{"a": "\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["}"#
-        ));
-        assert!(is_deep(&b"[".repeat(MAX_DEPTH + 1)));
-        assert!(!is_deep(&b"[]".repeat(MAX_DEPTH + 1)));
-    }
-
-    #[test]
-    fn a_byte_order_mark_is_passed_over() {
-        let body: Body = parse("\u{feff}{\"phone\": \"+1\"}".as_bytes()).unwrap();
-        assert!(matches!(body.phone, Field::Text(text) if text == "+1"));
-        assert!(parse::<Body>("\u{feff}\u{feff}{}".as_bytes()).is_err());
-    }
-
-    #[test]
-    fn a_key_that_comes_twice_is_named() {
-        let error = parse::<Body>(br#"{"phone": "+1", "x": 1, "x": 2, "phone": "+2"}"#).unwrap_err();
-        let told = error.details();
-        assert_eq!((told.status, told.code), (400, "malformed_json"));
-        assert_eq!(told.detail, "The body has the key `phone` more than once.");
-    }
+    use actix_web::test::TestRequest;
 
     #[test]
     fn json_is_declared_in_many_ways() {

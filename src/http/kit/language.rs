@@ -50,9 +50,9 @@ fn weigh(element: &str) -> Option<(String, u16)> {
         Some((range, parameter)) => (range, quality(parameter.trim_matches([' ', '\t']))?),
     };
     let range = range.trim_matches([' ', '\t']);
-    let is_range = range
-        .split('-')
-        .all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|sign| sign.is_ascii_alphanumeric()));
+    let is_range = range.split('-').all(|part| {
+        (1..=8).contains(&part.len()) && part.bytes().all(|character| character.is_ascii_alphanumeric())
+    });
     (is_range && weight > 0).then(|| (range.to_ascii_lowercase(), weight))
 }
 
@@ -60,7 +60,10 @@ fn weigh(element: &str) -> Option<(String, u16)> {
 fn quality(parameter: &str) -> Option<u16> {
     let value = parameter.strip_prefix(['q', 'Q'])?.strip_prefix('=')?;
     let (whole, part) = value.split_once('.').unwrap_or((value, ""));
-    if !["0", "1"].contains(&whole) || part.len() > 3 || !part.bytes().all(|sign| sign.is_ascii_digit()) {
+    if !["0", "1"].contains(&whole)
+        || part.len() > 3
+        || !part.bytes().all(|character| character.is_ascii_digit())
+    {
         return None;
     }
     let weight = format!("{whole}{part:0<3}").parse().ok()?;
@@ -118,7 +121,7 @@ mod tests {
         #[test]
         fn any_list_is_answered(list in "\\PC{0,80}|([a-zA-Z]{1,3}(-[A-Z]{2})?(;q=[01](\\.[0-9]{0,4})?)?, ?){0,9}") {
             for range in ranked(&list) {
-                prop_assert!(range.bytes().all(|sign| sign.is_ascii_lowercase() || sign.is_ascii_digit() || sign == b'-'));
+                prop_assert!(range.bytes().all(|character| character.is_ascii_lowercase() || character.is_ascii_digit() || character == b'-'));
             }
         }
     }

@@ -9,6 +9,7 @@ pub mod docs;
 pub mod document;
 pub mod extract;
 pub mod field;
+mod json;
 pub mod language;
 pub mod line;
 pub mod observe;

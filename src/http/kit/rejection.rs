@@ -6,6 +6,8 @@ use thiserror::Error;
 
 use crate::problem::{FieldErrors, Problem, ProblemDetails};
 
+const MALFORMED_JSON: &str = "The body is no JSON object in UTF-8, or nests deeper than 32.";
+
 /// Why a request is turned away.
 #[derive(Debug, Error)]
 pub enum Rejection {
@@ -60,7 +62,7 @@ impl Problem for Rejection {
                 let detail = format!("The body has the key `{key}` more than once.");
                 return ProblemDetails::new(400, "malformed_json", detail);
             }
-            Self::MalformedJson => (400, "malformed_json", "The body is not a JSON object in UTF-8."),
+            Self::MalformedJson => (400, "malformed_json", MALFORMED_JSON),
             Self::MalformedRequest => (400, "malformed_request", "The request is not valid HTTP."),
             Self::UriTooLong => (414, "uri_too_long", "The URI of the request is over 16 KiB."),
             Self::HeadersTooLarge => (431, "headers_too_large", "The head of the request is too large."),

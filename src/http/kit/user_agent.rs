@@ -53,7 +53,7 @@ fn system(os: &str) -> Option<&str> {
 /// The first product of the header (RFC 9110, section 10.1.5), as apps and libraries name themselves. `Mozilla` names nobody.
 fn program(agent: &str) -> Option<&str> {
     let name = agent.split(['/', ' ', '(']).next()?;
-    let is_name = |sign: u8| sign.is_ascii_alphanumeric() || b"-_.+".contains(&sign);
+    let is_name = |character: u8| character.is_ascii_alphanumeric() || b"-_.+".contains(&character);
     let is_said = (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(is_name);
     (is_said && name != "Mozilla").then_some(name)
 }

@@ -6,6 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
 use crate::http::{
+    admin::access::reason,
     api::Api,
     kit::{
         extract::{Faults, Field, JsonBody},
@@ -15,6 +16,7 @@ use crate::http::{
 };
 use crate::{
     accounts::Login,
+    admin::Acting,
     channel::Channel,
     delivery::Destination,
     email::{EmailAddress, EmailDigest},
@@ -52,6 +54,9 @@ pub struct PauseRequest {
     /// Seconds.
     #[serde(default)]
     seconds: Field,
+    /// Kept with the event, if there is one.
+    #[serde(default)]
+    reason: Field,
 }
 
 /// A pause as it is now.
@@ -60,6 +65,8 @@ pub struct PauseView {
     what: String,
     /// Whether it lasts, or did.
     paused: bool,
+    /// Whether an event was written; none where there was nothing to write.
+    event: Option<bool>,
 }
 
 /// What became of codes, which rules ask for proofs of work, what is paused.
@@ -79,15 +86,18 @@ pub async fn pause(
         Ok(seconds @ 1..=MAX_PAUSE_SECONDS) => Ok(Duration::from_secs(seconds)),
         _ => Err("1 to 2592000 seconds"),
     });
-    let (Some(what), Some(length)) = (what, length) else {
+    let by = operator(&mut faults, body.0.reason);
+    let (Some(what), Some(length), Some(by)) = (what, length, by) else {
         return Err(faults.into_error());
     };
-    let done = api.flows.codes.limiter.pause(what.clone(), length).await;
+    let limiter = &api.flows.codes.limiter;
+    let done = api.admin.pause_in_any_case(&by, limiter, &what, length).await;
     tell_of_pause("pause", &what, done.is_ok(), &request);
-    done.map_err(FlowError::from)?;
+    let event = done.map_err(FlowError::from)?;
     Ok(HttpResponse::Ok().json(PauseView {
         what: what.name().to_owned(),
         paused: true,
+        event: Some(event),
     }))
 }
 
@@ -99,14 +109,27 @@ pub async fn resume(
 ) -> Result<HttpResponse, ApiError> {
     let mut faults = Faults::default();
     let what = paused(&mut faults, body.0.country, body.0.prefix);
-    let what = what.ok_or_else(|| faults.into_error())?;
-    let done = api.flows.codes.limiter.resume(&what).await;
+    let by = operator(&mut faults, body.0.reason);
+    let (Some(what), Some(by)) = (what, by) else {
+        return Err(faults.into_error());
+    };
+    let limiter = &api.flows.codes.limiter;
+    let done = api.admin.resume_in_any_case(&by, limiter, &what).await;
     tell_of_pause("resume", &what, done.is_ok(), &request);
-    let paused = done.map_err(FlowError::from)?.is_some();
+    let event = done.map_err(FlowError::from)?;
     Ok(HttpResponse::Ok().json(PauseView {
         what: what.name().to_owned(),
-        paused,
+        paused: event.is_some(),
+        event,
     }))
+}
+
+/// Whoever has the ops port is the operator; why is theirs to say or not. `None`: something was noted.
+fn operator(faults: &mut Faults, why: Field) -> Option<Acting> {
+    match why {
+        Field::Missing | Field::Null => Some(Acting::operator(None)),
+        why => reason(faults, why).map(|reason| Acting::operator(Some(reason))),
+    }
 }
 
 /// Reads one of the two. `None`: something was noted.

@@ -89,7 +89,7 @@ pub async fn configuration(api: web::Data<Api>, request: HttpRequest) -> HttpRes
 fn host(request: &HttpRequest) -> &str {
     let named = request.headers().get(header::HOST);
     let named = named.and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let is_host = |sign: u8| sign.is_ascii_alphanumeric() || b".-:[]".contains(&sign);
+    let is_host = |character: u8| character.is_ascii_alphanumeric() || b".-:[]".contains(&character);
     match !named.is_empty() && named.bytes().all(is_host) {
         true => named,
         false => "localhost",

@@ -10,10 +10,12 @@ use toml::{
 use super::super::{
     key::{KeyDimension, RuleKey},
     operation::Operation,
+    pauses::RESERVED_IDS,
     rule::{Counts, Mode, Scope},
 };
 use crate::channel::Channel;
 
+const MAX_ID_CHARS: usize = 64;
 /// Costs are whole microseconds: at this rate rounding them up takes 10 % of a quota at most, below it far less.
 const MAX_PER_SECOND: u64 = 100_000;
 /// Of a quota, what a burst may grow to: what is spent stays exact in the numbers of Lua.
@@ -23,6 +25,34 @@ const MAX_GROWTH: u32 = 100;
 pub(super) type Found = (Range<usize>, String);
 
 type Value<'a> = Spanned<DeValue<'a>>;
+
+/// The seconds of a time such as 90s, 30m, 2h or 1d: a whole number and a unit.
+pub fn seconds_of(text: &str) -> Option<u64> {
+    let (number, unit) = text.split_at(text.find(|character: char| !character.is_ascii_digit())?);
+    let unit = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(unit)
+}
+
+/// What is wrong with the id of a rule.
+pub(super) fn check_id(id: &str) -> Option<String> {
+    let is_sound = (1..=MAX_ID_CHARS).contains(&id.len())
+        && id.bytes().all(|character| {
+            character.is_ascii_lowercase() || character.is_ascii_digit() || character == b'-'
+        });
+    if !is_sound {
+        return Some(format!(
+            "id {id:?}; allowed: 1 to {MAX_ID_CHARS} of a-z, 0-9 and -"
+        ));
+    }
+    let is_reserved = RESERVED_IDS.contains(&id);
+    is_reserved.then(|| format!("id {id:?}: refusals of the service's own have this name; take another one"))
+}
 
 /// What of a rule could be read.
 pub(super) struct Draft {

@@ -7,6 +7,7 @@ use std::path::Path;
 
 pub use super::fault::{Fault, FileError, MAX_BYTES, read};
 use super::{money::Currency, networks::Networks, rule::RuleSet};
+pub use checks::seconds_of;
 use reader::Reader;
 
 /// Reads the file into rules, which may name the lists of `networks`, if that is another file. Blocks, as [`read`] does.

@@ -17,12 +17,11 @@ use super::{
         rule::{Counts, IfStoreLost, Mode, Rule, RuleSet, Scope},
         tag::RuleTag,
     },
-    checks::{Draft, check},
+    checks::{Draft, check, check_id, seconds_of},
 };
 use crate::channel::Channel;
 
 const MAX_PER: Duration = Duration::from_secs(30 * 24 * 3600);
-const MAX_ID_CHARS: usize = 64;
 const KEYS: [&str; 15] = [
     "id",
     "on",
@@ -190,32 +189,23 @@ impl<'a> Reader<'a> {
 
     fn id(&mut self, value: &Value<'_>) -> Option<Arc<str>> {
         let id = self.string(value, "id")?;
-        let sound = |id: &str| {
-            (1..=MAX_ID_CHARS).contains(&id.len())
-                && id
-                    .bytes()
-                    .all(|sign| sign.is_ascii_lowercase() || sign.is_ascii_digit() || sign == b'-')
-        };
-        if sound(id) {
-            let line = Fault::at(self.text, &value.span(), String::new()).line;
-            let is_taken = |known: &&Arc<str>| ***known != *id && RuleTag::of(known) == RuleTag::of(id);
-            if let Some(known) = self.ids.keys().find(is_taken) {
-                let fault = format!("id {id:?}: {known:?} would be counted as the same; change one of them");
-                self.fault(&value.span(), fault);
-            }
-            if let Some(first) = self.ids.insert(id.into(), line) {
-                self.fault(
-                    &value.span(),
-                    format!("duplicate id {id:?}: line {first} has it already"),
-                );
-            }
-            return Some(id.into());
+        if let Some(what) = check_id(id) {
+            self.fault(&value.span(), what);
+            return None;
         }
-        self.fault(
-            &value.span(),
-            format!("id {id:?}; allowed: 1 to {MAX_ID_CHARS} of a-z, 0-9 and -"),
-        );
-        None
+        let line = Fault::at(self.text, &value.span(), String::new()).line;
+        let is_taken = |known: &&Arc<str>| ***known != *id && RuleTag::of(known) == RuleTag::of(id);
+        if let Some(known) = self.ids.keys().find(is_taken) {
+            let fault = format!("id {id:?}: {known:?} would be counted as the same; change one of them");
+            self.fault(&value.span(), fault);
+        }
+        if let Some(first) = self.ids.insert(id.into(), line) {
+            self.fault(
+                &value.span(),
+                format!("duplicate id {id:?}: line {first} has it already"),
+            );
+        }
+        Some(id.into())
     }
 
     /// The outer `None` is a fault, the inner one is `any`.
@@ -345,21 +335,7 @@ impl<'a> Reader<'a> {
 
     fn duration(&mut self, value: &Value<'_>) -> Option<Duration> {
         let text = self.string(value, "per")?;
-        let parsed = text.find(|sign: char| !sign.is_ascii_digit()).and_then(|at| {
-            let (number, unit) = text.split_at(at);
-            let unit = match unit {
-                "s" => 1,
-                "m" => 60,
-                "h" => 3600,
-                "d" => 86_400,
-                _ => return None,
-            };
-            number
-                .parse::<u64>()
-                .ok()?
-                .checked_mul(unit)
-                .map(Duration::from_secs)
-        });
+        let parsed = seconds_of(text).map(Duration::from_secs);
         let allowed = Duration::from_secs(1)..=MAX_PER;
         if let Some(per) = parsed.filter(|per| allowed.contains(per)) {
             return Some(per);

@@ -94,10 +94,7 @@ impl RuleCounters {
     pub fn rescale(&mut self, rule: Arc<Rule>, now_us: i64) {
         let (from_us, to_us) = (self.rule.emission_us(), rule.emission_us());
         for tat in self.tats.values_mut() {
-            let bucket = Bucket {
-                tat: *tat as i64 / 1000,
-                emission_us: from_us,
-            };
+            let bucket = Bucket::new(*tat as i64 / 1000, from_us);
             *tat = bucket.tat_at(now_us, to_us) as u64 * 1000;
         }
         let (quota, holds) = numbers(&rule);
@@ -136,10 +133,8 @@ impl RuleCounters {
 
     /// The counter of a key.
     pub fn bucket(&self, key: &str) -> Option<Bucket> {
-        self.tats.get(key).map(|tat| Bucket {
-            tat: *tat as i64 / 1000,
-            emission_us: self.rule.emission_us(),
-        })
+        let tat = self.tats.get(key)?;
+        Some(Bucket::new(*tat as i64 / 1000, self.rule.emission_us()))
     }
 
     /// Gives one request of a key back.

@@ -1,6 +1,6 @@
 //! The counters of the instance rules: in shards by key, each owned by an actor on the thread of an HTTP worker.
 //!
-//! All that one request asks one shard is one message. A key always lies in the same shard, so its count is exact for the
+//! All that one request asks one shard is one message, and from another thread all that are asked in one turn travel as one. A key always lies in the same shard, so its count is exact for the
 //! process, whatever thread asks. Rules that count by client network, alone or with something else, go by the network,
 //! so that they share a message; the others go by their whole key. A request that several shards have a say in
 //! asks one after another: one that is refused by the first spends nothing in the next, which says only how long
@@ -8,13 +8,15 @@
 
 mod actor;
 mod buckets;
+mod crowd;
+mod place;
 mod shard;
 mod slice;
 
 use std::{
     hash::{BuildHasher, RandomState},
     sync::{
-        Arc, Mutex, PoisonError, RwLock, RwLockReadGuard,
+        Arc, Mutex, PoisonError, RwLockReadGuard,
         atomic::{AtomicI64, Ordering},
     },
     time::Duration,
@@ -30,11 +32,13 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    supervision::{AskError, Mailbox, Supervision},
-    unavailable::{Part, Unavailable},
+    supervision::{Mailbox, Supervision},
+    unavailable::Unavailable,
 };
 use actor::{Arrived, Decide, GiveBack, HandOver, Inspect, Moved, Question, RateLimiter, Retain, Sweep};
 use buckets::Keys;
+use crowd::Crowds;
+use place::{Place, Places, unavailable};
 use shard::Shard;
 pub use shard::{Ask, Request};
 pub use slice::Full;
@@ -49,7 +53,8 @@ const SWEEP_PAUSE_US: i64 = 1_000_000;
 
 /// The handle of the `RateLimiter` actors.
 pub struct InstanceCounters {
-    shards: Vec<RwLock<Mailbox<RateLimiter>>>,
+    places: Arc<Places>,
+    crowds: Arc<Crowds>,
     /// Shards that no worker has taken yet.
     unsettled: Mutex<Vec<usize>>,
     keys: Arc<Keys>,
@@ -66,10 +71,12 @@ impl InstanceCounters {
         let start = |at| {
             let shard = Shard::new(shards, &keys, Arc::clone(&clock));
             let name = format!("rate_limiter_{at}");
-            RwLock::new(supervision.start(name, MAX_WAITING, |_| RateLimiter::new(shard)))
+            Place::here(supervision.start(name, MAX_WAITING, |_| RateLimiter::new(shard)))
         };
+        let places = Arc::new(Places::new((0..shards).map(start)));
         Self {
-            shards: (0..shards).map(start).collect(),
+            crowds: Arc::new(Crowds::new(&places)),
+            places,
             unsettled: Mutex::new((0..shards).rev().collect()),
             keys,
             hasher: RandomState::new(),
@@ -81,7 +88,7 @@ impl InstanceCounters {
     /// Moves a shard to this thread: the next one that lives on no worker's yet, or one whose thread has ended. Each HTTP
     /// worker calls it once.
     pub fn settle_here(&self) {
-        let lost = || (0..self.shards.len()).find(|&at| !self.shard(at).is_connected());
+        let lost = || (0..self.places.len()).find(|&at| !self.shard(at).mailbox().is_connected());
         let unsettled = || {
             self.unsettled
                 .lock()
@@ -95,24 +102,22 @@ impl InstanceCounters {
 
     /// Moves all shards to this thread, before their threads end.
     pub async fn gather_here(&self) {
-        (0..self.shards.len()).for_each(|at| self.move_here(at));
-        let arrived = self.shards.iter().map(|shard| read(shard).ask(Arrived));
+        (0..self.places.len()).for_each(|at| self.move_here(at));
+        let arrived = self.places.all().map(|shard| shard.mailbox().ask(Arrived));
         // A thread that answers nothing holds nobody up.
         let _ = tokio::time::timeout(MOVE_TIMEOUT, join_all(arrived)).await;
     }
 
     fn move_here(&self, at: usize) {
-        let if_lost = Shard::new(self.shards.len(), &self.keys, Arc::clone(&self.clock));
+        let if_lost = Shard::new(self.places.len(), &self.keys, Arc::clone(&self.clock));
         let (to, from) = oneshot::channel();
-        let mut place = self.shards[at].write().unwrap_or_else(PoisonError::into_inner);
-        let successor = place.start_successor(|_| RateLimiter::taking_over(from, if_lost));
-        let old = std::mem::replace(&mut *place, successor.clone());
-        drop(place);
+        let start = |old: &Mailbox<_>| old.start_successor(|_| RateLimiter::taking_over(from, if_lost));
+        let (old, successor) = self.places.replace(at, start);
         old.tell(HandOver { to, successor });
     }
 
-    fn shard(&self, at: usize) -> RwLockReadGuard<'_, Mailbox<RateLimiter>> {
-        read(&self.shards[at])
+    fn shard(&self, at: usize) -> RwLockReadGuard<'_, Place> {
+        self.places.of(at)
     }
 
     /// Which shard and slice a key of a rule lies in.
@@ -124,19 +129,22 @@ impl InstanceCounters {
 
     /// Which shard a hash leads to.
     pub fn shard_of(&self, hash: u64) -> usize {
-        (hash % self.shards.len() as u64) as usize
+        (hash % self.places.len() as u64) as usize
     }
 
     /// Asks a shard. All that the request asks has to lie there.
     ///
     /// # Errors
-    /// [`Unavailable`] when too many wait there already, or the shard failed over this very request.
+    /// [`Unavailable`] when too many wait there already, or the shard failed over this very request, or one that travelled with it.
     pub async fn decide(&self, at: usize, mut request: Request) -> Result<Request, Unavailable> {
         if self.keys.is_full() {
             self.make_room().await;
         }
+        if !self.shard(at).is_here() {
+            return self.crowds.ask(at, request).await;
+        }
         loop {
-            let decided = self.shard(at).ask(Decide(request));
+            let decided = self.shard(at).mailbox().ask(Decide(request));
             match decided.await.map_err(unavailable)? {
                 Ok(decided) => return Ok(decided),
                 Err(Moved(back)) => request = back,
@@ -146,9 +154,9 @@ impl InstanceCounters {
 
     /// Gives back what a request has spent in one shard. When too many wait there, it stays spent, and drains.
     pub fn give_back(&self, at: usize, request: Request) {
-        let mailbox = self.shard(at);
-        match mailbox.reserve() {
-            Ok(slot) => mailbox.tell(GiveBack(request, slot)),
+        let shard = self.shard(at);
+        match shard.mailbox().reserve() {
+            Ok(slot) => shard.mailbox().tell(GiveBack(request, slot)),
             Err(error) => tracing::warn!(%error, "a request stays counted though it should cost nothing"),
         }
     }
@@ -183,7 +191,7 @@ impl InstanceCounters {
                 hash,
                 question: question(),
             };
-            let answer = self.shard(self.shard_of(hash)).ask(inspect);
+            let answer = self.shard(self.shard_of(hash)).mailbox().ask(inspect);
             if let Ok(status) = answer.await.map_err(unavailable)? {
                 return Ok(status);
             }
@@ -192,8 +200,8 @@ impl InstanceCounters {
 
     /// Forgets the counters of rules that are gone or count by something else now; retains the others.
     pub fn retain(&self, rules: &RuleSet) {
-        for shard in &self.shards {
-            read(shard).tell(Retain(rules.clone()));
+        for shard in self.places.all() {
+            shard.mailbox().tell(Retain(rules.clone()));
         }
     }
 
@@ -208,18 +216,7 @@ impl InstanceCounters {
                 .is_ok()
         };
         if now_us >= due && is_mine() {
-            join_all(self.shards.iter().map(|shard| read(shard).ask(Sweep))).await;
+            join_all(self.places.all().map(|shard| shard.mailbox().ask(Sweep))).await;
         }
-    }
-}
-
-fn read(shard: &RwLock<Mailbox<RateLimiter>>) -> RwLockReadGuard<'_, Mailbox<RateLimiter>> {
-    shard.read().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn unavailable(error: AskError) -> Unavailable {
-    match error {
-        AskError::Busy => Unavailable::full(Part::RateLimiter),
-        AskError::Failed => Unavailable::new(Part::RateLimiter, error),
     }
 }

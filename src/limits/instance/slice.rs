@@ -247,7 +247,7 @@ mod tests {
                 now_us += step * 1000;
                 let expected = match gcra::decide(tat, now_us, rule.emission_us(), rule.burst) {
                     Decision::Allow { new_tat, remaining } => {
-                        tat = Some(Bucket { tat: new_tat, emission_us: rule.emission_us() });
+                        tat = Some(Bucket::new(new_tat, rule.emission_us()));
                         Verdict::Admitted { remaining }
                     }
                     Decision::Refuse { retry_after_us } => Verdict::Refused { retry_after_us },

@@ -169,6 +169,12 @@ impl Watch {
                         "limits.audit"
                     );
                 }
+                if rules.rules().is_empty() {
+                    tracing::warn!(
+                        limits.file = name,
+                        "the limits file has no rule: nothing is limited"
+                    );
+                }
                 self.limiter.replace(rules);
                 status.loaded_at = self.clock.now();
                 status.faults = Vec::new();
@@ -181,12 +187,10 @@ impl Watch {
                     "limits.audit"
                 );
                 status.faults = error.fault_lines();
-                for fault in &status.faults {
-                    tracing::error!(
-                        limits.fault = fault,
-                        "the limits file is refused, the last good one stays"
-                    );
-                }
+                tracing::error!(
+                    limits.faults = status.faults.join("; "),
+                    "the limits file is refused, the last good one stays"
+                );
             }
         }
         metrics::gauge!("ringback_limits_file_faulty").set(if faulty { 1.0 } else { 0.0 });

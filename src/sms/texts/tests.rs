@@ -147,7 +147,7 @@ fn the_code_stays_readable_in_a_text_that_runs_from_the_right() {
         text.is_ascii()
             || text
                 .chars()
-                .all(|sign| !('\u{200E}'..='\u{200F}').contains(&sign))
+                .all(|character| !('\u{200E}'..='\u{200F}').contains(&character))
     );
     assert!(text.ends_with("\n@login.example.com #123456"), "{text}");
 }

@@ -36,7 +36,7 @@ await inBrowser(async (page) => {
   for (const name of ['Events', 'Limits', 'Users']) {
     await page.getByRole('link', { name, exact: true }).click();
     await page.getByRole('heading', { name, level: 1 }).waitFor();
-    if (name !== 'Users') await picture(name.toLowerCase(), name === 'Events' ? 520 : 820);
+    if (name !== 'Users') await picture(name.toLowerCase(), name === 'Events' ? 460 : 820);
   }
   await page.keyboard.type(userPhone);
   await page.keyboard.press('Enter');

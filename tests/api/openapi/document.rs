@@ -145,7 +145,7 @@ impl Document {
 /// Asserts that an example looks like a real answer: the same fields, of the same kinds; what is made by the service, of
 /// the same length; what it says, in the same words.
 fn alike(example: &Value, real: &Value, name: &str) {
-    let digits_masked = |text: &str| text.replace(|sign: char| sign.is_ascii_digit(), "0");
+    let digits_masked = |text: &str| text.replace(|character: char| character.is_ascii_digit(), "0");
     match (example, real) {
         (Value::Object(example), Value::Object(real)) => {
             assert!(example.keys().eq(real.keys()), "{example:?}, {real:?}");

@@ -84,10 +84,10 @@ async fn explain(
     answered: &mut Vec<(Ask, Verification)>,
 ) -> Result<Vec<Ask>, sqlx::Error> {
     const SQL: &str = "SELECT (SELECT u.id FROM users u WHERE u.phone = a.phone AND u.phone_verified), \
-         (SELECT count(*) FROM (SELECT FROM users u WHERE u.phone = a.phone AND NOT u.phone_verified LIMIT 2) c), \
-         (SELECT count(*) FROM (SELECT FROM users u WHERE u.phone = a.phone AND NOT u.phone_verified \
+         (SELECT count(*) FROM (SELECT FROM users u WHERE u.phone = a.phone AND NOT u.phone_verified AND u.locked_at IS NULL LIMIT 2) c), \
+         (SELECT count(*) FROM (SELECT FROM users u WHERE u.phone = a.phone AND NOT u.phone_verified AND u.locked_at IS NULL \
            AND COALESCE(u.phone_claimed_at, u.created_at) >= a.live_since LIMIT 2) c), \
-         EXISTS (SELECT FROM users u WHERE u.id = a.claimant AND u.phone = a.phone) \
+         EXISTS (SELECT FROM users u WHERE u.id = a.claimant AND u.phone = a.phone AND (u.phone_verified OR u.locked_at IS NULL)) \
          FROM unnest($1::text[], $2::uuid[], $3::timestamptz[]) WITH ORDINALITY AS a (phone, claimant, live_since, place) ORDER BY a.place";
     if asks.is_empty() {
         return Ok(asks);

@@ -18,7 +18,7 @@ pub const DEFAULT_TABLE: &str = "core_auth_user";
 /// # Errors
 /// [`DjangoError`].
 pub async fn read(url: &str, table: &str, to: &mut (dyn Write + Send)) -> Result<u64, DjangoError> {
-    let is_name = |sign: char| sign.is_ascii_alphanumeric() || sign == '_';
+    let is_name = |character: char| character.is_ascii_alphanumeric() || character == '_';
     if table.is_empty() || table.len() > 63 || !table.chars().all(is_name) {
         return Err(DjangoError::Table);
     }

@@ -76,7 +76,7 @@ pub async fn resume(
     let inside = enter(&api, &request, Role::Admin).await?;
     let form = Form::of(&api, &request, inside.cookie, body)?;
     let what = form.text("what");
-    let is_prefix = what.bytes().all(|sign| sign.is_ascii_digit());
+    let is_prefix = what.bytes().all(|character| character.is_ascii_digit());
     let (country, prefix) = if is_prefix { ("", what) } else { (what, "") };
     let body = AdminResumeRequest::of([country, prefix, form.text("reason")]);
     let (what, reason) = to_resume(body).map_err(ConsoleError::Problem)?;

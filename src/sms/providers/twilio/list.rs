@@ -102,7 +102,7 @@ fn carries_the_code_of(ours: &str, theirs: &str) -> bool {
 
 /// The runs of digits that are long enough.
 fn runs(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|sign: char| !sign.is_ascii_digit())
+    text.split(|character: char| !character.is_ascii_digit())
         .filter(|run| run.len() >= LEAST_DIGITS)
 }
 

@@ -5,18 +5,19 @@
 /// MG too.
 pub(super) fn is_messaging_service(sender: &str) -> bool {
     let id = sender.strip_prefix("MG");
-    id.is_some_and(|id| id.len() == 32 && id.bytes().all(|sign| sign.is_ascii_hexdigit()))
+    id.is_some_and(|id| id.len() == 32 && id.bytes().all(|character| character.is_ascii_hexdigit()))
 }
 
 /// Whether Twilio takes it beside numbers in E.164: a short code, a name, a Messaging Service.
 pub fn is_twilio_sender(sender: &str) -> bool {
-    let is_short_code = (3..=8).contains(&sender.len()) && sender.bytes().all(|sign| sign.is_ascii_digit());
+    let is_short_code =
+        (3..=8).contains(&sender.len()) && sender.bytes().all(|character| character.is_ascii_digit());
     let is_name = (1..=11).contains(&sender.len())
         && sender.trim() == sender
         && sender
             .bytes()
-            .all(|sign| sign.is_ascii_alphanumeric() || b" +-_&".contains(&sign))
-        && sender.bytes().any(|sign| sign.is_ascii_alphabetic());
+            .all(|character| character.is_ascii_alphanumeric() || b" +-_&".contains(&character))
+        && sender.bytes().any(|character| character.is_ascii_alphabetic());
     is_short_code || is_name || is_messaging_service(sender)
 }
 

@@ -1,5 +1,7 @@
 //! `ringback limits`, the way operators type it, beside a running service.
 
+mod pauses;
+
 use std::{
     io::{BufRead, BufReader},
     path::PathBuf,
@@ -371,6 +373,15 @@ fn a_file_is_checked_without_a_service_too() {
             .replace("\"login\"", "\"token.refresh\""),
     )
     .unwrap();
+    let own = folder.join("own.toml");
+    for id in ["otp-resend-cooldown", "otp-max-failures", "paused"] {
+        std::fs::write(&own, LIMITS.replace("send-hour", id)).unwrap();
+        let complaint = complaint(&check(&own), 78);
+        assert!(
+            complaint.contains(id) && complaint.contains("take another one"),
+            "{complaint}"
+        );
+    }
     let output = check(&faulty);
     assert_eq!(output.status.code(), Some(78), "{output:?}");
     let complaints = text(&output.stderr);

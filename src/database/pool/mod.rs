@@ -1,0 +1,3 @@
+//! Connections that are lent for one call each.
+
+pub(super) mod postgres;

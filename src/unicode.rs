@@ -31,6 +31,19 @@ pub fn digit(character: char) -> Option<u8> {
     u8::try_from(value).ok()
 }
 
+/// The lower case of a text, character by character. A sigma is the same at the end of a word as within it, as in Unicode's
+/// case folding: a text is told apart by its letters, and its beginning has the letters that the whole begins with.
+pub fn lower(text: &str) -> String {
+    const SIGMA: char = 'σ';
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    let lower = text.chars().flat_map(char::to_lowercase);
+    lower
+        .map(|character| if character == 'ς' { SIGMA } else { character })
+        .collect()
+}
+
 /// Whether a character is there without being seen: everything that Unicode calls default-ignorable (joiners, direction
 /// marks, variation selectors, fillers, soft hyphens …), other format characters, and blanks that are no spaces.
 pub fn is_invisible(character: char) -> bool {
@@ -99,6 +112,22 @@ fn category(character: char) -> GeneralCategory {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_lower_case_of_a_beginning_is_the_beginning_of_the_lower_case() {
+        for (text, lowered) in [
+            ("JANE", "jane"),
+            ("ΠΑΠΑΣ", "παπασ"),
+            ("ΠΑΠΑΣΤΑΘΗΣ", "παπασταθησ"),
+            ("İ", "i\u{307}"),
+        ] {
+            assert_eq!(lower(text), lowered);
+            for (end, _) in text.char_indices() {
+                assert!(lowered.starts_with(&lower(&text[..end])), "{text}");
+            }
+        }
+        assert_eq!(lower("παπας"), lower("ΠΑΠΑΣ"));
+    }
 
     #[test]
     fn digits_of_every_script_have_their_value() {

@@ -8,7 +8,7 @@ use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
 
-use crate::unicode::{is_invisible, is_unknown};
+use crate::unicode::{is_invisible, is_unknown, lower};
 
 pub use digest::EmailDigest;
 
@@ -122,7 +122,7 @@ impl fmt::Debug for EmailAddress {
 
 /// The part before the @, as it is compared.
 fn local_key(local: &str) -> Result<String, EmailError> {
-    let key = local.nfkc().collect::<String>().to_lowercase();
+    let key = lower(&local.nfkc().collect::<String>());
     // A full-width "＠" is harmless as typed and a second "@" once normalised: both forms must hold.
     if local.is_empty() || key.contains('@') {
         return Err(EmailError::Shape);
@@ -176,6 +176,10 @@ mod tests {
 
     #[test]
     fn spellings_of_one_address_share_a_key_and_keep_their_looks() {
+        // A sigma at the end of a word is the same letter.
+        for spelling in ["ΑΛΕΞΗΣ@example.com", "αλεξης@example.com", "αλεξησ@example.com"] {
+            assert_eq!(key(spelling), "αλεξησ@example.com", "{spelling}");
+        }
         for spelling in ["jane@example.com", " Jane@Example.COM\n", "ＪＡＮＥ@example.com"] {
             assert_eq!(key(spelling), "jane@example.com", "{spelling}");
         }

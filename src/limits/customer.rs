@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     email::{EmailAddress, EmailDigest, EmailError},
-    phone::{PhoneCheck, PhoneDigest, PhoneError, PhoneNumber},
+    phone::{Country, PhoneCheck, PhoneDigest, PhoneError, PhoneNumber},
     secrets::SecretKeys,
 };
 
@@ -31,7 +31,7 @@ pub enum KeyError {
     Order(RuleKey),
     #[error("not a user's id; at a login, an e-mail address or a phone number names the account")]
     User,
-    #[error("not a country: two capital letters, as in ISO 3166-1")]
+    #[error("not a country: two capital letters of ISO 3166-1 such as US, or ZZ for numbers of no country")]
     Country,
     #[error("not a prefix: at least {0} digits")]
     Prefix(u8),
@@ -110,12 +110,10 @@ fn part_of(by: KeyDimension, text: &str, keys: &SecretKeys, ipv6_prefix: u8) -> 
             Account::User(id) => Ok(id.to_string()),
             login => login.login(keys).map(key_of_login).ok_or(KeyError::User),
         },
-        KeyDimension::Country
-            if text.len() == 2 && text.bytes().all(|character| character.is_ascii_uppercase()) =>
-        {
-            Ok(text.to_owned())
-        }
-        KeyDimension::Country => Err(KeyError::Country),
+        KeyDimension::Country => Country::parse(text)
+            .filter(|country| country.is_known())
+            .map(|country| country.to_string())
+            .ok_or(KeyError::Country),
         KeyDimension::Prefix(digits) => {
             let plain = text.trim_start_matches('+');
             let sound = plain.bytes().all(|character| character.is_ascii_digit());

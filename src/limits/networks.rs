@@ -95,7 +95,7 @@ impl Networks {
     }
 
     /// Whether a list has this name.
-    pub(super) fn has(&self, name: &str) -> bool {
+    pub fn has(&self, name: &str) -> bool {
         self.names.values().any(|known| **known == *name)
     }
 }

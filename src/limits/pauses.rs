@@ -27,7 +27,7 @@ pub enum Paused {
 /// Why a text names nothing that can be paused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum PausedError {
-    #[error("not a country: two capital letters, as in ISO 3166-1")]
+    #[error("not a country: two capital letters of ISO 3166-1 such as US, or ZZ for numbers of no country")]
     Country,
     #[error("not a prefix: 1 to {MAX_DIGITS} digits, the first not 0")]
     Prefix,

@@ -276,9 +276,7 @@ impl Settings {
                 !has_provider,
             ],
         );
-        if has_provider {
-            carriers.reach.demand(reader);
-        }
+        carriers.reach.demand(reader);
         if self.accounts.register_code == RegisterCode::Required && self.mail.is_none() {
             reader.refuse(
                 "accounts.register_code",

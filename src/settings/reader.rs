@@ -180,13 +180,27 @@ impl Reader {
         allowed: &str,
         parse: impl Fn(&[(String, Value)]) -> Result<T, Refused>,
     ) -> Vec<T> {
-        let item = |item: &Value| match item {
-            Value::Record(fields) => parse(fields),
-            _ => Err(Refused::default()),
-        };
-        self.read(key, Kind::Records, allowed, |value| match value {
-            Value::List(items) => items.iter().map(item).collect(),
-            _ => Err(Refused::because("not a list of tables")),
+        self.read(key, Kind::Records, allowed, |value| {
+            let Value::List(items) = value else {
+                return Err(Refused::because("not a list of tables"));
+            };
+            let (mut read, mut faulty) = (Vec::new(), Vec::new());
+            for (place, item) in (1..).zip(items) {
+                let parsed = match item {
+                    Value::Record(fields) => parse(fields),
+                    _ => return Err(Refused::default()),
+                };
+                match parsed {
+                    Ok(parsed) => read.push(parsed),
+                    Err(Refused { why, .. }) => {
+                        faulty.push(format!("table {place}: {}", why.unwrap_or_default()));
+                    }
+                }
+            }
+            match faulty.is_empty() {
+                true => Ok(read),
+                false => Err(Refused::because(faulty.join("; "))),
+            }
         })
     }
 

@@ -11,7 +11,6 @@ use crate::{
         Sessions, SignIn,
     },
     admin::Administration,
-    settings::Settings,
     tokens::{AccessTokens, RefreshTokens},
 };
 
@@ -26,13 +25,12 @@ pub(super) struct Accounts {
     pub(super) password_rules: PasswordRules,
 }
 
-/// Which passwords may be set; the list of stolen ones is opened and checked.
-pub(super) fn password_rules(settings: &Settings) -> Result<PasswordRules, StartError> {
-    let brand = settings.texts.brand.as_str();
-    Ok(PasswordRules::new(&settings.password_rules, brand)?)
-}
-
-pub(super) fn start(base: &Base<'_>, databases: &Databases, limits: &Limits) -> Result<Accounts, StartError> {
+pub(super) fn start(
+    base: &Base<'_>,
+    databases: &Databases,
+    limits: &Limits,
+    password_rules: PasswordRules,
+) -> Result<Accounts, StartError> {
     let options = base.settings.passwords;
     let pool = Argon2Pool::new(options.cost, options.threads, Arc::clone(&base.entropy))?;
     let hasher = PasswordHasher::start(&base.supervision, pool, options.threads, options.queue)?;
@@ -88,6 +86,6 @@ pub(super) fn start(base: &Base<'_>, databases: &Databases, limits: &Limits) -> 
         profiles,
         leave,
         admin: administration(base, databases),
-        password_rules: password_rules(base.settings)?,
+        password_rules,
     })
 }

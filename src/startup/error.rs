@@ -40,6 +40,9 @@ pub enum StartError {
     Provider(#[from] ProviderError),
     #[error("mail: {0}")]
     Smtp(#[from] SmtpError),
+    /// What is wrong in the files that the configuration names, a line or several for each of them.
+    #[error("{}", lines(.0))]
+    Files(Vec<StartError>),
     #[error(transparent)]
     Limits(#[from] FileError),
     #[error(transparent)]
@@ -81,6 +84,11 @@ impl StartError {
             _ => ExitCode::from(78),
         }
     }
+}
+
+fn lines(errors: &[StartError]) -> String {
+    let lines: Vec<_> = errors.iter().map(StartError::to_string).collect();
+    lines.join("\n")
 }
 
 /// The numbers of migrations, as their files begin.

@@ -5,16 +5,12 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use super::{base::Base, error::StartError, stores::Stores, warnings};
+use super::{base::Base, stores::Stores, warnings};
 use crate::{
     clock::Clock,
-    limits::{self, FileError, Limiter, LimitsWatch, Prices, PricesError, RuleSet},
-    settings::Settings,
+    limits::{Limiter, LimitsWatch, Prices, RuleSet},
     supervision::Supervision,
 };
-
-/// The rules that the program carries: active where no limits file is at hand.
-const SHIPPED: &str = include_str!("../../config/limits.toml");
 
 /// The limiter, and what watches its file.
 pub(super) struct Limits {
@@ -29,10 +25,8 @@ pub(super) struct Limits {
     clock: Arc<dyn Clock>,
 }
 
-pub(super) fn start(base: &Base<'_>, stores: &Stores) -> Result<Limits, StartError> {
+pub(super) fn start(base: &Base<'_>, stores: &Stores, rules: RuleSet, prices: Prices) -> Limits {
     let settings = &base.settings.limits;
-    let prices = Arc::new(prices(base.settings)?);
-    let rules = limit_rules(base.settings)?;
     warnings::tell(base.settings, &rules, base.clock.now());
     let limits = Limits {
         limiter: Limiter::start(
@@ -42,7 +36,7 @@ pub(super) fn start(base: &Base<'_>, stores: &Stores) -> Result<Limits, StartErr
             Arc::clone(&stores.counters),
             Arc::clone(&base.clock),
         )
-        .priced(prices),
+        .priced(Arc::new(prices)),
         prices: settings.prices.clone(),
         watch: Arc::default(),
         awaited: settings.awaited.clone(),
@@ -54,7 +48,7 @@ pub(super) fn start(base: &Base<'_>, stores: &Stores) -> Result<Limits, StartErr
         limits.watch(file);
     }
     tokio::spawn(limits.limiter.clone().keep_looking_for_pauses());
-    Ok(limits)
+    limits
 }
 
 impl Limits {
@@ -100,38 +94,5 @@ impl Limits {
                 Arc::clone(&self.clock),
             )
         });
-    }
-}
-
-/// The rules that the configuration names; those that the program carries, where it names none.
-///
-/// # Errors
-/// Every fault of the file.
-pub fn limit_rules(settings: &Settings) -> Result<RuleSet, FileError> {
-    let (rules, name) = match &settings.limits.file {
-        Some(file) => (
-            limits::file::load(file, settings.limits.networks.as_deref())?,
-            file.display().to_string(),
-        ),
-        None => {
-            let name = "the limits that the program carries";
-            (limits::file::parse(SHIPPED, name)?, name.to_owned())
-        }
-    };
-    match prices(settings) {
-        Ok(prices) => limits::file::fitting(rules, prices.currency, &name),
-        // Told by whoever needs them.
-        Err(_) => Ok(rules),
-    }
-}
-
-/// The prices that the configuration names; those that the program carries, where it names none.
-///
-/// # Errors
-/// The first fault of the file.
-pub fn prices(settings: &Settings) -> Result<Prices, PricesError> {
-    match &settings.limits.prices {
-        Some(file) => Prices::load(file),
-        None => Ok(Prices::shipped()),
     }
 }

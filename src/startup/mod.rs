@@ -8,6 +8,7 @@ mod base;
 mod delivery;
 mod error;
 mod events;
+mod files;
 mod flows;
 mod housekeeping;
 mod http;
@@ -45,7 +46,7 @@ use crate::{
 };
 
 pub use error::StartError;
-pub use limits::{limit_rules, prices};
+pub use files::limit_rules;
 pub use operations::with_administration;
 pub use outgoing::{Outgoing, with_outgoing};
 pub use run::{check, check_limits_file, is_limits_file, migrate, serve};
@@ -53,6 +54,7 @@ pub use transfer::{Transfer, with_transfer};
 pub use world::World;
 
 use base::Base;
+use files::Files;
 use limits::Limits;
 use listeners::Listeners;
 
@@ -126,6 +128,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
     let metrics = Metrics::init();
     let listeners = Listeners::bind(settings)?;
     let base = Base::new(settings, world)?;
+    let files = Files::read(settings)?;
 
     let databases = stores::connect_database(settings)?;
     stores::bring_up_to_date(settings, databases.database.as_ref()).await?;
@@ -134,12 +137,12 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
         databases.months_ahead.note(table, kept);
     }
     let stores = stores::connect(&base)?;
-    let limits = limits::start(&base, &stores)?;
+    let limits = limits::start(&base, &stores, files.rules, files.prices);
     let delivery = delivery::start(&base, &stores, &databases, &limits)?;
     for provider in delivery.queue.status().providers {
         metrics.begin_provider(provider.name, provider.channel);
     }
-    let accounts = accounts::start(&base, &databases, &limits)?;
+    let accounts = accounts::start(&base, &databases, &limits, files.password_rules)?;
     let hasher = accounts.sign_in.hasher.clone();
     read_hash_costs(&hasher, databases.passwords.as_ref()).await;
     let flows = flows::start(&base, &accounts, &stores, &databases, &limits, &delivery);

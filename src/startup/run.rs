@@ -9,18 +9,12 @@ use std::{
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
-    Running,
-    accounts::password_rules,
-    error::StartError,
-    limits::{limit_rules, prices},
-    service_manager, start, stores, warnings,
-    world::World,
+    Running, error::StartError, files::Files, service_manager, start, stores, warnings, world::World,
 };
 use crate::{
     clock::SystemClock,
     database::MigrateError,
     limits,
-    redis::RedisLink,
     settings::{Environment, Settings},
     telemetry::Logs,
 };
@@ -100,26 +94,17 @@ pub fn is_limits_file(path: &Path) -> bool {
         .is_ok_and(|text| text.lines().any(|line| line.trim_start().starts_with("[[rule]]")))
 }
 
-/// `config check`: the settings were taken; the limits file that they name belongs to them.
+/// `config check`: the settings were taken; the files that they name belong to them.
 pub fn check(settings: &Settings) -> ExitCode {
-    // Reads all files that the start reads, those of certificates too; connects nowhere.
-    let files: [Option<StartError>; 4] = [
-        prices(settings).err().map(StartError::from),
-        password_rules(settings).err(),
-        stores::check_database(settings).err().map(StartError::from),
-        (settings.redis.as_ref()).and_then(|redis| Some(RedisLink::open(redis).err()?.into())),
-    ];
-    let refused = files.iter().flatten().fold(None, |_, error| Some(refuse(error)));
-    match (limit_rules(settings), refused) {
-        (Ok(_), Some(refused)) => refused,
-        (Ok(rules), None) => {
+    match Files::read(settings) {
+        Ok(files) => {
             println!("The configuration is sound.");
-            for warning in warnings::of(settings, &rules) {
+            for warning in warnings::of(settings, &files.rules) {
                 println!("{warning}");
             }
             ExitCode::SUCCESS
         }
-        (Err(error), _) => refuse(&error.into()),
+        Err(error) => refuse(&error),
     }
 }
 
@@ -138,10 +123,7 @@ pub fn check_limits_file(path: &Path) -> ExitCode {
 }
 
 pub(super) fn refuse(error: &StartError) -> ExitCode {
-    match error {
-        StartError::Limits(error) => error.fault_lines().iter().for_each(|line| eprintln!("{line}")),
-        error => eprintln!("{error}"),
-    }
+    eprintln!("{error}");
     error.exit_code()
 }
 

@@ -11,7 +11,7 @@ use ringback::{
     limits::ClientNetwork,
     tokens::Role,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
@@ -57,11 +57,13 @@ async fn lived(stores: &Stores) -> (User, Uuid) {
         .verify_email(email, &claimant, email_verified(1))
         .await
         .unwrap();
+    let elsewhere = ClientNetwork::of("198.51.100.7".parse().unwrap(), 64);
+    let administrator = Source::administrator(Uuid::from_u128(9), elsewhere, None);
     let grant = Grant {
         user: jane.id,
         role: Role::Support,
         by: None,
-        event: event(EventKind::RoleGranted, 2),
+        event: NewEvent::new(EventKind::RoleGranted, administrator, at(2), &SystemEntropy),
     };
     assert_eq!(
         stores.one.administrators.grant(&grant).await.unwrap(),
@@ -148,7 +150,7 @@ pub async fn an_export_has_all_but_what_proves_who_somebody_is(stores: Stores) {
                     (Kept::Time, Some(Value::Null)) => {}
                     (Kept::Flag, Some(Value::Bool(_))) => {}
                     (Kept::Object, Some(Value::Object(_))) => {}
-                    (Kept::Plain | Kept::Actor, Some(_)) => {}
+                    (Kept::Plain | Kept::Actor | Kept::Origin, Some(_)) => {}
                     (kept, value) => panic!("{column} is {kept:?}: {value:?}"),
                 }
             }
@@ -157,7 +159,18 @@ pub async fn an_export_has_all_but_what_proves_who_somebody_is(stores: Stores) {
     assert_eq!(export["users"][0]["phone_verified"], true);
     assert_eq!(export["users"][0]["created_at"], "2027-01-15T08:00:00.123456Z");
     assert_eq!(export["sessions"][0]["id"], session.to_string());
-    assert_eq!(export["events"][0]["kind"], "role.granted");
+    // Who helped has a life of their own.
+    let events = export["events"].as_array().unwrap().iter();
+    let networks: Vec<_> = events
+        .map(|event| (&event["kind"], &event["actor_id"], &event["network"]))
+        .collect();
+    let of = |kind: &str| networks.iter().find(|(of, ..)| *of == kind).unwrap();
+    let (id, network) = (json!(jane.id), json!("203.0.113.0/24"));
+    assert_eq!(
+        *of("role.granted"),
+        (&json!("role.granted"), &Value::Null, &Value::Null)
+    );
+    assert_eq!(*of("phone.verified"), (&json!("phone.verified"), &id, &network));
     assert_eq!(export["notices"][0]["address"], "jane@example.com");
     assert_eq!(stores.one.records.export(Uuid::nil()).await.unwrap(), None);
 }

@@ -159,6 +159,12 @@ on_both! {
             answer.is(400, "validation_failed");
             assert!(answer.body["errors"][field].is_array(), "{answer:?}");
         }
+        let by = |by: &str| format!("[[rule]]\nid='send-{by}'\non='otp.send'\nby='{by}'\nquota=9\nper='1h'\n");
+        limit(&app, &(by("country") + &by("network"))).await;
+        let reset = async |rule: &str, key: &str| ops(&app, "/limits/reset", json!({ "rule": rule, "key": key })).await.status;
+        // What nothing can be counted by is no customer.
+        let answers = [reset("send-country", "US").await, reset("send-country", "XX").await, reset("send-network", "office").await];
+        assert_eq!(answers, [200, 400, 400]);
         app.post("/limits/reset", json!({ "rule": "send-hour", "key": "+14152000001" })).await.is(404, "not_found");
     }
 

@@ -135,7 +135,7 @@ fn each_fault_is_named_with_its_place_and_what_is_allowed() {
             "channel = \"email\"",
             "8:11: this rule can never apply: no code by email has a phone",
         ),
-        ("\"phone\"", "7", "5:9: by is a string in quotes, not integer"),
+        ("\"phone\"", "7", "5:9: by 7; allowed: a text in quotes"),
         (
             "\"cluster\"",
             "\"world\"",
@@ -149,22 +149,22 @@ fn each_fault_is_named_with_its_place_and_what_is_allowed() {
         (
             "quota = 5",
             "quota = 0",
-            "6:9: quota is a whole number; allowed: 1 to 4294967295",
+            "6:9: quota 0; allowed: a whole number, 1 to 4294967295",
         ),
         (
             "quota = 5",
             "quota = -5",
-            "6:9: quota is a whole number; allowed: 1 to 4294967295",
+            "6:9: quota -5; allowed: a whole number, 1 to 4294967295",
         ),
         (
             "quota = 5",
             "quota = 5.0",
-            "6:9: quota is a whole number; allowed: 1 to 4294967295",
+            "6:9: quota 5.0; allowed: a whole number, 1 to 4294967295",
         ),
         (
             "quota = 5",
             "quota = 99999999999999999999999",
-            "6:9: quota is a whole number; allowed: 1 to 4294967295",
+            "6:9: quota 99999999999999999999999; allowed: a whole number, 1 to 4294967295",
         ),
         (
             "quota = 5",
@@ -174,7 +174,7 @@ fn each_fault_is_named_with_its_place_and_what_is_allowed() {
         (
             "burst = 1",
             "burst = 0",
-            "8:9: burst is a whole number; allowed: 1 to 4294967295",
+            "8:9: burst 0; allowed: a whole number, 1 to 4294967295",
         ),
         (
             "burst = 1",
@@ -355,7 +355,7 @@ fn every_fault_of_a_file_is_named_at_once_in_its_order() {
         faults(&text),
         [
             "limits.toml:13:9: duplicate id \"otp-send-per-phone\": line 3 has it already",
-            "limits.toml:16:9: quota is a whole number; allowed: 1 to 4294967295",
+            "limits.toml:16:9: quota 0; allowed: a whole number, 1 to 4294967295",
             "limits.toml:21:1: unknown key \"limit\"; allowed: id, on, by, quota, per, burst, scope, mode, channel, if_store_lost, counts, grows_to, claimants, ceiling, except",
             "limits.toml:22:2: unknown key \"other\"; allowed: [[rule]] tables",
         ]

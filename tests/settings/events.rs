@@ -78,6 +78,31 @@ fn a_faulty_receiver_is_refused_and_shows_no_secret() {
 }
 
 #[test]
+fn all_that_is_wrong_with_receivers_is_told_at_once() {
+    let second = table("name = \"B\"\nurl = \"ftp://x\"\nkinds = 7\nsecrets = \"hush\"");
+    let faults = Place::new()
+        .file(
+            "development.toml",
+            crm("allow_plaintext = 1") + &crm("") + &second,
+        )
+        .faults();
+    let whys = [
+        "table 1: allow_plaintext is true",
+        "table 3: there is no secrets; name has 1 to 40",
+        "; url is an http",
+        "; secret is missing; kinds is a list",
+    ];
+    assert!(
+        faults.len() == 1 && whys.iter().all(|why| faults[0].contains(why)),
+        "{faults:?}"
+    );
+    assert!(
+        !faults[0].contains("table 2") && !faults[0].contains("hush"),
+        "{faults:?}"
+    );
+}
+
+#[test]
 fn in_production_events_are_not_readable_on_the_way() {
     let at = |url: &str, more: &str| {
         let text = crm(more).replace("https://crm.example.com/in", url);

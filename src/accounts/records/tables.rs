@@ -17,6 +17,8 @@ pub enum Kept {
     Object,
     /// Whoever did it: given where it is the user, not where it is somebody else.
     Actor,
+    /// From which network it was done: given as with an actor, and where nobody was signed in.
+    Origin,
     /// Proves who somebody is, or tells how: never given.
     Secret,
 }
@@ -38,7 +40,7 @@ pub struct Table {
 /// Rows of a table that an export has at most: the newest.
 pub(super) const MAX_ROWS: u32 = 10_000;
 
-use Kept::{Actor, Flag, Object, Plain, Secret, Time};
+use Kept::{Actor, Flag, Object, Origin, Plain, Secret, Time};
 
 /// Every table that has something about a user, the user's own first.
 pub const TABLES: [Table; 6] = [
@@ -118,7 +120,7 @@ pub const TABLES: [Table; 6] = [
             ("actor", Plain),
             ("actor_id", Actor),
             ("user_id", Plain),
-            ("network", Plain),
+            ("network", Origin),
             ("reason", Plain),
             ("details", Object),
             ("times", Plain),
@@ -177,9 +179,17 @@ impl Table {
     /// A row as both databases give it, in one form.
     pub(super) fn row(&self, stored: &str, user: &str) -> Value {
         let mut stored: Map<String, Value> = serde_json::from_str(stored).unwrap_or_default();
+        let is_others = match stored.get("actor").and_then(Value::as_str) {
+            Some("user") => stored.get("actor_id").and_then(Value::as_str) != Some(user),
+            actor => actor != Some("anyone"),
+        };
         let given = self.given().map(|&(name, kept)| {
             let value = stored.remove(name).unwrap_or_default();
-            (name.to_owned(), in_one_form(kept, value, user))
+            let value = match kept {
+                Origin if is_others => Value::Null,
+                kept => in_one_form(kept, value, user),
+            };
+            (name.to_owned(), value)
         });
         Value::Object(given.collect())
     }

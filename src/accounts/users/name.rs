@@ -12,7 +12,7 @@ use icu_properties::{
 use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
 
-use crate::unicode::{is_direction_override, is_invisible, is_line_separator, is_unknown, is_visible};
+use crate::unicode::{is_direction_override, is_invisible, is_line_separator, is_unknown, is_visible, lower};
 
 /// As many characters as the product's first API took.
 const MAX_CHARS: usize = 150;
@@ -115,7 +115,7 @@ impl fmt::Debug for PersonName {
 
 /// What names are searched by: the lower case of the NFKC form, as that of e-mail addresses is.
 pub fn name_key(text: &str) -> String {
-    text.nfkc().collect::<String>().to_lowercase()
+    lower(&text.nfkc().collect::<String>())
 }
 
 /// Spaces, and what comes along unseen when a text is copied.

@@ -94,7 +94,12 @@ mod tests {
     async fn the_last_rows_are_tried_again() {
         let tally = RefusalTally::new(10, Arc::new(SystemClock), Arc::new(SystemEntropy));
         let client = std::net::IpAddr::from([203, 0, 113, 1]).into();
-        tally.note(RefusalKey::of_anyone(EventKind::RequestRefused, None, client, "login-per-ip"));
+        tally.note(RefusalKey::of_anyone(
+            EventKind::RequestRefused,
+            None,
+            client,
+            "login-per-ip",
+        ));
         let store = Recovering::default();
         flush_refusals(&tally, &store, Duration::from_secs(5)).await;
         assert_eq!(store.rows.load(Ordering::Relaxed), 1);

@@ -19,7 +19,7 @@ use crate::{
     delivery::Destination,
     email::EmailAddress,
     flows::FlowError,
-    limits::{self, Account, Holders, KeyDimension, KeyError, Rule, Scope},
+    limits::{self, Account, Holders, KeyDimension, KeyError, Networks, Rule, Scope},
     phone::{PhoneCheck, PhoneNumber},
     unavailable::Unavailable,
 };
@@ -68,7 +68,10 @@ async fn reset_rule(
         rules.find(id).ok_or("no active rule has this id")
     });
     let named = faults.required("key", key, |text| match rule {
-        Some(rule) => named(api, rule, text).map(Some),
+        Some(rule) => {
+            check_lists(rules.networks(), rule, text)?;
+            named(api, rule, text).map(Some)
+        }
         None => Ok(None),
     });
     let (Some(rule), Some(Some(named))) = (rule, named) else {
@@ -97,6 +100,15 @@ struct Named {
     /// The address that others ask about as well, if it is one.
     address: Option<Destination>,
     user: Option<Uuid>,
+}
+
+/// Whether there is the list of networks that a customer is named by.
+fn check_lists(networks: &Networks, rule: &Rule, text: &str) -> Result<(), KeyError> {
+    let mut parts = rule.by.parts().zip(text.split(',').map(str::trim));
+    match parts.any(|(by, text)| by == KeyDimension::Network && !networks.has(text)) {
+        true => Err(KeyError::Network),
+        false => Ok(()),
+    }
 }
 
 fn named(api: &Api, rule: &Rule, text: &str) -> Result<Named, KeyError> {

@@ -288,9 +288,10 @@ impl<'a> Reader<'a> {
             _ => None,
         };
         if parsed.is_none() {
+            let written = self.written(value);
             self.fault(
                 &value.span(),
-                format!("{name} is a whole number; allowed: 1 to {}", u32::MAX),
+                format!("{name} {written}; allowed: a whole number, 1 to {}", u32::MAX),
             );
         }
         parsed
@@ -347,13 +348,19 @@ impl<'a> Reader<'a> {
         None
     }
 
+    /// A value as it stands in the file; of one of several lines what kind it is.
+    fn written(&self, value: &Value<'_>) -> &'a str {
+        let written = self.text.get(value.span()).filter(|text| !text.contains('\n'));
+        written.unwrap_or(value.get_ref().type_str())
+    }
+
     fn string<'v>(&mut self, value: &'v Value<'_>, name: &str) -> Option<&'v str> {
         let text = value.get_ref().as_str();
         if text.is_none() {
-            let found = value.get_ref().type_str();
+            let written = self.written(value);
             self.fault(
                 &value.span(),
-                format!("{name} is a string in quotes, not {found}"),
+                format!("{name} {written}; allowed: a text in quotes"),
             );
         }
         text

@@ -18,7 +18,8 @@ local wanted = sub(ARGV[1], at)
 local time = call('TIME')
 local now_us = time[1] * 1000000 + time[2] + offset * 1000
 local now = (now_us - now_us % 1000) / 1000
-local stored, slots = call('MGET', unpack(KEYS, 1, n + records)), {}
+local stored = call('MGET', unpack(KEYS, 1, n + records))
+local slots = stored
 for index = 1, n do
   local slot = stored[index] or NO_SLOT
   if byte(slot) ~= FORMAT then
@@ -36,6 +37,7 @@ if refused then return pack('>c1I6', 'm', 0) .. attached end
 -- Strangers who type codes without an id spend nothing of those who have one.
 local public = WITHOUT_ID
 if wanted ~= '' then public = WITH_ID end
+-- Of each that is open: its place, its pool, its attempts with this one, its id, whether it has a message.
 local open, exhausted, longest_lock = {}, false, 0
 for index = 1, m do
   local slot, pool = slots[index], public
@@ -67,27 +69,28 @@ for index = 1, m do
         end
         return pack('>c1I6', 'r', index) .. attached .. slot
       else
-        open[#open + 1] = { index, pool, attempts + 1, id, has_message }
+        local at = #open
+        open[at + 1], open[at + 2], open[at + 3], open[at + 4], open[at + 5] = index, pool, attempts + 1, id, has_message
       end
     end
   end
 end
 
-local remaining, charged, written = 0, '', {}
+local remaining, charged = 0, ''
 if #open > 0 then
   --cold
-  for _, judged in ipairs(open) do
-    local index, pool, attempts, id, has_message = unpack(judged)
+  local has_claimants = false
+  for at = 1, #open, 5 do
+    local index, pool, attempts, id, has_message = unpack(open, at, at + 4)
     slots[index] = with_failure(slots[index], pool, now, most, 1)
-    written[index] = true
     if index == 1 and user == 2 then
-      slots[n] = with_failure(slots[n], CLAIMANTS, now, most, 0)
-      written[n] = true
+      slots[n], has_claimants = with_failure(slots[n], CLAIMANTS, now, most, 0), true
     end
     remaining = max(remaining, max_attempts - attempts)
     if has_message then charged = charged .. id .. string.char(attempts) end
   end
-  for index in pairs(written) do keep(KEYS[index], slots[index], now, most) end
+  for at = 1, #open, 5 do keep_failure(KEYS[open[at]], slots[open[at]]) end
+  if has_claimants then keep_failure(KEYS[n], slots[n]) end
   --end
 end
 if remaining > 0 then return pack('>c1I6', 'w', remaining) .. attached .. charged end

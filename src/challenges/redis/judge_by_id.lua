@@ -31,7 +31,7 @@ if code == digest then
   return answer('r', 1, slot)
 end
 
-keep(KEYS[2], with_failure(failing, WITH_ID, now, most, 0), now, most)
+keep_failure(KEYS[2], with_failure(failing, WITH_ID, now, most, 0))
 keep(KEYS[1], with_attempt(slot), now, most)
 attempts = attempts + 1
 local charged = ''

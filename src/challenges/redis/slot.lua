@@ -107,20 +107,23 @@ end
 -- A record with one wrong code more in a pool, and so many attempts more. This and what keeps it call no other function: Redis
 -- would make each anew for every wrong code.
 local function with_failure(slot, pool, now, most, more)
-  local attempts, head, kept = byte(slot, 3), HEAD + POOLS, ''
+  local attempts, from, pools = byte(slot, 3), HEAD + POOLS + 1, nil
   local failures, last, in_day, began = 0, 0, 0, now
-  if attempts < KEPT then attempts, head, kept = attempts + KEPT, HEAD, string.rep('\0', POOLS)
+  if attempts < KEPT then attempts, from, pools = attempts + KEPT, HEAD + 1, string.rep('\0', POOLS)
   else
-    kept = sub(slot, HEAD + 1, head)
-    failures, last, in_day, began = read(POOL_FORM, kept, POOL * pool + 1)
+    pools = sub(slot, HEAD + 1, HEAD + POOLS)
+    failures, last, in_day, began = read(POOL_FORM, pools, POOL * pool + 1)
   end
   local _, window = read('>I4I4', most)
   if last + window <= now then failures = 0 end
   if began + DAY <= now then in_day, began = 0, now end
-  local counted = pack(POOL_FORM, min(failures + 1, 0xFFFF), now, min(in_day + 1, 0xFFFF), began)
-  return sub(slot, 1, 2) .. pack('B', attempts + more) .. sub(slot, 4, HEAD)
-    .. sub(kept, 1, POOL * pool) .. counted .. sub(kept, POOL * (pool + 1) + 1) .. sub(slot, head + 1)
+  return pack('>BBBc0c0I2I6I2I6c0c0', FORMAT, byte(slot, 2), attempts + more, sub(slot, 4, HEAD), sub(pools, 1, POOL * pool),
+    min(failures + 1, 0xFFFF), now, min(in_day + 1, 0xFFFF), began, sub(pools, POOL * (pool + 1) + 1), sub(slot, from))
 end
+
+-- Writes a record with a new wrong code: nothing in it matters for longer than the day of that. `otp.failure_window` is a day at most,
+-- cooldowns and codes last an hour.
+local function keep_failure(key, slot) call('SET', key, slot, 'PX', '86400000') end
 
 -- A record without wrong codes.
 local function without_failures(slot)

@@ -56,21 +56,6 @@ local function gcra_counter(tag, tat, emission_us, growth, ends, raised)
   return pack('<I4dd', tag, tat, emission_us)
 end
 
--- The counters of a record of which anything matters, one after another, and until when.
-local function gcra_live(record, now_us)
-  local live, last, from = '', now_us, FIRST
-  while from <= #record do
-    local _, tat, cost, to = read('<I4dd', record, from)
-    if cost < 0 then
-      local _, _, ends, behind = read('<I4I4d', record, to)
-      tat, to = max(tat, ends), behind
-    end
-    if tat > now_us then live, last = live .. sub(record, from, to - 1), max(last, tat) end
-    from = to
-  end
-  return live, last
-end
-
 -- The counters of a record but those of these tags, of which anything matters, one after another.
 local function gcra_others(record, tags, now_us)
   local others, from = '', FIRST

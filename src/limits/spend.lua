@@ -62,7 +62,7 @@ if rules ~= '' then
         local before, after = '', ''
         if from > behind and behind > LONG then
           --cold
-          before = gcra_live(record, now_us)
+          before = gcra_others(record, {}, now_us)
           --end
         else
           if from > FIRST then before = sub(record, FIRST, from - 1) end

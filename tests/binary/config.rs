@@ -119,6 +119,7 @@ fn production_does_not_start_without_its_parts() {
         each_line_has(
             &err,
             &[
+                "RINGBACK__SMS__COUNTRIES_ALLOW",
                 "DATABASE_URL",
                 "REDIS_URL",
                 "RINGBACK_SECRET",

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     accounts::{KnownNetworks, Login, Opening, OpeningRules, OpeningStore},
-    challenges::{Proof, Purpose},
+    challenges::{Challenges, Proof, Purpose},
     channel::Channel,
     delivery::Destination,
     limits::{Admission, Limiter, Operation},
@@ -44,13 +44,18 @@ impl AccountOpener {
         address: Login,
         rule: Rule,
     ) -> Result<Sent, FlowError> {
-        let asked = self.codes.asked(purpose, caller, destination(&address));
+        // Anybody may know its code.
+        let is_test_number = matches!(&address, Login::Phone(phone) if self.test_numbers.contains(phone));
+        let mut asked = self.codes.asked(purpose, caller, destination(&address));
+        if is_test_number {
+            asked.subject = TestNumbers::subject(&asked.caller);
+        }
         self.supported.demand(&asked.to, asked.country)?;
         let opens = Opens {
             openings: Arc::clone(&self.openings),
             networks: self.networks.clone(),
-            // Anybody may know its code.
-            is_test_number: matches!(&address, Login::Phone(phone) if self.test_numbers.contains(phone)),
+            challenges: self.codes.challenges.clone(),
+            is_test_number,
             address,
             rule,
             rules: self.rules,
@@ -109,6 +114,7 @@ fn destination(address: &Login) -> Destination {
 struct Opens {
     openings: Arc<dyn OpeningStore>,
     networks: KnownNetworks,
+    challenges: Challenges,
     address: Login,
     is_test_number: bool,
     rule: Rule,
@@ -125,6 +131,9 @@ impl Entitlement for Opens {
     }
 
     async fn entitled(self, asked: &mut Asked) -> Result<Entitled, Unavailable> {
+        if self.is_test_number {
+            TestNumbers::release(&self.challenges, &asked.to, None).await?;
+        }
         let opening = self.openings.opened_by(&self.address).await?;
         let opens = |opening: &Opening| {
             !self.is_test_number && (self.rule)(opening, asked.to.channel(), &self.rules, self.now)

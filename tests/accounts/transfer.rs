@@ -28,6 +28,8 @@ fn nth(n: u32) -> (TransferredUser, NewEvent) {
     user(json!({
         "email": format!("User-{n}@example.com"), "phone": format!("+1415{n:07}"), "first_name": "Ada", "last_name": "O’Doe \"\\",
         "password_hash": HASH, "phone_verified": n.is_multiple_of(2), "email_verified": n.is_multiple_of(3), "locked": n == 7,
+        "phone_owned_at": n.is_multiple_of(4).then_some("2021-01-02T03:04:05.678901Z"),
+        "email_owned_at": n.is_multiple_of(6).then_some("2022-01-02T03:04:05.678901Z"),
         "created_at": "2020-01-02T03:04:05.678901Z",
     }))
 }

@@ -192,6 +192,7 @@ on_both! {
         for claim in claims.as_object().unwrap().keys() {
             assert!(supported.contains(&json!(claim)), "{claim}");
         }
+        assert!(supported.contains(&json!("role")), "of administrators");
         assert_eq!(answer.body["id_token_signing_alg_values_supported"], json!(["EdDSA"]));
         for none in ["authorization_endpoint", "token_endpoint", "userinfo_endpoint"] {
             assert!(answer.body.get(none).is_none(), "{none}");

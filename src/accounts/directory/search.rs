@@ -60,13 +60,13 @@ pub struct SearchPlace {
 
 impl SearchBy {
     /// Reads what somebody typed: an id, a whole phone in any spelling, or the beginning of an e-mail address or a last name.
-    /// `None`: nothing is that long.
+    /// `None`: nothing is that long, or has a character that no text of PostgreSQL has.
     pub fn parse(typed: &str) -> Option<Self> {
         let text = typed.trim();
         if text.is_empty() {
             return Some(Self::Nothing);
         }
-        if text.chars().count() > MAX_CHARS {
+        if text.chars().count() > MAX_CHARS || text.contains('\0') {
             return None;
         }
         if let Ok(id) = Uuid::parse_str(text) {

@@ -67,9 +67,10 @@ impl TransferStore for PostgresTransfer {
         const SQL: &str = concat!(
             "WITH made AS ( \
                INSERT INTO users (id, email, email_key, phone, first_name, last_name, last_name_key, password_hash, hash_cost, \
-                 phone_verified, email_verified, phone_claimed_at, imported_at, locked_at, created_at, updated_at) \
+                 phone_verified, email_verified, phone_owned_at, email_owned_at, phone_claimed_at, imported_at, locked_at, created_at, \
+                 updated_at) \
                SELECT id, email, email_key, phone, first_name, last_name, last_name_key, password_hash, hash_cost, \
-                 phone_verified, email_verified, $3, $3, locked_at, created_at, $3 \
+                 phone_verified, email_verified, phone_owned_at, email_owned_at, $3, $3, locked_at, created_at, $3 \
                FROM jsonb_populate_recordset(NULL::users, $1::jsonb) \
                ON CONFLICT DO NOTHING RETURNING id \
              ), noted AS (",
@@ -92,7 +93,7 @@ impl TransferStore for PostgresTransfer {
 
     async fn page(&self, after: Option<Uuid>, most: u32) -> Result<Vec<TransferredUser>, Unavailable> {
         const SQL: &str = "SELECT id, email, email_key, phone, first_name, last_name, password_hash, phone_verified, \
-             email_verified, locked_at IS NOT NULL, created_at \
+             email_verified, locked_at IS NOT NULL, created_at, phone_owned_at, email_owned_at \
              FROM users WHERE id > $1 ORDER BY id LIMIT $2";
         let query = sqlx::query(SQL)
             .bind(after.unwrap_or(Uuid::nil()))
@@ -112,6 +113,8 @@ impl TransferStore for PostgresTransfer {
                     email_verified: row.try_get(8)?,
                     locked: row.try_get(9)?,
                     created_at: row.try_get(10)?,
+                    phone_owned_at: row.try_get(11)?,
+                    email_owned_at: row.try_get(12)?,
                 })
             });
         self.0
@@ -134,6 +137,8 @@ fn row(user: &TransferredUser, today: Argon2Cost, now: DateTime<Utc>) -> Value {
         "hash_cost": user.foreign_cost(today).map(|cost| cost.to_string()),
         "phone_verified": user.phone_verified,
         "email_verified": user.email_verified,
+        "phone_owned_at": user.phone_owned_at.map(to_micros),
+        "email_owned_at": user.email_owned_at.map(to_micros),
         "locked_at": user.locked.then_some(now),
         "created_at": to_micros(user.created_at),
     })

@@ -65,8 +65,8 @@ impl TransferStore for SqliteTransfer {
     ) -> Result<HashSet<Uuid>, Unavailable> {
         const SQL: &str = "INSERT INTO users (id, email, email_key, phone, first_name, last_name, password_hash, \
                hash_cost, phone_verified, email_verified, locked_at, created_at, phone_claimed_at, imported_at, updated_at, \
-               last_name_key) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, ?13, ?14) ON CONFLICT DO NOTHING";
+               last_name_key, phone_owned_at, email_owned_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, ?13, ?14, ?15, ?16) ON CONFLICT DO NOTHING";
         let now = now.timestamp_micros();
         let made = self.0.bounded(async {
             let mut made = HashSet::new();
@@ -87,6 +87,8 @@ impl TransferStore for SqliteTransfer {
                     .bind(user.created_at.timestamp_micros())
                     .bind(now)
                     .bind(user.last_name.key())
+                    .bind(user.phone_owned_at.map(|at| at.timestamp_micros()))
+                    .bind(user.email_owned_at.map(|at| at.timestamp_micros()))
                     .execute(&mut *transaction)
                     .await?;
                 if inserted.rows_affected() > 0 {
@@ -103,7 +105,7 @@ impl TransferStore for SqliteTransfer {
 
     async fn page(&self, after: Option<Uuid>, most: u32) -> Result<Vec<TransferredUser>, Unavailable> {
         const SQL: &str = "SELECT id, email, email_key, phone, first_name, last_name, password_hash, phone_verified, \
-             email_verified, locked_at IS NOT NULL, created_at \
+             email_verified, locked_at IS NOT NULL, created_at, phone_owned_at, email_owned_at \
              FROM users WHERE id > ?1 ORDER BY id LIMIT ?2";
         let query = sqlx::query(SQL)
             .bind(after.unwrap_or(Uuid::nil()).hyphenated())
@@ -123,6 +125,8 @@ impl TransferStore for SqliteTransfer {
                     email_verified: row.try_get(8)?,
                     locked: row.try_get(9)?,
                     created_at: time(row.try_get(10)?),
+                    phone_owned_at: row.try_get::<Option<i64>, _>(11)?.map(time),
+                    email_owned_at: row.try_get::<Option<i64>, _>(12)?.map(time),
                 })
             });
         self.0.bounded(query.fetch_all(&self.0.readers)).await

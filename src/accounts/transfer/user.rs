@@ -42,6 +42,9 @@ pub struct TransferredUser {
     pub password: Option<PasswordHash>,
     pub phone_verified: bool,
     pub email_verified: bool,
+    /// When its user last entered a code for it, signed in or at registration: it opens the account then.
+    pub phone_owned_at: Option<DateTime<Utc>>,
+    pub email_owned_at: Option<DateTime<Utc>>,
     pub locked: bool,
     pub created_at: DateTime<Utc>,
 }
@@ -71,11 +74,8 @@ impl TransferredUser {
         let password = fields.password();
         let (phone_verified, email_verified) = (fields.flag("phone_verified"), fields.flag("email_verified"));
         let locked = fields.flag("locked");
-        let created_at = fields.text("created_at", |text| match DateTime::parse_from_rfc3339(text) {
-            Ok(time) if time <= rules.now => Ok(time.with_timezone(&Utc)),
-            Ok(_) => Err("lies in the future"),
-            Err(_) => Err("must be a time such as 2026-11-26T10:00:00Z"),
-        });
+        let [created_at, phone_owned_at, email_owned_at] =
+            ["created_at", "phone_owned_at", "email_owned_at"].map(|name| fields.time(name, rules.now));
         let id = fields.text("id", |text| Uuid::parse_str(text).map_err(|_| "must be a UUID"));
         if phone.is_none() && !fields.has_fault("phone") {
             fields.fault("phone", "is missing");
@@ -90,6 +90,12 @@ impl TransferredUser {
         if email.is_none() && email_verified {
             fields.fault("email_verified", "without an e-mail address");
         }
+        if phone_owned_at.is_some() && !phone_verified {
+            fields.fault("phone_owned_at", "of a phone that isn't verified");
+        }
+        if email_owned_at.is_some() && !email_verified {
+            fields.fault("email_owned_at", "of an e-mail address that isn't verified");
+        }
         let made_id = || email.as_ref().map(|email| id_of(email, created_at));
         match (fields.faults.is_empty(), phone, id.or_else(made_id)) {
             (true, Some(phone), Some(id)) => Ok(Self {
@@ -101,6 +107,8 @@ impl TransferredUser {
                 password,
                 phone_verified,
                 email_verified,
+                phone_owned_at,
+                email_owned_at,
                 locked,
                 created_at: created_at.unwrap_or(rules.now),
             }),
@@ -116,6 +124,7 @@ impl TransferredUser {
 
     /// The line.
     pub fn to_line(&self) -> String {
+        let time = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Micros, true);
         json!({
             "id": self.id,
             "email": self.email.as_ref().map(EmailAddress::expose),
@@ -125,8 +134,10 @@ impl TransferredUser {
             "password_hash": self.password.as_ref().map(PasswordHash::expose),
             "phone_verified": self.phone_verified,
             "email_verified": self.email_verified,
+            "phone_owned_at": self.phone_owned_at.map(time),
+            "email_owned_at": self.email_owned_at.map(time),
             "locked": self.locked,
-            "created_at": self.created_at.to_rfc3339_opts(SecondsFormat::Micros, true),
+            "created_at": time(self.created_at),
         })
         .to_string()
     }
@@ -145,7 +156,7 @@ fn id_of(email: &EmailAddress, created_at: Option<DateTime<Utc>>) -> Uuid {
 }
 
 /// The fields of a line.
-const FIELDS: [&str; 10] = [
+const FIELDS: [&str; 12] = [
     "id",
     "email",
     "phone",
@@ -154,6 +165,8 @@ const FIELDS: [&str; 10] = [
     "password_hash",
     "phone_verified",
     "email_verified",
+    "phone_owned_at",
+    "email_owned_at",
     "locked",
     "created_at",
 ];
@@ -196,6 +209,15 @@ struct Fields {
 }
 
 impl Fields {
+    /// A time that is not in the future.
+    fn time(&mut self, name: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.text(name, |text| match DateTime::parse_from_rfc3339(text) {
+            Ok(time) if time <= now => Ok(time.with_timezone(&Utc)),
+            Ok(_) => Err("lies in the future"),
+            Err(_) => Err("must be a time such as 2026-11-26T10:00:00Z"),
+        })
+    }
+
     /// A text that may be missing, null or empty.
     fn text<T, E: ToString>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
         match self.object.remove(name) {
@@ -325,6 +347,14 @@ mod tests {
             (
                 r#"{"phone":"+14152000001","phone_verified":true}"#,
                 "email: is missing",
+            ),
+            (
+                r#"{"email":"a@example.com","phone":"+14152000001","phone_owned_at":"2020-01-01T00:00:00Z"}"#,
+                "phone_owned_at: of a phone that isn't",
+            ),
+            (
+                r#"{"email":"a@example.com","phone":"+14152000001","email_verified":true,"email_owned_at":"2999-01-01T00:00:00Z"}"#,
+                "email_owned_at: lies in the future",
             ),
             (
                 r#"{"email":"a@example.com","phone":"+14152000001","password":"pbkdf2_sha256$1200$salt$aGFzaGhhc2hoYXNo"}"#,

@@ -182,10 +182,10 @@ fn filter(api: &Api, query: &mut Query) -> Result<([String; 4], EventFilter), Ap
     Ok((list, filter))
 }
 
-/// Reads `since`.
+/// Reads `since`; in a query that nobody has encoded, `+01:00` arrives as ` 01:00`.
 pub fn since(faults: &mut Faults, query: &mut Query) -> Option<DateTime<Utc>> {
     faults.optional("since", query.take("since"), |text| {
-        DateTime::parse_from_rfc3339(text)
+        DateTime::parse_from_rfc3339(&text.replace(' ', "+"))
             .map(|time| time.to_utc())
             .map_err(|_| FilterError::Time)
     })

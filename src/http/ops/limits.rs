@@ -134,15 +134,13 @@ fn operator(faults: &mut Faults, why: Field) -> Option<Acting> {
 
 /// Reads one of the two. `None`: something was noted.
 pub fn paused(faults: &mut Faults, country: Field, prefix: Field) -> Option<Paused> {
-    let country = faults.optional("country", country, Paused::country);
-    let prefix = faults.optional("prefix", prefix, Paused::prefix);
-    match (country, prefix) {
-        (Some(what), None) | (None, Some(what)) => Some(what),
-        _ => {
-            faults.note("country", "Send a country, or a prefix.");
-            None
-        }
+    let is_there = |field: &Field| !matches!(field, Field::Missing | Field::Null);
+    if is_there(&country) == is_there(&prefix) {
+        faults.note("country", "Send a country, or a prefix.");
+        return None;
     }
+    let country = faults.optional("country", country, Paused::country);
+    country.or(faults.optional("prefix", prefix, Paused::prefix))
 }
 
 fn tell_of_pause(action: &str, what: &Paused, done: bool, request: &HttpRequest) {

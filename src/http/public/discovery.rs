@@ -24,8 +24,8 @@ pub struct ConfigurationView {
     subject_types_supported: [&'static str; 1],
     /// Of access tokens. It is where libraries look for the algorithm.
     id_token_signing_alg_values_supported: [&'static str; 1],
-    /// What access tokens say.
-    claims_supported: [&'static str; 13],
+    /// What access tokens say; `role` those of administrators alone.
+    claims_supported: [&'static str; 14],
 }
 
 impl ConfigurationView {
@@ -51,6 +51,7 @@ impl ConfigurationView {
                 "amr",
                 "phone_verified",
                 "email_verified",
+                "role",
             ],
         }
     }

@@ -12,9 +12,12 @@ use std::{
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::sqlite::{
-    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-    SqliteSynchronous,
+use sqlx::{
+    Connection, SqliteConnection,
+    sqlite::{
+        SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+        SqliteSynchronous,
+    },
 };
 use tokio::time::{sleep, timeout};
 
@@ -65,12 +68,15 @@ impl SqliteLink {
             // A session that was revoked stays so when the power fails.
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
+            // What is deleted is written over with zeros.
+            .pragma("secure_delete", "ON")
             .busy_timeout(options.timeout);
         let pool = |size: u32| {
             SqlitePoolOptions::new()
                 .max_connections(size)
                 .acquire_timeout(options.timeout)
                 .test_before_acquire(false)
+                .before_acquire(|connection, _| Box::pin(is_between_transactions(connection)))
                 .connect_lazy_with(connect.clone())
         };
         Ok(Self {
@@ -106,6 +112,13 @@ impl SqliteLink {
     pub(crate) async fn execute(&self, query: Query) -> Result<u64, Unavailable> {
         let done = query.execute(&self.writer);
         self.bounded(done).await.map(|done| done.rows_affected())
+    }
+
+    /// Writes the log back into the file and empties it, so that nothing that was deleted stands there any more. Left to the
+    /// next time, where somebody reads meanwhile.
+    pub(crate) async fn empty_log(&self) {
+        let emptied = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.writer);
+        drop(self.bounded(emptied).await);
     }
 
     /// The bounds of each kind of lookup.
@@ -161,6 +174,16 @@ impl Database for SqliteLink {
         };
         drop(timeout(self.timeout, close).await);
     }
+}
+
+/// Whether the last transaction of a connection has ended. One of a full disk may not have: SQLite has ended it by itself, and
+/// refuses the end that it is told. Such a connection is closed, and another takes its place.
+async fn is_between_transactions(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    if connection.is_in_transaction() {
+        // An end that is under way is over once this is answered.
+        connection.ping().await?;
+    }
+    Ok(!connection.is_in_transaction())
 }
 
 fn read(url: &str) -> Result<SqliteConnectOptions, DatabaseUrlError> {
@@ -221,4 +244,36 @@ fn unavailable(error: &sqlx::Error) -> Unavailable {
         _ => Fault::Other("an answer that was not expected".to_owned()),
     };
     Unavailable::new(Part::Database, fault)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entropy::{Entropy, SystemEntropy};
+
+    #[actix_web::test]
+    async fn after_a_full_disk_it_writes_again() {
+        let name = (&SystemEntropy as &dyn Entropy).uuid().simple().to_string();
+        let file = std::env::temp_dir().join(format!("ringback-full-{name}.db"));
+        let url = SecretString::from(format!("sqlite://{}", file.display()));
+        let options = PoolOptions {
+            max_connections: 2,
+            timeout: Duration::from_secs(5),
+        };
+        let link = SqliteLink::open(&url, options).unwrap();
+        let run = async |sql: &'static str| sqlx::query(sql).execute(&link.writer).await;
+        run("CREATE TABLE t (x BLOB)").await.unwrap();
+        run("PRAGMA max_page_count = 4").await.unwrap();
+        let write = async || {
+            let mut transaction = link.writer.begin_with("BEGIN IMMEDIATE").await?;
+            let row = sqlx::query("INSERT INTO t VALUES (randomblob(100000))");
+            row.execute(&mut *transaction).await?;
+            transaction.commit().await
+        };
+        write().await.expect_err("the disk is full");
+        // What was full is one connection: another takes its place.
+        write().await.unwrap();
+        link.close().await;
+        std::fs::remove_file(&file).unwrap();
+    }
 }

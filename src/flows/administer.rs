@@ -95,13 +95,18 @@ impl Administer {
         Ok((standing, role))
     }
 
-    /// Where the code goes. Anybody may know the code of a test number.
+    /// Where the code goes: to the proven phone; where that can't have one, to the proven e-mail address. Anybody may know the code of
+    /// a test number.
     fn address(&self, user: &User) -> Result<Login, FlowError> {
-        if user.phone_verified && !self.test_numbers.contains(&user.phone) {
-            return Ok(Login::Phone(user.phone.clone()));
-        }
-        let email = user.email.clone().filter(|_| user.email_verified);
-        Ok(Login::Email(email.ok_or(MayNotAdminister::NothingProven)?))
+        let phone = (user.phone_verified && !self.test_numbers.contains(&user.phone)).then_some(&user.phone);
+        let email = user.email.as_ref().filter(|_| user.email_verified);
+        let address = match (phone, email) {
+            (Some(phone), Some(email)) if !self.supported.has(phone) => Login::Email(email.clone()),
+            (Some(phone), _) => Login::Phone(phone.clone()),
+            (None, Some(email)) => Login::Email(email.clone()),
+            (None, None) => return Err(MayNotAdminister::NothingProven.into()),
+        };
+        Ok(address)
     }
 
     fn asked(&self, asker: Changer, address: &Login) -> Asked {
@@ -115,7 +120,9 @@ impl Administer {
             Login::Phone(phone) => Destination::Phone(phone.clone()),
             Login::Email(email) => Destination::Email(email.clone()),
         };
-        self.codes.asked(Purpose::Administer, caller, to)
+        let mut asked = self.codes.asked(Purpose::Administer, caller, to);
+        asked.subject = asked.subject.of_administrator();
+        asked
     }
 }
 

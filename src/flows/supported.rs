@@ -35,18 +35,29 @@ impl Supported {
         }
     }
 
+    /// Whether a code may go to a phone.
+    pub(super) fn has(&self, phone: &PhoneNumber) -> bool {
+        self.why_not(phone, phone.country()).is_none()
+    }
+
     fn demand_phone(&self, phone: &PhoneNumber, country: Country) -> Result<(), FlowError> {
-        // To find the kind takes some microseconds, unless parsing the number did.
-        let is_kind = || {
-            self.phone_kinds == PhoneKinds::ALL || phone.kind().is_some_and(|kind| self.phone_kinds.fit(kind))
-        };
-        let why = match self.countries.fits(country) {
-            true if is_kind() => return Ok(()),
-            true => Unsupported::Kind,
-            false => Unsupported::Country,
+        let Some(why) = self.why_not(phone, country) else {
+            return Ok(());
         };
         counter!("ringback_otp_not_supported_total", "country" => country.to_string(), "by" => why.label())
             .increment(1);
         Err(FlowError::PhoneNotSupported(why))
+    }
+
+    fn why_not(&self, phone: &PhoneNumber, country: Country) -> Option<Unsupported> {
+        // To find the kind takes some microseconds, unless parsing the number did.
+        let is_kind = || {
+            self.phone_kinds == PhoneKinds::ALL || phone.kind().is_some_and(|kind| self.phone_kinds.fit(kind))
+        };
+        match self.countries.fits(country) {
+            true if is_kind() => None,
+            true => Some(Unsupported::Kind),
+            false => Some(Unsupported::Country),
+        }
     }
 }

@@ -140,7 +140,7 @@ impl Limiter {
     /// What refuses a code to this subject, if its country or prefix is paused: like a rule of the limits file.
     pub(super) fn paused(&self, subject: &Subject) -> Option<Refusal> {
         let pauses = self.known_pauses();
-        if pauses.is_empty() {
+        if pauses.is_empty() || subject.passes_pauses() {
             return None;
         }
         let now_ms = self.now_ms();

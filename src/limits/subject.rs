@@ -41,6 +41,7 @@ pub struct Subject {
     /// About the address that it names.
     asker: Asker,
     has_worked: bool,
+    is_administrators: bool,
 }
 
 #[derive(Clone)]
@@ -72,6 +73,7 @@ impl Subject {
             account: None,
             asker: Asker::Stranger,
             has_worked: false,
+            is_administrators: false,
         }
     }
 
@@ -157,6 +159,22 @@ impl Subject {
     /// Whether the request brought a proof of work.
     pub fn has_worked(&self) -> bool {
         self.has_worked
+    }
+
+    /// The same where an administrator, by password, asks for the second proof. What strangers spend holds nobody up who has to
+    /// stop them: it is counted by the client, the account and its address alone, as one that brought a proof of work.
+    #[must_use]
+    pub fn of_administrator(self) -> Self {
+        Self {
+            has_worked: true,
+            is_administrators: true,
+            ..self
+        }
+    }
+
+    /// Whether no pause holds it up.
+    pub(super) fn passes_pauses(&self) -> bool {
+        self.is_administrators
     }
 
     /// Whether it is of a user who has not proven the address that it names.
@@ -245,9 +263,11 @@ impl Subject {
     /// Whether it has all that `by` names: no text is made for a rule that doesn't apply.
     pub(super) fn has(&self, by: RuleKey) -> bool {
         by.parts().all(|part| match part {
-            KeyDimension::Ip | KeyDimension::IpNetwork(_) | KeyDimension::Global => true,
-            KeyDimension::Network => self.network().is_some(),
-            KeyDimension::Phone | KeyDimension::Country | KeyDimension::Prefix(_) => self.phone.is_some(),
+            KeyDimension::Ip | KeyDimension::IpNetwork(_) => true,
+            KeyDimension::Global => !self.is_administrators,
+            KeyDimension::Network => self.network().is_some() && !self.is_administrators,
+            KeyDimension::Country | KeyDimension::Prefix(_) => self.phone.is_some() && !self.is_administrators,
+            KeyDimension::Phone => self.phone.is_some(),
             KeyDimension::Email => self.email.is_some(),
             KeyDimension::User => self.account.is_some(),
         })

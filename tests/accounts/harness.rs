@@ -139,7 +139,7 @@ impl Store {
 pub struct Stores {
     pub one: Store,
     pub two: Store,
-    url: String,
+    pub url: String,
 }
 
 impl Stores {

@@ -55,6 +55,26 @@ on_both! {
         }
     }
 
+    async fn what_strangers_spend_keeps_no_administrator_out(app) {
+        let account = app.register("+14155550101").await;
+        app.own_email(&account).await;
+        app.own_phone(&account).await;
+        app.grant(&account, "admin").await;
+        let spent = |by: &str| format!("[[rule]]\nid='by-{by}'\non='otp.send'\nby='{by}'\nquota=1\nper='1d'\n");
+        app.limit(&["global", "country", "prefix"].map(spent).concat()).await;
+        assert_eq!(app.send("+14155550102", None).await.status, 200);
+        app.send("+14155550103", None).await.is(429, "rate_limited");
+        ops(&app, "/limits/pause", json!({ "country": "US", "seconds": "7200" })).await;
+        app.send("+14155550103", None).await.is(429, "rate_limited");
+        app.prove(&account).await;
+        // Where no SMS goes to the phone's country any more, an e-mail does.
+        app.pass(60);
+        let narrower = app.sibling_with(&[("RINGBACK__SMS__COUNTRIES_ALLOW", "DE")]).await;
+        let (token, _) = narrower.log_in(&account).await;
+        let sent = narrower.administer("POST", "/api/admin/session/", None, Some(&token)).await;
+        assert_eq!(sent.text("email"), account.email, "{sent:?}");
+    }
+
     async fn an_operators_pause_is_an_event_like_an_administrators(app) {
         let body = |reason: Value| json!({ "country": "US", "seconds": "60", "reason": reason });
         ops(&app, "/limits/pause", body(json!("somebody pumps"))).await;

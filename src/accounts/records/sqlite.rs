@@ -70,6 +70,7 @@ impl SqliteRecords {
         });
         let erased = erased.await?;
         if erased == Erased::Erased {
+            self.0.empty_log().await;
             deleted.count();
         }
         Ok(erased)

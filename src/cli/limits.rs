@@ -159,7 +159,7 @@ fn reset(rule: Option<&str>, key: &str, urls: Vec<String>) -> ExitCode {
         false => urls,
     };
     let body = json!({ "rule": rule, "key": key });
-    let rule = rule.unwrap_or("all rules");
+    let rule = rule.unwrap_or("all rules that count it alone");
     let mut code = ExitCode::SUCCESS;
     for url in urls {
         match blocking(async {
@@ -259,6 +259,11 @@ fn table(told: &Explanation) -> String {
         .as_ref()
         .and_then(|id| told.rules.iter().find(|rule| rule.rule == *id));
     table += &match refusing {
+        _ if told.phone_not_supported => {
+            "The request would be answered 400 phone_not_supported: no code goes to such a phone (sms.countries_allow, \
+             sms.countries_deny, phone.kinds_allow).\n"
+                .to_owned()
+        }
         _ if told.rules.is_empty() => "No rule applies: the request would pass.\n".to_owned(),
         Some(rule) => format!(
             "The request would be refused by {} for {}.\n",

@@ -251,7 +251,7 @@ mod tests {
     use super::*;
     use crate::entropy::{Entropy, SystemEntropy};
 
-    #[actix_web::test]
+    #[tokio::test]
     async fn after_a_full_disk_it_writes_again() {
         let name = (&SystemEntropy as &dyn Entropy).uuid().simple().to_string();
         let file = std::env::temp_dir().join(format!("ringback-full-{name}.db"));

@@ -17,6 +17,13 @@ impl Codes {
     /// 503.
     pub async fn explain(&self, operation: Operation, subject: &Subject, user: Option<Uuid>) -> Explanation {
         let explained = self.limiter.explain(operation, subject).await;
+        let pause = match operation {
+            Operation::OtpSend => self.limiter.pause_of(subject),
+            _ => None,
+        };
+        let pause = pause
+            .map(|refusal| RuleStatus::of_refusal(&refusal, KeyDimension::Country, 0, refusal.retry_after));
+        let explained = explained.and(pause.into_iter().collect());
         let slot = match operation {
             Operation::OtpSend | Operation::OtpVerify => slot(subject, Whose::of(user)),
             _ => None,

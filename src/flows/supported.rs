@@ -36,7 +36,7 @@ impl Supported {
     }
 
     /// Whether a code may go to a phone.
-    pub(super) fn has(&self, phone: &PhoneNumber) -> bool {
+    pub fn has(&self, phone: &PhoneNumber) -> bool {
         self.why_not(phone, phone.country()).is_none()
     }
 

@@ -112,6 +112,7 @@ pub fn admin() -> Routes {
         get("/api/admin/limits/", admin_limits::show).documented(admin_limits::show_docs),
         post("/api/admin/limits/pause/", admin_limits::pause).documented(admin_limits::pause_docs),
         post("/api/admin/limits/resume/", admin_limits::resume).documented(admin_limits::resume_docs),
+        get("/", console::begin),
         get("/admin/", console::overview::show),
         get("/admin/sign-in/", console::sign_in::show),
         post("/admin/sign-in/", console::sign_in::password),

@@ -25,6 +25,9 @@ pub struct Explanation {
     pub refused_by: Option<String>,
     /// Whether it would be answered 503, since a rule can't be counted.
     pub unavailable: bool,
+    /// Whether it would be answered 400, since no code goes to such a phone.
+    #[serde(default)]
+    pub phone_not_supported: bool,
 }
 
 impl Explanation {
@@ -40,6 +43,7 @@ impl Explanation {
                 .iter()
                 .any(|standing| standing.verdict == Preview::Unavailable),
             rules,
+            phone_not_supported: false,
         }
     }
 
@@ -48,6 +52,15 @@ impl Explanation {
     pub fn and(mut self, rules: Vec<RuleStatus>) -> Self {
         self.rules.extend(rules);
         Self::of(self.rules)
+    }
+
+    /// The same for a phone that no code goes to.
+    #[must_use]
+    pub fn not_supported(self) -> Self {
+        Self {
+            phone_not_supported: true,
+            ..self
+        }
     }
 
     /// The same for an operation that can't do without Redis, which is down.

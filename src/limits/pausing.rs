@@ -139,14 +139,20 @@ impl Limiter {
 
     /// What refuses a code to this subject, if its country or prefix is paused: like a rule of the limits file.
     pub(super) fn paused(&self, subject: &Subject) -> Option<Refusal> {
+        let refusal = self.pause_of(subject)?;
+        metrics::counter!("ringback_limiter_decisions_total", "rule" => PAUSED, "outcome" => "refused")
+            .increment(1);
+        Some(refusal)
+    }
+
+    /// The same where nobody is refused: to be told.
+    pub fn pause_of(&self, subject: &Subject) -> Option<Refusal> {
         let pauses = self.known_pauses();
         if pauses.is_empty() || subject.passes_pauses() {
             return None;
         }
         let now_ms = self.now_ms();
         let until_ms = paused_until(&pauses, subject, now_ms)?;
-        metrics::counter!("ringback_limiter_decisions_total", "rule" => PAUSED, "outcome" => "refused")
-            .increment(1);
         let wait = Duration::from_millis(u64::try_from(until_ms - now_ms).unwrap_or_default());
         Some(Refusal {
             rule: PAUSED.into(),

@@ -162,7 +162,7 @@ impl Subject {
     }
 
     /// The same where an administrator, by password, asks for the second proof. What strangers spend holds nobody up who has to
-    /// stop them: it is counted by the client, the account and its address alone, as one that brought a proof of work.
+    /// stop them: it is counted by the client and the account alone, as one that brought a proof of work.
     #[must_use]
     pub fn of_administrator(self) -> Self {
         Self {
@@ -264,12 +264,12 @@ impl Subject {
     pub(super) fn has(&self, by: RuleKey) -> bool {
         by.parts().all(|part| match part {
             KeyDimension::Ip | KeyDimension::IpNetwork(_) => true,
-            KeyDimension::Global => !self.is_administrators,
-            KeyDimension::Network => self.network().is_some() && !self.is_administrators,
-            KeyDimension::Country | KeyDimension::Prefix(_) => self.phone.is_some() && !self.is_administrators,
-            KeyDimension::Phone => self.phone.is_some(),
-            KeyDimension::Email => self.email.is_some(),
             KeyDimension::User => self.account.is_some(),
+            _ if self.is_administrators => false,
+            KeyDimension::Global => true,
+            KeyDimension::Network => self.network().is_some(),
+            KeyDimension::Phone | KeyDimension::Country | KeyDimension::Prefix(_) => self.phone.is_some(),
+            KeyDimension::Email => self.email.is_some(),
         })
     }
 

@@ -277,6 +277,7 @@ on_both! {
         assert_eq!(found(&three.to_uppercase()).await, [&*three]);
         assert!(found("+1 415 555 013").await.is_empty());
         assert!(found("' OR 1=1 --").await.is_empty());
+        assert!(find(&app, "q=a%00b", &admin.access).await.is_empty());
 
         app.sql(format!("UPDATE users SET locked_at = updated_at WHERE id = '{two}'")).await;
         let status = async |status: &str| find(&app, &format!("q=zo&status={status}"), &admin.access).await;

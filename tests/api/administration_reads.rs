@@ -83,6 +83,9 @@ on_both! {
             let answer = get(&app, &format!("/api/admin/verifications/?{query}"), &admin.access).await;
             assert_eq!(answer.faulty_fields(), [field], "{query}");
         }
+        // An offset that nobody has encoded.
+        let since = get(&app, "/api/admin/events/?since=2026-11-27T15:00:00+01:00", &admin.access).await;
+        assert_eq!(since.status, 200, "{since:?}");
         let stats = ok(&app, "/api/admin/stats/", &admin.access).await;
         assert_eq!(stats["sign_ups"], 2);
         let messages: i64 = stats["messages"].as_array().unwrap().iter().map(|group| group["messages"].as_i64().unwrap()).sum();

@@ -33,6 +33,8 @@ impl<'a> Visitor<'a> {
     pub async fn signed_in(app: &'a TestApp, of: &Administrator) -> Self {
         app.pass(60);
         let mut visitor = Self::new(app).await;
+        let root = visitor.get("/").await;
+        assert_eq!((root.status, root.header("location")), (303, "/admin/"));
         let before = app.messages_to(&of.account.phone).await;
         let form = [("login", of.account.email.as_str()), ("password", PASSWORD)];
         let prove = visitor.post("/admin/sign-in/", &form).await;

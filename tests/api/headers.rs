@@ -98,7 +98,7 @@ on_both! {
                 }
             }
         }
-        for id in ["", " ", "two words", "<script>", "a\"b", "a,b", "a;b", "a%0d%0ab", "{id}", "é", &"x".repeat(129)] {
+        for id in ["", " ", "two words", "<script>", "a\"b", "a,b", "a;b", "a%0d%0ab", "{id}", "é", "+14155552671", "eyJhbGciOiJFZERTQSJ9.e30.c2ln", &"x".repeat(129)] {
             for path in ["/healthz", "/nowhere"] {
                 let head = format!("GET {path} HTTP/1.1\r\nHost: x\r\nX-Request-Id: {id}\r\n\r\n");
                 let answer = exchange(&app.address, head).await;

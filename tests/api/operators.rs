@@ -187,6 +187,8 @@ on_both! {
             app.login_code(&jane.phone).await.is(429, "resend_cooldown");
             app.post("/api/users/login/", wrong.clone()).await.is(401, "invalid_credentials");
             assert_eq!(rule_of(&app.post("/api/users/login/", wrong.clone()).await), "logins");
+            let asked = json!({ "on": "login", "ip": "127.0.0.1", "phone": jane.phone });
+            assert_eq!(ops(&app, "/limits/explain", asked).await.body["refused_by"], "logins");
             let reset = ops(&app, "/limits/reset", json!({ "key": key })).await;
             assert_eq!((reset.status, &reset.body["rule"]), (200, &json!("all")), "{reset:?}");
             for token in [None, Some(jane.access.as_str())] {

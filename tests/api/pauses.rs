@@ -24,6 +24,9 @@ on_both! {
         assert_eq!(known.text("rule"), "paused");
         assert!((7190..=7200).contains(&known.body["retry_after"].as_u64().unwrap()));
         assert_eq!(shape(&known), shape(&unknown));
+        let question = |on: &str| json!({ "on": on, "ip": "127.0.0.1", "phone": "+14152000001" });
+        assert_eq!(ops(&app, "/limits/explain", question("otp.send")).await.body["refused_by"], "paused");
+        assert_eq!(ops(&app, "/limits/explain", question("otp.verify")).await.body["refused_by"], Value::Null);
         app.post("/api/users/password/forgot/", json!({ "phone": "+14152000001" })).await.is(429, "rate_limited");
         assert_eq!(app.send("+447911123456", None).await.status, 200, "another country");
         assert_eq!(status(&app).await["pauses"][0]["what"], "US");
@@ -61,18 +64,22 @@ on_both! {
         app.own_phone(&account).await;
         app.grant(&account, "admin").await;
         let spent = |by: &str| format!("[[rule]]\nid='by-{by}'\non='otp.send'\nby='{by}'\nquota=1\nper='1d'\n");
-        app.limit(&["global", "country", "prefix"].map(spent).concat()).await;
+        app.limit(&["global", "country", "prefix", "phone"].map(spent).concat()).await;
         assert_eq!(app.send("+14155550102", None).await.status, 200);
         app.send("+14155550103", None).await.is(429, "rate_limited");
         ops(&app, "/limits/pause", json!({ "country": "US", "seconds": "7200" })).await;
         app.send("+14155550103", None).await.is(429, "rate_limited");
-        app.prove(&account).await;
+        for _ in 0..2 {
+            app.prove(&account).await;
+        }
         // Where no SMS goes to the phone's country any more, an e-mail does.
         app.pass(60);
         let narrower = app.sibling_with(&[("RINGBACK__SMS__COUNTRIES_ALLOW", "DE")]).await;
         let (token, _) = narrower.log_in(&account).await;
         let sent = narrower.administer("POST", "/api/admin/session/", None, Some(&token)).await;
         assert_eq!(sent.text("email"), account.email, "{sent:?}");
+        let question = json!({ "on": "otp.send", "ip": "127.0.0.1", "phone": account.phone });
+        assert_eq!(ops(&narrower, "/limits/explain", question).await.body["phone_not_supported"], true);
     }
 
     async fn an_operators_pause_is_an_event_like_an_administrators(app) {

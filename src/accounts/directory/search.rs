@@ -60,13 +60,15 @@ pub struct SearchPlace {
 
 impl SearchBy {
     /// Reads what somebody typed: an id, a whole phone in any spelling, or the beginning of an e-mail address or a last name.
-    /// `None`: nothing is that long, or has a character that no text of PostgreSQL has.
+    /// `None`: nothing is that long.
     pub fn parse(typed: &str) -> Option<Self> {
+        // No text of PostgreSQL has a NUL; no address or name has this one.
+        let typed = &typed.replace('\0', "\u{FFFD}");
         let text = typed.trim();
         if text.is_empty() {
             return Some(Self::Nothing);
         }
-        if text.chars().count() > MAX_CHARS || text.contains('\0') {
+        if text.chars().count() > MAX_CHARS {
             return None;
         }
         if let Ok(id) = Uuid::parse_str(text) {

@@ -75,7 +75,7 @@ impl<T: DeserializeOwned> FromRequest for UnreadJson<T> {
     }
 }
 
-/// A JSON object where one comes along: without a body there is none.
+/// A JSON object where one comes along: without a body, or with one of another kind, there is none.
 pub struct OptionalJson<T>(pub Option<T>);
 
 impl<T: DeserializeOwned + 'static> FromRequest for OptionalJson<T> {
@@ -85,7 +85,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for OptionalJson<T> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let has_none = |name| request.headers().get(name).is_none_or(|value| value == "0");
         let is_empty = has_none(header::CONTENT_LENGTH) && has_none(header::TRANSFER_ENCODING);
-        if is_empty {
+        if is_empty || demand_json(request).is_err() {
             return Box::pin(async { Ok(Self(None)) });
         }
         let body = JsonBody::from_request(request, payload);

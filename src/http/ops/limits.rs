@@ -197,10 +197,17 @@ pub async fn explain(
         Some(Account::User(id)) => Some(*id),
         _ => None,
     };
-    let named = Named { phone, email, user };
+    let named = Named { phone, email, user }.on(on);
+    let supported = &api.flows.verify_phone.supported;
+    let is_supported =
+        on != Operation::OtpSend || named.phone.as_ref().is_none_or(|phone| supported.has(phone));
     let asker = asker(&api, on, ip, &named).await;
     let subject = subject(&api, on, ip, named).with_asker(asker);
-    Ok(HttpResponse::Ok().json(api.flows.codes.explain(on, &subject, id).await))
+    let explained = api.flows.codes.explain(on, &subject, id).await;
+    Ok(HttpResponse::Ok().json(match is_supported {
+        true => explained,
+        false => explained.not_supported(),
+    }))
 }
 
 /// Whom and what the request names.
@@ -208,6 +215,17 @@ struct Named {
     phone: Option<PhoneNumber>,
     email: Option<EmailAddress>,
     user: Option<Account>,
+}
+
+impl Named {
+    /// The same where a login's address names the account.
+    fn on(mut self, on: Operation) -> Self {
+        if on == Operation::Login && self.user.is_none() {
+            let email = self.email.clone().map(Account::Email);
+            self.user = email.or(self.phone.clone().map(Account::Phone));
+        }
+        self
+    }
 }
 
 /// Whether the address is the user's own, or the client comes from where the account was signed in to; a stranger where that

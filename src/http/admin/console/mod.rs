@@ -26,4 +26,4 @@ pub mod sign_in;
 pub mod user;
 pub mod users;
 
-pub use page::style;
+pub use page::{begin, style};

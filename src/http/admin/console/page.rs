@@ -75,6 +75,11 @@ pub fn go_to(path: &str) -> HttpResponseBuilder {
     answer
 }
 
+/// Where whoever comes to the port's root goes on.
+pub async fn begin() -> HttpResponse {
+    go_to("/admin/").finish()
+}
+
 /// What the pages look like.
 pub async fn style() -> HttpResponse {
     HttpResponse::Ok()

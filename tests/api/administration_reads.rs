@@ -141,6 +141,14 @@ on_both! {
         assert!(app.signs_in(&user).await);
         let events = ok(&app, &format!("/api/admin/events/?user={}&kind=limits.released", user.id), &admin.access).await;
         assert_eq!(events["events"][0]["reason"], "they called");
+        // So is what the network counts that somebody without a session is known from.
+        let gone = app.register("+14155550216").await;
+        app.post_as("/api/users/logout/", json!({}), Some(&gone.access)).await;
+        app.login(&gone.email, "another").await.is(401, "invalid_credentials");
+        app.login(&gone.email, crate::support::PASSWORD).await.is(429, "rate_limited");
+        let release = format!("/api/admin/users/{}/release-limits/", gone.id);
+        app.administer("POST", &release, Some(json!({ "reason": "they called" })), Some(&admin.access)).await;
+        assert!(app.signs_in(&gone).await);
     }
 
     async fn a_name_is_changed_and_addresses_are_their_owners(app) {

@@ -162,7 +162,11 @@ on_both! {
         let by = |by: &str| format!("[[rule]]\nid='send-{by}'\non='otp.send'\nby='{by}'\nquota=9\nper='1h'\n");
         limit(&app, &(by("country") + &by("network"))).await;
         let reset = async |rule: &str, key: &str| ops(&app, "/limits/reset", json!({ "rule": rule, "key": key })).await.status;
-        // What nothing can be counted by is no customer.
+        // What nothing can be counted by is no customer. Logins are counted by what was typed.
+        limit(&app, "[[rule]]\nid='guesses'\non='login'\nby=['ip', 'user']\nquota=9\nper='1h'\n").await;
+        let guesses = async |of: &str| reset("guesses", &format!("127.0.0.1,{of}")).await;
+        assert_eq!([guesses("jane@example.com").await, guesses("00000000-0000-7000-8000-000000000000").await], [200, 400]);
+        limit(&app, &(by("country") + &by("network"))).await;
         let answers = [reset("send-country", "US").await, reset("send-country", "XX").await, reset("send-network", "office").await];
         assert_eq!(answers, [200, 400, 400]);
         app.post("/limits/reset", json!({ "rule": "send-hour", "key": "+14152000001" })).await.is(404, "not_found");

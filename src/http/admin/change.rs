@@ -153,7 +153,7 @@ pub async fn release_limits(
     let entered = enter(&api, &request, Role::Support).await?;
     let (by, id) = acting(entered, &id, body.read().await?)?;
     let page = api.admin.look(id).await?;
-    let released = holds::release(&api, &Held::of(&page))
+    let released = holds::release(&api, &Held::of(&api, &page).await?)
         .await
         .map_err(FlowError::from)?;
     api.admin.note_released(&by, id, released).await?;

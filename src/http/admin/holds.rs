@@ -15,6 +15,7 @@ use crate::{
     channel::Channel,
     delivery::Destination,
     email::EmailDigest,
+    flows::FlowError,
     http::api::Api,
     limits::{Account, Asker, ClientNetwork, KeyDimension, Operation, Preview, Rule, RuleStatus, Subject},
     unavailable::Unavailable,
@@ -45,8 +46,8 @@ pub struct HoldView {
 /// An account, and where it was signed in to: strangers, the account itself and known networks have counters of their own.
 pub struct Held<'a> {
     pub user: &'a User,
-    /// Cut to /24 or /48, as sessions have them.
-    pub networks: Vec<&'a str>,
+    /// Cut to /24 or /48, as they are kept.
+    pub networks: Vec<String>,
 }
 
 /// What an account asks for, and by what its code would go.
@@ -63,23 +64,24 @@ const ASKED: [Asks; 6] = [
 ];
 
 /// Known networks that are looked at, at most.
-const NETWORKS: usize = 8;
+const NETWORKS: usize = 32;
 
 impl<'a> Held<'a> {
-    /// An account by its page.
-    pub fn of(page: &'a AccountPage) -> Self {
-        let mut networks: Vec<_> = page
-            .sessions
-            .iter()
-            .filter_map(|session| session.network.as_deref())
-            .collect();
+    /// An account by its page, with the networks that it was signed in to from lately.
+    ///
+    /// # Errors
+    /// [`FlowError::Unavailable`].
+    pub async fn of(api: &Api, page: &'a AccountPage) -> Result<Self, FlowError> {
+        let user = &page.account.user;
+        let sessions = page.sessions.iter().filter_map(|session| session.network.clone());
+        let mut networks: Vec<_> = sessions.collect();
+        for to in addresses(user) {
+            networks.extend(api.flows.holders(&to, None).await?.networks);
+        }
         networks.sort_unstable();
         networks.dedup();
         networks.truncate(NETWORKS);
-        Self {
-            user: &page.account.user,
-            networks,
-        }
+        Ok(Self { user, networks })
     }
 
     /// Whom its requests are counted against, for each who may ask.
@@ -127,6 +129,11 @@ impl<'a> Held<'a> {
         };
         askers.flat_map(subject).collect()
     }
+}
+
+fn addresses(user: &User) -> impl Iterator<Item = Destination> {
+    let email = user.email.clone().map(Destination::Email);
+    [Destination::Phone(user.phone.clone())].into_iter().chain(email)
 }
 
 /// A network as a session has it: `203.0.113.0/24`.
@@ -190,9 +197,7 @@ pub async fn release(api: &Api, held: &Held<'_>) -> Result<u64, Unavailable> {
             counters += 1;
         }
     }
-    let phone = Destination::Phone(held.user.phone.clone());
-    let email = held.user.email.clone().map(Destination::Email);
-    for to in [phone].into_iter().chain(email) {
+    for to in addresses(held.user) {
         for hold in Hold::ALL {
             api.flows.release(hold, &to, Some(held.user.id)).await?;
             counters += 1;

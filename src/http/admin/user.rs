@@ -74,7 +74,7 @@ pub async fn show(
 ) -> Result<HttpResponse, ApiError> {
     let entered = enter(&api, &request, Role::Support).await?;
     let page = api.admin.page(&entered.acting(None), account_id(&id)?).await?;
-    let limits = holds(&api, &Held::of(&page)).await;
+    let limits = holds(&api, &Held::of(&api, &page).await?).await;
     Ok(HttpResponse::Ok().json(UserPageView {
         user: page.account.into(),
         sessions: page.sessions.into_iter().map(Into::into).collect(),

@@ -19,7 +19,7 @@ use crate::{
     delivery::Destination,
     email::EmailAddress,
     flows::FlowError,
-    limits::{self, Account, Holders, KeyDimension, KeyError, Networks, Rule, Scope},
+    limits::{self, Account, Holders, KeyDimension, KeyError, Networks, Operation, Rule, Scope},
     phone::{PhoneCheck, PhoneNumber},
     unavailable::Unavailable,
 };
@@ -69,7 +69,7 @@ async fn reset_rule(
     });
     let named = faults.required("key", key, |text| match rule {
         Some(rule) => {
-            check_lists(rules.networks(), rule, text)?;
+            check_parts(rules.networks(), rule, text)?;
             named(api, rule, text).map(Some)
         }
         None => Ok(None),
@@ -102,13 +102,17 @@ struct Named {
     user: Option<Uuid>,
 }
 
-/// Whether there is the list of networks that a customer is named by.
-fn check_lists(networks: &Networks, rule: &Rule, text: &str) -> Result<(), KeyError> {
-    let mut parts = rule.by.parts().zip(text.split(',').map(str::trim));
-    match parts.any(|(by, text)| by == KeyDimension::Network && !networks.has(text)) {
-        true => Err(KeyError::Network),
-        false => Ok(()),
-    }
+/// Whether something can be counted by what a customer is named by: there is such a list of networks, and at a login it is no id.
+fn check_parts(networks: &Networks, rule: &Rule, text: &str) -> Result<(), KeyError> {
+    let is_of_logins = rule.on == Some(Operation::Login);
+    rule.by
+        .parts()
+        .zip(text.split(',').map(str::trim))
+        .try_for_each(|part| match part {
+            (KeyDimension::Network, list) if !networks.has(list) => Err(KeyError::Network),
+            (KeyDimension::User, id) if is_of_logins && Uuid::parse_str(id).is_ok() => Err(KeyError::User),
+            _ => Ok(()),
+        })
 }
 
 fn named(api: &Api, rule: &Rule, text: &str) -> Result<Named, KeyError> {

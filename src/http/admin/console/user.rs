@@ -50,7 +50,7 @@ pub async fn show(
         ..EventFilter::default()
     };
     let events = api.admin.events.page(&filter).await?;
-    let limits = holds(&api, &Held::of(&found)).await;
+    let limits = holds(&api, &Held::of(&api, &found).await?).await;
     let verifications = found.verifications.into_iter().map(VerificationView::from);
     let own = json!({
         "user": AdminUserView::from(found.account),
@@ -111,7 +111,9 @@ async fn run(
         Action::Rename => drop(admin.change(by, id, change.unwrap_or_default()).await?),
         Action::ReleaseLimits => {
             let page = admin.look(id).await?;
-            let released = release(api, &Held::of(&page)).await.map_err(FlowError::from)?;
+            let released = release(api, &Held::of(api, &page).await?)
+                .await
+                .map_err(FlowError::from)?;
             admin.note_released(by, id, released).await?;
         }
         Action::Delete => {

@@ -31,7 +31,8 @@ pub(super) fn keep(text: &mut String, record: u16, rules: &[&Rule]) -> std::fmt:
     } else {
         format!("not r{record}")
     };
-    let (plain, expiry) = (packed(record, rules, false), expiry("until", record));
+    let plain = packed(record, rules, false);
+    let expiry = expiry_of_new(&spending).unwrap_or_else(|| expiry("until", record));
     writeln!(
         text,
         "  if {new} then call('SET', KEYS[first + {record}], {}, {expiry})",
@@ -116,6 +117,17 @@ fn packed(record: u16, rules: &[&Rule], grown: bool) -> String {
         }
     });
     format!("pack('{}', last{record}, {counters})", form(rules, grown))
+}
+
+/// For how long a record matters that there was none of, where that is always the same: as long as the dearest of what it spends.
+fn expiry_of_new(spending: &[(&Rule, &String)]) -> Option<String> {
+    let mut longest_us: f64 = 0.0;
+    for (rule, spent) in spending {
+        // A shadow may spend nothing.
+        let spent: f64 = spent.parse().ok().filter(|_| !rule.is_shadow)?;
+        longest_us = longest_us.max(spent);
+    }
+    Some(format!("'PX', '{}'", ((longest_us + 999.0) / 1000.0).floor()))
 }
 
 fn expiry(until: &str, record: u16) -> String {

@@ -17,7 +17,7 @@ use crate::{
         export, scratch_file,
     },
     settings::Settings,
-    startup::{Transfer, with_transfer},
+    startup::{Before, Transfer, with_transfer},
 };
 
 /// A step of the progress that is shown, in percent.
@@ -58,10 +58,10 @@ pub struct ImportArgs {
 
 pub fn run(command: UsersCommand, settings: &Settings) -> ExitCode {
     match command {
-        UsersCommand::Import(args) => with_transfer(settings, async |transfer| {
+        UsersCommand::Import(args) => with_transfer(settings, Before::Migrate, async |transfer| {
             finished(import(settings, args, transfer).await)
         }),
-        UsersCommand::Export { file } => with_transfer(settings, async |transfer| {
+        UsersCommand::Export { file } => with_transfer(settings, Before::Look, async |transfer| {
             finished(give(file.as_deref(), transfer).await)
         }),
         UsersCommand::One(command) => accounts::run(command, settings),

@@ -5,9 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::{Connection, Executor, PgConnection};
-use support::service::{Folder, Service};
+use support::{
+    Proxy,
+    service::{Folder, Service},
+};
 
 use crate::production::database;
 
@@ -143,4 +146,76 @@ async fn a_database_that_hangs_is_given_up_in_time() {
         });
     });
     assert_eq!(service.end().0, 1);
+}
+
+async fn until<T>(tail: &Service, what: &str, find: impl Fn(&str) -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = find(&tail.said()) {
+            return found;
+        }
+        assert!(
+            began.elapsed() < Duration::from_secs(30),
+            "no {what}: {}",
+            tail.said()
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[actix_web::test]
+async fn a_tail_goes_on_when_the_database_is_back_and_misses_nothing() {
+    let (folder, url) = (Folder::new(), database().await);
+    let direct = [("DATABASE_URL", url.as_str())];
+    assert_eq!(folder.run(&["migrate"], &direct).0, 0);
+    let mut way = url::Url::parse(&url).unwrap();
+    let server = format!("{}:{}", way.host_str().unwrap(), way.port().unwrap_or(5432));
+    let proxy = Proxy::start(&server).await;
+    way.set_host(Some("127.0.0.1")).unwrap();
+    way.set_port(Some(proxy.address.port())).unwrap();
+    let import = |n: u32| {
+        let file = folder.write("users.jsonl", &user(n));
+        let (code, _, err) = folder.run(&["users", "import", file.to_str().unwrap()], &direct);
+        assert_eq!(code, 0, "{err}");
+    };
+    let arguments = ["events", "tail", "-n", "0", "-f", "--kind", "account.imported"];
+    let tail = Service::launch(folder.command(&arguments, &[("DATABASE_URL", way.as_str())]));
+    let shown = |said: &str| said.lines().filter(|line| line.starts_with('{')).count();
+    let is_waiting =
+        |times: usize| move |said: &str| (said.matches("waiting for it").count() == times).then_some(());
+    // It has begun once it has noted that it reads.
+    let mut connection = PgConnection::connect(&url).await.unwrap();
+    let noted = "SELECT count(*) FROM events WHERE kind = 'events.read'";
+    while sqlx::query_scalar::<_, i64>(noted)
+        .fetch_one(&mut connection)
+        .await
+        .unwrap()
+        == 0
+    {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    import(1);
+    until(&tail, "first event", |said| (shown(said) == 1).then_some(())).await;
+    proxy.hang();
+    import(2);
+    until(&tail, "word of the wait", is_waiting(1)).await;
+    proxy.come_back();
+    until(&tail, "second event", |said| (shown(said) == 2).then_some(())).await;
+    proxy.go_away();
+    import(3);
+    until(&tail, "word of the second wait", is_waiting(2)).await;
+    proxy.come_back();
+    import(4);
+    until(&tail, "fourth event", |said| (shown(said) >= 4).then_some(())).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let said = tail.said();
+    let mut ids: Vec<Value> = said
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .map(|event| event["id"].clone())
+        .collect();
+    assert_eq!(ids.len(), 4, "{said}");
+    ids.dedup();
+    assert_eq!(ids.len(), 4, "{said}");
+    assert_eq!(said.matches("answers again").count(), 2, "{said}");
 }

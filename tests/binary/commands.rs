@@ -219,3 +219,35 @@ async fn a_tail_goes_on_when_the_database_is_back_and_misses_nothing() {
     assert_eq!(ids.len(), 4, "{said}");
     assert_eq!(said.matches("answers again").count(), 2, "{said}");
 }
+
+#[actix_web::test]
+async fn who_registered_was_signed_in_by_that_and_a_new_webhook_is_told_apart() {
+    let folder = Folder::new();
+    assert_eq!(folder.run(&["migrate"], &[]).0, 0);
+    let replay = ["events", "replay", "--since", "1h"];
+    let (code, out, err) = folder.run(&replay, &[WEBHOOK]);
+    assert_eq!((code, out.as_str()), (1, ""), "{err}");
+    assert!(err.contains("crm: not known in this database yet"), "{err}");
+
+    let service = Service::start(&folder, &[WEBHOOK]);
+    let register = json!({ "email": "jane@example.com", "phone": "+14152000001", "first_name": "Jane",
+                           "password": "correct-horse-battery", "password_confirm": "correct-horse-battery" });
+    let made = service.post("/api/users/register/", register.to_string()).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let (code, out, err) = folder.run(&["users", "show", "jane@example.com"], &[]);
+    let last = out
+        .lines()
+        .find(|line| line.starts_with("last sign-in"))
+        .unwrap_or_default();
+    assert!(code == 0 && last.ends_with("Z (at registration)"), "{out}{err}");
+    let (code, _, err) = folder.run(&["admin", "grant", "jane@example.com", "--role", "admin"], &[]);
+    assert!(code == 1 && err.contains("isn't proven"), "{err}");
+    let began = Instant::now();
+    let (code, out, err) = loop {
+        let answer = folder.run(&replay, &[WEBHOOK]);
+        if answer.0 == 0 || began.elapsed() > Duration::from_secs(20) {
+            break answer;
+        }
+    };
+    assert!(code == 0 && out.contains("events go out once more"), "{out}{err}");
+}

@@ -80,7 +80,7 @@ pub use sessions::{
 pub use sign_in::{Registration, SignIn};
 pub use transfer::{
     ExportError, Import, ImportError, ImportReport, Imported, Known, Lines, PostgresTransfer, Probe,
-    Progress, SqliteTransfer, Step, TransferStore, TransferredUser, UserRules, django, export, scratch_file,
+    Progress, Rows, SqliteTransfer, Step, TransferStore, TransferredUser, UserRules, django, export,
 };
 pub use users::{
     EmailLoss, Locked, NameError, NewUser, PersonName, PostgresUsers, ProfileChange, RegisterError,

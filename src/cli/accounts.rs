@@ -31,7 +31,7 @@ pub enum AccountsCommand {
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
         limit: u32,
     },
-    /// Show all about an account, with its sessions.
+    /// Show an account: its name, addresses, status, role and times, and the sessions that live.
     Show {
         /// Its id, e-mail address, or verified phone.
         who: String,
@@ -167,7 +167,7 @@ async fn show(administration: &Administration, who: &str) -> Result<String, Stri
         account.role.map_or("nothing", |role| role.name())
     );
     println!("made           {}", shown(user.created_at));
-    println!("last sign-in   {}", time(account.signed_in_at));
+    println!("last sign-in   {}", last_sign_in(account));
     println!("locked         {}", time(account.locked_at));
     println!("password reset {}", time(account.password_reset_at));
     for session in &page.sessions {
@@ -181,6 +181,15 @@ async fn show(administration: &Administration, who: &str) -> Result<String, Stri
         );
     }
     Ok(format!("{} live sessions.", page.sessions.len()))
+}
+
+/// Who registers is signed in by that; no time of its own is kept of it.
+fn last_sign_in(account: &AccountDetails) -> String {
+    match (account.signed_in_at, account.imported_at) {
+        (Some(at), _) => shown(at),
+        (None, None) => format!("{} (at registration)", shown(account.user.created_at)),
+        (None, Some(_)) => "never".to_owned(),
+    }
 }
 
 async fn changed(
@@ -214,6 +223,14 @@ fn is_meant(id: Uuid) -> bool {
         .flush()
         .and_then(|()| io::stdin().lock().read_line(&mut typed));
     read.is_ok() && typed.trim() == "yes"
+}
+
+/// The id of the account that is named; one that is an id is taken as it is, since events outlive accounts.
+pub async fn id_of(administration: &Administration, who: &str) -> Result<Uuid, String> {
+    match Uuid::parse_str(who) {
+        Ok(id) => Ok(id),
+        Err(_) => Ok(account(administration, who).await?.user.id),
+    }
 }
 
 /// The account of an id, an e-mail address, or a phone that it has verified.

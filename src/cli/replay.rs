@@ -37,24 +37,37 @@ pub fn run(args: &ReplayArgs, settings: &Settings) -> ExitCode {
             eprintln!("--since: a time such as 2026-11-26T08:00:00Z, or how long ago, such as 2h or 3d");
             return ExitCode::from(2);
         };
+        let mut code = ExitCode::SUCCESS;
         for webhook in webhooks {
             match replay(&outgoing, webhook, since).await {
-                Ok(queued) => println!("{}: {queued} events go out once more", webhook.name),
+                Ok(Some(queued)) => println!("{}: {queued} events go out once more", webhook.name),
+                Ok(None) => {
+                    eprintln!(
+                        "{}: not known in this database yet. The service makes it known when it starts with it; what happens \
+                         from then on can be sent again",
+                        webhook.name
+                    );
+                    code = ExitCode::FAILURE;
+                }
                 Err(error) => {
                     eprintln!("{}: {error}", webhook.name);
                     return ExitCode::FAILURE;
                 }
             }
         }
-        ExitCode::SUCCESS
+        code
     })
 }
 
+/// How many events go out once more; none where the webhook has not begun.
 async fn replay(
     outgoing: &Outgoing,
     webhook: &EventWebhook,
     since: DateTime<Utc>,
-) -> Result<u64, Unavailable> {
+) -> Result<Option<u64>, Unavailable> {
+    if !outgoing.store.has_begun(&webhook.name).await? {
+        return Ok(None);
+    }
     let (mut queued, mut after) = (0, Some(0));
     while let Some(from) = after {
         let now = outgoing.clock.now();
@@ -65,7 +78,7 @@ async fn replay(
         queued += step.queued;
         after = step.next;
     }
-    Ok(queued)
+    Ok(Some(queued))
 }
 
 /// A time, or one so long ago.

@@ -7,17 +7,19 @@ use std::{
     time::Duration,
 };
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::accounts::{finished, shown};
+use super::accounts::{finished, id_of, shown};
 use crate::{
     admin::{Acting, Administration},
+    dated::first_row_id,
     events::{EventFilter, EventKind, StoredEvent},
     settings::Settings,
     startup::with_administration,
+    unavailable::Unavailable,
 };
 
 /// How often it looks for what is new.
@@ -32,12 +34,12 @@ pub struct TailArgs {
     /// So many of the last ones, 0 to 1000.
     #[arg(short = 'n', long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(0..=1000))]
     lines: u32,
-    /// Go on with what happens, until it is ended.
+    /// Go on with what happens, until it is ended. While the database does not answer, it waits and loses nothing.
     #[arg(short, long)]
     follow: bool,
-    /// About this account alone: its id.
-    #[arg(long)]
-    user: Option<Uuid>,
+    /// About this account alone: its id, e-mail address, or verified phone.
+    #[arg(long, value_name = "WHO")]
+    user: Option<String>,
     /// Of this kind alone, such as account.locked.
     #[arg(long, value_parser = kind)]
     kind: Option<EventKind>,
@@ -50,8 +52,12 @@ pub fn run(args: &TailArgs, settings: &Settings) -> ExitCode {
 }
 
 async fn tail(administration: &Administration, args: &TailArgs) -> Result<String, String> {
+    let user = match &args.user {
+        Some(who) => Some(id_of(administration, who).await?),
+        None => None,
+    };
     let filter = EventFilter {
-        user: args.user,
+        user,
         kind: args.kind,
         limit: args.lines,
         ..EventFilter::default()
@@ -60,35 +66,120 @@ async fn tail(administration: &Administration, args: &TailArgs) -> Result<String
     let last = administration.events(&Acting::operator(None), &filter).await;
     let mut last = last.map_err(|error| error.to_string())?;
     last.reverse();
-    let mut seen = BTreeSet::new();
-    let mut count = 0_u64;
-    let mut show = |events: Vec<StoredEvent>, seen: &mut BTreeSet<Uuid>| -> io::Result<u64> {
-        for event in events.into_iter().filter(|event| seen.insert(event.id)) {
-            writeln!(io::stdout(), "{}", line(&event))?;
-            count += 1;
-        }
-        Ok(count)
-    };
-    let mut shown_so_far = show(last, &mut seen);
-    while args.follow && shown_so_far.is_ok() {
+    let mut shown = Shown::default();
+    let mut outcome = shown.add(last);
+    if args.follow && outcome.is_ok() {
+        outcome = follow(administration, &filter, began, &mut shown).await;
+    }
+    // Whoever read it has enough.
+    drop(outcome);
+    Ok(format!("{} events.", shown.count))
+}
+
+/// Goes on until nobody reads it. While the database does not answer, it waits.
+async fn follow(
+    administration: &Administration,
+    filter: &EventFilter,
+    began: DateTime<Utc>,
+    shown: &mut Shown,
+) -> io::Result<()> {
+    // What came before has been shown, whatever is under way.
+    let mut settled = began;
+    let mut outage = Outage::default();
+    loop {
         tokio::time::sleep(EVERY).await;
-        let since = (administration.clock.now() - BACK).max(began);
+        let now = administration.clock.now();
+        match look(administration, filter, settled, shown).await? {
+            Ok(()) if outage.is_over(now) => settled = settled.max(now - BACK),
+            Ok(()) => {}
+            Err(error) => outage.note(&error),
+        }
+        shown.forget(settled);
+    }
+}
+
+/// Shows what has happened since then and was not shown. The outer result is that of whoever reads it.
+async fn look(
+    administration: &Administration,
+    filter: &EventFilter,
+    since: DateTime<Utc>,
+    shown: &mut Shown,
+) -> io::Result<Result<(), Unavailable>> {
+    let mut after = Uuid::nil();
+    loop {
         let next = EventFilter {
             since: Some(since),
-            after: Some(Uuid::nil()),
+            after: Some(after),
             limit: MOST,
             ..filter.clone()
         };
-        let next = administration.events.page(&next).await;
-        shown_so_far = show(next.map_err(|error| error.to_string())?, &mut seen);
-        // Those of long ago come no more.
-        while seen.len() > 10 * MOST as usize {
-            seen.pop_first();
+        let page = match administration.events.page(&next).await {
+            Ok(page) => page,
+            Err(error) => return Ok(Err(error)),
+        };
+        let last = page.last().map(|event| event.id);
+        let is_full = page.len() == MOST as usize;
+        shown.add(page)?;
+        match last {
+            Some(last) if is_full => after = last,
+            _ => return Ok(Ok(())),
         }
     }
-    // Whoever read it has enough.
-    let count = shown_so_far.unwrap_or_default();
-    Ok(format!("{count} events."))
+}
+
+/// Whether the database answers, of which is said when it changes.
+#[derive(Default)]
+struct Outage {
+    is_down: bool,
+    /// When it came back last.
+    back_at: Option<DateTime<Utc>>,
+}
+
+impl Outage {
+    fn note(&mut self, error: &Unavailable) {
+        if !self.is_down {
+            eprintln!("{error}: waiting for it");
+        }
+        self.is_down = true;
+    }
+
+    /// Notes that it answers. What was held up in it may come for a while yet: it is over after that.
+    fn is_over(&mut self, now: DateTime<Utc>) -> bool {
+        if self.is_down {
+            eprintln!("the database answers again");
+            *self = Self {
+                is_down: false,
+                back_at: Some(now),
+            };
+        }
+        self.back_at.is_none_or(|back_at| now - back_at > BACK)
+    }
+}
+
+/// What was shown.
+#[derive(Default)]
+struct Shown {
+    /// Those that may be met again.
+    ids: BTreeSet<Uuid>,
+    count: u64,
+}
+
+impl Shown {
+    /// Shows those that were not shown.
+    fn add(&mut self, events: Vec<StoredEvent>) -> io::Result<()> {
+        for event in events {
+            if self.ids.insert(event.id) {
+                writeln!(io::stdout(), "{}", line(&event))?;
+                self.count += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Those from before are met no more: ids sort by time.
+    fn forget(&mut self, before: DateTime<Utc>) {
+        self.ids = self.ids.split_off(&first_row_id(before));
+    }
 }
 
 fn line(event: &StoredEvent) -> String {

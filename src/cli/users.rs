@@ -13,11 +13,11 @@ use clap::{Args, Subcommand};
 use super::accounts::{self, AccountsCommand, finished};
 use crate::{
     accounts::{
-        ExportError, Import, ImportError, ImportReport, Imported, Lines, Progress, Step, UserRules, django,
-        export, scratch_file,
+        ExportError, Import, ImportError, ImportReport, Imported, Lines, Progress, Rows, Step, UserRules,
+        django, export,
     },
     settings::Settings,
-    startup::{Transfer, with_transfer},
+    startup::{Before, Transfer, with_transfer},
 };
 
 /// A step of the progress that is shown, in percent.
@@ -58,10 +58,10 @@ pub struct ImportArgs {
 
 pub fn run(command: UsersCommand, settings: &Settings) -> ExitCode {
     match command {
-        UsersCommand::Import(args) => with_transfer(settings, async |transfer| {
+        UsersCommand::Import(args) => with_transfer(settings, Before::Migrate, async |transfer| {
             finished(import(settings, args, transfer).await)
         }),
-        UsersCommand::Export { file } => with_transfer(settings, async |transfer| {
+        UsersCommand::Export { file } => with_transfer(settings, Before::Look, async |transfer| {
             finished(give(file.as_deref(), transfer).await)
         }),
         UsersCommand::One(command) => accounts::run(command, settings),
@@ -70,6 +70,7 @@ pub fn run(command: UsersCommand, settings: &Settings) -> ExitCode {
 
 async fn import(settings: &Settings, args: ImportArgs, transfer: Transfer) -> Result<String, String> {
     let mut lines = lines(&args, &transfer).await?;
+    let what = args.from_django.as_ref().map_or("lines", |_| "rows");
     let import = Import {
         store: transfer.store,
         entropy: transfer.entropy,
@@ -86,10 +87,10 @@ async fn import(settings: &Settings, args: ImportArgs, transfer: Transfer) -> Re
             present,
             refused,
         }) => Ok(format!(
-            "{made} users imported, {present} were there already, {refused} lines refused."
+            "{made} users imported, {present} were there already, {refused} {what} refused."
         )),
         Err(ImportError::Refused(Imported { refused, .. })) => Err(format!(
-            "{refused} lines are refused, and nothing is written. Mend them, or leave them out by --skip-refused."
+            "{refused} {what} are refused, and nothing is written. Mend them, or leave them out by --skip-refused."
         )),
         Err(error) => Err(format!(
             "{error}. Run it again: who is there already is passed over."
@@ -102,15 +103,12 @@ async fn lines(args: &ImportArgs, transfer: &Transfer) -> Result<Lines, String> 
     let entropy = transfer.entropy.as_ref();
     let lines = match (&args.from_django, &args.file) {
         (Some(url), _) => {
-            let kept = scratch_file(entropy).map_err(|error| error.to_string())?;
-            let mut to = BufWriter::new(kept);
-            let rows = django::read(url, &args.table, &mut to)
+            let mut rows = Rows::new(entropy).map_err(|error| error.to_string())?;
+            let count = django::read(url, &args.table, &mut rows)
                 .await
                 .map_err(|error| error.to_string())?;
-            eprintln!("{rows} rows of {} read", args.table);
-            to.into_inner()
-                .map_err(io::IntoInnerError::into_error)
-                .and_then(Lines::new)
+            eprintln!("{count} rows of {} read", args.table);
+            rows.into_lines()
         }
         (None, Some(file)) if file == Path::new("-") => Lines::keep(io::stdin().lock(), entropy),
         (None, Some(file)) => File::open(file).and_then(Lines::new),
@@ -144,9 +142,9 @@ async fn give(file: Option<&Path>, transfer: Transfer) -> Result<String, String>
 struct Shown(Option<(Step, u64)>);
 
 impl ImportReport for Shown {
-    fn refused(&mut self, line: u64, reason: &str) {
+    fn refused(&mut self, line: &str, reason: &str) {
         // Nothing to do where nobody reads it.
-        let _ = writeln!(io::stderr(), "line {line}: {reason}");
+        let _ = writeln!(io::stderr(), "{line}: {reason}");
     }
 
     fn progress(&mut self, progress: Progress) {

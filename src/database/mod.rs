@@ -34,6 +34,9 @@ use crate::unavailable::Unavailable;
 /// Migrations of large tables take their time; nobody waits for them but whoever starts the service.
 const MIGRATION_TIMEOUT: Duration = Duration::from_secs(600);
 
+/// How long the migrations' connection may take to come to be, at most: no more than one call may take in all.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+
 /// A database as whoever runs the service sees it. What is kept in it is the business of other rooms' stores.
 #[async_trait]
 pub trait Database: Send + Sync {
@@ -99,6 +102,14 @@ pub enum MigrateError {
         "migration {0} stopped halfway. Undo what it did, delete its row in _sqlx_migrations, and migrate again"
     )]
     Halfway(i64),
+}
+
+/// The code of the database's own (SQLSTATE, or SQLite's), where it answered that it won't.
+pub fn code_of(unavailable: &Unavailable) -> Option<&str> {
+    match unavailable.cause.downcast_ref() {
+        Some(Fault::Refused { code, .. }) => Some(code),
+        _ => None,
+    }
 }
 
 /// The bounds of coalesced lookups: a quarter of the connections at most for each kind, so that reads leave some for

@@ -1,7 +1,7 @@
 //! The way to PostgreSQL.
 
 use std::{
-    fmt,
+    fmt, io,
     path::PathBuf,
     str::FromStr,
     sync::{
@@ -21,8 +21,8 @@ use sqlx::{
 use tokio::{sync::OnceCell, time::timeout};
 
 use super::{
-    Bounds, Database, DatabaseUrlError, MIGRATION_TIMEOUT, MigrateError, PoolOptions, PoolStatus,
-    PreparedStatements, Schema,
+    Bounds, CONNECT_TIMEOUT, Database, DatabaseUrlError, MIGRATION_TIMEOUT, MigrateError, PoolOptions,
+    PoolStatus, PreparedStatements, Schema,
     connection::postgres::{Trust, fault, not_connected},
     lookup_bounds,
     pool::postgres::{GIVE_BACK, Lent, Maker, Pool},
@@ -208,9 +208,15 @@ impl Database for PostgresLink {
     async fn migrate(&self) -> Result<(), MigrateError> {
         let mut migrations = migrations();
         let migrating = async {
-            let way = self.way().await?;
-            let connecting = timeout(self.timeout, PgConnection::connect_with(&self.connect));
-            let mut connection = connecting.await.map_err(|late| sqlx::Error::Io(late.into()))??;
+            // A server that hangs takes connections, and says nothing on them. What runs on one may take its time.
+            let connecting = async {
+                Ok((
+                    self.way().await?,
+                    PgConnection::connect_with(&self.connect).await?,
+                ))
+            };
+            let connecting = timeout(self.timeout.min(CONNECT_TIMEOUT), connecting).await;
+            let (way, mut connection) = connecting.unwrap_or_else(|_| Err(no_answer()))?;
             if way.shares_sessions {
                 migrate_in_one_transaction(way, &mut migrations, &mut connection).await?;
             } else {
@@ -246,6 +252,10 @@ impl Database for PostgresLink {
     async fn close(&self) {
         drop(timeout(self.timeout, self.pool.close()).await);
     }
+}
+
+fn no_answer() -> sqlx::Error {
+    sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, "no answer in time"))
 }
 
 fn read(url: &str) -> Result<PgConnectOptions, DatabaseUrlError> {

@@ -4,7 +4,7 @@ use std::{
     fmt::{self, Debug},
     fs::{DirBuilder, OpenOptions},
     io,
-    path::Path,
+    path::{Path, PathBuf},
     str::FromStr,
     time::Duration,
 };
@@ -54,6 +54,14 @@ impl SqliteLink {
     /// [`DatabaseUrlError::Sqlite`].
     pub fn check(url: &str) -> Result<(), DatabaseUrlError> {
         read(url).map(drop)
+    }
+
+    /// The file of a URL.
+    ///
+    /// # Errors
+    /// [`DatabaseUrlError::Sqlite`].
+    pub fn file(url: &SecretString) -> Result<PathBuf, DatabaseUrlError> {
+        Ok(read(url.expose_secret())?.get_filename().to_owned())
     }
 
     /// Makes the folder and the file if there is none (mode 0700 and 0600). Runs inside a Tokio runtime.

@@ -64,6 +64,21 @@ pub enum StartError {
         numbers(.0)
     )]
     OldTables(Vec<i64>),
+    #[error(
+        "the database is older than this version of the program, which needs these migrations: {}. Run `ringback migrate`, \
+         or take the program of the version that serves",
+        numbers(.0)
+    )]
+    TablesBehind(Vec<i64>),
+    #[error("the database has no tables yet: run `ringback migrate`, or start the service once")]
+    NoTables,
+    #[error(
+        "there is no such database: {}. Set DATABASE_URL as it is for the service, or start the service once",
+        .0.display()
+    )]
+    NoDatabase(PathBuf),
+    #[error("the {} does not answer: {}", .0.part, .0.cause)]
+    NoAnswer(Unavailable),
     #[error("a partition for a month could not be made: {0}")]
     Months(Unavailable),
     #[error(transparent)]
@@ -79,6 +94,10 @@ impl StartError {
             | Self::OpenFiles { .. }
             | Self::Migrate(_)
             | Self::OldTables(_)
+            | Self::TablesBehind(_)
+            | Self::NoTables
+            | Self::NoDatabase(_)
+            | Self::NoAnswer(_)
             | Self::Months(_)
             | Self::Io(_) => ExitCode::FAILURE,
             _ => ExitCode::from(78),

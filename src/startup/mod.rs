@@ -21,6 +21,7 @@ mod providers;
 mod run;
 mod service_manager;
 mod stores;
+mod tables;
 mod transfer;
 mod warnings;
 mod world;
@@ -50,7 +51,7 @@ pub use files::limit_rules;
 pub use operations::with_administration;
 pub use outgoing::{Outgoing, with_outgoing};
 pub use run::{check, check_limits_file, is_limits_file, migrate, serve};
-pub use transfer::{Transfer, with_transfer};
+pub use transfer::{Before, Transfer, with_transfer};
 pub use world::World;
 
 use base::Base;
@@ -131,7 +132,7 @@ pub async fn start(settings: &Settings, world: World) -> Result<Running, StartEr
     let files = Files::read(settings)?;
 
     let databases = stores::connect_database(settings)?;
-    stores::bring_up_to_date(settings, databases.database.as_ref()).await?;
+    tables::bring_up_to_date(settings, databases.database.as_ref()).await?;
     // Before the first row, which needs not be moved then.
     for (table, kept) in stores::make_months(&databases, base.clock.as_ref()).await {
         databases.months_ahead.note(table, kept);

@@ -9,7 +9,7 @@ use std::{
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
-    Running, error::StartError, files::Files, service_manager, start, stores, warnings, world::World,
+    Running, error::StartError, files::Files, service_manager, start, stores, tables, warnings, world::World,
 };
 use crate::{
     clock::SystemClock,
@@ -64,10 +64,11 @@ pub fn serve(settings: Settings, logs: Logs) -> ExitCode {
 
 /// Brings the tables to this version's form, makes partitions for the months to come, and ends.
 pub fn migrate(settings: &Settings) -> ExitCode {
+    stores::say_which(settings);
     let done = actix::System::new().block_on(async {
         let databases = stores::connect_database(settings)?;
         let database = &databases.database;
-        stores::migrate(database.as_ref()).await?;
+        tables::migrate(database.as_ref()).await?;
         let schema = database.schema().await.map_err(MigrateError::from)?;
         for (_, months) in stores::make_months(&databases, &SystemClock).await {
             let fault = months.map_err(MigrateError::from)?.fault;

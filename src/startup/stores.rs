@@ -1,14 +1,14 @@
 //! Where everything is kept: Redis and a database, or what a laptop can do without.
 
 use std::{
+    path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, Instant},
 };
 
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{base::Base, error::StartError, warnings};
+use super::{base::Base, error::StartError};
 use crate::{
     accounts::{
         AdministratorStore, ChangeStore, Directory, NetworkStore, OpeningStore, PasswordStore,
@@ -20,7 +20,7 @@ use crate::{
     },
     challenges::{ChallengeStore, Challenges, MemoryChallenges, RedisChallenges},
     clock::Clock,
-    database::{Database, DatabaseUrlError, MigrateError, PostgresLink, SqliteLink},
+    database::{Database, DatabaseUrlError, PostgresLink, SqliteLink},
     delivery::Outbox,
     events::{
         EventLog, NoticeStore, OutgoingStore, PostgresEventLog, PostgresEvents, PostgresNotices,
@@ -31,15 +31,11 @@ use crate::{
         LedgerReader, LedgerStore, PostgresLedger, PostgresLedgerReader, SqliteLedger, SqliteLedgerReader,
     },
     limits::{ClusterCounters, MemoryCounters, RedisCounters},
-    outage,
     redis::RedisLink,
     retention::{MonthsAhead, MonthsKept, Retained},
     settings::Settings,
     unavailable::Unavailable,
 };
-
-/// How long the start waits for a database that is down before it gives up.
-const MIGRATION_PATIENCE: Duration = Duration::from_secs(15);
 
 /// What Redis keeps.
 pub(super) struct Stores {
@@ -126,14 +122,48 @@ fn is_sqlite(url: &SecretString) -> bool {
     url.expose_secret().starts_with("sqlite:")
 }
 
+/// The file that is the database where none is configured.
+fn embedded(settings: &Settings) -> PathBuf {
+    settings.data_dir.join("ringback.db")
+}
+
+fn url(settings: &Settings) -> SecretString {
+    let embedded = || SecretString::from(format!("sqlite://{}", embedded(settings).display()));
+    settings.database.url.clone().unwrap_or_else(embedded)
+}
+
+/// Says which database a command is about where the configuration names none: the service may have been given another.
+pub(super) fn say_which(settings: &Settings) {
+    if settings.database.url.is_none() {
+        let file = whole(&embedded(settings));
+        eprintln!(
+            "DATABASE_URL (database.url) is not set: this is about sqlite://{}.",
+            file.display()
+        );
+    }
+}
+
+/// The same as [`connect_database`], for what makes no database.
+pub(super) fn connect_existing(settings: &Settings) -> Result<Databases, StartError> {
+    say_which(settings);
+    let url = url(settings);
+    if is_sqlite(&url) {
+        let file = SqliteLink::file(&url)?;
+        if !file.exists() {
+            return Err(StartError::NoDatabase(whole(&file)));
+        }
+    }
+    connect_database(settings)
+}
+
+fn whole(file: &Path) -> PathBuf {
+    std::path::absolute(file).unwrap_or_else(|_| file.to_owned())
+}
+
 /// The database that is configured, else SQLite in the data folder.
 pub(super) fn connect_database(settings: &Settings) -> Result<Databases, StartError> {
     let (options, claim_ttl) = (settings.database.pool, settings.accounts.claim_ttl);
-    let embedded = || {
-        let file = settings.data_dir.join("ringback.db");
-        SecretString::from(format!("sqlite://{}", file.display()))
-    };
-    let url = settings.database.url.clone().unwrap_or_else(embedded);
+    let url = url(settings);
     Ok(if is_sqlite(&url) {
         let link = SqliteLink::open(&url, options)?;
         Databases {
@@ -185,29 +215,6 @@ pub(super) fn connect_database(settings: &Settings) -> Result<Databases, StartEr
     })
 }
 
-/// Brings the tables to this version's form, where `database.migrate` says so. Tables that are older than this version
-/// are refused; newer ones are not, since a version must run beside the next one, and after a rollback.
-pub(super) async fn bring_up_to_date(settings: &Settings, database: &dyn Database) -> Result<(), StartError> {
-    if settings.database.migrate {
-        migrate(database).await?;
-    }
-    let schema = match database.schema().await {
-        Ok(schema) => schema,
-        // Down, or not for this user to read: what needs the tables is answered 503 as long as that lasts.
-        Err(error) => {
-            outage::note(&error);
-            return Ok(());
-        }
-    };
-    if !schema.missing.is_empty() {
-        return Err(StartError::OldTables(schema.missing));
-    }
-    if let Some(warning) = warnings::of_newer_tables(&schema) {
-        tracing::warn!("{warning}");
-    }
-    Ok(())
-}
-
 /// Makes partitions for this month and those to come; drops none. Answers what came of each table.
 pub(super) async fn make_months(
     databases: &Databases,
@@ -219,19 +226,4 @@ pub(super) async fn make_months(
         databases.ledger.keep_months(now, before)
     );
     [("events", events), ("verifications", ledger)]
-}
-
-/// Migrates, and waits a while for a database that is only just starting.
-pub(super) async fn migrate(database: &dyn Database) -> Result<(), MigrateError> {
-    let began = Instant::now();
-    loop {
-        match database.migrate().await {
-            Err(MigrateError::Unavailable(error)) if began.elapsed() < MIGRATION_PATIENCE => {
-                outage::note(&error);
-                tracing::debug!(%error, "waiting for the database");
-                tokio::time::sleep(Duration::from_millis(500)).await;
-            }
-            outcome => return outcome,
-        }
-    }
 }

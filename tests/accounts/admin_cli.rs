@@ -99,6 +99,15 @@ fn an_operator_grants_finds_locks_and_deletes() {
             );
         }
         is("events tail --kind nothing", 2, "no such kind");
+        let tail = is(
+            "events tail --user john@example.com --kind account.locked",
+            0,
+            "events.",
+        );
+        assert_eq!(tail.lines().count(), 1, "{tail}");
+        is(&format!("events tail --user {id}"), 0, "0 events.");
+        is("events tail --user nobody", 1, "Name an account");
+        is("events tail --user nobody@example.com", 1, "no such account");
         let left = cli.text("SELECT CAST(count(*) AS text) FROM users").await;
         assert_eq!(left, "2");
     });

@@ -219,30 +219,63 @@ fn django_rows() -> String {
     )
 }
 
+/// A Django project: its URL.
+async fn django_project(cli: &Cli<'_>) -> String {
+    if cli.database.starts_with("sqlite") {
+        let django = format!("sqlite://{}", cli.folder.path().join("django.sqlite3").display());
+        let mut made = SqliteConnection::connect(&format!("{django}?mode=rwc"))
+            .await
+            .unwrap();
+        let sql = AssertSqlSafe(DJANGO_SQLITE.to_owned() + &django_rows());
+        sqlx::raw_sql(sql).execute(&mut made).await.unwrap();
+        django
+    } else {
+        // Another table of the same database.
+        let mut made = PgConnection::connect(cli.database).await.unwrap();
+        let sql = AssertSqlSafe(DJANGO_POSTGRES.to_owned() + &django_rows());
+        sqlx::raw_sql(sql).execute(&mut made).await.unwrap();
+        cli.database.to_owned()
+    }
+}
+
+#[test]
+fn refused_rows_of_a_django_project_are_named_by_their_ids_there() {
+    on_both(async |cli| {
+        let django = django_project(&cli).await;
+        for change in [
+            "UPDATE core_auth_user SET id = 720, phone = 'sesame' WHERE id = 20",
+            "UPDATE core_auth_user SET id = 730, phone = '+14150000000', phone_verified = true WHERE id = 30",
+        ] {
+            let sql = AssertSqlSafe(change);
+            if cli.database.starts_with("sqlite") {
+                let mut connection = SqliteConnection::connect(&django).await.unwrap();
+                sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+            } else {
+                let mut connection = PgConnection::connect(&django).await.unwrap();
+                sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+            }
+        }
+        let (code, _, err) = cli.run(&["import", "--from-django", &django]);
+        assert_eq!(code, 1, "{err}");
+        for said in [
+            "row with id 720: phone: ",
+            "row with id 730: has the id, the e-mail address or the verified phone of row with id 1\n",
+            "2 rows are refused, and nothing is written",
+        ] {
+            assert!(err.contains(said), "{said}: {err}");
+        }
+        assert!(!err.contains("line ") && !err.contains("sesame"), "{err}");
+    });
+}
+
 #[test]
 fn a_django_project_moves_in_by_one_command_and_its_users_sign_in() {
     on_both(async |cli| {
-        let is_sqlite = cli.database.starts_with("sqlite");
-        let django = match is_sqlite {
-            true => format!("sqlite://{}", cli.folder.path().join("django.sqlite3").display()),
-            // Another table of the same database.
-            false => cli.database.to_owned(),
-        };
-        if is_sqlite {
-            let mut made = SqliteConnection::connect(&format!("{django}?mode=rwc"))
-                .await
-                .unwrap();
-            let sql = AssertSqlSafe(DJANGO_SQLITE.to_owned() + &django_rows());
-            sqlx::raw_sql(sql).execute(&mut made).await.unwrap();
-        } else {
-            let mut made = PgConnection::connect(&django).await.unwrap();
-            let sql = AssertSqlSafe(DJANGO_POSTGRES.to_owned() + &django_rows());
-            sqlx::raw_sql(sql).execute(&mut made).await.unwrap();
-        }
+        let django = django_project(&cli).await;
         for (made, present) in [(100, 0), (0, 100)] {
             let (code, _, err) = cli.run(&["import", "--from-django", &django]);
             assert_eq!(code, 0, "{err}");
-            let last = format!("{made} users imported, {present} were there already, 0 lines refused.");
+            let last = format!("{made} users imported, {present} were there already, 0 rows refused.");
             assert_eq!(err.lines().last(), Some(&*last));
         }
         assert_eq!(

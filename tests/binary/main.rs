@@ -1,6 +1,7 @@
 //! The program as its operators meet it: started, configured, signalled and stopped as a process of its own.
 
 mod balancer;
+mod commands;
 mod config;
 mod log;
 mod operators;

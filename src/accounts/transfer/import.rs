@@ -37,8 +37,8 @@ pub struct Import {
 
 /// Who is told how it goes.
 pub trait ImportReport {
-    /// A line is refused, for this reason.
-    fn refused(&mut self, line: u64, reason: &str);
+    /// A line of this name ("line 5", "row with id 20") is refused, for this reason.
+    fn refused(&mut self, line: &str, reason: &str);
     /// Some more lines are through.
     fn progress(&mut self, progress: Progress);
 }
@@ -124,7 +124,7 @@ impl Import {
                     Judged::Present => counts.present += 1,
                     Judged::Refused(reason) => {
                         counts.refused += 1;
-                        report.refused(number, &reason);
+                        report.refused(&lines.name(number), &reason);
                     }
                 }
             }
@@ -133,9 +133,10 @@ impl Import {
         let duplicates = duplicates.find()?;
         for Duplicate { line, of } in &duplicates {
             counts.refused += 1;
+            let of = lines.name(*of);
             report.refused(
-                *line,
-                &format!("has the id, the e-mail address or the verified phone of line {of}"),
+                &lines.name(*line),
+                &format!("has the id, the e-mail address or the verified phone of {of}"),
             );
         }
         Ok((
@@ -187,7 +188,7 @@ impl Import {
             for line in late {
                 counts.refused += 1;
                 report.refused(
-                    line,
+                    &lines.name(line),
                     "an account has its id, e-mail address or verified phone by now",
                 );
             }

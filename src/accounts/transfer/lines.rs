@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
+    io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write},
     os::unix::fs::OpenOptionsExt,
 };
 
@@ -10,6 +10,8 @@ use crate::entropy::Entropy;
 
 /// What is longer is no user.
 const MAX_LINE: u64 = 64 * 1024;
+/// As long as a UUID.
+const ID_LEN: usize = 36;
 const BYTE_ORDER_MARK: &[u8] = "\u{FEFF}".as_bytes();
 
 /// A line with its number, or only that it was too long.
@@ -21,6 +23,8 @@ pub(super) struct Line {
 /// The lines of a file.
 pub struct Lines {
     file: BufReader<File>,
+    /// The id that each has in the table where it comes from, [`ID_LEN`] bytes each.
+    ids: Option<File>,
     number: u64,
     /// Bytes in all.
     pub(super) len: u64,
@@ -38,6 +42,7 @@ impl Lines {
         file.rewind()?;
         Ok(Self {
             file: BufReader::with_capacity(1 << 16, file),
+            ids: None,
             number: 0,
             len,
             read: 0,
@@ -52,6 +57,20 @@ impl Lines {
         let mut file = scratch_file(entropy)?;
         io::copy(&mut source, &mut file)?;
         Self::new(file)
+    }
+
+    /// What a line is called where somebody is told of it.
+    pub(super) fn name(&mut self, number: u64) -> String {
+        let Some(ids) = &mut self.ids else {
+            return format!("line {number}");
+        };
+        let mut id = [0; ID_LEN];
+        let place = SeekFrom::Start((number - 1) * ID_LEN as u64);
+        let read = ids.seek(place).and_then(|_| ids.read_exact(&mut id));
+        match std::str::from_utf8(&id).map(str::trim_end) {
+            Ok(id) if read.is_ok() && !id.is_empty() => format!("row with id {id}"),
+            _ => format!("row {number}, counted by id"),
+        }
     }
 
     /// Begins again.
@@ -103,11 +122,48 @@ impl Lines {
     }
 }
 
+/// Rows of a table that become lines, each with the id that it has there.
+pub struct Rows {
+    lines: BufWriter<File>,
+    ids: BufWriter<File>,
+}
+
+impl Rows {
+    /// None yet. They are kept in files as [`Lines::keep`] has them.
+    ///
+    /// # Errors
+    /// When they can't be kept.
+    pub fn new(entropy: &dyn Entropy) -> io::Result<Self> {
+        Ok(Self {
+            lines: BufWriter::new(scratch_file(entropy)?),
+            ids: BufWriter::new(scratch_file(entropy)?),
+        })
+    }
+
+    /// One more. An id that is no number and no UUID may say who somebody is, and is not kept.
+    pub(super) fn add(&mut self, line: &str, id: Option<&str>) -> io::Result<()> {
+        let id = id.filter(|id| id.len() <= ID_LEN).unwrap_or_default();
+        write!(self.ids, "{id:ID_LEN$}")?;
+        writeln!(self.lines, "{line}")
+    }
+
+    /// The lines of all of them.
+    ///
+    /// # Errors
+    /// When they can't be kept.
+    pub fn into_lines(self) -> io::Result<Lines> {
+        let whole = |kept: BufWriter<File>| kept.into_inner().map_err(io::IntoInnerError::into_error);
+        let mut lines = Lines::new(whole(self.lines)?)?;
+        lines.ids = Some(whole(self.ids)?);
+        Ok(lines)
+    }
+}
+
 /// A file of this process alone (mode 0600) that has no name any more: the system frees it, whatever happens.
 ///
 /// # Errors
 /// When the folder for scratch files (`TMPDIR`) doesn't take one.
-pub fn scratch_file(entropy: &dyn Entropy) -> io::Result<File> {
+pub(super) fn scratch_file(entropy: &dyn Entropy) -> io::Result<File> {
     let path = std::env::temp_dir().join(format!("ringback-{}", entropy.uuid().simple()));
     let mut options = OpenOptions::new();
     let file = options

@@ -23,7 +23,7 @@ mod user;
 
 pub use export::{ExportError, export};
 pub use import::{Import, ImportError, ImportReport, Imported, Progress, Step};
-pub use lines::{Lines, scratch_file};
+pub use lines::{Lines, Rows};
 pub use postgres::PostgresTransfer;
 pub use sqlite::SqliteTransfer;
 pub use store::{Known, Probe, TransferStore};

@@ -10,6 +10,8 @@ pub struct Schema {
     pub missing: Vec<i64>,
     /// What has run there and this version does not know: a newer one has been at work.
     pub newer: Vec<i64>,
+    /// Nothing has ever run there.
+    pub is_new: bool,
 }
 
 impl Schema {
@@ -23,6 +25,7 @@ impl Schema {
         Self {
             missing: without(&known, applied),
             newer: without(applied, &known),
+            is_new: applied.is_empty(),
         }
     }
 }

@@ -186,6 +186,14 @@ impl OutgoingStore for PostgresOutgoing {
         self.link.execute(query).await.map(drop)
     }
 
+    async fn has_begun(&self, webhook: &str) -> Result<bool, Unavailable> {
+        let query =
+            sqlx::query_scalar("SELECT EXISTS (SELECT FROM event_webhooks WHERE name = $1)").bind(webhook);
+        self.link
+            .bounded(async { query.fetch_one(self.link.lend().await?.session()).await })
+            .await
+    }
+
     async fn pending(&self, webhook: &str, most: u32) -> Result<u32, Unavailable> {
         const SQL: &str =
             "SELECT count(*) FROM (SELECT FROM event_deliveries WHERE webhook = $1 LIMIT $2) AS pending";

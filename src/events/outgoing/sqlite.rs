@@ -186,6 +186,12 @@ impl OutgoingStore for SqliteOutgoing {
         self.0.execute(query).await.map(drop)
     }
 
+    async fn has_begun(&self, webhook: &str) -> Result<bool, Unavailable> {
+        let query = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM event_webhooks WHERE name = ?1)");
+        let query = query.bind(webhook.to_owned());
+        self.0.bounded(query.fetch_one(&self.0.readers)).await
+    }
+
     async fn pending(&self, webhook: &str, most: u32) -> Result<u32, Unavailable> {
         const SQL: &str = "SELECT count(*) FROM (SELECT 1 FROM event_deliveries WHERE webhook = ?1 LIMIT ?2)";
         let query = sqlx::query_scalar(SQL).bind(webhook.to_owned()).bind(most);

@@ -68,6 +68,9 @@ pub trait OutgoingStore: Send + Sync {
     /// Makes one due again at `at`, and with it those that stand behind it.
     async fn postpone(&self, webhook: &str, seq: i64, at: DateTime<Utc>) -> Result<(), Unavailable>;
 
+    /// Whether a webhook has begun ([`OutgoingStore::begin`]).
+    async fn has_begun(&self, webhook: &str) -> Result<bool, Unavailable>;
+
     /// How many events of a webhook aren't done; no more than `most` are counted.
     async fn pending(&self, webhook: &str, most: u32) -> Result<u32, Unavailable>;
 

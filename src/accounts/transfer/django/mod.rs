@@ -6,18 +6,18 @@ mod postgres;
 mod row;
 mod sqlite;
 
-use std::io::Write;
-
 pub use row::DjangoError;
+
+use super::lines::Rows;
 
 /// The table of the project whose API this service has.
 pub const DEFAULT_TABLE: &str = "core_auth_user";
 
-/// Reads the table, and writes each row as a line. Its nth row is line n.
+/// Reads the table, and keeps each row as a line. Answers how many there are.
 ///
 /// # Errors
 /// [`DjangoError`].
-pub async fn read(url: &str, table: &str, to: &mut (dyn Write + Send)) -> Result<u64, DjangoError> {
+pub async fn read(url: &str, table: &str, to: &mut Rows) -> Result<u64, DjangoError> {
     let is_name = |character: char| character.is_ascii_alphanumeric() || character == '_';
     if table.is_empty() || table.len() > 63 || !table.chars().all(is_name) {
         return Err(DjangoError::Table);

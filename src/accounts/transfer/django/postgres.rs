@@ -1,33 +1,46 @@
 //! A Django project's users in PostgreSQL.
 
-use std::{io::Write, str::FromStr};
+use std::{str::FromStr, time::Duration};
 
 use futures_util::TryStreamExt;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, postgres::PgConnectOptions};
+use tokio::time::timeout;
 
-use super::row::{DjangoError, line};
+use super::row::{DjangoError, keep};
+use crate::accounts::transfer::lines::Rows;
 
-pub(super) async fn read(url: &str, table: &str, to: &mut (dyn Write + Send)) -> Result<u64, DjangoError> {
+/// How long a server that does not answer is waited for: at first, and for a row. The first of them may be sorted for.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+const ROW_TIMEOUT: Duration = Duration::from_secs(120);
+
+pub(super) async fn read(url: &str, table: &str, to: &mut Rows) -> Result<u64, DjangoError> {
     let options = PgConnectOptions::from_str(url).map_err(|_| DjangoError::Url)?;
-    let mut connection = PgConnection::connect_with(&options)
-        .await
-        .map_err(|error| said(&error))?;
-    // Its own snapshot, and no change.
-    let begin = sqlx::raw_sql("SET default_transaction_read_only = on; SET timezone = 'UTC'");
-    begin
-        .execute(&mut connection)
-        .await
-        .map_err(|error| said(&error))?;
+    let connecting = async {
+        let mut connection = PgConnection::connect_with(&options).await?;
+        // Its own snapshot, and no change.
+        let begin = sqlx::raw_sql("SET default_transaction_read_only = on; SET timezone = 'UTC'");
+        begin.execute(&mut connection).await?;
+        Ok(connection)
+    };
+    let mut connection = in_time(CONNECT_TIMEOUT, connecting).await?;
     // The name was checked. As a whole, so that any columns do.
     let query = AssertSqlSafe(format!("SELECT to_jsonb(u)::text FROM \"{table}\" u ORDER BY id"));
     let mut count = 0;
     let mut rows = sqlx::query(query).fetch(&mut connection);
-    while let Some(row) = rows.try_next().await.map_err(|error| said(&error))? {
+    while let Some(row) = in_time(ROW_TIMEOUT, rows.try_next()).await? {
         let row: String = row.try_get(0).map_err(|error| said(&error))?;
         count += 1;
-        writeln!(to, "{}", line(&row).unwrap_or_else(|| "?".to_owned()))?;
+        keep(&row, to)?;
     }
     Ok(count)
+}
+
+async fn in_time<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, DjangoError> {
+    let done = timeout(limit, work).await.map_err(|_| DjangoError::Silent)?;
+    done.map_err(|error| said(&error))
 }
 
 /// The server's words name tables and columns; those of a connection that isn't made, hosts.

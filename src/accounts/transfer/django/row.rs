@@ -6,6 +6,8 @@ use serde_json::{Map, Value, json};
 use thiserror::Error;
 use uuid::Uuid;
 
+use crate::accounts::transfer::lines::Rows;
+
 /// Why the table wasn't read.
 #[derive(Debug, Error)]
 pub enum DjangoError {
@@ -17,19 +19,22 @@ pub enum DjangoError {
     Table,
     #[error("the Django database can't be read: {0}")]
     Database(String),
+    #[error("the Django database does not answer")]
+    Silent,
     #[error("the lines can't be kept: {0}")]
     Keep(#[from] io::Error),
 }
 
-/// A row of the table, an object of its columns, as a line.
-pub(super) fn line(row: &str) -> Option<String> {
+/// Keeps a row of the table, an object of its columns, as a line.
+pub(super) fn keep(row: &str, rows: &mut Rows) -> io::Result<()> {
     let Ok(Value::Object(mut row)) = serde_json::from_str(row) else {
-        return None;
+        return rows.add("?", None);
     };
     let mut take = |name: &str| row.remove(name).unwrap_or_default();
-    let id = match take("id") {
-        Value::String(id) if Uuid::parse_str(&id).is_ok() => Value::String(id),
-        _ => Value::Null,
+    let (id, name) = match take("id") {
+        Value::String(id) if Uuid::parse_str(&id).is_ok() => (Value::String(id.clone()), Some(id)),
+        Value::Number(id) => (Value::Null, Some(id.to_string())),
+        _ => (Value::Null, None),
     };
     let joined = match take("created_at") {
         Value::Null => take("date_joined"),
@@ -52,5 +57,5 @@ pub(super) fn line(row: &str) -> Option<String> {
     ] {
         line.insert(name.to_owned(), take(name));
     }
-    Some(Value::Object(line).to_string())
+    rows.add(&Value::Object(line).to_string(), name.as_deref())
 }

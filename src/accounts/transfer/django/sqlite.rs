@@ -1,11 +1,12 @@
 //! A Django project's users in SQLite.
 
-use std::{io::Write, str::FromStr};
+use std::str::FromStr;
 
 use futures_util::TryStreamExt;
 use sqlx::{AssertSqlSafe, ConnectOptions, Row, sqlite::SqliteConnectOptions};
 
-use super::row::{DjangoError, line};
+use super::row::{DjangoError, keep};
+use crate::accounts::transfer::lines::Rows;
 
 /// What is asked for where the table has it. Django keeps times in UTC, as `2026-11-26 10:00:00.123456`.
 const COLUMNS: [&str; 9] = [
@@ -21,7 +22,7 @@ const COLUMNS: [&str; 9] = [
 ];
 const TIMES: [&str; 2] = ["created_at", "date_joined"];
 
-pub(super) async fn read(url: &str, table: &str, to: &mut (dyn Write + Send)) -> Result<u64, DjangoError> {
+pub(super) async fn read(url: &str, table: &str, to: &mut Rows) -> Result<u64, DjangoError> {
     let options = SqliteConnectOptions::from_str(url)
         .map_err(|_| DjangoError::Url)?
         .read_only(true);
@@ -54,7 +55,7 @@ pub(super) async fn read(url: &str, table: &str, to: &mut (dyn Write + Send)) ->
     while let Some(row) = rows.try_next().await.map_err(|error| said(&error))? {
         let row: String = row.try_get(0).map_err(|error| said(&error))?;
         count += 1;
-        writeln!(to, "{}", line(&row).unwrap_or_else(|| "?".to_owned()))?;
+        keep(&row, to)?;
     }
     Ok(count)
 }

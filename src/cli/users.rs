@@ -84,11 +84,20 @@ async fn import(settings: &Settings, args: ImportArgs, transfer: Transfer) -> Re
     match import.run(&mut lines, &mut Shown::default()).await {
         Ok(Imported {
             made,
+            shut_out,
             present,
             refused,
-        }) => Ok(format!(
-            "{made} users imported, {present} were there already, {refused} {what} refused."
-        )),
+        }) => {
+            let shut_out = match shut_out {
+                0 => String::new(),
+                shut_out => format!(
+                    "{shut_out} of these users have neither a password nor an address that opens the account: they can't get in.\n"
+                ),
+            };
+            Ok(format!(
+                "{shut_out}{made} users imported, {present} were there already, {refused} {what} refused."
+            ))
+        }
         Err(ImportError::Refused(Imported { refused, .. })) => Err(format!(
             "{refused} {what} are refused, and nothing is written. Mend them, or leave them out by --skip-refused."
         )),
@@ -156,6 +165,7 @@ impl ImportReport for Shown {
             made,
             present,
             refused,
+            ..
         } = progress.counts;
         let _ = match progress.step {
             Step::Check => writeln!(

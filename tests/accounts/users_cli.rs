@@ -118,6 +118,31 @@ fn an_import_that_was_killed_is_finished_by_another() {
 }
 
 #[test]
+fn whoever_is_shut_out_by_an_import_is_counted() {
+    on_both(async |cli| {
+        let without_password = |n: u32, more: &str| {
+            format!("{{\"email\":\"user{n}@example.com\",\"phone\":\"+1415{n:07}\"{more}}}\n")
+        };
+        let verified = ",\"phone_verified\":true,\"email_verified\":true";
+        let owned = ",\"email_verified\":true,\"email_owned_at\":\"2020-01-01T00:00:00Z\"";
+        let text = [
+            without_password(1, verified),
+            without_password(2, owned),
+            without_password(3, ""),
+            line(4),
+        ];
+        let file = cli.folder.write("users.jsonl", &text.join(""));
+        let (code, _, err) = cli.run(&["import", file.to_str().unwrap()]);
+        assert_eq!(code, 0, "{err}");
+        assert!(
+            err.contains("\n1 of these users have neither a password"),
+            "{err}"
+        );
+        assert!(err.contains("4 users imported"), "{err}");
+    });
+}
+
+#[test]
 fn what_is_exported_can_be_imported_elsewhere() {
     on_both(async |cli| {
         let mut import = cli

@@ -64,6 +64,8 @@ pub enum Step {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Imported {
     pub made: u64,
+    /// Of these, who has no way into the account.
+    pub shut_out: u64,
     /// They were there already.
     pub present: u64,
     pub refused: u64,
@@ -178,6 +180,9 @@ impl Import {
                 .insert(&users, self.rules.today, self.rules.now)
                 .await?;
             counts.made += made.len() as u64;
+            let is_shut_out = |user: &&TransferredUser| made.contains(&user.id) && !user.has_way_in();
+            let users = users.iter().map(|(user, _)| user);
+            counts.shut_out += users.filter(is_shut_out).count() as u64;
             // Whoever came in between the two passes.
             let mut late: Vec<_> = numbers
                 .iter()

@@ -116,6 +116,13 @@ impl TransferredUser {
         }
     }
 
+    /// Whether there is a way into the account: a password, an address that opens it, or an e-mail address by which it is begun anew,
+    /// since nothing is verified.
+    pub fn has_way_in(&self) -> bool {
+        let opens = self.phone_owned_at.is_some() || self.email_owned_at.is_some();
+        self.password.is_some() || opens || self.email.is_some() && !self.phone_verified
+    }
+
     /// The cost of a hash that this service would not make.
     pub fn foreign_cost(&self, today: Argon2Cost) -> Option<HashCost> {
         let cost = self.password.as_ref()?.cost().ok()?;

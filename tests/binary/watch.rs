@@ -272,3 +272,34 @@ async fn a_database_that_nobody_asks_for_is_said_to_be_down_by_what_works_in_the
     let said = tokio::task::spawn_blocking(move || end(service)).await.unwrap();
     assert!(!said.contains("is back"), "too early to say: {said}");
 }
+
+#[actix_web::test]
+async fn a_receiver_of_events_that_takes_none_is_said_once() {
+    let folder = Folder::new();
+    let hooks = format!(
+        "[{{ name = \"crm\", url = \"http://{}/a-secret-path\", secret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\" }}]",
+        unheard()
+    );
+    let watched = ("RINGBACK__TELEMETRY__LOG", "info,ringback::events=debug");
+    let mut service = Service::start(&folder, &[LOG, watched, ("RINGBACK__EVENTS__WEBHOOK", &hooks)]);
+    for number in 1..=4 {
+        let body = json!({ "email": format!("n{number}@example.com"), "phone": format!("+1415200776{number}"),
+                           "first_name": "Quiet", "last_name": "Somebody",
+                           "password": PASSWORD, "password_confirm": PASSWORD });
+        let registered = service.post("/api/users/register/", body.to_string()).await;
+        assert_eq!(registered.status, 201, "{registered:?}");
+    }
+    service.wait_for("four tries", |said| {
+        (said.matches("an event was not taken").count() >= 4).then_some(())
+    });
+    let said = end(service);
+    let told: Vec<_> = lines(&said)
+        .into_iter()
+        .filter(|line| line["message"] == "an event was not taken" && line["level"] == "WARN")
+        .collect();
+    assert_eq!(told.len(), 1, "{said}");
+    assert_eq!(told[0]["error"], "connection refused", "{said}");
+    let server = told[0]["webhook.server"].as_str().unwrap();
+    assert!(server.starts_with("127.0.0.1:"), "{server}");
+    assert!(!said.contains("a-secret-path"), "{said}");
+}

@@ -42,7 +42,14 @@ impl Troubles {
         let failures = match self.note(Instant::now()) {
             News::Begins => None,
             News::GoesOn { failures } => Some(failures),
-            News::None => return,
+            News::None => {
+                tracing::debug!(
+                    webhook.name = webhook.name,
+                    attempts = trouble.attempts,
+                    "an event was not taken"
+                );
+                return;
+            }
         };
         tracing::warn!(
             webhook.name = webhook.name,

@@ -54,6 +54,7 @@ pub mod telemetry;
 
 // The ground floor, which knows no room.
 mod authorities;
+pub mod cause;
 pub mod channel;
 pub mod clock;
 mod dated;

@@ -8,13 +8,21 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use thiserror::Error;
 
-use crate::problem::{Problem, ProblemDetails};
+use crate::{
+    cause::Cause,
+    problem::{Problem, ProblemDetails},
+};
 
 /// Carries messages to the networks.
 #[async_trait]
 pub trait Provider<M: Sync>: Send + Sync {
     /// Its name in metrics and logs.
     fn name(&self) -> &'static str;
+
+    /// The host and the port where it is reached, for logs. MUST hold no secret, and so nothing of a URL's path.
+    fn server(&self) -> Option<String> {
+        None
+    }
 
     /// Hands one message over, in one try.
     ///
@@ -180,6 +188,8 @@ pub struct FailureReason {
     pub status: Option<u16>,
     /// The provider's own error code, if it gave one.
     pub code: Option<u32>,
+    /// What stands behind it, if that is known.
+    pub cause: Option<Cause>,
 }
 
 impl FailureReason {
@@ -189,13 +199,20 @@ impl FailureReason {
             kind,
             status: None,
             code: None,
+            cause: None,
         }
+    }
+
+    /// The same, with what stands behind it.
+    #[must_use]
+    pub const fn because(self, cause: Option<Cause>) -> Self {
+        Self { cause, ..self }
     }
 }
 
 impl fmt::Display for FailureReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.kind.name())?;
+        f.write_str(self.cause.map_or(self.kind.name(), Cause::name))?;
         if let Some(code) = self.code {
             write!(f, ", error {code}")?;
         }

@@ -16,7 +16,7 @@ use crate::{
     challenges::ChallengeStore,
     database::Database,
     delivery::{DeliveryQueue, Health},
-    limits::LimitsWatch,
+    limits::{Limiter, LimitsWatch},
     outage,
     retention::MonthsAhead,
     supervision::Supervision,
@@ -34,6 +34,10 @@ pub struct Readiness {
     pub queue: DeliveryQueue,
     /// Empty while no limits file is watched.
     pub watcher: Arc<OnceLock<LimitsWatch>>,
+    /// None where nothing is limited.
+    pub limiter: Option<Limiter>,
+    /// Whether it is worth a warning that nothing is limited: in production.
+    pub wants_rules: bool,
     pub supervision: Supervision,
     /// Set when the service is ending.
     pub draining: Arc<AtomicBool>,
@@ -121,20 +125,35 @@ impl Readiness {
             let (channel, name) = (provider.channel.name(), provider.name);
             warnings.push(format!("{channel} provider {name}: {what}"));
         }
-        // What is wrong with it stands in the log: the world need not know.
-        if self
-            .watcher
-            .get()
-            .is_some_and(|watcher| !watcher.status().faults.is_empty())
-        {
-            warnings.push("limits file: faulty, the last good one is in force".to_owned());
-        }
+        warnings.extend(self.limits_warnings());
         for table in self.months_ahead.missing() {
             warnings.push(format!(
                 "table {table}: no partition for the next month, run `ringback migrate`"
             ));
         }
         Report::of(down, warnings)
+    }
+}
+
+impl Readiness {
+    /// What is wrong with the files of the limits. The details stand in the log: the world need not know.
+    fn limits_warnings(&self) -> impl Iterator<Item = String> {
+        let watcher = self.watcher.get();
+        let is_faulty = watcher.is_some_and(|watcher| !watcher.status().faults.is_empty());
+        let limiter = self.limiter.as_ref();
+        let is_empty = self.wants_rules && limiter.is_some_and(|limiter| !limiter.has_rules());
+        let are_prices_faulty = limiter.is_some_and(|limiter| limiter.prices().is_file_faulty());
+        let all = [
+            (is_faulty, "limits file: faulty, the last good one is in force"),
+            (is_empty, "limits file: it has no rule, nothing is limited"),
+            (
+                are_prices_faulty,
+                "file of prices: faulty, the prices of before are in force",
+            ),
+        ];
+        all.into_iter()
+            .filter(|(is_so, _)| *is_so)
+            .map(|(_, warning)| warning.to_owned())
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::{clock::Clock, month::Month, unavailable::Unavailable};
+use crate::{clock::Clock, month::Month, outage, unavailable::Unavailable};
 
 /// How often it is looked for.
 const EVERY: Duration = Duration::from_secs(600);
@@ -35,6 +35,7 @@ impl MonthsAhead {
         let kept = match found {
             Ok(kept) => kept,
             Err(error) => {
+                outage::note(&error);
                 tracing::debug!(table, %error, "the months of a table could not be looked at");
                 return;
             }
@@ -128,7 +129,7 @@ impl Retention {
             let Some(before) = before else {
                 continue;
             };
-            while let Ok(deleted) = store.purge(before, BATCH).await
+            while let Ok(deleted) = store.purge(before, BATCH).await.inspect_err(outage::note)
                 && deleted == u64::from(BATCH)
             {}
         }

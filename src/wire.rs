@@ -11,7 +11,10 @@ use reqwest::{
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::provider::{FailureKind, FailureReason, Outcome};
+use crate::{
+    cause::Cause,
+    provider::{FailureKind, FailureReason, Outcome},
+};
 
 /// A call that is to be sent.
 pub(crate) type Call = RequestBuilder;
@@ -113,6 +116,12 @@ pub(crate) fn bare_url(text: &str) -> Option<Url> {
     (bare && url.has_host() && ["http", "https"].contains(&url.scheme())).then_some(url)
 }
 
+/// The host and the port that a URL leads to. Its path and its query may hold a secret, and are left out.
+pub(crate) fn server(url: &Url) -> Option<String> {
+    let (host, port) = (url.host_str()?, url.port_or_known_default()?);
+    Some(format!("{host}:{port}"))
+}
+
 /// A message's id in a provider's document; none where it is none that could stand in a log.
 pub(crate) fn plausible_id(id: &Value) -> String {
     let id = id.as_str().unwrap_or_default();
@@ -150,7 +159,11 @@ fn unanswered(error: &reqwest::Error) -> Outcome {
     } else {
         FailureKind::Connection
     };
-    let reason = FailureReason::of(kind);
+    let reason = FailureReason::of(kind).because(match kind {
+        FailureKind::Connect if error.is_timeout() => Some(Cause::TimedOut),
+        FailureKind::Connect => Cause::of(error),
+        _ => None,
+    });
     match kind {
         FailureKind::Request => Outcome::Misconfigured { reason },
         _ => Outcome::Retryable { after: None, reason },
@@ -194,6 +207,20 @@ mod tests {
             "data:x",
         ] {
             assert_eq!(bare_url(refused), None, "{refused}");
+        }
+    }
+
+    #[test]
+    fn of_a_url_the_host_and_the_port_alone_are_told() {
+        for (url, told) in [
+            (
+                "https://hooks.example.com/T0/secret?token=1",
+                "hooks.example.com:443",
+            ),
+            ("http://127.0.0.1:8080/", "127.0.0.1:8080"),
+            ("http://[::1]:9/a", "[::1]:9"),
+        ] {
+            assert_eq!(server(&url.parse().unwrap()).as_deref(), Some(told));
         }
     }
 

@@ -118,7 +118,7 @@ impl Administration {
             return Ok(());
         };
         if let Err(error) = limiter.put_back(what, before_ms).await {
-            tracing::error!(%error, limits.paused = what.name(), "a pause was changed without its event");
+            tracing::error!(%error, limits.paused = what.clear_name(), "a pause was changed without its event");
         }
         Err(error.into())
     }

@@ -30,7 +30,7 @@ use super::{
     way::postgres::{Way, migrate_in_one_transaction},
 };
 use crate::{
-    authorities,
+    authorities, outage,
     unavailable::{Part, Unavailable},
 };
 
@@ -159,7 +159,10 @@ impl PostgresLink {
         work: impl Future<Output = Result<T, sqlx::Error>>,
     ) -> Result<T, Unavailable> {
         match timeout(self.timeout, work).await {
-            Ok(Ok(done)) => Ok(done),
+            Ok(Ok(done)) => {
+                outage::answered(Part::Database);
+                Ok(done)
+            }
             Ok(Err(error)) => {
                 self.trust.learn(&error);
                 Err(unavailable(&error))

@@ -26,7 +26,10 @@ use super::{
     Schema, lookup_bounds,
     schema::sqlite::{migrations, refused, schema},
 };
-use crate::unavailable::{Part, Unavailable};
+use crate::{
+    outage,
+    unavailable::{Part, Unavailable},
+};
 
 /// SQLite lets one connection write at a time, so a second writer would only wait in a worse queue.
 const WRITERS: u32 = 1;
@@ -101,7 +104,10 @@ impl SqliteLink {
         work: impl Future<Output = Result<T, sqlx::Error>>,
     ) -> Result<T, Unavailable> {
         match timeout(self.timeout, work).await {
-            Ok(Ok(done)) => Ok(done),
+            Ok(Ok(done)) => {
+                outage::answered(Part::Database);
+                Ok(done)
+            }
             Ok(Err(error)) => Err(unavailable(&error)),
             Err(_) => Err(Unavailable::timed_out(Part::Database)),
         }

@@ -131,6 +131,7 @@ impl DispatcherActor {
         context.run_later(SWEEP_EVERY, |this, context| {
             if this.mailbox.strong_count() > 0 {
                 Self::tick_later(context);
+                this.io.providers.iter().for_each(Callee::tell_recovered);
                 this.step(Event::Tick, context);
             }
         });
@@ -211,9 +212,13 @@ impl DispatcherActor {
             Effect::HandBack(deliveries) => tasks.hand_back(deliveries),
             Effect::WakeAt(until) => tasks.wake_at(until),
             Effect::Superseded(count) => self.io.count(None, Disposition::Superseded, count),
-            Effect::LeftToLease => {
+            Effect::LeftToLease { provider } => {
                 self.io.count(None, Disposition::Left, 1);
-                tracing::warn!("a message is left to the outbox until its lease runs out");
+                let name = provider.map(|provider| self.io.providers[provider].provider.name());
+                tracing::warn!(
+                    delivery.provider = name,
+                    "a message is left to the outbox until its lease runs out"
+                );
             }
             Effect::Turned {
                 provider,

@@ -1,7 +1,6 @@
 //! One call to a provider: bounded in time, counted, and told of.
 
 use std::{
-    fmt::Display,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -14,7 +13,10 @@ use super::{
     ChannelProvider, Message,
     failures::{Failure, Failures, News},
 };
-use crate::provider::{FailureKind, FailureReason, Outcome};
+use crate::{
+    cause::Cause,
+    provider::{FailureKind, FailureReason, Outcome},
+};
 
 /// What came of a call.
 pub(super) enum Called {
@@ -57,7 +59,8 @@ impl Callee {
         let user_id = user.map(tracing::field::display);
         let (called, result) = match outcome {
             Ok(Outcome::Accepted { provider_id }) => {
-                self.tell_accepted();
+                self.failures().accepted(Instant::now());
+                self.tell_recovered();
                 (Called::Accepted { provider_id }, "accepted")
             }
             Ok(Outcome::Permanent { reason }) => {
@@ -65,19 +68,19 @@ impl Callee {
                 (Called::Refused(reason), "refused")
             }
             Ok(Outcome::Retryable { after, reason }) if may_be_taken(reason) => {
-                self.tell(Failure::Unanswered, &reason, user);
+                self.tell(Failure::Unanswered, reason, user);
                 (Called::Unanswered(after), "unanswered")
             }
             Ok(Outcome::Retryable { after, reason }) => {
-                self.tell(Failure::NotTaken, &reason, user);
+                self.tell(Failure::NotTaken, reason, user);
                 (Called::NotTaken(after, reason), "failed")
             }
             Ok(Outcome::Misconfigured { reason }) => {
-                self.tell(Failure::Misconfigured, &reason, user);
+                self.tell(Failure::Misconfigured, reason, user);
                 (Called::Misconfigured, "misconfigured")
             }
             Err(_) => {
-                self.tell(Failure::Unanswered, &"no answer in time", user);
+                self.tell(Failure::Unanswered, FailureReason::of(FailureKind::Timeout), user);
                 (Called::Unanswered(None), "unanswered")
             }
         };
@@ -91,33 +94,35 @@ impl Callee {
     }
 
     /// Says that a call failed, if that is news.
-    fn tell(&self, failure: Failure, reason: &dyn Display, user: Option<Uuid>) {
-        let name = self.provider.name();
+    fn tell(&self, failure: Failure, reason: FailureReason, user: Option<Uuid>) {
+        let (name, words) = (self.provider.name(), words(failure, reason));
         let failures = match self.failures().failed(failure, Instant::now()) {
             News::Begins => None,
             News::GoesOn { failures } => Some(failures),
             News::None => {
                 let user = user.map(tracing::field::display);
-                tracing::debug!(delivery.provider = name, user.id = user, %reason, "{}", words(failure));
+                tracing::debug!(delivery.provider = name, user.id = user, %reason, "{words}");
                 return;
             }
         };
+        let server = self.provider.server();
         if failure == Failure::Misconfigured {
-            tracing::error!(delivery.provider = name, failures, %reason, "{}", words(failure));
+            tracing::error!(delivery.provider = name, delivery.server = server, failures, %reason, "{words}");
         } else {
-            tracing::warn!(delivery.provider = name, failures, %reason, "{}", words(failure));
+            tracing::warn!(delivery.provider = name, delivery.server = server, failures, %reason, "{words}");
         }
     }
 
-    fn tell_accepted(&self) {
-        let over = self.failures().accepted(Instant::now());
+    /// Says which failures are over. To be called every second or so, for a provider that is used little.
+    pub fn tell_recovered(&self) {
+        let over = self.failures().over(Instant::now());
         for (failure, past) in over {
             tracing::warn!(
                 delivery.provider = self.provider.name(),
+                delivery.failure = failure.name(),
                 failures = past.failures,
                 lasted_s = past.lasted.as_secs(),
-                "it is over: {}",
-                words(failure)
+                "messages go out again by this provider"
             );
         }
     }
@@ -135,13 +140,31 @@ pub(super) fn labels(provider: &ChannelProvider) -> [(&'static str, &'static str
     ]
 }
 
-const fn words(failure: Failure) -> &'static str {
+const fn words(failure: Failure, reason: FailureReason) -> &'static str {
     match failure {
         Failure::NotTaken => "the provider takes no message, and is tried again",
         Failure::Unanswered => "the provider gives no answer: messages may have been taken, or not",
-        Failure::Misconfigured => {
-            "NO MESSAGE GOES OUT by this provider: it refuses this account, its sender or its credentials"
-        }
+        Failure::Misconfigured => match reason {
+            FailureReason {
+                cause: Some(Cause::TlsNotOffered),
+                ..
+            } => "NO MESSAGE GOES OUT by this provider: it offers no TLS, which the configuration asks for",
+            FailureReason {
+                cause: Some(Cause::LoginNotOffered),
+                ..
+            } => "NO MESSAGE GOES OUT by this provider: it offers no way to log in that is known here",
+            FailureReason {
+                kind: FailureKind::Redirect,
+                ..
+            } => "NO MESSAGE GOES OUT by this provider: its URL leads elsewhere, which is not followed",
+            FailureReason {
+                kind: FailureKind::Request,
+                ..
+            } => "NO MESSAGE GOES OUT by this provider: no request can be built by its configuration",
+            _ => {
+                "NO MESSAGE GOES OUT by this provider: it refuses this account, its sender or its credentials"
+            }
+        },
     }
 }
 
@@ -150,4 +173,104 @@ const fn words(failure: Failure) -> &'static str {
 fn may_be_taken(reason: FailureReason) -> bool {
     use FailureKind::{Connection, Timeout, Unreadable};
     matches!(reason.kind, Timeout | Connection | Unreadable) || reason.status == Some(504)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io, sync::Arc};
+
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::{
+        channel::MessageText,
+        phone::{PhoneCheck, PhoneNumber},
+        provider::Provider,
+        sms::SmsMessage,
+    };
+
+    struct Willing;
+
+    #[async_trait]
+    impl Provider<SmsMessage> for Willing {
+        fn name(&self) -> &'static str {
+            "willing"
+        }
+
+        async fn send(&self, _: &SmsMessage) -> Outcome {
+            Outcome::Accepted {
+                provider_id: String::new(),
+            }
+        }
+    }
+
+    #[derive(Clone, Default)]
+    struct Said(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Said {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_recovery_is_no_failure_in_the_log_and_tells_how_long_it_lasted() {
+        let said = Said::default();
+        let writer = said.clone();
+        let log = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .finish();
+        let _logging = tracing::subscriber::set_default(log);
+        let callee = Callee::new(ChannelProvider::Sms(Arc::new(Willing)));
+        let before = Instant::now() - Duration::from_secs(40);
+        callee.failures().failed(Failure::Misconfigured, before);
+        let message = Message::Sms(SmsMessage {
+            reference: Uuid::nil(),
+            to: PhoneNumber::parse("+14152000001", PhoneCheck::E164).unwrap(),
+            body: MessageText::new("123456".to_owned()),
+            valid_for: Duration::from_secs(600),
+        });
+        callee.send(&message, Duration::from_secs(5), None).await;
+        let said = String::from_utf8(said.0.lock().unwrap().clone()).unwrap();
+        for part in [
+            "messages go out again by this provider",
+            "failures=1",
+            "lasted_s=40",
+            "misconfigured",
+        ] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+        assert!(!said.contains("NO MESSAGE GOES OUT"), "{said}");
+    }
+
+    #[test]
+    fn what_is_no_refusal_is_not_told_as_one() {
+        let told = |kind, cause| words(Failure::Misconfigured, FailureReason::of(kind).because(cause));
+        for (kind, cause, part) in [
+            (FailureKind::Refused, None, "it refuses this account"),
+            (
+                FailureKind::Refused,
+                Some(Cause::TlsNotOffered),
+                "it offers no TLS",
+            ),
+            (
+                FailureKind::Refused,
+                Some(Cause::LoginNotOffered),
+                "no way to log in",
+            ),
+            (FailureKind::Redirect, None, "leads elsewhere"),
+            (FailureKind::Request, None, "no request can be built"),
+        ] {
+            let told = told(kind, cause);
+            assert!(
+                told.starts_with("NO MESSAGE GOES OUT") && told.contains(part),
+                "{told}"
+            );
+        }
+    }
 }

@@ -115,6 +115,11 @@ impl Carrier {
         }
     }
 
+    /// Says which failures of providers are over. To be called every second or so.
+    pub fn tell_recovered(&self) {
+        self.providers.iter().for_each(Callee::tell_recovered);
+    }
+
     fn router(&self) -> MutexGuard<'_, Router> {
         self.router.lock().unwrap_or_else(PoisonError::into_inner)
     }

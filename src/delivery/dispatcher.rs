@@ -202,7 +202,7 @@ impl Dispatcher {
                 self.waiting.entry(want).or_default().push_back(tracked);
             }
             // No route leads to its country any more; another instance may know better.
-            None => effects.push(Effect::LeftToLease),
+            None => effects.push(Effect::LeftToLease { provider: None }),
         }
     }
 

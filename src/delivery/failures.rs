@@ -18,6 +18,17 @@ pub(super) enum Failure {
     Misconfigured,
 }
 
+impl Failure {
+    /// Its name in logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NotTaken => "not taken",
+            Self::Unanswered => "unanswered",
+            Self::Misconfigured => "misconfigured",
+        }
+    }
+}
+
 /// Whether a failure is to be said.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum News {
@@ -44,8 +55,13 @@ impl Failures {
         goes_on.map_or(News::None, |failures| News::GoesOn { failures })
     }
 
-    /// A message was accepted: what is over.
-    pub fn accepted(&mut self, now: Instant) -> Vec<(Failure, PastSpell)> {
+    /// A message was accepted: what failed before may be over with it.
+    pub fn accepted(&mut self, now: Instant) {
+        self.0.values_mut().for_each(|spell| spell.worked(now));
+    }
+
+    /// What is over.
+    pub fn over(&mut self, now: Instant) -> Vec<(Failure, PastSpell)> {
         let mut over = Vec::new();
         self.0.retain(|&failure, spell| {
             let past = spell.over(now);
@@ -84,14 +100,22 @@ mod tests {
             News::Begins,
             "another one"
         );
-        assert_eq!(failures.accepted(at(159)), [], "one message is no end");
+        failures.accepted(at(132));
+        assert_eq!(
+            failures.failed(Failure::Misconfigured, at(133)),
+            News::None,
+            "one message is no end"
+        );
+        assert_eq!(failures.over(at(159)), []);
         let over = |failure, failures, lasted| {
             let lasted = Duration::from_secs(lasted);
             (failure, PastSpell { failures, lasted })
         };
-        assert_eq!(failures.accepted(at(160)), [over(Failure::NotTaken, 131, 130)]);
-        assert_eq!(failures.accepted(at(161)), [over(Failure::Misconfigured, 1, 0)]);
-        assert_eq!(failures.accepted(at(500)), []);
+        assert_eq!(failures.over(at(160)), [over(Failure::NotTaken, 131, 132)]);
+        assert_eq!(failures.over(at(400)), [], "nobody knows yet");
+        failures.accepted(at(401));
+        assert_eq!(failures.over(at(402)), [over(Failure::Misconfigured, 2, 270)]);
+        assert_eq!(failures.over(at(500)), []);
         assert_eq!(
             failures.failed(Failure::NotTaken, at(501)),
             News::Begins,

@@ -231,9 +231,13 @@ impl DeliveryIo {
             match bounded(Part::Redis, self.outbox.acknowledge(entry)).await {
                 Ok(()) => return true,
                 Err(error) if tries_left == 0 => {
+                    outage::note(&error);
                     tracing::error!(error = %error, "a message stays in the outbox for now, and may be sent twice");
                 }
-                Err(_) => sleep(self.jitter(bound)).await,
+                Err(error) => {
+                    outage::note(&error);
+                    sleep(self.jitter(bound)).await;
+                }
             }
             bound *= 2;
         }
@@ -252,7 +256,7 @@ impl DeliveryIo {
             })
             .buffer_unordered(ABREAST)
             .for_each(|(id, answer)| {
-                known.extend(answer.is_ok().then_some(id));
+                known.extend(answer.inspect_err(outage::note).is_ok().then_some(id));
                 ready(())
             });
         timeout(ROUND_LIMIT, all).await.unwrap_or_default();
@@ -274,7 +278,7 @@ impl DeliveryIo {
                 match answer {
                     Ok(Lease::Held) => held.push(id),
                     Ok(Lease::Gone) => gone.push(id),
-                    Err(_) => {}
+                    Err(error) => outage::note(&error),
                 }
                 ready(())
             });
@@ -311,7 +315,7 @@ impl DeliveryIo {
             .map(async |delivery| bounded(Part::Redis, self.outbox.hand_back(&delivery.entry)).await)
             .buffer_unordered(ABREAST)
             .for_each(|answer| {
-                done += usize::from(answer.is_ok());
+                done += usize::from(answer.inspect_err(outage::note).is_ok());
                 ready(())
             });
         // Those that took too long are left to their leases, like those that failed.

@@ -35,6 +35,13 @@ impl ChannelProvider {
         }
     }
 
+    pub(super) fn server(&self) -> Option<String> {
+        match self {
+            Self::Sms(provider) => provider.server(),
+            Self::Email(provider) => provider.server(),
+        }
+    }
+
     pub(super) async fn send(&self, message: &Message) -> Outcome {
         match (self, message) {
             (Self::Sms(provider), Message::Sms(message)) => provider.send(message).await,

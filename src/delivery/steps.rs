@@ -94,7 +94,10 @@ pub(super) enum Effect {
     Superseded(usize),
     /// It could not be sent, or nobody could be asked about it: the delivery is forgotten here, and comes back when its
     /// lease runs out, here or at another instance.
-    LeftToLease,
+    LeftToLease {
+        /// Who had it last, or would have been asked.
+        provider: Option<ProviderId>,
+    },
     /// A provider does better, or worse; codes that it alone could carry may be issued when it `opens`.
     Turned {
         provider: ProviderId,

@@ -7,7 +7,9 @@ use metrics::{counter, gauge};
 use tokio::{sync::mpsc, time::sleep};
 use uuid::Uuid;
 
-use crate::{challenges::Challenges, clock::Clock, provider::DeliveryStatus, unavailable::Unavailable};
+use crate::{
+    challenges::Challenges, clock::Clock, outage, provider::DeliveryStatus, unavailable::Unavailable,
+};
 
 /// Receipts that are kept at most: those of ten minutes at thirty SMS a second.
 const ROOM: usize = 20_000;
@@ -41,7 +43,9 @@ impl LateReceipts {
             let depth = gauge!("ringback_sms_late_receipts_depth");
             while let Some((receipt, came_at)) = waiting.recv().await {
                 depth.set(waiting.len() as f64 + 1.0);
-                while now.now_ms() - came_at < lifetime_ms && note(&noting, receipt).await.is_err() {
+                while now.now_ms() - came_at < lifetime_ms
+                    && note(&noting, receipt).await.inspect_err(outage::note).is_err()
+                {
                     sleep(PAUSE).await;
                 }
                 depth.set(waiting.len() as f64);

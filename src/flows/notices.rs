@@ -13,6 +13,7 @@ use crate::{
     language::Language,
     ledger::{Event, Ledger, What},
     mail::{self, EmailMessage},
+    outage,
     provider::DeliveryStatus,
     sms::{self, SmsMessage},
     unavailable::Unavailable,
@@ -50,10 +51,11 @@ impl Notices {
         every.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             every.tick().await;
+            self.carrier.tell_recovered();
             let this = Arc::clone(&self);
             match tokio::spawn(async move { this.round().await }).await {
-                // While the database is down, others say so.
-                Ok(Ok(()) | Err(_)) => {}
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => outage::note(&error),
                 Err(panic) => tracing::error!(%panic, "a round of notices panicked"),
             }
         }

@@ -86,11 +86,14 @@ async fn note(store: &dyn ChallengeStore, report: DeliveryReport) {
             .await
         {
             Ok(_) => return,
-            Err(error) if tries_left == 0 => {
+            Err(error) => {
                 outage::note(&error);
-                tracing::debug!(%error, "a message keeps the status it had");
+                if tries_left == 0 {
+                    tracing::debug!(%error, "a message keeps the status it had");
+                } else {
+                    sleep(PAUSE).await;
+                }
             }
-            Err(_) => sleep(PAUSE).await,
         }
     }
 }

@@ -125,6 +125,7 @@ impl Batch {
                     break;
                 }
                 Err(error) if tries_left == 0 => {
+                    outage::note(&error);
                     tracing::error!(%error, ledger.rows = rows.len(), "the ledger lacks what the database did not take");
                     counter!("ringback_ledger_dropped_total", "reason" => "failed")
                         .increment(self.events as u64);

@@ -138,6 +138,11 @@ impl Limiter {
         self.active().rules().clone()
     }
 
+    /// Whether there is any rule.
+    pub fn has_rules(&self) -> bool {
+        !self.active().rules().rules().is_empty()
+    }
+
     pub(super) fn active(&self) -> Arc<ActiveRules> {
         Arc::clone(&self.0.rules.read().unwrap_or_else(PoisonError::into_inner))
     }

@@ -4,7 +4,10 @@ use std::{
     collections::HashMap,
     fmt,
     path::Path,
-    sync::{PoisonError, RwLock},
+    sync::{
+        PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use serde::Deserialize;
@@ -104,6 +107,8 @@ struct PricesFile {
 pub struct Prices {
     pub currency: Currency,
     table: RwLock<Table>,
+    /// Whether their file was refused when it was read last.
+    is_file_faulty: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -122,6 +127,7 @@ impl Prices {
                 default: MAX_PRICE,
                 by_country: HashMap::new(),
             }),
+            is_file_faulty: AtomicBool::default(),
         })
     }
 
@@ -182,6 +188,7 @@ impl Prices {
                 default: price("default", &file.default)?,
                 by_country,
             }),
+            is_file_faulty: AtomicBool::default(),
         })
     }
 
@@ -202,6 +209,17 @@ impl Prices {
         let others = others.table.into_inner().unwrap_or_else(PoisonError::into_inner);
         *self.table.write().unwrap_or_else(PoisonError::into_inner) = others;
         Ok(())
+    }
+
+    /// Notes whether their file was refused, and those of before stay.
+    pub fn note_file(&self, is_faulty: bool) {
+        self.is_file_faulty.store(is_faulty, Ordering::Relaxed);
+        metrics::gauge!("ringback_limits_prices_faulty").set(f64::from(u8::from(is_faulty)));
+    }
+
+    /// Whether their file was refused when it was read last.
+    pub fn is_file_faulty(&self) -> bool {
+        self.is_file_faulty.load(Ordering::Relaxed)
     }
 
     /// Goes by what a receipt says from now on. One in another currency says nothing.

@@ -35,6 +35,11 @@ pub(super) fn key_of_login(LoginDigest(digest): LoginDigest) -> String {
     base64_url(digest)
 }
 
+/// Whether so many first digits may stand in a log and in Redis as they are.
+pub(super) fn is_clear(digits: usize) -> bool {
+    digits <= usize::from(CLEAR_PREFIX)
+}
+
 /// Adds the text that stands for a number's first `digits` digits.
 pub(super) fn push_prefix(text: &mut String, prefix: &str, digits: u8, key: &MacKey) {
     match digits <= CLEAR_PREFIX {

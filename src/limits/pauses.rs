@@ -3,8 +3,11 @@
 use chrono::{DateTime, SecondsFormat};
 use thiserror::Error;
 
-use super::subject::Subject;
-use crate::phone::Country;
+use super::{
+    names::{is_clear, push_prefix},
+    subject::Subject,
+};
+use crate::{phone::Country, secrets::SecretKeys};
 
 /// Digits of a prefix that can be paused: a block of numbers, and nobody's own.
 const MAX_DIGITS: usize = 8;
@@ -62,6 +65,27 @@ impl Paused {
         match self {
             Self::Country(country) => country.as_str(),
             Self::Prefix(digits) => digits,
+        }
+    }
+
+    /// Its name where no long prefix may stand, such as a log; none of a prefix that is too long for it.
+    pub fn clear_name(&self) -> Option<&str> {
+        match self {
+            Self::Prefix(digits) if !is_clear(digits.len()) => None,
+            short => Some(short.name()),
+        }
+    }
+
+    /// The same, with a keyed digest for a long prefix, as counters have it.
+    pub fn name_in_logs(&self, keys: &SecretKeys) -> String {
+        match self {
+            Self::Country(country) => country.to_string(),
+            Self::Prefix(prefix) => {
+                let mut name = String::new();
+                let digits = u8::try_from(prefix.len()).unwrap_or(u8::MAX);
+                push_prefix(&mut name, prefix, digits, &keys.phone);
+                name
+            }
         }
     }
 

@@ -33,6 +33,7 @@ use topology::Topology;
 
 use crate::{
     lane::lane_of_this_thread,
+    outage,
     unavailable::{Part, Unavailable},
 };
 
@@ -207,6 +208,9 @@ impl RedisLink {
             let _ = self
                 .generation
                 .compare_exchange(old, new, Ordering::Relaxed, Ordering::Relaxed);
+        }
+        if answer.is_ok() {
+            outage::answered(Part::Redis);
         }
         answer.map_err(|failure| Unavailable::new(Part::Redis, failure))
     }

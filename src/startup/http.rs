@@ -18,6 +18,7 @@ use crate::{
     flows::Flows,
     http::{Api, Listening, serve_admin, serve_api, serve_ops},
     readiness::Readiness,
+    settings::Environment,
     telemetry::Metrics,
 };
 
@@ -100,6 +101,8 @@ pub(super) fn readiness(
         challenges: Arc::clone(&stores.challenges.store),
         queue: delivery.queue.clone(),
         watcher: Arc::clone(&limits.watch),
+        limiter: Some(limits.limiter.clone()),
+        wants_rules: base.settings.env == Environment::Production,
         supervision: base.supervision.clone(),
         draining,
         last: Arc::default(),

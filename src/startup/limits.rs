@@ -44,6 +44,7 @@ pub(super) fn start(base: &Base<'_>, stores: &Stores, rules: RuleSet, prices: Pr
         supervision: base.supervision.clone(),
         clock: Arc::clone(&base.clock),
     };
+    limits.limiter.prices().note_file(false);
     if let Some(file) = &settings.file {
         limits.watch(file);
     }
@@ -74,10 +75,14 @@ impl Limits {
         let told = match Prices::load(path) {
             Err(error) => error.to_string(),
             Ok(prices) => match self.limiter.prices().replace(prices) {
-                Ok(()) => return tracing::info!(limits.prices = %path.display(), "the prices are read"),
+                Ok(()) => {
+                    self.limiter.prices().note_file(false);
+                    return tracing::info!(limits.prices = %path.display(), "the prices are read");
+                }
                 Err(currency) => format!("the prices are in {currency}: another currency takes a start"),
             },
         };
+        self.limiter.prices().note_file(true);
         tracing::error!(
             limits.fault = told,
             "the prices are refused, those of before stay"

@@ -97,6 +97,12 @@ const FAMILIES: &[(Kind, &str, Option<Unit>, &str)] = &[
         "1 while the limits file is faulty and the last good one is in force",
     ),
     (
+        Gauge,
+        "ringback_limits_prices_faulty",
+        None,
+        "1 while the file of prices is faulty and the prices of before are in force",
+    ),
+    (
         Counter,
         "ringback_limits_reloads_total",
         None,

@@ -47,6 +47,7 @@ async fn what_alerts_look_at_is_there_before_anything_happens() {
         "ringback_limiter_decisions_total{rule=\"start\",outcome=\"refused\"}",
         "ringback_limiter_local_total{rule=\"start\"}",
         "ringback_limits_file_faulty",
+        "ringback_limits_prices_faulty",
         "ringback_actor_restarts_total{actor=",
         "ringback_http_requests_total{method=\"POST\",route=\"/api/users/login\",status=\"500\"} 0",
         "ringback_http_requests_total{method=\"POST\",route=\"/api/users/send-phone-otp\",status=\"503\"}",

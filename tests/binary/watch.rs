@@ -1,7 +1,12 @@
 //! What the log says to whoever is on call: an outage once, and each guess of a code.
 
 use serde_json::{Value, json};
-use support::service::{Folder, Service};
+use support::{
+    Proxy,
+    service::{Folder, Service},
+};
+
+use crate::production::{production, start};
 
 const PHONE: &str = "+14152007755";
 const EMAIL: &str = "somebody.quieter@example.com";
@@ -184,4 +189,117 @@ async fn whoever_asks_for_nothing_but_readiness_finds_the_cause_in_the_log() {
         .collect();
     assert_eq!(down.len(), 1, "{said}");
     assert_eq!(down[0]["part"], "database", "{said}");
+}
+
+const PRICES: &str = "currency = \"USD\"\ndated = \"2026-11-27\"\ndefault = \"0.1\"\n";
+const RULE: &str = "[[rule]]\nid = 'one'\non = 'login'\nby = 'ip'\nquota = 1000\nper = '1h'\n";
+
+#[actix_web::test]
+async fn what_is_wrong_with_the_files_of_the_limits_shows_for_as_long_as_it_is_so() {
+    let folder = Folder::new();
+    let (mut variables, _provider) = production("info").await;
+    for (name, file, text) in [
+        ("RINGBACK__LIMITS__FILE", "limits.toml", RULE),
+        ("RINGBACK__LIMITS__PRICES", "prices.toml", PRICES),
+    ] {
+        variables.insert(name, folder.write(file, text).to_str().unwrap().to_owned());
+    }
+    let mut service = start(&folder, &variables);
+    assert_eq!(service.get("/readyz").await.body["warnings"], json!([]));
+    // What is written, what the log says of it, and the warning.
+    for (file, text, word, warning) in [
+        (
+            "prices.toml",
+            "currency = 7\n",
+            "the prices are refused",
+            Some("file of prices: faulty, the prices of before are in force"),
+        ),
+        ("prices.toml", PRICES, "the prices are read", None),
+        (
+            "limits.toml",
+            "[[rule]]\nid = 'two'\non = 'dancing'\n",
+            "the limits file is refused",
+            Some("limits file: faulty, the last good one is in force"),
+        ),
+        // As it is in force all the time.
+        ("limits.toml", RULE, "the limits file is sound again", None),
+        (
+            "limits.toml",
+            "",
+            "the limits file has no rule",
+            Some("limits file: it has no rule, nothing is limited"),
+        ),
+        ("limits.toml", RULE, "+ one", None),
+    ] {
+        folder.write(file, text);
+        service.signal("HUP");
+        service.wait_for(word, |said| said.contains(word).then_some(()));
+        let mut warnings = json!(null);
+        for _ in 0..500 {
+            warnings = service.get("/readyz").await.body["warnings"].clone();
+            if warnings == json!(Vec::from_iter(warning)) {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        assert_eq!(warnings, json!(Vec::from_iter(warning)), "{word}");
+    }
+    end(service);
+}
+
+#[actix_web::test]
+async fn a_database_that_nobody_asks_for_is_said_to_be_down_by_what_works_in_the_background() {
+    let folder = Folder::new();
+    let (mut variables, _provider) = production("info").await;
+    let url: url::Url = variables["DATABASE_URL"].parse().unwrap();
+    let server = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432));
+    let proxy = Proxy::start(&server).await;
+    let through = variables["DATABASE_URL"].replace(&server, &proxy.address.to_string());
+    variables.insert("DATABASE_URL", through);
+    // The proxy works on this thread, which must not wait.
+    let starting = tokio::task::spawn_blocking(move || (start(&folder, &variables), folder));
+    let (service, _folder) = starting.await.unwrap();
+    assert_eq!(service.get("/readyz").await.status, 200);
+    proxy.go_away();
+    let is_it =
+        |line: &Value| line["message"] == "a part of the service is down" && line["part"] == "database";
+    let began = std::time::Instant::now();
+    while !lines(&service.said()).iter().any(is_it) {
+        assert!(began.elapsed().as_secs() < 30, "{}", service.said());
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    proxy.come_back();
+    let said = tokio::task::spawn_blocking(move || end(service)).await.unwrap();
+    assert!(!said.contains("is back"), "too early to say: {said}");
+}
+
+#[actix_web::test]
+async fn a_receiver_of_events_that_takes_none_is_said_once() {
+    let folder = Folder::new();
+    let hooks = format!(
+        "[{{ name = \"crm\", url = \"http://{}/a-secret-path\", secret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\" }}]",
+        unheard()
+    );
+    let watched = ("RINGBACK__TELEMETRY__LOG", "info,ringback::events=debug");
+    let mut service = Service::start(&folder, &[LOG, watched, ("RINGBACK__EVENTS__WEBHOOK", &hooks)]);
+    for number in 1..=4 {
+        let body = json!({ "email": format!("n{number}@example.com"), "phone": format!("+1415200776{number}"),
+                           "first_name": "Quiet", "last_name": "Somebody",
+                           "password": PASSWORD, "password_confirm": PASSWORD });
+        let registered = service.post("/api/users/register/", body.to_string()).await;
+        assert_eq!(registered.status, 201, "{registered:?}");
+    }
+    service.wait_for("four tries", |said| {
+        (said.matches("an event was not taken").count() >= 4).then_some(())
+    });
+    let said = end(service);
+    let told: Vec<_> = lines(&said)
+        .into_iter()
+        .filter(|line| line["message"] == "an event was not taken" && line["level"] == "WARN")
+        .collect();
+    assert_eq!(told.len(), 1, "{said}");
+    assert_eq!(told[0]["error"], "connection refused", "{said}");
+    let server = told[0]["webhook.server"].as_str().unwrap();
+    assert!(server.starts_with("127.0.0.1:"), "{server}");
+    assert!(!said.contains("a-secret-path"), "{said}");
 }

@@ -50,7 +50,12 @@ const TECHNOLOGIES: [(&str, &[&str]); 29] = [
     ("idna", &["src/email/"]),
     (
         "rustls",
-        &["src/startup/", "src/redis/security.rs", "src/authorities.rs"],
+        &[
+            "src/startup/",
+            "src/redis/security.rs",
+            "src/authorities.rs",
+            "src/cause.rs",
+        ],
     ),
     ("clap", &["src/cli/", "src/bin/twilio-sim/cli.rs"]),
     ("metrics_exporter_prometheus", &["src/telemetry/"]),

@@ -109,6 +109,8 @@ async fn readiness(folder: &std::path::Path, supervision: &Supervision) -> Readi
         challenges,
         queue,
         watcher: Arc::default(),
+        limiter: None,
+        wants_rules: false,
         supervision: supervision.clone(),
         draining: Arc::default(),
         last: Arc::default(),

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{PasswordHasher, PasswordStore};
+use crate::outage;
 
 /// Others import users while this instance serves.
 const INTERVAL: Duration = Duration::from_secs(60);
@@ -20,7 +21,8 @@ pub async fn read_hash_costs(hasher: &PasswordHasher, store: &dyn PasswordStore)
     match store.foreign_costs().await {
         Ok(held) => hasher.expect(&held),
         Err(error) => {
-            tracing::warn!(%error, "which hashes of other systems there are is not known: the time of a login may tell");
+            outage::note(&error);
+            tracing::debug!(%error, "which hashes of other systems there are is not known: the time of a login may tell");
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::{
     clock::Clock,
     entropy::Entropy,
     events::{EventKind, NewEvent, Source},
+    outage,
     unavailable::Unavailable,
 };
 
@@ -44,7 +45,8 @@ impl UnusedAccounts {
             every.tick().await;
             let this = self.clone();
             match tokio::spawn(async move { this.round().await }).await {
-                Ok(Ok(0) | Err(_)) => {}
+                Ok(Ok(0)) => {}
+                Ok(Err(error)) => outage::note(&error),
                 Ok(Ok(erased)) => tracing::info!(accounts.erased = erased, "accounts were unused for long"),
                 Err(panic) => tracing::error!(%panic, "a look for unused accounts panicked"),
             }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use chrono::TimeDelta;
 
 use super::SessionStore;
-use crate::clock::Clock;
+use crate::{clock::Clock, outage};
 
 /// How often it looks for them.
 const EVERY: Duration = Duration::from_secs(600);
@@ -19,7 +19,10 @@ pub async fn purge_sessions(store: Arc<dyn SessionStore>, clock: Arc<dyn Clock>)
     let mut every = tokio::time::interval(EVERY);
     loop {
         every.tick().await;
-        while let Ok(deleted) = store.purge(clock.now() - KEPT, BATCH).await
+        while let Ok(deleted) = store
+            .purge(clock.now() - KEPT, BATCH)
+            .await
+            .inspect_err(outage::note)
             && deleted == u64::from(BATCH)
         {}
     }

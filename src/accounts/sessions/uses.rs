@@ -13,6 +13,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use uuid::Uuid;
 
 use super::SessionStore;
+use crate::outage;
 
 /// How exactly the last use of a session is known: a later use is noted only so much after the one that is stored.
 pub(super) const EXACTNESS: TimeDelta = TimeDelta::seconds(60);
@@ -46,7 +47,8 @@ impl SessionUses {
         let taken = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         let taken: Vec<_> = taken.into_iter().collect();
         for (at, batch) in taken.chunks(BATCH).enumerate() {
-            if store.note_used(batch).await.is_err() {
+            if let Err(error) = store.note_used(batch).await {
+                outage::note(&error);
                 let left = &taken[at * BATCH..];
                 let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
                 for &(session, now) in left {

@@ -99,7 +99,8 @@ impl Dispatcher {
             }
             LookupOutcome::NotTaken => tracked.unanswered = tracked.unanswered.saturating_sub(1),
             LookupOutcome::Unknown if tracked.unanswered >= MAX_UNANSWERED => {
-                return effects.push(Effect::LeftToLease);
+                let provider = Some(provider);
+                return effects.push(Effect::LeftToLease { provider });
             }
             LookupOutcome::Unknown => {}
         }
@@ -125,7 +126,8 @@ impl Dispatcher {
             self.rest(pause, tracked, now, effects);
         } else if asked.is_none_or(|asked| asked.min(life(&tracked, now)) <= leased) {
             // Not acknowledged: nobody took it, so it stays pending, and comes back for as long as its code lives.
-            effects.push(Effect::LeftToLease);
+            let provider = Some(provider);
+            effects.push(Effect::LeftToLease { provider });
         } else {
             let entry = &tracked.delivery.entry;
             let deprioritized = &tracked.deprioritized() | &BTreeSet::from([provider]);
@@ -149,7 +151,7 @@ impl Dispatcher {
         if self.has_time(tracked.setbacks, pause, &tracked, now) {
             self.rest(pause, tracked, now, effects);
         } else {
-            effects.push(Effect::LeftToLease);
+            effects.push(Effect::LeftToLease { provider: None });
         }
     }
 

@@ -14,6 +14,7 @@
 //! | `horizon.rs` | up to where the table of events is settled, by PostgreSQL's snapshots |
 //! | `postgres.rs`, `sqlite.rs` | the two stores; `tests/accounts/outgoing.rs` holds both to the contract |
 //! | `sender.rs` | moves positions on, sends what is due |
+//! | `troubles.rs` | what the log says of a receiver that takes nothing |
 
 mod horizon;
 mod kinds;
@@ -22,6 +23,7 @@ mod postgres;
 mod sender;
 mod sqlite;
 mod store;
+mod troubles;
 mod webhook;
 
 pub use kinds::{EventKinds, KindError};

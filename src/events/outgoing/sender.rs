@@ -7,10 +7,14 @@ use futures_util::future::join_all;
 use metrics::{counter, gauge};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{EventWebhook, LeasedEvent, OutgoingEvent, OutgoingStore};
+use super::{
+    EventWebhook, LeasedEvent, OutgoingEvent, OutgoingStore,
+    troubles::{Trouble, Troubles},
+};
 use crate::{
     clock::Clock,
     entropy::Entropy,
+    outage,
     provider::Outcome,
     unavailable::Unavailable,
     webhook::sign,
@@ -53,6 +57,8 @@ struct Course {
     /// Looks in a row in which the receiver took nothing; those that are left to skip.
     failed: u32,
     skip: u32,
+    /// What the log has of it.
+    troubles: Troubles,
 }
 
 impl EventSender {
@@ -80,8 +86,9 @@ impl EventSender {
         let mut course = Course::default();
         loop {
             every.tick().await;
-            // While the database is down, others say so.
-            let _ = self.look(&self.webhooks[at], &mut course).await;
+            let looked = self.look(&self.webhooks[at], &mut course).await;
+            let _ = looked.inspect_err(outage::note);
+            course.troubles.tell_over(&self.webhooks[at]);
         }
     }
 
@@ -97,7 +104,7 @@ impl EventSender {
             if due.is_empty() {
                 return Ok(());
             }
-            let taken = self.send_all(webhook, due).await?;
+            let taken = self.send_all(webhook, due, &mut course.troubles).await?;
             if taken == 0 {
                 course.failed = (course.failed + 1).min(MOST_SKIPPED);
                 course.skip = course.failed;
@@ -135,20 +142,35 @@ impl EventSender {
     }
 
     /// Sends these, each by itself; answers how many were taken or are done otherwise.
-    async fn send_all(&self, webhook: &EventWebhook, due: Vec<LeasedEvent>) -> Result<usize, Unavailable> {
+    async fn send_all(
+        &self,
+        webhook: &EventWebhook,
+        due: Vec<LeasedEvent>,
+        troubles: &mut Troubles,
+    ) -> Result<usize, Unavailable> {
         let outcomes = join_all(due.into_iter().map(|leased| async move {
-            let outcome = self.send(webhook, &leased).await;
+            let (outcome, trouble) = self.send(webhook, &leased).await;
             let (name, outcome_name) = (webhook.name.clone(), outcome.name());
             counter!("ringback_event_webhooks_total", "webhook" => name, "outcome" => outcome_name)
                 .increment(1);
-            (leased.seq, outcome)
+            (leased.seq, outcome, trouble)
         }));
-        let (mut done, mut later) = (Vec::new(), Vec::new());
-        for (seq, outcome) in outcomes.await {
+        let (mut done, mut later, mut taken) = (Vec::new(), Vec::new(), false);
+        for (seq, outcome, trouble) in outcomes.await {
+            if let Some(trouble) = trouble {
+                troubles.failed(webhook, trouble);
+            }
             match outcome {
                 Sent::Later(at) => later.push((seq, at)),
-                Sent::Taken | Sent::GivenUp | Sent::Gone => done.push(seq),
+                Sent::Taken => {
+                    taken = true;
+                    done.push(seq);
+                }
+                Sent::GivenUp | Sent::Gone => done.push(seq),
             }
+        }
+        if taken {
+            troubles.taken();
         }
         self.store.done(&webhook.name, &done).await?;
         for (seq, at) in later {
@@ -157,33 +179,32 @@ impl EventSender {
         Ok(done.len())
     }
 
-    async fn send(&self, webhook: &EventWebhook, leased: &LeasedEvent) -> Sent {
+    /// What became of an event, and what went wrong.
+    async fn send(&self, webhook: &EventWebhook, leased: &LeasedEvent) -> (Sent, Option<Trouble>) {
         let Some(event) = &leased.event else {
-            return Sent::Gone;
+            return (Sent::Gone, None);
         };
         let answer = self.post(webhook, event).await;
         if answer.as_ref().is_ok_and(Answer::is_success) {
-            return Sent::Taken;
+            return (Sent::Taken, None);
         }
-        let why = answer.as_ref().err().and_then(Outcome::reason);
+        let reason = answer.as_ref().err().and_then(Outcome::reason);
         let answer = answer.ok();
-        tracing::warn!(
-            webhook.name = webhook.name,
-            http.status = answer.as_ref().map(|answer| answer.status),
-            error = why.map(|why| why.to_string()),
-            attempts = leased.attempts,
-            "an event was not taken"
-        );
+        let trouble = Some(Trouble {
+            status: answer.as_ref().map(|answer| answer.status),
+            reason,
+            attempts: leased.attempts,
+        });
         let now = self.clock.now();
         if now - leased.created_at >= self.retry_for {
             tracing::error!(webhook.name = webhook.name, event.id = %event.id, "an event is given up: nobody took it for too long");
-            return Sent::GivenUp;
+            return (Sent::GivenUp, trouble);
         }
         let asked = answer.and_then(|answer| answer.retry_after);
         let asked = asked
             .and_then(|asked| TimeDelta::from_std(asked).ok())
             .unwrap_or_default();
-        Sent::Later(now + self.pause(leased.attempts).max(asked))
+        (Sent::Later(now + self.pause(leased.attempts).max(asked)), trouble)
     }
 
     async fn post(&self, webhook: &EventWebhook, event: &OutgoingEvent) -> Result<Answer, Outcome> {

@@ -92,7 +92,7 @@ pub async fn pause(
     };
     let limiter = &api.flows.codes.limiter;
     let done = api.admin.pause_in_any_case(&by, limiter, &what, length).await;
-    tell_of_pause("pause", &what, done.is_ok(), &request);
+    tell_of_pause("pause", &api, &what, done.is_ok(), &request);
     let event = done.map_err(FlowError::from)?;
     Ok(HttpResponse::Ok().json(PauseView {
         what: what.name().to_owned(),
@@ -115,7 +115,7 @@ pub async fn resume(
     };
     let limiter = &api.flows.codes.limiter;
     let done = api.admin.resume_in_any_case(&by, limiter, &what).await;
-    tell_of_pause("resume", &what, done.is_ok(), &request);
+    tell_of_pause("resume", &api, &what, done.is_ok(), &request);
     let event = done.map_err(FlowError::from)?;
     Ok(HttpResponse::Ok().json(PauseView {
         what: what.name().to_owned(),
@@ -143,10 +143,11 @@ pub fn paused(faults: &mut Faults, country: Field, prefix: Field) -> Option<Paus
     country.or(faults.optional("prefix", prefix, Paused::prefix))
 }
 
-fn tell_of_pause(action: &str, what: &Paused, done: bool, request: &HttpRequest) {
+fn tell_of_pause(action: &str, api: &Api, what: &Paused, done: bool, request: &HttpRequest) {
+    let keys = api.flows.codes.challenges.keyring.current();
     tracing::info!(
         limits.action = action,
-        limits.paused = what.name(),
+        limits.paused = what.name_in_logs(keys),
         limits.done = done,
         operator.peer = peer(request),
         request.id = request_id(),

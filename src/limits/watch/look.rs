@@ -151,7 +151,7 @@ impl Watch {
         let name = self.paths.rules.display().to_string();
         let rules = texts.and_then(|texts| self.parse(&texts));
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
-        let faulty = rules.is_err();
+        let (faulty, was_faulty) = (rules.is_err(), !status.faults.is_empty());
         match rules {
             Ok(rules) => {
                 let before = self.limiter.rules();
@@ -160,7 +160,7 @@ impl Watch {
                     changed.push("other networks".to_owned());
                 }
                 // The first look finds what the start has put in force already.
-                if asked || !changed.is_empty() {
+                if asked || was_faulty || !changed.is_empty() {
                     tracing::info!(
                         limits.action = "reload",
                         limits.file = name,
@@ -168,6 +168,9 @@ impl Watch {
                         limits.changes = changed.join("; "),
                         "limits.audit"
                     );
+                }
+                if was_faulty {
+                    tracing::info!(limits.file = name, "the limits file is sound again");
                 }
                 if rules.rules().is_empty() {
                     tracing::warn!(

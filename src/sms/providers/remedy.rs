@@ -68,6 +68,7 @@ pub(super) fn judge(
         kind,
         status: Some(status),
         code,
+        cause: None,
     };
     known
         .unwrap_or_else(|| Remedy::by_status(status))

@@ -107,6 +107,10 @@ impl Provider<SmsMessage> for Webhook {
         NAME
     }
 
+    fn server(&self) -> Option<String> {
+        wire::server(&self.url)
+    }
+
     async fn send(&self, message: &SmsMessage) -> Outcome {
         match self.deliver(message).await {
             Ok(answer) => read(&answer),

@@ -49,6 +49,12 @@ async fn outcome(options: SmtpOptions) -> String {
     words(&client(options).send(&message(7)).await)
 }
 
+/// Why an e-mail was not taken, in the words of the log.
+async fn cause(options: SmtpOptions) -> String {
+    let outcome = client(options).send(&message(7)).await;
+    outcome.reason().unwrap().to_string()
+}
+
 #[tokio::test]
 async fn an_e_mail_arrives_whole_by_either_way_of_encrypting_and_the_connection_is_kept() {
     for tls in [SmtpTls::Implicit, SmtpTls::StartTls, SmtpTls::None] {
@@ -117,6 +123,19 @@ async fn a_server_that_is_down_is_tried_again() {
         outcome(options(free_port(), SmtpTls::None)).await,
         "later: no connection"
     );
+    assert_eq!(
+        cause(options(free_port(), SmtpTls::None)).await,
+        "connection refused"
+    );
+    let nowhere = SmtpOptions {
+        host: "no-such-host.invalid".to_owned(),
+        ..options(free_port(), SmtpTls::None)
+    };
+    let told = cause(nowhere).await;
+    assert!(
+        ["host name not found", "timed out"].contains(&told.as_str()),
+        "{told}"
+    );
 }
 
 #[tokio::test]
@@ -124,6 +143,10 @@ async fn nothing_goes_out_in_clear_where_tls_was_asked_for() {
     // It offers no STARTTLS; it refuses it; its certificate is of an authority that nobody knows.
     let open = MailServer::start("good", SmtpTls::None);
     assert_eq!(outcome(options(open.port, SmtpTls::StartTls)).await, "operator");
+    assert_eq!(
+        cause(options(open.port, SmtpTls::StartTls)).await,
+        "TLS not offered"
+    );
     let refusing = MailServer::start("no-tls", SmtpTls::StartTls);
     assert_eq!(
         outcome(options(refusing.port, SmtpTls::StartTls)).await,
@@ -136,11 +159,21 @@ async fn nothing_goes_out_in_clear_where_tls_was_asked_for() {
             trusted: None,
             ..options(unknown.port, tls)
         };
-        assert_eq!(outcome(suspicious).await, "later: no connection", "{tls:?}");
+        assert_eq!(
+            outcome(suspicious.clone()).await,
+            "later: no connection",
+            "{tls:?}"
+        );
+        assert_eq!(cause(suspicious).await, "certificate not trusted", "{tls:?}");
         let elsewhere = SmtpOptions {
             host: "127.0.0.2".to_owned(),
             ..options(unknown.port, tls)
         };
+        assert_eq!(
+            cause(elsewhere.clone()).await,
+            "certificate for another name",
+            "{tls:?}"
+        );
         assert_eq!(
             outcome(elsewhere).await,
             "later: no connection",

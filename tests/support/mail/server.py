@@ -87,7 +87,10 @@ async def main():
     implicit = context if options.tls == "implicit" else None
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: make(context), "127.0.0.1", options.port, ssl=implicit)
-    tell(port=server.sockets[0].getsockname()[1])
+    port = server.sockets[0].getsockname()[1]
+    # An address that the certificate is not for.
+    await loop.create_server(lambda: make(context), "127.0.0.2", port, ssl=implicit)
+    tell(port=port)
     await server.serve_forever()
 
 

@@ -38,7 +38,10 @@ impl Chance {
                     self.asked.push(effect)
                 }
                 Effect::Drained { .. } => self.drained = true,
-                Effect::LeftToLease | Effect::Superseded(_) | Effect::WakeAt(_) | Effect::Turned { .. } => {}
+                Effect::LeftToLease { .. }
+                | Effect::Superseded(_)
+                | Effect::WakeAt(_)
+                | Effect::Turned { .. } => {}
             }
         }
         assert_eq!(self.bench.machine.in_flight(), self.calling);

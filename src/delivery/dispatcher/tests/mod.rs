@@ -213,7 +213,7 @@ fn words(effects: &[Effect]) -> Vec<String> {
         Effect::HandBack(deliveries) => format!("hand back {}", numbers(deliveries)),
         Effect::WakeAt(_) => "wake".to_owned(),
         Effect::Superseded(count) => format!("superseded {count}"),
-        Effect::LeftToLease => "left".to_owned(),
+        Effect::LeftToLease { .. } => "left".to_owned(),
         Effect::Turned { provider, health, .. } => {
             format!("{} {}", ["a", "b", "c"][*provider], health.name())
         }

@@ -21,6 +21,7 @@ use super::{
     replies::Failure,
     step::Step,
 };
+use crate::cause::Cause;
 
 /// Connections that are kept open.
 const KEPT: usize = 8;
@@ -135,7 +136,7 @@ impl Connections {
         let opening = self.open(step);
         timeout(self.connect_timeout, opening)
             .await
-            .unwrap_or(Err(Failure::NoConnection))
+            .unwrap_or(Err(Failure::Broken(Some(Cause::TimedOut))))
     }
 
     /// Keeps one whose e-mail was taken.
@@ -163,14 +164,14 @@ impl Connections {
         if let (SmtpTls::StartTls, Some(parameters)) = (self.tls, &self.parameters) {
             *step = Step::Encrypt;
             if !connection.can_starttls() {
-                return Err(Failure::NotOffered);
+                return Err(Failure::NotOffered(Cause::TlsNotOffered));
             }
             connection.starttls(parameters.clone(), &self.hello).await?;
         }
         if let Some(credentials) = &self.credentials {
             *step = Step::LogIn;
             if connection.server_info().get_auth_mechanism(&MECHANISMS).is_none() {
-                return Err(Failure::NotOffered);
+                return Err(Failure::NotOffered(Cause::LoginNotOffered));
             }
             connection.auth(&MECHANISMS, credentials).await?;
         }

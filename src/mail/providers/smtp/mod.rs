@@ -34,6 +34,7 @@ use replies::Failure;
 use step::Step;
 
 use crate::{
+    cause::Cause,
     clock::Clock,
     mail::EmailMessage,
     provider::{FailureKind, FailureReason, Outcome, Provider},
@@ -108,6 +109,10 @@ impl Provider<EmailMessage> for Smtp {
         NAME
     }
 
+    fn server(&self) -> Option<String> {
+        Some(format!("{:?}", self.connections))
+    }
+
     async fn send(&self, message: &EmailMessage) -> Outcome {
         let mut step = Step::Connect;
         match timeout(self.timeout, self.deliver(message, &mut step)).await {
@@ -115,11 +120,11 @@ impl Provider<EmailMessage> for Smtp {
             Ok(Err(failure)) => failure.outcome(step),
             Err(_) => Outcome::Retryable {
                 after: None,
-                reason: FailureReason::of(match step {
-                    Step::Content => FailureKind::Timeout,
+                reason: match step {
+                    Step::Content => FailureReason::of(FailureKind::Timeout),
                     // The e-mail wasn't handed over yet, so nobody can have taken it.
-                    _ => FailureKind::Connect,
-                }),
+                    _ => FailureReason::of(FailureKind::Connect).because(Some(Cause::TimedOut)),
+                },
             },
         }
     }

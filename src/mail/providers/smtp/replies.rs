@@ -14,7 +14,10 @@ use std::error::Error;
 use lettre::transport::smtp;
 
 use super::step::Step;
-use crate::provider::{FailureKind, FailureReason, Outcome};
+use crate::{
+    cause::Cause,
+    provider::{FailureKind, FailureReason, Outcome},
+};
 
 /// Why a call failed. Holds nothing of what the server said but its numbers: its words may name the address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,11 +28,9 @@ pub(super) enum Failure {
         enhanced: Option<(u8, u16, u16)>,
     },
     /// What we need, the server doesn't offer: STARTTLS, or a way to log in.
-    NotOffered,
-    /// No connection in time.
-    NoConnection,
-    /// The connection broke, or what came is no reply.
-    Broken,
+    NotOffered(Cause),
+    /// There was no connection, it broke, or what came is no reply; and why, if that is known.
+    Broken(Option<Cause>),
     /// The address is none that this server can take, or the e-mail cannot be written.
     Unfit,
 }
@@ -37,7 +38,7 @@ pub(super) enum Failure {
 impl From<smtp::Error> for Failure {
     fn from(error: smtp::Error) -> Self {
         let Some(code) = error.status() else {
-            return Self::Broken;
+            return Self::Broken(Cause::of(&error));
         };
         let words = error.source().map(ToString::to_string);
         Self::Reply {
@@ -63,6 +64,7 @@ impl Failure {
             kind,
             status: None,
             code: code.map(u32::from),
+            cause: None,
         };
         let later = |kind, code| Outcome::Retryable {
             after: None,
@@ -79,14 +81,17 @@ impl Failure {
                     _ => Outcome::Misconfigured { reason },
                 }
             }
-            Self::NotOffered => Outcome::Misconfigured {
-                reason: reason(FailureKind::Refused, None),
+            Self::NotOffered(what) => Outcome::Misconfigured {
+                reason: reason(FailureKind::Refused, None).because(Some(what)),
             },
             Self::Unfit => Outcome::Permanent {
                 reason: reason(FailureKind::Request, None),
             },
-            Self::Broken if step == Step::Content => later(FailureKind::Connection, None),
-            Self::Broken | Self::NoConnection => later(FailureKind::Connect, None),
+            Self::Broken(_) if step == Step::Content => later(FailureKind::Connection, None),
+            Self::Broken(cause) => Outcome::Retryable {
+                after: None,
+                reason: reason(FailureKind::Connect, None).because(cause),
+            },
         }
     }
 }
@@ -138,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_lost_answer_leaves_it_open_only_once_the_e_mail_was_handed_over() {
-        let kind = |step| match Failure::Broken.outcome(step) {
+        let kind = |step| match Failure::Broken(None).outcome(step) {
             Outcome::Retryable { reason, .. } => reason.kind,
             outcome => unreachable!("{outcome:?}"),
         };
@@ -153,7 +158,9 @@ mod tests {
         ] {
             assert_eq!(kind(step), FailureKind::Connect, "{step:?}");
         }
-        assert_eq!(name(&Failure::NotOffered.outcome(Step::Encrypt)), "operator");
+        let not_offered = Failure::NotOffered(Cause::TlsNotOffered).outcome(Step::Encrypt);
+        assert_eq!(name(&not_offered), "operator");
+        assert_eq!(not_offered.reason().unwrap().to_string(), "TLS not offered");
         assert_eq!(name(&Failure::Unfit.outcome(Step::Sender)), "given up");
     }
 }

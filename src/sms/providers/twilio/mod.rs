@@ -163,6 +163,10 @@ impl Provider<SmsMessage> for Twilio {
         NAME
     }
 
+    fn server(&self) -> Option<String> {
+        wire::server(&self.messages)
+    }
+
     async fn send(&self, message: &SmsMessage) -> Outcome {
         match self.create(message).await {
             Ok(answer) => read(&answer),

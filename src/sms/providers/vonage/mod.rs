@@ -108,6 +108,10 @@ impl Provider<SmsMessage> for Vonage {
         NAME
     }
 
+    fn server(&self) -> Option<String> {
+        wire::server(&self.url)
+    }
+
     async fn send(&self, message: &SmsMessage) -> Outcome {
         match self.submit(message).await {
             Ok(answer) => read(&answer),

@@ -297,7 +297,7 @@ mod tests {
 
     #[test]
     fn a_line_comes_out_as_it_went_in() {
-        let line = r#"{"created_at":"2026-01-02T03:04:05.678901Z","email":"Ada@example.com","email_verified":false,"first_name":"Ada","id":"0191e0c0-0000-7000-8000-000000000001","last_name":"","locked":true,"password_hash":"pbkdf2_sha256$1200$salt$aGFzaGhhc2hoYXNo","phone":"+14152000001","phone_verified":true}"#;
+        let line = r#"{"created_at":"2026-01-02T03:04:05.678901Z","email":"Ada@example.com","email_owned_at":null,"email_verified":false,"first_name":"Ada","id":"0191e0c0-0000-7000-8000-000000000001","last_name":"","locked":true,"password_hash":"pbkdf2_sha256$1200$salt$aGFzaGhhc2hoYXNo","phone":"+14152000001","phone_owned_at":"2026-02-02T03:04:05.678901Z","phone_verified":true}"#;
         let user = parse(line).unwrap();
         assert_eq!(user.to_line(), line);
         assert_eq!(user.foreign_cost(rules().today), Some(HashCost::Pbkdf2(1200)));

@@ -1107,7 +1107,7 @@ export interface components {
         };
         /** @description What is true of this service of OpenID Connect Discovery: there is no authorization endpoint, and there are no ID tokens. */
         OpenIdConfiguration: {
-            /** @description What access tokens say. */
+            /** @description What access tokens say; `role` those of administrators alone. */
             claims_supported: string[];
             grant_types_supported: string[];
             /** @description Of access tokens. It is where libraries look for the algorithm. */
@@ -2381,7 +2381,8 @@ export interface operations {
                      *         "auth_time",
                      *         "amr",
                      *         "phone_verified",
-                     *         "email_verified"
+                     *         "email_verified",
+                     *         "role"
                      *       ],
                      *       "grant_types_supported": [],
                      *       "id_token_signing_alg_values_supported": [

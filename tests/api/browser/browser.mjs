@@ -23,7 +23,10 @@ export async function inBrowser(act) {
     page.on('console', (message) => {
       if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) faults.push(message.text());
     });
-    await act(page, context);
+    await act(page, context).catch(async (error) => {
+      const said = await page.getByRole('status').allInnerTexts().catch(() => []);
+      throw new Error(`the page said: ${said.join(' / ')}; faults: ${faults.join(' / ')}`, { cause: error });
+    });
     assert.deepEqual(faults, []);
   } finally {
     await browser.close();

@@ -98,6 +98,13 @@ impl SignIn {
         let password = turn.hash(registration.password).await?;
         let now = self.clock.now();
         let id = self.entropy.row_id(now);
+        // Before the session's, so that they sort in their order.
+        let event = NewEvent::new(
+            EventKind::AccountRegistered,
+            Source::user(id, who.network),
+            now,
+            self.entropy.as_ref(),
+        );
         let (session, refresh) = self.sessions.prepare(id, NEW_EPOCH, Amr::Password, who);
         let user = NewUser {
             id,
@@ -107,12 +114,7 @@ impl SignIn {
             last_name: registration.last_name,
             password,
             now,
-            event: NewEvent::new(
-                EventKind::AccountRegistered,
-                Source::user(id, who.network),
-                now,
-                self.entropy.as_ref(),
-            ),
+            event,
         };
         let made = match is_proven {
             false => self.users.register(user, session).await,

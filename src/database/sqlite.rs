@@ -6,6 +6,10 @@ use std::{
     io,
     path::{Path, PathBuf},
     str::FromStr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -13,7 +17,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{
-    Connection, SqliteConnection,
+    ConnectOptions, Connection, SqliteConnection,
     sqlite::{
         SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
         SqliteSynchronous,
@@ -37,6 +41,9 @@ const WRITERS: u32 = 1;
 /// again.
 const MIGRATION_ATTEMPTS: usize = 5;
 const MIGRATION_PAUSE: Duration = Duration::from_millis(50);
+/// How often, and after which pause, the log is tried to be emptied that somebody reads.
+const EMPTY_TRIES: u32 = 720;
+const EMPTY_PAUSE: Duration = Duration::from_secs(5);
 
 /// A statement that is run for what it changes.
 pub type Query = sqlx::query::Query<'static, sqlx::Sqlite, SqliteArguments>;
@@ -46,6 +53,9 @@ pub type Query = sqlx::query::Query<'static, sqlx::Sqlite, SqliteArguments>;
 pub struct SqliteLink {
     pub(crate) writer: SqlitePool,
     pub(crate) readers: SqlitePool,
+    /// For what no reader and no writer is to wait for.
+    apart: SqliteConnectOptions,
+    is_emptying: Arc<AtomicBool>,
     lookups: Bounds,
     timeout: Duration,
 }
@@ -91,6 +101,11 @@ impl SqliteLink {
                 .connect_lazy_with(connect.clone())
         };
         Ok(Self {
+            apart: connect
+                .clone()
+                .create_if_missing(false)
+                .busy_timeout(Duration::ZERO),
+            is_emptying: Arc::default(),
             writer: pool(WRITERS),
             readers: pool(options.max_connections.saturating_sub(WRITERS).max(1)),
             lookups: lookup_bounds(options.max_connections),
@@ -128,11 +143,34 @@ impl SqliteLink {
         self.bounded(done).await.map(|done| done.rows_affected())
     }
 
-    /// Writes the log back into the file and empties it, so that nothing that was deleted stands there any more. Left to the
-    /// next time, where somebody reads meanwhile.
+    /// Writes the log back into the file and empties it, so that nothing that was deleted stands there any more. Where somebody
+    /// reads meanwhile, it is tried again until it is done, for an hour at most; nobody waits for it.
     pub(crate) async fn empty_log(&self) {
-        let emptied = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.writer);
-        drop(self.bounded(emptied).await);
+        if self.empties_log().await || self.is_emptying.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let link = self.clone();
+        tokio::spawn(async move {
+            for _ in 0..EMPTY_TRIES {
+                sleep(EMPTY_PAUSE).await;
+                if link.empties_log().await {
+                    break;
+                }
+            }
+            link.is_emptying.store(false, Ordering::Relaxed);
+        });
+    }
+
+    async fn empties_log(&self) -> bool {
+        let emptied = async {
+            let mut connection = self.apart.connect().await?;
+            let busy: i64 = sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)")
+                .fetch_one(&mut connection)
+                .await?;
+            connection.close().await?;
+            Ok(busy == 0)
+        };
+        self.bounded(emptied).await.unwrap_or(false)
     }
 
     /// The bounds of each kind of lookup.

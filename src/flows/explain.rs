@@ -21,8 +21,7 @@ impl Codes {
             Operation::OtpSend => self.limiter.pause_of(subject),
             _ => None,
         };
-        let pause = pause
-            .map(|refusal| RuleStatus::of_refusal(&refusal, KeyDimension::Country, 0, refusal.retry_after));
+        let pause = pause.map(|(by, refusal)| RuleStatus::of_refusal(&refusal, by, 0, refusal.retry_after));
         let explained = explained.and(pause.into_iter().collect());
         let slot = match operation {
             Operation::OtpSend | Operation::OtpVerify => slot(subject, Whose::of(user)),

@@ -4,6 +4,7 @@ use chrono::{DateTime, SecondsFormat};
 use thiserror::Error;
 
 use super::{
+    key::KeyDimension,
     names::{is_clear, push_prefix},
     subject::Subject,
 };
@@ -94,6 +95,14 @@ impl Paused {
         Self::country(name).or_else(|_| Self::prefix(name)).ok()
     }
 
+    /// What it is about, as rules name it.
+    pub(super) fn by(&self) -> KeyDimension {
+        match self {
+            Self::Country(_) => KeyDimension::Country,
+            Self::Prefix(digits) => KeyDimension::Prefix(u8::try_from(digits.len()).unwrap_or(u8::MAX)),
+        }
+    }
+
     fn has(&self, subject: &Subject) -> bool {
         match self {
             Self::Country(country) => subject.country() == Some(*country),
@@ -118,10 +127,10 @@ impl Pause {
     }
 }
 
-/// Until when the longest of the pauses lasts that a request falls under.
-pub(super) fn paused_until(pauses: &[Pause], subject: &Subject, now_ms: i64) -> Option<i64> {
+/// The pause that a request falls under; of several the one that lasts longest.
+pub(super) fn longest_pause<'a>(pauses: &'a [Pause], subject: &Subject, now_ms: i64) -> Option<&'a Pause> {
     let lasting = pauses
         .iter()
         .filter(|pause| pause.until_ms > now_ms && pause.what.has(subject));
-    lasting.map(|pause| pause.until_ms).max()
+    lasting.max_by_key(|pause| pause.until_ms)
 }

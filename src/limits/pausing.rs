@@ -6,8 +6,9 @@ use std::{
 };
 
 use super::{
+    key::KeyDimension,
     limiter::Limiter,
-    pauses::{PAUSED, Pause, Paused, paused_until},
+    pauses::{PAUSED, Pause, Paused, longest_pause},
     refusal::Refusal,
     rule::Scope,
     subject::Subject,
@@ -139,22 +140,22 @@ impl Limiter {
 
     /// What refuses a code to this subject, if its country or prefix is paused: like a rule of the limits file.
     pub(super) fn paused(&self, subject: &Subject) -> Option<Refusal> {
-        let refusal = self.pause_of(subject)?;
+        let (_, refusal) = self.pause_of(subject)?;
         metrics::counter!("ringback_limiter_decisions_total", "rule" => PAUSED, "outcome" => "refused")
             .increment(1);
         Some(refusal)
     }
 
-    /// The same where nobody is refused: to be told.
-    pub fn pause_of(&self, subject: &Subject) -> Option<Refusal> {
+    /// The same where nobody is refused, to be told, with what is paused.
+    pub fn pause_of(&self, subject: &Subject) -> Option<(KeyDimension, Refusal)> {
         let pauses = self.known_pauses();
         if pauses.is_empty() || subject.passes_pauses() {
             return None;
         }
         let now_ms = self.now_ms();
-        let until_ms = paused_until(&pauses, subject, now_ms)?;
-        let wait = Duration::from_millis(u64::try_from(until_ms - now_ms).unwrap_or_default());
-        Some(Refusal {
+        let pause = longest_pause(&pauses, subject, now_ms)?;
+        let wait = Duration::from_millis(u64::try_from(pause.until_ms - now_ms).unwrap_or_default());
+        let refusal = Refusal {
             rule: PAUSED.into(),
             scope: Scope::Cluster,
             retry_after: wait,
@@ -162,7 +163,8 @@ impl Limiter {
             per: wait,
             burst: 0,
             work: None,
-        })
+        };
+        Some((pause.what.by(), refusal))
     }
 
     fn known_pauses(&self) -> Arc<[Pause]> {

@@ -48,6 +48,9 @@ on_both! {
         let kinds: Vec<_> = export["events"].as_array().unwrap().iter().map(|event| &event["kind"]).collect();
         assert!(kinds.contains(&&json!("account.registered")) && kinds.contains(&&json!("session.opened")), "{kinds:?}");
         assert_eq!(kinds[0], "phone.verified");
+        // The newest first, within a moment as well.
+        let place = |kind: &str| kinds.iter().position(|one| **one == kind).unwrap();
+        assert!(place("session.opened") < place("account.registered"), "{kinds:?}");
         let text = export.to_string();
         for secret in ["argon2", "refresh_hash", "password_hash"] {
             assert!(!text.contains(secret), "{secret}");

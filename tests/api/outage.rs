@@ -248,6 +248,8 @@ async fn short_outages_in_a_row_leave_nothing_broken() {
     let Proxies { database, redis, .. } = &proxies;
     for (round, fail) in [AWAY, HANGING, AWAY, HANGING].into_iter().enumerate() {
         let phone = format!("+1415200{round:04}");
+        // A connection that was used the moment before it broke is lent without a question.
+        recovers(401, || app.login("nobody@example.com", PASSWORD)).await;
         let account = app.register(&phone).await;
         app.code(&phone, None).await;
         for server in [redis, database] {

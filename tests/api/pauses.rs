@@ -40,6 +40,10 @@ on_both! {
         ops(&app, "/limits/pause", prefix.clone()).await;
         app.send("+14152000001", None).await.is(429, "rate_limited");
         assert_eq!(app.send("+14153000001", None).await.status, 200);
+        let question = json!({ "on": "otp.send", "ip": "127.0.0.1", "phone": "+14152000001" });
+        let told = ops(&app, "/limits/explain", question).await;
+        let paused = told.body["rules"].as_array().unwrap().iter().find(|rule| rule["rule"] == "paused");
+        assert_eq!(paused.unwrap()["by"], "prefix:7");
         for (was_paused, event) in [(true, json!(true)), (false, json!(null))] {
             let told = ops(&app, "/limits/resume", prefix.clone()).await;
             assert_eq!(told.body, json!({ "what": "1415200", "paused": was_paused, "event": event }));

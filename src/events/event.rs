@@ -319,7 +319,7 @@ impl NewEvent {
     }
 
     /// The details as they are kept: a JSON object.
-    pub(super) fn details(&self) -> String {
+    pub(crate) fn details(&self) -> String {
         if self.details.is_empty() {
             return "{}".to_owned();
         }

@@ -12,7 +12,7 @@ use crate::{
         miss::{Miss, VERIFY_ATTEMPTS},
     },
     database::{Own, PostgresLink, Session, to_micros},
-    events::postgres::parameter,
+    events::NewEvent,
     phone::PhoneNumber,
     unavailable::Unavailable,
 };
@@ -49,15 +49,22 @@ async fn mark(
     asks: Vec<Ask>,
     answered: &mut Vec<(Ask, Verification)>,
 ) -> Result<Vec<Ask>, sqlx::Error> {
-    const SQL: &str = "SELECT phone, user_id FROM verify_phones($1, $2, $3, $4, $5::jsonb[])";
-    let times: Vec<DateTime<Utc>> = asks.iter().map(|ask| to_micros(ask.event.at)).collect();
-    let events: Vec<String> = asks.iter().map(|ask| parameter(&ask.event)).collect();
+    const SQL: &str = "SELECT phone, user_id FROM verify_phones($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    fn column<T>(asks: &[Ask], value: impl Fn(&NewEvent) -> T) -> Vec<T> {
+        asks.iter().map(|ask| value(&ask.event)).collect()
+    }
+    let network = |event: &NewEvent| event.source.network.map(|network| network.coarse());
     let marked: Vec<(String, Uuid)> = sqlx::query_as(SQL)
         .bind(phones(&asks))
         .bind(claimants(&asks))
-        .bind(times)
+        .bind(column(&asks, |event| to_micros(event.at)))
         .bind(live_since(&asks))
-        .bind(events)
+        .bind(column(&asks, |event| event.id))
+        .bind(column(&asks, |event| event.kind.name()))
+        .bind(column(&asks, |event| event.source.actor.name()))
+        .bind(column(&asks, |event| event.source.actor.id()))
+        .bind(column(&asks, network))
+        .bind(column(&asks, NewEvent::details))
         .fetch_all(session)
         .await?;
     let marked: HashMap<_, _> = marked

@@ -4,7 +4,10 @@
 
 use std::{collections::BTreeSet, fmt, hash::Hasher, sync::Arc};
 
-use aws_lc_rs::hmac::{self, HMAC_SHA1_FOR_LEGACY_USE_ONLY, HMAC_SHA256};
+use aws_lc_rs::{
+    cmac,
+    hmac::{self, HMAC_SHA1_FOR_LEGACY_USE_ONLY, HMAC_SHA256},
+};
 use base64::{Engine, prelude::BASE64_STANDARD, prelude::BASE64_URL_SAFE_NO_PAD};
 use hkdf::Hkdf;
 use sha2::Sha256;
@@ -79,6 +82,39 @@ impl MacKey {
     }
 }
 
+/// A key for one-time codes: for AES-256-CMAC (NIST SP 800-38B, RFC 4493). Clones share it.
+///
+/// A quarter of HMAC-SHA256's instructions on a processor without any for SHA.
+#[derive(Clone)]
+pub struct CodeKey(Arc<cmac::Key>);
+
+impl CodeKey {
+    /// What most messages take with the lengths of their parts.
+    const ROOM: usize = 64;
+
+    fn new(key: &Zeroizing<[u8; 32]>) -> Self {
+        match cmac::Key::new(cmac::AES_256, key.as_slice()) {
+            Ok(key) => Self(Arc::new(key)),
+            Err(_) => unreachable!("32 bytes are a key of AES-256"),
+        }
+    }
+
+    /// AES-256-CMAC over `parts`, each preceded by its length, so that no two lists of parts read the same.
+    pub fn tag(&self, parts: &[&[u8]]) -> [u8; 16] {
+        // In one piece: each that AWS-LC is given by itself costs as much as a block.
+        let mut message = Zeroizing::new(Vec::with_capacity(Self::ROOM));
+        for part in parts {
+            message.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            message.extend_from_slice(part);
+        }
+        let mut tag = [0; 16];
+        match cmac::sign_to_buffer(&self.0, &message, &mut tag) {
+            Ok(_) => tag,
+            Err(_) => unreachable!("AES takes every message, and a tag has 16 bytes"),
+        }
+    }
+}
+
 /// HMAC-SHA1, for a provider that signs with nothing newer. As a MAC it holds, though SHA-1 alone is broken.
 pub fn hmac_sha1(key: &[u8], message: &[u8]) -> [u8; 20] {
     bytes_of(hmac::sign(
@@ -105,9 +141,9 @@ pub struct SecretKeys {
     /// Names the secret without telling it: 8 characters, kept beside what was made with it.
     pub id: String,
     /// Derives a code from its challenge.
-    pub code: MacKey,
+    pub code: CodeKey,
     /// Digests a code, so that it can be judged where it isn't known.
-    pub code_digest: MacKey,
+    pub code_digest: CodeKey,
     /// Hides in a challenge's name where the challenge is kept.
     pub challenge_id: MacKey,
     /// Digests a phone number for keys of Redis and of limiters.
@@ -142,8 +178,8 @@ impl SecretKeys {
         };
         Self {
             id: BASE64_URL_SAFE_NO_PAD.encode(&expand("id")[..6]),
-            code: MacKey::new(&expand("otp code")),
-            code_digest: MacKey::new(&expand("otp code digest")),
+            code: CodeKey::new(&expand("otp code")),
+            code_digest: CodeKey::new(&expand("otp code digest")),
             challenge_id: MacKey::new(&expand("otp challenge id")),
             phone: MacKey::new(&expand("phone digest")),
             email: MacKey::new(&expand("email digest")),
@@ -294,11 +330,26 @@ mod tests {
         );
     }
 
+    /// NIST's "AES-CMAC Test Vectors" for SP 800-38B, AES-256, the second example; here without the length of a part.
+    #[test]
+    fn cmac_is_as_published() {
+        let hex = |text: &str| u128::from_str_radix(text, 16).unwrap().to_be_bytes();
+        let key = [
+            hex("603deb1015ca71be2b73aef0857d7781"),
+            hex("1f352c073b6108d72d9810a30914dff4"),
+        ];
+        let key = cmac::Key::new(cmac::AES_256, key.as_flattened()).unwrap();
+        let tag = cmac::sign(&key, &hex("6bc1bee22e409f96e93d7e117393172a")).unwrap();
+        assert_eq!(tag.as_ref(), hex("28a7023f452e8f82bd4bf28d8c37c35c"));
+    }
+
     #[test]
     fn parts_of_a_tag_cannot_flow_into_one_another() {
         let key = MacKey::new(&Zeroizing::new([9; 32]));
         assert_ne!(key.tag(&[b"ab", b"c"]), key.tag(&[b"a", b"bc"]));
         assert_ne!(key.name(&[b"ab", b"c"]), key.name(&[b"a", b"bc"]));
+        let codes = CodeKey::new(&Zeroizing::new([9; 32]));
+        assert_ne!(codes.tag(&[b"ab", b"c"]), codes.tag(&[b"a", b"bc"]));
         let another = MacKey::new(&Zeroizing::new([8; 32]));
         assert_ne!(key.name(&[b"ab"]), another.name(&[b"ab"]));
     }

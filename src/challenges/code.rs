@@ -9,7 +9,7 @@ use super::{destination::DestinationDigest, purpose::Purpose};
 use crate::{
     delivery::CodeSeed,
     partition::SlotAddress,
-    secrets::{MacKey, SecretKeys},
+    secrets::{CodeKey, SecretKeys},
     unicode::{digit, is_dash, is_invisible},
 };
 
@@ -48,12 +48,12 @@ impl OtpCode {
         (code.len() == usize::from(length)).then_some(Self(code))
     }
 
-    /// The code of a challenge: `HMAC-SHA256(key, purpose ‖ challenge ‖ seed)` cut to `length` digits, as in RFC 4226
+    /// The code of a challenge: `MAC(key, purpose ‖ challenge ‖ seed)` cut to `length` digits, as in RFC 4226
     /// section 5.3 but from 64 bits instead of 31, so that ten digits have no bias worth the name.
     ///
     /// The id goes to whoever asks; the seed is random, and only the record has it. So who learns the secret alone learns
     /// no code.
-    pub fn derive(key: &MacKey, purpose: Purpose, challenge: Uuid, seed: CodeSeed, length: u8) -> Self {
+    pub fn derive(key: &CodeKey, purpose: Purpose, challenge: Uuid, seed: CodeSeed, length: u8) -> Self {
         let tag = key.tag(&[&[purpose.byte()], challenge.as_bytes(), seed.as_bytes()]);
         let mut head = [0; 8];
         head.copy_from_slice(&tag[..8]);
@@ -76,7 +76,7 @@ impl fmt::Debug for OtpCode {
     }
 }
 
-/// What the store keeps in place of a code: a keyed digest over purpose, destination and code, 128 bits of it.
+/// What the store keeps in place of a code: a keyed digest over purpose, destination and code.
 ///
 /// Without the key, trying all million codes against it tells nothing.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -95,12 +95,10 @@ impl CodeDigest {
     }
 
     fn over(keys: &SecretKeys, purpose: Purpose, place: &[u8], code: &OtpCode) -> Self {
-        let tag = keys
-            .code_digest
-            .tag(&[&[purpose.byte()], place, code.0.as_bytes()]);
-        let mut digest = [0; 16];
-        digest.copy_from_slice(&tag[..16]);
-        Self(digest)
+        Self(
+            keys.code_digest
+                .tag(&[&[purpose.byte()], place, code.0.as_bytes()]),
+        )
     }
 
     /// A digest that no code has: what a decoy challenge keeps.

@@ -8,6 +8,7 @@
 -- number, which is less work than a text. A cost below zero says that codes that were typed have made the bucket larger: by how much
 -- its burst is (4), by how much its ceiling for proofs of work is until it is empty (4), and until when the burst is (8), stand
 -- behind it.
+local struct, string, math = struct, string, math
 local call, pack, read, sub, byte, format = redis.call, struct.pack, struct.unpack, string.sub, string.byte, string.format
 local floor, max, min = math.floor, math.max, math.min
 local KEYS, ARGV = KEYS, ARGV

@@ -1,13 +1,13 @@
 -- Spends one request of counters, or of none of them if an enforced one refuses. This is no function, since Redis makes those anew
 -- for each call of a script: it is put where a script has a line `spend`.
 --
--- Needs `rules`, as gcra.lua has them; `stored`, with the records KEYS[first + 1..] at the same places as they were read; `now_us`.
+-- Needs `rules`, which from `rules_at` on has the rules as gcra.lua has them; `stored`, with the records KEYS[first + 1..] at the same places as they were read; `now_us`.
 -- Gives `refused`, whether one refused; `attached`, how many there are (1) and for each the room that is left, or below zero what is
 -- missing (8), in microseconds; and `shadowed`, the tags of the shadow rules that would have refused. All packed, since numbers by
 -- themselves are slow to tell and to read.
 local refused, attached, shadowed = false, '\0', ''
-if rules ~= '' then
-  local size, at, count, keys = #rules, 1, 0, 0
+if rules_at <= #rules then
+  local size, at, count, keys = #rules, rules_at, 0, 0
   -- Made in their usual size. Until when a record matters that has changed; if no longer than before, 0 where it is as many bytes,
   -- 1 where not.
   local rooms, lasts = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, {false, false, false, false, false, false, false, false}

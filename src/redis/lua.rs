@@ -1,7 +1,10 @@
 //! Scripts put together of chunks that define functions and of what uses them.
 //!
 //! Redis runs a script from its first line at each call, and takes 0.1 µs to make one of its functions. So a script gets those that it
-//! calls, and what only a rare part of it calls is made where that part begins: between a line `--cold` and one `--end`.
+//! calls, and what only a rare part of it calls is made where that part begins: between a line `--cold` and one `--end`. Of the
+//! variables of a chunk it gets those that are named.
+
+use std::collections::HashSet;
 
 use ::redis::Script;
 
@@ -9,6 +12,8 @@ const COLD: &str = "--cold";
 const END: &str = "--end";
 /// How a function begins, at the begin of a line; it ends with a line that is `end`.
 const FUNCTION: &str = "local function ";
+/// How what names variables begins.
+const VARIABLE: &str = "local ";
 
 /// A script of what it does and of the chunks before it, whose functions it may call.
 pub fn script(chunks: &[&str], main: &str) -> Script {
@@ -18,13 +23,52 @@ pub fn script(chunks: &[&str], main: &str) -> Script {
 /// The same as a text.
 pub fn text_of(chunks: &[&str], main: &str) -> String {
     let mut library = Library::default();
-    let mut lines = Vec::new();
+    let mut variables = Vec::new();
     for chunk in chunks {
-        library.add(chunk, &mut lines);
+        library.add(chunk, &mut variables);
     }
-    lines.retain(|line| !is_comment(line));
+    variables.retain(|line| !is_comment(line));
+    let mut lines = Vec::new();
     library.expand(&main.lines().collect::<Vec<_>>(), &[], &mut lines);
-    lines.join("\n")
+    [
+        needed(&variables, &lines),
+        lines.into_iter().map(str::to_owned).collect(),
+    ]
+    .concat()
+    .join("\n")
+}
+
+/// Of lines that each name variables and their values (`local a, b = 1, 2`) what the lines after them name.
+fn needed(variables: &[&str], lines: &[&str]) -> Vec<String> {
+    let mut named: HashSet<&str> = lines.iter().copied().flat_map(names).collect();
+    let mut needed = Vec::with_capacity(variables.len());
+    for line in variables.iter().rev() {
+        let Some((variables, values)) = line
+            .strip_prefix(VARIABLE)
+            .and_then(|line| line.split_once(" = "))
+        else {
+            named.extend(names(line));
+            needed.push((*line).to_owned());
+            continue;
+        };
+        let pairs = variables.split(", ").zip(values.split(", "));
+        let (kept, values): (Vec<_>, Vec<_>) = pairs.filter(|(name, _)| named.contains(name)).unzip();
+        if !kept.is_empty() {
+            named.extend(values.iter().copied().flat_map(names));
+            needed.push([VARIABLE, &kept.join(", "), " = ", &values.join(", ")].concat());
+        }
+    }
+    needed.reverse();
+    needed
+}
+
+/// The words of a line.
+fn names(line: &str) -> impl Iterator<Item = &str> {
+    line.split(|character: char| !is_of_name(character))
+}
+
+fn is_of_name(character: char) -> bool {
+    character.is_alphanumeric() || character == '_'
 }
 
 /// Functions of chunks, each after those that it calls.
@@ -118,10 +162,9 @@ fn is_comment(line: &str) -> bool {
 
 /// Whether a line calls a function of this name.
 fn calls(line: &str, name: &str) -> bool {
-    let is_part = |character: char| character.is_alphanumeric() || character == '_';
     line.match_indices(name).any(|(at, _)| {
         let (before, behind) = (&line[..at], &line[at + name.len()..]);
-        behind.starts_with('(') && !before.ends_with(is_part)
+        behind.starts_with('(') && !before.ends_with(is_of_name)
     })
 }
 
@@ -130,7 +173,8 @@ mod tests {
     use super::*;
 
     const CHUNK: &str = "-- A chunk.
-local a = 1
+local a, b, c = 1, 2, 3
+local d = c
 local function inner(x) return x end
 -- Says inner(2).
 local function unused(x)
@@ -166,6 +210,10 @@ return outer(a)";
         assert_eq!(
             text_of(&[CHUNK], "return router(a)"),
             "local a = 1\nreturn router(a)"
+        );
+        assert_eq!(
+            text_of(&[CHUNK], "return b + d"),
+            "local b, c = 2, 3\nlocal d = c\nreturn b + d"
         );
     }
 }

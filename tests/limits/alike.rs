@@ -39,7 +39,7 @@ elseif ARGV[4] == '1' or tonumber(ARGV[4]) >= 7 then
   local records = call('MGET', KEYS[1])
   gcra_refund(records, 0, rule(1, 0, worked_by > 0), 1, now_us, tonumber(ARGV[8]), ARGV[9] == '1')
 else
-  local stored, first, rules = call('MGET', KEYS[1]), 0, rule(1, units, ARGV[9] == '1')
+  local stored, first, rules, rules_at = call('MGET', KEYS[1]), 0, rule(1, units, ARGV[9] == '1'), 1
 --spend
   local room = struct.unpack('<d', attached, 2)
   if room >= 0 then said, rest = 1, floor(room / cost) else said, rest = 0, min(-room, (units + worked_by) * cost) end

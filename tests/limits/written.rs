@@ -12,7 +12,7 @@ use super::{redis, unique};
 
 // PERSIST: the time here is made up, so Redis must not let a key expire by its own.
 const STEP_LUA: &str = "
-local now_us, stored, first, rules = tonumber(ARGV[1]), call('MGET', unpack(KEYS)), 0, ARGV[2]
+local now_us, stored, first, rules, rules_at = tonumber(ARGV[1]), call('MGET', unpack(KEYS)), 0, ARGV[2], 1
 --spend
 for _, key in ipairs(KEYS) do call('PERSIST', key) end
 return {refused and 1 or 0, attached, shadowed}";

@@ -2,8 +2,8 @@
 -- found by the part that stands before this: issue_place.lua, or issue_candidate.lua where there are several slots. `slot` and
 -- `cooling` may be missing.
 --
--- ARGV  1 the last byte: how many bytes at the end of what follows are tags of shadow rules that would refuse  2 what of the record
---       is passed on unread  3 the counters' rules, as gcra_all has them
+-- ARGV  1 packed, behind what that part reads: how many of the next bytes, at their end, are tags of shadow rules that would refuse
+--         (1); from `rest_at` what of the record is passed on unread; from `rules_at` the counters' rules, as gcra_all has them
 -- gives packed: a letter for the outcome (1), its number (6), verdicts of the counters as gcra_all has them, the provider to
 -- avoid. One text, since a list takes its reader longer.
 local message = flags % (2 * MESSAGE) >= MESSAGE
@@ -43,7 +43,7 @@ if cooling then
   end
 end
 
-local first, rules = n, ARGV[3]
+local first, rules = n, facts
 --spend
 if refused then return pack('>c1I6', 'm', 0) .. attached end
 
@@ -56,7 +56,7 @@ if last_id then
       --end
     end
   elseif last_status == QUEUED and byte(slot, 2) % (2 * MESSAGE) >= MESSAGE then
-    call('ZREM', KEYS[#KEYS], address .. sub(last_id, 1, 8))
+    call('ZREM', KEYS[#KEYS], sub(entry, 1, 7) .. sub(last_id, 1, 8))
   end
 end
 
@@ -65,17 +65,19 @@ if n > 1 and ends > now and not ended_early then
   keep(KEYS[n], with_cooldown(slot_of(cooling), ends), now, most)
   --end
 end
-local rest = ARGV[2]
-if shadowed ~= '' then rest = sub(rest .. shadowed, 1, #rest - byte(ARGV[1], -1) + 64) end
+local rest = sub(facts, rest_at, rules_at - 1)
+if shadowed ~= '' then rest = sub(rest .. shadowed, 1, #rest - byte(facts, rest_at - 1) + 64) end
 if avoid ~= '' then rest = avoid .. rest end
-if n == 1 then cooldown_at = pack('>I6B', ends, 0) end
-local record = pack('>BBBc7c0c32I6I3BBBc0', FORMAT, flags, kept == '' and 0 or KEPT, cooldown_at, kept, name, now, ttl, QUEUED,
-  purpose, #avoid, rest)
-if kept ~= '' then
+if n == 1 and kept == '' then
+  local record = pack('>BBBI6Bc32I6I3BBBc0', FORMAT, flags, 0, ends, 0, name, now, ttl, QUEUED, purpose, #avoid, rest)
+  call('SET', key, record, 'PX', format('%d', cooldown > ttl and cooldown or ttl))
+else
   --cold
-  keep(key, record, now, most)
+  if n == 1 then cooldown_at = pack('>I6B', ends, 0) end
+  local record = pack('>BBBc7c0c32I6I3BBBc0', FORMAT, flags, kept == '' and 0 or KEPT, cooldown_at, kept, name, now, ttl, QUEUED,
+    purpose, #avoid, rest)
+  if kept ~= '' then keep(key, record, now, most) else call('SET', key, record, 'PX', format('%d', ttl)) end
   --end
-elseif n == 1 and cooldown > ttl then call('SET', key, record, 'PX', format('%d', cooldown))
-else call('SET', key, record, 'PX', format('%d', ttl)) end
-if message then call('ZADD', KEYS[#KEYS], format('%d', now + lease), address .. sub(name, 1, 8)) end
+end
+if message then call('ZADD', KEYS[#KEYS], format('%d', now + lease), entry) end
 return pack('>c1I6c0c0', written, now + ttl, attached, avoid)

@@ -2,13 +2,13 @@
 --
 -- KEYS  1..n-1 the candidates  n the slot that keeps their cooldown and their wrong codes  n+1.. records of attached counters
 --       the last: outbox
--- ARGV  1 packed: clock offset ms (8), ttl ms (4), cooldown ms (4), lease ms (4), n (1), flags (1), purpose (1), most wrong codes as
---         lock_wait has it (12), the address of the slot with the cooldown (7), max attempts (1); of each candidate: its slot's
---         address (7), challenge id and code digest (32)
---       2.. see issue.lua
+-- ARGV  1 packed: clock offset ms (8), ttl ms (4), cooldown ms (4), lease ms (4), n (1), flags (1), purpose (1), where the rules
+--         begin (2), most wrong codes as lock_wait has it (12), the address of the slot with the cooldown (7), max attempts (1); of each
+--         candidate: its slot's address (7), challenge id and code digest (32); then see issue.lua
 -- gives for what was written the candidate's number from 1, as a digit, in place of the letter
-local offset, ttl, cooldown, lease, n, flags, purpose, most, cooldown_at, max_attempts, places =
-  read('>i8I4I4I4BBBc12c7B', ARGV[1])
+local facts = ARGV[1]
+local offset, ttl, cooldown, lease, n, flags, purpose, rules_at, most, cooldown_at, max_attempts, places =
+  read('>i8I4I4I4BBBI2c12c7B', facts)
 local now_us = gcra_now(offset)
 local now = floor(now_us / 1000)
 local stored = call('MGET', unpack(KEYS, 1, #KEYS - 1))
@@ -22,11 +22,13 @@ for index = 1, n - 1 do
   local rank = issued
   if not its_id or not is_open(its_flags) or issued + its_ttl <= now then rank = 0
   elseif attempts % KEPT >= max_attempts or status > DELIVERED then rank = 0 end
-  if its_id and its_id == sub(ARGV[1], places + 39 * index - 32, places + 39 * index - 17) then rank = -1 end
+  if its_id and its_id == sub(facts, places + 39 * index - 32, places + 39 * index - 17) then rank = -1 end
   if not lowest or rank < lowest then chosen, lowest = index, rank end
 end
 
-local address, name = read('>c7c32', ARGV[1], places + 39 * (chosen - 1))
+local at = places + 39 * (chosen - 1)
+-- The slot's address and half of the challenge's id.
+local entry, name, rest_at = sub(facts, at, at + 14), sub(facts, at + 7, at + 38), places + 39 * (n - 1) + 1
 local slot, cooling = stored[chosen], stored[n]
 local locked = lock_wait(cooling, WITH_ID, now, most)
 local key, written = KEYS[chosen], format('%d', chosen)

@@ -30,7 +30,7 @@ for index = 1, n do
   slots[index] = slot
 end
 
-local first, rules = n, ARGV[2]
+local first, rules, rules_at = n, ARGV[2], 1
 --spend
 if refused then return pack('>c1I6', 'm', 0) .. attached end
 

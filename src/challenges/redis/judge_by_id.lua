@@ -15,7 +15,7 @@ local flags, attempts = read('>BB', slot, 2)
 attempts = attempts % KEPT
 local id, code, issued, ttl = challenge_of(slot)
 
-local first, rules = 2, ARGV[2]
+local first, rules, rules_at = 2, ARGV[2], 1
 --spend
 local function answer(letter, number, rest) return pack('>c1I6', letter, number) .. attached .. (rest or '') end
 if refused then return answer('m', 0) end

@@ -19,6 +19,7 @@ use std::{
     time::Duration,
 };
 
+use ::redis::Script;
 use async_trait::async_trait;
 use uuid::Uuid;
 
@@ -28,12 +29,12 @@ use super::{
     state::{Bounds, SlotState},
     status::{self, StatusSnapshot, Waits},
     store::{
-        Attempt, AttemptById, ChallengeStore, Hold, Issue, IssueOutcome, Issued, Judged, OtpRules, Proof,
-        Verdict,
+        Attempt, AttemptById, ChallengeStore, Hold, Issue, IssueOutcome, Issued, Judged, OtpRules, Place,
+        Proof, Verdict,
     },
 };
 use crate::{
-    limits::{Counter, Records, RuledScript},
+    limits::{Counter, Records},
     partition::SlotAddress,
     provider::DeliveryStatus,
     redis::RedisLink,
@@ -72,41 +73,46 @@ impl RedisChallenges {
         self.clock_offset.load(Ordering::Relaxed)
     }
 
-    /// The script that issues, and what it is told of where it may write and of what.
+    /// The script that issues, and what it is told of where it may write, of what, and of the counters of these records.
     fn issuing(
         &self,
         issue: &Issue<'_>,
         slots: u8,
-        address: SlotAddress,
         cooldown_at: SlotAddress,
-    ) -> (&'static RuledScript, Packed) {
+        records: &Records<'_>,
+    ) -> (Arc<Script>, Packed) {
         let lease = issue.message.map_or(Duration::ZERO, |message| message.lease);
-        let facts = Packed::at(self.offset())
+        let (facts, rules_at) = Packed::at(self.offset())
             .number(millis(self.rules.ttl), 4)
             .number(millis(self.rules.resend_cooldown), 4)
             .number(millis(lease), 4)
-            .bytes(&[slots, record::flags(issue), record::purpose(issue)]);
-        let tags = [issue.shadowed.as_str().len() as u8]; // 64 at most
-        if issue.others.is_empty() {
-            let facts = facts
-                .bytes(issue.place.challenge_id.as_bytes())
-                .bytes(issue.place.digest.as_bytes())
-                .most(&self.rules)
-                .bytes(&address.local())
-                .bytes(&cooldown_at.local());
-            return (&ISSUE, facts.bytes(&tags));
-        }
-        let facts = facts
-            .most(&self.rules)
-            .bytes(&cooldown_at.local())
-            .bytes(&[self.rules.max_attempts]);
-        let facts = issue.places().fold(facts, |facts, place| {
+            .bytes(&[slots, record::flags(issue), record::purpose(issue)])
+            .room_for_place();
+        let place = |facts: Packed, place: &Place| {
             facts
                 .bytes(&place.slot.address().local())
                 .bytes(place.challenge_id.as_bytes())
                 .bytes(place.digest.as_bytes())
-        });
-        (&ISSUE_CANDIDATE, facts.bytes(&tags))
+        };
+        let (script, facts) = if issue.others.is_empty() {
+            let facts = place(facts, &issue.place).most(&self.rules);
+            (&ISSUE, facts.bytes(&cooldown_at.local()))
+        } else {
+            let facts = facts
+                .most(&self.rules)
+                .bytes(&cooldown_at.local())
+                .bytes(&[self.rules.max_attempts]);
+            (&ISSUE_CANDIDATE, issue.places().fold(facts, place))
+        };
+        let (script, rules) = script.of(records);
+        let tags = issue.shadowed.as_str().as_bytes(); // 64 at most
+        let facts = facts
+            .bytes(&[tags.len() as u8])
+            .bytes(&record::encode_rest(issue))
+            .bytes(tags)
+            .place_here(rules_at)
+            .bytes(&rules);
+        (script, facts)
     }
 
     /// Slots of one partition as they are, and the store's time.
@@ -138,9 +144,8 @@ impl ChallengeStore for RedisChallenges {
         let (address, cooldown_at) = (slot.address(), slot.cooldown_slot().address());
         let is_elsewhere = address != cooldown_at;
         let slots = 1 + issue.others.len() + usize::from(is_elsewhere);
-        let (script, facts) = self.issuing(issue, slots as u8, address, cooldown_at);
         let records = Records::asked(issue.attached, issue.message.is_some());
-        let (script, rules) = script.of(&records);
+        let (script, facts) = self.issuing(issue, slots as u8, cooldown_at, &records);
         let answer: Vec<u8> = self
             .link
             .eval(&script, slots + records.len() + 1, |call| {
@@ -153,9 +158,7 @@ impl ChallengeStore for RedisChallenges {
                 }
                 records.add_keys(call);
                 key_outbox(call, address);
-                let mut rest = record::encode_rest(issue);
-                rest.extend_from_slice(issue.shadowed.as_str().as_bytes());
-                call.arg(facts.0).arg(rest).arg(rules);
+                call.arg(facts.0);
             })
             .await?;
         let Answer {

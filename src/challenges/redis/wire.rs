@@ -15,9 +15,12 @@ use crate::{
 pub struct Packed(pub Vec<u8>);
 
 impl Packed {
+    /// What most calls take.
+    const USUAL: usize = 192;
+
     /// Begins with the offset of the store's clock.
     pub fn at(offset: Millis) -> Self {
-        let mut bytes = Vec::with_capacity(96);
+        let mut bytes = Vec::with_capacity(Self::USUAL);
         bytes.extend_from_slice(&offset.to_be_bytes());
         Self(bytes)
     }
@@ -36,6 +39,20 @@ impl Packed {
         self.number(rules.max_failures.into(), 4)
             .number(millis(rules.failure_window), 4)
             .number(rules.max_failures_in_day.into(), 4)
+    }
+
+    /// Leaves room for the place of what is added later, and says where that room is.
+    pub fn room_for_place(self) -> (Self, usize) {
+        let at = self.0.len();
+        (self.bytes(&[0; 2]), at)
+    }
+
+    /// Writes the place of what is added next into such room, as Lua counts, from 1.
+    #[must_use]
+    pub fn place_here(mut self, room: usize) -> Self {
+        let place = self.0.len() as u16 + 1; // some hundred
+        self.0[room..room + 2].copy_from_slice(&place.to_be_bytes());
+        self
     }
 
     #[must_use]

@@ -1,7 +1,7 @@
 //! `spend.lua` written out for given rules: what it would read of them at each call stands in the text, and the counters of a record are
 //! read and written as one. Redis runs that in two thirds of the time, and keeps a script for each set of rules that requests meet.
 //!
-//! Needs and gives what `spend.lua` does, but that `rules` is only what `Signed::varying` has.
+//! Needs and gives what `spend.lua` does, but that the rules at `rules_at` are only what `Signed::varying` has.
 
 mod keep;
 mod look;
@@ -40,7 +40,7 @@ fn write(text: &mut String, rules: &[Rule]) -> std::fmt::Result {
         let names = list(&varying, |rule| format!("v{0}, s{0}", rule.at));
         writeln!(
             text,
-            "local {names} = read('<{}', rules)",
+            "local {names} = read('<{}', rules, rules_at)",
             "dd".repeat(varying.len())
         )?;
     }

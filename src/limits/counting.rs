@@ -9,8 +9,9 @@ use super::{
     key::KeyDimension,
     money::Prices,
     rule::{Counts, Rule},
-    store::Counter,
+    store::{Counter, CounterName},
     subject::Subject,
+    tag::RuleTag,
 };
 use crate::{
     email::EmailDigest,
@@ -21,8 +22,7 @@ use crate::{
 /// What all counters of a cluster rule have in common.
 #[derive(Debug)]
 pub(super) struct CounterTemplate {
-    /// How their names begin.
-    head: String,
+    rule: RuleTag,
     emission_us: i64,
     grows_by: u32,
     worked_by: u32,
@@ -30,14 +30,13 @@ pub(super) struct CounterTemplate {
     prices: Option<Arc<Prices>>,
 }
 
-/// Room for the rest of most names.
+/// Room for the text of most of whom they count.
 const ROOM_FOR_KEY: usize = 48;
 
 impl CounterTemplate {
     pub fn by(rule: &Rule) -> Self {
-        let head = ["l:", &rule.id, ":"].concat();
         Self {
-            head,
+            rule: RuleTag::of(&rule.id),
             emission_us: rule.emission_us(),
             grows_by: rule.grows_to.saturating_sub(rule.burst),
             worked_by: rule.worked_by(),
@@ -58,8 +57,7 @@ impl CounterTemplate {
         if !rule.fits(subject) || !subject.has(rule.by) {
             return None;
         }
-        let mut key = String::with_capacity(self.head.len() + ROOM_FOR_KEY);
-        key.push_str(&self.head);
+        let mut key = String::with_capacity(ROOM_FOR_KEY);
         let applies = subject.write_key(rule.by, rule.claimants, &mut key);
         // With everything else about the address, so that its counters can meet in one script.
         applies.then(|| {
@@ -75,17 +73,13 @@ impl CounterTemplate {
         })
     }
 
-    /// Spreads counters over the partitions by the hash of whom they count, alike for all rules, in every instance and version.
-    fn partition_of(&self, key: &str) -> u8 {
-        let hash = hash_of(key.get(self.head.len()..).unwrap_or_default());
-        // The remainder is below 64, so nothing is cut off.
-        (hash % u64::from(PARTITIONS)) as u8
-    }
-
     fn named(&self, rule: &Rule, key: String, partition: Option<u8>) -> Counter {
         Counter {
-            partition: partition.unwrap_or_else(|| self.partition_of(&key)),
-            key,
+            partition: partition.unwrap_or_else(|| partition_of(&key)),
+            name: CounterName {
+                rule: self.rule,
+                whom: key,
+            },
             emission_us: self.emission_us,
             burst: rule.burst,
             units: 1,
@@ -108,10 +102,14 @@ impl Rule {
             by if by == KeyDimension::Email.into() => email(),
             _ => None,
         };
-        let template = CounterTemplate::by(self);
-        let key = [&template.head, key].concat();
-        template.named(self, key, partition)
+        CounterTemplate::by(self).named(self, key.to_owned(), partition)
     }
+}
+
+/// Spreads counters over the partitions by the hash of whom they count, alike for all rules, in every instance and version.
+fn partition_of(key: &str) -> u8 {
+    // The remainder is below 64, so nothing is cut off.
+    (hash_of(key) % u64::from(PARTITIONS)) as u8
 }
 
 fn hash_of(text: &str) -> u64 {
@@ -139,7 +137,7 @@ mod tests {
     fn a_counter_lies_where_the_hash_of_whom_it_counts_says() {
         let (phone, rule) = (with_phone("+442079460958"), rule(KeyDimension::Country));
         let counter = CounterTemplate::by(&rule).counter(&rule, &phone).unwrap();
-        assert_eq!(counter.key, "l:r:GB");
+        assert_eq!(counter.name, CounterName::new("r", "GB"));
         assert_eq!(counter.record(), "l:GB");
         assert_eq!(
             u64::from(counter.partition),
@@ -153,7 +151,7 @@ mod tests {
         let digest = phone.phone_digest().unwrap();
         let rule = rule(KeyDimension::Phone);
         let counter = CounterTemplate::by(&rule).counter(&rule, &phone).unwrap();
-        assert_eq!(counter.key, format!("l:r:{}", digest.encode()));
+        assert_eq!(counter.name, CounterName::new("r", digest.encode()));
         assert_eq!(counter.partition, digest.partition(PARTITIONS));
     }
 }

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use super::{
     gcra::{self, Bucket, Decision, GROWN_FOR_US, Growth, QuotaStatus, REFUND_PAUSE_US, Typed, WorkRoom},
     pauses::{MAX_PAUSES, Pause, Paused},
-    store::{ClusterCounters, Counter, Marker, Refund, Verdict, refuses},
+    store::{ClusterCounters, Counter, CounterName, Marker, Refund, Verdict, refuses},
 };
 use crate::{
     clock::Clock,
@@ -33,9 +33,9 @@ pub struct MemoryCounters {
 
 #[derive(Default)]
 struct State {
-    buckets: HashMap<String, Bucket>,
+    buckets: HashMap<CounterName, Bucket>,
     /// What counters have earned; few have.
-    growths: HashMap<String, Growth>,
+    growths: HashMap<CounterName, Growth>,
     /// When something was given back for an address.
     refunded_us: HashMap<String, i64>,
     /// What was used that is good once, and until when that is remembered.
@@ -51,7 +51,7 @@ impl State {
     fn burst(&self, counter: &Counter, now_us: i64) -> u32 {
         let growth = match counter.grows_by {
             0 => None,
-            _ => self.growths.get(&counter.key),
+            _ => self.growths.get(&counter.name),
         };
         let by = growth.map_or(0, |growth| growth.at(now_us, counter.grows_by));
         counter.burst.saturating_add(by)
@@ -72,8 +72,8 @@ impl State {
     /// Writes a counter from which something was given back; one with nothing in it is removed.
     fn lower(&mut self, counter: &Counter, now_us: i64, bucket: Bucket) {
         match bucket.tat > now_us {
-            true => _ = self.buckets.insert(counter.key.clone(), bucket),
-            false => _ = self.buckets.remove(&counter.key),
+            true => _ = self.buckets.insert(counter.name.clone(), bucket),
+            false => _ = self.buckets.remove(&counter.name),
         }
     }
 
@@ -87,8 +87,8 @@ impl State {
         }
         self.refunded_us.insert(refund.marker.key.clone(), now_us);
         for counter in &refund.counters {
-            let bucket = self.buckets.get(&counter.key).copied();
-            let growth = self.growths.get(&counter.key).copied().unwrap_or_default();
+            let bucket = self.buckets.get(&counter.name).copied();
+            let growth = self.growths.get(&counter.name).copied().unwrap_or_default();
             let (bucket, growth) = gcra::refund(
                 bucket,
                 growth,
@@ -104,7 +104,7 @@ impl State {
             );
             self.lower(counter, now_us, bucket);
             if growth.at(now_us, counter.grows_by) > 0 {
-                self.growths.insert(counter.key.clone(), growth);
+                self.growths.insert(counter.name.clone(), growth);
             }
         }
     }
@@ -131,7 +131,7 @@ impl MemoryCounters {
         let is_full = |state: &State| {
             let new = counters
                 .iter()
-                .filter(|c| !state.buckets.contains_key(&c.key))
+                .filter(|c| !state.buckets.contains_key(&c.name))
                 .count();
             state.len() + new > self.max_keys
         };
@@ -147,7 +147,7 @@ impl MemoryCounters {
             return Err(Unavailable::full(Part::RateLimiter));
         }
         let decide = |c: &Counter| {
-            let (bucket, burst) = (state.buckets.get(&c.key).copied(), state.burst(c, now_us));
+            let (bucket, burst) = (state.buckets.get(&c.name).copied(), state.burst(c, now_us));
             let work = WorkRoom {
                 by: c.worked_by,
                 is_given: c.has_worked,
@@ -161,12 +161,12 @@ impl MemoryCounters {
                 if let Decision::Allow { new_tat, .. } = *decision
                     && (message || !counter.by_message)
                 {
-                    let before = state.buckets.get(&counter.key);
+                    let before = state.buckets.get(&counter.name);
                     let bucket = Bucket {
                         raised: before.map_or(0, |bucket| bucket.raised_at(now_us)),
                         ..Bucket::new(new_tat, counter.emission_us)
                     };
-                    state.buckets.insert(counter.key.clone(), bucket);
+                    state.buckets.insert(counter.name.clone(), bucket);
                 }
             }
         }
@@ -261,7 +261,7 @@ impl ClusterCounters for MemoryCounters {
         let now_us = self.clock.now().timestamp_micros();
         let mut state = self.lock();
         for counter in counters {
-            if let Some(&bucket) = state.buckets.get(&counter.key) {
+            if let Some(&bucket) = state.buckets.get(&counter.name) {
                 let units = i64::from(counter.units);
                 let lower = Bucket {
                     tat: bucket.tat_at(now_us, counter.emission_us) - counter.emission_us * units,
@@ -278,7 +278,7 @@ impl ClusterCounters for MemoryCounters {
         let now_us = self.clock.now().timestamp_micros();
         let state = self.lock();
         let standing = |c: &Counter| {
-            let bucket = state.buckets.get(&c.key).copied();
+            let bucket = state.buckets.get(&c.name).copied();
             let burst = state.burst(c, now_us);
             gcra::look_units(bucket, now_us, c.emission_us, burst, c.worked_by, c.units)
         };
@@ -287,8 +287,8 @@ impl ClusterCounters for MemoryCounters {
 
     async fn reset(&self, counter: &Counter) -> Result<(), Unavailable> {
         let mut state = self.lock();
-        state.buckets.remove(&counter.key);
-        state.growths.remove(&counter.key);
+        state.buckets.remove(&counter.name);
+        state.growths.remove(&counter.name);
         Ok(())
     }
 }
@@ -310,7 +310,7 @@ mod tests {
     fn counter(key: &str) -> Counter {
         Counter {
             partition: 0,
-            key: key.to_owned(),
+            name: CounterName::new("r", key),
             emission_us: 60_000_000,
             burst: 1,
             units: 1,

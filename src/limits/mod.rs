@@ -89,7 +89,7 @@ pub use rule::{Counts, IfStoreLost, Mode, Rule, RuleSet, Scope, per_text};
 pub use shadow_counts::ShadowOf;
 pub use shadowed::Shadowed;
 pub use status::{AskingRule, LastingPause, LimitsStatus};
-pub use store::{ClusterCounters, Counter, Marker, Refund, Verdict, refuses};
+pub use store::{ClusterCounters, Counter, CounterName, Marker, Refund, Verdict, refuses};
 pub use subject::Subject;
 pub use tag::RuleTag;
 pub use tally::CodesOf;

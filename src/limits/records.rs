@@ -1,10 +1,7 @@
 //! How counters go to the scripts: those of one subject stand in one record, so that they are read and written as one. `gcra.lua`
 //! has what is in it.
 
-use super::{
-    store::{Counter, Marker, Refund, Verdict},
-    tag::RuleTag,
-};
+use super::store::{Counter, Marker, Refund, Verdict};
 use crate::redis::Call;
 
 /// What most rules take; those that grow have eight more.
@@ -21,20 +18,9 @@ pub(super) const GROWS: u16 = 2048;
 pub(super) const WORKS: u16 = 4096;
 
 impl Counter {
-    /// The rule, and the text that names whom it counts.
-    fn parts(&self) -> (&str, &str) {
-        let rest = self.key.get(NAME.len()..).unwrap_or_default();
-        rest.split_once(':').unwrap_or(("", rest))
-    }
-
-    /// What its rule is called in a record.
-    pub(super) fn tag(&self) -> RuleTag {
-        RuleTag::of(self.parts().0)
-    }
-
     /// The name of the record that it is in, after the partition's prefix: that of all counters of whom it counts.
     pub fn record(&self) -> String {
-        [NAME, self.parts().1].concat()
+        [NAME, &self.name.whom].concat()
     }
 
     /// Whether the request may find it raised: with a proof of work, where codes that are typed make it larger.
@@ -143,8 +129,7 @@ impl<'a> Records<'a> {
     }
 
     fn push(&mut self, counter: &'a Counter, units: u32, spends: bool, enforce: bool, works: bool) {
-        let (rule, text) = counter.parts();
-        let subject = (counter.partition, text);
+        let subject = (counter.partition, counter.name.whom.as_str());
         let known = self.subjects.iter().position(|&known| known == subject);
         let place = known.unwrap_or_else(|| {
             self.subjects.push(subject);
@@ -170,7 +155,7 @@ impl<'a> Records<'a> {
         // One piece: to add small ones takes several times as long.
         let mut packed = [0; RULE_BYTES + 8];
         packed[..2].copy_from_slice(&place.to_le_bytes());
-        packed[2..6].copy_from_slice(&RuleTag::of(rule).bytes());
+        packed[2..6].copy_from_slice(&counter.name.rule.bytes());
         packed[6..14].copy_from_slice(&(emission as f64).to_le_bytes());
         packed[14..22].copy_from_slice(&(room as f64).to_le_bytes());
         packed[22..30].copy_from_slice(&(spent as f64).to_le_bytes());

@@ -46,7 +46,8 @@ pub struct RuledScript {
     /// A script of a text.
     script: fn(&str) -> Script,
     reads: Arc<Script>,
-    written: RwLock<HashMap<Vec<u8>, Arc<Script>>>,
+    /// With the rules of each. A list, since requests meet few sets of rules: to hash them takes longer.
+    written: RwLock<Vec<(Vec<u8>, Arc<Script>)>>,
 }
 
 /// Sets of rules that a script is written for at a time.
@@ -67,7 +68,7 @@ impl RuledScript {
     pub fn of(&self, records: &Records<'_>) -> (Arc<Script>, Vec<u8>) {
         let Signed { signature, varying } = records.signed();
         let written = self.written.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(script) = written.get(&signature) {
+        if let Some((_, script)) = written.iter().find(|(rules, _)| *rules == signature) {
             return (Arc::clone(script), varying);
         }
         drop(written);
@@ -76,10 +77,12 @@ impl RuledScript {
         };
         let script = Arc::new((self.script)(&put_spend(self.text, &spend)));
         let mut written = self.written.write().unwrap_or_else(PoisonError::into_inner);
+        // Another thread may have written it meanwhile.
         if written.len() >= MOST_WRITTEN {
             written.clear();
         }
-        written.insert(signature, Arc::clone(&script));
+        written.retain(|(rules, _)| *rules != signature);
+        written.push((signature, Arc::clone(&script)));
         (script, varying)
     }
 }
@@ -158,7 +161,7 @@ impl RedisCounters {
         let call = |counter: &Counter| {
             let numbers = [counter.burst, counter.units, counter.grows_by, counter.worked_by].map(i64::from);
             let [burst, units, grows_by, worked_by] = numbers;
-            let tag = counter.tag().as_str().to_owned();
+            let tag = counter.name.rule.as_str().to_owned();
             let about = (
                 self.offset(),
                 counter.emission_us,
@@ -339,7 +342,7 @@ impl ClusterCounters for RedisCounters {
     async fn reset(&self, counter: &Counter) -> Result<(), Unavailable> {
         let forget = |call: &mut Call<'_>| {
             call.key(counter.partition, [counter.record().as_str()]);
-            call.arg(self.offset()).arg(counter.tag().as_str());
+            call.arg(self.offset()).arg(counter.name.rule.as_str());
         };
         self.link.eval::<i64>(&RESET, 1, forget).await.map(drop)
     }

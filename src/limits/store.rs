@@ -11,13 +11,31 @@ use super::{
 };
 use crate::unavailable::Unavailable;
 
+/// What a counter is called.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CounterName {
+    /// The rule that it is of.
+    pub rule: RuleTag,
+    /// Whom it counts, as the rule's `by` says.
+    pub whom: String,
+}
+
+impl CounterName {
+    /// The counter of a rule's id and of whom it counts.
+    pub fn new(rule: &str, whom: impl Into<String>) -> Self {
+        Self {
+            rule: RuleTag::of(rule),
+            whom: whom.into(),
+        }
+    }
+}
+
 /// One counter of one rule, and what a request costs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counter {
     /// Which share of the keys it belongs to.
     pub partition: u8,
-    /// Its name after the partition's prefix: `l:<rule>:<key>`.
-    pub key: String,
+    pub name: CounterName,
     /// What one unit costs, in microseconds.
     pub emission_us: i64,
     /// How many units may come at once.
@@ -69,10 +87,7 @@ impl Counter {
 
     /// The tag of the rule that it belongs to, if that is a shadow rule: nothing is remembered of the others.
     pub fn shadow_tag(&self) -> Option<RuleTag> {
-        match self.enforce {
-            true => None,
-            false => self.key.split(':').nth(1).map(RuleTag::of),
-        }
+        (!self.enforce).then_some(self.name.rule)
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ringback::{
     challenges::{Hold, Issue, IssueOutcome, Proof, Purpose, Verdict, Waits, Whose},
-    limits::{self, Counter, RuleTag, Shadowed},
+    limits::{self, Counter, CounterName, RuleTag, Shadowed},
 };
 use uuid::Uuid;
 
@@ -285,7 +285,7 @@ on_every_store! {
     async fn an_enforced_counter_refuses_and_then_nothing_is_spent(world) {
         let counter = |key: &str, burst, enforce| Counter {
             partition: world.destination.partition(),
-            key: format!("l:{key}:{}", Uuid::from_bytes(*world.destination.as_bytes())),
+            name: CounterName::new(key, Uuid::from_bytes(*world.destination.as_bytes())),
             emission_us: 3_600_000_000,
             burst,
             units: 1,

@@ -2,7 +2,7 @@
 
 use ringback::{
     challenges::{Attempt, CodeDigest, Issue, IssueOutcome, Issued, Verdict, Whose},
-    limits::{self, Counter, Marker, Refund, Shadowed},
+    limits::{self, Counter, CounterName, Marker, Refund, Shadowed},
 };
 use uuid::Uuid;
 
@@ -15,7 +15,7 @@ use crate::{
 fn counter(world: &World, rule: &str, burst: u32) -> Counter {
     Counter {
         partition: world.destination.partition(),
-        key: format!("l:{rule}:{}", Uuid::from_bytes(*world.destination.as_bytes())),
+        name: CounterName::new(rule, Uuid::from_bytes(*world.destination.as_bytes())),
         emission_us: 3_600_000_000,
         burst,
         units: 1,

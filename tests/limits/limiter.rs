@@ -9,7 +9,8 @@ use ringback::{
     clock::SystemClock,
     email::{EmailAddress, EmailDigest},
     limits::{
-        KeyDimension, Limiter, LimiterOptions, Operation, RedisCounters, RuleSet, Scope, Subject, Verdict,
+        CounterName, KeyDimension, Limiter, LimiterOptions, Operation, RedisCounters, RuleSet, Scope,
+        Subject, Verdict,
     },
     supervision::Supervision,
     unavailable::Part,
@@ -106,14 +107,14 @@ async fn where_all_counters_lie_together_every_cluster_rule_is_attached() {
     for _ in 0..20 {
         let admission = limiter.admit(Operation::OtpSend, &subject).await.unwrap();
         let attached = admission.attached.iter();
-        let attached: Vec<_> = attached.map(|r| (r.key.clone(), r.enforce)).collect();
-        let key = |rule| format!("l:{rule}:{}", digest.encode());
+        let attached: Vec<_> = attached.map(|r| (r.name.clone(), r.enforce)).collect();
+        let name = |rule| CounterName::new(rule, digest.encode());
         assert_eq!(
             attached,
             [
-                ("l:far:US".to_owned(), true),
-                (key("hour"), true),
-                (key("day"), false)
+                (CounterName::new("far", "US"), true),
+                (name("hour"), true),
+                (name("day"), false)
             ]
         );
         assert_eq!(admission.attached[1].partition, digest.partition(64));
@@ -176,7 +177,7 @@ async fn on_a_cluster_the_counters_of_an_email_lie_where_its_challenge_lies() {
         &keyring().current().email,
     );
     let attached = &admission.attached[0];
-    assert_eq!(attached.key, format!("l:own:{}", digest.encode()));
+    assert_eq!(attached.name, CounterName::new("own", digest.encode()));
     assert_eq!(attached.partition, digest.partition(64));
     let name = key_of(
         KeyDimension::Email.into(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use ringback::{
     channel::Channel,
-    limits::{Counter, Denied, Limiter, Marker, Operation, Refund, Subject, Verdict, refuses},
+    limits::{Counter, CounterName, Denied, Limiter, Marker, Operation, Refund, Subject, Verdict, refuses},
     partition::PARTITIONS,
     supervision::Supervision,
 };
@@ -141,7 +141,7 @@ async fn a_typed_code_gives_its_message_back_once_a_day_for_an_address() {
 async fn what_has_drained_is_given_back_without_harm() {
     for adapter in Adapter::all() {
         let of_rule = |rule: &str| Counter {
-            key: format!("l:{rule}:drained"),
+            name: CounterName::new(rule, "drained"),
             ..messages("drained", 2, 0)
         };
         let both = ["one", "other"].map(of_rule);

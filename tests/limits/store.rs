@@ -8,7 +8,7 @@ use std::sync::{
 use chrono::{DateTime, TimeDelta};
 use ringback::{
     clock::ManualClock,
-    limits::{ClusterCounters, Counter, MemoryCounters, RedisCounters, Verdict, refuses},
+    limits::{ClusterCounters, Counter, CounterName, MemoryCounters, RedisCounters, Verdict, refuses},
     partition::PARTITIONS,
 };
 
@@ -78,7 +78,7 @@ impl Adapter {
 pub fn counter(key: &str, burst: u32) -> Counter {
     Counter {
         partition: key.bytes().last().unwrap_or_default() % PARTITIONS,
-        key: format!("l:test:{key}"),
+        name: CounterName::new("test", key),
         emission_us: HOUR_US,
         burst,
         units: 1,
@@ -281,7 +281,7 @@ async fn a_counter_in_redis_goes_by_itself() {
 #[actix::test]
 async fn what_one_address_has_spent_of_several_rules_counts_for_each() {
     let of = |rule: &str, burst| Counter {
-        key: format!("l:{rule}:jane"),
+        name: CounterName::new(rule, "jane"),
         ..counter("jane", burst)
     };
     for adapter in Adapter::all() {
@@ -325,7 +325,7 @@ async fn a_record_forgets_rules_that_are_gone() {
     );
     let counters = RedisCounters::with_offset(Arc::clone(&link), Arc::clone(&offset));
     let of = |rule: &str| Counter {
-        key: format!("l:{rule}:everybody"),
+        name: CounterName::new(rule, "everybody"),
         ..counter("everybody", 9)
     };
     for n in 0..100 {

@@ -101,7 +101,7 @@ pub async fn change(
     let shown = phone.expose().to_owned();
     let changer = changer(&api, &request, signed_in, Channel::Sms);
     let sent = api.flows.change_phone.send(changer, phone, password).await?;
-    Ok(HttpResponse::Ok().json(SentToPhone::new(DETAIL, shown, &sent)))
+    Ok(SentToPhone::new(DETAIL, shown, &sent).answer())
 }
 
 pub fn verify_docs() -> Docs {

@@ -1,10 +1,14 @@
 //! A code is on its way: the answer, whatever the code is for. It is the same for every address, whether or not it gets one.
 
+use actix_web::{HttpResponse, http::header::ContentType};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{accounts::Login, flows::Sent};
+use crate::{accounts::Login, encoding::JsonObject, flows::Sent};
+
+/// Room for most bodies.
+const ROOM_FOR_BODY: usize = 256;
 
 /// A code is on its way to a phone, if it may have one.
 #[derive(Debug, Serialize, ToSchema)]
@@ -75,6 +79,23 @@ impl SentToPhone {
             resend_after: sent.resend_after.as_secs(),
         }
     }
+
+    /// The answer. Each code that a phone is asked for has one, so its body is written without serde.
+    pub fn answer(&self) -> HttpResponse {
+        HttpResponse::Ok()
+            .content_type(ContentType::json())
+            .body(self.body())
+    }
+
+    fn body(&self) -> String {
+        JsonObject::with_capacity(ROOM_FOR_BODY)
+            .text("detail", self.detail)
+            .text("phone", &self.phone)
+            .id("challenge_id", self.challenge_id)
+            .number("expires_in", self.expires_in)
+            .number("resend_after", self.resend_after)
+            .close()
+    }
 }
 
 impl SentToEmail {
@@ -107,5 +128,22 @@ impl SentCode {
             expires_in: sent.expires_in.as_secs(),
             resend_after: sent.resend_after.as_secs(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_body_is_what_serde_makes_of_it() {
+        let sent = SentToPhone {
+            detail: "A code is on its way.",
+            phone: "+14155552671".to_owned(),
+            challenge_id: Uuid::from_u128(7),
+            expires_in: 600,
+            resend_after: 60,
+        };
+        assert_eq!(sent.body(), serde_json::to_string(&sent).unwrap());
     }
 }

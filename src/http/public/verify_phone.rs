@@ -107,7 +107,7 @@ pub async fn send(
     let caller = caller(&api, &request, bearer, language);
     let shown = phone.expose().to_owned();
     let sent = api.flows.verify_phone.send(caller, phone).await?;
-    Ok(HttpResponse::Ok().json(SentToPhone::new(DETAIL, shown, &sent)))
+    Ok(SentToPhone::new(DETAIL, shown, &sent).answer())
 }
 
 pub fn verify_docs() -> Docs {

@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::{Acting, AdminError, Administration};
 use crate::{
     accounts::{AccountDetails, Erased, ErasedBy, Erasure, Grant, Granted, Locked, ProfileChange, Revoked},
+    channel::Channel,
     events::EventKind,
     tokens::Role,
 };
@@ -33,6 +34,32 @@ impl Administration {
         let event = self.event(by, EventKind::AccountUnlocked);
         self.users.unlock(user, event).await?;
         self.account(user).await
+    }
+
+    /// Notes that a proven phone or e-mail address is the owner's, who said so to whoever asks: from then on it opens the account.
+    ///
+    /// # Errors
+    /// `Own`, `NotProven`, `NotFound`, `Unavailable`.
+    pub async fn confirm(
+        &self,
+        by: &Acting,
+        user: Uuid,
+        channel: Channel,
+    ) -> Result<AccountDetails, AdminError> {
+        if by.is_own(user) {
+            return Err(AdminError::Own);
+        }
+        let kind = match channel {
+            Channel::Sms => EventKind::PhoneConfirmed,
+            Channel::Email => EventKind::EmailConfirmed,
+        };
+        self.users.confirm(user, channel, self.event(by, kind)).await?;
+        let account = self.account(user).await?;
+        let owned = match channel {
+            Channel::Sms => account.phone_owned_at,
+            Channel::Email => account.email_owned_at,
+        };
+        owned.map(|_| account).ok_or(AdminError::NotProven)
     }
 
     /// Ends all sessions of an account for good, and those whose login is under way.

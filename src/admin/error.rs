@@ -18,6 +18,8 @@ pub enum AdminError {
     Own,
     #[error("nobody would be left who may do everything")]
     LastAdministrator,
+    #[error("the address is not proven: its code has to be entered first")]
+    NotProven,
     #[error("there is no such account")]
     NotFound,
     #[error(transparent)]
@@ -36,6 +38,11 @@ impl Problem for AdminError {
             Self::Forbidden => forbidden("Your role does not allow this."),
             Self::Own => forbidden("Nobody does this to their own account here: ask another administrator."),
             Self::LastAdministrator => forbidden("This is the last administrator: make another one first."),
+            Self::NotProven => ProblemDetails::new(
+                409,
+                "not_verified",
+                "This address is not proven: its code has to be entered first.",
+            ),
             Self::NotFound => ProblemDetails::not_found(),
             Self::Unavailable(unavailable) => unavailable.details(),
         }

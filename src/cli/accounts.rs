@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::{
     accounts::{AccountDetails, AccountStatus, Search, SearchBy},
     admin::{Acting, AdminError, Administration},
+    channel::Channel,
     email::EmailAddress,
     settings::Settings,
     startup::with_administration,
@@ -40,6 +41,10 @@ pub enum AccountsCommand {
     Lock(Change),
     /// Unlock an account. No session comes back.
     Unlock(Change),
+    /// Note that the proven phone is the owner's: from then on it opens the account. Make sure of who asks.
+    ConfirmPhone(Change),
+    /// The same for the proven e-mail address.
+    ConfirmEmail(Change),
     /// End all sessions of an account for good.
     EndSessions(Change),
     /// Erase an account for good. On a terminal it asks once more.
@@ -72,6 +77,24 @@ pub fn run(command: AccountsCommand, settings: &Settings) -> ExitCode {
                 changed(&administration, change, "Unlocked", async |by, id| {
                     administration.unlock(by, id).await
                 })
+                .await
+            }
+            AccountsCommand::ConfirmPhone(change) => {
+                changed(
+                    &administration,
+                    change,
+                    "The phone opens it now",
+                    async |by, id| administration.confirm(by, id, Channel::Sms).await,
+                )
+                .await
+            }
+            AccountsCommand::ConfirmEmail(change) => {
+                changed(
+                    &administration,
+                    change,
+                    "The e-mail address opens it now",
+                    async |by, id| administration.confirm(by, id, Channel::Email).await,
+                )
                 .await
             }
             AccountsCommand::EndSessions(change) => {

@@ -27,10 +27,14 @@ pub enum EventKind {
     SessionReused,
     PhoneVerified,
     PhoneChanged,
+    /// An administrator made sure that the phone is its owner's, so that it opens the account.
+    PhoneConfirmed,
     /// An account lost its phone to another that proved it.
     PhoneMoved,
     EmailVerified,
     EmailChanged,
+    /// As [`Self::PhoneConfirmed`].
+    EmailConfirmed,
     /// An account lost an unproven e-mail address to whoever owns it.
     EmailTaken,
     PasswordChanged,
@@ -59,7 +63,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 35] = [
         Self::AccountRegistered,
         Self::AccountUpdated,
         Self::AccountDeleted,
@@ -72,9 +76,11 @@ impl EventKind {
         Self::SessionReused,
         Self::PhoneVerified,
         Self::PhoneChanged,
+        Self::PhoneConfirmed,
         Self::PhoneMoved,
         Self::EmailVerified,
         Self::EmailChanged,
+        Self::EmailConfirmed,
         Self::EmailTaken,
         Self::PasswordChanged,
         Self::PasswordReset,
@@ -110,9 +116,11 @@ impl EventKind {
             Self::SessionReused => "session.reused",
             Self::PhoneVerified => "phone.verified",
             Self::PhoneChanged => "phone.changed",
+            Self::PhoneConfirmed => "phone.confirmed",
             Self::PhoneMoved => "phone.moved",
             Self::EmailVerified => "email.verified",
             Self::EmailChanged => "email.changed",
+            Self::EmailConfirmed => "email.confirmed",
             Self::EmailTaken => "email.taken",
             Self::PasswordChanged => "password.changed",
             Self::PasswordReset => "password.reset",

@@ -98,6 +98,10 @@ pub fn admin() -> Routes {
         delete("/api/admin/users/{id}/", admin_change::delete).documented(admin_change::delete_docs),
         post("/api/admin/users/{id}/lock/", admin_user::lock).documented(admin_user::lock_docs),
         post("/api/admin/users/{id}/unlock/", admin_user::unlock).documented(admin_user::unlock_docs),
+        post("/api/admin/users/{id}/confirm-phone/", admin_user::confirm_phone)
+            .documented(admin_user::confirm_phone_docs),
+        post("/api/admin/users/{id}/confirm-email/", admin_user::confirm_email)
+            .documented(admin_user::confirm_email_docs),
         post("/api/admin/users/{id}/end-sessions/", admin_user::end_sessions)
             .documented(admin_user::end_sessions_docs),
         post(

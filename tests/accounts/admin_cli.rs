@@ -66,6 +66,12 @@ fn an_operator_grants_finds_locks_and_deletes() {
         is("users show nobody", 1, "Name an account");
         is("users unlock john@example.com", 0, "Unlocked");
         is("users end-sessions john@example.com", 0, "ended");
+        is(
+            "users confirm-phone john@example.com --reason passport",
+            1,
+            "not proven",
+        );
+        is("users confirm-email jane@example.com", 0, "opens it now");
         is(&format!("users delete {id} --reason asked"), 0, "Erased");
         is(&format!("users show {id}"), 1, "no such account");
 

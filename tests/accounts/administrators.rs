@@ -2,14 +2,15 @@
 
 use ringback::{
     accounts::{Claimant, Erased, ErasedBy, Erasure, Grant, Granted, Locked, NewSession, Revoked, User},
+    channel::Channel,
     events::EventKind,
     tokens::{Amr, Role},
 };
 use uuid::Uuid;
 
 use crate::{
-    harness::{Stores, email_verified, event, new_session, register, session_ended},
-    races::all_at_once,
+    harness::{Store, Stores, email_verified, event, new_session, register, session_ended},
+    races::{all_at_once, tally},
 };
 
 fn grant(user: Uuid, role: Role) -> Grant {
@@ -248,4 +249,33 @@ pub async fn an_administrator_ends_all_sessions_for_good(stores: Stores) {
     };
     assert!(stores.one.sessions.open(next).await.unwrap().is_some());
     assert_eq!(stores.kinds().await, "session.ended");
+}
+
+pub async fn an_address_is_confirmed_once_and_only_where_it_is_proven(stores: Stores) {
+    let (jane, _) = register(&stores.one, "jane@example.com", "+14152000001").await;
+    async fn confirm(store: Store, user: Uuid, channel: Channel) -> bool {
+        let kind = match channel {
+            Channel::Sms => EventKind::PhoneConfirmed,
+            Channel::Email => EventKind::EmailConfirmed,
+        };
+        store.users.confirm(user, channel, event(kind, 4)).await.unwrap()
+    }
+    for channel in Channel::ALL {
+        assert!(!confirm(stores.either(0), jane.id, channel).await, "{channel:?}");
+        assert!(
+            !confirm(stores.either(1), Uuid::nil(), channel).await,
+            "{channel:?}"
+        );
+    }
+    stores
+        .sql("UPDATE users SET phone_verified = (1 = 1), email_verified = (1 = 1)".to_owned())
+        .await;
+    for (channel, column) in [(Channel::Sms, "phone"), (Channel::Email, "email")] {
+        let (id, at_once) = (jane.id, 8);
+        let confirmed = all_at_once(&stores, at_once, move |_, store| confirm(store, id, channel)).await;
+        assert_eq!(tally(confirmed)[&true], 1, "{channel:?}");
+        let owned = format!("users WHERE {column}_owned_at IS NOT NULL");
+        assert_eq!(stores.count(&owned).await, 1, "{channel:?}");
+    }
+    assert_eq!(stores.count("events WHERE kind LIKE '%.confirmed'").await, 2);
 }

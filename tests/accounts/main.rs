@@ -101,7 +101,8 @@ on_both_databases! {
         a_role_that_is_taken_away_leaves_no_session_of_it
         the_last_administrator_stays
         of_administrators_that_take_each_other_away_one_remains
-        an_administrator_ends_all_sessions_for_good;
+        an_administrator_ends_all_sessions_for_good
+        an_address_is_confirmed_once_and_only_where_it_is_proven;
     ledger_reader:
         rows_are_filtered_and_come_page_by_page
         messages_add_up_by_country_and_hour;

@@ -21,6 +21,8 @@ pub fn routes(id: &str) -> Vec<(&'static str, String, Option<Value>)> {
         ("GET", format!("/api/admin/users/{id}/"), None),
         ("POST", format!("/api/admin/users/{id}/lock/"), reason()),
         ("POST", format!("/api/admin/users/{id}/unlock/"), reason()),
+        ("POST", format!("/api/admin/users/{id}/confirm-phone/"), reason()),
+        ("POST", format!("/api/admin/users/{id}/confirm-email/"), reason()),
         ("POST", format!("/api/admin/users/{id}/end-sessions/"), reason()),
         ("POST", format!("/api/admin/users/{id}/release-limits/"), reason()),
         ("GET", "/api/admin/events/".to_owned(), None),

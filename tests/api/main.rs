@@ -11,6 +11,7 @@ mod browser;
 mod budgets;
 mod changes;
 mod clients;
+mod confirmed;
 mod connections;
 mod console;
 mod cors;

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     accounts::{administrators::is_last::postgres::is_last_administrator, sessions::NewSession},
+    channel::Channel,
     database::{PostgresLink, Session, to_micros},
     events::{
         NewEvent,
@@ -152,7 +153,31 @@ impl UserStore for PostgresUsers {
             insert_event!("$3", "unlocked.id", "unlocked"),
             ") SELECT count(*) FROM unlocked"
         );
-        self.raise_epoch(SQL, user, event).await
+        self.noted(SQL, user, event).await
+    }
+
+    async fn confirm(&self, user: Uuid, channel: Channel, event: NewEvent) -> Result<bool, Unavailable> {
+        const PHONE: &str = concat!(
+            "WITH confirmed AS ( \
+               UPDATE users SET phone_owned_at = $2, updated_at = $2 \
+               WHERE id = $1 AND phone_verified AND phone_owned_at IS NULL RETURNING id \
+             ), noted AS (",
+            insert_event!("$3", "confirmed.id", "confirmed"),
+            ") SELECT count(*) FROM confirmed"
+        );
+        const EMAIL: &str = concat!(
+            "WITH confirmed AS ( \
+               UPDATE users SET email_owned_at = $2, updated_at = $2 \
+               WHERE id = $1 AND email_verified AND email_owned_at IS NULL RETURNING id \
+             ), noted AS (",
+            insert_event!("$3", "confirmed.id", "confirmed"),
+            ") SELECT count(*) FROM confirmed"
+        );
+        let sql = match channel {
+            Channel::Sms => PHONE,
+            Channel::Email => EMAIL,
+        };
+        self.noted(sql, user, event).await
     }
 
     async fn end_sessions(&self, user: Uuid, event: NewEvent) -> Result<bool, Unavailable> {
@@ -163,13 +188,13 @@ impl UserStore for PostgresUsers {
             insert_event!("$3", "ended.id", "ended"),
             ") SELECT count(*) FROM ended"
         );
-        self.raise_epoch(SQL, user, event).await
+        self.noted(SQL, user, event).await
     }
 }
 
 impl PostgresUsers {
-    /// Runs a statement that answers of how many accounts it ended the sessions.
-    async fn raise_epoch(&self, sql: &'static str, user: Uuid, event: NewEvent) -> Result<bool, Unavailable> {
+    /// Runs a statement that answers how many accounts it changed, and notes the event.
+    async fn noted(&self, sql: &'static str, user: Uuid, event: NewEvent) -> Result<bool, Unavailable> {
         let query = sqlx::query_scalar(sql)
             .bind(user)
             .bind(to_micros(event.at))

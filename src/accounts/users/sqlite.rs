@@ -13,6 +13,7 @@ use crate::{
         administrators::is_last::sqlite::is_last_administrator,
         sessions::{NewSession, sqlite::insert},
     },
+    channel::Channel,
     database::{SqliteLink, sqlite::Query, to_micros},
     events::{
         NewEvent,
@@ -111,13 +112,25 @@ impl UserStore for SqliteUsers {
     async fn unlock(&self, user: Uuid, event: NewEvent) -> Result<bool, Unavailable> {
         const SQL: &str = "UPDATE users SET locked_at = NULL, session_epoch = session_epoch + 1, sessions_ended_at = ?2 \
              WHERE id = ?1 AND locked_at IS NOT NULL";
-        self.raise_epoch(SQL, user, event).await
+        self.noted(SQL, user, event).await
+    }
+
+    async fn confirm(&self, user: Uuid, channel: Channel, event: NewEvent) -> Result<bool, Unavailable> {
+        const PHONE: &str = "UPDATE users SET phone_owned_at = ?2, updated_at = ?2 \
+             WHERE id = ?1 AND phone_verified AND phone_owned_at IS NULL";
+        const EMAIL: &str = "UPDATE users SET email_owned_at = ?2, updated_at = ?2 \
+             WHERE id = ?1 AND email_verified AND email_owned_at IS NULL";
+        let sql = match channel {
+            Channel::Sms => PHONE,
+            Channel::Email => EMAIL,
+        };
+        self.noted(sql, user, event).await
     }
 
     async fn end_sessions(&self, user: Uuid, event: NewEvent) -> Result<bool, Unavailable> {
         const SQL: &str =
             "UPDATE users SET session_epoch = session_epoch + 1, sessions_ended_at = ?2 WHERE id = ?1";
-        self.raise_epoch(SQL, user, event).await
+        self.noted(SQL, user, event).await
     }
 }
 
@@ -177,7 +190,7 @@ impl SqliteUsers {
     }
 
     /// Runs a statement that ends the sessions of an account.
-    async fn raise_epoch(&self, sql: &'static str, user: Uuid, event: NewEvent) -> Result<bool, Unavailable> {
+    async fn noted(&self, sql: &'static str, user: Uuid, event: NewEvent) -> Result<bool, Unavailable> {
         let changed = self.0.bounded(async {
             let mut transaction = self.0.writer.begin_with("BEGIN IMMEDIATE").await?;
             let query = sqlx::query(sql)

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::{NewUser, ProfileChange, User};
 use crate::{
     accounts::sessions::NewSession,
+    channel::Channel,
     events::{NewEvent, NewNotice, NoticeAddress},
     phone::PhoneNumber,
     unavailable::Unavailable,
@@ -70,6 +71,10 @@ pub trait UserStore: Send + Sync {
 
     /// Unlocks an account. MUST bring no session back, whoever locked it and how. `false`: it wasn't locked.
     async fn unlock(&self, user: Uuid, event: NewEvent) -> Result<bool, Unavailable>;
+
+    /// Notes that the proven phone or e-mail address of an account is its owner's, as if its code had been entered with the account's token:
+    /// from then on it opens the account. `false`: it does already, it isn't proven, or there is no such account.
+    async fn confirm(&self, user: Uuid, channel: Channel, event: NewEvent) -> Result<bool, Unavailable>;
 
     /// Ends all sessions of an account for good, and those whose login is under way. `false`: there is no such account.
     async fn end_sessions(&self, user: Uuid, event: NewEvent) -> Result<bool, Unavailable>;

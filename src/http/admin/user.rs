@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     admin::{Acting, AdminError, Entered},
+    channel::Channel,
     http::{
         api::Api,
         kit::{
@@ -116,6 +117,59 @@ pub async fn unlock(
     let entered = enter(&api, &request, Role::Support).await?;
     let (by, id) = acting(entered, &id, body.read().await?)?;
     let account = api.admin.unlock(&by, id).await?;
+    Ok(HttpResponse::Ok().json(AdminUserView::from(account)))
+}
+
+pub fn confirm_phone_docs() -> Docs {
+    confirms(
+        "admin_confirm_phone",
+        "Confirm that the proven phone is the owner's.",
+    )
+}
+
+/// Confirms the phone of an account.
+pub async fn confirm_phone(
+    api: web::Data<Api>,
+    request: HttpRequest,
+    id: web::Path<String>,
+    body: UnreadJson<ReasonRequest>,
+) -> Result<HttpResponse, ApiError> {
+    confirm(api, request, id, body, Channel::Sms).await
+}
+
+pub fn confirm_email_docs() -> Docs {
+    confirms(
+        "admin_confirm_email",
+        "Confirm that the proven e-mail address is the owner's.",
+    )
+}
+
+/// Confirms the e-mail address of an account.
+pub async fn confirm_email(
+    api: web::Data<Api>,
+    request: HttpRequest,
+    id: web::Path<String>,
+    body: UnreadJson<ReasonRequest>,
+) -> Result<HttpResponse, ApiError> {
+    confirm(api, request, id, body, Channel::Email).await
+}
+
+fn confirms(id: &str, summary: &str) -> Docs {
+    changes(id, summary, Role::Admin)
+        .text("It was proven without the account's token, so it opens nothing. From then on codes to it sign in and reset the password. Make sure of who asks.")
+        .refuses([AdminError::NotProven, AdminError::Own])
+}
+
+async fn confirm(
+    api: web::Data<Api>,
+    request: HttpRequest,
+    id: web::Path<String>,
+    body: UnreadJson<ReasonRequest>,
+    channel: Channel,
+) -> Result<HttpResponse, ApiError> {
+    let entered = enter(&api, &request, Role::Admin).await?;
+    let (by, id) = acting(entered, &id, body.read().await?)?;
+    let account = api.admin.confirm(&by, id, channel).await?;
     Ok(HttpResponse::Ok().json(AdminUserView::from(account)))
 }
 

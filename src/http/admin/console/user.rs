@@ -14,6 +14,7 @@ use super::{
 use crate::{
     accounts::{PersonName, ProfileChange},
     admin::{Acting, AdminError},
+    channel::Channel,
     events::EventFilter,
     flows::FlowError,
     http::{
@@ -107,6 +108,8 @@ async fn run(
     match action {
         Action::Lock => drop(admin.lock(by, id).await?),
         Action::Unlock => drop(admin.unlock(by, id).await?),
+        Action::ConfirmPhone => drop(admin.confirm(by, id, Channel::Sms).await?),
+        Action::ConfirmEmail => drop(admin.confirm(by, id, Channel::Email).await?),
         Action::EndSessions => drop(admin.end_sessions(by, id).await?),
         Action::Rename => drop(admin.change(by, id, change.unwrap_or_default()).await?),
         Action::ReleaseLimits => {
@@ -138,6 +141,8 @@ fn names(faults: &mut Faults, form: &Form) -> Option<ProfileChange> {
 enum Action {
     Lock,
     Unlock,
+    ConfirmPhone,
+    ConfirmEmail,
     EndSessions,
     ReleaseLimits,
     Rename,
@@ -145,9 +150,11 @@ enum Action {
 }
 
 impl Action {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 8] = [
         Self::Lock,
         Self::Unlock,
+        Self::ConfirmPhone,
+        Self::ConfirmEmail,
         Self::EndSessions,
         Self::ReleaseLimits,
         Self::Rename,
@@ -162,6 +169,8 @@ impl Action {
         match self {
             Self::Lock => "lock",
             Self::Unlock => "unlock",
+            Self::ConfirmPhone => "confirm-phone",
+            Self::ConfirmEmail => "confirm-email",
             Self::EndSessions => "end-sessions",
             Self::ReleaseLimits => "release-limits",
             Self::Rename => "rename",
@@ -172,7 +181,7 @@ impl Action {
     const fn least(self) -> Role {
         match self {
             Self::Unlock | Self::EndSessions | Self::ReleaseLimits => Role::Support,
-            Self::Lock | Self::Rename | Self::Delete => Role::Admin,
+            Self::Lock | Self::ConfirmPhone | Self::ConfirmEmail | Self::Rename | Self::Delete => Role::Admin,
         }
     }
 
@@ -180,6 +189,8 @@ impl Action {
         match self {
             Self::Lock => "The account is locked.",
             Self::Unlock => "The account is unlocked.",
+            Self::ConfirmPhone => "The phone opens the account now.",
+            Self::ConfirmEmail => "The e-mail address opens the account now.",
             Self::EndSessions => "All its sessions ended.",
             Self::ReleaseLimits => "Its limits are released.",
             Self::Rename => "The name is changed.",

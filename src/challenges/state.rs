@@ -258,7 +258,9 @@ impl SlotState {
             Found::ByAddress | Found::ByUser => &[Pool::Own, Pool::WithId],
         };
         let owner_waits = self.waits(counted, pools, ends, now, bounds);
-        let message = challenge.message.as_ref().filter(|_| challenge.is_users);
+        // The truth would tell whether another account has proven an e-mail address that somebody wants to have: then no message goes out.
+        let is_told = challenge.is_users && challenge.purpose != Purpose::ChangeEmail;
+        let message = challenge.message.as_ref().filter(|_| is_told);
         Some(StatusSnapshot {
             channel: challenge.channel,
             age: age(challenge.issued, now),

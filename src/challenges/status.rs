@@ -33,7 +33,7 @@ pub struct StatusSnapshot {
     pub channel: Channel,
     /// Since it was issued.
     pub age: Duration,
-    /// The user whose challenge it is: who asked for it with a token, if a message goes out for it.
+    /// The user whose challenge it is: who asked for it with a token, if a message goes out for it and that may be told.
     pub owner: Option<Uuid>,
     /// How far the message has come; `Queued` for a decoy.
     pub status: DeliveryStatus,

@@ -10,6 +10,7 @@ use ::redis::{
 };
 use deadpool::managed::{self, BuildError, Manager, Metrics, RecycleError, RecycleResult};
 use deadpool_redis::{PoolConfig, Runtime, Timeouts};
+use futures_util::{FutureExt, future::select_ok};
 use tokio::sync::Mutex;
 
 use super::{
@@ -26,8 +27,9 @@ pub(super) type Held = managed::Object<Connector>;
 pub(super) enum Connector {
     Single(deadpool_redis::Manager),
     Cluster(ClusterClient),
-    /// Whoever asks the Sentinels keeps the connections to them.
-    Sentinel(Box<Mutex<SentinelClient>>, AsyncConnectionConfig),
+    /// Whoever asks a Sentinel keeps the connection to it. Each has a client of its own, which knows no other: one client of all waits
+    /// for the first, however long that is silent.
+    Sentinel(Vec<Mutex<SentinelClient>>, AsyncConnectionConfig),
 }
 
 /// Prepares the pool; connects nowhere. The files of certificates are read here.
@@ -60,9 +62,12 @@ impl Manager for Connector {
         Ok(match self {
             Self::Single(manager) => Connection::Node(manager.create().await?),
             Self::Cluster(client) => Connection::Cluster(client.get_async_connection().await?),
-            Self::Sentinel(client, config) => {
-                // Released before the master is connected to: whoever else waits asks meanwhile.
-                let master = client.lock().await.async_get_client().await?;
+            Self::Sentinel(clients, config) => {
+                // Each is released before the master is connected to: whoever else waits asks meanwhile.
+                let asked = clients
+                    .iter()
+                    .map(|client| async { client.lock().await.async_get_client().await }.boxed());
+                let (master, _) = select_ok(asked).await?;
                 Connection::Node(
                     master
                         .get_multiplexed_async_connection_with_config(config)
@@ -99,8 +104,10 @@ impl Connector {
                 Self::Single(deadpool_redis::Manager::new_with_config(server, config)?)
             }
             Topology::Cluster(nodes) => {
+                // All that are named are waited for, and then all that these name, before the first request: a silent one must leave
+                // time for it.
                 let mut cluster = ClusterClient::builder(nodes.iter().map(String::as_str))
-                    .connection_timeout(options.timeout);
+                    .connection_timeout(options.timeout / 3);
                 if let Some(certificates) = certificates {
                     cluster = cluster.certs(certificates);
                 }
@@ -114,31 +121,37 @@ impl Connector {
             } => {
                 let sentinels = sentinels.iter().map(|url| url.as_str().into_connection_info());
                 let sentinels = sentinels.collect::<Result<Vec<_>, _>>()?;
-                let addresses = sentinels.iter().map(|sentinel| sentinel.addr().clone());
-                let mut builder = SentinelClientBuilder::new(addresses, master, SentinelServerType::Master)?;
-                if let Some(user) = login.as_ref().and_then(|login| login.user.as_ref()) {
-                    builder = builder.set_client_to_redis_username(user);
-                }
-                if let Some(password) = login.as_ref().and_then(|login| login.password.as_ref()) {
-                    builder = builder.set_client_to_redis_password(password);
-                }
-                // The same in each Sentinel's URL.
-                let own = sentinels.first().map(ConnectionInfo::redis_settings);
-                if let Some(user) = own.and_then(|login| login.username()) {
-                    builder = builder.set_client_to_sentinel_username(user);
-                }
-                if let Some(password) = own.and_then(|login| login.password()) {
-                    builder = builder.set_client_to_sentinel_password(password);
-                }
-                if tls {
-                    builder = builder.set_client_to_redis_tls_mode(TlsMode::Secure);
-                    builder = builder.set_client_to_sentinel_tls_mode(TlsMode::Secure);
-                    if let Some(certificates) = certificates {
-                        builder = builder.set_client_to_redis_certificates(certificates.clone());
-                        builder = builder.set_client_to_sentinel_certificates(certificates);
+                let client = |sentinel: &ConnectionInfo| {
+                    let address = [sentinel.addr().clone()];
+                    let mut builder =
+                        SentinelClientBuilder::new(address, &*master, SentinelServerType::Master)?;
+                    if let Some(user) = login.as_ref().and_then(|login| login.user.as_ref()) {
+                        builder = builder.set_client_to_redis_username(user);
                     }
-                }
-                Self::Sentinel(Box::new(Mutex::new(builder.build()?)), config)
+                    if let Some(password) = login.as_ref().and_then(|login| login.password.as_ref()) {
+                        builder = builder.set_client_to_redis_password(password);
+                    }
+                    let own = sentinel.redis_settings();
+                    if let Some(user) = own.username() {
+                        builder = builder.set_client_to_sentinel_username(user);
+                    }
+                    if let Some(password) = own.password() {
+                        builder = builder.set_client_to_sentinel_password(password);
+                    }
+                    if tls {
+                        builder = builder.set_client_to_redis_tls_mode(TlsMode::Secure);
+                        builder = builder.set_client_to_sentinel_tls_mode(TlsMode::Secure);
+                        if let Some(certificates) = &certificates {
+                            builder = builder.set_client_to_redis_certificates(certificates.clone());
+                            builder = builder.set_client_to_sentinel_certificates(certificates.clone());
+                        }
+                    }
+                    builder.build().map(Mutex::new)
+                };
+                Self::Sentinel(
+                    sentinels.iter().map(client).collect::<Result<_, RedisError>>()?,
+                    config,
+                )
             }
         })
     }

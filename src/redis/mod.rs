@@ -169,15 +169,17 @@ impl RedisLink {
         self.request(Request::Possible(script, &commands)).await
     }
 
-    /// Whether it takes writes, which is more than to answer: a small key of its own is written, by a script as all else.
+    /// Whether it takes writes and lets us run all commands that scripts need, which is more than to answer: small keys of its own are
+    /// written, by a script as all else.
     ///
     /// # Errors
     /// [`Unavailable`] when it doesn't.
     pub async fn check(&self) -> Result<(), Unavailable> {
-        static WRITE: LazyLock<Script> =
-            LazyLock::new(|| Script::new("return redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])"));
-        self.eval(&WRITE, 1, |call| {
-            call.key(0, ["check"]);
+        static CHECK: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("check.lua")));
+        self.eval(&CHECK, 3, |call| {
+            for key in ["check", "check:set", "check:hash"] {
+                call.key(0, [key]);
+            }
             call.arg(CHECK_LASTS_MS);
         })
         .await

@@ -197,6 +197,29 @@ on_both! {
         assert_eq!(me(&app, &holder).await["email"], json!(holder.email));
     }
 
+    // A message goes out for the one and none for the other, which its sender's own token must not tell either.
+    async fn who_wants_an_email_does_not_learn_that_another_account_has_proven_it(app) {
+        let (holder, account) = (app.verified(PHONE).await, app.register(NEW_PHONE).await);
+        app.own_email(&holder).await;
+        let mut told = Vec::new();
+        for email in ["free@example.com", holder.email.as_str()] {
+            let before = app.messages_to(email).await.len();
+            let sent = change(&app, "email", email, PASSWORD, &account.access).await;
+            if email != holder.email {
+                eventually("a message", async || (app.messages_to(email).await.len() > before).then_some(())).await;
+                let rows = "verifications WHERE purpose = 'change_email' AND status = 'sent'";
+                eventually("its row", async || (count(&app, rows).await == "1").then_some(())).await;
+            }
+            let path = format!("/api/users/otp-status/{}/", sent.text("challenge_id"));
+            let status = app.get_as(&path, &account.access).await;
+            let export = app.get_as("/api/users/me/export/", &account.access).await;
+            let codes = export.body["verifications"].as_array().unwrap();
+            told.push((status.body["status"].clone(), status.body["resend_after"].clone(), codes.clone()));
+            app.pass(60);
+        }
+        assert_eq!(told[0], told[1]);
+    }
+
     // A squatter has the address of somebody who never proved it: who reads the mail there takes it.
     async fn an_email_that_nobody_proved_goes_to_whoever_proves_it(app) {
         let (squatter, owner) = (app.register(PHONE).await, app.register(NEW_PHONE).await);

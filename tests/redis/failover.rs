@@ -12,6 +12,8 @@ use tokio::{
     sync::watch,
 };
 
+use support::variable;
+
 use crate::servers::{Server, link};
 
 /// What Redis before 7 said of a script that wrote to a replica.
@@ -171,7 +173,37 @@ async fn a_server_that_answers_and_refuses_writes_is_not_ready_and_says_why() {
         server.command(None, &["config", "set", undo[0], undo[1]]);
         link.check().await.unwrap();
     }
+    // A user may lack one command alone.
+    for command in ["time", "zrange", "hgetall"] {
+        server.command(None, &["acl", "setuser", "default", &format!("-{command}")]);
+        let said = link.check().await.unwrap_err().to_string();
+        assert!(said.contains(&format!("({})", command.to_uppercase())), "{said}");
+        server.command(None, &["acl", "setuser", "default", &format!("+{command}")]);
+        link.check().await.unwrap();
+    }
     server.command(None, &["acl", "setuser", "default", "-@all", "+ping", "+acl"]);
     let said = link.check().await.unwrap_err().to_string();
     assert!(said.contains("no permissions"), "{said}");
+}
+
+/// Who takes connections, and never says a word: a machine that hangs.
+async fn silent() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").await.unwrap()
+}
+
+#[actix_web::test]
+async fn a_node_that_is_named_and_silent_holds_nobody_up() {
+    let silent = silent().await;
+    let others = variable("RINGBACK_TEST_REDIS_CLUSTER_URL");
+    let url = format!("redis://{},{others}", silent.local_addr().unwrap());
+    link(&url, RedisSecurity::default()).check().await.unwrap();
+}
+
+#[actix_web::test]
+async fn a_sentinel_that_is_named_first_and_silent_holds_nobody_up() {
+    let silent = silent().await;
+    let url = variable("RINGBACK_TEST_REDIS_SENTINEL_URL");
+    let hosts = url.strip_prefix("redis+sentinel://").unwrap();
+    let url = format!("redis+sentinel://{},{hosts}", silent.local_addr().unwrap());
+    link(&url, RedisSecurity::default()).check().await.unwrap();
 }

@@ -88,12 +88,13 @@ impl PostgresRecords {
         let Table {
             name,
             whose,
+            only,
             newest_by,
             ..
         } = table;
         // Nothing but the names of tables and columns goes into it.
         let sql = format!(
-            "SELECT to_jsonb(t)::text FROM (SELECT * FROM {name} WHERE {whose} = $1 ORDER BY {newest_by} DESC LIMIT {MAX_ROWS}) AS t"
+            "SELECT to_jsonb(t)::text FROM (SELECT * FROM {name} WHERE {whose} = $1 AND {only} ORDER BY {newest_by} DESC LIMIT {MAX_ROWS}) AS t"
         );
         let query = sqlx::query_scalar(AssertSqlSafe(sql)).bind(user);
         let rows: Vec<String> = self

@@ -80,6 +80,7 @@ impl SqliteRecords {
         let Table {
             name,
             whose,
+            only,
             newest_by,
             ..
         } = table;
@@ -90,7 +91,7 @@ impl SqliteRecords {
         let columns = columns.join(", ");
         // Nothing but the names of tables and columns goes into it.
         let sql = format!(
-            "SELECT json_object({columns}) FROM {name} WHERE {whose} = ?1 ORDER BY {newest_by} DESC LIMIT {MAX_ROWS}"
+            "SELECT json_object({columns}) FROM {name} WHERE {whose} = ?1 AND {only} ORDER BY {newest_by} DESC LIMIT {MAX_ROWS}"
         );
         let query = sqlx::query_scalar(AssertSqlSafe(sql)).bind(user.hyphenated());
         let rows: Vec<String> = self.0.bounded(query.fetch_all(&self.0.readers)).await?;

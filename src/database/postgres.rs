@@ -6,7 +6,7 @@ use std::{
     str::FromStr,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -18,7 +18,10 @@ use sqlx::{
     migrate::MigrateError as SqlxMigrateError,
     postgres::{PgArguments, PgConnectOptions, PgSslMode},
 };
-use tokio::{sync::OnceCell, time::timeout};
+use tokio::{
+    sync::OnceCell,
+    time::{sleep, timeout},
+};
 
 use super::{
     Bounds, CONNECT_TIMEOUT, Database, DatabaseUrlError, MIGRATION_TIMEOUT, MigrateError, PoolOptions,
@@ -38,6 +41,8 @@ use crate::{
 const OWN_LOOKUPS: usize = 3;
 /// A write that succeeded so lately isn't tried again for readiness, which anybody may ask for.
 const BEAT: Duration = Duration::from_millis(500);
+/// How long the server may take to see that a connection is gone.
+const GONE: Duration = Duration::from_millis(50);
 /// The part of a call's time that is kept to say why there was no connection for it.
 const SAY_SHARE: u32 = 5;
 
@@ -70,6 +75,8 @@ pub struct PostgresLink {
     timeout: Duration,
     /// When a write for readiness last succeeded.
     beat: Arc<Mutex<Option<Instant>>>,
+    /// Whether the last lane that wanted a connection of its own got none.
+    starves: Arc<AtomicBool>,
 }
 
 impl PostgresLink {
@@ -123,6 +130,7 @@ impl PostgresLink {
             trust,
             timeout: options.timeout,
             beat: Arc::default(),
+            starves: Arc::default(),
         })
     }
 
@@ -137,11 +145,24 @@ impl PostgresLink {
         // A plan for each number of keys costs as much as the lookup, and one that was made while a table was small reads all of it.
         const PLAN_ONCE: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off";
         let way = self.way().await?;
-        let mut connection = self.pool.maker().make().await.map_err(not_connected)?;
+        let made = self.make_own().await;
+        self.starves.store(made.is_err(), Ordering::Relaxed);
+        let mut connection = made.map_err(not_connected)?;
         if !way.shares_sessions {
             sqlx::raw_sql(PLAN_ONCE).execute(&mut connection).await?;
         }
         Ok((connection, way.begin.clone()))
+    }
+
+    /// Where the server has no room for another, connections of the pool that rest are given up for it: else a kind of lookup would have none
+    /// for as long as they rest.
+    async fn make_own(&self) -> Result<PgConnection, sqlx::Error> {
+        loop {
+            match self.pool.maker().make().await {
+                Err(error) if is_full(&error) && self.pool.give_up_one().await => sleep(GONE).await,
+                made => return made,
+            }
+        }
     }
 
     async fn way(&self) -> Result<&Way, sqlx::Error> {
@@ -195,6 +216,11 @@ impl PostgresLink {
 #[async_trait]
 impl Database for PostgresLink {
     async fn ping(&self) -> Result<(), Unavailable> {
+        // The pool may have what it needs while lookups get nothing.
+        if self.starves.load(Ordering::Relaxed) {
+            self.bounded(async { Box::pin(self.connect()).await.map(drop) })
+                .await?;
+        }
         let last = *self.beat.lock().unwrap_or_else(PoisonError::into_inner);
         if last.is_some_and(|last| last.elapsed() < BEAT) {
             return self.execute(sqlx::query("SELECT 1")).await.map(drop);
@@ -255,6 +281,12 @@ impl Database for PostgresLink {
     async fn close(&self) {
         drop(timeout(self.timeout, self.pool.close()).await);
     }
+}
+
+/// Whether the server, or our role there, may have no more connections.
+fn is_full(error: &sqlx::Error) -> bool {
+    // `too_many_connections`: https://www.postgresql.org/docs/current/errcodes-appendix.html
+    matches!(error, sqlx::Error::Database(error) if error.code().as_deref() == Some("53300"))
 }
 
 fn no_answer() -> sqlx::Error {

@@ -9,9 +9,10 @@ use std::{
 
 use ringback::database::{DatabaseUrlError, PoolOptions, PostgresLink, PostgresOptions, PreparedStatements};
 use secrecy::SecretString;
+use sqlx::{Connection, PgConnection};
 
 use crate::{
-    harness::{Folder, OPTIONS, Store, new_session, new_user, register, runtime},
+    harness::{Folder, OPTIONS, Store, at, new_session, new_user, register, runtime},
     own_server::OwnServer,
 };
 
@@ -332,5 +333,49 @@ fn why_there_is_no_connection_is_told_in_the_servers_words() {
             "{said}"
         );
         assert!(!said.contains("hidden"), "{said}");
+    });
+}
+
+#[test]
+fn lookups_get_what_the_pool_leaves_lying_where_the_server_has_room_for_few() {
+    runtime().block_on(async {
+        let server = OwnServer::postgres(&[], &[]).await;
+        server
+            .sql(&[
+                "CREATE ROLE ringback LOGIN CONNECTION LIMIT 4",
+                "GRANT ALL ON SCHEMA public TO ringback",
+            ])
+            .await;
+        let url = server.url("ringback");
+        // So the pool may take all four.
+        let options = PoolOptions {
+            max_connections: 12,
+            ..PATIENT
+        };
+        let store = Store::open(&url, options).unwrap();
+        store.database.migrate().await.unwrap();
+        futures_util::future::join_all((0..16).map(|n| can_write(&store, n))).await;
+        let (user, session) = register(&store, "jane@example.com", "+14152000002").await;
+        assert!(store.sessions.view(session).await.unwrap().is_some());
+        assert!(store.proofs.claims(&user.phone, at(1)).await.is_ok());
+        store.database.ping().await.unwrap();
+
+        // Another has taken all: nothing is left to give up, and that is told.
+        let another = Store::open(&url, options).unwrap();
+        let mut taken = Vec::new();
+        server
+            .sql(&["SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'ringback'"])
+            .await;
+        while let Ok(connection) = PgConnection::connect(&url).await {
+            taken.push(connection);
+        }
+        assert!(another.sessions.view(session).await.is_err());
+        assert!(another.database.ping().await.is_err());
+        drop(taken);
+        let began = Instant::now();
+        while another.database.ping().await.is_err() {
+            assert!(began.elapsed() < Duration::from_secs(5), "not back in time");
+        }
+        assert!(another.sessions.view(session).await.is_ok());
     });
 }

@@ -198,6 +198,14 @@ impl Pool {
         self.places.status()
     }
 
+    /// Closes one that rests, if one does.
+    pub async fn give_up_one(&self) -> bool {
+        let mut found = false;
+        let resting = self.places.retain(|_, _| std::mem::replace(&mut found, true));
+        say_goodbye(resting.removed).await;
+        found
+    }
+
     /// Lends no more, and waits until all have come back.
     pub async fn close(&self) {
         let idle = self.places.retain(|_, _| false).removed;

@@ -3,6 +3,7 @@ import { RingbackError, isStale } from "./errors.js";
 import { Http, type Request } from "./http.js";
 import { solveProof } from "./proof.js";
 import { SignIn, type SignInState } from "./sign-in.js";
+import { spelled } from "./spelling.js";
 import { memoryStorage, type TokenStorage } from "./storage.js";
 import type {
   Address,
@@ -313,13 +314,13 @@ export class RingbackClient {
     const challenge = await this.#call<Challenge>({ ...post(path, body, options), ...(isPublic ? { token: "none" } : {}) });
     // The address as it was typed and as the service reads it: forms go on with either.
     const addresses = address === undefined ? [""] : [address, challenge.phone ?? challenge.email ?? address];
-    for (const one of addresses) this.#challenges.set(`${purpose} ${one}`, challenge.challenge_id);
+    for (const one of addresses) this.#challenges.set(`${purpose} ${spelled(one)}`, challenge.challenge_id);
     return challenge;
   }
 
   /** What was typed, with the id of the challenge that it answers. */
   #typed<T extends { challenge_id?: string }>(purpose: Purpose, address: string | undefined, typed: T): T {
-    const challenge_id = typed.challenge_id ?? this.#challenges.get(`${purpose} ${address ?? ""}`);
+    const challenge_id = typed.challenge_id ?? this.#challenges.get(`${purpose} ${spelled(address ?? "")}`);
     return challenge_id === undefined ? typed : { ...typed, challenge_id };
   }
 }

@@ -29,7 +29,7 @@ test("somebody signs up, proves the phone and the e-mail address, signs out and 
   assert.equal((await client.login({ email: ada.email, password: ada.password })).id, user.id);
 });
 
-test("the id of a challenge is found by either spelling of its phone", async () => {
+test("the id of a challenge is found by every spelling of its phone", async () => {
   const { client, asked } = observed();
   const ada = somebody();
   await client.register(ada);
@@ -38,6 +38,9 @@ test("the id of a challenge is found by either spelling of its phone", async () 
   assert.equal(phone, ada.phone);
   const code = await codeFor(ada.phone);
   await assert.rejects(client.verifyPhone({ phone: spelled, otp: wrong(code) }), { attemptsRemaining: 2 });
+  assert.equal(asked.at(-1)?.body["challenge_id"], challenge_id);
+  const third = `${ada.phone.slice(0, 2)} ${ada.phone.slice(2, 5)}.${ada.phone.slice(5, 8)}-${ada.phone.slice(8)}`;
+  await assert.rejects(client.verifyPhone({ phone: third, otp: wrong(code) }), { attemptsRemaining: 1 });
   assert.equal(asked.at(-1)?.body["challenge_id"], challenge_id);
   await client.verifyPhone({ phone: ada.phone, otp: code });
   assert.equal(asked.at(-1)?.body["challenge_id"], challenge_id);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createClient, RingbackError, type RingbackClient } from "@ringback/client";
-import { address, codeFor, somebody } from "./support.js";
+import { address, codeFor, observed, somebody } from "./support.js";
 
 /** The service has these as soon as its document says so. */
 const { paths } = (await (await fetch(`${address}/openapi.json`)).json()) as { paths: Record<string, unknown> };
@@ -57,6 +57,19 @@ test("whoever proves an e-mail address beforehand registers with it", needs("/ap
   await ringback.sendRegisterCode({ email: ada.email });
   const user = await ringback.register({ ...ada, otp: await codeFor(ada.email) });
   assert.equal(user.email_verified, true);
+});
+
+test("a code for an e-mail address is answered by another spelling of it", needs("/api/users/register/code/"), async () => {
+  for (const [asked, typed] of [["@Example.com", "@example.com"], ["@bücher.example", "@xn--bcher-kva.example"]] as const) {
+    const { client: ringback, asked: requests } = observed();
+    const ada = somebody();
+    const [name] = ada.email.split("@") as [string];
+    const [first, second] = [name.toUpperCase() + asked, name + typed];
+    const { challenge_id } = await ringback.sendRegisterCode({ email: first });
+    const user = await ringback.register({ ...ada, email: second, otp: await codeFor(first) });
+    assert.equal(requests.at(-1)?.body["challenge_id"], challenge_id);
+    assert.equal(user.email_verified, true);
+  }
 });
 
 test("another phone takes over once its code is typed", needs("/api/users/phone/change/"), async () => {

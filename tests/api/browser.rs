@@ -27,6 +27,13 @@ async fn a_newcomer_signs_up_on_the_start_page_and_verifies_the_phone() {
 }
 
 #[actix_web::test]
+async fn a_newcomer_proves_the_address_first_where_an_account_is_made_with_a_code_alone() {
+    let required = [("RINGBACK__ACCOUNTS__REGISTER_CODE", "required")];
+    let app = TestApp::start_with(Backends::Embedded, &required).await;
+    drive(&app, "start_page_code.mjs", Path::new("")).await;
+}
+
+#[actix_web::test]
 async fn the_pages_can_be_read_by_everybody() {
     let app = TestApp::start(Backends::Embedded).await;
     drive(&app, "accessible.mjs", Path::new("")).await;

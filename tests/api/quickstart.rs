@@ -88,10 +88,21 @@ const NEXT: &str = r#"declare module "next/headers" {
   }>;
 }"#;
 
-/// Next.js itself is too large for this: its files fit the client's types, and React's.
+/// The same at work, for one browser.
+const NEXT_HEADERS: &str = "export const browser = { headers: new Headers(), cookies: new Map() };
+export const headers = async () => browser.headers;
+export const cookies = async () => ({
+  get: (name) => (browser.cookies.has(name) ? { value: browser.cookies.get(name) } : undefined),
+  set: ({ name, value }) => browser.cookies.set(name, value),
+  delete: (name) => browser.cookies.delete(name),
+});";
+
+/// Next.js itself is too large for this: its files fit the client's types, and React's. The address that a browser tells is
+/// passed on only where a proxy is said to have written it.
 #[actix_web::test]
-async fn the_files_for_nextjs_fit_the_client() {
-    let app = TestApp::start(Backends::Embedded).await;
+async fn the_files_for_nextjs_fit_the_client_and_believe_no_browser() {
+    let trusted = [("RINGBACK__SERVER__TRUSTED_PROXIES", "127.0.0.1")];
+    let app = TestApp::start_with(Backends::Embedded, &trusted).await;
     let folder = Folder::new("nextjs");
     let path = folder.0.as_path();
     let client = path.join("node_modules/@ringback/client");
@@ -119,4 +130,20 @@ async fn the_files_for_nextjs_fit_the_client() {
         "types": ["react", "node"], "paths": { "@/*": ["./*"] } }, "include": ["*.ts", "*.tsx", "lib/*.ts"] }"#;
     fs::write(path.join("tsconfig.json"), settings).unwrap();
     run(path, tool("tsc", &["-p", "."])).await;
+
+    fs::write(path.join("headers.mjs"), NEXT_HEADERS).unwrap();
+    fs::write(path.join("passed_on.mjs"), include_str!("quickstart_nextjs.mjs")).unwrap();
+    let bundle = "passed_on.mjs --bundle --platform=node --format=esm --alias:next/headers=./headers.mjs --outfile=bundle.mjs";
+    run(
+        path,
+        tool("esbuild", &bundle.split_whitespace().collect::<Vec<_>>()),
+    )
+    .await;
+    for (trust, network) in [("", "127.0.0.0/24"), ("1", "198.51.100.0/24")] {
+        let mut node = Command::new("node");
+        node.arg("bundle.mjs")
+            .env("TRUST_PROXY", trust)
+            .env("NETWORK", network);
+        run(path, node).await;
+    }
 }

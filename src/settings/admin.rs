@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use super::{
     plaintext::plain_host,
     reader::{Reader, Refused},
-    server::public_url,
+    server::{clash, public_url},
     value::MINUTE,
 };
 use crate::{
@@ -31,8 +31,7 @@ pub(super) fn read(reader: &mut Reader, server: &ServerOptions) -> AdminOptions 
         session_ttl: TimeDelta::from_std(reader.duration("admin.session_ttl", MINUTE..=24 * 60 * MINUTE))
             .unwrap_or_default(),
     };
-    let taken = [server.bind, server.ops_bind];
-    if options.bind.port() != 0 && taken.contains(&options.bind) {
+    if clash(options.bind, server.bind) || clash(options.bind, server.ops_bind) {
         reader.refuse(
             "admin.bind",
             "must be another address than server.bind and server.ops_bind",

@@ -78,7 +78,7 @@ pub(super) fn read(reader: &mut Reader, env: Environment) -> ServerOptions {
             "must be \"*\" alone, or origins without it",
         );
     }
-    if options.bind == options.ops_bind && options.bind.port() != 0 {
+    if clash(options.bind, options.ops_bind) {
         reader.refuse("server.ops_bind", "must be another address than server.bind");
     }
     let rule = Plaintext {
@@ -88,6 +88,13 @@ pub(super) fn read(reader: &mut Reader, env: Environment) -> ServerOptions {
     };
     rule.refuse(reader, env, options.public_url.as_ref().and_then(plain_host));
     options
+}
+
+/// Whether two can't be listened on at once: one port of one address, or of an address and of all of its kind.
+pub(super) fn clash(one: SocketAddr, other: SocketAddr) -> bool {
+    let are_all = one.ip().is_unspecified() || other.ip().is_unspecified();
+    let meet = one.ip() == other.ip() || are_all && one.is_ipv4() == other.is_ipv4();
+    meet && one.port() == other.port() && one.port() != 0
 }
 
 pub(super) fn public_url(text: &str) -> Result<Url, Refused> {

@@ -86,13 +86,17 @@ fn shortening_a_code_shortens_what_cannot_outlast_it() {
 
 #[test]
 fn keys_that_contradict_each_other_are_refused() {
-    let same = Place::new()
-        .var("RINGBACK__SERVER__BIND", "127.0.0.1:8001")
-        .faults();
-    assert_eq!(
-        same,
-        ["built in: server.ops_bind = \"127.0.0.1:8001\": must be another address than server.bind"]
-    );
+    // An address of all is every one of its kind.
+    for bind in ["127.0.0.1:8001", "0.0.0.0:8001"] {
+        let same = Place::new().var("RINGBACK__SERVER__BIND", bind).faults();
+        assert_eq!(
+            same,
+            ["built in: server.ops_bind = \"127.0.0.1:8001\": must be another address than server.bind"]
+        );
+    }
+    let all = Place::new().var("RINGBACK__ADMIN__BIND", "0.0.0.0:8000").faults();
+    assert!(all[0].contains("than server.bind and server.ops_bind"), "{all:?}");
+    Place::new().var("RINGBACK__SERVER__BIND", "[::]:8001").good();
     Place::new()
         .var("RINGBACK__SERVER__BIND", "127.0.0.1:0")
         .var("RINGBACK__SERVER__OPS_BIND", "127.0.0.1:0")

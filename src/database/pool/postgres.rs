@@ -198,8 +198,11 @@ impl Pool {
         self.places.status()
     }
 
-    /// Closes one that rests, if one does.
+    /// Closes one that rests, if one does and isn't the last.
     pub async fn give_up_one(&self) -> bool {
+        if self.places.status().size < 2 {
+            return false;
+        }
         let mut found = false;
         let resting = self.places.retain(|_, _| std::mem::replace(&mut found, true));
         say_goodbye(resting.removed).await;

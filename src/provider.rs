@@ -228,6 +228,10 @@ impl fmt::Display for FailureReason {
 pub enum FailureKind {
     /// The provider answered with an error.
     Refused,
+    /// A policy of the provider's is against it: it may be about this message alone, or about us.
+    Policy,
+    /// The provider put this message off, and may take others.
+    PutOff,
     /// The provider wants fewer requests.
     RateLimited,
     /// The provider failed.
@@ -251,6 +255,8 @@ impl FailureKind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Refused => "refused",
+            Self::Policy => "refused by a policy",
+            Self::PutOff => "put off",
             Self::RateLimited => "rate limited",
             Self::ServerError => "server error",
             Self::Redirect => "redirect",

@@ -64,7 +64,7 @@ impl Health {
 /// What a call told of the provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Observation {
-    /// It did its work, be it that it refused a number.
+    /// It did its work, be it that it refused a number, or put one off.
     Answered,
     /// It may do better later.
     Failed,

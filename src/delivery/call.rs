@@ -1,6 +1,7 @@
 //! One call to a provider: bounded in time, counted, and told of.
 
 use std::{
+    collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -12,6 +13,7 @@ use uuid::Uuid;
 use super::{
     ChannelProvider, Message,
     failures::{Failure, Failures, News},
+    suspicion::Suspicion,
 };
 use crate::{
     cause::Cause,
@@ -25,6 +27,8 @@ pub(super) enum Called {
     },
     Refused(FailureReason),
     NotTaken(Option<Duration>, FailureReason),
+    /// For this message's sake; and how long it wants to be put off.
+    PutOff(Option<Duration>),
     /// It may have been taken; and how long the provider wants to be left alone.
     Unanswered(Option<Duration>),
     Misconfigured,
@@ -34,6 +38,8 @@ pub(super) enum Called {
 pub(super) struct Callee {
     pub provider: ChannelProvider,
     failures: Mutex<Failures>,
+    /// Since a message was last taken.
+    suspicions: Mutex<BTreeMap<Failure, Suspicion>>,
 }
 
 impl Callee {
@@ -41,6 +47,7 @@ impl Callee {
         Self {
             provider,
             failures: Mutex::default(),
+            suspicions: Mutex::default(),
         }
     }
 
@@ -59,13 +66,22 @@ impl Callee {
         let user_id = user.map(tracing::field::display);
         let (called, result) = match outcome {
             Ok(Outcome::Accepted { provider_id }) => {
+                self.suspicions().clear();
                 self.failures().accepted(Instant::now());
                 self.tell_recovered();
                 (Called::Accepted { provider_id }, "accepted")
             }
             Ok(Outcome::Permanent { reason }) => {
                 tracing::info!(delivery.provider = name, user.id = user_id, %reason, "a message was refused for good");
+                if reason.kind == FailureKind::Policy {
+                    self.suspect(Failure::Policy, reason, message, user);
+                }
                 (Called::Refused(reason), "refused")
+            }
+            Ok(Outcome::Retryable { after, reason }) if reason.kind == FailureKind::PutOff => {
+                tracing::info!(delivery.provider = name, user.id = user_id, %reason, "a message was put off");
+                self.suspect(Failure::PutOff, reason, message, user);
+                (Called::PutOff(after), "put_off")
             }
             Ok(Outcome::Retryable { after, reason }) if may_be_taken(reason) => {
                 self.tell(Failure::Unanswered, reason, user);
@@ -93,6 +109,20 @@ impl Callee {
         called
     }
 
+    /// Says that messages are refused or put off, if that can't be their recipients' affair any more.
+    fn suspect(&self, failure: Failure, reason: FailureReason, message: &Message, user: Option<Uuid>) {
+        let Message::Email(email) = message else { return };
+        let domain = email.to.domain();
+        let hardens = {
+            let mut suspicions = self.suspicions();
+            let suspicion = suspicions.entry(failure).or_default();
+            suspicion.hardens(domain, Instant::now())
+        };
+        if hardens {
+            self.tell(failure, reason, user);
+        }
+    }
+
     /// Says that a call failed, if that is news.
     fn tell(&self, failure: Failure, reason: FailureReason, user: Option<Uuid>) {
         let (name, words) = (self.provider.name(), words(failure, reason));
@@ -106,7 +136,7 @@ impl Callee {
             }
         };
         let server = self.provider.server();
-        if failure == Failure::Misconfigured {
+        if matches!(failure, Failure::Misconfigured | Failure::Policy) {
             tracing::error!(delivery.provider = name, delivery.server = server, failures, %reason, "{words}");
         } else {
             tracing::warn!(delivery.provider = name, delivery.server = server, failures, %reason, "{words}");
@@ -127,6 +157,10 @@ impl Callee {
         }
     }
 
+    fn suspicions(&self) -> MutexGuard<'_, BTreeMap<Failure, Suspicion>> {
+        self.suspicions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn failures(&self) -> MutexGuard<'_, Failures> {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -144,6 +178,10 @@ const fn words(failure: Failure, reason: FailureReason) -> &'static str {
     match failure {
         Failure::NotTaken => "the provider takes no message, and is tried again",
         Failure::Unanswered => "the provider gives no answer: messages may have been taken, or not",
+        Failure::PutOff => "the provider puts off all messages, to recipients of several domains",
+        Failure::Policy => {
+            "NO MESSAGE GOES OUT by this provider: it refuses all recipients, of several domains, and so may not know the sender"
+        }
         Failure::Misconfigured => match reason {
             FailureReason {
                 cause: Some(Cause::TlsNotOffered),
@@ -180,10 +218,13 @@ mod tests {
     use std::{io, sync::Arc};
 
     use async_trait::async_trait;
+    use tracing::subscriber::DefaultGuard;
 
     use super::*;
     use crate::{
         channel::MessageText,
+        email::EmailAddress,
+        mail::EmailMessage,
         phone::{PhoneCheck, PhoneNumber},
         provider::Provider,
         sms::SmsMessage,
@@ -204,6 +245,22 @@ mod tests {
         }
     }
 
+    /// Says that it doesn't relay.
+    struct Closed;
+
+    #[async_trait]
+    impl Provider<EmailMessage> for Closed {
+        fn name(&self) -> &'static str {
+            "closed"
+        }
+
+        async fn send(&self, _: &EmailMessage) -> Outcome {
+            Outcome::Permanent {
+                reason: FailureReason::of(FailureKind::Policy),
+            }
+        }
+    }
+
     #[derive(Clone, Default)]
     struct Said(Arc<Mutex<Vec<u8>>>);
 
@@ -217,15 +274,62 @@ mod tests {
         }
     }
 
+    impl Said {
+        /// All that this thread logs until the guard is dropped.
+        fn listen() -> (Self, DefaultGuard) {
+            let said = Self::default();
+            let writer = said.clone();
+            let log = tracing_subscriber::fmt()
+                .with_ansi(false)
+                .with_writer(move || writer.clone())
+                .finish();
+            (said, tracing::subscriber::set_default(log))
+        }
+
+        fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_policy_against_all_is_told_without_names_and_one_against_a_few_is_not() {
+        let (said, _logging) = Said::listen();
+        let callee = Callee::new(ChannelProvider::Email(Arc::new(Closed)));
+        let mail = |domain| {
+            Message::Email(EmailMessage {
+                reference: Uuid::nil(),
+                to: EmailAddress::parse(&format!("jane@{domain}")).unwrap(),
+                subject: String::new(),
+                text: MessageText::new(String::new()),
+                html: MessageText::new(String::new()),
+                valid_for: Duration::from_secs(600),
+            })
+        };
+        let before = Instant::now() - Duration::from_secs(60);
+        let begin = || {
+            let mut suspicions = callee.suspicions();
+            let policy = suspicions.entry(Failure::Policy).or_default();
+            policy.hardens("a.example", before)
+        };
+        assert!(!begin());
+        for domain in ["b.example", "c.example", "d.example", "x.d.example"] {
+            callee.send(&mail(domain), Duration::from_secs(5), None).await;
+        }
+        assert!(!said.text().contains("NO MESSAGE GOES OUT"), "{}", said.text());
+        callee
+            .send(&mail("e.example"), Duration::from_secs(5), None)
+            .await;
+        let said = said.text();
+        assert!(
+            said.contains("ERROR") && said.contains("NO MESSAGE GOES OUT"),
+            "{said}"
+        );
+        assert!(!said.contains("jane") && !said.contains(".example"), "{said}");
+    }
+
     #[tokio::test]
     async fn a_recovery_is_no_failure_in_the_log_and_tells_how_long_it_lasted() {
-        let said = Said::default();
-        let writer = said.clone();
-        let log = tracing_subscriber::fmt()
-            .with_ansi(false)
-            .with_writer(move || writer.clone())
-            .finish();
-        let _logging = tracing::subscriber::set_default(log);
+        let (said, _logging) = Said::listen();
         let callee = Callee::new(ChannelProvider::Sms(Arc::new(Willing)));
         let before = Instant::now() - Duration::from_secs(40);
         callee.failures().failed(Failure::Misconfigured, before);
@@ -236,7 +340,7 @@ mod tests {
             valid_for: Duration::from_secs(600),
         });
         callee.send(&message, Duration::from_secs(5), None).await;
-        let said = String::from_utf8(said.0.lock().unwrap().clone()).unwrap();
+        let said = said.text();
         for part in [
             "messages go out again by this provider",
             "failures=1",

@@ -108,6 +108,7 @@ impl Carrier {
                 (taken, Observation::Answered)
             }
             Called::Refused(_) => (Carried::Refused, Observation::Answered),
+            Called::PutOff(after) => (Carried::NotNow(after), Observation::Answered),
             Called::NotTaken(after, _) | Called::Unanswered(after) => {
                 (Carried::NotNow(after), Observation::Failed)
             }

@@ -16,6 +16,10 @@ pub(super) enum Failure {
     Unanswered,
     /// The provider refuses this account, its sender or its credentials.
     Misconfigured,
+    /// One recipient after the other is put off.
+    PutOff,
+    /// One recipient after the other is refused by a policy.
+    Policy,
 }
 
 impl Failure {
@@ -25,6 +29,8 @@ impl Failure {
             Self::NotTaken => "not taken",
             Self::Unanswered => "unanswered",
             Self::Misconfigured => "misconfigured",
+            Self::PutOff => "put off",
+            Self::Policy => "refused by a policy",
         }
     }
 }

@@ -164,6 +164,7 @@ impl DeliveryIo {
                 AttemptOutcome::Unsure(after)
             }
             Called::NotTaken(after, _) => AttemptOutcome::Retry(after),
+            Called::PutOff(after) => AttemptOutcome::PutOff(after),
             Called::Misconfigured => AttemptOutcome::Misconfigured,
         }
     }

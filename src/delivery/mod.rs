@@ -15,7 +15,7 @@
 //! | `dispatcher.rs` | the state machine: what happens in a delivery's life, with no I/O; `steps.rs` has its words |
 //! | `router.rs` | which provider carries which message, by `route.rs`, `pace.rs` and `breaker.rs` |
 //! | `io.rs` | the I/O that the state machine asks for |
-//! | `call.rs`, `failures.rs` | one call to a provider, and what is said of it in the log |
+//! | `call.rs`, `failures.rs`, `suspicion.rs` | one call to a provider, and what is said of it in the log |
 //! | `carrier.rs` | single messages that have no outbox entry |
 //! | `actor.rs`, `queue.rs`, `handoff.rs` | the actor around both, its handle, and what waits between them |
 //! | `shared.rs`, `gate.rs` | what the handle knows of the dispatcher and of its providers without asking |
@@ -39,6 +39,7 @@ mod route;
 mod router;
 mod shared;
 mod steps;
+mod suspicion;
 mod tracked;
 
 pub use breaker::Health;

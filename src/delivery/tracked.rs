@@ -58,6 +58,8 @@ pub(super) enum AttemptOutcome {
     Settled(Disposition),
     /// The provider did not take it, but may later, and not before the given pause.
     Retry(Option<Duration>),
+    /// The same, but for this message's sake: it may take others.
+    PutOff(Option<Duration>),
     /// The provider failed over it, and may do better later: it may have taken it all the same.
     Unsure(Option<Duration>),
     /// The provider gave no answer: it may have taken it.
@@ -76,7 +78,7 @@ impl AttemptOutcome {
     /// What it tells of the provider.
     pub const fn observation(self) -> Observation {
         match self {
-            Self::Settled(_) => Observation::Answered,
+            Self::Settled(_) | Self::PutOff(_) => Observation::Answered,
             Self::Retry(_) | Self::Unsure(_) | Self::Unanswered | Self::Lost => Observation::Failed,
             Self::Misconfigured => Observation::Refused,
             Self::Cancelled(_) | Self::Postponed => Observation::NotCalled,

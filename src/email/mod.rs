@@ -93,6 +93,11 @@ impl EmailAddress {
         &self.key
     }
 
+    /// The key's part after the @, in ASCII.
+    pub fn domain(&self) -> &str {
+        self.key.rsplit_once('@').map_or("", |(_, domain)| domain)
+    }
+
     /// The key's part before the @.
     pub fn local_part(&self) -> &str {
         self.key.rsplit_once('@').map_or("", |(local, _)| local)

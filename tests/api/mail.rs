@@ -1,6 +1,9 @@
 //! Codes by e-mail through a real mail server, which is killed in the middle; and the limits that hold for them.
 
+use std::time::{Duration, Instant};
+
 use ringback::mail::SmtpTls;
+use serde_json::json;
 
 use crate::support::{
     Account, Backends, Secrets, TestApp, eventually, hex, mail_server::MailServer, on_both,
@@ -79,6 +82,48 @@ async fn an_email_outlives_its_server_on_the_embedded_parts() {
 #[actix_web::test]
 async fn an_email_outlives_its_server_on_real_servers() {
     the_server_is_killed(Backends::Servers).await;
+}
+
+/// Strangers name addresses that the server has this fault for. Each call counts as `result`, and everybody else's e-mail
+/// goes out as before.
+async fn strangers_hold_nobody_up(fault: &str, result: &str) {
+    const STRANGERS: usize = 40;
+    let server = MailServer::start("by-recipient", SmtpTls::None);
+    let app = sending_by(&server, Backends::Embedded).await;
+    for number in 0..STRANGERS {
+        let body = json!({ "email": format!("x{number}@{fault}.x{number}.example") });
+        let answer = app.post("/api/users/register/code/", body).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+    eventually("the server's word on all of them", async || {
+        let calls = app.metric("ringback_delivery_calls_total", &["smtp"]).await;
+        (calls >= STRANGERS as f64).then_some(())
+    })
+    .await;
+    let account = app.register(PHONE).await;
+    let began = Instant::now();
+    let sent = app.send_email(&account.email, Some(&account.access)).await;
+    assert_eq!(sent.status, 200, "{sent:?}");
+    eventually("the e-mail", async || server.codes().pop()).await;
+    assert!(began.elapsed() < Duration::from_secs(2), "at once");
+    let calls = app
+        .metric("ringback_delivery_calls_total", &["smtp", result])
+        .await;
+    assert!(calls >= STRANGERS as f64, "{calls}");
+    let turns = app
+        .metric("ringback_delivery_breaker_turns_total", &["smtp"])
+        .await;
+    assert_eq!(turns, 0.0, "the server works");
+}
+
+#[actix_web::test]
+async fn who_names_addresses_that_are_put_off_holds_nobody_up() {
+    strangers_hold_nobody_up("greylisted", "put_off").await;
+}
+
+#[actix_web::test]
+async fn who_names_addresses_that_a_policy_refuses_holds_nobody_up() {
+    strangers_hold_nobody_up("relay-denied", "refused").await;
 }
 
 on_both! {

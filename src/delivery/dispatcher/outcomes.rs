@@ -48,7 +48,9 @@ impl Dispatcher {
                 self.refused(provider, tracked, now, effects);
             }
             AttemptOutcome::Postponed => self.set_back(tracked, now, effects),
-            AttemptOutcome::Retry(asked) => self.failed(provider, asked, tracked, now, effects),
+            AttemptOutcome::Retry(asked) | AttemptOutcome::PutOff(asked) => {
+                self.failed(provider, asked, tracked, now, effects);
+            }
             AttemptOutcome::Unsure(_) | AttemptOutcome::Unanswered | AttemptOutcome::Lost => {
                 tracked.unanswered += u32::from(outcome == AttemptOutcome::Unanswered);
                 tracked.doubts.push_back(provider);

@@ -99,10 +99,10 @@ async fn each_reply_means_what_it_says() {
         ("sender-refused", "operator 550"),
         ("sender-later", "later: rate limited 451"),
         ("no-such-user", "given up 550"),
-        ("greylisted", "later: rate limited 450"),
-        ("relay-denied", "operator 554"),
+        ("greylisted", "later: put off 450"),
+        ("relay-denied", "given up 554"),
         ("closing", "later: rate limited 421"),
-        ("full", "later: rate limited 452"),
+        ("full", "later: put off 452"),
         ("spam", "given up 554"),
         // It broke before the e-mail was handed over, so it can't have been taken; and after.
         ("broken-early", "later: no connection"),

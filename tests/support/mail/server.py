@@ -1,6 +1,8 @@
 """A mail server with a fault at will. Prints its port, then what it hears, a JSON document a line.
 
     server.py MODE --tls implicit|starttls|none [--port N] [--login USER:PASSWORD]
+
+With the mode `by-recipient` the recipient names the fault, by the first label of its domain: `x@greylisted.example`.
 """
 
 import argparse
@@ -46,8 +48,10 @@ class Handler:
             await asyncio.sleep(3600)
         if options.mode == "broken-early":
             server.transport.abort()
-        if options.mode in RECIPIENT:
-            return RECIPIENT[options.mode]
+        by_recipient = options.mode == "by-recipient"
+        mode = address.split("@")[-1].split(".")[0] if by_recipient else options.mode
+        if mode in RECIPIENT:
+            return RECIPIENT[mode]
         envelope.rcpt_tos.append(address)
         return "250 OK"
 

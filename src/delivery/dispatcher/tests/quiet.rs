@@ -1,6 +1,23 @@
-//! Providers that ask for a longer pause than a delivery has.
+//! Providers that put messages off, and those that ask for a longer pause than a delivery has.
 
 use super::{routes::break_a, *};
+
+#[test]
+fn what_is_put_off_comes_again_and_holds_nothing_else_up() {
+    let mut bench = Bench::new(4);
+    for number in 1..=40 {
+        assert_eq!(words(&bench.submit(number)), [format!("attempt {number}")]);
+        for _ in 1..5 {
+            let effects = bench.attempted(number, AttemptOutcome::PutOff(None));
+            assert_eq!(
+                words(&effects),
+                ["wake".to_owned(), format!("attempt {number} renewed again")]
+            );
+        }
+        let effects = bench.attempted(number, AttemptOutcome::PutOff(None));
+        assert_eq!(words(&effects), ["left"], "until its lease ends");
+    }
+}
 
 #[test]
 fn who_asks_for_quiet_for_long_is_left_for_another_and_looked_up_before_if_it_failed() {

@@ -2,12 +2,12 @@
 //!
 //! | step | 4xx | 5xx |
 //! |---|---|---|
-//! | connect, STARTTLS, log in, sender | later | nothing goes out until an operator acts |
-//! | recipient | later | this e-mail is given up; 530, and 5.7.1 with 554 (relaying is denied), are the operator's |
-//! | data, content | later | this e-mail is given up |
+//! | connect, STARTTLS, log in, sender | the server fails: later | nothing goes out until an operator acts |
+//! | recipient, data, content | this e-mail is put off | this e-mail is given up |
 //!
-//! 421 (the server is closing) is "later" everywhere. An answer that is missing or unreadable while the e-mail was handed
-//! over leaves open whether it was taken; before that, it wasn't.
+//! From the recipient on a reply may be for the sake of whom a stranger named, so it tells nothing of the server. But 421 (it
+//! is closing) is the server's everywhere, and what asks for a login is the operator's. An answer that is missing or
+//! unreadable while the e-mail was handed over leaves open whether it was taken; before that, it wasn't.
 
 use std::error::Error;
 
@@ -19,14 +19,19 @@ use crate::{
     provider::{FailureKind, FailureReason, Outcome},
 };
 
+/// The server is about to close the connection.
+const CLOSING: u16 = 421;
+/// "Log in first", and what servers say of a login (RFC 4954 section 6).
+const LOGIN: [u16; 4] = [530, 534, 535, 538];
+
+/// `X.Y.Z` of RFC 3463.
+type Enhanced = (u8, u16, u16);
+
 /// Why a call failed. Holds nothing of what the server said but its numbers: its words may name the address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Failure {
     /// A reply, 4xx or 5xx, with its enhanced code (RFC 3463) if it begins with one.
-    Reply {
-        code: u16,
-        enhanced: Option<(u8, u16, u16)>,
-    },
+    Reply { code: u16, enhanced: Option<Enhanced> },
     /// What we need, the server doesn't offer: STARTTLS, or a way to log in.
     NotOffered(Cause),
     /// There was no connection, it broke, or what came is no reply; and why, if that is known.
@@ -49,12 +54,24 @@ impl From<smtp::Error> for Failure {
 }
 
 /// `5.7.1` at the beginning of a reply's words.
-fn enhanced(words: &str) -> Option<(u8, u16, u16)> {
+fn enhanced(words: &str) -> Option<Enhanced> {
     let mut numbers = words.split_whitespace().next()?.split('.');
     let class = numbers.next()?.parse().ok()?;
     let subject = numbers.next()?.parse().ok()?;
     let detail = numbers.next()?.parse().ok()?;
     Some((class, subject, detail))
+}
+
+fn asks_for_login(code: u16, enhanced: Option<Enhanced>) -> bool {
+    LOGIN.contains(&code) || enhanced == Some((5, 7, 8))
+}
+
+/// Whether a refusal may be about the sender as well: relaying, or security and policy (RFC 3463 section 3.8).
+const fn refusal(code: u16, enhanced: Option<Enhanced>) -> FailureKind {
+    match (code, enhanced) {
+        (_, Some((5, 7, _))) | (554, None) => FailureKind::Policy,
+        _ => FailureKind::Refused,
+    }
 }
 
 impl Failure {
@@ -70,17 +87,20 @@ impl Failure {
             after: None,
             reason: reason(kind, code),
         };
+        let is_for_one = matches!(step, Step::Recipient | Step::Data | Step::Content);
         match self {
-            Self::Reply { code, .. } if code < 500 => later(FailureKind::RateLimited, Some(code)),
-            Self::Reply { code, enhanced } => {
-                let reason = reason(FailureKind::Refused, Some(code));
-                let is_relaying = code == 554 && enhanced == Some((5, 7, 1));
-                match step {
-                    Step::Recipient if code != 530 && !is_relaying => Outcome::Permanent { reason },
-                    Step::Data | Step::Content => Outcome::Permanent { reason },
-                    _ => Outcome::Misconfigured { reason },
+            Self::Reply { code, .. } if code < 500 => match is_for_one && code != CLOSING {
+                true => later(FailureKind::PutOff, Some(code)),
+                false => later(FailureKind::RateLimited, Some(code)),
+            },
+            Self::Reply { code, enhanced } if is_for_one && !asks_for_login(code, enhanced) => {
+                Outcome::Permanent {
+                    reason: reason(refusal(code, enhanced), Some(code)),
                 }
             }
+            Self::Reply { code, .. } => Outcome::Misconfigured {
+                reason: reason(FailureKind::Refused, Some(code)),
+            },
             Self::NotOffered(what) => Outcome::Misconfigured {
                 reason: reason(FailureKind::Refused, None).because(Some(what)),
             },
@@ -111,7 +131,9 @@ mod tests {
     fn name(outcome: &Outcome) -> &'static str {
         match outcome {
             Outcome::Accepted { .. } => "accepted",
+            Outcome::Retryable { reason, .. } if reason.kind == FailureKind::PutOff => "put off",
             Outcome::Retryable { .. } => "later",
+            Outcome::Permanent { reason } if reason.kind == FailureKind::Policy => "given up by a policy",
             Outcome::Permanent { .. } => "given up",
             Outcome::Misconfigured { .. } => "operator",
         }
@@ -128,14 +150,26 @@ mod tests {
             (Step::Sender, 550, "5.1.8 unknown sender", "operator"),
             (Step::Sender, 451, "", "later"),
             (Step::Recipient, 550, "5.1.1 no such user", "given up"),
-            (Step::Recipient, 554, "5.7.1 relay access denied", "operator"),
+            (
+                Step::Recipient,
+                554,
+                "5.7.1 relay access denied",
+                "given up by a policy",
+            ),
+            (Step::Recipient, 550, "5.7.1 rejected", "given up by a policy"),
             (Step::Recipient, 554, "5.2.1 disabled", "given up"),
             (Step::Recipient, 530, "5.7.0 log in first", "operator"),
-            (Step::Recipient, 450, "4.2.0 greylisted", "later"),
-            (Step::Data, 554, "no valid recipients", "given up"),
+            (Step::Recipient, 535, "5.7.8 no", "operator"),
+            (Step::Recipient, 450, "4.2.0 greylisted", "put off"),
+            (Step::Recipient, 451, "", "put off"),
+            (Step::Recipient, 452, "4.2.2 mailbox full", "put off"),
+            (Step::Recipient, 421, "4.3.2 closing", "later"),
+            (Step::Data, 451, "4.7.1 greylisted", "put off"),
+            (Step::Data, 554, "no valid recipients", "given up by a policy"),
             (Step::Content, 552, "5.3.4 too big", "given up"),
-            (Step::Content, 554, "5.7.1 spam", "given up"),
-            (Step::Content, 452, "4.3.1 full", "later"),
+            (Step::Content, 554, "5.7.1 spam", "given up by a policy"),
+            (Step::Content, 452, "4.3.1 full", "put off"),
+            (Step::Content, 421, "", "later"),
         ] {
             assert_eq!(outcome(step, code, words), meaning, "{step:?} {code} {words}");
         }

@@ -1,6 +1,7 @@
 //! What an e-mail address is, and when two of them are one.
 
 mod digest;
+mod dots;
 
 use std::fmt;
 
@@ -11,6 +12,9 @@ use unicode_normalization::UnicodeNormalization;
 use crate::unicode::{is_invisible, is_unknown, lower};
 
 pub use digest::EmailDigest;
+pub use dots::is_dot_atom;
+
+use dots::written_octets;
 
 /// RFC 5321, 4.5.3.1.3: a path has 256 octets, its angle brackets included. The domain's own bound of 255 octets
 /// (4.5.3.1.2) is beyond what that leaves.
@@ -135,7 +139,7 @@ fn local_key(local: &str) -> Result<String, EmailError> {
     if key.chars().any(is_foreign) {
         return Err(EmailError::ForeignCharacter);
     }
-    if local.len().max(key.len()) > MAX_LOCAL_OCTETS {
+    if local.len().max(written_octets(&key)) > MAX_LOCAL_OCTETS {
         return Err(EmailError::Length);
     }
     Ok(key)

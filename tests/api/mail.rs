@@ -126,6 +126,21 @@ async fn who_names_addresses_that_a_policy_refuses_holds_nobody_up() {
     strangers_hold_nobody_up("relay-denied", "refused").await;
 }
 
+#[actix_web::test]
+async fn an_address_with_dots_anywhere_has_its_code() {
+    let server = MailServer::start("good", SmtpTls::None);
+    let app = sending_by(&server, Backends::Embedded).await;
+    for email in ["a.@example.org", ".a@example.org", "a..b@example.org"] {
+        let before = server.mails(0).len();
+        let sent = app
+            .post("/api/users/register/code/", json!({ "email": email }))
+            .await;
+        assert_eq!(sent.status, 200, "{sent:?}");
+        let mail = eventually("the e-mail", async || server.mails(before).get(before).cloned()).await;
+        assert_eq!(mail["to"][0], email);
+    }
+}
+
 on_both! {
     async fn the_shipped_rules_give_an_address_five_codes_at_once(app) {
         app.limit(include_str!("../../config/limits.toml")).await;

@@ -118,6 +118,27 @@ async fn each_reply_means_what_it_says() {
 }
 
 #[tokio::test]
+async fn dots_may_stand_anywhere_in_an_address() {
+    let server = MailServer::start("good", SmtpTls::None);
+    let client = client(options(server.port, SmtpTls::None));
+    let addresses = ["a.@example.org", ".a@example.org", "a..b@example.org"];
+    for to in addresses {
+        let message = EmailMessage {
+            to: EmailAddress::parse(to).unwrap(),
+            ..message(7)
+        };
+        assert_eq!(words(&client.send(&message).await), "accepted Q7", "{to}");
+    }
+    for (to, mail) in addresses.iter().zip(server.mails(3)) {
+        assert_eq!(mail["to"][0], *to);
+        let (local, domain) = to.split_once('@').unwrap();
+        let header = format!("To: \"{local}\"@{domain}\r\n");
+        let content = mail["content"].as_str().unwrap();
+        assert!(content.contains(&header), "{header} in {content}");
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_is_down_is_tried_again() {
     assert_eq!(
         outcome(options(free_port(), SmtpTls::None)).await,

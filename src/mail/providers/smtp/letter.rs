@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use lettre::{
     Address, Message,
+    address::Envelope,
     message::{
         Mailbox, MultiPart,
         header::{HeaderName, HeaderValue},
@@ -10,7 +11,10 @@ use lettre::{
 };
 use url::Host;
 
-use crate::{email::EmailAddress, mail::EmailMessage};
+use crate::{
+    email::{EmailAddress, is_dot_atom},
+    mail::EmailMessage,
+};
 
 /// An e-mail, ready for the wire.
 pub(super) struct Letter {
@@ -19,13 +23,23 @@ pub(super) struct Letter {
     pub content: Vec<u8>,
 }
 
-/// An address as mail servers take it: its domain in ASCII (IDNA). None where it has no such form.
+/// An address as mail servers take it: its domain in ASCII (IDNA), and before the @ in quotes where a dot stands at an end or
+/// beside another (RFC 5321 section 4.1.2). None where it has no such form.
 pub(super) fn mailbox(name: Option<String>, address: &EmailAddress) -> Option<Mailbox> {
     let (local, domain) = address.expose().rsplit_once('@')?;
     let Host::Domain(domain) = Host::parse(domain).ok()? else {
         return None;
     };
-    Some(Mailbox::new(name, Address::new(local, domain).ok()?))
+    let address = match is_dot_atom(local) {
+        true => Address::new(local, domain),
+        false => Address::new(format!("\"{local}\""), domain),
+    };
+    Some(Mailbox::new(name, address.ok()?))
+}
+
+/// Who e-mails are from. None as above, and where it needs quotes: the library cannot read those in a `From`.
+pub(super) fn sender(name: Option<String>, address: &EmailAddress) -> Option<Mailbox> {
+    mailbox(name, address).filter(|_| is_dot_atom(address.local_part()))
 }
 
 /// Writes an e-mail. None where its recipient is no address for a mail server.
@@ -41,7 +55,10 @@ pub(super) fn build(message: &EmailMessage, from: &Mailbox, now: DateTime<Utc>) 
         HeaderName::new_from_ascii_str("Auto-Submitted"),
         "auto-generated".to_owned(),
     );
+    // Named here, for the library cannot read an address in quotes from its header.
+    let envelope = Envelope::new(Some(from.email.clone()), vec![to.email.clone()]).ok()?;
     let written = Message::builder()
+        .envelope(envelope)
         .from(from.clone())
         .to(to.clone())
         .subject(message.subject.as_str())
@@ -105,6 +122,27 @@ mod tests {
         }
         let (plain, page) = (text.find("text/plain").unwrap(), text.find("text/html").unwrap());
         assert!(plain < page, "who can read the page prefers the last part");
+    }
+
+    #[test]
+    fn dots_that_only_quotes_allow_are_in_quotes() {
+        for (typed, expected) in [
+            ("a.b@example.org", "a.b@example.org"),
+            ("a.@example.org", "\"a.\"@example.org"),
+            (".a@example.org", "\".a\"@example.org"),
+            ("a..b@example.org", "\"a..b\"@example.org"),
+            ("用..户@example.org", "\"用..户\"@example.org"),
+            (
+                &format!("{}.@example.org", "a".repeat(61)),
+                &format!("\"{}.\"@example.org", "a".repeat(61)),
+            ),
+        ] {
+            let mailbox = mailbox(None, &address(typed)).unwrap();
+            assert_eq!(mailbox.email.to_string(), expected);
+        }
+        assert_eq!(sender(None, &address("a..b@example.org")), None);
+        let text = written("a..b@example.org").unwrap();
+        assert!(text.contains("To: \"a..b\"@example.org\r\n"), "{text}");
     }
 
     #[test]

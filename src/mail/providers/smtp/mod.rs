@@ -74,7 +74,7 @@ impl Smtp {
     /// [`SmtpError`] if the sender or the certificates are none.
     pub fn new(options: SmtpOptions, clock: Arc<dyn Clock>) -> Result<Self, SmtpError> {
         let from =
-            letter::mailbox(options.from.name.clone(), &options.from.address).ok_or(SmtpError::Sender)?;
+            letter::sender(options.from.name.clone(), &options.from.address).ok_or(SmtpError::Sender)?;
         let tls = match options.tls {
             SmtpTls::None => None,
             SmtpTls::Implicit | SmtpTls::StartTls => {

@@ -139,12 +139,12 @@ on_both! {
         let user = app.verified("+14155550107").await;
         for (method, path, body) in routes(&user.id) {
             let answer = app.administer(method, &path, body, Some(&support.access)).await;
-            match path.ends_with("/lock/") || path.contains("/limits/p") || path.contains("/limits/r") || ["PATCH", "DELETE"].contains(&method) {
+            match path.ends_with("/lock/") || path.contains("/confirm-") || path.contains("/limits/p") || path.contains("/limits/r") || ["PATCH", "DELETE"].contains(&method) {
                 true => answer.is(403, "forbidden"),
                 false => assert_eq!(answer.status, 200, "{path} {answer:?}"),
             }
         }
-        assert_eq!(noted(&app, "administration.refused").await.len(), 5);
+        assert_eq!(noted(&app, "administration.refused").await.len(), 7);
     }
 
     async fn a_role_that_was_taken_away_acts_at_once_and_comes_back_with_a_new_proof_alone(app) {

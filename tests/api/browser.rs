@@ -20,9 +20,7 @@ pub async fn drive(app: &TestApp, program: &str, folder: &Path) {
 
 #[actix_web::test]
 async fn a_newcomer_signs_up_on_the_start_page_and_verifies_the_phone() {
-    // Codes to one address follow each other, as fast as a program reads them.
-    let cooldown = [("RINGBACK__OTP__RESEND_COOLDOWN", "1s")];
-    let app = TestApp::start_with(Backends::Embedded, &cooldown).await;
+    let app = TestApp::start(Backends::Embedded).await;
     drive(&app, "start_page.mjs", Path::new("")).await;
 }
 

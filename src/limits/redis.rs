@@ -77,10 +77,10 @@ impl RuledScript {
         };
         let script = Arc::new((self.script)(&put_spend(self.text, &spend)));
         let mut written = self.written.write().unwrap_or_else(PoisonError::into_inner);
-        // Another thread may have written it meanwhile.
         if written.len() >= MOST_WRITTEN {
             written.clear();
         }
+        // Another thread may have written it meanwhile.
         written.retain(|(rules, _)| *rules != signature);
         written.push((signature, Arc::clone(&script)));
         (script, varying)

@@ -128,12 +128,17 @@ on_both! {
         let path = format!("/admin/users/{}/", user.id);
         assert!(found.raw.contains(&path), "{}", found.raw);
         let page = visitor.get(&path).await.raw;
-        for (action, done) in [("lock", "The account is locked."), ("unlock", "unlocked"), ("end-sessions", "sessions ended"), ("release-limits", "released")] {
+        // The phone was proven without a token, the e-mail address not at all.
+        assert!(page.contains("Confirm phone") && !page.contains("Confirm e-mail"), "{page}");
+        for (action, done) in [("lock", "The account is locked."), ("unlock", "unlocked"), ("end-sessions", "sessions ended"), ("release-limits", "released"), ("confirm-phone", "opens the account now")] {
             let answer = visitor.post_with(&format!("{path}{action}/"), &[("reason", "they called")], &page, &[]).await;
             assert_eq!(answer.status, 303, "{}", answer.raw);
             let shown = visitor.get(answer.header("location")).await.raw;
             assert!(shown.contains(done) && shown.contains("they called"), "{shown}");
         }
+        assert!(!visitor.get(&path).await.raw.contains("Confirm phone"));
+        let unproven = visitor.post_with(&format!("{path}confirm-email/"), &[("reason", "they called")], &page, &[]).await;
+        assert_eq!(unproven.status, 409, "{}", unproven.raw);
         let renamed = visitor.post_with(&format!("{path}rename/"), &[("first_name", "<b>Zoë</b>"), ("last_name", "\"><script>"), ("reason", "<img src=x>")], &page, &[]).await;
         assert_eq!(renamed.status, 303, "{}", renamed.raw);
         let shown = visitor.get(&path).await.raw;

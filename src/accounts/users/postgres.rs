@@ -157,25 +157,24 @@ impl UserStore for PostgresUsers {
     }
 
     async fn confirm(&self, user: Uuid, channel: Channel, event: NewEvent) -> Result<bool, Unavailable> {
-        const PHONE: &str = concat!(
-            "WITH confirmed AS ( \
-               UPDATE users SET phone_owned_at = $2, updated_at = $2 \
-               WHERE id = $1 AND phone_verified AND phone_owned_at IS NULL RETURNING id \
-             ), noted AS (",
-            insert_event!("$3", "confirmed.id", "confirmed"),
-            ") SELECT count(*) FROM confirmed"
-        );
-        const EMAIL: &str = concat!(
-            "WITH confirmed AS ( \
-               UPDATE users SET email_owned_at = $2, updated_at = $2 \
-               WHERE id = $1 AND email_verified AND email_owned_at IS NULL RETURNING id \
-             ), noted AS (",
-            insert_event!("$3", "confirmed.id", "confirmed"),
-            ") SELECT count(*) FROM confirmed"
-        );
+        macro_rules! confirms {
+            ($address:literal) => {
+                concat!(
+                    "WITH confirmed AS (UPDATE users SET ",
+                    $address,
+                    "_owned_at = $2, updated_at = $2 WHERE id = $1 AND ",
+                    $address,
+                    "_verified AND ",
+                    $address,
+                    "_owned_at IS NULL RETURNING id), noted AS (",
+                    insert_event!("$3", "confirmed.id", "confirmed"),
+                    ") SELECT count(*) FROM confirmed"
+                )
+            };
+        }
         let sql = match channel {
-            Channel::Sms => PHONE,
-            Channel::Email => EMAIL,
+            Channel::Sms => confirms!("phone"),
+            Channel::Email => confirms!("email"),
         };
         self.noted(sql, user, event).await
     }

@@ -13,7 +13,7 @@ use tokio::{sync::Mutex, time::Instant};
 use utoipa::ToSchema;
 
 use crate::{
-    challenges::ChallengeStore,
+    challenges::{ChallengeStore, WhenFull},
     database::Database,
     delivery::{DeliveryQueue, Health},
     limits::{Limiter, LimitsWatch},
@@ -96,11 +96,11 @@ impl Readiness {
     /// Looks at everything at once, for a second at most.
     async fn look(&self) -> Report {
         let (database, store) = tokio::join!(
-            answers(Part::Database, self.database.ping()),
-            answers(Part::Redis, self.challenges.ping())
+            answer(Part::Database, self.database.ping()),
+            answer(Part::Redis, self.challenges.ping())
         );
         let mut down: Vec<String> = Vec::new();
-        for (part, answers) in [("database", database), ("redis", store)] {
+        for (part, answers) in [("database", database.is_some()), ("redis", store.is_some())] {
             if !answers {
                 down.push(part.to_owned());
             }
@@ -115,6 +115,9 @@ impl Readiness {
             down.push("draining".to_owned());
         }
         let mut warnings = Vec::new();
+        if store == Some(WhenFull::Drops) {
+            warnings.push("redis: it drops keys once its memory is full (maxmemory-policy)".to_owned());
+        }
         for provider in self.queue.status().providers {
             let what = match provider.health {
                 Health::Working => continue,
@@ -168,9 +171,9 @@ impl Report {
     }
 }
 
-/// Whether a part answers. The log has why not: of an instance that gets no other requests nobody else would say it.
-async fn answers(part: Part, ping: impl Future<Output = Result<(), Unavailable>>) -> bool {
+/// What a part answers. The log has why it doesn't: of an instance that gets no other requests nobody else would say it.
+async fn answer<T>(part: Part, ping: impl Future<Output = Result<T, Unavailable>>) -> Option<T> {
     let answer = tokio::time::timeout(PATIENCE, ping).await;
     let answer = answer.unwrap_or_else(|_| Err(Unavailable::timed_out(part)));
-    answer.inspect_err(outage::note).is_ok()
+    answer.inspect_err(outage::note).ok()
 }

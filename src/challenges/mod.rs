@@ -48,5 +48,5 @@ pub use slot::{Slot, Whose};
 pub use status::{StatusSnapshot, Waits};
 pub use store::{
     Attempt, AttemptById, ChallengeStore, Hold, Issue, IssueOutcome, Issued, IssuedMessage, Judged, OtpRules,
-    Place, Proof, Verdict,
+    Place, Proof, Verdict, WhenFull,
 };

@@ -364,9 +364,18 @@ pub trait ChallengeStore: Send + Sync {
         provider: &str,
     ) -> Result<bool, Unavailable>;
 
-    /// Whether it answers.
+    /// Whether it answers, and what it says of itself.
     ///
     /// # Errors
     /// [`Unavailable`] when it doesn't.
-    async fn ping(&self) -> Result<(), Unavailable>;
+    async fn ping(&self) -> Result<WhenFull, Unavailable>;
+}
+
+/// What becomes of what a store has, once its memory is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenFull {
+    /// It stays, and what is new is refused; or the store doesn't say.
+    Refuses,
+    /// It may be dropped: codes that people are about to type, and the counters of wrong ones.
+    Drops,
 }

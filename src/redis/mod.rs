@@ -18,7 +18,7 @@ use std::{
     fmt,
     sync::{
         LazyLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -69,6 +69,8 @@ pub struct RedisLink {
     opened: Instant,
     heads: Heads,
     timeout: Duration,
+    /// The log says once that it drops keys.
+    evicts: AtomicBool,
 }
 
 impl fmt::Debug for RedisLink {
@@ -90,6 +92,7 @@ impl RedisLink {
             opened: Instant::now(),
             heads: Heads::of(&options.prefix),
             timeout: options.timeout,
+            evicts: AtomicBool::new(false),
         })
     }
 
@@ -170,19 +173,26 @@ impl RedisLink {
     }
 
     /// Whether it takes writes and lets us run all commands that scripts need, which is more than to answer: small keys of its own are
-    /// written, by a script as all else.
+    /// written, by a script as all else. Tells whether the server that was asked says that it drops keys once its memory is full.
     ///
     /// # Errors
     /// [`Unavailable`] when it doesn't.
-    pub async fn check(&self) -> Result<(), Unavailable> {
+    pub async fn check(&self) -> Result<bool, Unavailable> {
         static CHECK: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("check.lua")));
-        self.eval(&CHECK, 3, |call| {
-            for key in ["check", "check:set", "check:hash"] {
-                call.key(0, [key]);
-            }
-            call.arg(CHECK_LASTS_MS);
-        })
-        .await
+        let evicts = self
+            .eval(&CHECK, 3, |call| {
+                for key in ["check", "check:set", "check:hash"] {
+                    call.key(0, [key]);
+                }
+                call.arg(CHECK_LASTS_MS);
+            })
+            .await?;
+        if evicts && !self.evicts.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "Redis drops keys once its memory is full, codes and counters of wrong ones among them: set maxmemory-policy to noeviction"
+            );
+        }
+        Ok(evicts)
     }
 
     async fn request<T: FromRedisValue>(&self, request: Request<'_>) -> Result<T, Unavailable> {

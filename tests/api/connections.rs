@@ -171,6 +171,39 @@ async fn a_body_that_nobody_asked_for_is_bounded_in_bytes_and_in_time() {
     assert!(took < Duration::from_secs(10), "{took:?}");
 }
 
+/// As most clients do: an answer that comes before they have sent everything is read after it.
+#[actix_web::test]
+async fn a_client_that_sends_far_too_much_before_it_reads_sees_why_it_is_refused() {
+    let app = start(&[]).await;
+    let body = vec![b' '; 3 * 1024 * 1024];
+    let sized = [
+        format!("content-length: {}\r\n\r\n", body.len()).as_bytes(),
+        &body,
+    ]
+    .concat();
+    let chunk = [
+        format!("{:x}\r\n", body.len()).as_bytes(),
+        &body,
+        b"\r\n0\r\n\r\n",
+    ]
+    .concat();
+    let chunked = [&b"transfer-encoding: chunked\r\n\r\n"[..], &chunk].concat();
+    for body in [sized, chunked] {
+        for _ in 0..10 {
+            let socket = TcpSocket::new_v4().unwrap();
+            // Else the kernel takes all of it.
+            socket.set_send_buffer_size(128 * 1024).unwrap();
+            let mut stream = socket.connect(address(&app)).await.unwrap();
+            let head = b"POST /api/users/login/ HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
+            stream.write_all(head).await.unwrap();
+            stream.write_all(&body).await.expect("it is cut off");
+            let mut answer = [0; 12];
+            stream.read_exact(&mut answer).await.unwrap();
+            assert_eq!(&answer, b"HTTP/1.1 413");
+        }
+    }
+}
+
 #[actix_web::test]
 async fn clients_that_do_not_read_are_cut_off_and_others_are_served() {
     let app = start(&[("RINGBACK__SERVER__WRITE_TIMEOUT", "1s")]).await;

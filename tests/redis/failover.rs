@@ -186,6 +186,21 @@ async fn a_server_that_answers_and_refuses_writes_is_not_ready_and_says_why() {
     assert!(said.contains("no permissions"), "{said}");
 }
 
+#[actix_web::test]
+async fn a_server_that_drops_keys_once_its_memory_is_full_says_so() {
+    let server = Server::start(&["--maxmemory-policy", "volatile-lru"]).await;
+    let link = link(&server.url(), RedisSecurity::default());
+    assert!(!link.check().await.unwrap(), "its memory has no bound");
+    server.command(None, &["config", "set", "maxmemory", "100mb"]);
+    assert!(link.check().await.unwrap());
+    // Whoever may not ask goes without.
+    server.command(None, &["acl", "setuser", "default", "-info"]);
+    assert!(!link.check().await.unwrap());
+    server.command(None, &["acl", "setuser", "default", "+info"]);
+    server.command(None, &["config", "set", "maxmemory-policy", "noeviction"]);
+    assert!(!link.check().await.unwrap());
+}
+
 /// Who takes connections, and never says a word: a machine that hangs.
 async fn silent() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").await.unwrap()

@@ -19,7 +19,7 @@ use super::{
     status::{StatusSnapshot, Waits},
     store::{
         Attempt, AttemptById, ChallengeStore, Hold, Issue, IssueOutcome, Issued, Judged, OtpRules, Place,
-        Proof, Verdict,
+        Proof, Verdict, WhenFull,
     },
 };
 use crate::{
@@ -382,7 +382,7 @@ impl ChallengeStore for MemoryChallenges {
         Ok(slot.is_some_and(|slot| slot.note_status(challenge_id, status, provider, now)))
     }
 
-    async fn ping(&self) -> Result<(), Unavailable> {
-        Ok(())
+    async fn ping(&self) -> Result<WhenFull, Unavailable> {
+        Ok(WhenFull::Refuses)
     }
 }

@@ -30,7 +30,7 @@ use super::{
     status::{self, StatusSnapshot, Waits},
     store::{
         Attempt, AttemptById, ChallengeStore, Hold, Issue, IssueOutcome, Issued, Judged, OtpRules, Place,
-        Proof, Verdict,
+        Proof, Verdict, WhenFull,
     },
 };
 use crate::{
@@ -326,8 +326,11 @@ impl ChallengeStore for RedisChallenges {
             .await
     }
 
-    async fn ping(&self) -> Result<(), Unavailable> {
-        self.link.check().await
+    async fn ping(&self) -> Result<WhenFull, Unavailable> {
+        Ok(match self.link.check().await? {
+            true => WhenFull::Drops,
+            false => WhenFull::Refuses,
+        })
     }
 }
 

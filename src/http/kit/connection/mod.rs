@@ -30,6 +30,11 @@ const MIN_TAKEN_BYTES: usize = 16 * 1024;
 /// a second.
 pub const PARSER_WAITS: Duration = Duration::from_secs(3);
 
+/// How much of what is too long of a body is thrown away, and for how long, before the connection is cut off. A client that
+/// sends all of it before it reads would not see the answer otherwise: a connection that is closed with bytes unread is reset.
+const THROWN_AWAY_BYTES: usize = 4 * 1024 * 1024;
+const THROWS_AWAY: Duration = Duration::from_secs(1);
+
 /// How long a client may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
@@ -46,6 +51,8 @@ pub struct Connection {
     framing: Framing,
     /// Runs while a body has begun and not come to its end.
     body_deadline: Option<Pin<Box<Sleep>>>,
+    /// How much of a body that is too long may still be thrown away.
+    thrown_away: Option<usize>,
     /// Runs while the client has something to read and doesn't.
     stall: Option<Stall>,
     /// An answer of the parser's, in the words of a problem.
@@ -77,6 +84,7 @@ impl Connection {
             patience,
             framing: Framing::default(),
             body_deadline: None,
+            thrown_away: None,
             stall: None,
             replaced: None,
             has_long_uri: false,
@@ -96,6 +104,30 @@ impl Connection {
             .body_deadline
             .get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
         deadline.as_mut().poll(context)
+    }
+
+    /// Reads what comes of a body that is too long, for nobody: `left` bytes of it at most.
+    fn poll_throw_away(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+        mut left: usize,
+    ) -> Poll<io::Result<()>> {
+        let long = || io::Error::new(io::ErrorKind::InvalidData, "the body is too long");
+        let before = buffer.filled().len();
+        while let Poll::Ready(read) = Pin::new(&mut self.io).poll_read(context, buffer) {
+            let came = buffer.filled().len() - before;
+            buffer.set_filled(before);
+            if read.is_err() || came == 0 {
+                return Poll::Ready(read);
+            }
+            if came > left {
+                return Poll::Ready(Err(long()));
+            }
+            left -= came;
+        }
+        self.thrown_away = Some(left);
+        self.poll_body(context).map(|()| Err(long()))
     }
 
     /// Writes, and notes what the client takes.
@@ -161,6 +193,9 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if let Some(left) = self.thrown_away {
+            return self.poll_throw_away(context, buffer, left);
+        }
         let before = buffer.filled().len();
         match Pin::new(&mut self.io).poll_read(context, buffer) {
             Poll::Ready(Ok(())) => {}
@@ -178,10 +213,11 @@ impl AsyncRead for Connection {
                 self.has_long_uri = matches!(fault, Fault::LongUri(_));
                 Poll::Ready(Ok(()))
             }
-            Err(Fault::EndlessBody) => Poll::Ready(Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "the body is too long",
-            ))),
+            Err(Fault::EndlessBody) => {
+                self.body_deadline = Some(Box::pin(tokio::time::sleep(THROWS_AWAY)));
+                buffer.set_filled(before);
+                self.poll_throw_away(context, buffer, THROWN_AWAY_BYTES)
+            }
         }
     }
 }

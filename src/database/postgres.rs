@@ -207,6 +207,18 @@ impl PostgresLink {
         Ok(done.await?.rows_affected())
     }
 
+    /// Runs one statement that writes of users whom somebody may be erasing.
+    pub(crate) async fn execute_beside_erasures(&self, query: Query) -> Result<(), Unavailable> {
+        self.bounded(async {
+            let mut lent = self.lend().await?;
+            let mut together = lent.begin().await?;
+            together.beside_writers().await?;
+            query.execute(together.session()).await?;
+            together.commit().await
+        })
+        .await
+    }
+
     /// The bounds of each kind of lookup.
     pub(crate) fn lookups(&self) -> Bounds {
         self.lookups

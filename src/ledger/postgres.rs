@@ -27,16 +27,11 @@ impl PostgresLedger {
 impl LedgerStore for PostgresLedger {
     async fn write(&self, rows: &[Row]) -> Result<(), Unavailable> {
         // A final status stays, unless one is told that came earlier; its error code goes with it.
-        // Users are locked first, all of them before any row is written (the second part makes one value of them):
-        // an erasure that is under way is over then, and finds what is written here if it comes later.
-        const SQL: &str = "WITH living AS MATERIALIZED ( \
-               SELECT id FROM users WHERE id = ANY($2) ORDER BY id FOR KEY SHARE \
-             ) INSERT INTO verifications AS p (challenge_id, user_id, purpose, channel, country, provider, \
+        // Whoever was erased meanwhile is named no more.
+        const SQL: &str = "INSERT INTO verifications AS p (challenge_id, user_id, purpose, channel, country, provider, \
                message_id, status, attempts, error_code, price_micros, currency, created_at, sent_at, settled_at, \
                verified_at) \
-             SELECT r.challenge_id, \
-               CASE WHEN r.user_id = ANY((SELECT array_agg(id) FROM living)::uuid[]) THEN r.user_id END, \
-               r.purpose, r.channel, r.country, r.provider, r.message_id, r.status, r.attempts, r.error_code, \
+             SELECT r.challenge_id, (SELECT u.id FROM users u WHERE u.id = r.user_id), r.purpose, r.channel, r.country, r.provider, r.message_id, r.status, r.attempts, r.error_code, \
                r.price_micros, r.currency, r.created_at, r.sent_at, r.settled_at, r.verified_at \
              FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], \
                $8::text[], $9::smallint[], $10::bigint[], $11::bigint[], $12::text[], $13::timestamptz[], \
@@ -85,10 +80,7 @@ impl LedgerStore for PostgresLedger {
             .bind(column(rows, |row| row.sent_at.map(to_micros)))
             .bind(column(rows, |row| row.settled_at.map(to_micros)))
             .bind(column(rows, |row| row.verified_at.map(to_micros)));
-        let done = self
-            .0
-            .bounded(async { query.execute(self.0.lend().await?.session()).await });
-        done.await.map(drop)
+        self.0.execute_beside_erasures(query).await
     }
 }
 

@@ -11,7 +11,10 @@ use ringback::{
 };
 use uuid::Uuid;
 
-use crate::harness::{Stores, at, event, new_session, new_user};
+use crate::{
+    harness::{Stores, at, event, new_session, new_user},
+    races::all_at_once,
+};
 
 /// Whose the challenges are.
 const JANE: Uuid = Uuid::from_u128(7);
@@ -228,6 +231,32 @@ pub async fn what_is_told_after_an_erasure_names_nobody(stores: Stores) {
     ledger.write(&rows).await.unwrap();
     assert_eq!(stores.count("verifications").await, 4);
     assert_eq!(stores.text(whose.to_owned()).await, "-");
+}
+
+/// Whoever is told of a challenge before the erasure, beside it or after it: nobody is named in the end.
+pub async fn rows_race_with_erasure(stores: Stores) {
+    for round in 0..10_u128 {
+        let session = jane(&stores).await;
+        all_at_once(&stores, 20, move |n, store| async move {
+            if n == 7 {
+                let erasure = Erasure {
+                    user: JANE,
+                    by: ErasedBy::Owner { epoch: 0, session },
+                    event: event(EventKind::AccountDeleted, 10),
+                };
+                assert_eq!(store.records.erase(erasure).await.unwrap(), Erased::Erased);
+            } else {
+                let first = 1 + round * 1000 + n as u128 * 50;
+                let rows: Vec<_> = (first..first + 50)
+                    .map(|challenge| row(life(challenge)))
+                    .collect();
+                store.ledger.write(&rows).await.unwrap();
+            }
+        })
+        .await;
+        let named = "SELECT CAST(count(*) AS text) FROM verifications WHERE user_id IS NOT NULL";
+        assert_eq!(stores.text(named.to_owned()).await, "0", "round {round}");
+    }
 }
 
 pub async fn what_is_old_is_purged_so_many_at_a_time(stores: Stores) {

@@ -214,6 +214,7 @@ on_both_databases! {
         a_final_status_stays_with_its_error_code
         writers_of_the_same_challenges_add_up
         what_is_told_after_an_erasure_names_nobody
+        rows_race_with_erasure
         what_is_old_is_purged_so_many_at_a_time;
     test_numbers:
         accounts_take_a_test_number_from_each_other;

@@ -18,10 +18,14 @@ use crate::{
 
 // In this order: each has a snapshot of its own. Whoever ends a session holds its row until the event of that is
 // written, so once the sessions are gone no further event comes.
-const ERASE: [&str; 7] = [
+const ERASE: [&str; 3] = [
     "DELETE FROM sessions WHERE user_id = $1",
     "DELETE FROM users WHERE id = $1",
     "DELETE FROM notices WHERE user_id = $1",
+];
+
+/// What is kept without its user.
+const FORGET: [&str; 4] = [
     // What an administrator did stays theirs; a reason may name the user.
     "UPDATE events SET user_id = NULL, reason = NULL, \
      actor_id = CASE WHEN actor = 'administrator' THEN actor_id END, \
@@ -70,8 +74,11 @@ impl PostgresRecords {
                 return Ok(Erased::Void);
             }
             for sql in ERASE {
-                let query = sqlx::query(sql).bind(user);
-                query.execute(together.session()).await?;
+                sqlx::query(sql).bind(user).execute(together.session()).await?;
+            }
+            together.after_writers().await?;
+            for sql in FORGET {
+                sqlx::query(sql).bind(user).execute(together.session()).await?;
             }
             event(deleted, None).execute(together.session()).await?;
             together.commit().await?;

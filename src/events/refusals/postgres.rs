@@ -22,17 +22,13 @@ impl PostgresRefusals {
 #[async_trait]
 impl RefusalStore for PostgresRefusals {
     async fn write(&self, rows: &[RefusalRow]) -> Result<(), Unavailable> {
-        // Users are locked first, all of them before any row is written (the second part makes one value of them):
-        // an erasure that is under way is over then, and finds what is written here if it comes later.
-        const SQL: &str = "WITH living AS MATERIALIZED ( \
-               SELECT id FROM users WHERE id = ANY($4) ORDER BY id FOR KEY SHARE \
-             ), ids AS MATERIALIZED (SELECT coalesce(array_agg(id), '{}') AS living FROM living) \
-             INSERT INTO events (id, at, kind, actor, actor_id, user_id, network, details, times) \
-             SELECT r.id, r.at, r.kind, r.actor, CASE WHEN r.actor = 'user' AND r.user_id = ANY(ids.living) THEN r.user_id END, \
-               CASE WHEN r.user_id = ANY(ids.living) THEN r.user_id END, \
-               CASE WHEN r.user_id IS NULL OR r.user_id = ANY(ids.living) THEN r.network END, r.details, r.times \
-             FROM ids, unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::int[]) \
-               AS r (id, at, kind, user_id, actor, network, details, times) \
+        // Whoever was erased meanwhile is named no more.
+        const SQL: &str = "INSERT INTO events (id, at, kind, actor, actor_id, user_id, network, details, times) \
+             SELECT r.id, r.at, r.kind, r.actor, CASE r.actor WHEN 'user' THEN r.living END, r.living, \
+               CASE WHEN r.user_id IS NULL OR r.living IS NOT NULL THEN r.network END, r.details, r.times \
+             FROM (SELECT r.*, (SELECT u.id FROM users u WHERE u.id = r.user_id) AS living FROM \
+               unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::int[]) \
+                 AS r (id, at, kind, user_id, actor, network, details, times)) AS r \
              ON CONFLICT (id) DO NOTHING";
         fn column<T>(rows: &[RefusalRow], value: impl Fn(&RefusalRow) -> T) -> Vec<T> {
             rows.iter().map(value).collect()
@@ -46,6 +42,6 @@ impl RefusalStore for PostgresRefusals {
             .bind(column(rows, |row| row.key.network.clone()))
             .bind(column(rows, RefusalRow::details))
             .bind(column(rows, RefusalRow::times));
-        self.0.execute(query).await.map(drop)
+        self.0.execute_beside_erasures(query).await
     }
 }

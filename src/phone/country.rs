@@ -2,7 +2,17 @@
 
 use std::fmt;
 
-use rlibphonenumber::{PHONE_NUMBER_UTIL, Region};
+use rlibphonenumber::Region;
+
+/// Countries that have numbers of their own in the metadata, which is large and read when the first number comes.
+const KNOWN: &str = "AC AD AE AF AG AI AL AM AO AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT \
+    BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER \
+    ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GT GU GW GY HK HN HR HT HU ID IE \
+    IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV \
+    LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP \
+    NR NU NZ OM PA PE PF PG PH PK PL PM PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK \
+    SL SM SN SO SR SS ST SV SX SY SZ TA TC TD TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG US UY UZ VA \
+    VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW";
 
 /// A country by its two letters of ISO 3166-1.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -28,8 +38,7 @@ impl Country {
 
     /// Whether there are numbers of it.
     pub fn is_known(self) -> bool {
-        let mut regions = PHONE_NUMBER_UTIL.get_supported_regions();
-        self == Self::UNKNOWN || regions.any(|region| region.as_region_str().as_ref() == self.as_str())
+        self == Self::UNKNOWN || KNOWN.split(' ').any(|known| known == self.as_str())
     }
 
     /// The two letters.
@@ -47,5 +56,22 @@ impl fmt::Display for Country {
 impl fmt::Debug for Country {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rlibphonenumber::PHONE_NUMBER_UTIL;
+
+    use super::*;
+
+    #[test]
+    fn the_countries_that_are_known_are_those_of_the_metadata() {
+        let regions = PHONE_NUMBER_UTIL.get_supported_regions();
+        let mut regions: Vec<_> = regions.map(|region| Country::of(region).to_string()).collect();
+        regions.sort_unstable();
+        assert_eq!(regions.join(" "), KNOWN);
+        assert!(Country::parse("US").unwrap().is_known() && Country::UNKNOWN.is_known());
+        assert!(!Country::parse("XX").unwrap().is_known());
     }
 }

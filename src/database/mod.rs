@@ -81,10 +81,20 @@ pub enum DatabaseUrlError {
     Sqlite,
     #[error("its folder or file can't be made or written to ({0})")]
     File(io::ErrorKind),
-    #[error("database.ca_file can't be read, or holds no certificate ({0})")]
+    #[error("it can't be read, or holds no certificate ({0})")]
     CaFile(io::ErrorKind),
-    #[error("database.ca_file is set, but the URL's sslmode says that the connection is not encrypted")]
+    #[error("it is set, but the sslmode of database.url says that the connection is not encrypted")]
     PlainWithCa,
+}
+
+impl DatabaseUrlError {
+    /// The key of the configuration that is wrong.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Postgres | Self::Sqlite | Self::File(_) => "database.url",
+            Self::CaFile(_) | Self::PlainWithCa => "database.ca_file",
+        }
+    }
 }
 
 /// Why the tables could not be brought to this version's form.

@@ -28,7 +28,7 @@ pub enum StartError {
     File { path: PathBuf, source: io::Error },
     #[error("{path}: {source}")]
     SecretFile { path: PathBuf, source: SecretError },
-    #[error("database.url: {0}")]
+    #[error("{key}: {0}", key = .0.key())]
     DatabaseUrl(#[from] DatabaseUrlError),
     #[error("{key}: {0}", key = .0.key)]
     RedisUrl(#[from] RedisUrlError),

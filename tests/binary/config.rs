@@ -195,7 +195,7 @@ fn every_file_that_the_start_reads_is_checked() {
         &[
             "prices.toml: line 2: ",
             "breaches",
-            "database.ca_file",
+            "database.ca_file: it can't be read",
             "faulty.toml:5:",
         ],
     );

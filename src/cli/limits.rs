@@ -30,7 +30,7 @@ pub enum LimitsCommand {
     /// Show what a request would be answered now: each rule that applies, what is left, when it is full again. Spends nothing.
     Explain {
         /// The operation: register, login, otp.send, otp.verify, otp.status, token.refresh,
-        /// password.change, me, admin, other.
+        /// password.change, me, admin, notice, other.
         #[arg(long)]
         on: String,
         /// The client's address.

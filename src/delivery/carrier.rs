@@ -31,6 +31,8 @@ pub enum Carried {
     Refused,
     /// Nobody took it for now; one asks for so long a pause.
     NotNow(Option<Duration>),
+    /// Nobody was asked: a provider has its pace, or is let rest for so long.
+    NotBefore(Duration),
 }
 
 /// The way of single messages.
@@ -68,7 +70,7 @@ impl Carrier {
             Message::Email(_) => (Channel::Email, Country::UNKNOWN),
         };
         let mut left = self.router().towards(channel, country);
-        let mut pause = None;
+        let (towards, mut pause) = (left.len(), None);
         loop {
             let want = Want::Send {
                 providers: left.clone(),
@@ -82,7 +84,11 @@ impl Carrier {
                 Choice::Provider(provider) => provider,
                 Choice::NotBefore(at) => {
                     let wait = at.saturating_duration_since(now);
-                    return Carried::NotNow(Some(pause.map_or(wait, |pause| wait.min(pause))));
+                    return match pause {
+                        Some(pause) => Carried::NotNow(Some(wait.min(pause))),
+                        None if left.len() == towards => Carried::NotBefore(wait),
+                        None => Carried::NotNow(Some(wait)),
+                    };
                 }
                 Choice::Later => return Carried::NotNow(pause),
             };

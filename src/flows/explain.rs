@@ -18,7 +18,7 @@ impl Codes {
     pub async fn explain(&self, operation: Operation, subject: &Subject, user: Option<Uuid>) -> Explanation {
         let explained = self.limiter.explain(operation, subject).await;
         let pause = match operation {
-            Operation::OtpSend => self.limiter.pause_of(subject),
+            Operation::OtpSend | Operation::Notice => self.limiter.pause_of(subject),
             _ => None,
         };
         let pause = pause.map(|(by, refusal)| RuleStatus::of_refusal(&refusal, by, 0, refusal.retry_after));

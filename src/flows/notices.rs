@@ -1,20 +1,27 @@
 //! Sends notices: leases those that are due, words them, hands them to a provider, and deletes what was taken.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+    time::Duration,
+};
 
 use chrono::TimeDelta;
 use metrics::counter;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::supported::Supported;
 use crate::{
     clock::Clock,
     delivery::{Carried, Carrier, Message},
     events::{LeasedNotice, NoticeAddress, NoticeStore},
     language::Language,
     ledger::{Event, Ledger, What},
+    limits::{Admission, Denied, Limiter, Operation, Subject},
     mail::{self, EmailMessage},
     outage,
     provider::DeliveryStatus,
+    secrets::Keyring,
     sms::{self, SmsMessage},
     unavailable::Unavailable,
 };
@@ -28,11 +35,16 @@ const LEASE: TimeDelta = TimeDelta::minutes(10);
 /// The pause after the first try that came to nothing, doubled each time up to the cap.
 const PAUSE: TimeDelta = TimeDelta::seconds(5);
 const PAUSE_CAP: TimeDelta = TimeDelta::minutes(30);
+/// A notice waits so long for its limits at most: what an owner gets still later tells of nothing new.
+const WAITS: TimeDelta = TimeDelta::hours(1);
 
 /// Whoever sends notices.
 pub struct Notices {
     pub store: Arc<dyn NoticeStore>,
     pub carrier: Carrier,
+    pub limiter: Limiter,
+    pub keyring: Arc<Keyring>,
+    pub supported: Supported,
     pub sms_texts: Arc<sms::NoticeTexts>,
     pub mail_texts: Arc<mail::NoticeTexts>,
     /// Where somebody may object to what a notice tells.
@@ -91,7 +103,23 @@ impl Notices {
             count("failed");
             return self.store.delete(notice.id).await;
         };
-        match self.carrier.carry(&message).await {
+        let admitted = match self.admit(&notice).await {
+            Ok(admitted) => admitted,
+            Err(Held::Until(wait)) => {
+                count("held");
+                return self.store.postpone(notice.id, self.clock.now() + wait).await;
+            }
+            Err(Held::ForGood) => {
+                count("limited");
+                return self.store.delete(notice.id).await;
+            }
+        };
+        let carried = self.carrier.carry(&message).await;
+        if matches!(carried, Carried::NotNow(_) | Carried::NotBefore(_)) {
+            count("retried");
+            self.limiter.give_back_cluster(admitted).await;
+        }
+        match carried {
             Carried::Taken { provider, message_id } => {
                 tracing::info!(delivery.provider = provider, user.id = %notice.user, notice.kind = notice.kind.name(), "a notice was accepted");
                 count("sent");
@@ -103,10 +131,44 @@ impl Notices {
                 self.store.delete(notice.id).await
             }
             Carried::NotNow(asked) => {
-                count("retried");
                 let asked = asked.and_then(|asked| TimeDelta::from_std(asked).ok());
                 let pause = pause(notice.attempts).max(asked.unwrap_or_default());
                 self.store.postpone(notice.id, self.clock.now() + pause).await
+            }
+            // It failed at nothing: all that wait for the pace stay as they came.
+            Carried::NotBefore(wait) => {
+                let wait = delta(wait).clamp(TimeDelta::seconds(1), PAUSE_CAP);
+                self.store.postpone(notice.id, self.clock.now() + wait).await
+            }
+        }
+    }
+
+    /// Asks the limits: a notice costs money like a code, and an account may change as often as it likes.
+    async fn admit(&self, notice: &LeasedNotice) -> Result<Admission, Held> {
+        let subject = Subject::new(IpAddr::from(Ipv4Addr::UNSPECIFIED))
+            .with_user(Some(notice.user))
+            .with_channel(notice.to.channel());
+        let subject = match &notice.to {
+            NoticeAddress::Phone(phone) if !self.supported.has(phone) => return Err(Held::ForGood),
+            NoticeAddress::Phone(phone) => subject.with_phone(phone.clone(), &self.keyring.current().phone),
+            NoticeAddress::Email(_) => subject,
+        };
+        if let Some((_, refusal)) = self.limiter.pause_of(&subject) {
+            return Err(Held::Until(delta(refusal.retry_after).min(PAUSE_CAP)));
+        }
+        let spent = async {
+            let admitted = self.limiter.admit(Operation::Notice, &subject).await?;
+            self.limiter.spend_message(admitted, true).await
+        };
+        match spent.await {
+            Ok(admitted) => Ok(admitted),
+            Err(Denied::Refused(refusal)) => Err(match delta(refusal.retry_after) {
+                wait if wait > WAITS => Held::ForGood,
+                wait => Held::Until(wait),
+            }),
+            Err(Denied::Unavailable(error)) => {
+                outage::note(&error);
+                Err(Held::Until(pause(notice.attempts)))
             }
         }
     }
@@ -165,6 +227,17 @@ impl Notices {
             });
         }
     }
+}
+
+/// What keeps a notice from being sent.
+enum Held {
+    Until(TimeDelta),
+    /// Its owner has had as many, or its phone gets none.
+    ForGood,
+}
+
+fn delta(length: Duration) -> TimeDelta {
+    TimeDelta::from_std(length).unwrap_or(TimeDelta::MAX)
 }
 
 /// How long a notice rests that was tried so often.

@@ -15,13 +15,15 @@ pub enum Operation {
     Me,
     /// What administrators ask for.
     Admin,
+    /// A message without a code that tells an owner of a change. No client asks for it: `any` has not it.
+    Notice,
     /// What else comes: a request whose token is refused, the pages of documentation.
     Other,
 }
 
 impl Operation {
     /// Every operation, in the order of the contract.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Register,
         Self::Login,
         Self::OtpSend,
@@ -31,6 +33,7 @@ impl Operation {
         Self::PasswordChange,
         Self::Me,
         Self::Admin,
+        Self::Notice,
         Self::Other,
     ];
 
@@ -46,6 +49,7 @@ impl Operation {
             Self::PasswordChange => "password.change",
             Self::Me => "me",
             Self::Admin => "admin",
+            Self::Notice => "notice",
             Self::Other => "other",
         }
     }
@@ -63,25 +67,37 @@ impl Operation {
     /// Whether requests of this kind can ever carry what `by` counts; sign-up, login and codes name a phone.
     pub const fn can_be_counted(self, by: KeyDimension) -> bool {
         match by {
-            KeyDimension::Ip | KeyDimension::IpNetwork(_) | KeyDimension::Network | KeyDimension::Global => {
-                true
+            KeyDimension::Global => true,
+            KeyDimension::Ip | KeyDimension::IpNetwork(_) | KeyDimension::Network => {
+                !matches!(self, Self::Notice)
             }
             KeyDimension::Email => matches!(self, Self::Register | Self::OtpSend | Self::OtpVerify),
             KeyDimension::Phone | KeyDimension::Country | KeyDimension::Prefix(_) => matches!(
                 self,
-                Self::Register | Self::Login | Self::OtpSend | Self::OtpVerify
+                Self::Register | Self::Login | Self::OtpSend | Self::OtpVerify | Self::Notice
             ),
             // A refresh token is opaque until the store has read it, so its user isn't known in time.
             KeyDimension::User => matches!(
                 self,
-                Self::Login | Self::OtpSend | Self::OtpVerify | Self::PasswordChange | Self::Me | Self::Admin
+                Self::Login
+                    | Self::OtpSend
+                    | Self::OtpVerify
+                    | Self::PasswordChange
+                    | Self::Me
+                    | Self::Admin
+                    | Self::Notice
             ),
         }
     }
 
-    /// Whether it is about a code, which goes by one channel: only there a rule can name one.
+    /// Whether it is about a message, which goes by one channel: only there a rule can name one.
     pub const fn has_channel(self) -> bool {
-        matches!(self, Self::OtpSend | Self::OtpVerify)
+        matches!(self, Self::OtpSend | Self::OtpVerify | Self::Notice)
+    }
+
+    /// Whether it stops while messages to a country or a prefix are paused.
+    pub(super) const fn can_be_paused(self) -> bool {
+        matches!(self, Self::OtpSend | Self::Notice)
     }
 
     /// Whether cluster rules can be counted by the script that does the work itself.

@@ -75,9 +75,15 @@ impl Rule {
         self.emission_us() * i64::from(self.worked_by())
     }
 
-    /// Whether it is looked at for `operation`.
+    /// Whether it is looked at for `operation`. What codes may cost, notices spend as well.
     pub fn applies_to(&self, operation: Operation) -> bool {
-        self.mode != Mode::Off && self.on.is_none_or(|on| on == operation)
+        let applies = match (self.on, operation) {
+            (on, Operation::Notice) => {
+                on == Some(operation) || (on == Some(Operation::OtpSend) && self.counts == Counts::Money)
+            }
+            (on, _) => on.is_none_or(|on| on == operation),
+        };
+        applies && self.mode != Mode::Off
     }
 
     /// Whether the script that issues or judges a code counts it, in one step with the challenge: every cluster rule

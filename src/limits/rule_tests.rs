@@ -58,14 +58,16 @@ fn without_the_store_guessing_and_sending_stop_and_the_rest_goes_on() {
         |rule: &Rule| Operation::ALL.map(|operation| rule.if_store_lost(operation) == IfStoreLost::Local);
     assert_eq!(
         lost(&rule(KeyDimension::Ip)),
-        [false, false, false, false, true, true, false, true, true, true]
+        [
+            false, false, false, false, true, true, false, true, true, false, true
+        ]
     );
     for said in IfStoreLost::ALL {
         let rule = Rule {
             if_store_lost: Some(said),
             ..rule(KeyDimension::Ip)
         };
-        assert_eq!(lost(&rule), [said == IfStoreLost::Local; 10]);
+        assert_eq!(lost(&rule), [said == IfStoreLost::Local; 11]);
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     clock::Clock,
     delivery::{Carrier, ChannelProvider, Countries, DeliveryQueue, DispatcherParts, ReceiptReaders, Route},
-    flows::{FlowMessages, Notices, StatusReports},
+    flows::{FlowMessages, Notices, StatusReports, Supported},
     inbox::DevInbox,
     ledger::Ledger,
     mail::Smtp,
@@ -58,6 +58,13 @@ pub(super) fn start(
     let notices = Notices {
         store: Arc::clone(&databases.notices),
         carrier: Carrier::new(&routes, &base.settings.dispatcher, NOTICES_SLOWER),
+        limiter: limits.limiter.clone(),
+        keyring: Arc::clone(&base.keyring),
+        supported: Supported {
+            countries: Arc::new(base.settings.countries.clone()),
+            phone_kinds: base.settings.phone_kinds,
+            email: true,
+        },
         sms_texts: Arc::clone(&base.settings.texts.sms_notices),
         mail_texts: Arc::clone(&base.settings.texts.mail_notices),
         contact: base.settings.contact.clone(),

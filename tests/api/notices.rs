@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{PASSWORD, TestApp, eventually, on_both};
+use crate::support::{Account, Answer, PASSWORD, TestApp, eventually, on_both};
 
 const KIND: &str = "kind=\"password_changed\"";
 
@@ -15,7 +15,63 @@ async fn mails_to(app: &TestApp, email: &str) -> Vec<Value> {
     mails
 }
 
+/// Sets the password that the account has.
+async fn change_password(app: &TestApp, account: &Account) {
+    let change = json!({ "current_password": PASSWORD, "password": PASSWORD, "password_confirm": PASSWORD });
+    let changed = app
+        .post_as("/api/users/password/change/", change, Some(&account.access))
+        .await;
+    assert_eq!(changed.status, 204, "{changed:?}");
+}
+
+/// How many SMS without a code came to a phone, once no notice is left.
+async fn told_by_sms(app: &TestApp, phone: &str) -> usize {
+    eventually("no notice", async || {
+        let left = app
+            .sql_text("SELECT CAST(count(*) AS text) FROM notices".to_owned())
+            .await;
+        (left == "0").then_some(())
+    })
+    .await;
+    let messages = app.messages().await;
+    let told = messages
+        .iter()
+        .filter(|(to, text)| to == phone && text.contains("was changed"));
+    told.count()
+}
+
 on_both! {
+    /// Else whoever has an account has as many SMS as they like, at the operator's cost.
+    async fn an_account_has_so_many_notices_and_no_more(app) {
+        app.limit(include_str!("../../config/limits.toml")).await;
+        let account = app.verified("+14152000001").await;
+        for _ in 0..12 {
+            change_password(&app, &account).await;
+        }
+        assert_eq!(told_by_sms(&app, "+14152000001").await, 5);
+    }
+
+    async fn notices_spend_of_what_codes_may_cost(app) {
+        app.limit("[[rule]]\nid = 'money'\non = 'otp.send'\nby = 'global'\ncounts = 'money'\nquota = '1 USD'\nper = '30d'\nburst = '0.04 USD'\n").await;
+        let account = app.verified("+14152000001").await;
+        for _ in 0..5 {
+            change_password(&app, &account).await;
+        }
+        assert_eq!(told_by_sms(&app, "+14152000001").await, 2, "after the code, of 0.012 dollars each");
+    }
+
+    async fn a_pause_holds_notices_back(app) {
+        let account = app.verified("+14152000001").await;
+        let us = json!({ "country": "US", "seconds": "600" });
+        let paused = Answer::of(app.client.post(format!("{}/limits/pause", app.ops)).json(&us)).await;
+        assert_eq!(paused.status, 200, "{paused:?}");
+        change_password(&app, &account).await;
+        let held = "SELECT CAST(count(*) AS text) FROM notices WHERE leased_until > created_at";
+        eventually("the notice is held", async || (app.sql_text(held.to_owned()).await == "1").then_some(())).await;
+        app.pass(601);
+        assert_eq!(told_by_sms(&app, "+14152000001").await, 1);
+    }
+
     async fn a_password_change_is_told_to_a_proven_address(app) {
         let account = app.register("+14152000001").await;
         let code = app.email_code(&account.email, None).await;

@@ -59,6 +59,29 @@ async fn assert_alive_but_not_ready(app: &TestApp, down: &str) {
     assert!(took < DATABASE_LIMIT, "{took:?}");
 }
 
+/// Support looks at an account just when something is wrong.
+#[actix_web::test]
+async fn an_accounts_page_is_there_while_redis_hangs() {
+    let (app, proxies) = TestApp::start_behind_proxies(&[]).await;
+    app.limit(include_str!("../../config/limits.toml")).await;
+    let admin = app.administrator("admin", OTHER_PHONE).await;
+    let path = format!("/api/admin/users/{}/", app.register(PHONE).await.id);
+    let shown = app.administer("GET", &path, None, Some(&admin.access)).await;
+    assert_eq!(
+        (shown.status, &shown.body["limits"]),
+        (200, &json!([])),
+        "{shown:?}"
+    );
+    proxies.redis.hang();
+    let (shown, took) = timed(app.administer("GET", &path, None, Some(&admin.access))).await;
+    assert_eq!(
+        (shown.status, &shown.body["limits"]),
+        (200, &json!(null)),
+        "{shown:?}"
+    );
+    assert!(took < 3 * REDIS_LIMIT, "{took:?}");
+}
+
 async fn without_redis(fail: fn(&Proxy)) {
     let (app, proxies) = TestApp::start_behind_proxies(&[]).await;
     let account = app.register(PHONE).await;

@@ -88,7 +88,7 @@ fn each_fault_is_named_with_its_place_and_what_is_allowed() {
             "\"otp.send\"",
             "\"otp.sned\"",
             "4:9: unknown on \"otp.sned\"; allowed: register, login, otp.send, otp.verify, otp.status, \
-             token.refresh, password.change, me, admin, other, any",
+             token.refresh, password.change, me, admin, notice, other, any",
         ),
         (
             "\"phone\"",
@@ -237,7 +237,8 @@ fn a_channel_is_that_of_a_code() {
     }
     let fault = |on, by, channel| with(on, by, channel).unwrap_err().to_string();
     assert!(
-        fault("me", "ip", "sms").contains("\"me\" has no channel; allowed on otp.send, otp.verify and any")
+        fault("me", "ip", "sms")
+            .contains("\"me\" has no channel; allowed on otp.send, otp.verify, notice and any")
     );
     assert!(fault("otp.send", "email", "sms").contains("no code by sms has a email"));
 }

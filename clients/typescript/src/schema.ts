@@ -957,7 +957,7 @@ export interface components {
              * @description May be left out where the account has none and a code was just used to sign in.
              * @example securepass123
              */
-            password: string;
+            password?: string | null;
         };
         /** @description Either of the two, never both. */
         LoginRequest: components["schemas"]["EmailLogin"] | components["schemas"]["PhoneLogin"];
@@ -1252,8 +1252,11 @@ export interface components {
         };
         /** @description Another password. */
         PasswordChangeRequest: {
-            /** @example securepass123 */
-            current_password: string;
+            /**
+             * @description Null where the account has none: a sign-in by code in the last ten minutes stands in for it.
+             * @example securepass123
+             */
+            current_password: string | null;
             /**
              * @description As at registration.
              * @example quiet-otter-47

@@ -19,12 +19,10 @@ use crate::{
 };
 
 /// The password that a change asks for; an empty one where the account has none.
-pub fn presented(faults: &mut Faults, password: Field) -> Option<Password> {
+pub fn presented(faults: &mut Faults, name: &'static str, password: Field) -> Option<Password> {
     match password {
         Field::Null => Some(Password::presented("")),
-        field => faults.required("password", field, |text| {
-            Ok::<_, Infallible>(Password::presented(text))
-        }),
+        field => faults.required(name, field, |text| Ok::<_, Infallible>(Password::presented(text))),
     }
 }
 

@@ -96,7 +96,7 @@ pub async fn change(
     let ChangeEmailRequest { email, password } = body.read().await?;
     let mut faults = Faults::default();
     let email = faults.required("email", email, EmailAddress::parse);
-    let password = presented(&mut faults, password);
+    let password = presented(&mut faults, "password", password);
     let (Some(email), Some(password)) = (email, password) else {
         return Err(faults.into_error());
     };

@@ -94,7 +94,7 @@ pub async fn change(
     let ChangePhoneRequest { phone, password } = body.read().await?;
     let mut faults = Faults::default();
     let phone = faults.required("phone", phone, |text| PhoneNumber::parse(text, api.phone_check));
-    let password = presented(&mut faults, password);
+    let password = presented(&mut faults, "password", password);
     let (Some(phone), Some(password)) = (phone, password) else {
         return Err(faults.into_error());
     };

@@ -25,7 +25,7 @@ use crate::{
 pub struct LeaveRequest {
     /// May be left out where the account has none and a code was just used to sign in.
     #[serde(default)]
-    #[schema(value_type = String, required, min_length = 1, example = "securepass123")]
+    #[schema(value_type = Option<String>, example = "securepass123")]
     password: Field,
 }
 

@@ -142,13 +142,17 @@ fn client_of(network: &str, api: &Api) -> Option<ClientNetwork> {
     Some(ClientNetwork::of(address, api.server.ipv6_prefix))
 }
 
-/// What refuses the account now, whoever asks for it of those who may: rules by network alone aren't known without one.
-pub async fn holds(api: &Api, held: &Held<'_>) -> Vec<HoldView> {
+/// What refuses the account now, whoever asks for it of those who may: rules by network alone aren't known without one. `None`
+/// where Redis doesn't answer: it isn't asked again for the rest.
+pub async fn holds(api: &Api, held: &Held<'_>) -> Option<Vec<HoldView>> {
     let mut all: Vec<HoldView> = Vec::new();
     for asks in ASKED {
         for subject in held.subjects(api, asks) {
             for user in [None, Some(held.user.id)] {
                 let explained = api.flows.codes.explain(asks.0, &subject, user).await;
+                if explained.unavailable {
+                    return None;
+                }
                 for status in explained.rules.iter().filter(|status| is_holding(status)) {
                     let view = view(asks, status);
                     match all.iter_mut().find(|one| one.is_same(&view)) {
@@ -159,7 +163,7 @@ pub async fn holds(api: &Api, held: &Held<'_>) -> Vec<HoldView> {
             }
         }
     }
-    all
+    Some(all)
 }
 
 fn is_holding(status: &RuleStatus) -> bool {

@@ -44,8 +44,9 @@ pub struct UserPageView {
     sessions: Vec<AdminSessionView>,
     /// What became of its last 20 messages, the newest first.
     verifications: Vec<VerificationView>,
-    /// What refuses it now, whatever network it comes from.
-    limits: Vec<HoldView>,
+    /// What refuses it now, whatever network it comes from; null while Redis doesn't answer.
+    #[schema(required)]
+    limits: Option<Vec<HoldView>>,
 }
 
 pub fn show_docs() -> Docs {
@@ -61,7 +62,7 @@ pub fn show_docs() -> Docs {
             user: AdminUserView::example(),
             sessions: vec![AdminSessionView::example()],
             verifications: vec![VerificationView::example()],
-            limits: vec![HoldView::example()],
+            limits: Some(vec![HoldView::example()]),
         },
     )
     .administers(Role::Support)

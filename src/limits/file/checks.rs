@@ -172,7 +172,7 @@ impl Checks {
             let on = on.name();
             self.fault(
                 &place.span(),
-                format!("this rule can never apply: {on:?} has no channel; allowed on otp.send, otp.verify and any"),
+                format!("this rule can never apply: {on:?} has no channel; allowed on otp.send, otp.verify, notice and any"),
             );
         } else if let Some(by) = by.parts().find(|by| !by.is_carried_by(channel)) {
             let (by, channel) = (by.kind(), channel.name());

@@ -8,7 +8,7 @@ use super::{
     error::ConsoleError,
 };
 use crate::{
-    accounts::AccountError,
+    accounts::{AccountError, SignedIn},
     admin::Entered,
     http::{admin::access::let_in, api::Api},
     tokens::Role,
@@ -27,14 +27,22 @@ pub struct Inside {
 pub async fn enter(api: &Api, request: &HttpRequest, least: Role) -> Result<Inside, ConsoleError> {
     let cookie = Cookie::of(api, request).filter(|cookie| cookie.stage == Stage::Proven);
     let cookie = cookie.ok_or(ConsoleError::SignIn)?;
-    let signed_in = api.sessions.seen(cookie.id).await.map_err(|error| match error {
-        AccountError::Unavailable(_) => error.into(),
-        _ => ConsoleError::SignIn,
-    })?;
+    let signed_in = seen(api, cookie).await?;
     let entered = let_in(api, request, signed_in, least)
         .await
         .map_err(ConsoleError::Problem)?;
     Ok(Inside { entered, cookie })
+}
+
+/// Whose session a cookie is of.
+///
+/// # Errors
+/// `SignIn` where it is over; `Unavailable`.
+pub async fn seen(api: &Api, cookie: Cookie) -> Result<SignedIn, ConsoleError> {
+    api.sessions.seen(cookie.id).await.map_err(|error| match error {
+        AccountError::Unavailable(_) => error.into(),
+        _ => ConsoleError::SignIn,
+    })
 }
 
 impl Inside {

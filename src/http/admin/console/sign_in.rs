@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     cookie::{Cookie, Stage},
-    enter::enter,
+    enter::{enter, seen},
     error::{ConsoleError, SIGN_IN},
     page::{go_to, page},
 };
@@ -140,11 +140,7 @@ pub async fn prove(
     let cookie = Cookie::of(&api, &request).filter(|cookie| cookie.stage != Stage::Visit);
     let cookie = cookie.ok_or(ConsoleError::SignIn)?;
     let form = Form::of(&api, &request, cookie, body)?;
-    let signed_in = api
-        .sessions
-        .seen(cookie.id)
-        .await
-        .map_err(|_| ConsoleError::SignIn)?;
+    let signed_in = seen(&api, cookie).await?;
     let tokens = match judged(&api, &request, &form, signed_in).await {
         Ok(tokens) => tokens,
         Err(error) => return Ok(prove_again(&api, cookie, &form, &error)),

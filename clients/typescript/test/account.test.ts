@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createClient, RingbackError } from "@ringback/client";
-import { address, codeFor, observed, somebody, wrong } from "./support.js";
+import { address, codeFor, observed, saying, somebody, wrong } from "./support.js";
 
 test("somebody signs up, proves the phone and the e-mail address, signs out and in again", async () => {
   const { client, asked } = observed();
@@ -44,6 +44,18 @@ test("the id of a challenge is found by every spelling of its phone", async () =
   assert.equal(asked.at(-1)?.body["challenge_id"], challenge_id);
   await client.verifyPhone({ phone: ada.phone, otp: code });
   assert.equal(asked.at(-1)?.body["challenge_id"], challenge_id);
+});
+
+test("the id of a challenge is found by digits of every script", async () => {
+  const challenge = { detail: "", challenge_id: "i", expires_in: 600, resend_after: 60 };
+  for (const zero of "0０٠۰߀०০੦૦୦௦౦೦൦෦๐໐༠၀႐០᠐᥆᧐᪀᪐᭐᮰᱀᱐꘠꣐꤀꧐꧰꩐꯰𐒠𝟎𝟘𝟢𝟬𝟶🯰𞥐") {
+    const { client, asked } = observed({ fetch: saying(challenge) });
+    const first = zero.codePointAt(0) ?? 0;
+    const phone = "+1 237 894 5601".replace(/\d/g, (digit) => String.fromCodePoint(first + Number(digit)));
+    await client.sendPhoneCode({ phone });
+    await client.verifyPhone({ phone: "+12378945601", otp: "123456" });
+    assert.equal(asked.at(-1)?.body["challenge_id"], "i", phone);
+  }
 });
 
 test("a code is followed from change to change", async () => {

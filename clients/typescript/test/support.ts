@@ -23,12 +23,18 @@ export function observed(options: Partial<ClientOptions> = {}) {
   const noting: typeof fetch = (url, init) => {
     const body = typeof init?.body === "string" ? (JSON.parse(init.body) as Record<string, unknown>) : {};
     asked.push({ path: new URL(String(url)).pathname, headers: new Headers(init?.headers), body });
-    return fetch(url, init);
+    return (options.fetch ?? fetch)(url, init);
   };
-  const client = createClient({ baseUrl: address, fetch: noting, ...options });
+  const client = createClient({ baseUrl: address, ...options, fetch: noting });
   const count = (path: string) => asked.filter((one) => one.path === path).length;
   return { client, asked, count };
 }
+
+/** A service that answers this to whatever it is asked. */
+export const saying =
+  (said: unknown): typeof fetch =>
+  async () =>
+    new Response(JSON.stringify(said), { headers: { "content-type": "application/json" } });
 
 /** Storage that a test can read and spoil. */
 export function openStorage(name?: string) {

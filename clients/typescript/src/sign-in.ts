@@ -96,7 +96,7 @@ export class SignIn {
     this.#listeners.add(listener);
     void this.#read().then((state) => {
       this.#state ??= state;
-      if (this.#listeners.has(listener)) listener(state);
+      if (this.#listeners.has(listener)) tell(listener, state);
     });
     return () => void this.#listeners.delete(listener);
   }
@@ -120,6 +120,17 @@ export class SignIn {
     const state = await this.#read();
     if (state === this.#state) return;
     this.#state = state;
-    for (const listener of [...this.#listeners]) listener(state);
+    for (const listener of [...this.#listeners]) tell(listener, state);
+  }
+}
+
+/** A listener's fault is the page's own, as with events: whoever signed in is signed in, and the other listeners hear of it. */
+function tell(listener: (state: SignInState) => void, state: SignInState): void {
+  try {
+    listener(state);
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
   }
 }

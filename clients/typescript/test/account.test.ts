@@ -89,6 +89,47 @@ test("whoever follows may stop", async () => {
   );
 });
 
+test("a second password that is not there is filled in", async () => {
+  const { client, asked } = observed();
+  const ada = somebody();
+  // As a program without types may say it.
+  const none = { password_confirm: undefined } as object;
+  await client.register({ ...ada, ...none });
+  const password = "louder-heron-92";
+  await client.changePassword({ current_password: ada.password, password, ...none });
+  await assert.rejects(client.resetPassword({ otp: "123456", challenge_id: "i", password, ...none }));
+  assert.deepEqual(asked.map(({ body }) => body["password_confirm"]), [ada.password, password, password]);
+  const twice = { ...somebody(), password_confirm: "another" };
+  await assert.rejects(client.register(twice), { code: "validation_failed" });
+});
+
+test("a listener that fails is no failure of who signs in", async (t) => {
+  const [before, reported] = [queueMicrotask, [] as unknown[]];
+  // What Node and browsers do with an error that nobody catches.
+  globalThis.queueMicrotask = (job) =>
+    before(() => {
+      try {
+        job();
+      } catch (error) {
+        reported.push(error);
+      }
+    });
+  t.after(() => void (globalThis.queueMicrotask = before));
+  const client = createClient({ baseUrl: address });
+  const [fault, heard] = [new Error("a fault of the page"), [] as string[]];
+  client.onChange(() => {
+    throw fault;
+  });
+  client.onChange((state) => void heard.push(state));
+  await client.isSignedIn();
+  const ada = somebody();
+  await client.register(ada);
+  await client.logout();
+  await client.login({ email: ada.email, password: ada.password });
+  assert.deepEqual(heard, ["signed_out", "signed_in", "signed_out", "signed_in"]);
+  assert.deepEqual(reported, [fault, fault, fault, fault]);
+});
+
 test("signing out gives the tokens up, though the service is not there", async () => {
   const { client } = observed();
   await client.register(somebody());

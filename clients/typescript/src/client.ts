@@ -46,6 +46,9 @@ export function createClient(options: ClientOptions): RingbackClient {
 type Purpose = "phone" | "email" | "register" | "login" | "reset" | "change-phone" | "change-email";
 
 type Call = Omit<Request, "access"> & { token?: "none" };
+/** The account's password. Who has none leaves it out. */
+type OwnPassword = { password?: string | null | undefined };
+
 
 /** Talks to the service, and holds the tokens of whoever is signed in. Every call may throw a {@link RingbackError}. */
 export class RingbackClient {
@@ -72,7 +75,7 @@ export class RingbackClient {
 
   /** Creates an account and signs it in. With a code of {@link sendRegisterCode} its e-mail address is proven at once. */
   async register(account: NewAccount, options?: RequestOptions): Promise<User> {
-    const body = { password_confirm: account.password, ...account };
+    const body = confirmed(account);
     const proof = account.otp === undefined ? body : this.#typed("register", account.email, body);
     return this.#enter("/api/users/register/", proof, options);
   }
@@ -191,7 +194,7 @@ export class RingbackClient {
 
   /** Sets a new password by the code of {@link forgotPassword}. All sessions end; sign in with the new one. */
   async resetPassword(typed: NewPassword & { otp: string; challenge_id?: string }, options?: RequestOptions): Promise<void> {
-    const body = this.#typed("reset", undefined, { password_confirm: typed.password, ...typed });
+    const body = this.#typed("reset", undefined, confirmed(typed));
     await this.#call({ ...post("/api/users/password/reset/", body, options), token: "none" });
   }
 
@@ -208,8 +211,8 @@ export class RingbackClient {
   }
 
   /** Deletes the account, and everything about the user with it. Who has no password signs in by code just before. */
-  async deleteMe(proof: { password?: string }, options?: RequestOptions): Promise<void> {
-    await this.#call({ method: "DELETE", path: "/api/users/me/", body: proof, ...options });
+  async deleteMe(proof: OwnPassword, options?: RequestOptions): Promise<void> {
+    await this.#call({ method: "DELETE", path: "/api/users/me/", body: withPassword(proof), ...options });
     this.#challenges.clear();
     await this.#signIn.forget();
   }
@@ -219,18 +222,18 @@ export class RingbackClient {
     return this.#call({ method: "GET", path: "/api/users/me/export/", ...options });
   }
 
-  /** Changes the password. All other sessions end. */
+  /** Changes the password. All other sessions end. Who has none leaves `current_password` out. */
   async changePassword(
-    change: NewPassword & { current_password: string },
+    change: NewPassword & { current_password?: string | null | undefined },
     options?: RequestOptions,
   ): Promise<void> {
-    const body = { password_confirm: change.password, ...change };
+    const body = { ...confirmed(change), current_password: change.current_password ?? null };
     await this.#call(post("/api/users/password/change/", body, options));
   }
 
   /** Sends a code to a new phone. Until it is typed the old one stays. Who has no password signs in by code just before. */
-  requestPhoneChange(change: { phone: string; password?: string }, options?: RequestOptions): Promise<Challenge> {
-    return this.#ask("change-phone", "/api/users/phone/change/", change.phone, change, options);
+  requestPhoneChange(change: { phone: string } & OwnPassword, options?: RequestOptions): Promise<Challenge> {
+    return this.#ask("change-phone", "/api/users/phone/change/", change.phone, withPassword(change), options);
   }
 
   /** Takes the new phone by its code. */
@@ -243,8 +246,8 @@ export class RingbackClient {
   }
 
   /** Sends a code to a new e-mail address; all else is as for a phone. */
-  requestEmailChange(change: { email: string; password?: string }, options?: RequestOptions): Promise<Challenge> {
-    return this.#ask("change-email", "/api/users/email/change/", change.email, change, options);
+  requestEmailChange(change: { email: string } & OwnPassword, options?: RequestOptions): Promise<Challenge> {
+    return this.#ask("change-email", "/api/users/email/change/", change.email, withPassword(change), options);
   }
 
   /** Takes the new e-mail address by its code. */
@@ -330,6 +333,16 @@ function post(path: string, body: unknown, options?: RequestOptions): Call {
 }
 
 function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
+/** With the password once more, unless a form asked twice. */
+function confirmed<T extends NewPassword>(typed: T): T & { password_confirm: string } {
+  return { ...typed, password_confirm: typed.password_confirm ?? typed.password };
+}
+
+/** With the password, or null where there is none. */
+function withPassword<T extends OwnPassword>(change: T): T & { password: string | null } {
+  return { ...change, password: change.password ?? null };
+}
+
   return new Promise((resume, refuse) => {
     signal?.throwIfAborted();
     const abort = () => {

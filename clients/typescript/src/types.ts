@@ -34,7 +34,7 @@ export interface Challenge {
 
 /** A new account. `password_confirm` is for forms that ask twice; it is filled in where it is missing. */
 export type NewAccount = Omit<Schemas["RegisterRequest"], "password_confirm"> & {
-  password_confirm?: string;
+  password_confirm?: string | undefined;
   /** The code of {@link RingbackClient.sendRegisterCode}: it proves the e-mail address at once. */
   otp?: string;
   challenge_id?: string;
@@ -43,7 +43,7 @@ export type NewAccount = Omit<Schemas["RegisterRequest"], "password_confirm"> & 
 /** A new password. `password_confirm` is for forms that ask twice; it is filled in where it is missing. */
 export interface NewPassword {
   password: string;
-  password_confirm?: string;
+  password_confirm?: string | undefined;
 }
 
 /** A session of the current user. */

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createClient, RingbackError } from "@ringback/client";
-import { address, somebody } from "./support.js";
+import { address, observed, saying, somebody } from "./support.js";
 
 const client = () => createClient({ baseUrl: address });
 
@@ -49,4 +49,18 @@ test("a new password ends all other sessions", async () => {
   await assert.rejects(there.me(), { code: "token_revoked" });
   await assert.rejects(there.login({ email: ada.email, password: ada.password }), { code: "invalid_credentials" });
   await there.login({ email: ada.email, password });
+});
+
+test("who has no password says none", async () => {
+  const { client: ada, asked } = observed({ fetch: saying({ challenge_id: "i" }) });
+  const { phone, email } = somebody();
+  await ada.requestPhoneChange({ phone });
+  await ada.requestPhoneChange({ phone, password: null });
+  await ada.requestEmailChange({ email });
+  await ada.deleteMe({});
+  await ada.deleteMe({ password: null });
+  assert.deepEqual(asked.map(({ body }) => body["password"]), [null, null, null, null, null]);
+  await ada.changePassword({ password: "louder-heron-92" });
+  await ada.changePassword({ current_password: null, password: "louder-heron-92" });
+  assert.deepEqual(asked.slice(5).map(({ body }) => body["current_password"]), [null, null]);
 });

@@ -343,6 +343,14 @@ function withPassword<T extends OwnPassword>(change: T): T & { password: string 
   return { ...change, password: change.password ?? null };
 }
 
+function post(path: string, body: unknown, options?: RequestOptions): Call {
+  return { method: "POST", path, body, ...options };
+}
+
+/** A timer that is set for longer ends at once. */
+const LONGEST = 2 ** 31 - 1;
+
+function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resume, refuse) => {
     signal?.throwIfAborted();
     const abort = () => {
@@ -352,7 +360,7 @@ function withPassword<T extends OwnPassword>(change: T): T & { password: string 
     const timer = setTimeout(() => {
       signal?.removeEventListener("abort", abort);
       resume();
-    }, milliseconds);
+    }, Math.min(milliseconds, LONGEST));
     signal?.addEventListener("abort", abort, { once: true });
   });
 }

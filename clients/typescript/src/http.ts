@@ -95,8 +95,7 @@ function problem(answer: Response, said: unknown): RingbackError {
   const status = answer.status;
   if (!answer.ok && typeof said === "object" && said !== null && "code" in said) {
     const fields = said as ProblemFields;
-    const wait = Number(answer.headers.get("retry-after") ?? Number.NaN);
-    return new RingbackError({ ...(wait >= 0 ? { retry_after: wait } : {}), ...fields, status });
+    return new RingbackError({ ...waiting(answer), ...fields, status });
   }
   // A proxy, or a wrong address: its words are for nobody.
   return new RingbackError({
@@ -104,4 +103,12 @@ function problem(answer: Response, said: unknown): RingbackError {
     detail: `Something else than the service answered, with status ${status}.`,
     status,
   });
+}
+    ...waiting(answer),
+
+/** How long to wait before another try, if the answer says so: in seconds, or until when. */
+function waiting({ headers }: Response): { retry_after?: number } {
+  const said = headers.get("retry-after")?.trim() ?? "";
+  const wait = /^\d+$/.test(said) ? Number(said) : Math.ceil((Date.parse(said) - Date.now()) / 1000);
+  return Number.isNaN(wait) ? {} : { retry_after: Math.max(wait, 0) };
 }

@@ -83,6 +83,31 @@ test("who does not answer is told apart from who answers something else", async 
   }, { timeout: 50 });
 });
 
+test("a proxy says how long to wait as well", async () => {
+  const soon = new Date(Date.now() + 60_000).toUTCString();
+  for (const [said, waits] of [["7", [7]], ["0", [0]], [soon, [58, 59, 60]], ["in a while", [undefined]]] as const) {
+    const busy: RequestListener = (_, answer) => answer.writeHead(503, { "retry-after": said }).end("<h1>Busy</h1>");
+    await talkingTo(busy, async (client) => {
+      const error = await refused(client.me());
+      assert.deepEqual([error.code, error.status], ["unexpected_answer", 503]);
+      assert.ok((waits as readonly unknown[]).includes(error.retryAfter), `${said}: ${error.retryAfter}`);
+    });
+  }
+});
+
+test("whoever follows a code waits as long as a proxy says, however long", async () => {
+  let asked = 0;
+  const busy: RequestListener = (_, answer) => {
+    asked++;
+    answer.writeHead(503, { "retry-after": "3000000" }).end();
+  };
+  await talkingTo(busy, async (client) => {
+    const statuses = client.followCode("i", { every: 1, signal: AbortSignal.timeout(200) });
+    await assert.rejects(statuses.next(), { name: "TimeoutError" });
+    assert.equal(asked, 1);
+  });
+});
+
 test("whoever gives up gets the reason that was given", async () => {
   await talkingTo(() => {}, async (client) => {
     const why = new Error("the user went away");

@@ -2,6 +2,7 @@
 import { RingbackError, isStale } from "./errors.js";
 import { Http, type Request } from "./http.js";
 import { solveProof } from "./proof.js";
+import { heeding } from "./signal.js";
 import { SignIn, type SignInState } from "./sign-in.js";
 import { spelled } from "./spelling.js";
 import { memoryStorage, type TokenStorage } from "./storage.js";
@@ -45,10 +46,10 @@ export function createClient(options: ClientOptions): RingbackClient {
 /** What a code is for: the client remembers the last challenge of each purpose and address. */
 type Purpose = "phone" | "email" | "register" | "login" | "reset" | "change-phone" | "change-email";
 
-type Call = Omit<Request, "access"> & { token?: "none" };
 /** The account's password. Who has none leaves it out. */
 type OwnPassword = { password?: string | null | undefined };
 
+type Call = Omit<Request, "access"> & { token?: "none" };
 
 /** Talks to the service, and holds the tokens of whoever is signed in. Every call may throw a {@link RingbackError}. */
 export class RingbackClient {
@@ -102,7 +103,7 @@ export class RingbackClient {
 
   /** Ends the session. The tokens are given up in any case, also when the service doesn't hear of it and this throws. */
   logout(options?: RequestOptions): Promise<void> {
-    return this.#signIn.exclusively(async () => {
+    const ended = this.#signIn.exclusively(async () => {
       const held = await this.#signIn.current();
       if (held === null) return;
       this.#challenges.clear();
@@ -114,6 +115,7 @@ export class RingbackClient {
         if (!isStale(error)) throw error; // It has ended already.
       }
     });
+    return heeding(options?.signal, ended);
   }
 
   /** Whether somebody is signed in, as far as is known here: the service may have ended the session meanwhile. */
@@ -127,8 +129,9 @@ export class RingbackClient {
   }
 
   /** An access token for a service of your own that checks them, renewed if need be; null where nobody is signed in. */
-  async accessToken(): Promise<string | null> {
-    return (await this.#signIn.fresh())?.access ?? null;
+  async accessToken(options?: RequestOptions): Promise<string | null> {
+    options?.signal?.throwIfAborted();
+    return (await heeding(options?.signal, this.#signIn.fresh()))?.access ?? null;
   }
 
   // --- Proving the phone and the e-mail address ---
@@ -288,11 +291,13 @@ export class RingbackClient {
   /** A call with the token, if there is one. What a stale token cost is tried once more with a new one. */
   async #call<T>({ token, ...request }: Call): Promise<T> {
     if (token === "none") return this.#http.send<T>(request);
-    const held = await this.#signIn.fresh();
+    const { signal } = request;
+    signal?.throwIfAborted();
+    const held = await heeding(signal, this.#signIn.fresh());
     try {
       return await this.#http.send<T>({ ...request, access: held?.access });
     } catch (error) {
-      const renewed = held !== null && isStale(error) ? await this.#signIn.renew(held) : null;
+      const renewed = held !== null && isStale(error) ? await heeding(signal, this.#signIn.renew(held)) : null;
       if (renewed === null) throw error;
       return this.#http.send<T>({ ...request, access: renewed.access });
     }
@@ -328,11 +333,6 @@ export class RingbackClient {
   }
 }
 
-function post(path: string, body: unknown, options?: RequestOptions): Call {
-  return { method: "POST", path, body, ...options };
-}
-
-function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
 /** With the password once more, unless a form asked twice. */
 function confirmed<T extends NewPassword>(typed: T): T & { password_confirm: string } {
   return { ...typed, password_confirm: typed.password_confirm ?? typed.password };

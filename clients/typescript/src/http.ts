@@ -1,5 +1,6 @@
 /** One request and its answer: JSON, the time that it may take, and problems as errors. */
 import { RingbackError, type ProblemFields } from "./errors.js";
+import { heeding } from "./signal.js";
 import type { SolveProof } from "./types.js";
 
 export type Method = "GET" | "POST" | "PATCH" | "DELETE";
@@ -36,7 +37,15 @@ export class Http {
       const { solveProof } = this.#options;
       if (!(error instanceof RingbackError) || error.code !== "proof_required" || solveProof === false) throw error;
       const signal = request.signal ?? new AbortController().signal;
-      const proof = await solveProof(error.proof, signal);
+      let proof: string;
+      try {
+        proof = await heeding(signal, Promise.resolve(solveProof(error.proof, signal)));
+      } catch (cause) {
+        signal.throwIfAborted();
+        // Without a proof it stays refused.
+        error.cause = cause;
+        throw error;
+      }
       return this.#once<T>(request, proof);
     }
   }
@@ -102,9 +111,9 @@ function problem(answer: Response, said: unknown): RingbackError {
     code: "unexpected_answer",
     detail: `Something else than the service answered, with status ${status}.`,
     status,
+    ...waiting(answer),
   });
 }
-    ...waiting(answer),
 
 /** How long to wait before another try, if the answer says so: in seconds, or until when. */
 function waiting({ headers }: Response): { retry_after?: number } {

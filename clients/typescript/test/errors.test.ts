@@ -169,3 +169,33 @@ test("a proof of work is done once, and sent along", async () => {
     assert.equal(proofs.length, 2, "once and no more");
   }, { solveProof: () => "wrong" });
 });
+
+test("a proof of work that can't be done is a refusal like any other", async () => {
+  const proof: ProofChallenge = { algorithm: "SHA-256", challenge: "00", salt: "s", signature: "x", maxnumber: 9 };
+  const problem = { code: "proof_required", detail: "Busy.", proof, status: 428 };
+  const busy: RequestListener = (_, answer) =>
+    answer.writeHead(428, { "content-type": "application/json" }).end(JSON.stringify(problem));
+  const ask = (options?: Partial<ClientOptions>) =>
+    talkingTo(busy, async (client) => {
+      const error = await refused(client.sendPhoneCode({ phone: "+14155552671" }));
+      if (error.code !== "proof_required") assert.fail(error.code);
+      assert.deepEqual(error.proof, proof);
+      assert.ok(error.cause instanceof Error, "and says why it could not");
+    }, options);
+  await ask();
+  await ask({ solveProof: () => Promise.reject(new Error("the worker is gone")) });
+  // A page on plain http has no WebCrypto.
+  const crypto = Object.getOwnPropertyDescriptor(globalThis, "crypto");
+  Object.defineProperty(globalThis, "crypto", { value: {}, configurable: true });
+  try {
+    await ask();
+  } finally {
+    Object.defineProperty(globalThis, "crypto", crypto ?? {});
+  }
+  await talkingTo(busy, async (client) => {
+    const why = new Error("the user went away");
+    const call = client.sendPhoneCode({ phone: "+14155552671" }, { signal: AbortSignal.timeout(200) });
+    await assert.rejects(call, { name: "TimeoutError" });
+    await assert.rejects(client.sendPhoneCode({ phone: "+14155552671" }, { signal: AbortSignal.abort(why) }), why);
+  }, { solveProof: () => new Promise(() => {}) });
+});

@@ -1,13 +1,14 @@
 /** Tokens: renewed by one for all, before they expire or after, and given up when their session has ended. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createClient, RingbackError, webStorage, type SignInState } from "@ringback/client";
+import { createClient, RingbackError, webStorage, type SignInState, type StoredTokens } from "@ringback/client";
 import { address, observed, openStorage, somebody } from "./support.js";
 
 const REFRESH = "/api/users/token/refresh/";
 
 /** An access token that the service refuses. */
-const spoiled = <T extends { access: string }>(tokens: T): T => ({ ...tokens, access: `${tokens.access}x` });
+const spoiled = (tokens: StoredTokens): StoredTokens => ({ ...tokens, access: `${tokens.access}x` });
+const expired = (tokens: StoredTokens): StoredTokens => ({ ...tokens, expiresAt: 0 });
 
 test("twenty calls that find their token expired share one refresh", async () => {
   const storage = openStorage();
@@ -135,6 +136,48 @@ test("web storage keeps tokens over a reload, and takes nothing for them that is
     assert.equal(await reloaded.isSignedIn(), false, text);
   }
 });
+
+for (const [when, old] of [["before a call", expired], ["after one", spoiled]] as const) {
+  test(`whoever gives up does not wait for a refresh ${when}, which goes on for the others`, async () => {
+    const storage = openStorage();
+    const { slow, answer } = waiting();
+    const { client, count } = observed({ storage, fetch: slow });
+    const ada = await client.register(somebody());
+    storage.set(old(storage.held()));
+    const patient = client.me();
+    await assert.rejects(client.me({ signal: AbortSignal.timeout(300) }), { name: "TimeoutError" });
+    const why = new Error("the user went away");
+    await assert.rejects(client.me({ signal: AbortSignal.abort(why) }), why);
+    assert.equal(count(REFRESH), 1);
+    answer();
+    assert.equal((await patient).id, ada.id);
+    assert.equal(count(REFRESH), 1);
+  });
+}
+
+test("whoever gives up does not wait for an access token, nor to sign out", async () => {
+  const storage = openStorage();
+  const { slow, answer } = waiting();
+  const { client } = observed({ storage, fetch: slow });
+  await client.register(somebody());
+  storage.set(expired(storage.held()));
+  await assert.rejects(client.accessToken({ signal: AbortSignal.timeout(50) }), { name: "TimeoutError" });
+  await assert.rejects(client.logout({ signal: AbortSignal.timeout(50) }), { name: "TimeoutError" });
+  answer();
+  await new Promise<void>((resume) => client.onChange((state) => void (state === "signed_out" && resume())));
+  assert.equal(await client.isSignedIn(), false, "the tokens are given up all the same");
+});
+
+/** A service that renews no tokens before it is told to. */
+function waiting() {
+  let answer = () => {};
+  const told = new Promise<void>((resume) => (answer = resume));
+  const slow: typeof fetch = async (url, init) => {
+    if (String(url).endsWith(REFRESH)) await told;
+    return fetch(url, init);
+  };
+  return { slow, answer };
+}
 
 /** Locks as browsers have them, in a process: one at a time for each name. */
 function useLocks(t: { after(end: () => void): void }) {

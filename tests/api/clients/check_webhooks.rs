@@ -72,6 +72,11 @@ async fn calls() -> Vec<Value> {
         with("/headers/webhook-id", json!("another")),
         with("/headers/webhook-timestamp", json!((old - 1).to_string())),
         with("/headers/webhook-timestamp", json!("soon")),
+        with("/headers/webhook-timestamp", json!("9".repeat(400))),
+        with("/headers/webhook-timestamp", Value::Null),
+        with("/headers/webhook-id", Value::Null),
+        with("/headers/webhook-signature", Value::Null),
+        with("/headers", json!({})),
         with("/headers/webhook-signature", json!("v1,")),
         with(
             "/headers/webhook-signature",

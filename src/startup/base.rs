@@ -12,12 +12,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 
 use super::{error::StartError, world::World};
 use crate::{
-    clock::Clock,
-    entropy::Entropy,
-    events::RefusalTally,
-    phone::{PhoneCheck, PhoneNumber},
-    secrets::Keyring,
-    settings::Settings,
+    clock::Clock, entropy::Entropy, events::RefusalTally, secrets::Keyring, settings::Settings,
     supervision::Supervision,
 };
 
@@ -63,8 +58,6 @@ impl<'a> Base<'a> {
 pub(super) fn prepare_process() {
     // The one provider for every TLS connection.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    // libphonenumber's metadata is unpacked at the first number: now, rather than in somebody's request.
-    let _ = PhoneNumber::parse("+14152000001", PhoneCheck::Valid);
 }
 
 /// In development without a secret: one that is made once, and kept in the data folder.

@@ -22,7 +22,7 @@ pub struct Profiles {
 }
 
 impl Profiles {
-    /// Changes what `change` names. Returns the account as it is then.
+    /// Changes what `change` names. Returns the account as it is then. Where all is as it was, nothing is written.
     ///
     /// # Errors
     /// `TokenRevoked` where the account was deleted meanwhile; `Unavailable`.
@@ -32,7 +32,7 @@ impl Profiles {
         change: ProfileChange,
         client: ClientNetwork,
     ) -> Result<User, AccountError> {
-        if change.first_name.is_none() && change.last_name.is_none() {
+        if !change.changes(&user) {
             return Ok(user);
         }
         let (now, source) = (self.clock.now(), Source::user(user.id, client));

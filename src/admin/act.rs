@@ -74,7 +74,7 @@ impl Administration {
         }
     }
 
-    /// Changes what an account says of its owner.
+    /// Changes what an account says of its owner. Where all is as it was, nothing is written.
     ///
     /// # Errors
     /// `NotFound`, `Unavailable`.
@@ -84,6 +84,10 @@ impl Administration {
         user: Uuid,
         change: ProfileChange,
     ) -> Result<AccountDetails, AdminError> {
+        let found = self.account(user).await?;
+        if !change.changes(&found.user) {
+            return Ok(found);
+        }
         let event = self.event(by, EventKind::AccountUpdated);
         let changed = self.users.change_profile(user, change, event).await?;
         match changed {

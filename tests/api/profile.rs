@@ -32,6 +32,10 @@ on_both! {
         app.log_in(&account).await;
         let nothing = change(&app, &account.access, json!({})).await;
         assert_eq!((nothing.status, &nothing.body), (200, &expected));
+        let same = change(&app, &account.access, json!({ "first_name": "Ada" })).await;
+        assert_eq!((same.status, &same.body), (200, &expected), "not even its time is another");
+        let noted = "SELECT CAST(count(*) AS text) FROM events WHERE kind = 'account.updated'";
+        assert_eq!(app.sql_text(noted.to_owned()).await, "2");
     }
 
     async fn addresses_change_by_routes_of_their_own(app) {

@@ -59,6 +59,14 @@ pub struct ProfileChange {
     pub last_name: Option<PersonName>,
 }
 
+impl ProfileChange {
+    /// Whether anything of the account would be another.
+    pub fn changes(&self, user: &User) -> bool {
+        let is_other = |to: &Option<PersonName>, now| to.as_ref().is_some_and(|to| to != now);
+        is_other(&self.first_name, &user.first_name) || is_other(&self.last_name, &user.last_name)
+    }
+}
+
 /// An account to be made.
 #[derive(Debug, Clone)]
 pub struct NewUser {

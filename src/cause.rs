@@ -33,6 +33,8 @@ pub enum Cause {
     TlsNotOffered,
     /// It offers no way to log in, or none that is known here.
     LoginNotOffered,
+    /// It takes addresses in ASCII alone.
+    Utf8NotOffered,
 }
 
 impl Cause {
@@ -50,6 +52,7 @@ impl Cause {
             Self::Tls => "TLS failed",
             Self::TlsNotOffered => "TLS not offered",
             Self::LoginNotOffered => "no known way to log in",
+            Self::Utf8NotOffered => "no address beyond ASCII taken (SMTPUTF8)",
         }
     }
 

@@ -232,6 +232,10 @@ pub enum FailureKind {
     Policy,
     /// The provider put this message off, and may take others.
     PutOff,
+    /// No answer came once it was told of this message, or the connection was closed: it was not taken, and others may be.
+    CutOff,
+    /// The same when it had been handed over: it may have been taken.
+    CutOffLate,
     /// The provider wants fewer requests.
     RateLimited,
     /// The provider failed.
@@ -257,6 +261,8 @@ impl FailureKind {
             Self::Refused => "refused",
             Self::Policy => "refused by a policy",
             Self::PutOff => "put off",
+            Self::CutOff => "cut off over this message",
+            Self::CutOffLate => "cut off after this message was handed over",
             Self::RateLimited => "rate limited",
             Self::ServerError => "server error",
             Self::Redirect => "redirect",

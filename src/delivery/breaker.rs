@@ -11,7 +11,7 @@
 //!                                                └─ probed in the same way
 //! ```
 //! The first message that a provider refuses may be refused for its own sake. So it does not judge the provider alone: one
-//! that wasn't refused yet may probe first, the refused one after twice the pause. That it is refused again keeps no other from probing.
+//! that wasn't refused yet may probe first, the refused one after twice the pause. That it is refused again, or was cut off, keeps no other from probing.
 //!
 //! In the words of others: closed is `working`, open is `failing` or `stopped`, half-open is `probing`. While a provider
 //! is failing, codes are issued as before, for the outbox has their messages; while all that could carry them are stopped,
@@ -70,8 +70,8 @@ pub(super) enum Observation {
     Failed,
     /// It takes nothing until an operator acts.
     Refused,
-    /// It says so of a message of which it had said so before: that tells nothing new of others.
-    RefusedAgain,
+    /// It concerns this message, or it said so of it before: that tells nothing new of others.
+    OfOneAlone,
     /// It was not called in the end.
     NotCalled,
 }
@@ -195,7 +195,7 @@ impl Breaker {
                 Observation::Answered => self.state = State::Working,
                 // The next call is the probe, then.
                 Observation::NotCalled => self.open(stopped, pause, now, now),
-                Observation::RefusedAgain => self.open(stopped, pause, now + self.pauses.longest, now),
+                Observation::OfOneAlone => self.open(stopped, pause, now + self.pauses.longest, now),
                 Observation::Failed => self.shut(stopped, self.longer(pause), now),
                 Observation::Refused => self.shut(true, self.longer(pause), now),
             },
@@ -371,7 +371,7 @@ mod tests {
         assert_eq!(bench.breaker.access_again(bench.now), Access::NotBefore(again));
         bench.now = again;
         assert_eq!(bench.breaker.access_again(bench.now), Access::Free);
-        assert_eq!(bench.probe(Observation::RefusedAgain), Duration::ZERO);
+        assert_eq!(bench.probe(Observation::OfOneAlone), Duration::ZERO);
         assert_eq!(bench.breaker.health(), Health::Stopped);
         let admission = bench.breaker.admission();
         assert_eq!(
@@ -383,7 +383,7 @@ mod tests {
         assert_eq!(bench.breaker.access_again(bench.now), Access::NotBefore(again));
         assert_eq!(bench.probe(Observation::Answered), Duration::ZERO);
         assert_eq!(
-            bench.observe(Observation::RefusedAgain),
+            bench.observe(Observation::OfOneAlone),
             Health::Working,
             "others are taken"
         );

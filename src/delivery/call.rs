@@ -12,13 +12,11 @@ use uuid::Uuid;
 
 use super::{
     ChannelProvider, Message,
-    failures::{Failure, Failures, News},
+    failures::{Failure, Failures, News, words},
     suspicion::Suspicion,
+    tracked::CutOff,
 };
-use crate::{
-    cause::Cause,
-    provider::{FailureKind, FailureReason, Outcome},
-};
+use crate::provider::{FailureKind, FailureReason, Outcome};
 
 /// What came of a call.
 pub(super) enum Called {
@@ -29,6 +27,8 @@ pub(super) enum Called {
     NotTaken(Option<Duration>, FailureReason),
     /// For this message's sake; and how long it wants to be put off.
     PutOff(Option<Duration>),
+    /// It gave no answer to this message, for its sake or not.
+    CutOff(CutOff),
     /// It may have been taken; and how long the provider wants to be left alone.
     Unanswered(Option<Duration>),
     Misconfigured,
@@ -83,6 +83,17 @@ impl Callee {
                 self.suspect(Failure::PutOff, reason, message, user);
                 (Called::PutOff(after), "put_off")
             }
+            Ok(Outcome::Retryable { reason, .. }) if is_cut_off(reason) => {
+                let hardens = self.suspect(Failure::CutOff, reason, message, user);
+                if !hardens {
+                    tracing::info!(delivery.provider = name, user.id = user_id, %reason, "a message was put off");
+                }
+                let cut_off = CutOff {
+                    is_own: !hardens,
+                    may_be_taken: reason.kind == FailureKind::CutOffLate,
+                };
+                (Called::CutOff(cut_off), cut_off.result())
+            }
             Ok(Outcome::Retryable { after, reason }) if may_be_taken(reason) => {
                 self.tell(Failure::Unanswered, reason, user);
                 (Called::Unanswered(after), "unanswered")
@@ -109,9 +120,17 @@ impl Callee {
         called
     }
 
-    /// Says that messages are refused or put off, if that can't be their recipients' affair any more.
-    fn suspect(&self, failure: Failure, reason: FailureReason, message: &Message, user: Option<Uuid>) {
-        let Message::Email(email) = message else { return };
+    /// Says that messages are refused or put off, if that can't be their recipients' affair any more; whether it can't.
+    fn suspect(
+        &self,
+        failure: Failure,
+        reason: FailureReason,
+        message: &Message,
+        user: Option<Uuid>,
+    ) -> bool {
+        let Message::Email(email) = message else {
+            return false;
+        };
         let domain = email.to.domain();
         let hardens = {
             let mut suspicions = self.suspicions();
@@ -121,6 +140,7 @@ impl Callee {
         if hardens {
             self.tell(failure, reason, user);
         }
+        hardens
     }
 
     /// Says that a call failed, if that is news.
@@ -174,36 +194,9 @@ pub(super) fn labels(provider: &ChannelProvider) -> [(&'static str, &'static str
     ]
 }
 
-const fn words(failure: Failure, reason: FailureReason) -> &'static str {
-    match failure {
-        Failure::NotTaken => "the provider takes no message, and is tried again",
-        Failure::Unanswered => "the provider gives no answer: messages may have been taken, or not",
-        Failure::PutOff => "the provider puts off all messages, to recipients of several domains",
-        Failure::Policy => {
-            "NO MESSAGE GOES OUT by this provider: it refuses all recipients, of several domains, and so may not know the sender"
-        }
-        Failure::Misconfigured => match reason {
-            FailureReason {
-                cause: Some(Cause::TlsNotOffered),
-                ..
-            } => "NO MESSAGE GOES OUT by this provider: it offers no TLS, which the configuration asks for",
-            FailureReason {
-                cause: Some(Cause::LoginNotOffered),
-                ..
-            } => "NO MESSAGE GOES OUT by this provider: it offers no way to log in that is known here",
-            FailureReason {
-                kind: FailureKind::Redirect,
-                ..
-            } => "NO MESSAGE GOES OUT by this provider: its URL leads elsewhere, which is not followed",
-            FailureReason {
-                kind: FailureKind::Request,
-                ..
-            } => "NO MESSAGE GOES OUT by this provider: no request can be built by its configuration",
-            _ => {
-                "NO MESSAGE GOES OUT by this provider: it refuses this account, its sender or its credentials"
-            }
-        },
-    }
+/// Whether it was cut off when the provider had been told of this message.
+fn is_cut_off(reason: FailureReason) -> bool {
+    matches!(reason.kind, FailureKind::CutOff | FailureKind::CutOffLate)
 }
 
 /// Whether the answer was lost rather than given, all of it or the part that matters: the provider, or what stands before
@@ -245,8 +238,8 @@ mod tests {
         }
     }
 
-    /// Says that it doesn't relay.
-    struct Closed;
+    /// Takes nothing, for this reason.
+    struct Closed(FailureKind);
 
     #[async_trait]
     impl Provider<EmailMessage> for Closed {
@@ -255,10 +248,23 @@ mod tests {
         }
 
         async fn send(&self, _: &EmailMessage) -> Outcome {
-            Outcome::Permanent {
-                reason: FailureReason::of(FailureKind::Policy),
+            let reason = FailureReason::of(self.0);
+            match self.0 {
+                FailureKind::Policy => Outcome::Permanent { reason },
+                _ => Outcome::Retryable { after: None, reason },
             }
         }
+    }
+
+    fn mail(domain: &str) -> Message {
+        Message::Email(EmailMessage {
+            reference: Uuid::nil(),
+            to: EmailAddress::parse(&format!("jane@{domain}")).unwrap(),
+            subject: String::new(),
+            text: MessageText::new(String::new()),
+            html: MessageText::new(String::new()),
+            valid_for: Duration::from_secs(600),
+        })
     }
 
     #[derive(Clone, Default)]
@@ -294,17 +300,7 @@ mod tests {
     #[tokio::test]
     async fn a_policy_against_all_is_told_without_names_and_one_against_a_few_is_not() {
         let (said, _logging) = Said::listen();
-        let callee = Callee::new(ChannelProvider::Email(Arc::new(Closed)));
-        let mail = |domain| {
-            Message::Email(EmailMessage {
-                reference: Uuid::nil(),
-                to: EmailAddress::parse(&format!("jane@{domain}")).unwrap(),
-                subject: String::new(),
-                text: MessageText::new(String::new()),
-                html: MessageText::new(String::new()),
-                valid_for: Duration::from_secs(600),
-            })
-        };
+        let callee = Callee::new(ChannelProvider::Email(Arc::new(Closed(FailureKind::Policy))));
         let before = Instant::now() - Duration::from_secs(60);
         let begin = || {
             let mut suspicions = callee.suspicions();
@@ -325,6 +321,28 @@ mod tests {
             "{said}"
         );
         assert!(!said.contains("jane") && !said.contains(".example"), "{said}");
+    }
+
+    #[tokio::test]
+    async fn what_is_cut_off_is_its_own_affair_until_many_domains_show_it() {
+        let (said, _logging) = Said::listen();
+        let callee = Callee::new(ChannelProvider::Email(Arc::new(Closed(FailureKind::CutOff))));
+        let before = Instant::now() - Duration::from_secs(60);
+        let mut suspicion = Suspicion::default();
+        assert!(!suspicion.hardens("a.example", before));
+        callee.suspicions().insert(Failure::CutOff, suspicion);
+        let mut own = Vec::new();
+        for domain in ["b.example", "b.example", "c.example", "d.example", "e.example"] {
+            match callee.send(&mail(domain), Duration::from_secs(5), None).await {
+                Called::CutOff(cut_off) => own.push(cut_off.is_own),
+                _ => unreachable!(),
+            }
+        }
+        assert_eq!(own, [true, true, true, true, false]);
+        let said = said.text();
+        let words = "the provider gives no answer about any message";
+        assert_eq!(said.matches(words).count(), 1, "{said}");
+        assert_eq!(said.matches("WARN").count(), 1, "{said}");
     }
 
     #[tokio::test]
@@ -350,31 +368,5 @@ mod tests {
             assert!(said.contains(part), "{part}: {said}");
         }
         assert!(!said.contains("NO MESSAGE GOES OUT"), "{said}");
-    }
-
-    #[test]
-    fn what_is_no_refusal_is_not_told_as_one() {
-        let told = |kind, cause| words(Failure::Misconfigured, FailureReason::of(kind).because(cause));
-        for (kind, cause, part) in [
-            (FailureKind::Refused, None, "it refuses this account"),
-            (
-                FailureKind::Refused,
-                Some(Cause::TlsNotOffered),
-                "it offers no TLS",
-            ),
-            (
-                FailureKind::Refused,
-                Some(Cause::LoginNotOffered),
-                "no way to log in",
-            ),
-            (FailureKind::Redirect, None, "leads elsewhere"),
-            (FailureKind::Request, None, "no request can be built"),
-        ] {
-            let told = told(kind, cause);
-            assert!(
-                told.starts_with("NO MESSAGE GOES OUT") && told.contains(part),
-                "{told}"
-            );
-        }
     }
 }

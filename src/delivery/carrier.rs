@@ -76,6 +76,7 @@ impl Carrier {
                 providers: left.clone(),
                 spare: None,
                 deprioritized: BTreeSet::new(),
+                failed_probes: BTreeSet::new(),
             };
             let now = Instant::now();
             let idle = vec![0; self.providers.len()];
@@ -118,6 +119,7 @@ impl Carrier {
             Called::NotTaken(after, _) | Called::Unanswered(after) => {
                 (Carried::NotNow(after), Observation::Failed)
             }
+            Called::CutOff(cut_off) => (Carried::NotNow(None), cut_off.observation()),
             Called::Misconfigured => (Carried::NotNow(None), Observation::Refused),
         }
     }

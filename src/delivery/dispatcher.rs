@@ -191,9 +191,11 @@ impl Dispatcher {
     fn wait(&mut self, mut tracked: Tracked, effects: &mut Vec<Effect>) {
         let want = match tracked.doubts.front() {
             Some(&provider) => Some(Want::LookUp(provider)),
-            None => self
-                .router
-                .wanted_by(&tracked.delivery.entry, &tracked.deprioritized()),
+            None => self.router.wanted_by(
+                &tracked.delivery.entry,
+                &tracked.deprioritized(),
+                &tracked.failed_probes,
+            ),
         };
         match want {
             Some(want) => {
@@ -219,18 +221,21 @@ impl Dispatcher {
         }
     }
 
-    /// Whose turn it is among those whose provider is free. Where nobody's is, asks to be woken when the next provider opens.
+    /// Whose turn it is among those whose provider is free; what failed a probe comes after all that may be one. Where nobody's is, asks to be woken when the next provider opens.
     fn next_call(&mut self, now: Moment, effects: &mut Vec<Effect>) -> Option<(ProviderId, Want)> {
         let load = self.in_flight();
-        let (mut next, mut opens): (Option<(u64, ProviderId, &Want)>, Option<Instant>) = (None, None);
+        let (mut next, mut opens): (Option<((bool, u64), ProviderId, &Want)>, Option<Instant>) = (None, None);
         for (want, tracked) in &self.waiting {
             let turn = tracked.front().map_or(u64::MAX, |tracked| tracked.turn);
             match self.router.choose(want, &load, now.at) {
-                Choice::Provider(provider) if next.is_none_or(|(first, ..)| turn < first) => {
-                    next = Some((turn, provider, want));
+                Choice::Provider(provider) => {
+                    let turn = (self.router.is_later_probe(want, provider), turn);
+                    if next.is_none_or(|(first, ..)| turn < first) {
+                        next = Some((turn, provider, want));
+                    }
                 }
                 Choice::NotBefore(at) => opens = Some(opens.map_or(at, |soonest| soonest.min(at))),
-                Choice::Provider(_) | Choice::Later => {}
+                Choice::Later => {}
             }
         }
         if let (None, Some(at)) = (&next, opens)

@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 
 use tokio::time::Instant;
 
-use crate::outage::{PastSpell, Spell};
+use crate::{
+    cause::Cause,
+    outage::{PastSpell, Spell},
+    provider::{FailureKind, FailureReason},
+};
 
 /// How a call failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,6 +22,8 @@ pub(super) enum Failure {
     Misconfigured,
     /// One recipient after the other is put off.
     PutOff,
+    /// Of one recipient after the other it is cut off.
+    CutOff,
     /// One recipient after the other is refused by a policy.
     Policy,
 }
@@ -30,6 +36,7 @@ impl Failure {
             Self::Unanswered => "unanswered",
             Self::Misconfigured => "misconfigured",
             Self::PutOff => "put off",
+            Self::CutOff => "cut off",
             Self::Policy => "refused by a policy",
         }
     }
@@ -76,6 +83,46 @@ impl Failures {
             goes_on
         });
         over
+    }
+}
+
+/// What the log says of it.
+pub(super) const fn words(failure: Failure, reason: FailureReason) -> &'static str {
+    match failure {
+        Failure::NotTaken => "the provider takes no message, and is tried again",
+        Failure::Unanswered => "the provider gives no answer: messages may have been taken, or not",
+        Failure::PutOff => "the provider puts off all messages, to recipients of several domains",
+        Failure::CutOff => "the provider gives no answer about any message, to recipients of several domains",
+        Failure::Policy => {
+            "NO MESSAGE GOES OUT by this provider: it refuses all recipients, of several domains, and so may not know the sender"
+        }
+        Failure::Misconfigured => match reason {
+            FailureReason {
+                cause: Some(Cause::TlsNotOffered),
+                ..
+            } => "NO MESSAGE GOES OUT by this provider: it offers no TLS, which the configuration asks for",
+            FailureReason {
+                cause: Some(Cause::LoginNotOffered),
+                ..
+            } => "NO MESSAGE GOES OUT by this provider: it offers no way to log in that is known here",
+            FailureReason {
+                cause: Some(Cause::Utf8NotOffered),
+                ..
+            } => {
+                "NO MESSAGE GOES OUT by this provider: it takes addresses in ASCII alone, and the sender's (mail.from) is none"
+            }
+            FailureReason {
+                kind: FailureKind::Redirect,
+                ..
+            } => "NO MESSAGE GOES OUT by this provider: its URL leads elsewhere, which is not followed",
+            FailureReason {
+                kind: FailureKind::Request,
+                ..
+            } => "NO MESSAGE GOES OUT by this provider: no request can be built by its configuration",
+            _ => {
+                "NO MESSAGE GOES OUT by this provider: it refuses this account, its sender or its credentials"
+            }
+        },
     }
 }
 
@@ -127,5 +174,36 @@ mod tests {
             News::Begins,
             "a new one"
         );
+    }
+
+    #[test]
+    fn what_is_no_refusal_is_not_told_as_one() {
+        let told = |kind, cause| words(Failure::Misconfigured, FailureReason::of(kind).because(cause));
+        for (kind, cause, part) in [
+            (FailureKind::Refused, None, "it refuses this account"),
+            (
+                FailureKind::Refused,
+                Some(Cause::TlsNotOffered),
+                "it offers no TLS",
+            ),
+            (
+                FailureKind::Refused,
+                Some(Cause::LoginNotOffered),
+                "no way to log in",
+            ),
+            (
+                FailureKind::Refused,
+                Some(Cause::Utf8NotOffered),
+                "the sender's (mail.from)",
+            ),
+            (FailureKind::Redirect, None, "leads elsewhere"),
+            (FailureKind::Request, None, "no request can be built"),
+        ] {
+            let told = told(kind, cause);
+            assert!(
+                told.starts_with("NO MESSAGE GOES OUT") && told.contains(part),
+                "{told}"
+            );
+        }
     }
 }

@@ -165,6 +165,7 @@ impl DeliveryIo {
             }
             Called::NotTaken(after, _) => AttemptOutcome::Retry(after),
             Called::PutOff(after) => AttemptOutcome::PutOff(after),
+            Called::CutOff(cut_off) => AttemptOutcome::CutOff(cut_off),
             Called::Misconfigured => AttemptOutcome::Misconfigured,
         }
     }

@@ -40,6 +40,8 @@ pub(super) enum Want {
         spare: Option<ProviderId>,
         /// Those that did not want it before, see [`super::tracked::Tracked`]: only if all others are shut, too.
         deprioritized: BTreeSet<ProviderId>,
+        /// Those that failed over it when it was to tell how they do: there others may tell first.
+        failed_probes: BTreeSet<ProviderId>,
     },
 }
 
@@ -146,7 +148,12 @@ impl Router {
     }
 
     /// What a message waits for that these deprioritized; none where no route leads to its country.
-    pub fn wanted_by(&self, entry: &OutboxEntry, deprioritized: &BTreeSet<ProviderId>) -> Option<Want> {
+    pub fn wanted_by(
+        &self,
+        entry: &OutboxEntry,
+        deprioritized: &BTreeSet<ProviderId>,
+        failed_probes: &BTreeSet<ProviderId>,
+    ) -> Option<Want> {
         let mut providers = self.towards(entry.channel, entry.country);
         let spare = providers
             .iter()
@@ -156,6 +163,7 @@ impl Router {
             providers,
             spare,
             deprioritized: deprioritized.clone(),
+            failed_probes: failed_probes.clone(),
         })
     }
 
@@ -186,6 +194,7 @@ impl Router {
                 providers,
                 spare,
                 deprioritized,
+                ..
             } => (providers, *spare, deprioritized),
         };
         let mut choice = Choice::Later;
@@ -229,6 +238,16 @@ impl Router {
         match self.providers[provider].pace.full_until(now) {
             Some(until) => Choice::NotBefore(until),
             None => Choice::Provider(provider),
+        }
+    }
+
+    /// Whether others may probe this provider first.
+    pub fn is_later_probe(&self, want: &Want, provider: ProviderId) -> bool {
+        match want {
+            Want::LookUp(_) => false,
+            Want::Send { failed_probes, .. } => {
+                failed_probes.contains(&provider) && self.health(provider) != Health::Working
+            }
         }
     }
 

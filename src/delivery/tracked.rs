@@ -64,6 +64,8 @@ pub(super) enum AttemptOutcome {
     Unsure(Option<Duration>),
     /// The provider gave no answer: it may have taken it.
     Unanswered,
+    /// The provider gave no answer once it was told of this message.
+    CutOff(CutOff),
     /// The provider takes nothing until an operator acts.
     Misconfigured,
     /// It is not to be sent any more; no provider was asked.
@@ -74,12 +76,42 @@ pub(super) enum AttemptOutcome {
     Lost,
 }
 
+/// What is known of a call that was cut off when the provider had been told of the message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct CutOff {
+    /// It may be for this message's sake: others weren't cut off, or none was tried.
+    pub is_own: bool,
+    pub may_be_taken: bool,
+}
+
+impl CutOff {
+    /// Its name among the results of calls in metrics.
+    pub const fn result(self) -> &'static str {
+        match self {
+            Self {
+                may_be_taken: true, ..
+            } => "unanswered",
+            Self { is_own: true, .. } => "put_off",
+            Self { is_own: false, .. } => "failed",
+        }
+    }
+
+    /// What it tells of the provider.
+    pub const fn observation(self) -> Observation {
+        match self.is_own {
+            true => Observation::OfOneAlone,
+            false => Observation::Failed,
+        }
+    }
+}
+
 impl AttemptOutcome {
     /// What it tells of the provider.
     pub const fn observation(self) -> Observation {
         match self {
             Self::Settled(_) | Self::PutOff(_) => Observation::Answered,
             Self::Retry(_) | Self::Unsure(_) | Self::Unanswered | Self::Lost => Observation::Failed,
+            Self::CutOff(cut_off) => cut_off.observation(),
             Self::Misconfigured => Observation::Refused,
             Self::Cancelled(_) | Self::Postponed => Observation::NotCalled,
         }
@@ -118,6 +150,10 @@ pub(super) struct Tracked {
     pub setbacks: u32,
     /// The providers that refused the account over it.
     pub refused_by: BTreeSet<ProviderId>,
+    /// The providers that cut it off.
+    pub cut_off_by: BTreeSet<ProviderId>,
+    /// The providers that failed over it when it was to tell how they do.
+    pub failed_probes: BTreeSet<ProviderId>,
     /// The providers that asked for a long pause where there are others.
     pub paused_by: BTreeSet<ProviderId>,
     /// Its place among all that wait.
@@ -136,6 +172,8 @@ impl Tracked {
             unanswered: 0,
             setbacks: 0,
             refused_by: BTreeSet::new(),
+            cut_off_by: BTreeSet::new(),
+            failed_probes: BTreeSet::new(),
             paused_by: BTreeSet::new(),
             turn: 0,
         }
@@ -143,7 +181,7 @@ impl Tracked {
 
     /// The providers that it goes by only if all others are shut.
     pub fn deprioritized(&self) -> BTreeSet<ProviderId> {
-        &self.refused_by | &self.paused_by
+        &(&self.refused_by | &self.cut_off_by) | &self.paused_by
     }
 
     pub fn id(&self) -> Uuid {

@@ -33,11 +33,15 @@ impl Dispatcher {
     ) {
         let observation = match outcome {
             AttemptOutcome::Misconfigured if tracked.refused_by.contains(&provider) => {
-                Observation::RefusedAgain
+                Observation::OfOneAlone
             }
+            AttemptOutcome::CutOff(_) if tracked.cut_off_by.contains(&provider) => Observation::OfOneAlone,
             _ => outcome.observation(),
         };
         self.router.observe(provider, is_probe, observation, now.at);
+        if is_probe && observation == Observation::Failed {
+            tracked.failed_probes.insert(provider);
+        }
         match outcome {
             AttemptOutcome::Settled(disposition) => {
                 self.settle(tracked, Some(provider), disposition, now, effects)
@@ -50,6 +54,14 @@ impl Dispatcher {
             AttemptOutcome::Postponed => self.set_back(tracked, now, effects),
             AttemptOutcome::Retry(asked) | AttemptOutcome::PutOff(asked) => {
                 self.failed(provider, asked, tracked, now, effects);
+            }
+            AttemptOutcome::CutOff(cut_off) => {
+                tracked.cut_off_by.insert(provider);
+                if cut_off.may_be_taken {
+                    tracked.unanswered += 1;
+                    tracked.doubts.push_back(provider);
+                }
+                self.failed(provider, None, tracked, now, effects);
             }
             AttemptOutcome::Unsure(_) | AttemptOutcome::Unanswered | AttemptOutcome::Lost => {
                 tracked.unanswered += u32::from(outcome == AttemptOutcome::Unanswered);

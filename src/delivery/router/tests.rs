@@ -87,6 +87,7 @@ impl Bench {
                 expires_at_ms: 0,
             },
             &deprioritized.iter().map(|name| self.provider(name)).collect(),
+            &BTreeSet::new(),
         )
     }
 

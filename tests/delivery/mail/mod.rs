@@ -9,7 +9,7 @@ use ringback::{
     channel::MessageText,
     email::EmailAddress,
     mail::{EmailMessage, SmtpOptions, SmtpTls},
-    provider::{FailureKind, Outcome, Provider},
+    provider::{Outcome, Provider},
 };
 use uuid::Uuid;
 
@@ -101,12 +101,13 @@ async fn each_reply_means_what_it_says() {
         ("no-such-user", "given up 550"),
         ("greylisted", "later: put off 450"),
         ("relay-denied", "given up 554"),
-        ("closing", "later: rate limited 421"),
+        // It takes no more of this one; whether of others, the next will tell.
+        ("closing", "later: cut off over this message 421"),
         ("full", "later: put off 452"),
         ("spam", "given up 554"),
         // It broke before the e-mail was handed over, so it can't have been taken; and after.
-        ("broken-early", "later: no connection"),
-        ("broken", "later: connection broke"),
+        ("broken-early", "later: cut off over this message"),
+        ("broken", "later: cut off after this message was handed over"),
     ] {
         let server = MailServer::start(mode, SmtpTls::None);
         assert_eq!(
@@ -115,6 +116,44 @@ async fn each_reply_means_what_it_says() {
             "{mode}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_sender_that_the_server_cannot_take_is_for_the_operator_and_a_recipient_is_not() {
+    let wide = |to: &str| EmailMessage {
+        to: EmailAddress::parse(to).unwrap(),
+        ..message(7)
+    };
+    // It takes ASCII alone.
+    let server = MailServer::start("good", SmtpTls::None);
+    let options_of = |server: &MailServer| options(server.port, SmtpTls::None);
+    let mut of_wide_sender = options_of(&server);
+    of_wide_sender.from.address = EmailAddress::parse("bücher@example.com").unwrap();
+    for to in [TO, "jürgen@example.net"] {
+        let outcome = client(of_wide_sender.clone()).send(&wide(to)).await;
+        assert_eq!(words(&outcome), "operator", "{to}");
+        let cause = outcome.reason().unwrap().to_string();
+        assert_eq!(cause, "no address beyond ASCII taken (SMTPUTF8)");
+    }
+    let outcome = client(options_of(&server))
+        .send(&wide("jürgen@example.net"))
+        .await;
+    assert_eq!(words(&outcome), "given up");
+    // It says that it takes them, and then takes none: asked for the recipient's sake, that is its affair alone.
+    let server = MailServer::start("utf8-refused", SmtpTls::None);
+    let outcome = client(options_of(&server))
+        .send(&wide("jürgen@example.net"))
+        .await;
+    assert_eq!(words(&outcome), "given up 555");
+    assert_eq!(
+        words(&client(options_of(&server)).send(&message(7)).await),
+        "accepted Q7"
+    );
+    of_wide_sender.port = server.port;
+    assert_eq!(
+        words(&client(of_wide_sender).send(&message(7)).await),
+        "operator 555"
+    );
 }
 
 #[tokio::test]
@@ -225,8 +264,8 @@ async fn a_wrong_login_is_for_the_operator() {
 #[tokio::test]
 async fn a_server_that_hangs_is_cut_off() {
     for (mode, meaning) in [
-        ("slow", "later: no connection"),
-        ("hang", "later: no answer in time"),
+        ("slow", "later: cut off over this message"),
+        ("hang", "later: cut off after this message was handed over"),
     ] {
         let server = MailServer::start(mode, SmtpTls::None);
         let hasty = SmtpOptions {
@@ -248,7 +287,8 @@ async fn what_a_killed_server_had_comes_again_with_the_same_id() {
     let Outcome::Retryable { reason, .. } = &first else {
         panic!("{first:?}");
     };
-    assert_eq!(reason.kind, FailureKind::Connection, "it may have been taken");
+    let name = "cut off after this message was handed over";
+    assert_eq!(reason.kind.name(), name, "it may have been taken");
     let before = killed.mails(1);
     drop(killed);
     let again = MailServer::start_at(port, "good", SmtpTls::None);

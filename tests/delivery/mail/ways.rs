@@ -1,11 +1,11 @@
 //! The dispatcher with e-mail: the same life as an SMS, by a mail server of its own.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use ringback::{
     channel::Channel,
-    delivery::{ChannelProvider, Countries, Route},
-    mail::SmtpTls,
+    delivery::{ChannelProvider, Countries, Health, Route},
+    mail::{SmtpOptions, SmtpTls},
     phone::Country,
 };
 
@@ -18,9 +18,13 @@ use crate::{
 
 /// Both channels: SMS by a script, e-mail by the server at this port.
 fn stage(port: u16) -> Stage {
+    stage_by(options(port, SmtpTls::None))
+}
+
+fn stage_by(options: SmtpOptions) -> Stage {
     let sms = Scripted::new("scripted", &[], accepted());
     let smtp = Route {
-        provider: ChannelProvider::Email(Arc::new(client(options(port, SmtpTls::None)))),
+        provider: ChannelProvider::Email(Arc::new(client(options))),
         countries: Countries::All,
         max_per_second: 0,
     };
@@ -79,4 +83,41 @@ async fn a_server_that_refuses_the_sender_stops_e_mails_and_no_sms() {
     assert!(reserve(Channel::Sms));
     stage.send(3);
     eventually("the SMS is sent", || stage.calls() == 1).await;
+}
+
+/// How the mail server does, as the breaker has it.
+fn health(stage: &Stage) -> Health {
+    stage.queue.status().providers[1].health
+}
+
+#[actix::test]
+async fn whoever_names_an_address_at_which_the_server_hangs_holds_nobody_up() {
+    // No answer to the recipient; the connection closed at it, without a word and with one; no answer to the e-mail.
+    for first in [1, 101, 201, 301] {
+        let server = MailServer::start("by-number", SmtpTls::None);
+        let stage = stage_by(SmtpOptions {
+            timeout: Duration::from_millis(200),
+            ..options(server.port, SmtpTls::None)
+        });
+        (first..first + 4).for_each(|number| stage.send_by_mail(number));
+        // Twice in a row where it may have been taken, else five times: and then all over again.
+        eventually("they were tried many times", || {
+            if stage.queue.status().in_flight == 0 {
+                stage.lapse();
+            }
+            server.senders().len() > 16
+        })
+        .await;
+        assert_eq!(health(&stage), Health::Working, "{first}");
+        stage.send_by_mail(500);
+        eventually("the e-mail of somebody else is sent", || {
+            stage.outbox.len() == 4
+                && server
+                    .mails(0)
+                    .iter()
+                    .any(|mail| mail["to"][0] == "500@example.org")
+        })
+        .await;
+        assert_eq!(health(&stage), Health::Working, "{first}");
+    }
 }

@@ -3,6 +3,8 @@
     server.py MODE --tls implicit|starttls|none [--port N] [--login USER:PASSWORD]
 
 With the mode `by-recipient` the recipient names the fault, by the first label of its domain: `x@greylisted.example`.
+With `by-number` it does so before the @: to 1 to 99 there is no answer, at 100 to 199 the connection is closed, at 200 to 299
+by 421; all others are taken. To 300 to 399 there is no answer to the e-mail itself.
 """
 
 import argparse
@@ -35,9 +37,19 @@ def tell(**what):
     print(json.dumps(what), flush=True)
 
 
+async def by_number(server, number):
+    if number < 100:
+        await asyncio.sleep(3600)
+    if number < 200:
+        server.transport.abort()
+    return RECIPIENT["closing"]
+
+
 class Handler:
     async def handle_MAIL(self, server, session, envelope, address, mail_options):
         tell(sender=address, tls=session.ssl is not None, user=bool(session.authenticated))
+        if options.mode == "utf8-refused" and "SMTPUTF8" in mail_options:
+            return "555 5.6.7 no such addresses here"
         if options.mode in SENDER:
             return SENDER[options.mode]
         envelope.mail_from = address
@@ -48,6 +60,8 @@ class Handler:
             await asyncio.sleep(3600)
         if options.mode == "broken-early":
             server.transport.abort()
+        if options.mode == "by-number" and int(address.split("@")[0]) < 300:
+            return await by_number(server, int(address.split("@")[0]))
         by_recipient = options.mode == "by-recipient"
         mode = address.split("@")[-1].split(".")[0] if by_recipient else options.mode
         if mode in RECIPIENT:
@@ -57,7 +71,7 @@ class Handler:
 
     async def handle_DATA(self, server, session, envelope):
         tell(to=envelope.rcpt_tos, peer=session.peer[1], content=envelope.content.decode())
-        if options.mode == "hang":
+        if options.mode == "hang" or options.mode == "by-number" and int(envelope.rcpt_tos[0].split("@")[0]) < 400:
             await asyncio.sleep(3600)
         if options.mode == "killed":
             os._exit(1)
@@ -82,7 +96,8 @@ def make(context):
     starttls = {"tls_context": context, "require_starttls": True} if options.tls == "starttls" else {}
     login = {"authenticator": authenticate, "auth_required": True} if options.login else {}
     # With implicit TLS the library takes the connection for an open one.
-    return Server(Handler(), hostname="localhost", auth_require_tls=options.tls == "starttls", **starttls, **login)
+    wide = {"enable_SMTPUTF8": True} if options.mode == "utf8-refused" else {}
+    return Server(Handler(), hostname="localhost", **wide, auth_require_tls=options.tls == "starttls", **starttls, **login)
 
 
 async def main():

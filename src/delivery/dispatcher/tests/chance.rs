@@ -61,13 +61,17 @@ impl Chance {
                 delivery, provider, ..
             } => {
                 self.calling[provider] -= 1;
-                let outcome = match how % 7 {
+                let outcome = match how % 9 {
                     0 => AttemptOutcome::Retry(Some(SECOND)),
                     1 => AttemptOutcome::Unanswered,
                     2 => AttemptOutcome::Misconfigured,
                     3 => AttemptOutcome::Postponed,
                     4 => AttemptOutcome::Unsure(None),
                     5 => AttemptOutcome::Cancelled(Disposition::Superseded),
+                    6 | 7 => AttemptOutcome::CutOff(CutOff {
+                        is_own: how % 9 == 6,
+                        may_be_taken: false,
+                    }),
                     _ => AttemptOutcome::Settled(Disposition::Accepted),
                 };
                 let id = delivery.id();
@@ -145,18 +149,18 @@ proptest! {
                     chance.step(Event::Tick);
                 }
                 // Two calls without an answer leave a delivery to its lease: not of interest here.
-                _ if how % 7 == 1 => {}
+                _ if how % 9 == 1 => {}
                 _ => chance.answer(which, how),
             }
         }
         chance.step(Event::Drain);
         while !chance.asked.is_empty() {
-            chance.answer(0, 6);
+            chance.answer(0, 8);
         }
         // What the outbox did not take before.
         chance.step(Event::Tick);
         while !chance.asked.is_empty() {
-            chance.answer(0, 6);
+            chance.answer(0, 8);
         }
         prop_assert!(chance.drained);
         prop_assert!(chance.ends.values().all(|&ends| ends == 1), "{:?}", chance.ends);

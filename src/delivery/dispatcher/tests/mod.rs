@@ -13,7 +13,7 @@ use crate::{
     delivery::{
         ChannelProvider, CodeSeed, Countries, Destination, OutboxEntry, Recipient, Route,
         breaker::Pauses,
-        tracked::{AttemptOutcome, Delivery, Disposition, LookupOutcome, Tracked},
+        tracked::{AttemptOutcome, CutOff, Delivery, Disposition, LookupOutcome, Tracked},
     },
     language::Language,
     partition::SlotAddress,

@@ -174,6 +174,27 @@ fn a_provider_that_fails_is_left_alone_and_the_next_takes_over() {
 }
 
 #[test]
+fn what_failed_a_probe_probes_after_what_never_did() {
+    let mut bench = Bench::new(4);
+    break_a(&mut bench);
+    bench.submit(1);
+    bench.pass(5 * SECOND);
+    assert_eq!(words(&bench.on(Event::Wake)), ["attempt 1", "a probing"]);
+    let effects = words(&bench.attempted(1, AttemptOutcome::Retry(None)));
+    assert!(effects.contains(&"a failing".to_owned()), "{effects:?}");
+    bench.pass(SECOND);
+    bench.on(Event::Wake);
+    bench.submit(2);
+    bench.pass(9 * SECOND);
+    assert_eq!(words(&bench.on(Event::Wake)), ["attempt 2", "a probing"]);
+    // Where nobody else waits, it waits no longer for that.
+    bench.attempted(2, AttemptOutcome::Retry(None));
+    bench.pass(20 * SECOND);
+    let effects = words(&bench.on(Event::Wake));
+    assert_eq!(effects, ["attempt 1 renewed again", "a probing"]);
+}
+
+#[test]
 fn a_probe_that_asks_nobody_leaves_it_to_the_next() {
     let mut bench = Bench::new(4);
     break_a(&mut bench);

@@ -43,19 +43,22 @@ pub(super) struct Dialogue {
 impl Dialogue {
     /// Hands one e-mail over; the server's own id of it, if it gave one.
     pub(super) async fn send(&mut self, letter: &Letter, step: &mut Step) -> Result<String, Failure> {
-        let wide =
-            !AsRef::<str>::as_ref(&letter.to).is_ascii() || !AsRef::<str>::as_ref(&letter.from).is_ascii();
-        if wide
-            && !self
-                .connection
-                .server_info()
-                .supports_feature(Extension::SmtpUtfEight)
-        {
+        let [wide_sender, wide_recipient] =
+            [&letter.from, &letter.to].map(|address| !AsRef::<str>::as_ref(address).is_ascii());
+        let connection = &mut self.connection;
+        let takes_wide = connection.server_info().supports_feature(Extension::SmtpUtfEight);
+        if wide_sender && !takes_wide {
+            return Err(Failure::NotOffered(Cause::Utf8NotOffered));
+        }
+        if wide_recipient && !takes_wide {
             return Err(Failure::Unfit);
         }
-        let parameters = wide.then_some(MailParameter::SmtpUtfEight);
-        let connection = &mut self.connection;
-        *step = Step::Sender;
+        let parameters = (wide_sender || wide_recipient).then_some(MailParameter::SmtpUtfEight);
+        // What is asked for the recipient's sake may be refused for its sake.
+        *step = match wide_recipient && !wide_sender {
+            true => Step::Recipient,
+            false => Step::Sender,
+        };
         let sender = Mail::new(Some(letter.from.clone()), parameters.into_iter().collect());
         connection.command(sender).await?;
         *step = Step::Recipient;

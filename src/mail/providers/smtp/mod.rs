@@ -37,7 +37,7 @@ use crate::{
     cause::Cause,
     clock::Clock,
     mail::EmailMessage,
-    provider::{FailureKind, FailureReason, Outcome, Provider},
+    provider::{Outcome, Provider},
 };
 
 const NAME: &str = "smtp";
@@ -118,14 +118,7 @@ impl Provider<EmailMessage> for Smtp {
         match timeout(self.timeout, self.deliver(message, &mut step)).await {
             Ok(Ok(provider_id)) => Outcome::Accepted { provider_id },
             Ok(Err(failure)) => failure.outcome(step),
-            Err(_) => Outcome::Retryable {
-                after: None,
-                reason: match step {
-                    Step::Content => FailureReason::of(FailureKind::Timeout),
-                    // The e-mail wasn't handed over yet, so nobody can have taken it.
-                    _ => FailureReason::of(FailureKind::Connect).because(Some(Cause::TimedOut)),
-                },
-            },
+            Err(_) => Failure::Broken(Some(Cause::TimedOut)).outcome(step),
         }
     }
 }

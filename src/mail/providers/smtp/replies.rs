@@ -5,9 +5,10 @@
 //! | connect, STARTTLS, log in, sender | the server fails: later | nothing goes out until an operator acts |
 //! | recipient, data, content | this e-mail is put off | this e-mail is given up |
 //!
-//! From the recipient on a reply may be for the sake of whom a stranger named, so it tells nothing of the server. But 421 (it
-//! is closing) is the server's everywhere, and what asks for a login is the operator's. An answer that is missing or
-//! unreadable while the e-mail was handed over leaves open whether it was taken; before that, it wasn't.
+//! From the recipient on a reply may be for the sake of whom a stranger named, so it tells nothing of the server. The same is
+//! true of none in time, of a connection that breaks, and of 421 (it closes the connection): the e-mail is cut off. But what
+//! asks for a login is the operator's everywhere. An answer that is missing or unreadable while the e-mail was handed over
+//! leaves open whether it was taken; before that, it wasn't.
 
 use std::error::Error;
 
@@ -32,7 +33,7 @@ type Enhanced = (u8, u16, u16);
 pub(super) enum Failure {
     /// A reply, 4xx or 5xx, with its enhanced code (RFC 3463) if it begins with one.
     Reply { code: u16, enhanced: Option<Enhanced> },
-    /// What we need, the server doesn't offer: STARTTLS, or a way to log in.
+    /// What we need, the server doesn't offer: STARTTLS, a way to log in, or addresses like the sender's.
     NotOffered(Cause),
     /// There was no connection, it broke, or what came is no reply; and why, if that is known.
     Broken(Option<Cause>),
@@ -89,7 +90,8 @@ impl Failure {
         };
         let is_for_one = matches!(step, Step::Recipient | Step::Data | Step::Content);
         match self {
-            Self::Reply { code, .. } if code < 500 => match is_for_one && code != CLOSING {
+            Self::Reply { code, .. } if code < 500 => match is_for_one {
+                true if code == CLOSING => later(FailureKind::CutOff, Some(code)),
                 true => later(FailureKind::PutOff, Some(code)),
                 false => later(FailureKind::RateLimited, Some(code)),
             },
@@ -107,7 +109,8 @@ impl Failure {
             Self::Unfit => Outcome::Permanent {
                 reason: reason(FailureKind::Request, None),
             },
-            Self::Broken(_) if step == Step::Content => later(FailureKind::Connection, None),
+            Self::Broken(_) if step == Step::Content => later(FailureKind::CutOffLate, None),
+            Self::Broken(_) if is_for_one => later(FailureKind::CutOff, None),
             Self::Broken(cause) => Outcome::Retryable {
                 after: None,
                 reason: reason(FailureKind::Connect, None).because(cause),
@@ -132,6 +135,7 @@ mod tests {
         match outcome {
             Outcome::Accepted { .. } => "accepted",
             Outcome::Retryable { reason, .. } if reason.kind == FailureKind::PutOff => "put off",
+            Outcome::Retryable { reason, .. } if reason.kind == FailureKind::CutOff => "cut off",
             Outcome::Retryable { .. } => "later",
             Outcome::Permanent { reason } if reason.kind == FailureKind::Policy => "given up by a policy",
             Outcome::Permanent { .. } => "given up",
@@ -163,13 +167,14 @@ mod tests {
             (Step::Recipient, 450, "4.2.0 greylisted", "put off"),
             (Step::Recipient, 451, "", "put off"),
             (Step::Recipient, 452, "4.2.2 mailbox full", "put off"),
-            (Step::Recipient, 421, "4.3.2 closing", "later"),
+            (Step::Sender, 421, "4.3.2 closing", "later"),
+            (Step::Recipient, 421, "4.3.2 closing", "cut off"),
             (Step::Data, 451, "4.7.1 greylisted", "put off"),
             (Step::Data, 554, "no valid recipients", "given up by a policy"),
             (Step::Content, 552, "5.3.4 too big", "given up"),
             (Step::Content, 554, "5.7.1 spam", "given up by a policy"),
             (Step::Content, 452, "4.3.1 full", "put off"),
-            (Step::Content, 421, "", "later"),
+            (Step::Content, 421, "", "cut off"),
         ] {
             assert_eq!(outcome(step, code, words), meaning, "{step:?} {code} {words}");
         }
@@ -181,16 +186,12 @@ mod tests {
             Outcome::Retryable { reason, .. } => reason.kind,
             outcome => unreachable!("{outcome:?}"),
         };
-        assert_eq!(kind(Step::Content), FailureKind::Connection);
-        for step in [
-            Step::Connect,
-            Step::Encrypt,
-            Step::LogIn,
-            Step::Sender,
-            Step::Recipient,
-            Step::Data,
-        ] {
+        assert_eq!(kind(Step::Content), FailureKind::CutOffLate);
+        for step in [Step::Connect, Step::Encrypt, Step::LogIn, Step::Sender] {
             assert_eq!(kind(step), FailureKind::Connect, "{step:?}");
+        }
+        for step in [Step::Recipient, Step::Data] {
+            assert_eq!(kind(step), FailureKind::CutOff, "{step:?}");
         }
         let not_offered = Failure::NotOffered(Cause::TlsNotOffered).outcome(Step::Encrypt);
         assert_eq!(name(&not_offered), "operator");

@@ -10,7 +10,7 @@ pub(super) enum Step {
     LogIn,
     /// Naming the sender.
     Sender,
-    /// Naming the recipient.
+    /// Naming the recipient, or asking for what it needs: from here on anything may be for its sake.
     Recipient,
     /// Asking to hand the e-mail over.
     Data,

@@ -65,6 +65,7 @@ pub mod language;
 mod loopback;
 mod month;
 mod outage;
+mod output;
 pub mod partition;
 mod problem;
 pub mod provider;

@@ -8,6 +8,7 @@
 //! | `hours.rs` | what happened in each hour |
 //! | `limits.rs` | who is refused now, and pauses |
 //! | `act.rs` | what they change |
+//! | `reason.rs` | why they do it |
 //! | `error.rs` | why they may not |
 //!
 //! Who has which role is kept by [`crate::accounts::AdministratorStore`], and looked up for each call. What they read is noted
@@ -19,6 +20,7 @@ mod error;
 mod hours;
 mod limits;
 mod look;
+mod reason;
 mod stats;
 
 use std::sync::Arc;
@@ -27,6 +29,7 @@ pub use access::{Acting, Entered};
 pub use error::AdminError;
 pub use hours::KeptHours;
 pub use look::AccountPage;
+pub use reason::{ReasonError, read_reason};
 pub use stats::{Hour, Messages, Stats};
 
 use crate::{

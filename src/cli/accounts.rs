@@ -1,7 +1,7 @@
 //! `ringback users find`, `show`, `lock` and so on: single accounts, against the database. Each call is one event, by an operator.
 
 use std::{
-    io::{self, BufRead, IsTerminal, Write},
+    io::{self, BufRead, IsTerminal},
     process::ExitCode,
 };
 
@@ -11,9 +11,10 @@ use uuid::Uuid;
 
 use crate::{
     accounts::{AccountDetails, AccountStatus, Search, SearchBy},
-    admin::{Acting, AdminError, Administration},
+    admin::{Acting, AdminError, Administration, read_reason},
     channel::Channel,
     email::EmailAddress,
+    output,
     settings::Settings,
     startup::with_administration,
 };
@@ -56,7 +57,7 @@ pub struct Change {
     /// Its id, e-mail address, or verified phone.
     who: String,
     /// Kept with the event.
-    #[arg(long)]
+    #[arg(long, value_parser = read_reason)]
     reason: Option<String>,
 }
 
@@ -112,11 +113,13 @@ pub fn run(command: AccountsCommand, settings: &Settings) -> ExitCode {
 pub fn finished(outcome: Result<String, String>) -> ExitCode {
     match outcome {
         Ok(said) => {
-            eprintln!("{said}");
+            if !output::is_ended() {
+                output::complain(said);
+            }
             ExitCode::SUCCESS
         }
         Err(said) => {
-            eprintln!("{said}");
+            output::complain(said);
             ExitCode::FAILURE
         }
     }
@@ -144,7 +147,7 @@ async fn find(
     let found = found.map_err(said)?;
     for (account, _) in &found {
         let user = &account.user;
-        println!(
+        output::say(format_args!(
             "{}\t{}\t{}\t{} {}\t{}",
             user.id,
             user.email.as_ref().map_or("-", EmailAddress::expose),
@@ -152,7 +155,7 @@ async fn find(
             user.first_name.expose(),
             user.last_name.expose(),
             account.status().name()
-        );
+        ));
     }
     Ok(format!("{} found.", found.len()))
 }
@@ -168,40 +171,40 @@ async fn show(administration: &Administration, who: &str) -> Result<String, Stri
         (true, None) => "proven, opens nothing".to_owned(),
         (true, Some(at)) => format!("proven by its owner at {}", shown(at)),
     };
-    println!("id             {}", user.id);
-    println!(
+    output::say(format_args!("id             {}", user.id));
+    output::say(format_args!(
         "name           {} {}",
         user.first_name.expose(),
         user.last_name.expose()
-    );
+    ));
     let email = user.email.as_ref().map_or("-", EmailAddress::expose);
-    println!(
+    output::say(format_args!(
         "e-mail         {email} ({})",
         proven(user.email_verified, account.email_owned_at)
-    );
-    println!(
+    ));
+    output::say(format_args!(
         "phone          {} ({})",
         user.phone.expose(),
         proven(user.phone_verified, account.phone_owned_at)
-    );
-    println!("status         {}", account.status().name());
-    println!(
+    ));
+    output::say(format_args!("status         {}", account.status().name()));
+    output::say(format_args!(
         "administers    {}",
         account.role.map_or("nothing", |role| role.name())
-    );
-    println!("made           {}", shown(user.created_at));
-    println!("last sign-in   {}", last_sign_in(account));
-    println!("locked         {}", time(account.locked_at));
-    println!("password reset {}", time(account.password_reset_at));
+    ));
+    output::say(format_args!("made           {}", shown(user.created_at)));
+    output::say(format_args!("last sign-in   {}", last_sign_in(account)));
+    output::say(format_args!("locked         {}", time(account.locked_at)));
+    output::say(format_args!("password reset {}", time(account.password_reset_at)));
     for session in &page.sessions {
-        println!(
+        output::say(format_args!(
             "session        {} opened {} used {} {} {}",
             session.id,
             shown(session.created_at),
             shown(session.used_at),
             session.network.as_deref().unwrap_or("-"),
             session.client.as_deref().unwrap_or("-")
-        );
+        ));
     }
     Ok(format!("{} live sessions.", page.sessions.len()))
 }
@@ -240,10 +243,8 @@ async fn delete(administration: &Administration, change: Change) -> Result<Strin
 
 /// Whether whoever sits there means it.
 fn is_meant(id: Uuid) -> bool {
-    eprint!("Erase {id} for good? Type yes: ");
     let mut typed = String::new();
-    let read = io::stderr()
-        .flush()
+    let read = output::ask(format_args!("Erase {id} for good? Type yes: "))
         .and_then(|()| io::stdin().lock().read_line(&mut typed));
     read.is_ok() && typed.trim() == "yes"
 }

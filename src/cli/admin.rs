@@ -7,8 +7,9 @@ use clap::{Subcommand, ValueEnum};
 use super::accounts::{finished, shown};
 use crate::{
     accounts::{Granted, Revoked},
-    admin::{Acting, Administration},
+    admin::{Acting, Administration, read_reason},
     email::EmailAddress,
+    output,
     settings::Settings,
     startup::with_administration,
     tokens::Role,
@@ -24,7 +25,7 @@ pub enum AdminCommand {
         #[arg(long)]
         role: RoleName,
         /// Kept with the event.
-        #[arg(long)]
+        #[arg(long, value_parser = read_reason)]
         reason: Option<String>,
     },
     /// Take an account's role away: it acts at once.
@@ -32,7 +33,7 @@ pub enum AdminCommand {
         /// The account's e-mail address.
         email: String,
         /// Kept with the event.
-        #[arg(long)]
+        #[arg(long, value_parser = read_reason)]
         reason: Option<String>,
     },
     /// List who may administer.
@@ -68,7 +69,9 @@ async fn grant(
     let (by, name) = (Acting::operator(reason), role.name());
     let granted = administration.grant(&by, account.user.id, role);
     match granted.await.map_err(|error| error.to_string())? {
-        Granted::Granted => Ok(format!("It administers as {name} from its next sign-in there.")),
+        Granted::Granted => Ok(format!(
+            "It administers as {name}: at once where it is signed in there, by a second proof, else from its next sign-in there."
+        )),
         Granted::Unchanged => Ok(format!("It administers as {name} already.")),
         Granted::NoAccount => Err(NO_ACCOUNT.to_owned()),
         Granted::EmailUnproven => {
@@ -101,12 +104,12 @@ async fn list(administration: &Administration) -> Result<String, String> {
         let state = if one.is_locked { "locked" } else { "active" };
         let email = one.user.email.as_ref().map_or("-", EmailAddress::expose);
         let granted_by = one.granted_by.map_or("operator".to_owned(), |by| by.to_string());
-        println!(
+        output::say(format_args!(
             "{}\t{email}\t{}\t{state}\t{}\t{granted_by}",
             one.user.id,
             one.role.name(),
             shown(one.granted_at)
-        );
+        ));
     }
     Ok(format!("{} may administer.", all.len()))
 }

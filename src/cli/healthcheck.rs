@@ -6,18 +6,18 @@ use super::{
     ops_client::OpsClient,
     reach::{blocking, ops_url},
 };
-use crate::settings::Settings;
+use crate::{output, settings::Settings};
 
 /// Asks this machine's `/readyz`: 0 where it is ready, else 1 with a line that says why.
 pub fn run(settings: &Settings) -> ExitCode {
     let url = ops_url(settings.server.bind);
     match blocking(async { OpsClient::new(&url, None)?.readiness().await }) {
         Ok(()) => {
-            println!("ready");
+            output::say("ready");
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("{error}");
+            output::complain(error);
             ExitCode::FAILURE
         }
     }

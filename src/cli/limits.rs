@@ -17,9 +17,11 @@ use super::{
     reach::{blocking, ops_url},
 };
 use crate::{
+    admin::read_reason,
     limits::{
         self, Currency, Explanation, Operation, Preview, RuleSet, RuleStatus, Scope, amount_text, file,
     },
+    output,
     phone::{PhoneCheck, PhoneNumber},
     settings::Settings,
     startup,
@@ -71,7 +73,7 @@ pub enum LimitsCommand {
         #[arg(long = "for", value_name = "TIME")]
         length: String,
         /// Kept with the event.
-        #[arg(long)]
+        #[arg(long, value_parser = read_reason)]
         reason: Option<String>,
         #[command(flatten)]
         ops: Ops,
@@ -81,7 +83,7 @@ pub enum LimitsCommand {
         #[command(flatten)]
         what: super::limits_status::What,
         /// Kept with the event.
-        #[arg(long)]
+        #[arg(long, value_parser = read_reason)]
         reason: Option<String>,
         #[command(flatten)]
         ops: Ops,
@@ -118,7 +120,7 @@ pub fn run(command: LimitsCommand) -> ExitCode {
                 return complain(&OpsError::Wrong(fault));
             }
             let body = json!({ "on": on, "ip": ip, "phone": phone, "email": email, "user": user });
-            ask::<Explanation>(&ops, "/limits/explain", &body, |told| print!("{}", table(&told)))
+            ask::<Explanation>(&ops, "/limits/explain", &body, |told| output::print(table(&told)))
         }
         LimitsCommand::Reset { rule, key, urls } => reset(rule.as_deref(), &key, urls),
         LimitsCommand::Check { file, ops } => check(&file, &ops),
@@ -168,9 +170,13 @@ fn reset(rule: Option<&str>, key: &str, urls: Vec<String>) -> ExitCode {
                 .await
         }) {
             Ok(told) if told["scope"] == Scope::Cluster.name() => {
-                println!("{rule}: the quota is whole again, in all instances.");
+                output::say(format_args!(
+                    "{rule}: the quota is whole again, in all instances."
+                ));
             }
-            Ok(_) => println!("{rule}: the quota is whole again in the instance at {url}, and in no other."),
+            Ok(_) => output::say(format_args!(
+                "{rule}: the quota is whole again in the instance at {url}, and in no other."
+            )),
             Err(error) => code = complain(&error),
         }
     }
@@ -185,21 +191,28 @@ fn check(path: &Path, ops: &Ops) -> ExitCode {
     let rules = match file::load(path, networks.as_deref()) {
         Ok(rules) => rules,
         Err(error) => {
-            error.fault_lines().iter().for_each(|line| eprintln!("{line}"));
+            error.fault_lines().iter().for_each(|line| output::complain(line));
             return ExitCode::from(EX_CONFIG);
         }
     };
-    println!("The limits are sound: {} rules.", rules.rules().len());
+    output::say(format_args!(
+        "The limits are sound: {} rules.",
+        rules.rules().len()
+    ));
     let Some((where_from, active)) = active(ops) else {
-        println!("Nothing to compare them with: no service answers, and the configuration names no limits.");
+        output::say(
+            "Nothing to compare them with: no service gives its own, and the configuration names none.",
+        );
         return ExitCode::SUCCESS;
     };
     let changes = limits::changes(&active, &rules);
     if changes.is_empty() {
-        println!("They are the same as {where_from}.");
+        output::say(format_args!("They are the same as {where_from}."));
     } else {
-        println!("Compared with {where_from}:");
-        changes.iter().for_each(|line| println!("  {line}"));
+        output::say(format_args!("Compared with {where_from}:"));
+        changes
+            .iter()
+            .for_each(|line| output::say(format_args!("  {line}")));
     }
     ExitCode::SUCCESS
 }
@@ -210,16 +223,24 @@ fn active(ops: &Ops) -> Option<(String, RuleSet)> {
     let bind = settings
         .as_ref()
         .map(|settings| ops_url(settings.server.ops_bind));
+    let mut why = "no service answers";
     if let Some(url) = ops.url.clone().or(bind) {
-        let text = blocking(async { OpsClient::new(&url, ops_token())?.get("/limits").await });
-        if let Some(rules) = text.ok().and_then(|text| file::parse(&text, "in force").ok()) {
-            return Some((format!("the rules in force at {url}"), rules));
+        match blocking(async { OpsClient::new(&url, ops_token())?.get("/limits").await }) {
+            Ok(text) => match file::parse(&text, "in force") {
+                Ok(rules) => return Some((format!("the rules in force at {url}"), rules)),
+                Err(_) => why = "this program can't read those of the service",
+            },
+            Err(OpsError::Unreachable(_)) => {}
+            Err(error) => {
+                output::complain(error);
+                why = "the service doesn't give its own";
+            }
         }
     }
     let settings = settings?;
     let name = match &settings.limits.file {
-        Some(file) => format!("{}, since no service answers", file.display()),
-        None => "the rules that the program carries, since no service answers".to_owned(),
+        Some(file) => format!("{}, since {why}", file.display()),
+        None => format!("the rules that the program carries, since {why}"),
     };
     startup::limit_rules(&settings).ok().map(|rules| (name, rules))
 }

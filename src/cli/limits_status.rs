@@ -9,7 +9,10 @@ use super::{
     ops_client::{OpsClient, OpsError},
     reach::blocking,
 };
-use crate::limits::{CodesOf, Currency, LimitsStatus, amount_text, seconds_of};
+use crate::{
+    limits::{CodesOf, Currency, LimitsStatus, amount_text, seconds_of},
+    output,
+};
 
 /// What a pause is for: one of the two.
 #[derive(Debug, clap::Args)]
@@ -35,7 +38,7 @@ pub fn status(ops: &Ops) -> ExitCode {
     });
     match read {
         Ok(status) => {
-            print!("{}", told_of(&status));
+            output::print(told_of(&status));
             ExitCode::SUCCESS
         }
         Err(error) => complain(&error),
@@ -53,7 +56,10 @@ pub fn pause(what: &What, length: &str, reason: Option<&str>, ops: &Ops) -> Exit
         "country": what.country, "prefix": what.prefix, "seconds": seconds.to_string(), "reason": reason
     });
     ask::<Value>(ops, "/limits/pause", &body, |told| {
-        println!("No codes go to {} for {length}, in all instances.", name(&told));
+        output::say(format_args!(
+            "No codes go to {} for {length}, in all instances.",
+            name(&told)
+        ));
         say_if_unnoted(&told);
     })
 }
@@ -63,8 +69,11 @@ pub fn resume(what: &What, reason: Option<&str>, ops: &Ops) -> ExitCode {
     let body = json!({ "country": what.country, "prefix": what.prefix, "reason": reason });
     ask::<Value>(ops, "/limits/resume", &body, |told| {
         match told["paused"] == true {
-            true => println!("Codes go to {} again, in all instances.", name(&told)),
-            false => println!("{} was not paused.", name(&told)),
+            true => output::say(format_args!(
+                "Codes go to {} again, in all instances.",
+                name(&told)
+            )),
+            false => output::say(format_args!("{} was not paused.", name(&told))),
         }
         say_if_unnoted(&told);
     })
@@ -72,7 +81,7 @@ pub fn resume(what: &What, reason: Option<&str>, ops: &Ops) -> ExitCode {
 
 fn say_if_unnoted(told: &Value) {
     if told["event"] == false {
-        eprintln!("No event was written: the service does not reach its database.");
+        output::complain("No event was written: the service does not reach its database.");
     }
 }
 

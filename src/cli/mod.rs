@@ -21,6 +21,7 @@ use clap::{Parser, Subcommand};
 use exit::refuse;
 
 use crate::{
+    output,
     settings::{self, Settings},
     startup, telemetry,
 };
@@ -86,10 +87,15 @@ enum ConfigCommand {
 
 /// Does what the command line asks for.
 pub fn run() -> ExitCode {
+    output::finish(act())
+}
+
+fn act() -> ExitCode {
     match Cli::parse().command.unwrap_or(Command::Serve) {
-        Command::Serve => with_settings(|settings| {
+        Command::Serve => startup::serve(|| {
+            let settings = Settings::load_from_process().map_err(|faults| refuse(&faults))?;
             let logs = telemetry::init_logs(&settings.telemetry);
-            startup::serve(settings, logs)
+            Ok((settings, logs))
         }),
         Command::Migrate => with_settings(|settings| {
             let _logs = telemetry::init_logs(&settings.telemetry);
@@ -104,7 +110,7 @@ pub fn run() -> ExitCode {
         Command::Config {
             command: ConfigCommand::Show,
         } => with_settings(|settings| {
-            print!("{}", settings.show());
+            output::print(settings.show());
             ExitCode::SUCCESS
         }),
         Command::Config {
@@ -113,7 +119,7 @@ pub fn run() -> ExitCode {
             Some(file) if startup::is_limits_file(file) => startup::check_limits_file(file),
             Some(file) => match Settings::check_file(file, settings::process_environment()) {
                 Ok(()) => {
-                    println!("The configuration is sound.");
+                    output::say("The configuration is sound.");
                     ExitCode::SUCCESS
                 }
                 Err(faults) => refuse(&faults),

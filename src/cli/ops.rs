@@ -10,7 +10,7 @@ use super::{
     ops_client::{OpsClient, OpsError},
     reach::{blocking, ops_url},
 };
-use crate::settings::Settings;
+use crate::{output, settings::Settings};
 
 /// A usage error: what was typed means nothing.
 const USAGE: u8 = 2;
@@ -44,7 +44,7 @@ pub(super) fn ask<T: serde::de::DeserializeOwned>(
 }
 
 pub(super) fn complain(error: &OpsError) -> ExitCode {
-    eprintln!("{error}");
+    output::complain(error);
     match error {
         OpsError::Wrong(_) => ExitCode::from(USAGE),
         OpsError::Unreachable(_) | OpsError::Failed(_) => ExitCode::FAILURE,

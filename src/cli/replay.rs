@@ -7,6 +7,7 @@ use clap::Args;
 
 use crate::{
     events::EventWebhook,
+    output,
     settings::{Settings, parse_duration},
     startup::{Outgoing, with_outgoing},
     unavailable::Unavailable,
@@ -29,28 +30,32 @@ pub fn run(args: &ReplayArgs, settings: &Settings) -> ExitCode {
     let chosen = |webhook: &&EventWebhook| args.webhook.as_ref().is_none_or(|name| *name == webhook.name);
     let webhooks: Vec<_> = settings.events.webhooks.iter().filter(chosen).collect();
     if webhooks.is_empty() {
-        eprintln!("no such webhook is configured: [[events.webhook]] in the configuration has them");
+        output::complain("no such webhook is configured: [[events.webhook]] in the configuration has them");
         return ExitCode::FAILURE;
     }
     with_outgoing(settings, async |outgoing| {
         let Some(since) = moment(&args.since, outgoing.clock.now()) else {
-            eprintln!("--since: a time such as 2026-11-26T08:00:00Z, or how long ago, such as 2h or 3d");
+            output::complain(
+                "--since: a time such as 2026-11-26T08:00:00Z, or how long ago, such as 2h or 3d",
+            );
             return ExitCode::from(2);
         };
         let mut code = ExitCode::SUCCESS;
         for webhook in webhooks {
             match replay(&outgoing, webhook, since).await {
-                Ok(Some(queued)) => println!("{}: {queued} events go out once more", webhook.name),
+                Ok(Some(queued)) => {
+                    output::say(format_args!("{}: {queued} events go out once more", webhook.name))
+                }
                 Ok(None) => {
-                    eprintln!(
+                    output::complain(format_args!(
                         "{}: not known in this database yet. The service makes it known when it starts with it; what happens \
                          from then on can be sent again",
                         webhook.name
-                    );
+                    ));
                     code = ExitCode::FAILURE;
                 }
                 Err(error) => {
-                    eprintln!("{}: {error}", webhook.name);
+                    output::complain(format_args!("{}: {error}", webhook.name));
                     return ExitCode::FAILURE;
                 }
             }

@@ -1,11 +1,6 @@
 //! `ringback events tail`: what happens, as lines of JSON.
 
-use std::{
-    collections::BTreeSet,
-    io::{self, Write},
-    process::ExitCode,
-    time::Duration,
-};
+use std::{collections::BTreeSet, process::ExitCode, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
@@ -17,6 +12,7 @@ use crate::{
     admin::{Acting, Administration},
     dated::first_row_id,
     events::{EventFilter, EventKind, StoredEvent},
+    output,
     settings::Settings,
     startup::with_administration,
     unavailable::Unavailable,
@@ -67,12 +63,10 @@ async fn tail(administration: &Administration, args: &TailArgs) -> Result<String
     let mut last = last.map_err(|error| error.to_string())?;
     last.reverse();
     let mut shown = Shown::default();
-    let mut outcome = shown.add(last);
-    if args.follow && outcome.is_ok() {
-        outcome = follow(administration, &filter, began, &mut shown).await;
+    shown.add(last);
+    if args.follow {
+        follow(administration, &filter, began, &mut shown).await;
     }
-    // Whoever read it has enough.
-    drop(outcome);
     Ok(format!("{} events.", shown.count))
 }
 
@@ -82,14 +76,14 @@ async fn follow(
     filter: &EventFilter,
     began: DateTime<Utc>,
     shown: &mut Shown,
-) -> io::Result<()> {
+) {
     // What came before has been shown, whatever is under way.
     let mut settled = began;
     let mut outage = Outage::default();
-    loop {
+    while !output::is_ended() {
         tokio::time::sleep(EVERY).await;
         let now = administration.clock.now();
-        match look(administration, filter, settled, shown).await? {
+        match look(administration, filter, settled, shown).await {
             Ok(()) if outage.is_over(now) => settled = settled.max(now - BACK),
             Ok(()) => {}
             Err(error) => outage.note(&error),
@@ -98,13 +92,13 @@ async fn follow(
     }
 }
 
-/// Shows what has happened since then and was not shown. The outer result is that of whoever reads it.
+/// Shows what has happened since then and was not shown.
 async fn look(
     administration: &Administration,
     filter: &EventFilter,
     since: DateTime<Utc>,
     shown: &mut Shown,
-) -> io::Result<Result<(), Unavailable>> {
+) -> Result<(), Unavailable> {
     let mut after = Uuid::nil();
     loop {
         let next = EventFilter {
@@ -113,16 +107,13 @@ async fn look(
             limit: MOST,
             ..filter.clone()
         };
-        let page = match administration.events.page(&next).await {
-            Ok(page) => page,
-            Err(error) => return Ok(Err(error)),
-        };
+        let page = administration.events.page(&next).await?;
         let last = page.last().map(|event| event.id);
         let is_full = page.len() == MOST as usize;
-        shown.add(page)?;
+        shown.add(page);
         match last {
             Some(last) if is_full => after = last,
-            _ => return Ok(Ok(())),
+            _ => return Ok(()),
         }
     }
 }
@@ -138,7 +129,7 @@ struct Outage {
 impl Outage {
     fn note(&mut self, error: &Unavailable) {
         if !self.is_down {
-            eprintln!("{error}: waiting for it");
+            output::complain(format_args!("{error}: waiting for it"));
         }
         self.is_down = true;
     }
@@ -146,7 +137,7 @@ impl Outage {
     /// Notes that it answers. What was held up in it may come for a while yet: it is over after that.
     fn is_over(&mut self, now: DateTime<Utc>) -> bool {
         if self.is_down {
-            eprintln!("the database answers again");
+            output::complain("the database answers again");
             *self = Self {
                 is_down: false,
                 back_at: Some(now),
@@ -165,15 +156,14 @@ struct Shown {
 }
 
 impl Shown {
-    /// Shows those that were not shown.
-    fn add(&mut self, events: Vec<StoredEvent>) -> io::Result<()> {
+    /// Shows those that were not shown, to whoever reads it.
+    fn add(&mut self, events: Vec<StoredEvent>) {
         for event in events {
             if self.ids.insert(event.id) {
-                writeln!(io::stdout(), "{}", line(&event))?;
-                self.count += 1;
+                output::say(line(&event));
+                self.count += u64::from(!output::is_ended());
             }
         }
-        Ok(())
     }
 
     /// Those from before are met no more: ids sort by time.

@@ -16,6 +16,7 @@ use crate::{
         ExportError, Import, ImportError, ImportReport, Imported, Lines, Progress, Rows, Step, UserRules,
         django, export,
     },
+    output,
     settings::Settings,
     startup::{Before, Transfer, with_transfer},
 };
@@ -29,7 +30,7 @@ pub enum UsersCommand {
     Import(ImportArgs),
     /// Write all users as JSON Lines, with their passwords' hashes.
     Export {
-        /// A new file, which only its owner can read (mode 0600). Without it: the standard output.
+        /// A new file, which only its owner can read (mode 0600). Without it, or with -: the standard output.
         file: Option<PathBuf>,
     },
     #[command(flatten)]
@@ -116,7 +117,7 @@ async fn lines(args: &ImportArgs, transfer: &Transfer) -> Result<Lines, String> 
             let count = django::read(url, &args.table, &mut rows)
                 .await
                 .map_err(|error| error.to_string())?;
-            eprintln!("{count} rows of {} read", args.table);
+            output::complain(format_args!("{count} rows of {} read", args.table));
             rows.into_lines()
         }
         (None, Some(file)) if file == Path::new("-") => Lines::keep(io::stdin().lock(), entropy),
@@ -127,7 +128,7 @@ async fn lines(args: &ImportArgs, transfer: &Transfer) -> Result<Lines, String> 
 }
 
 async fn give(file: Option<&Path>, transfer: Transfer) -> Result<String, String> {
-    let count = match file {
+    let count = match file.filter(|file| *file != Path::new("-")) {
         None => export(transfer.store.as_ref(), &mut BufWriter::new(io::stdout().lock())).await,
         Some(path) => match OpenOptions::new()
             .write(true)

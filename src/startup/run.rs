@@ -14,25 +14,30 @@ use super::{
 use crate::{
     clock::SystemClock,
     database::MigrateError,
-    limits,
+    limits, output,
     settings::{Environment, Settings},
     telemetry::Logs,
 };
 
-/// Serves until SIGTERM or SIGINT; SIGHUP reloads.
-pub fn serve(settings: Settings, logs: Logs) -> ExitCode {
+/// Loads what it needs, and serves until SIGTERM or SIGINT; SIGHUP reloads.
+pub fn serve(load: impl FnOnce() -> Result<(Settings, Logs), ExitCode>) -> ExitCode {
     actix::System::new().block_on(async move {
-        actix::spawn(logs.clone().keep_up());
-        // First of all: a signal that comes while the database is waited for is an end in order, too.
+        // First of all: a signal that comes while files are read, or the database is waited for, is an end in order, too; and
+        // one that reloads is none.
         let signals = (
             signal(SignalKind::terminate()),
             signal(SignalKind::interrupt()),
             signal(SignalKind::hangup()),
         );
         let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = signals else {
-            eprintln!("signals can't be listened to");
+            output::complain("signals can't be listened to");
             return ExitCode::FAILURE;
         };
+        let (settings, logs) = match load() {
+            Ok(loaded) => loaded,
+            Err(code) => return code,
+        };
+        actix::spawn(logs.clone().keep_up());
         let started = tokio::select! {
             started = start(&settings, World::default()) => started,
             _ = terminate.recv() => return ExitCode::SUCCESS,
@@ -79,9 +84,9 @@ pub fn migrate(settings: &Settings) -> ExitCode {
     });
     match done {
         Ok(schema) => {
-            println!("The database is up to date.");
+            output::say("The database is up to date.");
             if let Some(warning) = warnings::of_newer_tables(&schema) {
-                println!("{warning}");
+                output::say(warning);
             }
             ExitCode::SUCCESS
         }
@@ -99,9 +104,9 @@ pub fn is_limits_file(path: &Path) -> bool {
 pub fn check(settings: &Settings) -> ExitCode {
     match Files::read(settings) {
         Ok(files) => {
-            println!("The configuration is sound.");
+            output::say("The configuration is sound.");
             for warning in warnings::of(settings, &files.rules) {
-                println!("{warning}");
+                output::say(warning);
             }
             ExitCode::SUCCESS
         }
@@ -116,7 +121,10 @@ pub fn check_limits_file(path: &Path) -> ExitCode {
         .and_then(|settings| settings.limits.networks);
     match limits::file::load(path, networks.as_deref()) {
         Ok(rules) => {
-            println!("The limits are sound: {} rules.", rules.rules().len());
+            output::say(format_args!(
+                "The limits are sound: {} rules.",
+                rules.rules().len()
+            ));
             ExitCode::SUCCESS
         }
         Err(error) => refuse(&error.into()),
@@ -124,7 +132,7 @@ pub fn check_limits_file(path: &Path) -> ExitCode {
 }
 
 pub(super) fn refuse(error: &StartError) -> ExitCode {
-    eprintln!("{error}");
+    output::complain(error);
     error.exit_code()
 }
 

@@ -31,6 +31,7 @@ use crate::{
         LedgerReader, LedgerStore, PostgresLedger, PostgresLedgerReader, SqliteLedger, SqliteLedgerReader,
     },
     limits::{ClusterCounters, MemoryCounters, RedisCounters},
+    output,
     redis::RedisLink,
     retention::{MonthsAhead, MonthsKept, Retained},
     settings::Settings,
@@ -136,10 +137,10 @@ fn url(settings: &Settings) -> SecretString {
 pub(super) fn say_which(settings: &Settings) {
     if settings.database.url.is_none() {
         let file = whole(&embedded(settings));
-        eprintln!(
+        output::complain(format_args!(
             "DATABASE_URL (database.url) is not set: this is about sqlite://{}.",
             file.display()
-        );
+        ));
     }
 }
 

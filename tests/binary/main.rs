@@ -5,6 +5,7 @@ mod commands;
 mod config;
 mod log;
 mod operators;
+mod outputs;
 mod production;
 mod restore;
 mod serve;

@@ -109,6 +109,19 @@ async fn the_ops_port_answers_to_its_own_names_and_wants_its_token() {
     assert!(err.contains("server.ops_token"), "{err}");
     let (_, _, err) = folder.run(&reset, &variables);
     assert!(!err.contains("server.ops_token"), "{err}");
+    folder.write("next.toml", "");
+    let check = ["limits", "check", "next.toml", "--ops", &ops];
+    let (code, out, err) = folder.run(&check, &[]);
+    assert!(code == 0 && err.contains("server.ops_token"), "{code} {err}");
+    assert!(
+        !out.contains("no service answers") && out.contains("since the service doesn't give its own"),
+        "{out}"
+    );
+    let (_, out, err) = folder.run(&check, &variables);
+    assert!(
+        out.contains("the rules in force at") && err.is_empty(),
+        "{out}{err}"
+    );
 }
 
 #[actix_web::test]

@@ -1,11 +1,10 @@
 //! Who is let in, and why they do something.
 
 use actix_web::HttpRequest;
-use thiserror::Error;
 
 use crate::{
     accounts::SignedIn,
-    admin::Entered,
+    admin::{Entered, read_reason},
     http::{
         api::Api,
         kit::{
@@ -19,21 +18,7 @@ use crate::{
     },
     limits::{Operation, Subject},
     tokens::Role,
-    unicode::{is_direction_override, is_line_separator, is_visible},
 };
-
-/// Characters of a reason.
-const MAX_REASON: usize = 500;
-
-#[derive(Debug, Error)]
-enum ReasonError {
-    #[error("Say why, in a few words.")]
-    Empty,
-    #[error("At most 500 characters.")]
-    Length,
-    #[error("No control characters, and none that turn the direction of the text.")]
-    Control,
-}
 
 /// Lets whoever shows a token in, if their role is `least` or more.
 ///
@@ -66,20 +51,7 @@ pub async fn let_in(
     Ok(api.admin.enter(signed_in, client, least).await?)
 }
 
-/// Whether it has no place in a line that others read: they would see another text.
-fn is_hidden(character: char) -> bool {
-    character.is_control() || is_line_separator(character) || is_direction_override(character)
-}
-
 /// Reads the reason of a change.
 pub fn reason(faults: &mut Faults, field: Field) -> Option<String> {
-    faults.required("reason", field, |text| {
-        let text = text.trim();
-        match text {
-            text if !text.chars().any(is_visible) => Err(ReasonError::Empty),
-            text if text.chars().count() > MAX_REASON => Err(ReasonError::Length),
-            text if text.chars().any(is_hidden) => Err(ReasonError::Control),
-            text => Ok(text.to_owned()),
-        }
-    })
+    faults.required("reason", field, read_reason)
 }

@@ -191,7 +191,7 @@ fn check(path: &Path, ops: &Ops) -> ExitCode {
     let rules = match file::load(path, networks.as_deref()) {
         Ok(rules) => rules,
         Err(error) => {
-            error.fault_lines().iter().for_each(|line| output::complain(line));
+            error.fault_lines().iter().for_each(output::complain);
             return ExitCode::from(EX_CONFIG);
         }
     };

@@ -224,7 +224,8 @@ impl Dispatcher {
     /// Whose turn it is among those whose provider is free; what failed a probe comes after all that may be one. Where nobody's is, asks to be woken when the next provider opens.
     fn next_call(&mut self, now: Moment, effects: &mut Vec<Effect>) -> Option<(ProviderId, Want)> {
         let load = self.in_flight();
-        let (mut next, mut opens): (Option<((bool, u64), ProviderId, &Want)>, Option<Instant>) = (None, None);
+        let mut next: Option<((bool, u64), ProviderId, &Want)> = None;
+        let mut opens: Option<Instant> = None;
         for (want, tracked) in &self.waiting {
             let turn = tracked.front().map_or(u64::MAX, |tracked| tracked.turn);
             match self.router.choose(want, &load, now.at) {

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use futures_util::future::join_all;
+use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use metrics::{counter, gauge};
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -26,8 +26,8 @@ const EVERY: Duration = Duration::from_secs(1);
 /// Events that one statement makes due, and those that wait for a webhook at most: further ones stay in the table of events.
 const STEP: u32 = 500;
 const MOST_PENDING: u32 = 100_000;
-/// Events that are sent at once, and for how long they are this instance's: longer than a call may take.
-const BATCH: u32 = 16;
+/// Events that are under way at once, and for how long they are this instance's: longer than a call may take.
+const AT_ONCE: usize = 16;
 const LEASE: TimeDelta = TimeDelta::seconds(60);
 /// The pause after the first try that came to nothing, doubled each time up to the cap; half of it is left to chance.
 const PAUSE: TimeDelta = TimeDelta::seconds(5);
@@ -54,9 +54,11 @@ struct Course {
     /// Looks since it was counted what waits; how much that was.
     looks: u32,
     pending: u32,
-    /// Looks in a row in which the receiver took nothing; those that are left to skip.
+    /// How often in a row all that was under way came to nothing; looks that are left to skip.
     failed: u32,
     skip: u32,
+    /// Events in a row that came to nothing: after many, what is under way ends first.
+    doubts: usize,
     /// What the log has of it.
     troubles: Troubles,
 }
@@ -81,37 +83,54 @@ impl EventSender {
     }
 
     async fn send_forever(&self, at: usize) {
+        let webhook = &self.webhooks[at];
         let mut every = interval(EVERY);
         every.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut course = Course::default();
+        let (mut course, mut under_way) = (Course::default(), FuturesUnordered::new());
         loop {
-            every.tick().await;
-            let looked = self.look(&self.webhooks[at], &mut course).await;
-            let _ = looked.inspect_err(outage::note);
-            course.troubles.tell_over(&self.webhooks[at]);
+            let ended = tokio::select! {
+                _ = every.tick() => None,
+                Some(ended) = under_way.next() => Some(ended),
+            };
+            let done = match ended {
+                Some(first) => {
+                    // With it what has ended by now.
+                    let mut ended = vec![first];
+                    while let Some(Some(next)) = under_way.next().now_or_never() {
+                        ended.push(next);
+                    }
+                    self.note(webhook, &mut course, ended, under_way.is_empty()).await
+                }
+                None => self.look(webhook, &mut course).await,
+            };
+            let may_send = done.inspect_err(outage::note).unwrap_or(false);
+            if may_send {
+                let room = AT_ONCE - under_way.len();
+                let leased = self.lease(webhook, room).await.inspect_err(outage::note);
+                let leased = leased.unwrap_or_default().into_iter();
+                under_way.extend(leased.map(|leased| self.send(webhook, leased)));
+            }
+            course.troubles.tell_over(webhook);
         }
     }
 
-    async fn look(&self, webhook: &EventWebhook, course: &mut Course) -> Result<(), Unavailable> {
+    /// Makes new events due; answers whether some may be sent.
+    async fn look(&self, webhook: &EventWebhook, course: &mut Course) -> Result<bool, Unavailable> {
         self.advance(webhook, course).await?;
         if course.skip > 0 {
             course.skip -= 1;
-            return Ok(());
+            return Ok(false);
         }
-        loop {
-            let now = self.clock.now();
-            let due = self.store.lease(&webhook.name, now, now + LEASE, BATCH).await?;
-            if due.is_empty() {
-                return Ok(());
-            }
-            let taken = self.send_all(webhook, due, &mut course.troubles).await?;
-            if taken == 0 {
-                course.failed = (course.failed + 1).min(MOST_SKIPPED);
-                course.skip = course.failed;
-                return Ok(());
-            }
-            course.failed = 0;
+        Ok(course.doubts < AT_ONCE)
+    }
+
+    async fn lease(&self, webhook: &EventWebhook, room: usize) -> Result<Vec<LeasedEvent>, Unavailable> {
+        let limit = u32::try_from(room).unwrap_or_default();
+        if limit == 0 {
+            return Ok(Vec::new());
         }
+        let now = self.clock.now();
+        self.store.lease(&webhook.name, now, now + LEASE, limit).await
     }
 
     /// Makes new events due, unless too many wait.
@@ -141,26 +160,20 @@ impl EventSender {
         Ok(())
     }
 
-    /// Sends these, each by itself; answers how many were taken or are done otherwise.
-    async fn send_all(
+    /// Notes what became of these; answers whether more may be sent.
+    async fn note(
         &self,
         webhook: &EventWebhook,
-        due: Vec<LeasedEvent>,
-        troubles: &mut Troubles,
-    ) -> Result<usize, Unavailable> {
-        let outcomes = join_all(due.into_iter().map(|leased| async move {
-            let (outcome, trouble) = self.send(webhook, &leased).await;
-            let (name, outcome_name) = (webhook.name.clone(), outcome.name());
-            counter!("ringback_event_webhooks_total", "webhook" => name, "outcome" => outcome_name)
-                .increment(1);
-            (leased.seq, outcome, trouble)
-        }));
+        course: &mut Course,
+        ended: Vec<Ended>,
+        is_all: bool,
+    ) -> Result<bool, Unavailable> {
         let (mut done, mut later, mut taken) = (Vec::new(), Vec::new(), false);
-        for (seq, outcome, trouble) in outcomes.await {
+        for Ended { seq, sent, trouble } in ended {
             if let Some(trouble) = trouble {
-                troubles.failed(webhook, trouble);
+                course.troubles.failed(webhook, trouble);
             }
-            match outcome {
+            match sent {
                 Sent::Later(at) => later.push((seq, at)),
                 Sent::Taken => {
                     taken = true;
@@ -170,17 +183,34 @@ impl EventSender {
             }
         }
         if taken {
-            troubles.taken();
+            course.troubles.taken();
+        }
+        if !done.is_empty() {
+            (course.failed, course.doubts) = (0, 0);
+        } else if is_all {
+            course.failed = (course.failed + 1).min(MOST_SKIPPED);
+            (course.skip, course.doubts) = (course.failed, 0);
+        } else {
+            course.doubts += later.len();
         }
         self.store.done(&webhook.name, &done).await?;
         for (seq, at) in later {
             self.store.postpone(&webhook.name, seq, at).await?;
         }
-        Ok(done.len())
+        Ok(!done.is_empty())
+    }
+
+    /// Sends one.
+    async fn send(&self, webhook: &EventWebhook, leased: LeasedEvent) -> Ended {
+        let (sent, trouble) = self.try_once(webhook, &leased).await;
+        let (name, outcome) = (webhook.name.clone(), sent.name());
+        counter!("ringback_event_webhooks_total", "webhook" => name, "outcome" => outcome).increment(1);
+        let seq = leased.seq;
+        Ended { seq, sent, trouble }
     }
 
     /// What became of an event, and what went wrong.
-    async fn send(&self, webhook: &EventWebhook, leased: &LeasedEvent) -> (Sent, Option<Trouble>) {
+    async fn try_once(&self, webhook: &EventWebhook, leased: &LeasedEvent) -> (Sent, Option<Trouble>) {
         let Some(event) = &leased.event else {
             return (Sent::Gone, None);
         };
@@ -224,6 +254,13 @@ impl EventSender {
     }
 }
 
+/// The end of a try.
+struct Ended {
+    seq: i64,
+    sent: Sent,
+    trouble: Option<Trouble>,
+}
+
 /// What became of an event.
 enum Sent {
     Taken,
@@ -250,12 +287,5 @@ fn longest_pause(attempts: u32) -> TimeDelta {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pause_doubles_up_to_a_quarter_of_an_hour() {
-        let seconds = [1, 2, 3, 8, 9, 100].map(|attempts| longest_pause(attempts).num_seconds());
-        assert_eq!(seconds, [5, 10, 20, 640, 900, 900]);
-    }
-}
+#[path = "sender_tests.rs"]
+mod tests;

@@ -70,7 +70,7 @@ impl Carrier {
             Message::Email(_) => (Channel::Email, Country::UNKNOWN),
         };
         let mut left = self.router().towards(channel, country);
-        let (towards, mut pause) = (left.len(), None);
+        let (mut was_asked, mut pause) = (false, None);
         loop {
             let want = Want::Send {
                 providers: left.clone(),
@@ -85,14 +85,14 @@ impl Carrier {
                 Choice::Provider(provider) => provider,
                 Choice::NotBefore(at) => {
                     let wait = at.saturating_duration_since(now);
-                    return match pause {
-                        Some(pause) => Carried::NotNow(Some(wait.min(pause))),
-                        None if left.len() == towards => Carried::NotBefore(wait),
-                        None => Carried::NotNow(Some(wait)),
+                    return match was_asked {
+                        true => Carried::NotNow(Some(pause.map_or(wait, |pause| wait.min(pause)))),
+                        false => Carried::NotBefore(wait),
                     };
                 }
                 Choice::Later => return Carried::NotNow(pause),
             };
+            was_asked = true;
             let was_probe = self.router().begin_send(provider, now);
             let (carried, observation) = self.call(&self.providers[provider], message).await;
             self.router()

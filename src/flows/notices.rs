@@ -153,6 +153,7 @@ impl Notices {
             NoticeAddress::Phone(phone) => subject.with_phone(phone.clone(), &self.keyring.current().phone),
             NoticeAddress::Email(_) => subject,
         };
+        // It holds a notice up for as long as it lasts, where a rule that lasts so long drops it.
         if let Some((_, refusal)) = self.limiter.pause_of(&subject) {
             return Err(Held::Until(delta(refusal.retry_after).min(PAUSE_CAP)));
         }

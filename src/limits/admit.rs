@@ -23,7 +23,7 @@ impl Limiter {
     /// rule that is enforced can't be counted: there is no room for its key, or its store is lost and it says `refuse`
     /// to that ([`Rule::if_store_lost`](super::Rule::if_store_lost)).
     pub async fn admit(&self, operation: Operation, subject: &Subject) -> Result<Admission, Denied> {
-        if let Some(refusal) = self.paused(subject).filter(|_| operation.can_be_paused()) {
+        if let Some(refusal) = self.paused(subject).filter(|_| operation == Operation::OtpSend) {
             return Err(Denied::Refused(refusal));
         }
         let mut admission = Admission::new(operation, self.active(), subject.has_worked());
@@ -38,7 +38,7 @@ impl Limiter {
     /// # Errors
     /// As for [`Limiter::admit`].
     pub async fn shed(&self, operation: Operation, subject: &Subject) -> Result<Admission, Denied> {
-        if let Some(refusal) = self.paused(subject).filter(|_| operation.can_be_paused()) {
+        if let Some(refusal) = self.paused(subject).filter(|_| operation == Operation::OtpSend) {
             return Err(Denied::Refused(refusal));
         }
         let mut admission = Admission::new(operation, self.active(), subject.has_worked());

@@ -95,11 +95,6 @@ impl Operation {
         matches!(self, Self::OtpSend | Self::OtpVerify | Self::Notice)
     }
 
-    /// Whether it stops while messages to a country or a prefix are paused.
-    pub(super) const fn can_be_paused(self) -> bool {
-        matches!(self, Self::OtpSend | Self::Notice)
-    }
-
     /// Whether cluster rules can be counted by the script that does the work itself.
     pub(super) const fn attaches_counters(self) -> bool {
         matches!(self, Self::OtpSend | Self::OtpVerify)

@@ -24,15 +24,18 @@ async fn change_password(app: &TestApp, account: &Account) {
     assert_eq!(changed.status, 204, "{changed:?}");
 }
 
-/// How many SMS without a code came to a phone, once no notice is left.
-async fn told_by_sms(app: &TestApp, phone: &str) -> usize {
+/// Waits until no notice is left.
+async fn all_sent(app: &TestApp) {
+    let left = "SELECT CAST(count(*) AS text) FROM notices";
     eventually("no notice", async || {
-        let left = app
-            .sql_text("SELECT CAST(count(*) AS text) FROM notices".to_owned())
-            .await;
-        (left == "0").then_some(())
+        (app.sql_text(left.to_owned()).await == "0").then_some(())
     })
     .await;
+}
+
+/// How many SMS that tell of a change came to a phone, once no notice is left.
+async fn told_by_sms(app: &TestApp, phone: &str) -> usize {
+    all_sent(app).await;
     let messages = app.messages().await;
     let told = messages
         .iter()
@@ -88,11 +91,7 @@ on_both! {
         assert!(text.contains("password"), "{text}");
         assert!(!text.contains(&code) && !text.contains(new), "{text}");
         // Once it was taken, nothing of it is left to be sent again.
-        eventually("an empty table", async || {
-            let left = app.sql_text("SELECT CAST(count(*) AS text) FROM notices".to_owned()).await;
-            (left == "0").then_some(())
-        })
-        .await;
+        all_sent(&app).await;
         assert!(app.metric("ringback_notices_total", &[KIND, "outcome=\"sent\""]).await > 0.0);
         assert_eq!(mails_to(&app, &account.email).await.len(), 2);
     }

@@ -68,9 +68,11 @@ on_both! {
         let us = json!({ "country": "US", "seconds": "600" });
         let paused = Answer::of(app.client.post(format!("{}/limits/pause", app.ops)).json(&us)).await;
         assert_eq!(paused.status, 200, "{paused:?}");
+        let held = async || app.metric("ringback_notices_total", &[KIND, "outcome=\"held\""]).await;
+        let before = held().await;
         change_password(&app, &account).await;
-        let held = "SELECT CAST(count(*) AS text) FROM notices WHERE leased_until > created_at";
-        eventually("the notice is held", async || (app.sql_text(held.to_owned()).await == "1").then_some(())).await;
+        eventually("the notice is held", async || (held().await > before).then_some(())).await;
+        assert!(app.messages().await.iter().all(|(_, text)| !text.contains("was changed")));
         app.pass(601);
         assert_eq!(told_by_sms(&app, "+14152000001").await, 1);
     }

@@ -151,7 +151,7 @@ impl Issuer {
         }
     }
 
-    /// A line for the load generator.
+    /// A line for the load generator, and the challenge's id for the ledger.
     async fn issue(&self, number: u64) -> String {
         let keys = self.keyring.current();
         let phone = PhoneNumber::from_stored(phone_of(number));
@@ -181,7 +181,7 @@ impl Issuer {
         self.floor
             .issue(phone.expose(), challenge_id, code.expose())
             .await;
-        format!("{} {}\n", phone.expose(), code.expose())
+        format!("{} {} {challenge_id}\n", phone.expose(), code.expose())
     }
 }
 

@@ -17,6 +17,9 @@ CREATE TABLE verifications (
     message_id   text,
     -- queued, sent, delivered, undelivered, failed. The last three are final: what is told later changes them no more.
     status       text        NOT NULL,
+    -- Its status, where the message did not arrive. It stands in an index in place of the status, which changes with each step of a
+    -- message: rows whose indexes stay as they are change within their page.
+    failure      text,
     -- Wrong codes that were entered.
     attempts     smallint    NOT NULL DEFAULT 0,
     -- The provider's own, of this very status.
@@ -33,7 +36,7 @@ CREATE TABLE verifications (
 ) PARTITION BY RANGE (challenge_id);
 
 -- What no month has a partition for. With it an insert never fails for want of one.
-CREATE TABLE verifications_rest PARTITION OF verifications DEFAULT;
+CREATE TABLE verifications_rest PARTITION OF verifications DEFAULT WITH (fillfactor = 80);
 
 -- A user's, the newest first.
 CREATE INDEX verifications_user ON verifications (user_id, created_at);

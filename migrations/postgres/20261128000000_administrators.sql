@@ -11,4 +11,4 @@ CREATE TABLE administrators (
 
 -- What administrators look through besides: messages of a country, and those that did not arrive, the newest first.
 CREATE INDEX verifications_country ON verifications (country, created_at, challenge_id) WHERE country IS NOT NULL;
-CREATE INDEX verifications_failed ON verifications (status, created_at, challenge_id) WHERE status IN ('undelivered', 'failed');
+CREATE INDEX verifications_failed ON verifications (failure, created_at, challenge_id) WHERE failure IS NOT NULL;

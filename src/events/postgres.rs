@@ -200,6 +200,7 @@ impl Retained for PostgresEvents {
             name: "events",
             key: "id",
             first_id: first_row_id,
+            fillfactor: 100,
         };
         self.0.keep_months(&EVENTS, now, before).await
     }

@@ -1,7 +1,10 @@
-//! The ledger in PostgreSQL: one statement for a whole batch.
+//! The ledger in PostgreSQL: a statement for what was typed, and one for all else of a batch.
+
+use std::collections::HashSet;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
 
 use super::{LedgerStore, Row};
 use crate::{
@@ -23,15 +26,60 @@ impl PostgresLedger {
     }
 }
 
+/// Rows that one statement looks for: for each it walks through the names of all.
+const TYPED_AT_ONCE: usize = 64;
+
 #[async_trait]
 impl LedgerStore for PostgresLedger {
     async fn write(&self, rows: &[Row]) -> Result<(), Unavailable> {
+        let (typed, mut others): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.tells_of_typing_alone());
+        for typed in typed.chunks(TYPED_AT_ONCE) {
+            let found = self.add_typed(typed).await?;
+            others.extend(typed.iter().filter(|row| !found.contains(&row.challenge_id)));
+        }
+        match others.is_empty() {
+            true => Ok(()),
+            false => self.add(&others).await,
+        }
+    }
+}
+
+/// The values of a column.
+fn column<T>(rows: &[&Row], value: impl Fn(&Row) -> T) -> Vec<T> {
+    rows.iter().map(|row| value(row)).collect()
+}
+
+impl PostgresLedger {
+    /// Adds what was typed to rows that are there, and tells which are: half of the work of [`Self::add`], and no index of the
+    /// table is written.
+    async fn add_typed(&self, rows: &[&Row]) -> Result<HashSet<Uuid>, Unavailable> {
+        // No join, which would read the whole table while its statistics say that it is small.
+        const SQL: &str = "UPDATE verifications SET \
+               attempts = GREATEST(attempts, $2[array_position($1, challenge_id)]), \
+               created_at = LEAST(created_at, $3[array_position($1, challenge_id)]), \
+               verified_at = LEAST(verified_at, $4[array_position($1, challenge_id)]) \
+             WHERE challenge_id = ANY($1) RETURNING challenge_id";
+        let query = sqlx::query_scalar(SQL)
+            .bind(column(rows, |row| row.challenge_id))
+            .bind(column(rows, |row| i16::from(row.attempts)))
+            .bind(column(rows, |row| to_micros(row.created_at)))
+            .bind(column(rows, |row| row.verified_at.map(to_micros)));
+        let found: Vec<Uuid> = self
+            .0
+            .bounded(async { query.fetch_all(self.0.lend().await?.session()).await })
+            .await?;
+        Ok(found.into_iter().collect())
+    }
+
+    /// Adds rows to what is known of their challenges, if anything is.
+    async fn add(&self, rows: &[&Row]) -> Result<(), Unavailable> {
         // A final status stays, unless one is told that came earlier; its error code goes with it.
         // Whoever was erased meanwhile is named no more.
         const SQL: &str = "INSERT INTO verifications AS p (challenge_id, user_id, purpose, channel, country, provider, \
-               message_id, status, attempts, error_code, price_micros, currency, created_at, sent_at, settled_at, \
+               message_id, status, failure, attempts, error_code, price_micros, currency, created_at, sent_at, settled_at, \
                verified_at) \
-             SELECT r.challenge_id, (SELECT u.id FROM users u WHERE u.id = r.user_id), r.purpose, r.channel, r.country, r.provider, r.message_id, r.status, r.attempts, r.error_code, \
+             SELECT r.challenge_id, (SELECT u.id FROM users u WHERE u.id = r.user_id), r.purpose, r.channel, r.country, r.provider, r.message_id, r.status, \
+               CASE WHEN r.status IN ('undelivered', 'failed') THEN r.status END, r.attempts, r.error_code, \
                r.price_micros, r.currency, r.created_at, r.sent_at, r.settled_at, r.verified_at \
              FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], \
                $8::text[], $9::smallint[], $10::bigint[], $11::bigint[], $12::text[], $13::timestamptz[], \
@@ -48,6 +96,8 @@ impl LedgerStore for PostgresLedger {
                status = CASE WHEN EXCLUDED.settled_at < p.settled_at \
                    OR (p.settled_at IS NULL AND EXCLUDED.status <> 'queued') \
                  THEN EXCLUDED.status ELSE p.status END, \
+               failure = CASE WHEN EXCLUDED.settled_at < p.settled_at OR p.settled_at IS NULL \
+                 THEN EXCLUDED.failure ELSE p.failure END, \
                error_code = CASE WHEN EXCLUDED.settled_at < p.settled_at OR p.settled_at IS NULL \
                  THEN EXCLUDED.error_code ELSE p.error_code END, \
                attempts = GREATEST(EXCLUDED.attempts, p.attempts), \
@@ -57,9 +107,6 @@ impl LedgerStore for PostgresLedger {
                sent_at = LEAST(EXCLUDED.sent_at, p.sent_at), \
                settled_at = LEAST(EXCLUDED.settled_at, p.settled_at), \
                verified_at = LEAST(EXCLUDED.verified_at, p.verified_at)";
-        fn column<T>(rows: &[Row], value: impl Fn(&Row) -> T) -> Vec<T> {
-            rows.iter().map(value).collect()
-        }
         let price = |row: &Row| row.price.clone();
         let query = sqlx::query(SQL)
             .bind(column(rows, |row| row.challenge_id))
@@ -111,6 +158,7 @@ impl Retained for PostgresLedger {
             name: "verifications",
             key: "challenge_id",
             first_id: first_challenge_id,
+            fillfactor: 80,
         };
         self.0.keep_months(&VERIFICATIONS, now, before).await
     }

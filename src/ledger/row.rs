@@ -72,8 +72,14 @@ pub struct Row {
 impl Row {
     /// What one event tells.
     pub fn of(event: Event) -> Self {
-        let mut row = Self {
-            challenge_id: event.challenge_id,
+        let mut row = Self::empty(event.challenge_id, event.at);
+        row.add(event);
+        row
+    }
+
+    fn empty(challenge_id: Uuid, created_at: DateTime<Utc>) -> Self {
+        Self {
+            challenge_id,
             user_id: None,
             purpose: None,
             channel: None,
@@ -84,13 +90,21 @@ impl Row {
             attempts: 0,
             error_code: None,
             price: None,
-            created_at: event.at,
+            created_at,
             sent_at: None,
             settled_at: None,
             verified_at: None,
+        }
+    }
+
+    /// Whether it tells of what was typed alone: of a challenge whose row is there already, most often.
+    pub(super) fn tells_of_typing_alone(&self) -> bool {
+        let untouched = Self {
+            attempts: self.attempts,
+            verified_at: self.verified_at,
+            ..Self::empty(self.challenge_id, self.created_at)
         };
-        row.add(event);
-        row
+        *self == untouched
     }
 
     /// Adds what another event of the same challenge tells.

@@ -8,7 +8,7 @@ use crate::{retention::Retained, unavailable::Unavailable};
 /// Keeps rows, for as long as it is told.
 #[async_trait]
 pub trait LedgerStore: Retained {
-    /// MUST add the rows, one for a challenge, to what is kept of their challenges, all of them or none: the most
+    /// MUST add the rows, one for a challenge, to what is kept of their challenges: the most
     /// attempts and the earliest times stay, and of the rest what is told last. The status that is further stays; one that
     /// is final stays with its error code, unless one is told that came earlier. So rows that are written twice, or by
     /// several instances at once, add up to the same.
@@ -17,6 +17,6 @@ pub trait LedgerStore: Retained {
     /// same time, is not undone.
     ///
     /// # Errors
-    /// [`Unavailable`] when the database is down; it may have been written.
+    /// [`Unavailable`] when the database is down; any of them may have been written.
     async fn write(&self, rows: &[Row]) -> Result<(), Unavailable>;
 }

@@ -29,6 +29,8 @@ pub(crate) struct MonthlyTable {
     pub key: &'static str,
     /// What no row of then or later is below.
     pub first_id: fn(DateTime<Utc>) -> Uuid,
+    /// How full of rows a page becomes, in percent. What is left takes rows that change, so that no index is written for them.
+    pub fillfactor: u8,
 }
 
 impl MonthlyTable {
@@ -45,12 +47,15 @@ impl MonthlyTable {
     /// The statements that make a partition, which takes over what is there of it in the rest.
     fn making(&self, month: Month, takes_over: bool) -> Vec<String> {
         let (name, key, partition) = (self.name, self.key, self.partition(month));
+        let fillfactor = self.fillfactor;
         let (from, to) = self.bounds(month);
         let take_over = format!(
             "WITH moved AS (DELETE FROM {name}_rest WHERE {key} >= '{from}' AND {key} < '{to}' RETURNING *) \
              INSERT INTO {partition} SELECT * FROM moved"
         );
-        let mut statements = vec![format!("CREATE TABLE {partition} (LIKE {name} INCLUDING ALL)")];
+        let mut statements = vec![format!(
+            "CREATE TABLE {partition} (LIKE {name} INCLUDING ALL) WITH (fillfactor = {fillfactor})"
+        )];
         statements.extend(takes_over.then_some(take_over));
         // Attached, since a table that is made as a partition locks everybody out of the whole.
         statements.push(format!(

@@ -311,3 +311,23 @@ fn what_is_asked_of_a_time_reads_its_months_alone() {
         );
     });
 }
+
+/// A row of the ledger changes with each step of its message, and no index is written for it: none holds what changes, and its
+/// page has room.
+#[test]
+fn the_ledgers_indexes_hold_what_stays_alone() {
+    on_postgres(|stores: Stores| async move {
+        let held = "SELECT string_agg(DISTINCT attname, ' ' ORDER BY attname) FROM pg_depend d \
+             JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid \
+             JOIN pg_index i ON i.indexrelid = d.objid AND i.indrelid = d.refobjid \
+             WHERE d.classid = 'pg_class'::regclass AND i.indrelid = 'verifications'::regclass";
+        assert_eq!(
+            stores.text(held.to_owned()).await,
+            "challenge_id country created_at failure user_id"
+        );
+        stores.one.ledger.keep_months(at(0), never()).await.unwrap();
+        let room = "SELECT string_agg(DISTINCT array_to_string(reloptions, ''), ', ') FROM pg_class \
+             WHERE oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'verifications'::regclass)";
+        assert_eq!(stores.text(room.to_owned()).await, "fillfactor=80");
+    });
+}

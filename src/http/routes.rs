@@ -120,6 +120,7 @@ pub fn admin() -> Routes {
         get("/admin/", console::overview::show),
         get("/admin/sign-in/", console::sign_in::show),
         post("/admin/sign-in/", console::sign_in::password),
+        get("/admin/prove/", console::sign_in::show_prove),
         post("/admin/prove/", console::sign_in::prove),
         post("/admin/prove/send/", console::sign_in::send_again),
         post("/admin/sign-out/", console::sign_in::sign_out),

@@ -37,8 +37,18 @@ impl<'a> Visitor<'a> {
         assert_eq!((root.status, root.header("location")), (303, "/admin/"));
         let before = app.messages_to(&of.account.phone).await;
         let form = [("login", of.account.email.as_str()), ("password", PASSWORD)];
-        let prove = visitor.post("/admin/sign-in/", &form).await;
-        assert_eq!(prove.status, 200, "{}", prove.raw);
+        let sent = visitor.post("/admin/sign-in/", &form).await;
+        assert_eq!(sent.status, 303, "{}", sent.raw);
+        let prove = sent.header("location").to_owned();
+        let shown = visitor.get(&prove).await;
+        assert!(
+            shown.raw.contains("A code is on its way to your phone."),
+            "{}",
+            shown.raw
+        );
+        // Whoever loads the page anew can type the code that was sent.
+        let prove = visitor.get(&prove).await;
+        assert_eq!((prove.status, &prove.raw), (200, &shown.raw));
         let code = eventually("a code", async || {
             let mut codes = app.messages_to(&of.account.phone).await;
             codes.retain(|code| !before.contains(code));
@@ -209,7 +219,9 @@ on_both! {
             let answer = visitor.post("/admin/sign-in/", &[("login", login), ("password", password)]).await;
             assert_eq!(answer.status, status, "{login} {}", answer.raw);
             assert!(answer.raw.contains("role=\"alert\""), "{}", answer.raw);
-            assert_eq!(visitor.get("/admin/").await.status, 303);
+            for path in ["/admin/", "/admin/prove/", "/admin/prove/?challenge_id=1"] {
+                assert_eq!(visitor.get(path).await.status, 303, "{path}");
+            }
         }
         // The session that the password opened is over.
         let live = app.sql_text(format!("SELECT CAST(count(*) AS text) FROM sessions WHERE user_id = '{}' AND revoked_at IS NULL", user.id)).await;

@@ -20,7 +20,7 @@ use crate::{
         api::Api,
         kit::{
             client::{client_info, client_network, proof_of_work},
-            extract::{Faults, Field, FormBody},
+            extract::{Faults, Field, FormBody, Query},
             language::language_for,
             problem::ApiError,
         },
@@ -29,6 +29,9 @@ use crate::{
     phone::PhoneNumber,
     tokens::Role,
 };
+
+/// Where a code is typed.
+const PROVE: &str = "/admin/prove/";
 
 /// The fields of a form.
 pub struct Form(Vec<(String, String)>);
@@ -96,13 +99,14 @@ pub async fn password(
         Err(error) => return again(error.into()),
     };
     let session = api.sessions.of_refresh(&tokens.refresh)?;
-    match send(&api, &request, api.sessions.seen(session).await?).await {
-        Ok(values) => {
+    let signed_in = api.sessions.seen(session).await?;
+    match send(&api, &request, signed_in, None).await {
+        Ok(prove) => {
             let cookie = Cookie {
                 stage: Stage::Password,
                 id: session,
             };
-            Ok(prove_page(&api, cookie, StatusCode::OK, values))
+            Ok(go_to(&prove).insert_header(cookie.set(&api)).finish())
         }
         // Without a second proof it is good for nothing here.
         Err(error) => {
@@ -122,13 +126,29 @@ pub async fn send_again(
 ) -> Result<HttpResponse, ConsoleError> {
     let inside = enter(&api, &request, Role::Support).await?;
     let form = Form::of(&api, &request, inside.cookie, body)?;
-    let sent = send(&api, &request, inside.entered.signed_in().clone()).await;
-    let mut values = sent.map_err(ConsoleError::Problem)?;
-    values["user"] = Uuid::parse_str(form.text("user"))
-        .ok()
-        .map(|user| user.to_string())
-        .into();
-    Ok(prove_page(&api, inside.cookie, StatusCode::OK, values))
+    let user = Uuid::parse_str(form.text("user")).ok();
+    let prove = send(&api, &request, inside.entered.signed_in().clone(), user).await;
+    Ok(go_to(&prove.map_err(ConsoleError::Problem)?).finish())
+}
+
+/// Shows the form for a code that was sent. The page can be loaded anew.
+pub async fn show_prove(
+    api: web::Data<Api>,
+    request: HttpRequest,
+    query: Query,
+) -> Result<HttpResponse, ConsoleError> {
+    let cookie = beyond_the_password(&api, &request)?;
+    let values = query.shown(&["challenge_id", "to", "user"]);
+    if values["challenge_id"] == "" {
+        return Err(ConsoleError::SignIn);
+    }
+    Ok(prove_page(&api, cookie, StatusCode::OK, values))
+}
+
+/// Somebody who gave a password, or a second proof that is to be a fresh one.
+fn beyond_the_password(api: &Api, request: &HttpRequest) -> Result<Cookie, ConsoleError> {
+    let cookie = Cookie::of(api, request).filter(|cookie| cookie.stage != Stage::Visit);
+    cookie.ok_or(ConsoleError::SignIn)
 }
 
 /// Takes the code of the second proof.
@@ -137,8 +157,7 @@ pub async fn prove(
     request: HttpRequest,
     body: FormBody,
 ) -> Result<HttpResponse, ConsoleError> {
-    let cookie = Cookie::of(&api, &request).filter(|cookie| cookie.stage != Stage::Visit);
-    let cookie = cookie.ok_or(ConsoleError::SignIn)?;
+    let cookie = beyond_the_password(&api, &request)?;
     let form = Form::of(&api, &request, cookie, body)?;
     let signed_in = seen(&api, cookie).await?;
     let tokens = match judged(&api, &request, &form, signed_in).await {
@@ -221,14 +240,24 @@ fn login(api: &Api, text: &str) -> Option<Login> {
     }
 }
 
-/// Has the code sent; gives what the page says of it.
-async fn send(api: &Api, request: &HttpRequest, signed_in: SignedIn) -> Result<Value, ApiError> {
+/// Has the code sent; gives the page on which it is typed, which goes on to that of an account, or to the overview.
+async fn send(
+    api: &Api,
+    request: &HttpRequest,
+    signed_in: SignedIn,
+    user: Option<Uuid>,
+) -> Result<String, ApiError> {
     let (address, sent) = api.flows.administer.send(asker(api, request, signed_in)).await?;
     let to = match address {
-        Login::Phone(_) => "your phone",
-        Login::Email(_) => "your e-mail address",
+        Login::Phone(_) => Channel::Sms,
+        Login::Email(_) => Channel::Email,
     };
-    Ok(json!({ "challenge_id": sent.challenge_id, "to": to }))
+    let user = user.map_or_else(String::new, |user| format!("&user={user}"));
+    Ok(format!(
+        "{PROVE}?challenge_id={}&to={}{user}",
+        sent.challenge_id,
+        to.name()
+    ))
 }
 
 fn asker(api: &Api, request: &HttpRequest, signed_in: SignedIn) -> Changer {

@@ -4,6 +4,8 @@
 -- CONCURRENTLY, in a file of their own that begins with "-- no-transaction". PostgreSQL can't do so on a partitioned
 -- table: there the index is made ON ONLY it, then CONCURRENTLY on each partition, which is attached to it.
 --
+-- What an index holds is compared byte by byte (COLLATE "C"): by a language's rules each look takes a multiple.
+--
 -- All times are the service's clock, passed in with each statement; the database's own clock is not asked.
 
 -- Who has an account.
@@ -15,7 +17,7 @@ CREATE TABLE users (
     -- its index finds all that begin alike.
     email_key      text        COLLATE "C" CONSTRAINT users_email_key UNIQUE,
     -- E.164. A claim, until phone_verified.
-    phone          text        NOT NULL,
+    phone          text        COLLATE "C" NOT NULL,
     first_name     text        NOT NULL,
     last_name      text        NOT NULL,
     -- Lower case of its NFKC form: what administrators search.
@@ -23,7 +25,7 @@ CREATE TABLE users (
     -- A PHC string, which carries its own parameters, or what another system made of a password. NULL: no password yet.
     password_hash  text,
     -- What the hash costs, as "pbkdf2_sha256 1000000", while it is one that another system made. NULL: made here.
-    hash_cost      text,
+    hash_cost      text        COLLATE "C",
     phone_verified boolean     NOT NULL DEFAULT false,
     email_verified boolean     NOT NULL DEFAULT false,
     -- When the phone was claimed: an unproven claim lapses. NULL: when the account was made.

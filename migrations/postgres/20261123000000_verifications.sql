@@ -11,7 +11,7 @@ CREATE TABLE verifications (
     purpose      text,
     channel      text,
     -- Where a phone belongs, ISO 3166-1; NULL for an e-mail.
-    country      text,
+    country      text        COLLATE "C",
     -- Who carried the message, and its name there.
     provider     text,
     message_id   text,
@@ -19,7 +19,7 @@ CREATE TABLE verifications (
     status       text        NOT NULL,
     -- Its status, where the message did not arrive. It stands in an index in place of the status, which changes with each step of a
     -- message: rows whose indexes stay as they are change within their page.
-    failure      text,
+    failure      text        COLLATE "C",
     -- Wrong codes that were entered.
     attempts     smallint    NOT NULL DEFAULT 0,
     -- The provider's own, of this very status.

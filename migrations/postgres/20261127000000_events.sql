@@ -10,14 +10,14 @@ CREATE TABLE events (
     id       uuid        PRIMARY KEY,
     at       timestamptz NOT NULL,
     -- As "password.changed".
-    kind     text        NOT NULL,
+    kind     text        COLLATE "C" NOT NULL,
     -- Who did it: user, administrator, system, or anyone (nobody was signed in).
     actor    text        NOT NULL,
     actor_id uuid,
     -- Whose account it is about.
     user_id  uuid,
     -- The client's network, cut to /24 or /48.
-    network  text,
+    network  text        COLLATE "C",
     -- What an administrator gave as the reason.
     reason   text,
     -- A JSON object, without any address, code, token or password.
@@ -71,18 +71,18 @@ CREATE INDEX notices_due ON notices (leased_until, id);
 
 -- Webhooks of events: up to which place each has been told of them.
 CREATE TABLE event_webhooks (
-    name     text   PRIMARY KEY,
+    name     text   COLLATE "C" PRIMARY KEY,
     position bigint NOT NULL
 );
 
 -- Events that a webhook is yet to be told of. It has nothing about anybody: what an event says is in `events` alone.
 CREATE TABLE event_deliveries (
-    webhook    text        NOT NULL,
+    webhook    text        COLLATE "C" NOT NULL,
     seq        bigint      NOT NULL,
     -- Its id, by which it is found in its month.
     event      uuid        NOT NULL,
     -- What keeps the events of one account in order: the end of its id. NULL: of none.
-    lane       text,
+    lane       text        COLLATE "C",
     -- When it is sent next; whoever sends it has it until then.
     due_at     timestamptz NOT NULL,
     created_at timestamptz NOT NULL,

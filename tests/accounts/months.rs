@@ -312,6 +312,17 @@ fn what_is_asked_of_a_time_reads_its_months_alone() {
     });
 }
 
+/// By a language's rules each look at an index would take a multiple.
+#[test]
+fn indexes_compare_text_byte_by_byte() {
+    on_postgres(|stores: Stores| async move {
+        let others = "SELECT coalesce(string_agg(indexrelid::regclass::text, ' '), '') FROM pg_index, unnest(indcollation) AS c \
+             WHERE c <> 0 AND c <> '\"C\"'::regcollation AND indrelid IN \
+               (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)";
+        assert_eq!(stores.text(others.to_owned()).await, "");
+    });
+}
+
 /// A row of the ledger changes with each step of its message, and no index is written for it: none holds what changes, and its
 /// page has room.
 #[test]

@@ -8,6 +8,7 @@ CREATE TABLE verifications (
     provider     TEXT,
     message_id   TEXT,
     status       TEXT    NOT NULL,
+    failure      TEXT,
     attempts     INTEGER NOT NULL DEFAULT 0,
     error_code   INTEGER,
     price_micros INTEGER,

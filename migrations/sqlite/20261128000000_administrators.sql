@@ -7,4 +7,4 @@ CREATE TABLE administrators (
 ) STRICT;
 
 CREATE INDEX verifications_country ON verifications (country, created_at, challenge_id) WHERE country IS NOT NULL;
-CREATE INDEX verifications_failed ON verifications (status, created_at, challenge_id) WHERE status IN ('undelivered', 'failed');
+CREATE INDEX verifications_failed ON verifications (failure, created_at, challenge_id) WHERE failure IS NOT NULL;

@@ -24,9 +24,10 @@ impl LedgerStore for SqliteLedger {
         // A final status stays, unless one is told that came earlier; its error code goes with it. `min` of two is NULL if
         // one is: then whichever there is.
         const SQL: &str = "INSERT INTO verifications AS p (challenge_id, user_id, purpose, channel, country, provider, \
-               message_id, status, attempts, error_code, price_micros, currency, created_at, sent_at, settled_at, \
+               message_id, status, failure, attempts, error_code, price_micros, currency, created_at, sent_at, settled_at, \
                verified_at) \
-             VALUES (?1, (SELECT id FROM users WHERE id = ?2), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) \
+             VALUES (?1, (SELECT id FROM users WHERE id = ?2), ?3, ?4, ?5, ?6, ?7, ?8, \
+               CASE WHEN ?8 IN ('undelivered', 'failed') THEN ?8 END, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) \
              ON CONFLICT (challenge_id) DO UPDATE SET \
                user_id = coalesce(excluded.user_id, p.user_id), \
                purpose = coalesce(excluded.purpose, p.purpose), \
@@ -37,6 +38,8 @@ impl LedgerStore for SqliteLedger {
                status = CASE WHEN excluded.settled_at < p.settled_at \
                    OR (p.settled_at IS NULL AND excluded.status <> 'queued') \
                  THEN excluded.status ELSE p.status END, \
+               failure = CASE WHEN excluded.settled_at < p.settled_at OR p.settled_at IS NULL \
+                 THEN excluded.failure ELSE p.failure END, \
                error_code = CASE WHEN excluded.settled_at < p.settled_at OR p.settled_at IS NULL \
                  THEN excluded.error_code ELSE p.error_code END, \
                attempts = max(excluded.attempts, p.attempts), \

@@ -152,6 +152,7 @@ pub const TABLES: [Table; 6] = [
             ("provider", Plain),
             ("message_id", Plain),
             ("status", Plain),
+            ("failure", Plain),
             ("attempts", Plain),
             ("error_code", Plain),
             ("price_micros", Plain),

@@ -31,8 +31,7 @@ impl LedgerReader for SqliteLedgerReader {
         let country = filter.country.map_or("", |_| " AND country = ?3");
         let status = match filter.status {
             None => "",
-            Some(DeliveryStatus::Undelivered) => " AND status = 'undelivered'",
-            Some(DeliveryStatus::Failed) => " AND status = 'failed'",
+            Some(DeliveryStatus::Undelivered | DeliveryStatus::Failed) => " AND failure = ?4",
             Some(_) => " AND status = ?4",
         };
         let after = filter

@@ -64,7 +64,8 @@ pub enum LimitsCommand {
         #[command(flatten)]
         ops: Ops,
     },
-    /// Send no codes to a country or a prefix for a while. In force in all instances within a second, and over by itself.
+    /// Send no codes to a country or a prefix for a while. In force in all instances within a second, and over by itself. In place of
+    /// a pause that is there, also of a longer one.
     /// An event says who paused what; where the database is down it is paused all the same, without one.
     Pause {
         #[command(flatten)]
@@ -184,11 +185,7 @@ fn reset(rule: Option<&str>, key: &str, urls: Vec<String>) -> ExitCode {
 }
 
 fn check(path: &Path, ops: &Ops) -> ExitCode {
-    // Which lists of networks there are, the configuration says.
-    let networks = Settings::load_from_process()
-        .ok()
-        .and_then(|settings| settings.limits.networks);
-    let rules = match file::load(path, networks.as_deref()) {
+    let rules = match startup::limit_rules_of(path) {
         Ok(rules) => rules,
         Err(error) => {
             error.fault_lines().iter().for_each(output::complain);

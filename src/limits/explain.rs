@@ -183,7 +183,8 @@ fn standing(rule: &Rule, standing: Option<QuotaStatus>) -> RuleStatus {
         quota: rule.quota,
         currency: rule.currency.map(|currency| currency.to_string()),
         per: per_text(rule.per),
-        burst: rule.burst,
+        // More than the rule's where it has grown.
+        burst: standing.map_or(rule.burst, |standing| rule.burst.max(standing.remaining)),
         remaining: standing.map(|standing| standing.remaining),
         wait_ms: standing.map(|standing| millis(standing.wait_us)),
         full_in_ms: standing.map(|standing| millis(standing.full_in_us)),

@@ -1,6 +1,8 @@
 //! The files that the configuration names beside itself: read before anything is connected to, so that a fault in one of
 //! them leaves the database as it is.
 
+use std::path::Path;
+
 use super::{error::StartError, stores};
 use crate::{
     accounts::PasswordRules,
@@ -62,6 +64,21 @@ pub fn limit_rules(settings: &Settings) -> Result<RuleSet, FileError> {
     rules(settings, prices(settings).ok().as_ref())
 }
 
+/// The rules of another limits file, with the lists of networks and in the currency of the prices that this process is configured
+/// with, where it is.
+///
+/// # Errors
+/// Every fault of the file.
+pub fn limit_rules_of(file: &Path) -> Result<RuleSet, FileError> {
+    let settings = Settings::load_from_process().ok();
+    let networks = settings
+        .as_ref()
+        .and_then(|settings| settings.limits.networks.as_deref());
+    let rules = limits::file::load(file, networks)?;
+    let prices = settings.as_ref().map_or_else(|| Ok(Prices::shipped()), prices);
+    in_currency(rules, prices.ok().as_ref(), &file.display().to_string())
+}
+
 fn rules(settings: &Settings, prices: Option<&Prices>) -> Result<RuleSet, FileError> {
     let networks = settings.limits.networks.as_deref();
     let (rules, name) = match &settings.limits.file {
@@ -75,8 +92,12 @@ fn rules(settings: &Settings, prices: Option<&Prices>) -> Result<RuleSet, FileEr
             )
         }
     };
+    in_currency(rules, prices, &name)
+}
+
+fn in_currency(rules: RuleSet, prices: Option<&Prices>, name: &str) -> Result<RuleSet, FileError> {
     match prices {
-        Some(prices) => limits::file::fitting(rules, prices.currency, &name),
+        Some(prices) => limits::file::fitting(rules, prices.currency, name),
         None => Ok(rules),
     }
 }

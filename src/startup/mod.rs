@@ -47,7 +47,7 @@ use crate::{
 };
 
 pub use error::StartError;
-pub use files::limit_rules;
+pub use files::{limit_rules, limit_rules_of};
 pub use operations::with_administration;
 pub use outgoing::{Outgoing, with_outgoing};
 pub use run::{check, check_limits_file, is_limits_file, migrate, serve};

@@ -9,7 +9,11 @@ use std::{
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
-    Running, error::StartError, files::Files, service_manager, start, stores, tables, warnings, world::World,
+    Running,
+    error::StartError,
+    files::{Files, limit_rules_of},
+    service_manager, start, stores, tables, warnings,
+    world::World,
 };
 use crate::{
     clock::SystemClock,
@@ -116,10 +120,7 @@ pub fn check(settings: &Settings) -> ExitCode {
 
 /// `config check --file` for a limits file.
 pub fn check_limits_file(path: &Path) -> ExitCode {
-    let networks = Settings::load_from_process()
-        .ok()
-        .and_then(|settings| settings.limits.networks);
-    match limits::file::load(path, networks.as_deref()) {
+    match limit_rules_of(path) {
         Ok(rules) => {
             output::say(format_args!(
                 "The limits are sound: {} rules.",

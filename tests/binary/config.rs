@@ -257,6 +257,13 @@ fn a_file_is_checked_before_it_is_rolled_out() {
     folder.write("limits.toml", rule);
     let (code, out, _) = check("limits.toml");
     assert!(code == 0 && out.contains("1 rule"), "{out}");
+    let money = rule
+        .replace("'login'", "'otp.send'")
+        .replace("'ip'", "'country'")
+        .replace("quota = 5", "quota = '3 EUR'\ncounts = 'money'");
+    folder.write("limits.toml", &money);
+    let (code, _, err) = check("limits.toml");
+    assert!(code == 78 && err.contains("the prices are in USD"), "{err}");
     folder.write(
         "limits.toml",
         &format!("{rule}{}", rule.replace("'login'", "'dance'")),

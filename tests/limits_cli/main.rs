@@ -373,14 +373,17 @@ fn a_file_is_checked_without_a_service_too() {
             .replace("\"login\"", "\"token.refresh\""),
     )
     .unwrap();
+    // In another currency than the prices of the configuration are.
+    let foreign = folder.join("foreign.toml");
+    let money = "[[rule]]\nid = 'cost'\non = 'otp.send'\nby = 'country'\nquota = '3 EUR'\nper = '1h'\ncounts = 'money'\n";
+    std::fs::write(&foreign, format!("{LIMITS}\n{money}")).unwrap();
+    let told = complaint(&check(&foreign), 78);
+    assert!(told.contains("counts EUR, and the prices are in USD"), "{told}");
     let own = folder.join("own.toml");
     for id in ["otp-resend-cooldown", "otp-max-failures", "paused"] {
         std::fs::write(&own, LIMITS.replace("send-hour", id)).unwrap();
-        let complaint = complaint(&check(&own), 78);
-        assert!(
-            complaint.contains(id) && complaint.contains("take another one"),
-            "{complaint}"
-        );
+        let told = complaint(&check(&own), 78);
+        assert!(told.contains(id) && told.contains("take another one"), "{told}");
     }
     let output = check(&faulty);
     assert_eq!(output.status.code(), Some(78), "{output:?}");

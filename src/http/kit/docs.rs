@@ -219,6 +219,7 @@ impl Docs {
             Rejection::MalformedJson,
             Rejection::RequestTimeout,
             Rejection::PayloadTooLarge,
+            Rejection::UnsupportedMediaType,
         ])
     }
 

@@ -75,7 +75,7 @@ impl<T: DeserializeOwned> FromRequest for UnreadJson<T> {
     }
 }
 
-/// A JSON object where one comes along: without a body, or with one of another kind, there is none.
+/// A JSON object where one comes along; none where there is no body, whatever its kind is said to be.
 pub struct OptionalJson<T>(pub Option<T>);
 
 impl<T: DeserializeOwned + 'static> FromRequest for OptionalJson<T> {
@@ -83,13 +83,15 @@ impl<T: DeserializeOwned + 'static> FromRequest for OptionalJson<T> {
     type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let has_none = |name| request.headers().get(name).is_none_or(|value| value == "0");
-        let is_empty = has_none(header::CONTENT_LENGTH) && has_none(header::TRANSFER_ENCODING);
-        if is_empty || demand_json(request).is_err() {
-            return Box::pin(async { Ok(Self(None)) });
-        }
-        let body = JsonBody::from_request(request, payload);
-        Box::pin(async { body.await.map(|JsonBody(body)| Self(Some(body))) })
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let body = read(&request, payload).await?;
+            if body.is_empty() {
+                return Ok(Self(None));
+            }
+            demand_json(&request)?;
+            Ok(Self(Some(json::parse(&body)?)))
+        })
     }
 }
 

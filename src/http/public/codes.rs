@@ -74,8 +74,9 @@ pub fn either(api: &Api, faults: &mut Faults, email: Field, phone: Field) -> Opt
     let email = faults.optional("email", email, EmailAddress::parse);
     let phone = faults.optional("phone", phone, |text| PhoneNumber::parse(text, api.phone_check));
     match (email, phone) {
-        (Some(email), None) => Some(Login::Email(email)),
-        (None, Some(phone)) => Some(Login::Phone(phone)),
+        (Some(email), None) if faults.is_empty() => Some(Login::Email(email)),
+        (None, Some(phone)) if faults.is_empty() => Some(Login::Phone(phone)),
+        (Some(_), None) | (None, Some(_)) => None,
         (Some(_), Some(_)) => {
             faults.note("phone", "Send the e-mail address or the phone, not both.");
             None

@@ -1,6 +1,5 @@
 //! What each operation of the document may refuse.
 
-const OPTIONAL_BODY: &str = "validation_failed malformed_json request_timeout payload_too_large";
 const BODY: &str =
     "validation_failed malformed_json request_timeout payload_too_large unsupported_media_type";
 const BEARER: &str = "not_authenticated token_invalid token_expired token_revoked";
@@ -122,7 +121,7 @@ pub const REFUSALS: [(&str, &[&str]); 29] = [
             "token_invalid token_expired token_revoked rate_limited unavailable",
         ],
     ),
-    ("/api/users/logout/", &[OPTIONAL_BODY, BEARER, "unavailable"]),
+    ("/api/users/logout/", &[BODY, BEARER, "unavailable"]),
     ("/.well-known/jwks.json", &[]),
     ("/.well-known/openid-configuration", &[]),
     ("/healthz", &[]),

@@ -45,7 +45,7 @@ CREATE INDEX verifications_user ON verifications (user_id, created_at);
 CREATE INDEX verifications_age ON verifications (created_at);
 
 -- Adds what was typed to the rows of challenges that are there, in the order in which they are given, and tells which are.
--- Who gives them sorted waits for nobody in a circle.
+-- Who gives them sorted waits for nobody in a circle; an erasure, which takes a user's rows in another order, comes before or after.
 --
 -- A function, for the plan: each row is looked for by the primary key. By the statistics of a month that has just begun, the
 -- whole table would be read.
@@ -57,6 +57,7 @@ SET enable_hashjoin = off
 SET enable_mergejoin = off
 AS $$
 BEGIN
+    PERFORM pg_advisory_xact_lock_shared(1382641257, 0);
     RETURN QUERY UPDATE verifications v SET
         attempts = GREATEST(v.attempts, a.typed),
         created_at = LEAST(v.created_at, a.told),

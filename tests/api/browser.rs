@@ -32,6 +32,12 @@ async fn a_newcomer_proves_the_address_first_where_an_account_is_made_with_a_cod
 }
 
 #[actix_web::test]
+async fn the_start_page_bears_a_second_tab_a_reload_and_a_double_click() {
+    let app = TestApp::start(Backends::Embedded).await;
+    drive(&app, "start_page_again.mjs", Path::new("")).await;
+}
+
+#[actix_web::test]
 async fn the_pages_can_be_read_by_everybody() {
     let app = TestApp::start(Backends::Embedded).await;
     drive(&app, "accessible.mjs", Path::new("")).await;

@@ -28,8 +28,13 @@ await inBrowser(async (page) => {
   await page.keyboard.press('Enter');
   await said.filter({ hasText: 'The code is wrong.' }).waitFor();
 
-  // Who goes back and signs up again finds the field again, and a code that is still good.
+  // Who goes back and signs up again finds the field again, and a code that is still good; also who has loaded the page anew.
   await button('Cancel').click();
+  await button('Sign up').click();
+  await page.getByText(`It went to ${email}`).waitFor();
+  await page.reload();
+  await button('Fill in an example').click();
+  await textbox('E-mail').fill(email);
   await button('Sign up').click();
   await textbox('Code').fill(code);
   await page.keyboard.press('Enter');

@@ -83,22 +83,7 @@ async fn import(settings: &Settings, args: ImportArgs, transfer: Transfer) -> Re
         skip_refused: args.skip_refused,
     };
     match import.run(&mut lines, &mut Shown::default()).await {
-        Ok(Imported {
-            made,
-            shut_out,
-            present,
-            refused,
-        }) => {
-            let shut_out = match shut_out {
-                0 => String::new(),
-                shut_out => format!(
-                    "{shut_out} of these users have neither a password nor an address that opens the account: they can't get in.\n"
-                ),
-            };
-            Ok(format!(
-                "{shut_out}{made} users imported, {present} were there already, {refused} {what} refused."
-            ))
-        }
+        Ok(imported) => Ok(summary(imported, what)),
         Err(ImportError::Refused(Imported { refused, .. })) => Err(format!(
             "{refused} {what} are refused, and nothing is written. Mend them, or leave them out by --skip-refused."
         )),
@@ -106,6 +91,32 @@ async fn import(settings: &Settings, args: ImportArgs, transfer: Transfer) -> Re
             "{error}. Run it again: who is there already is passed over."
         )),
     }
+}
+
+/// What became of the lines, after what their users are going to meet.
+fn summary(imported: Imported, what: &str) -> String {
+    let Imported {
+        made,
+        shut_out,
+        phone_first,
+        present,
+        refused,
+    } = imported;
+    let remark = |count: u64, text: &str| match count {
+        0 => String::new(),
+        count => format!("{count} of these users have {text}.\n"),
+    };
+    let shut_out = remark(
+        shut_out,
+        "neither a password nor an address that opens the account: they can't get in",
+    );
+    let phone_first = remark(
+        phone_first,
+        "no e-mail address and no verified phone: their password is good once they have verified the phone",
+    );
+    format!(
+        "{shut_out}{phone_first}{made} users imported, {present} were there already, {refused} {what} refused."
+    )
 }
 
 /// What is to be read twice.

@@ -120,25 +120,28 @@ fn an_import_that_was_killed_is_finished_by_another() {
 #[test]
 fn whoever_is_shut_out_by_an_import_is_counted() {
     on_both(async |cli| {
-        let without_password = |n: u32, more: &str| {
-            format!("{{\"email\":\"user{n}@example.com\",\"phone\":\"+1415{n:07}\"{more}}}\n")
-        };
+        let bare =
+            |n: u32, more: &str| format!(r#"{{"email":"user{n}@example.com","phone":"+1415{n:07}"{more}}}"#);
         let verified = ",\"phone_verified\":true,\"email_verified\":true";
         let owned = ",\"email_verified\":true,\"email_owned_at\":\"2020-01-01T00:00:00Z\"";
+        let phone_alone = r#"{"id":"0191e0c0-0000-7000-8000-000000000005","phone":"+14150000005","email":"","password_hash":"pbkdf2_sha256$1200$salt$aGFzaGhhc2hoYXNo"}"#;
         let text = [
-            without_password(1, verified),
-            without_password(2, owned),
-            without_password(3, ""),
+            bare(1, verified),
+            bare(2, owned),
+            bare(3, ""),
             line(4),
+            phone_alone.to_owned(),
         ];
-        let file = cli.folder.write("users.jsonl", &text.join(""));
+        let file = cli.folder.write("users.jsonl", &text.join("\n"));
         let (code, _, err) = cli.run(&["import", file.to_str().unwrap()]);
         assert_eq!(code, 0, "{err}");
-        assert!(
-            err.contains("\n1 of these users have neither a password"),
-            "{err}"
-        );
-        assert!(err.contains("4 users imported"), "{err}");
+        for said in [
+            "\n1 of these users have neither a password",
+            "\n1 of these users have no e-mail address and no verified phone",
+            "5 users imported",
+        ] {
+            assert!(err.contains(said), "{said}: {err}");
+        }
     });
 }
 
@@ -297,6 +300,8 @@ fn refused_rows_of_a_django_project_are_named_by_their_ids_there() {
 fn a_django_project_moves_in_by_one_command_and_its_users_sign_in() {
     on_both(async |cli| {
         let django = django_project(&cli).await;
+        let (code, _, err) = cli.run(&["import", "--from-django", &django, "--table", "a_user"]);
+        assert!(code == 1 && err.contains("has no table a_user: "), "{err}");
         for (made, present) in [(100, 0), (0, 100)] {
             let (code, _, err) = cli.run(&["import", "--from-django", &django]);
             assert_eq!(code, 0, "{err}");

@@ -66,6 +66,8 @@ pub struct Imported {
     pub made: u64,
     /// Of these, who has no way into the account.
     pub shut_out: u64,
+    /// Of these, who signs in only once the phone is verified.
+    pub phone_first: u64,
     /// They were there already.
     pub present: u64,
     pub refused: u64,
@@ -181,8 +183,11 @@ impl Import {
                 .await?;
             counts.made += made.len() as u64;
             let is_shut_out = |user: &&TransferredUser| made.contains(&user.id) && !user.has_way_in();
+            let is_phone_first =
+                |user: &&TransferredUser| made.contains(&user.id) && user.has_to_verify_phone();
             let users = users.iter().map(|(user, _)| user);
-            counts.shut_out += users.filter(is_shut_out).count() as u64;
+            counts.shut_out += users.clone().filter(is_shut_out).count() as u64;
+            counts.phone_first += users.filter(is_phone_first).count() as u64;
             // Whoever came in between the two passes.
             let mut late: Vec<_> = numbers
                 .iter()

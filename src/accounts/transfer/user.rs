@@ -123,6 +123,11 @@ impl TransferredUser {
         self.password.is_some() || opens || self.email.is_some() && !self.phone_verified
     }
 
+    /// Whether there is a password, but nothing to type beside it until the phone is verified: only a verified one signs in.
+    pub fn has_to_verify_phone(&self) -> bool {
+        self.password.is_some() && self.email.is_none() && !self.phone_verified
+    }
+
     /// The cost of a hash that this service would not make.
     pub fn foreign_cost(&self, today: Argon2Cost) -> Option<HashCost> {
         let cost = self.password.as_ref()?.cost().ok()?;

@@ -12,6 +12,8 @@ use crate::accounts::transfer::lines::Rows;
 /// How long a server that does not answer is waited for: at first, and for a row. The first of them may be sorted for.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 const ROW_TIMEOUT: Duration = Duration::from_secs(120);
+/// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+const UNDEFINED_TABLE: &str = "42P01";
 
 pub(super) async fn read(url: &str, table: &str, to: &mut Rows) -> Result<u64, DjangoError> {
     let options = PgConnectOptions::from_str(url).map_err(|_| DjangoError::Url)?;
@@ -27,12 +29,26 @@ pub(super) async fn read(url: &str, table: &str, to: &mut Rows) -> Result<u64, D
     let query = AssertSqlSafe(format!("SELECT to_jsonb(u)::text FROM \"{table}\" u ORDER BY id"));
     let mut count = 0;
     let mut rows = sqlx::query(query).fetch(&mut connection);
-    while let Some(row) = in_time(ROW_TIMEOUT, rows.try_next()).await? {
+    loop {
+        let next = timeout(ROW_TIMEOUT, rows.try_next()).await;
+        let next = next.map_err(|_| DjangoError::Silent)?;
+        let Some(row) = next.map_err(|error| refused(&error, table))? else {
+            return Ok(count);
+        };
         let row: String = row.try_get(0).map_err(|error| said(&error))?;
         count += 1;
         keep(&row, to)?;
     }
-    Ok(count)
+}
+
+/// What the server says of the query: there may be no such table.
+fn refused(error: &sqlx::Error, table: &str) -> DjangoError {
+    match error {
+        sqlx::Error::Database(error) if error.code().as_deref() == Some(UNDEFINED_TABLE) => {
+            DjangoError::NoTable(table.to_owned())
+        }
+        error => said(error),
+    }
 }
 
 async fn in_time<T>(

@@ -17,6 +17,10 @@ pub enum DjangoError {
     Url,
     #[error("a table's name has letters, digits and _ only")]
     Table,
+    #[error(
+        "the Django database has no table {0}: name the one of its users by --table, such as --table auth_user"
+    )]
+    NoTable(String),
     #[error("the Django database can't be read: {0}")]
     Database(String),
     #[error("the Django database does not answer")]

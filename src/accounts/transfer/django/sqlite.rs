@@ -33,7 +33,7 @@ pub(super) async fn read(url: &str, table: &str, to: &mut Rows) -> Result<u64, D
         .await
         .map_err(|error| said(&error))?;
     if columns.is_empty() {
-        return Err(DjangoError::Database("no such table".to_owned()));
+        return Err(DjangoError::NoTable(table.to_owned()));
     }
     let has = |name: &&&str| columns.iter().any(|column| column == **name);
     let plain = COLUMNS

@@ -23,7 +23,8 @@ use crate::{
 pub enum AccountsCommand {
     /// Find accounts: id, e-mail address, phone, name and status of each, with tabs between.
     Find {
-        /// The beginning of an e-mail address or a last name, a whole phone, or an id. Nothing: all, the newest first.
+        /// The beginning of an e-mail address or a last name, a whole phone, or an id. Nothing: all. They go by id, the highest first: of
+        /// accounts that registered here the newest come first, imported ones stand where their own ids sort.
         #[arg(default_value = "")]
         text: String,
         /// Those of this status alone: active or locked.

@@ -31,7 +31,7 @@ pub struct Search {
 /// What they are looked for by. `Debug` shows the kind alone.
 #[derive(Clone, PartialEq, Eq)]
 pub enum SearchBy {
-    /// All of them, the newest first.
+    /// All of them.
     Nothing,
     Id(Uuid),
     Phone(PhoneNumber),

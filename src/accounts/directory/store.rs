@@ -49,8 +49,8 @@ pub trait Directory: Send + Sync {
         Ok(found.into_iter().map(placed(false)).collect())
     }
 
-    /// All accounts, the newest first. MUST read by an index no more than it answers, but for those that `status` leaves out; so
-    /// must those below.
+    /// All accounts, by id, the highest first: ids that are made here go by time, those that come with an import may not. MUST read by
+    /// an index no more than it answers, but for those that `status` leaves out; so must those below.
     async fn newest(&self, search: &Search) -> Result<Vec<AccountDetails>, Unavailable>;
 
     /// Those that have a phone, proven or not.

@@ -45,12 +45,15 @@ pub struct UsersView {
     next_cursor: Option<String>,
 }
 
+const Q: &str = "What is looked for; empty: all. The list goes by id, the highest first: of accounts that registered here the newest come first, \
+                 imported ones stand where their own ids sort.";
+
 pub fn list_docs() -> Docs {
     let text = json!({ "type": "string" });
     Docs::new("admin_users", Tag::Administration, "Find accounts.")
         .text("By the beginning of an e-mail address or a last name, by a whole phone in any spelling, or by an id.")
         .bearer()
-        .parameter("query", "q", "What is looked for; empty: all, the newest first.", text.clone(), "jane@")
+        .parameter("query", "q", Q, text.clone(), "jane@")
         .parameter("query", "status", "Those of this status alone.", json!({ "enum": ["active", "locked"] }), "locked")
         .parameter("query", "cursor", "Where the list goes on: `next_cursor` of the answer before.", text, "")
         .limit_parameter(MOST)

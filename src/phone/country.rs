@@ -14,6 +14,9 @@ const KNOWN: &str = "AC AD AE AF AG AI AL AM AO AR AS AT AU AW AX AZ BA BB BD BE
     SL SM SN SO SR SS ST SV SX SY SZ TA TC TD TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG US UY UZ VA \
     VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW";
 
+/// Letters and names in English (Unicode CLDR), with others that are in use.
+const NAMES: &str = include_str!("country_names.txt");
+
 /// A country by its two letters of ISO 3166-1.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Country([u8; 2]);
@@ -41,10 +44,48 @@ impl Country {
         self == Self::UNKNOWN || KNOWN.split(' ').any(|known| known == self.as_str())
     }
 
+    /// What it is called in English.
+    pub fn name(self) -> Option<&'static str> {
+        let (_, names) = names().find(|(letters, _)| *letters == self.as_str())?;
+        names.split('|').next()
+    }
+
+    /// Takes two letters in any case, or a whole name in English; never the beginning of one.
+    pub fn named(text: &str) -> Option<Self> {
+        let typed = text.trim().to_ascii_uppercase();
+        let by_letters = Self::parse(&typed).filter(|country| country.is_known());
+        by_letters.or_else(|| {
+            let typed = letters(text);
+            let is_called = |names: &str| names.split('|').any(|name| letters(name) == typed);
+            let (letters, _) = names().find(|(_, names)| is_called(names))?;
+            Self::parse(letters)
+        })
+    }
+
     /// The two letters.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or("ZZ")
     }
+}
+
+/// Letters and names of all countries.
+fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
+    NAMES.lines().filter_map(|line| line.split_once(' '))
+}
+
+/// What tells one name from another: neither case, nor accents, nor what stands between words.
+fn letters(name: &str) -> String {
+    let plain = |letter: char| match letter {
+        'à'..='å' => 'a',
+        'ç' => 'c',
+        'è'..='ë' => 'e',
+        'ì'..='ï' => 'i',
+        'ò'..='ö' => 'o',
+        'ù'..='ü' => 'u',
+        letter => letter,
+    };
+    let lower = name.chars().flat_map(char::to_lowercase).map(plain);
+    lower.filter(|letter| letter.is_alphanumeric()).collect()
 }
 
 impl fmt::Display for Country {
@@ -73,5 +114,30 @@ mod tests {
         assert_eq!(regions.join(" "), KNOWN);
         assert!(Country::parse("US").unwrap().is_known() && Country::UNKNOWN.is_known());
         assert!(!Country::parse("XX").unwrap().is_known());
+    }
+
+    #[test]
+    fn every_country_has_names_that_lead_to_it_alone() {
+        for country in KNOWN.split(' ').chain(["ZZ"]) {
+            let country = Country::parse(country).unwrap();
+            assert!(country.name().is_some(), "{country} has no name");
+        }
+        for (letters, names) in names() {
+            for name in names.split('|').chain([letters]) {
+                let found = Country::named(&name.to_uppercase()).map(|country| country.to_string());
+                assert_eq!(found.as_deref(), Some(letters), "{name}");
+            }
+        }
+        for (typed, country) in [
+            (" germany ", "DE"),
+            ("cote d’ivoire", "CI"),
+            ("ge", "GE"),
+            ("Turkiye", "TR"),
+        ] {
+            assert_eq!(Country::named(typed).unwrap().as_str(), country);
+        }
+        for typed in ["", "Germ", "Atlantis", "XX", "G", "--"] {
+            assert_eq!(Country::named(typed), None, "{typed}");
+        }
     }
 }

@@ -24,7 +24,8 @@ pub struct AccountPage {
 const VERIFICATIONS: u32 = 20;
 
 impl Administration {
-    /// The accounts that are looked for. What was typed is not noted, but by what kind of thing was looked.
+    /// The accounts that are looked for, and whether there are more. What was typed is not noted, but by what kind of thing was
+    /// looked, and how many were shown.
     ///
     /// # Errors
     /// `Unavailable`.
@@ -32,13 +33,20 @@ impl Administration {
         &self,
         by: &Acting,
         search: &Search,
-    ) -> Result<Vec<(AccountDetails, SearchPlace)>, AdminError> {
-        let found = self.directory.search(search).await?;
+    ) -> Result<(Vec<(AccountDetails, SearchPlace)>, bool), AdminError> {
+        let limit = search.limit as usize;
+        let search = Search {
+            limit: search.limit + 1,
+            ..search.clone()
+        };
+        let mut found = self.directory.search(&search).await?;
+        let has_more = found.len() > limit;
+        found.truncate(limit);
         let count = u64::try_from(found.len()).unwrap_or(u64::MAX);
         let event = self.event(by, EventKind::UsersSearched);
         let event = event.with("by", search.by.name()).with("found", count);
         self.events.note(&event, None).await?;
-        Ok(found)
+        Ok((found, has_more))
     }
 
     /// All about one account.

@@ -145,7 +145,7 @@ async fn find(
         limit,
     };
     let found = administration.search(&Acting::operator(None), &search).await;
-    let found = found.map_err(said)?;
+    let (found, _) = found.map_err(said)?;
     for (account, _) in &found {
         let user = &account.user;
         output::say(format_args!(

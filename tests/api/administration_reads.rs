@@ -22,6 +22,15 @@ fn texts(rows: &Value, field: &str) -> Vec<String> {
 }
 
 on_both! {
+    async fn a_search_is_noted_with_as_many_as_were_shown(app) {
+        let admin = app.administrator("admin", "+14155550346").await;
+        app.verified("+14155550347").await;
+        let found = app.administer("GET", "/api/admin/users/?limit=1", None, Some(&admin.access)).await;
+        assert_eq!((found.body["users"].as_array().unwrap().len(), found.body["next_cursor"].is_string()), (1, true));
+        let events = app.administer("GET", "/api/admin/events/?kind=users.searched", None, Some(&admin.access)).await;
+        assert_eq!(events.body["events"][0]["details"]["found"], 1, "{events:?}");
+    }
+
     async fn events_tell_who_did_what_to_whom(app) {
         let admin = app.administrator("admin", "+14155550201").await;
         let user = app.verified("+14155550202").await;

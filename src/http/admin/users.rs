@@ -92,12 +92,8 @@ pub async fn found(
     entered: &Entered,
     fields: [Field; 4],
 ) -> Result<(String, Option<AccountStatus>, UsersView), ApiError> {
-    let (q, mut search) = search(api, fields)?;
-    let limit = search.limit;
-    search.limit += 1;
-    let mut found = api.admin.search(&entered.acting(None), &search).await?;
-    let has_more = found.len() > limit as usize;
-    found.truncate(limit as usize);
+    let (q, search) = search(api, fields)?;
+    let (found, has_more) = api.admin.search(&entered.acting(None), &search).await?;
     let last = found.last().filter(|_| has_more).map(|(_, place)| *place);
     let keyring = &api.flows.codes.challenges.keyring;
     let next_cursor = last.map(|place| cursor(keyring, &list_of(&q, search.status), &place));

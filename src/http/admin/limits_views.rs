@@ -42,6 +42,9 @@ pub struct RuleView {
     on: &'static str,
     #[schema(example = "phone")]
     by: String,
+    /// Of `quota` and `burst`, where they are amounts: in ten-thousandths of it.
+    #[schema(required, example = json!(null))]
+    currency: Option<String>,
     quota: u32,
     #[schema(example = "1h")]
     per: String,
@@ -123,6 +126,7 @@ impl RuleView {
             id: rule.id.to_string(),
             on: rule.on.map_or("any", Operation::name),
             by: rule.by.to_string(),
+            currency: rule.currency.map(|currency| currency.to_string()),
             quota: rule.quota,
             per: per_text(rule.per),
             burst: rule.burst,
@@ -235,6 +239,7 @@ impl LimitsView {
                 id: "otp-send-per-phone-hour".to_owned(),
                 on: Operation::OtpSend.name(),
                 by: "phone".to_owned(),
+                currency: None,
                 quota: 5,
                 per: "1h".to_owned(),
                 burst: 5,

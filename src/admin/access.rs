@@ -22,6 +22,18 @@ pub struct Entered {
     client: ClientNetwork,
 }
 
+/// What somebody asked for, about which account, and why.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    pub method: &'static str,
+    /// The pattern of the route.
+    pub route: &'static str,
+    /// What a button of the console does, where it is one.
+    pub action: Option<&'static str>,
+    pub about: Option<Uuid>,
+    pub reason: Option<String>,
+}
+
 /// Whoever does something: an administrator or an operator, and the reason.
 #[derive(Debug, Clone)]
 pub struct Acting {
@@ -29,17 +41,11 @@ pub struct Acting {
 }
 
 impl Administration {
-    /// Lets an administrator in whose role is `least` or more, by a session with a second proof. One whose role is less is
-    /// noted.
+    /// Lets an administrator in by a session with a second proof, whatever the role is: see [`Administration::demand`].
     ///
     /// # Errors
     /// `SecondProofRequired`, `Forbidden`, `Unavailable`.
-    pub async fn enter(
-        &self,
-        signed_in: SignedIn,
-        client: ClientNetwork,
-        least: Role,
-    ) -> Result<Entered, AdminError> {
+    pub async fn enter(&self, signed_in: SignedIn, client: ClientNetwork) -> Result<Entered, AdminError> {
         let standing = self.administrators.standing(signed_in.session).await?;
         let role = standing.and_then(|standing| standing.role);
         let is_proven = standing.is_some_and(|standing| standing.has_second_proof);
@@ -49,19 +55,30 @@ impl Administration {
             None if was_proven(signed_in.amr) => return Err(AdminError::Forbidden),
             _ => return Err(AdminError::SecondProofRequired),
         };
-        let entered = Entered {
+        Ok(Entered {
             signed_in,
             role,
             client,
-        };
-        if role < least {
-            let refused = self.event(&entered.acting(None), EventKind::AdministrationRefused);
-            self.events
-                .note(&refused.with("wants", least.name()), None)
-                .await?;
-            return Err(AdminError::Forbidden);
+        })
+    }
+
+    /// Asks for a role that is `least` or more. Where it is less, what was asked for is noted.
+    ///
+    /// # Errors
+    /// `Forbidden`, `Unavailable`.
+    pub async fn demand(&self, of: &Entered, least: Role, asked: Asked) -> Result<(), AdminError> {
+        if of.role >= least {
+            return Ok(());
         }
-        Ok(entered)
+        let refused = self.event(&of.acting(asked.reason), EventKind::AdministrationRefused);
+        let refused = refused.with("method", asked.method).with("route", asked.route);
+        let refused = match asked.action {
+            Some(action) => refused.with("action", action),
+            None => refused,
+        };
+        let refused = refused.with("wants", least.name());
+        self.events.note(&refused, asked.about).await?;
+        Err(AdminError::Forbidden)
     }
 
     /// Asks for a second proof that is a few minutes old at most.

@@ -25,7 +25,7 @@ mod stats;
 
 use std::sync::Arc;
 
-pub use access::{Acting, Entered};
+pub use access::{Acting, Asked, Entered};
 pub use error::AdminError;
 pub use hours::KeptHours;
 pub use look::AccountPage;

@@ -18,6 +18,7 @@ use crate::{
         Tokens, User,
     },
     challenges::{Proof, Purpose},
+    channel::Channel,
     delivery::Destination,
     tokens::{Amr, Role},
     unavailable::Unavailable,
@@ -93,6 +94,14 @@ impl Administer {
             return Err(MayNotAdminister::ChangedLately.into());
         }
         Ok((standing, role))
+    }
+
+    /// By which channel its code comes to somebody, if one can.
+    pub fn channel(&self, user: &User) -> Option<Channel> {
+        self.address(user).ok().map(|address| match address {
+            Login::Phone(_) => Channel::Sms,
+            Login::Email(_) => Channel::Email,
+        })
     }
 
     /// Where the code goes: to the proven phone; where that can't have one, to the proven e-mail address. Anybody may know the code of

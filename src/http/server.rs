@@ -15,7 +15,7 @@ use actix_web::{
 use socket2::SockRef;
 
 use crate::http::{
-    admin::guard as admin,
+    admin::{console, guard as admin},
     api::Api,
     kit::{
         connection::{PARSER_WAITS, Patience, idle::Serving},
@@ -104,12 +104,15 @@ pub fn serve_admin(options: &ServerOptions, listener: TcpListener, api: Arc<Api>
         phone_check: api.phone_check,
     };
     let (api, routes) = (web::Data::from(api), Arc::new(routes::admin()));
+    let turns = web::Data::new(console::Turns::default());
     begin_at_zero(&routes);
     let document = web::Data::new(Document::of(&routes, lengths));
     let app = move || {
         App::new()
             .app_data(api.clone())
             .app_data(document.clone())
+            .app_data(turns.clone())
+            .wrap(from_fn(console::frame))
             .wrap(from_fn(admin::guard))
             .wrap(from_fn(observe))
             .configure(|config| routes.configure(config))

@@ -115,10 +115,11 @@ on_both! {
         app.sql(format!("UPDATE users SET locked_at = updated_at WHERE id = '{}'", admin.account.id)).await;
         for path in pages {
             let answer = visitor.get(path).await;
-            assert_eq!((answer.status, answer.header("location")), (303, "/admin/sign-in/"), "{path}");
+            let to = answer.header("location").to_owned();
+            assert!(answer.status == 303 && to.starts_with("/admin/sign-in/"), "{path} {to}");
         }
         for path in &forms {
-            assert_eq!(visitor.post_with(path, &fields, &page, &[]).await.status, 303, "{path}");
+            assert_eq!(visitor.post_with(path, &fields, &page, &[]).await.status, 401, "{path}");
         }
         assert!(app.signs_in(&user).await);
         let kept = app.administer("GET", "/api/admin/limits/", None, Some(&admin.access)).await;

@@ -12,10 +12,11 @@ use crate::{
     },
 };
 
-/// Somebody in front of the console, with a cookie.
+/// Somebody in front of the console, with a cookie, and at times one with what was just done.
 pub struct Visitor<'a> {
     app: &'a TestApp,
     pub cookie: String,
+    pub said: String,
 }
 
 impl<'a> Visitor<'a> {
@@ -23,6 +24,7 @@ impl<'a> Visitor<'a> {
         let mut visitor = Self {
             app,
             cookie: String::new(),
+            said: String::new(),
         };
         let shown = visitor.get("/admin/sign-in/").await;
         assert_eq!(shown.status, 200);
@@ -35,36 +37,62 @@ impl<'a> Visitor<'a> {
         let mut visitor = Self::new(app).await;
         let root = visitor.get("/").await;
         assert_eq!((root.status, root.header("location")), (303, "/admin/"));
-        let before = app.messages_to(&of.account.phone).await;
-        let form = [("login", of.account.email.as_str()), ("password", PASSWORD)];
-        let sent = visitor.post("/admin/sign-in/", &form).await;
+        let sign_in = visitor.get("/admin/sign-in/").await.raw;
+        let inside = visitor.sign_in(of, &sign_in).await;
+        assert_eq!(inside, "/admin/");
+        visitor
+    }
+
+    /// Signs in by this sign-in page and the page of the code; gives where that leads.
+    pub async fn sign_in(&mut self, of: &Administrator, page: &str) -> String {
+        let before = self.app.messages_to(&of.account.phone).await;
+        let next = next_of(page);
+        let form = [
+            ("login", of.account.email.as_str()),
+            ("password", PASSWORD),
+            ("next", next.as_str()),
+        ];
+        let sent = self.post_with("/admin/sign-in/", &form, page, &[]).await;
         assert_eq!(sent.status, 303, "{}", sent.raw);
         let prove = sent.header("location").to_owned();
-        let shown = visitor.get(&prove).await;
+        let shown = self.get(&prove).await;
         assert!(
             shown.raw.contains("A code is on its way to your phone."),
             "{}",
             shown.raw
         );
-        // Whoever loads the page anew can type the code that was sent.
-        let prove = visitor.get(&prove).await;
-        assert_eq!((prove.status, &prove.raw), (200, &shown.raw));
-        let code = eventually("a code", async || {
-            let mut codes = app.messages_to(&of.account.phone).await;
+        // Whoever loads the page anew can type the code that was sent. That it was is said once.
+        let prove = self.get(&prove).await;
+        assert_eq!(
+            value_of(&prove.raw, "challenge_id"),
+            value_of(&shown.raw, "challenge_id")
+        );
+        assert!(!prove.raw.contains("on its way"), "{}", prove.raw);
+        let code = self.code(of, &before).await;
+        let inside = self.type_code(&prove.raw, &code).await;
+        assert_eq!(inside.status, 303, "{}", inside.raw);
+        inside.header("location").to_owned()
+    }
+
+    /// The code that comes to an administrator's phone after these.
+    pub async fn code(&self, of: &Administrator, before: &[String]) -> String {
+        eventually("a code", async || {
+            let mut codes = self.app.messages_to(&of.account.phone).await;
             codes.retain(|code| !before.contains(code));
             codes.pop()
         })
-        .await;
-        let challenge = value_of(&prove.raw, "challenge_id");
-        let form = [("challenge_id", challenge.as_str()), ("otp", code.as_str())];
-        let inside = visitor.post_with("/admin/prove/", &form, &prove.raw, &[]).await;
-        assert_eq!(
-            (inside.status, inside.header("location")),
-            (303, "/admin/"),
-            "{}",
-            inside.raw
-        );
-        visitor
+        .await
+    }
+
+    /// Types a code into the page of a second proof.
+    pub async fn type_code(&mut self, page: &str, code: &str) -> Answer {
+        let (challenge, next) = (value_of(page, "challenge_id"), next_of(page));
+        let form = [
+            ("challenge_id", challenge.as_str()),
+            ("next", next.as_str()),
+            ("otp", code),
+        ];
+        self.post_with("/admin/prove/", &form, page, &[]).await
     }
 
     pub async fn get(&mut self, path: &str) -> Answer {
@@ -102,11 +130,18 @@ impl<'a> Visitor<'a> {
     }
 
     async fn send(&mut self, request: reqwest::RequestBuilder) -> Answer {
-        let answer = Answer::of(request.header("cookie", &self.cookie)).await;
-        if let Some(set) = answer.headers.get("set-cookie") {
+        let cookies = [self.cookie.as_str(), &self.said].join("; ");
+        let answer = Answer::of(request.header("cookie", cookies.trim_end_matches("; "))).await;
+        for set in answer.headers.get_all("set-cookie") {
             let set = set.to_str().unwrap();
             assert!(set.ends_with("Path=/; HttpOnly; SameSite=Strict"), "{set}");
-            set.split(';').next().unwrap().clone_into(&mut self.cookie);
+            let pair = set.split(';').next().unwrap();
+            let is_said = pair.split('=').next().unwrap().ends_with("-said");
+            let kept = if is_said { &mut self.said } else { &mut self.cookie };
+            match set.contains("Max-Age=0;") {
+                true => kept.clear(),
+                false => pair.clone_into(kept),
+            }
         }
         let policy = answer.header("content-security-policy");
         assert!(
@@ -123,6 +158,14 @@ pub fn value_of(page: &str, name: &str) -> String {
         .split_once(&format!("name=\"{name}\" value=\""))
         .unwrap_or_else(|| panic!("no {name}: {page}"));
     rest.split('"').next().unwrap().to_owned()
+}
+
+/// The page that a sign-in goes on to, as its forms carry it.
+pub fn next_of(page: &str) -> String {
+    match page.contains("name=\"next\"") {
+        true => value_of(page, "next").replace("&#x2f;", "/"),
+        false => String::new(),
+    }
 }
 
 on_both! {

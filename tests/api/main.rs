@@ -14,6 +14,8 @@ mod clients;
 mod confirmed;
 mod connections;
 mod console;
+mod console_pages;
+mod console_refusals;
 mod cors;
 mod countries;
 mod delivery;

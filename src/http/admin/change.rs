@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::{
-    access::{enter, reason},
+    access::{enter_with, reason},
     holds::{self, Held},
     user::{ReasonRequest, about_one, account_id, acting, changes},
     views::AdminUserView,
@@ -77,8 +77,8 @@ pub async fn change(
     id: web::Path<String>,
     body: UnreadJson<AdminChangeRequest>,
 ) -> Result<HttpResponse, ApiError> {
-    let entered = enter(&api, &request, Role::Admin).await?;
-    let (change, reason) = profile_change(body.read().await?)?;
+    let (entered, body) = enter_with(&api, &request, Role::Admin, body).await?;
+    let (change, reason) = profile_change(body)?;
     let by = entered.acting(Some(reason));
     let account = api.admin.change(&by, account_id(&id)?, change).await?;
     Ok(HttpResponse::Ok().json(AdminUserView::from(account)))
@@ -129,9 +129,9 @@ pub async fn delete(
     id: web::Path<String>,
     body: UnreadJson<ReasonRequest>,
 ) -> Result<HttpResponse, ApiError> {
-    let entered = enter(&api, &request, Role::Admin).await?;
+    let (entered, body) = enter_with(&api, &request, Role::Admin, body).await?;
     api.admin.demand_fresh_proof(&entered)?;
-    let (by, id) = acting(entered, &id, body.read().await?)?;
+    let (by, id) = acting(entered, &id, body)?;
     api.admin.erase(&by, id).await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -150,8 +150,8 @@ pub async fn release_limits(
     id: web::Path<String>,
     body: UnreadJson<ReasonRequest>,
 ) -> Result<HttpResponse, ApiError> {
-    let entered = enter(&api, &request, Role::Support).await?;
-    let (by, id) = acting(entered, &id, body.read().await?)?;
+    let (entered, body) = enter_with(&api, &request, Role::Support, body).await?;
+    let (by, id) = acting(entered, &id, body)?;
     let page = api.admin.look(id).await?;
     let released = holds::release(&api, &Held::of(&api, &page).await?)
         .await

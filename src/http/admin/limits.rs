@@ -8,7 +8,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::{
-    access::{enter, reason},
+    access::{enter, enter_with, reason},
     limits_views::{LimitsView, PauseView},
 };
 use crate::{
@@ -108,8 +108,8 @@ pub async fn pause(
     request: HttpRequest,
     body: UnreadJson<AdminPauseRequest>,
 ) -> Result<HttpResponse, ApiError> {
-    let entered = enter(&api, &request, Role::Admin).await?;
-    let (what, length, reason) = to_pause(body.read().await?)?;
+    let (entered, body) = enter_with(&api, &request, Role::Admin, body).await?;
+    let (what, length, reason) = to_pause(body)?;
     let limiter = &api.flows.codes.limiter;
     let by = entered.acting(Some(reason));
     let change = api.admin.pause(&by, limiter, what, length).await?;
@@ -131,8 +131,8 @@ pub async fn resume(
     request: HttpRequest,
     body: UnreadJson<AdminResumeRequest>,
 ) -> Result<HttpResponse, ApiError> {
-    let entered = enter(&api, &request, Role::Admin).await?;
-    let (what, reason) = to_resume(body.read().await?)?;
+    let (entered, body) = enter_with(&api, &request, Role::Admin, body).await?;
+    let (what, reason) = to_resume(body)?;
     let limiter = &api.flows.codes.limiter;
     let by = entered.acting(Some(reason));
     api.admin.resume(&by, limiter, &what).await?;

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
-    access::{enter, reason},
+    access::{enter, enter_with, reason},
     holds::{Held, HoldView, holds},
     verifications::VerificationView,
     views::{AdminSessionView, AdminUserView},
@@ -98,8 +98,8 @@ pub async fn lock(
     id: web::Path<String>,
     body: UnreadJson<ReasonRequest>,
 ) -> Result<HttpResponse, ApiError> {
-    let entered = enter(&api, &request, Role::Admin).await?;
-    let (by, id) = acting(entered, &id, body.read().await?)?;
+    let (entered, body) = enter_with(&api, &request, Role::Admin, body).await?;
+    let (by, id) = acting(entered, &id, body)?;
     let account = api.admin.lock(&by, id).await?;
     Ok(HttpResponse::Ok().json(AdminUserView::from(account)))
 }
@@ -115,8 +115,8 @@ pub async fn unlock(
     id: web::Path<String>,
     body: UnreadJson<ReasonRequest>,
 ) -> Result<HttpResponse, ApiError> {
-    let entered = enter(&api, &request, Role::Support).await?;
-    let (by, id) = acting(entered, &id, body.read().await?)?;
+    let (entered, body) = enter_with(&api, &request, Role::Support, body).await?;
+    let (by, id) = acting(entered, &id, body)?;
     let account = api.admin.unlock(&by, id).await?;
     Ok(HttpResponse::Ok().json(AdminUserView::from(account)))
 }
@@ -168,8 +168,8 @@ async fn confirm(
     body: UnreadJson<ReasonRequest>,
     channel: Channel,
 ) -> Result<HttpResponse, ApiError> {
-    let entered = enter(&api, &request, Role::Admin).await?;
-    let (by, id) = acting(entered, &id, body.read().await?)?;
+    let (entered, body) = enter_with(&api, &request, Role::Admin, body).await?;
+    let (by, id) = acting(entered, &id, body)?;
     let account = api.admin.confirm(&by, id, channel).await?;
     Ok(HttpResponse::Ok().json(AdminUserView::from(account)))
 }
@@ -190,8 +190,8 @@ pub async fn end_sessions(
     id: web::Path<String>,
     body: UnreadJson<ReasonRequest>,
 ) -> Result<HttpResponse, ApiError> {
-    let entered = enter(&api, &request, Role::Support).await?;
-    let (by, id) = acting(entered, &id, body.read().await?)?;
+    let (entered, body) = enter_with(&api, &request, Role::Support, body).await?;
+    let (by, id) = acting(entered, &id, body)?;
     let account = api.admin.end_sessions(&by, id).await?;
     Ok(HttpResponse::Ok().json(AdminUserView::from(account)))
 }

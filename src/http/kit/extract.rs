@@ -57,6 +57,15 @@ impl<T: DeserializeOwned> UnreadJson<T> {
         }
     }
 
+    /// The same body, to be read as another shape.
+    pub fn of<U>(self) -> UnreadJson<U> {
+        UnreadJson {
+            request: self.request,
+            payload: self.payload,
+            shape: PhantomData,
+        }
+    }
+
     /// # Errors
     /// When it is no JSON object of the shape, or too large, or doesn't come in time.
     pub async fn read(self) -> Result<T, ApiError> {
@@ -130,6 +139,14 @@ impl Query {
     /// The same without fields that are empty: a browser's form sends all of its fields.
     pub fn without_empty(mut self) -> Self {
         self.0.retain(|(_, text)| !text.is_empty());
+        self
+    }
+
+    /// The same with another text in a field, if it is there.
+    pub fn with(mut self, name: &str, change: impl FnOnce(&str) -> String) -> Self {
+        if let Some((_, text)) = self.0.iter_mut().find(|(found, _)| found == name) {
+            *text = change(text);
+        }
         self
     }
 

@@ -132,7 +132,7 @@ pub async fn observe(
 }
 
 /// Methods that nobody here answers go by one name: their number has no bound.
-fn method_name(method: &Method) -> &'static str {
+pub fn method_name(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::POST => "POST",

@@ -25,29 +25,76 @@ const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+
 
 /// What a handler answers instead of what was asked for: any error that says how it looks from outside.
 #[derive(Debug)]
-pub struct ApiError(Box<dyn Problem>);
+pub struct ApiError {
+    problem: Box<dyn Problem>,
+    /// For people, in place of the JSON.
+    shown: Option<Box<Shown>>,
+}
+
+/// An answer for people.
+#[derive(Debug)]
+pub struct Shown {
+    pub status: StatusCode,
+    pub headers: Vec<(HeaderName, String)>,
+    pub body: String,
+}
+
+impl Shown {
+    /// The same with a further header.
+    #[must_use]
+    pub fn with(mut self, header: (HeaderName, String)) -> Self {
+        self.headers.push(header);
+        self
+    }
+
+    /// As an answer.
+    pub fn answer(&self) -> HttpResponse {
+        let mut answer = HttpResponse::build(self.status);
+        for header in &self.headers {
+            answer.append_header(header.clone());
+        }
+        answer.body(self.body.clone())
+    }
+}
 
 impl<E: Problem> From<E> for ApiError {
     fn from(error: E) -> Self {
-        Self(Box::new(error))
+        Self {
+            problem: Box::new(error),
+            shown: None,
+        }
     }
 }
 
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.problem.fmt(f)
     }
 }
 
 impl ApiError {
     /// What was down or full, if something was: for the log.
     pub fn unavailable(&self) -> Option<&Unavailable> {
-        self.0.unavailable()
+        self.problem.unavailable()
     }
 
     /// What the client is told.
     pub fn details(&self) -> ProblemDetails {
-        self.0.details()
+        self.problem.details()
+    }
+
+    /// The same error, shown to people: for logs, metrics and events it stays what it is.
+    #[must_use]
+    pub fn shown_as(self, shown: Shown) -> Self {
+        Self {
+            shown: Some(Box::new(shown)),
+            ..self
+        }
+    }
+
+    /// Whether it is shown to people already.
+    pub fn is_shown(&self) -> bool {
+        self.shown.is_some()
     }
 }
 
@@ -86,10 +133,15 @@ fn json(value: &impl Serialize) -> String {
 
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
-        status_of(&self.details())
+        self.shown
+            .as_ref()
+            .map_or_else(|| status_of(&self.details()), |shown| shown.status)
     }
 
     fn error_response(&self) -> HttpResponse {
+        if let Some(shown) = &self.shown {
+            return shown.answer();
+        }
         let details = self.details();
         let mut response = HttpResponse::build(status_of(&details));
         for header in headers(&details) {

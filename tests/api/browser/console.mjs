@@ -61,12 +61,12 @@ await inBrowser(async (page, context) => {
   await page.getByLabel('For', { exact: true }).selectOption('a day');
   await textbox('Reason to pause').fill('somebody pumps');
   await page.keyboard.press('Enter');
-  await page.getByRole('status').filter({ hasText: 'It is paused.' }).waitFor();
+  await page.getByRole('status').filter({ hasText: 'It is paused. No code goes to TJ (Tajikistan)' }).waitFor();
   await sound('a pause');
   await page.getByLabel('What is paused').selectOption('TJ');
   await textbox('Reason to resume').fill('it is over');
   await button('Resume').click();
-  await page.getByRole('status').filter({ hasText: 'Codes go there again.' }).waitFor();
+  await page.getByRole('status').filter({ hasText: 'It is resumed. Codes go to TJ (Tajikistan) again.' }).waitFor();
   await page.getByRole('link', { name: 'Users', exact: true }).click();
   await page.getByRole('heading', { name: 'Users', level: 1 }).waitFor();
   // The search has the focus already.

@@ -32,7 +32,7 @@ pub fn bars(
         let began = DateTime::from_timestamp(hour * 3600, 0).unwrap_or_default();
         json!({
             "x": i64::try_from(at).unwrap_or_default() * STEP, "y": HEIGHT - height, "height": height,
-            "says": format!("{}: {number}", began.format("%Y-%m-%d %H:00")),
+            "says": format!("{}: {number}", began.format("%Y-%m-%d %H:00 UTC")),
         })
     };
     json!({

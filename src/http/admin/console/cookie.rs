@@ -12,9 +12,13 @@ use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
 use super::error::ConsoleError;
-use crate::{http::api::Api, secrets::SecretKeys};
+use crate::{
+    entropy::{Entropy, SystemEntropy},
+    http::api::Api,
+    secrets::SecretKeys,
+};
 
-const TAG_BYTES: usize = 16;
+pub(super) const TAG_BYTES: usize = 16;
 const SEC_FETCH_SITE: &str = "sec-fetch-site";
 
 /// How far somebody has come.
@@ -50,14 +54,7 @@ impl Stage {
 impl Cookie {
     /// The cookie of a request, if it is one of ours.
     pub fn of(api: &Api, request: &HttpRequest) -> Option<Self> {
-        let name = name(api);
-        let lines = request.headers().get_all(header::COOKIE);
-        let mut pairs = lines
-            .filter_map(|line| line.to_str().ok())
-            .flat_map(|line| line.split(';'))
-            .filter_map(|pair| pair.trim().split_once('='));
-        let (_, value) = pairs.find(|(found, _)| *found == name)?;
-        Self::read(api, value)
+        Self::read(api, value_of(request, &name(api))?)
     }
 
     fn read(api: &Api, value: &str) -> Option<Self> {
@@ -76,7 +73,7 @@ impl Cookie {
         Some(Self { stage, id })
     }
 
-    fn told(self) -> Vec<u8> {
+    pub(super) fn told(self) -> Vec<u8> {
         let mut told = vec![self.stage.byte()];
         told.extend_from_slice(self.id.as_bytes());
         told
@@ -91,6 +88,14 @@ impl Cookie {
             header::SET_COOKIE,
             format!("{}={value}; {}", name(api), attributes(api)),
         )
+    }
+
+    /// A visit that begins.
+    pub fn visit() -> Self {
+        Self {
+            stage: Stage::Visit,
+            id: (&SystemEntropy as &dyn Entropy).uuid(),
+        }
     }
 
     /// The header that takes it away.
@@ -122,6 +127,16 @@ impl Cookie {
     }
 }
 
+/// The value of the cookie of this name.
+pub(super) fn value_of<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
+    let lines = request.headers().get_all(header::COOKIE);
+    let mut pairs = lines
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(found, _)| *found == name).map(|(_, value)| value)
+}
+
 /// Whether a browser says that the form was on a page of this very site. Older ones say the origin alone.
 fn is_sent_from_here(request: &HttpRequest) -> bool {
     let value = |name: HeaderName| {
@@ -140,7 +155,7 @@ fn is_sent_from_here(request: &HttpRequest) -> bool {
     }
 }
 
-fn mac(keys: &SecretKeys, what: &str, told: &[u8]) -> [u8; TAG_BYTES] {
+pub(super) fn mac(keys: &SecretKeys, what: &str, told: &[u8]) -> [u8; TAG_BYTES] {
     let mut tag = [0; TAG_BYTES];
     tag.copy_from_slice(&keys.console.tag(&[what.as_bytes(), told])[..TAG_BYTES]);
     tag
@@ -152,14 +167,14 @@ fn is_behind_tls(api: &Api) -> bool {
 }
 
 /// Cookies know no ports: several services on one machine have names of their own by it.
-fn name(api: &Api) -> String {
+pub(super) fn name(api: &Api) -> String {
     match is_behind_tls(api) {
         true => "__Host-ringback-admin".to_owned(),
         false => format!("ringback-admin-{}", api.admin_options.bind.port()),
     }
 }
 
-fn attributes(api: &Api) -> &'static str {
+pub(super) fn attributes(api: &Api) -> &'static str {
     match is_behind_tls(api) {
         true => "Path=/; HttpOnly; SameSite=Strict; Secure",
         false => "Path=/; HttpOnly; SameSite=Strict",

@@ -4,22 +4,22 @@ use std::fmt::Write;
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, http::header, web};
 
-use super::{enter::enter, error::ConsoleError, page::with_policy};
+use super::{
+    enter::enter,
+    lists::{EVENT_FILTER, events_page},
+    page::with_policy,
+};
 use crate::{
     http::{
         admin::events::{EventView, every},
         api::Api,
-        kit::extract::Query,
+        kit::{extract::Query, problem::ApiError},
     },
     tokens::Role,
 };
 
 /// Gives the events of a filter as CSV, the newest 10,000.
-pub async fn csv(
-    api: web::Data<Api>,
-    request: HttpRequest,
-    query: Query,
-) -> Result<HttpResponse, ConsoleError> {
+pub async fn csv(api: web::Data<Api>, request: HttpRequest, query: Query) -> Result<HttpResponse, ApiError> {
     let events = all(&api, &request, query).await?;
     let mut file = String::from("id,at,kind,actor,actor_id,user_id,network,reason,details,times\r\n");
     for event in &events {
@@ -33,19 +33,19 @@ pub async fn csv(
 }
 
 /// The same as JSON.
-pub async fn json(
-    api: web::Data<Api>,
-    request: HttpRequest,
-    query: Query,
-) -> Result<HttpResponse, ConsoleError> {
+pub async fn json(api: web::Data<Api>, request: HttpRequest, query: Query) -> Result<HttpResponse, ApiError> {
     let events = all(&api, &request, query).await?;
     Ok(attached("events.json", "application/json").json(events))
 }
 
-async fn all(api: &Api, request: &HttpRequest, query: Query) -> Result<Vec<EventView>, ConsoleError> {
+async fn all(api: &Api, request: &HttpRequest, query: Query) -> Result<Vec<EventView>, ApiError> {
     let inside = enter(api, request, Role::Support).await?;
+    let filter = query.shown(&EVENT_FILTER);
     let found = every(api, &inside.entered, query.without_empty()).await;
-    found.map_err(ConsoleError::Problem)
+    found.map_err(|error| {
+        let again = events_page(api, request, &inside, filter, Err(&error));
+        error.shown_as(again)
+    })
 }
 
 fn attached(name: &str, kind: &str) -> actix_web::HttpResponseBuilder {

@@ -1,54 +1,47 @@
 //! What limits do now, and the forms that pause a country or a prefix.
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
 use super::{
-    enter::enter,
-    error::ConsoleError,
-    page::{go_to, page},
-    sign_in::Form,
+    enter::{Inside, enter, enter_by_form},
+    form::{Form, Refusal},
+    lists::letters_of,
+    page::{country, go_to},
+    said::say,
 };
 use crate::{
     http::{
         admin::limits::{AdminPauseRequest, AdminResumeRequest, found, to_pause, to_resume},
         api::Api,
-        kit::extract::{Field, FormBody, Query},
+        kit::{
+            extract::{Faults, FormBody},
+            problem::{ApiError, Shown},
+        },
     },
+    phone::Country,
     tokens::Role,
 };
 
-/// What came of a form, as an address names it and as the page says it.
-const DONE: [(&str, &str); 4] = [
-    ("paused", "It is paused."),
-    ("already", "It was paused for so long already: nothing changed."),
-    ("resumed", "Codes go there again."),
-    ("ended", "It was not paused any more: nothing changed."),
-];
+const LIMITS: &str = "/admin/limits/";
+const NO_COUNTRY: &str = "No country is called so. Two letters, as DE, or its name in English.";
 
 /// Shows what limits do now.
-pub async fn show(
-    api: web::Data<Api>,
-    request: HttpRequest,
-    mut query: Query,
-) -> Result<HttpResponse, ConsoleError> {
+pub async fn show(api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let inside = enter(&api, &request, Role::Support).await?;
-    let found = found(&api, &inside.entered)
-        .await
-        .map_err(ConsoleError::Problem)?;
-    let done = match query.take("done") {
-        Field::Word(name) => DONE
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, says)| *says),
-        _ => None,
-    };
-    let own = json!({ "limits": found, "done": done });
-    Ok(page(
-        StatusCode::OK,
-        "limits.html",
-        &inside.values(&api, "limits", own),
-    ))
+    let shown = limits_page(&api, &request, &inside, Refusal::none()).await?;
+    Ok(shown.answer())
+}
+
+async fn limits_page(
+    api: &Api,
+    request: &HttpRequest,
+    inside: &Inside,
+    refusal: Refusal,
+) -> Result<Shown, ApiError> {
+    let found = found(api, &inside.entered).await?;
+    let own = json!({ "limits": found, "fault": refusal.fault, "typed": refusal.typed });
+    Ok(inside.page(api, request, refusal.status, ("limits.html", "limits"), own))
 }
 
 /// Pauses a country or a prefix.
@@ -56,15 +49,33 @@ pub async fn pause(
     api: web::Data<Api>,
     request: HttpRequest,
     body: FormBody,
-) -> Result<HttpResponse, ConsoleError> {
-    let inside = enter(&api, &request, Role::Admin).await?;
-    let form = Form::of(&api, &request, inside.cookie, body)?;
-    let fields = ["country", "prefix", "seconds", "reason"].map(|name| form.text(name));
-    let (what, length, reason) = to_pause(AdminPauseRequest::of(fields)).map_err(ConsoleError::Problem)?;
+) -> Result<HttpResponse, ApiError> {
+    let (inside, form) = enter_by_form(&api, &request, (Role::Admin, None), body).await?;
+    let done = paused(&api, &inside, &form).await;
+    answer(&api, &request, &inside, form.typed("pause"), done).await
+}
+
+async fn paused(api: &Api, inside: &Inside, form: &Form) -> Result<String, ApiError> {
+    let typed = form.text("country").trim();
+    if !typed.is_empty() && Country::named(typed).is_none() {
+        let mut faults = Faults::default();
+        faults.note("country", NO_COUNTRY);
+        return Err(faults.into_error());
+    }
+    let country_typed = letters_of(typed);
+    let [prefix, seconds, reason] = ["prefix", "seconds", "reason"].map(|name| form.text(name));
+    let body = AdminPauseRequest::of([&country_typed, prefix, seconds, reason]);
+    let (what, length, reason) = to_pause(body)?;
     let by = inside.entered.acting(Some(reason));
-    let limiter = &api.flows.codes.limiter;
-    let change = api.admin.pause(&by, limiter, what, length).await?;
-    Ok(back(if change.is_changed { "paused" } else { "already" }))
+    let change = api
+        .admin
+        .pause(&by, &api.flows.codes.limiter, what, length)
+        .await?;
+    let name = country(change.pause.what.name());
+    Ok(match change.is_changed {
+        true => format!("It is paused. No code goes to {name} for now."),
+        false => format!("{name} was paused for so long already: nothing changed."),
+    })
 }
 
 /// Ends a pause.
@@ -72,19 +83,41 @@ pub async fn resume(
     api: web::Data<Api>,
     request: HttpRequest,
     body: FormBody,
-) -> Result<HttpResponse, ConsoleError> {
-    let inside = enter(&api, &request, Role::Admin).await?;
-    let form = Form::of(&api, &request, inside.cookie, body)?;
-    let what = form.text("what");
-    let is_prefix = what.bytes().all(|character| character.is_ascii_digit());
-    let (country, prefix) = if is_prefix { ("", what) } else { (what, "") };
-    let body = AdminResumeRequest::of([country, prefix, form.text("reason")]);
-    let (what, reason) = to_resume(body).map_err(ConsoleError::Problem)?;
-    let by = inside.entered.acting(Some(reason));
-    let was_paused = api.admin.resume(&by, &api.flows.codes.limiter, &what).await?;
-    Ok(back(if was_paused { "resumed" } else { "ended" }))
+) -> Result<HttpResponse, ApiError> {
+    let (inside, form) = enter_by_form(&api, &request, (Role::Admin, None), body).await?;
+    let done = resumed(&api, &inside, &form).await;
+    answer(&api, &request, &inside, form.typed("resume"), done).await
 }
 
-fn back(done: &str) -> HttpResponse {
-    go_to(&format!("/admin/limits/?done={done}")).finish()
+async fn resumed(api: &Api, inside: &Inside, form: &Form) -> Result<String, ApiError> {
+    let what = form.text("what");
+    let is_prefix = what.bytes().all(|character| character.is_ascii_digit());
+    let (letters, prefix) = if is_prefix { ("", what) } else { (what, "") };
+    let body = AdminResumeRequest::of([letters, prefix, form.text("reason")]);
+    let (what, reason) = to_resume(body)?;
+    let by = inside.entered.acting(Some(reason));
+    let was_paused = api.admin.resume(&by, &api.flows.codes.limiter, &what).await?;
+    let name = country(what.name());
+    Ok(match was_paused {
+        true => format!("It is resumed. Codes go to {name} again."),
+        false => format!("{name} was not paused any more: nothing changed."),
+    })
+}
+
+/// What came of a form: the page says it once; or the page again, with the form as it was typed.
+async fn answer(
+    api: &Api,
+    request: &HttpRequest,
+    inside: &Inside,
+    typed: serde_json::Value,
+    done: Result<String, ApiError>,
+) -> Result<HttpResponse, ApiError> {
+    match done {
+        Ok(says) => Ok(go_to(LIMITS).with(say(api, inside.cookie, &says)).answer()),
+        Err(error) => {
+            let refusal = Refusal::of(&error, typed);
+            let again = limits_page(api, request, inside, refusal).await?;
+            Err(error.shown_as(again))
+        }
+    }
 }

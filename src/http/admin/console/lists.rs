@@ -3,17 +3,24 @@
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use serde_json::{Value, json};
 
-use super::{enter::enter, error::ConsoleError, page::page};
+use super::{
+    enter::{Inside, enter},
+    form::Refusal,
+};
 use crate::{
     events::EventKind,
     http::{
         admin::{
-            events,
+            events::{self, EventsView},
             verifications::{self, VerificationView},
         },
         api::Api,
-        kit::extract::Query,
+        kit::{
+            extract::Query,
+            problem::{ApiError, Shown},
+        },
     },
+    phone::Country,
     provider::DeliveryStatus,
     tokens::Role,
 };
@@ -23,18 +30,37 @@ pub async fn events(
     api: web::Data<Api>,
     request: HttpRequest,
     query: Query,
-) -> Result<HttpResponse, ConsoleError> {
+) -> Result<HttpResponse, ApiError> {
     let inside = enter(&api, &request, Role::Support).await?;
-    let shown = query.shown(&["user", "kind", "since"]);
-    let found = events::found(&api, &inside.entered, query.without_empty()).await;
-    let found = found.map_err(ConsoleError::Problem)?;
+    let filter = query.shown(&EVENT_FILTER);
+    match events::found(&api, &inside.entered, query.without_empty()).await {
+        Ok(found) => {
+            let page = events_page(&api, &request, &inside, filter, Ok(found));
+            Ok(page.answer())
+        }
+        Err(error) => {
+            let again = events_page(&api, &request, &inside, filter, Err(&error));
+            Err(error.shown_as(again))
+        }
+    }
+}
+
+/// What events are looked for by.
+pub const EVENT_FILTER: [&str; 3] = ["user", "kind", "since"];
+
+/// Events by a filter, or what is wrong with it.
+pub fn events_page(
+    api: &Api,
+    request: &HttpRequest,
+    inside: &Inside,
+    filter: Value,
+    found: Result<EventsView, &ApiError>,
+) -> Shown {
+    let refusal = found.as_ref().err();
+    let refusal = refusal.map_or_else(Refusal::none, |error| Refusal::of(error, json!({})));
     let kinds: Vec<_> = EventKind::ALL.iter().map(|kind| kind.name()).collect();
-    let own = json!({ "filter": shown, "found": found, "kinds": kinds });
-    Ok(page(
-        StatusCode::OK,
-        "events.html",
-        &inside.values(&api, "events", own),
-    ))
+    let own = json!({ "filter": filter, "found": found.ok(), "kinds": kinds, "fault": refusal.fault });
+    inside.page(api, request, refusal.status, ("events.html", "events"), own)
 }
 
 /// Shows what became of messages.
@@ -42,19 +68,32 @@ pub async fn messages(
     api: web::Data<Api>,
     request: HttpRequest,
     query: Query,
-) -> Result<HttpResponse, ConsoleError> {
+) -> Result<HttpResponse, ApiError> {
     let inside = enter(&api, &request, Role::Support).await?;
-    let shown = query.shown(&["user", "country", "state"]);
-    let found = verifications::found(&api, &inside.entered, query.without_empty()).await;
-    let found = found.map_err(ConsoleError::Problem)?;
+    let filter = query.shown(&["user", "country", "state"]);
+    let query = query.with("country", letters_of).without_empty();
+    let found = verifications::found(&api, &inside.entered, query).await;
     let states = DeliveryStatus::ALL.map(DeliveryStatus::name);
-    let rows: Vec<_> = found.verifications.into_iter().map(in_words).collect();
-    let own = json!({ "filter": shown, "rows": rows, "next_cursor": found.next_cursor, "states": states });
-    Ok(page(
-        StatusCode::OK,
-        "messages.html",
-        &inside.values(&api, "messages", own),
-    ))
+    let page = ("messages.html", "messages");
+    match found {
+        Ok(found) => {
+            let rows: Vec<_> = found.verifications.into_iter().map(in_words).collect();
+            let own =
+                json!({ "filter": filter, "rows": rows, "next_cursor": found.next_cursor, "states": states });
+            Ok(inside.page(&api, &request, StatusCode::OK, page, own).answer())
+        }
+        Err(error) => {
+            let Refusal { status, fault, .. } = Refusal::of(&error, json!({}));
+            let own = json!({ "filter": filter, "states": states, "fault": fault });
+            let again = inside.page(&api, &request, status, page, own);
+            Err(error.shown_as(again))
+        }
+    }
+}
+
+/// The two letters of a country that was typed, where it is one; what was typed, where it is none.
+pub fn letters_of(typed: &str) -> String {
+    Country::named(typed).map_or_else(|| typed.to_owned(), |country| country.to_string())
 }
 
 /// A row with its error in words, where the code of the provider is a well-known one.

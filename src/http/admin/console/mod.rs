@@ -5,9 +5,13 @@
 //! |---|---|
 //! | `cookie.rs` | the cookie and the tokens of forms |
 //! | `page.rs` | how pages are rendered, and what a browser may do with them |
-//! | `error.rs` | what goes wrong, as a page |
+//! | `form.rs` | forms, and how one is shown again that was refused |
+//! | `said.rs` | what was just done, said once |
+//! | `error.rs`, `frame.rs` | what goes wrong, as a page |
 //! | `enter.rs` | who is let in |
-//! | `sign_in.rs` | the password, the second proof, the way out |
+//! | `next.rs` | where a sign-in goes on |
+//! | `sign_in.rs`, `prove.rs` | the password and the way out; the second proof |
+//! | `twice.rs` | a double click on a code |
 //! | `overview.rs`, `chart.rs` | what it adds up to |
 //! | `users.rs`, `user.rs` | finding accounts; all about one, and its buttons |
 //! | `lists.rs`, `export.rs` | events, messages; events as files |
@@ -18,12 +22,20 @@ mod cookie;
 mod enter;
 mod error;
 pub mod export;
+mod form;
+mod frame;
 pub mod limits;
 pub mod lists;
+mod next;
 pub mod overview;
 mod page;
+pub mod prove;
+mod said;
 pub mod sign_in;
+mod twice;
 pub mod user;
 pub mod users;
 
+pub use frame::frame;
 pub use page::{begin, style};
+pub use twice::Turns;

@@ -4,12 +4,15 @@ use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use chrono::TimeDelta;
 use serde_json::json;
 
-use super::{chart::bars, enter::enter, error::ConsoleError, page::page};
+use super::{chart::bars, enter::enter};
 use crate::{
     http::{
         admin::stats::StatsView,
         api::Api,
-        kit::extract::{Field, Query},
+        kit::{
+            extract::{Field, Query},
+            problem::ApiError,
+        },
     },
     tokens::Role,
 };
@@ -19,7 +22,7 @@ pub async fn show(
     api: web::Data<Api>,
     request: HttpRequest,
     mut query: Query,
-) -> Result<HttpResponse, ConsoleError> {
+) -> Result<HttpResponse, ApiError> {
     let inside = enter(&api, &request, Role::Support).await?;
     let is_week = matches!(query.take("range"), Field::Word(range) if range == "week");
     let range = if is_week {
@@ -37,9 +40,6 @@ pub async fn show(
         bars("Refusals", hours, span, |hour| hour.refusals),
     ];
     let own = json!({ "is_week": is_week, "charts": charts, "stats": StatsView::from(stats) });
-    Ok(page(
-        StatusCode::OK,
-        "overview.html",
-        &inside.values(&api, "overview", own),
-    ))
+    let shown = inside.page(&api, &request, StatusCode::OK, ("overview.html", "overview"), own);
+    Ok(shown.answer())
 }

@@ -4,10 +4,19 @@ use std::sync::LazyLock;
 
 use actix_web::{
     HttpResponse, HttpResponseBuilder,
-    http::{StatusCode, header},
+    http::{
+        StatusCode,
+        header::{self, HeaderName},
+    },
 };
 use minijinja::Environment;
 use serde_json::Value;
+
+use crate::{
+    http::kit::problem::Shown,
+    limits::{Currency, amount_text},
+    phone::Country,
+};
 
 /// Neither scripts nor styles within the page, nothing from elsewhere, in nobody's frame.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
@@ -21,6 +30,8 @@ macro_rules! templates {
 
 static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut pages = Environment::new();
+    pages.add_filter("country", country);
+    pages.add_filter("amount", amount);
     for (name, source) in templates![
         "base.html",
         "parts.html",
@@ -41,43 +52,74 @@ static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     pages
 });
 
+/// A country by its letters and its name; whatever else stays as it is.
+pub fn country(letters: &str) -> String {
+    let name = Country::parse(letters).and_then(Country::name);
+    name.map_or_else(|| letters.to_owned(), |name| format!("{letters} ({name})"))
+}
+
+/// A number of a rule: an amount, where it has a currency.
+fn amount(number: u32, currency: Option<String>) -> String {
+    currency
+        .and_then(|currency| Currency::parse(&currency))
+        .map_or_else(|| number.to_string(), |currency| amount_text(number, currency))
+}
+
 /// A page, filled in.
-pub fn page(status: StatusCode, name: &str, values: &Value) -> HttpResponse {
+pub fn page(status: StatusCode, name: &str, values: &Value) -> Shown {
     let rendered = PAGES
         .get_template(name)
         .and_then(|template| template.render(minijinja::value::Serde(values)));
     match rendered {
-        Ok(html) => with_policy(status)
-            .content_type("text/html; charset=utf-8")
-            .body(html),
+        Ok(html) => shown(status, "text/html; charset=utf-8", html),
         Err(error) => {
             tracing::error!(%error, "a page of the console can't be rendered");
-            with_policy(StatusCode::INTERNAL_SERVER_ERROR)
-                .content_type("text/plain; charset=utf-8")
-                .body("Something went wrong in the service.")
+            let says = "Something went wrong in the service.".to_owned();
+            shown(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "text/plain; charset=utf-8",
+                says,
+            )
         }
     }
+}
+
+fn shown(status: StatusCode, kind: &str, body: String) -> Shown {
+    let headers = policy().map(|(name, value)| (name, value.to_owned()));
+    let headers = headers.into_iter().collect();
+    Shown {
+        status,
+        headers,
+        body,
+    }
+    .with((header::CONTENT_TYPE, kind.to_owned()))
+}
+
+fn policy() -> [(HeaderName, &'static str); 2] {
+    [
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::REFERRER_POLICY, "same-origin"),
+    ]
 }
 
 /// An answer under the console's policy.
 pub fn with_policy(status: StatusCode) -> HttpResponseBuilder {
     let mut answer = HttpResponse::build(status);
-    answer
-        .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
-        .insert_header((header::REFERRER_POLICY, "same-origin"));
+    for header in policy() {
+        answer.insert_header(header);
+    }
     answer
 }
 
 /// To another page of the console.
-pub fn go_to(path: &str) -> HttpResponseBuilder {
-    let mut answer = with_policy(StatusCode::SEE_OTHER);
-    answer.insert_header((header::LOCATION, path));
-    answer
+pub fn go_to(path: &str) -> Shown {
+    shown(StatusCode::SEE_OTHER, "text/plain; charset=utf-8", String::new())
+        .with((header::LOCATION, path.to_owned()))
 }
 
 /// Where whoever comes to the port's root goes on.
 pub async fn begin() -> HttpResponse {
-    go_to("/admin/").finish()
+    go_to("/admin/").answer()
 }
 
 /// What the pages look like.
@@ -90,7 +132,6 @@ pub async fn style() -> HttpResponse {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::body::MessageBody;
     use serde_json::json;
 
     use super::*;
@@ -101,10 +142,9 @@ mod tests {
         let answer = page(
             StatusCode::NOT_FOUND,
             "error.html",
-            &json!({ "title": "<script>", "detail": "\"><img src=x>" }),
+            &json!({ "title": "<script>", "fault": { "detail": "\"><img src=x>", "faults": [] } }),
         );
-        let body = answer.into_body().try_into_bytes().unwrap();
-        let html = str::from_utf8(&body).unwrap();
+        let html = answer.body;
         assert!(
             html.contains("&lt;script&gt;") && !html.contains("<img"),
             "{html}"

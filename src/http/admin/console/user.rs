@@ -1,15 +1,15 @@
 //! All about one account on one page, and its buttons.
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    enter::{Inside, enter},
-    error::ConsoleError,
+    enter::{Inside, enter, enter_by_form},
+    form::{Form, Refusal},
     lists::in_words,
-    page::{go_to, page},
-    sign_in::Form,
+    page::go_to,
+    said::say,
 };
 use crate::{
     accounts::{PersonName, ProfileChange},
@@ -27,7 +27,10 @@ use crate::{
             views::{AdminSessionView, AdminUserView},
         },
         api::Api,
-        kit::extract::{Faults, Field, FormBody, Query},
+        kit::{
+            extract::{Faults, FormBody},
+            problem::{ApiError, Shown},
+        },
     },
     tokens::Role,
 };
@@ -40,18 +43,31 @@ pub async fn show(
     api: web::Data<Api>,
     request: HttpRequest,
     id: web::Path<String>,
-    mut query: Query,
-) -> Result<HttpResponse, ConsoleError> {
+) -> Result<HttpResponse, ApiError> {
     let inside = enter(&api, &request, Role::Support).await?;
-    let (by, id) = (inside.entered.acting(None), account_id(&id)?);
-    let found = api.admin.page(&by, id).await?;
+    let shown = account_page(&api, &request, &inside, account_id(&id)?, Refusal::none()).await?;
+    Ok(shown.answer())
+}
+
+/// All about an account, and the form on it that was refused.
+///
+/// # Errors
+/// `NotFound`, `Unavailable`.
+pub async fn account_page(
+    api: &Api,
+    request: &HttpRequest,
+    inside: &Inside,
+    id: Uuid,
+    refusal: Refusal,
+) -> Result<Shown, ApiError> {
+    let found = api.admin.page(&inside.entered.acting(None), id).await?;
     let filter = EventFilter {
         user: Some(id),
         limit: EVENTS,
         ..EventFilter::default()
     };
     let events = api.admin.events.page(&filter).await?;
-    let limits = holds(&api, &Held::of(&api, &found).await?).await;
+    let limits = holds(api, &Held::of(api, &found).await?).await;
     let verifications = found.verifications.into_iter().map(VerificationView::from);
     let own = json!({
         "user": AdminUserView::from(found.account),
@@ -61,13 +77,10 @@ pub async fn show(
         "limits": limits,
         "is_own": inside.entered.user() == id,
         "is_fresh": api.admin.demand_fresh_proof(&inside.entered).is_ok(),
-        "done": done(query.take("done")),
+        "fault": refusal.fault,
+        "typed": refusal.typed,
     });
-    Ok(page(
-        StatusCode::OK,
-        "user.html",
-        &inside.values(&api, "users", own),
-    ))
+    Ok(inside.page(api, request, refusal.status, ("user.html", "users"), own))
 }
 
 /// Does what a button says.
@@ -76,25 +89,37 @@ pub async fn act(
     request: HttpRequest,
     path: web::Path<(String, String)>,
     body: FormBody,
-) -> Result<HttpResponse, ConsoleError> {
+) -> Result<HttpResponse, ApiError> {
     let (id, action) = path.into_inner();
     let action = Action::of(&action).ok_or(AdminError::NotFound)?;
-    let inside = enter(&api, &request, action.least()).await?;
-    let form = Form::of(&api, &request, inside.cookie, body)?;
+    let (inside, form) = enter_by_form(&api, &request, (action.least(), Some(action.name())), body).await?;
     let id = account_id(&id)?;
-    let mut faults = Faults::default();
-    let reason = reason(&mut faults, form.field("reason"));
-    let change = (action == Action::Rename).then(|| names(&mut faults, &form));
-    let Some(reason) = reason.filter(|_| faults.is_empty()) else {
-        return Err(ConsoleError::Problem(faults.into_error()));
-    };
-    let by = inside.entered.acting(Some(reason));
-    run(&api, &inside, action, (&by, id), change.flatten()).await?;
+    if let Err(error) = attempt(&api, &inside, action, id, &form).await {
+        let refusal = Refusal::of(&error, form.typed(action.name()));
+        return match account_page(&api, &request, &inside, id, refusal).await {
+            Ok(again) => Err(error.shown_as(again)),
+            // The account is gone, or can't be read.
+            Err(_) => Err(error),
+        };
+    }
     let path = match action {
         Action::Delete => "/admin/users/".to_owned(),
-        action => format!("/admin/users/{id}/?done={}", action.name()),
+        _ => format!("/admin/users/{id}/"),
     };
-    Ok(go_to(&path).finish())
+    let said = say(&api, inside.cookie, action.says());
+    Ok(go_to(&path).with(said).answer())
+}
+
+/// Reads the form, and does it.
+async fn attempt(api: &Api, inside: &Inside, action: Action, id: Uuid, form: &Form) -> Result<(), ApiError> {
+    let mut faults = Faults::default();
+    let reason = reason(&mut faults, form.field("reason"));
+    let change = (action == Action::Rename).then(|| names(&mut faults, form));
+    let Some(reason) = reason.filter(|_| faults.is_empty()) else {
+        return Err(faults.into_error());
+    };
+    let by = inside.entered.acting(Some(reason));
+    run(api, inside, action, (&by, id), change.flatten()).await
 }
 
 async fn run(
@@ -103,7 +128,7 @@ async fn run(
     action: Action,
     (by, id): (&Acting, Uuid),
     change: Option<ProfileChange>,
-) -> Result<(), ConsoleError> {
+) -> Result<(), ApiError> {
     let admin = &api.admin;
     match action {
         Action::Lock => drop(admin.lock(by, id).await?),
@@ -194,15 +219,7 @@ impl Action {
             Self::EndSessions => "All its sessions ended.",
             Self::ReleaseLimits => "Its limits are released.",
             Self::Rename => "The name is changed.",
-            Self::Delete => "The account is gone.",
+            Self::Delete => "The account is deleted.",
         }
-    }
-}
-
-/// What was just done, in words of our own.
-fn done(field: Field) -> Option<&'static str> {
-    match field {
-        Field::Word(name) => Action::of(&name).map(Action::says),
-        _ => None,
     }
 }

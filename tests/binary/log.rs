@@ -217,6 +217,33 @@ async fn production_writes_one_json_line_a_request() {
     assert_eq!(lines.last().unwrap()["message"], "stopped");
 }
 
+/// What the console refuses is told as what the API refuses, though people see a page.
+#[actix_web::test]
+async fn the_console_says_in_the_log_why_it_refused() {
+    let folder = Folder::new();
+    let mut service = Service::start(&folder, &[]);
+    let admin = service.wait_for("its console", |said| {
+        let (_, rest) = said.split_once("  Admin    ")?;
+        Some(rest.split("/admin/").next()?.to_owned())
+    });
+    for path in ["/admin/users/", "/admin/nothing/"] {
+        Answer::of(service.client.get(format!("{admin}{path}"))).await;
+    }
+    let said = end(service);
+    for (route, status, code) in [
+        ("/admin/users", 303, "not_authenticated"),
+        ("unmatched", 404, "not_found"),
+    ] {
+        let parts = [
+            format!("http.route=\"{route}\""),
+            format!("http.status={status}"),
+            format!("error.code=\"{code}\""),
+        ];
+        let is_told = |line: &str| parts.iter().all(|part| line.contains(part));
+        assert!(said.lines().any(is_told), "{route}: {said}");
+    }
+}
+
 /// An outsider can't fill the log with errors by connections that don't speak HTTP.
 #[actix_web::test]
 async fn a_connection_that_is_no_http_is_no_error_unless_asked_for() {

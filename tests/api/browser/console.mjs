@@ -70,8 +70,12 @@ await inBrowser(async (page, context) => {
   await page.getByRole('link', { name: 'Users', exact: true }).click();
   await page.getByRole('heading', { name: 'Users', level: 1 }).waitFor();
   // The search has the focus already.
+  await page.locator('#q:focus').waitFor();
   await page.keyboard.type(userPhone);
   await page.keyboard.press('Enter');
+  // However long an address beside it is, a name keeps room for words.
+  const name = await page.locator('td bdi').first().evaluate((cell) => cell.getBoundingClientRect().width);
+  assert.ok(name >= 150, `the name has ${name} pixels`);
   await page.getByRole('table').getByRole('link').first().click();
   await page.getByRole('heading', { name: 'Help' }).waitFor();
   await sound('user');

@@ -38,9 +38,10 @@ await inBrowser(async (page) => {
     await page.getByRole('heading', { name, level: 1 }).waitFor();
     if (name !== 'Users') await picture(name.toLowerCase(), name === 'Events' ? 460 : 820);
   }
+  await page.locator('#q:focus').waitFor();
   await page.keyboard.type(userPhone);
   await page.keyboard.press('Enter');
   await page.getByRole('table').getByRole('link').first().click();
   await page.getByRole('heading', { name: 'Help' }).waitFor();
-  await picture('user', 720);
+  await picture('user', 650);
 });

@@ -36,6 +36,9 @@ pub struct HoldView {
     /// What it counts by.
     #[schema(example = "phone")]
     by: String,
+    /// Of `quota`, where it is an amount: in ten-thousandths of it.
+    #[schema(required, example = json!(null))]
+    currency: Option<String>,
     quota: u32,
     #[schema(example = "2d")]
     per: String,
@@ -176,6 +179,7 @@ fn view(Asks(on, channel): Asks, status: &RuleStatus) -> HoldView {
         channel: channel.map(Channel::name),
         rule: status.rule.clone(),
         by: status.by.clone(),
+        currency: status.currency.clone(),
         quota: status.quota,
         per: status.per.clone(),
         retry_after: status.wait_ms.unwrap_or_default().div_ceil(1000),
@@ -228,9 +232,38 @@ impl HoldView {
             channel: Some(Channel::Sms.name()),
             rule: "otp-send-per-phone-day".to_owned(),
             by: KeyDimension::Phone.kind().to_owned(),
+            currency: None,
             quota: 10,
             per: "2d".to_owned(),
             retry_after: 415,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hold_by_a_rule_that_counts_money_has_its_currency() {
+        let status = RuleStatus {
+            rule: "dear".to_owned(),
+            by: "phone".to_owned(),
+            scope: "cluster".to_owned(),
+            mode: "enforce".to_owned(),
+            quota: 120,
+            currency: Some("USD".to_owned()),
+            per: "1d".to_owned(),
+            burst: 120,
+            remaining: Some(0),
+            wait_ms: Some(1500),
+            full_in_ms: None,
+            verdict: Preview::Refuse,
+        };
+        let hold = view(ASKED[0], &status);
+        assert_eq!(
+            (hold.currency.as_deref(), hold.quota, hold.retry_after),
+            (Some("USD"), 120, 2)
+        );
     }
 }

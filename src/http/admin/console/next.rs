@@ -39,7 +39,8 @@ fn is_account(path: &str) -> bool {
 /// The page that a request is about: the one that it asks for, or the one that the form was on that it sends.
 pub fn page_behind(request: &HttpRequest) -> String {
     let path = format!("{}/", request.path().trim_end_matches('/'));
-    let asked = match (*request.method() == Method::GET, request.query_string()) {
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    let asked = match (is_read, request.query_string()) {
         (true, query) if !query.is_empty() => format!("{path}?{query}"),
         (true, _) => path,
         // A form's own address is that of its page with a word behind it.

@@ -137,6 +137,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_amount_has_its_currency_and_a_country_its_name() {
+        assert_eq!(amount(120, Some("USD".to_owned())), "0.012 USD");
+        assert_eq!(amount(120, None), "120");
+        assert_eq!(country("GE"), "GE (Georgia)");
+        assert_eq!(country("99291"), "99291");
+    }
+
+    #[test]
     fn every_page_is_read_and_what_is_filled_in_is_escaped() {
         assert_eq!(PAGES.templates().count(), 11);
         let answer = page(

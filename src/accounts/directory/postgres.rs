@@ -51,7 +51,7 @@ impl PostgresDirectory {
 
 #[async_trait]
 impl Directory for PostgresDirectory {
-    async fn newest(&self, search: &Search) -> Result<Vec<AccountDetails>, Unavailable> {
+    async fn all(&self, search: &Search) -> Result<Vec<AccountDetails>, Unavailable> {
         let sql = statement("u.id < $1", search.status, "ORDER BY u.id DESC LIMIT $2");
         let before = search.after.map_or(Uuid::max(), |place| place.id);
         let query = sqlx::query(AssertSqlSafe(sql));

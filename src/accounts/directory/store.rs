@@ -22,7 +22,7 @@ pub trait Directory: Send + Sync {
             }
         };
         let found = match &search.by {
-            SearchBy::Nothing => self.newest(search).await?,
+            SearchBy::Nothing => self.all(search).await?,
             SearchBy::Id(id) => {
                 let found = self.find(*id).await?.filter(|_| search.after.is_none());
                 let fits =
@@ -51,7 +51,7 @@ pub trait Directory: Send + Sync {
 
     /// All accounts, by id, the highest first: ids that are made here go by time, those that come with an import may not. MUST read by
     /// an index no more than it answers, but for those that `status` leaves out; so must those below.
-    async fn newest(&self, search: &Search) -> Result<Vec<AccountDetails>, Unavailable>;
+    async fn all(&self, search: &Search) -> Result<Vec<AccountDetails>, Unavailable>;
 
     /// Those that have a phone, proven or not.
     async fn by_phone(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import resource
 import shutil
 import statistics
@@ -101,7 +102,9 @@ class Bench:
             lines = "\n".join(f"user{number}@example.com" for number in range(0, self.users, step))
         elif operation in ("wrong", "right"):
             issued = self.stage.output([self.program, "challenges", self.verified, self.challenges]).splitlines()
-            lines, ids = ("\n".join(part) for part in zip(*(line.rsplit(" ", 1) for line in issued)))
+            lines, ids = zip(*(line.rsplit(" ", 1) for line in issued))
+            # Codes are typed in another order than they were sent: neighbours in a table are not what comes together.
+            lines, ids = "\n".join(random.Random(0).sample(lines, len(lines))), "\n".join(ids)
             # Whoever types a code was sent it: the ledger knows of it.
             self.stage.sql(f"{ISSUED}\n{ids}\n\\.\n{IN_LEDGER}")
         elif operation == "refresh":

@@ -59,10 +59,10 @@ AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock_shared(1382641257, 0);
     RETURN QUERY UPDATE verifications v SET
-        attempts = GREATEST(v.attempts, a.typed),
-        created_at = LEAST(v.created_at, a.told),
-        verified_at = LEAST(v.verified_at, a.verified)
-    FROM unnest(ids, typed, told, verified) AS a (id, typed, told, verified)
+        attempts = GREATEST(v.attempts, typed[n]),
+        created_at = LEAST(v.created_at, told[n]),
+        verified_at = LEAST(v.verified_at, verified[n])
+    FROM unnest(ids) WITH ORDINALITY AS a (id, n)
     WHERE v.challenge_id = a.id
     RETURNING v.challenge_id;
 END

@@ -46,6 +46,14 @@ pub async fn what_was_noted_comes_back_as_it_was(stores: Stores) {
     assert!(!format!("{found:?}").contains("she asked"));
 }
 
+pub async fn an_account_that_is_not_there_is_not_named(stores: Stores) {
+    let event = viewed(5);
+    let nobody = Some(Uuid::from_u128(8));
+    stores.one.event_log.note(&event, nobody).await.unwrap();
+    let found = page(&stores.two, &filter(1)).await.remove(0);
+    assert_eq!((found.id, found.user_id), (event.id, None));
+}
+
 pub async fn events_are_filtered_and_come_page_by_page(stores: Stores) {
     let (jane, _) = register(&stores.one, "jane@example.com", "+14152000001").await;
     let (john, _) = register(&stores.one, "john@example.com", "+14152000002").await;

@@ -110,6 +110,7 @@ on_both_databases! {
         what_was_refused_adds_up_by_reason_and_hour
         who_was_refused_is_told_by_network_and_account
         what_was_noted_comes_back_as_it_was
+        an_account_that_is_not_there_is_not_named
         events_are_filtered_and_come_page_by_page;
     directory:
         what_begins_alike_is_found_page_by_page

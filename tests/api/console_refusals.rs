@@ -75,7 +75,7 @@ on_both! {
             json!([{ "method": "DELETE", "route": "/api/admin/users/{id}", "wants": "admin" }, id, "they called"]),
             json!([{ "method": "PATCH", "route": "/api/admin/users/{id}", "wants": "admin" }, id, null]),
             json!([{ "method": "POST", "route": "/api/admin/limits/pause", "wants": "admin" }, null, "why"]),
-            json!([{ "method": "POST", "route": "/api/admin/users/{id}/lock", "wants": "admin" }, "00000000-0000-7000-8000-000000000000", null]),
+            json!([{ "method": "POST", "route": "/api/admin/users/{id}/lock", "wants": "admin" }, null, null]),
             json!([{ "method": "POST", "route": "/admin/users/{id}/{action}", "action": "lock", "wants": "admin" }, id, "a favour"]),
             json!([{ "method": "POST", "route": "/admin/users/{id}/{action}", "action": "delete", "wants": "admin" }, id, "a favour"]),
         ]);

@@ -9,7 +9,10 @@ use super::{EventCount, EventFilter, EventLog, RefusedClient, StoredEvent};
 use crate::{
     database::PostgresLink,
     dated::first_row_id,
-    events::{EventKind, NewEvent, postgres::event as note},
+    events::{
+        EventKind, NewEvent,
+        postgres::{insert_event, parameter},
+    },
     unavailable::Unavailable,
 };
 
@@ -27,10 +30,13 @@ impl PostgresEventLog {
 #[async_trait]
 impl EventLog for PostgresEventLog {
     async fn note(&self, event: &NewEvent, about: Option<Uuid>) -> Result<(), Unavailable> {
-        let done = self
-            .0
-            .bounded(async { note(event, about).execute(self.0.lend().await?.session()).await });
-        done.await?;
+        const SQL: &str = insert_event!(
+            "$1",
+            "whose.id",
+            "(SELECT (SELECT u.id FROM users u WHERE u.id = $2) AS id) AS whose"
+        );
+        let query = sqlx::query(SQL).bind(parameter(event)).bind(about);
+        self.0.execute_beside_erasures(query).await?;
         event.count();
         Ok(())
     }

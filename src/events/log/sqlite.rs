@@ -30,8 +30,16 @@ impl SqliteEventLog {
 #[async_trait]
 impl EventLog for SqliteEventLog {
     async fn note(&self, event: &NewEvent, about: Option<Uuid>) -> Result<(), Unavailable> {
-        let written = note(event, about);
-        self.0.bounded(written.execute(&self.0.writer)).await?;
+        let done = self.0.bounded(async {
+            let mut transaction = self.0.writer.begin_with("BEGIN IMMEDIATE").await?;
+            let known =
+                sqlx::query_scalar("SELECT id FROM users WHERE id = ?1").bind(about.map(Uuid::hyphenated));
+            let known: Option<Hyphenated> = known.fetch_optional(&mut *transaction).await?;
+            let about = known.map(Hyphenated::into_uuid);
+            note(event, about).execute(&mut *transaction).await?;
+            transaction.commit().await
+        });
+        done.await?;
         event.count();
         Ok(())
     }

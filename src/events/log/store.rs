@@ -16,7 +16,7 @@ use crate::{
 /// The log of events.
 #[async_trait]
 pub trait EventLog: Send + Sync {
-    /// Writes an event that no change goes with, about an account or about none.
+    /// Writes an event that no change goes with, about an account or about none. MUST name no account that is not there, or no more.
     ///
     /// # Errors
     /// [`Unavailable`] when the database is down; it may have been written.

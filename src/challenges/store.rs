@@ -307,7 +307,8 @@ pub trait ChallengeStore: Send + Sync {
     /// `max_failures_in_day`.
     ///
     /// # Errors
-    /// [`Unavailable`] when the store is down; an attempt may have been spent.
+    /// [`Unavailable`] when the store is down; an attempt may have been spent. A right code MUST stay good, unless the store judged it and
+    /// is not heard of for a minute.
     async fn judge(&self, attempt: &Attempt<'_>) -> Result<Judged, Unavailable>;
 
     /// MUST, in one step: answer `Limited` if an enforced counter refuses (spending nothing); else have the code judged by the challenge of this id and purpose, if it is unexpired and unused,
@@ -315,7 +316,7 @@ pub trait ChallengeStore: Send + Sync {
     /// attempt, and as a failure of them all. Another id or purpose MUST change nothing and get `Expired`.
     ///
     /// # Errors
-    /// [`Unavailable`] when the store is down; an attempt may have been spent.
+    /// As for [`ChallengeStore::judge`].
     async fn judge_by_id(&self, attempt: &AttemptById<'_>) -> Result<Judged, Unavailable>;
 
     /// MUST make a consumed challenge good again, if it has neither expired nor been replaced: for when a right code

@@ -9,26 +9,33 @@ mod call;
 mod connection;
 mod failure;
 mod heads;
+mod late;
 pub mod lua;
 mod options;
+mod request;
 mod security;
 mod topology;
 
 use std::{
     fmt,
     sync::{
-        LazyLock,
+        Arc, LazyLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
-use ::redis::{Cmd, FromRedisValue, Pipeline, RedisError, Script, ToRedisArgs, Value};
-use tokio::{sync::Mutex, time::Instant};
+use ::redis::{FromRedisValue, Pipeline, Script, ToRedisArgs, from_redis_value};
+use tokio::{
+    sync::{Mutex, Semaphore},
+    time::{Instant, timeout_at},
+};
 
 use connection::{Connection, Held, Pool};
-use failure::{Failure, doubts_the_connection};
+use failure::Failure;
 use heads::Heads;
+use late::Answer;
+use request::{Answered, Request, evalsha};
 use topology::Topology;
 
 use crate::{
@@ -38,6 +45,7 @@ use crate::{
 };
 
 pub use call::Call;
+pub use late::{LateAnswer, Unanswered};
 pub use options::RedisOptions;
 pub use security::{ClientCertificate, RedisSecurity};
 pub use topology::RedisUrlError;
@@ -71,6 +79,8 @@ pub struct RedisLink {
     timeout: Duration,
     /// The log says once that it drops keys.
     evicts: AtomicBool,
+    /// Places of answers that are waited for though they are late.
+    late: Arc<Semaphore>,
 }
 
 impl fmt::Debug for RedisLink {
@@ -93,6 +103,7 @@ impl RedisLink {
             heads: Heads::of(&options.prefix),
             timeout: options.timeout,
             evicts: AtomicBool::new(false),
+            late: Arc::new(Semaphore::new(late::MOST)),
         })
     }
 
@@ -128,6 +139,41 @@ impl RedisLink {
     ) -> Result<T, Unavailable> {
         let command = Call::of(&self.heads, script, keys, fill);
         self.request(Request::Script(script, &command)).await
+    }
+
+    /// As [`RedisLink::eval`], for what must not stay done without anybody knowing of it.
+    ///
+    /// # Errors
+    /// As there, with the answer that may come later.
+    pub async fn eval_or_later<T: FromRedisValue>(
+        &self,
+        script: &'static Script,
+        keys: usize,
+        fill: impl FnOnce(&mut Call<'_>),
+    ) -> Result<T, Unanswered> {
+        let command = Call::of(&self.heads, script, keys, fill);
+        let (lane, began) = (self.lane(), Instant::now());
+        let connected = timeout_at(began + self.timeout, self.connect(lane)).await;
+        let (mut connection, generation) = match connected.unwrap_or(Err(Failure::Late)) {
+            Ok(connected) => connected,
+            Err(failure) => {
+                return self
+                    .settle(None, false, Err(failure))
+                    .map_err(|why| Unanswered { why, later: None });
+            }
+        };
+        // On the heap, since it may outlive this call.
+        let mut answer: Answer =
+            Box::pin(async move { connection.run(script, &command).await.map_err(Failure::Redis) });
+        let came = self.in_time(lane, began, answer.as_mut()).await;
+        let later = matches!(came, Err(Failure::Late)).then(|| LateAnswer::of(answer, &self.late));
+        let is_doubtful = came.as_ref().is_err_and(Failure::doubts_the_connection);
+        let came = came.and_then(|value| Ok(from_redis_value(value)?));
+        self.settle(Some(generation), is_doubtful, came)
+            .map_err(|why| Unanswered {
+                why,
+                later: later.flatten(),
+            })
     }
 
     /// Sends several commands in one write; on a Cluster their keys must share a partition.
@@ -196,17 +242,17 @@ impl RedisLink {
     }
 
     async fn request<T: FromRedisValue>(&self, request: Request<'_>) -> Result<T, Unavailable> {
-        let lane = &self.lanes[lane_of_this_thread() % self.lanes.len()];
+        let lane = self.lane();
         let mut generation = None;
         let attempt = async {
             let (connection, of_generation) = self.connect(lane).await?;
             generation = Some(of_generation);
             request.run(connection).await.map_err(Failure::Redis)
         };
-        let answer = self.in_time(lane, attempt).await;
+        let answer = self.in_time(lane, Instant::now(), attempt).await;
         let (answer, is_doubtful) = match answer {
             Ok(Answered { value, is_doubtful }) => {
-                let answer = ::redis::from_redis_value(value);
+                let answer = from_redis_value(value);
                 (answer.map_err(Failure::from), is_doubtful)
             }
             Err(failure) => {
@@ -214,6 +260,20 @@ impl RedisLink {
                 (Err(failure), is_doubtful)
             }
         };
+        self.settle(generation, is_doubtful, answer)
+    }
+
+    fn lane(&self) -> &Lane {
+        &self.lanes[lane_of_this_thread() % self.lanes.len()]
+    }
+
+    /// Notes what an answer says of Redis, and of the connection of that generation.
+    fn settle<T>(
+        &self,
+        generation: Option<u64>,
+        is_doubtful: bool,
+        answer: Result<T, Failure>,
+    ) -> Result<T, Unavailable> {
         if let (Some(generation), true) = (generation, is_doubtful) {
             // Once for each generation, however many requests it fails.
             let (old, new) = (generation, generation + 1);
@@ -232,14 +292,14 @@ impl RedisLink {
     async fn in_time<T>(
         &self,
         lane: &Lane,
+        began: Instant,
         attempt: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
         let mut attempt = std::pin::pin!(attempt);
-        let began = Instant::now();
         let (mut until, last) = (began + self.timeout, began + self.timeout * PATIENCE);
         let mut looked_again = false;
         loop {
-            if let Ok(outcome) = tokio::time::timeout_at(until, attempt.as_mut()).await {
+            if let Ok(outcome) = timeout_at(until, attempt.as_mut()).await {
                 if outcome.is_ok() {
                     self.hear(lane);
                 }
@@ -295,67 +355,4 @@ impl RedisLink {
         let heard = Duration::from_millis(lane.heard.load(Ordering::Relaxed));
         self.opened.elapsed().saturating_sub(heard)
     }
-}
-
-enum Request<'a> {
-    /// The script is loaded where a server doesn't know it.
-    Script(&'a Script, &'a Cmd),
-    Pipeline(&'a Pipeline),
-    Each(&'a Script, &'a [Cmd]),
-    Possible(&'a Script, &'a [Cmd]),
-}
-
-/// What came, and whether some of what did not come doubts the connection.
-struct Answered {
-    value: Value,
-    is_doubtful: bool,
-}
-
-impl From<Value> for Answered {
-    fn from(value: Value) -> Self {
-        Self {
-            value,
-            is_doubtful: false,
-        }
-    }
-}
-
-impl Request<'_> {
-    /// What is rare is put on the heap: a future is as large as its largest branch, and each request moves it.
-    async fn run(self, mut connection: Connection) -> Result<Answered, RedisError> {
-        match self {
-            Self::Script(script, command) => connection.run(script, command).await.map(Answered::from),
-            Self::Pipeline(commands) => {
-                let answers: Value = Box::pin(commands.query_async(&mut connection)).await?;
-                Ok(answers.into())
-            }
-            Self::Each(script, commands) => {
-                let answers = Box::pin(connection.each(script, commands)).await?;
-                Ok(Value::Array(answers).into())
-            }
-            Self::Possible(script, commands) => {
-                let answers = Box::pin(connection.each_for_itself(script, commands)).await?;
-                let is_doubtful = answers
-                    .iter()
-                    .any(|answer| answer.as_ref().is_err_and(doubts_the_connection));
-                Ok(Answered {
-                    value: Value::Array(answers.into_iter().flatten().collect()),
-                    is_doubtful,
-                })
-            }
-        }
-    }
-}
-
-fn evalsha<K: ToRedisArgs, A>(script: &Script, calls: &[(K, A)]) -> Vec<Cmd>
-where
-    for<'a> &'a A: ToRedisArgs,
-{
-    let command = |(keys, arguments): &(K, A)| {
-        let mut command = ::redis::cmd("EVALSHA");
-        command.arg(script.get_hash());
-        command.arg(keys.num_of_args()).arg(keys).arg(arguments);
-        command
-    };
-    calls.iter().map(command).collect()
 }

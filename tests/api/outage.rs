@@ -18,6 +18,8 @@ const RECOVERY: Duration = Duration::from_secs(5);
 /// The two ways for a server to be gone.
 const AWAY: fn(&Proxy) = Proxy::go_away;
 const HANGING: fn(&Proxy) = Proxy::hang;
+/// In the key of a challenge's slot.
+const SLOT: &str = "}:o:";
 
 async fn timed(answer: impl Future<Output = Answer>) -> (Answer, Duration) {
     let began = Instant::now();
@@ -219,6 +221,37 @@ async fn a_right_code_whose_effect_nobody_heard_of_is_answered_200_the_next_time
     recovers(200, || app.verify(PHONE, &code, None)).await;
     assert!(app.is_verified(&account).await);
     app.verify(PHONE, &code, None).await.is(400, "otp_expired");
+}
+
+#[actix_web::test]
+async fn a_right_code_that_redis_judged_unheard_is_made_good_again() {
+    let (app, proxies) = TestApp::start_behind_proxies(&[]).await;
+    let account = app.register(PHONE).await;
+    let code = app.code(PHONE, None).await;
+    // Redis knows the scripts.
+    app.verify(OTHER_PHONE, "000000", None)
+        .await
+        .is(400, "otp_expired");
+    proxies.redis.mute_at(SLOT);
+    assert_unavailable(&timed(app.verify(PHONE, &code, None)).await, REDIS_LIMIT);
+    proxies.redis.come_back();
+    recovers(200, || app.verify(PHONE, &code, None)).await;
+    assert!(app.is_verified(&account).await);
+    app.verify(PHONE, &code, None).await.is(400, "otp_expired");
+    // And one that was typed with the id of its challenge alone.
+    app.own_phone(&account).await;
+    let sign_in = app.code_to_sign_in(PHONE).await;
+    app.login_by_code(&sign_in.id, &wrong(&sign_in.code))
+        .await
+        .is(400, "otp_invalid");
+    proxies.redis.mute_at(SLOT);
+    let answer = timed(app.login_by_code(&sign_in.id, &sign_in.code)).await;
+    assert_unavailable(&answer, REDIS_LIMIT);
+    proxies.redis.come_back();
+    recovers(200, || app.login_by_code(&sign_in.id, &sign_in.code)).await;
+    app.login_by_code(&sign_in.id, &sign_in.code)
+        .await
+        .is(400, "otp_expired");
 }
 
 #[actix_web::test]

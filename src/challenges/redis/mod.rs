@@ -4,7 +4,9 @@
 //! of its message, failures, and in one slot of an address the cooldown. What is pending stands in the outbox
 //! (`outbox.rs`) as well; `keys.rs` names both. The attached counters lie where the limiter says. `wire.rs` is how the scripts are talked to.
 
+mod judged;
 mod keys;
+mod late;
 mod outbox;
 mod record;
 mod release;
@@ -30,20 +32,19 @@ use super::{
     status::{self, StatusSnapshot, Waits},
     store::{
         Attempt, AttemptById, ChallengeStore, Hold, Issue, IssueOutcome, Issued, Judged, OtpRules, Place,
-        Proof, Verdict, WhenFull,
+        Proof, WhenFull,
     },
 };
 use crate::{
-    limits::{Counter, Records},
-    partition::SlotAddress,
-    provider::DeliveryStatus,
-    redis::RedisLink,
+    limits::Records, partition::SlotAddress, provider::DeliveryStatus, redis::RedisLink,
     unavailable::Unavailable,
 };
 
+use judged::{judged, reinstate};
 use keys::{key_outbox, key_slot};
-use scripts::{ISSUE, ISSUE_CANDIDATE, JUDGE, JUDGE_BY_ID, LOOK, NOTE_STATUS, REINSTATE};
-use wire::{Answer, CHARGED, Packed, decode_charged, unknown_answer};
+use late::take_back;
+use scripts::{ISSUE, ISSUE_CANDIDATE, JUDGE, JUDGE_BY_ID, LOOK, NOTE_STATUS};
+use wire::{Answer, Packed, unknown_answer};
 
 /// The store.
 pub struct RedisChallenges {
@@ -214,9 +215,9 @@ impl ChallengeStore for RedisChallenges {
             .bytes(attempt.digest.as_bytes())
             .bytes(attempt.challenge_id.as_ref().map_or(&[], |id| id.as_bytes()));
         let more = given_back.as_ref().map_or(0, |(_, records)| 1 + records.len());
-        let answer: Vec<u8> = self
+        let answer = self
             .link
-            .eval(&JUDGE, read + records.len() + more, |call| {
+            .eval_or_later(&JUDGE, read + records.len() + more, |call| {
                 for slot in attempt.slots.iter().chain(claimants_at) {
                     key_slot(call, slot.address());
                 }
@@ -229,7 +230,11 @@ impl ChallengeStore for RedisChallenges {
                     .arg(records.into_rules())
                     .arg(given_back.map_or(Vec::new(), |(_, records)| records.into_rules()));
             })
-            .await?;
+            .await;
+        let slots = attempt.slots.iter().map(Slot::address);
+        let answer: Vec<u8> = answer.map_err(|unanswered| {
+            take_back(unanswered, &self.link, self.offset(), attempt.attached, slots)
+        })?;
         judged(&answer, attempt.attached, |number| {
             let index = usize::try_from(number).ok()?.checked_sub(1)?;
             attempt.slots.get(index).map(Slot::address)
@@ -245,26 +250,23 @@ impl ChallengeStore for RedisChallenges {
             .bytes(attempt.challenge_id.as_bytes())
             .bytes(attempt.digest.as_bytes());
         let records = Records::asked(attempt.attached, false);
-        let answer: Vec<u8> = self
+        let answer = self
             .link
-            .eval(&JUDGE_BY_ID, 2 + records.len(), |call| {
+            .eval_or_later(&JUDGE_BY_ID, 2 + records.len(), |call| {
                 key_slot(call, address);
                 key_slot(call, failures_at);
                 records.add_keys(call);
                 call.arg(facts.0).arg(records.into_rules());
             })
-            .await?;
+            .await;
+        let answer: Vec<u8> = answer.map_err(|unanswered| {
+            take_back(unanswered, &self.link, self.offset(), attempt.attached, [address])
+        })?;
         judged(&answer, attempt.attached, |_| Some(address))
     }
 
     async fn reinstate(&self, proof: &Proof) -> Result<(), Unavailable> {
-        let facts = Packed::at(self.offset()).bytes(proof.challenge_id.as_bytes());
-        self.link
-            .eval(&REINSTATE, 1, |call| {
-                key_slot(call, proof.address);
-                call.arg(facts.0);
-            })
-            .await
+        reinstate(&self.link, self.offset(), proof).await
     }
 
     async fn waits(&self, slot: &Slot) -> Result<Waits, Unavailable> {
@@ -332,48 +334,4 @@ impl ChallengeStore for RedisChallenges {
             false => WhenFull::Refuses,
         })
     }
-}
-
-/// Reads what a judging script answers; `used` tells of which slot the record of a used challenge is.
-fn judged(
-    answer: &[u8],
-    attached: &[Counter],
-    used: impl FnOnce(Millis) -> Option<SlotAddress>,
-) -> Result<Judged, Unavailable> {
-    let Answer {
-        letter,
-        number,
-        attached,
-        rest,
-    } = Answer::read(answer, attached)?;
-    let mut charged = Vec::new();
-    let verdict = match letter {
-        b'r' => Verdict::Right(proof(used(number), rest).ok_or_else(unknown_answer)?),
-        b'w' | b'x' => {
-            for of_one in rest.chunks(CHARGED) {
-                charged.push(decode_charged(of_one).ok_or_else(unknown_answer)?);
-            }
-            match u8::try_from(number).unwrap_or_default() {
-                0 => Verdict::Exceeded,
-                attempts_remaining => Verdict::Wrong { attempts_remaining },
-            }
-        }
-        b'l' => Verdict::Locked {
-            wait: from_millis(number),
-        },
-        b'e' => Verdict::Expired,
-        b'm' => Verdict::Limited,
-        _ => return Err(unknown_answer()),
-    };
-    Ok(Judged {
-        verdict,
-        attached,
-        charged,
-    })
-}
-
-/// What the record of a used challenge proves.
-fn proof(address: Option<SlotAddress>, record: &[u8]) -> Option<Proof> {
-    let address = address?;
-    Some(record::decode(record, address)?.challenge?.proof(address))
 }

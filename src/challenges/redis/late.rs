@@ -1,0 +1,48 @@
+//! Codes that were judged after whoever typed them was told that nothing can be judged now.
+
+use std::sync::Arc;
+
+use super::judged::{judged, reinstate};
+use crate::{
+    challenges::{millis::Millis, store::Verdict},
+    limits::Counter,
+    partition::SlotAddress,
+    redis::{RedisLink, Unanswered},
+    unavailable::Unavailable,
+};
+
+/// Makes a code good again that turns out to have been right, once Redis says so: it had no effect, and is typed once more.
+/// `slots` are those that judge it.
+pub(super) fn take_back(
+    unanswered: Unanswered,
+    link: &Arc<RedisLink>,
+    offset: i64,
+    attached: &[Counter],
+    slots: impl IntoIterator<Item = SlotAddress>,
+) -> Unavailable {
+    let Some(later) = unanswered.later else {
+        return unanswered.why;
+    };
+    let (link, attached) = (Arc::clone(link), attached.to_vec());
+    let slots: Vec<_> = slots.into_iter().collect();
+    tokio::spawn(async move {
+        let answer: Vec<u8> = later.wait().await?;
+        // The number of a slot, from 1; of a challenge that was named by its id there is but one.
+        let slot = |number: Millis| {
+            slots
+                .get(usize::try_from(number).ok()?.saturating_sub(1))
+                .copied()
+        };
+        let Verdict::Right(proof) = judged(&answer, &attached, slot).ok()?.verdict else {
+            return None;
+        };
+        match reinstate(&link, offset, &proof).await {
+            Ok(()) => tracing::info!("a right code was judged too late, and is good again"),
+            Err(lost) => {
+                tracing::error!(error = %lost, "a right code is lost: it was judged too late, and could not be made good again")
+            }
+        }
+        Some(())
+    });
+    unanswered.why
+}

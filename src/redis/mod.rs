@@ -18,6 +18,7 @@ mod topology;
 
 use std::{
     fmt,
+    ops::Deref,
     sync::{
         Arc, LazyLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -147,11 +148,11 @@ impl RedisLink {
     /// As there, with the answer that may come later.
     pub async fn eval_or_later<T: FromRedisValue>(
         &self,
-        script: &'static Script,
+        script: impl Deref<Target = Script> + Send + 'static,
         keys: usize,
         fill: impl FnOnce(&mut Call<'_>),
     ) -> Result<T, Unanswered> {
-        let command = Call::of(&self.heads, script, keys, fill);
+        let command = Call::of(&self.heads, &script, keys, fill);
         let (lane, began) = (self.lane(), Instant::now());
         let connected = timeout_at(began + self.timeout, self.connect(lane)).await;
         let (mut connection, generation) = match connected.unwrap_or(Err(Failure::Late)) {
@@ -164,7 +165,7 @@ impl RedisLink {
         };
         // On the heap, since it may outlive this call.
         let mut answer: Answer =
-            Box::pin(async move { connection.run(script, &command).await.map_err(Failure::Redis) });
+            Box::pin(async move { connection.run(&script, &command).await.map_err(Failure::Redis) });
         let came = self.in_time(lane, began, answer.as_mut()).await;
         let later = matches!(came, Err(Failure::Late)).then(|| LateAnswer::of(answer, &self.late));
         let is_doubtful = came.as_ref().is_err_and(Failure::doubts_the_connection);

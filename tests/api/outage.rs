@@ -255,6 +255,20 @@ async fn a_right_code_that_redis_judged_unheard_is_made_good_again() {
 }
 
 #[actix_web::test]
+async fn an_sms_whose_code_redis_issued_unheard_waits_for_no_lease() {
+    let (app, proxies) = TestApp::start_behind_proxies(&[]).await;
+    for phone in [PHONE, OTHER_PHONE] {
+        app.register(phone).await;
+    }
+    app.code(OTHER_PHONE, None).await;
+    proxies.redis.mute_at(SLOT);
+    assert_unavailable(&timed(app.send(PHONE, None)).await, REDIS_LIMIT);
+    proxies.redis.come_back();
+    let code = eventually("the SMS", async || app.messages_to(PHONE).await.pop()).await;
+    recovers(200, || app.verify(PHONE, &code, None)).await;
+}
+
+#[actix_web::test]
 async fn a_hanging_database_keeps_nobody_waiting_however_many_ask() {
     let (app, proxies) = TestApp::start_behind_proxies(&[]).await;
     let account = app.register(PHONE).await;

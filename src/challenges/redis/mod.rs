@@ -8,6 +8,7 @@ mod judged;
 mod keys;
 mod late;
 mod outbox;
+mod pending;
 mod record;
 mod release;
 mod scripts;
@@ -42,9 +43,9 @@ use crate::{
 
 use judged::{judged, reinstate};
 use keys::{key_outbox, key_slot};
-use late::take_back;
+use late::{send_soon, take_back};
 use scripts::{ISSUE, ISSUE_CANDIDATE, JUDGE, JUDGE_BY_ID, LOOK, NOTE_STATUS};
-use wire::{Answer, Packed, unknown_answer};
+use wire::{Answer, Packed, place_of, unknown_answer};
 
 /// The store.
 pub struct RedisChallenges {
@@ -147,9 +148,9 @@ impl ChallengeStore for RedisChallenges {
         let slots = 1 + issue.others.len() + usize::from(is_elsewhere);
         let records = Records::asked(issue.attached, issue.message.is_some());
         let (script, facts) = self.issuing(issue, slots as u8, cooldown_at, &records);
-        let answer: Vec<u8> = self
+        let answer = self
             .link
-            .eval(&script, slots + records.len() + 1, |call| {
+            .eval_or_later(script, slots + records.len() + 1, |call| {
                 key_slot(call, address);
                 for other in issue.others {
                     key_slot(call, other.slot.address());
@@ -161,24 +162,17 @@ impl ChallengeStore for RedisChallenges {
                 key_outbox(call, address);
                 call.arg(facts.0);
             })
-            .await?;
+            .await;
+        let answer: Vec<u8> = answer.map_err(|unanswered| send_soon(unanswered, &self.link, issue))?;
         let Answer {
             letter,
             number,
             attached,
             rest,
         } = Answer::read(&answer, issue.attached)?;
-        let outcome = match letter {
-            b'w' | b'1'..=b'9' => {
-                // One of several places is told by its number.
-                let at = usize::from(letter.saturating_sub(b'1'));
-                let mut places = issue.places();
-                let place = if letter == b'w' {
-                    places.next()
-                } else {
-                    places.nth(at)
-                };
-                let place = place.ok_or_else(unknown_answer)?;
+        let outcome = match (place_of(letter), letter) {
+            (Some(at), _) => {
+                let place = issue.places().nth(at).ok_or_else(unknown_answer)?;
                 let avoid = std::str::from_utf8(rest).map_err(|_| unknown_answer())?;
                 let avoid = Some(avoid.to_owned()).filter(|name| !name.is_empty());
                 IssueOutcome::Written {
@@ -186,13 +180,13 @@ impl ChallengeStore for RedisChallenges {
                     entry: issue.entry(place, avoid, number),
                 }
             }
-            b'c' => IssueOutcome::Cooldown {
+            (None, b'c') => IssueOutcome::Cooldown {
                 wait: from_millis(number),
             },
-            b'l' => IssueOutcome::Locked {
+            (None, b'l') => IssueOutcome::Locked {
                 wait: from_millis(number),
             },
-            b'm' => IssueOutcome::Limited,
+            (None, b'm') => IssueOutcome::Limited,
             _ => return Err(unknown_answer()),
         };
         Ok(Issued { outcome, attached })
@@ -217,7 +211,7 @@ impl ChallengeStore for RedisChallenges {
         let more = given_back.as_ref().map_or(0, |(_, records)| 1 + records.len());
         let answer = self
             .link
-            .eval_or_later(&JUDGE, read + records.len() + more, |call| {
+            .eval_or_later(&*JUDGE, read + records.len() + more, |call| {
                 for slot in attempt.slots.iter().chain(claimants_at) {
                     key_slot(call, slot.address());
                 }
@@ -252,7 +246,7 @@ impl ChallengeStore for RedisChallenges {
         let records = Records::asked(attempt.attached, false);
         let answer = self
             .link
-            .eval_or_later(&JUDGE_BY_ID, 2 + records.len(), |call| {
+            .eval_or_later(&*JUDGE_BY_ID, 2 + records.len(), |call| {
                 key_slot(call, address);
                 key_slot(call, failures_at);
                 records.add_keys(call);

@@ -9,7 +9,6 @@ use std::sync::{LazyLock, atomic::Ordering};
 use ::redis::Script;
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
-use uuid::Uuid;
 
 use crate::{
     challenges::{
@@ -17,6 +16,7 @@ use crate::{
         redis::{
             RedisChallenges,
             keys::{SHARES, key_outbox, key_slot, outbox_key, slot_key},
+            pending::{MEMBER, Name, make_due, member, name},
             record,
             scripts::{script, script_of},
             wire::{Packed, unknown_answer},
@@ -31,26 +31,8 @@ use crate::{
 static RENEW: LazyLock<Script> = script!("renew.lua");
 static TAKE_OVER: LazyLock<Script> = script!("take_over.lua");
 
-/// Bytes of a member.
-const MEMBER: usize = SlotAddress::LOCAL_BYTES + 8;
 /// Partitions whose records are read at a time.
 const ABREAST: usize = 16;
-
-/// The half of a challenge's id that tells it from the others of its slot.
-type Name = [u8; 8];
-
-fn name(challenge_id: Uuid) -> Name {
-    challenge_id.as_u64_pair().0.to_be_bytes()
-}
-
-/// A challenge in a set.
-fn member(address: SlotAddress, name: Name) -> [u8; MEMBER] {
-    let mut member = [0; MEMBER];
-    let (place, rest) = member.split_at_mut(SlotAddress::LOCAL_BYTES);
-    place.copy_from_slice(&address.local());
-    rest.copy_from_slice(&name);
-    member
-}
 
 #[async_trait]
 impl Outbox for RedisChallenges {
@@ -75,15 +57,7 @@ impl Outbox for RedisChallenges {
     }
 
     async fn hand_back(&self, entry: &OutboxEntry) -> Result<(), Unavailable> {
-        let mut pipeline = ::redis::pipe();
-        pipeline
-            .cmd("ZADD")
-            .arg(outbox_key(&self.link, entry.address))
-            .arg("XX")
-            .arg(0)
-            .arg(&member(entry.address, name(entry.challenge_id))[..])
-            .ignore();
-        self.link.pipeline(&pipeline).await
+        make_due(&self.link, entry.address, entry.challenge_id).await
     }
 
     /// Asks each partition once, as many at a time as entries are wanted, beginning where the last sweep ended so that

@@ -88,6 +88,15 @@ impl<'a> Answer<'a> {
     }
 }
 
+/// Of the letter of an answer by `issue.lua`, or the digit in its stead: which of several places was written, if any was.
+pub fn place_of(letter: u8) -> Option<usize> {
+    match letter {
+        b'w' => Some(0),
+        b'1'..=b'9' => Some((letter - b'1').into()),
+        _ => None,
+    }
+}
+
 /// Bytes for each challenge that was charged: its id, its attempts.
 pub const CHARGED: usize = 17;
 

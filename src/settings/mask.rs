@@ -33,13 +33,13 @@ const PLAIN_PARAMETERS: [&str; 12] = [
     "tls",
 ];
 
-/// Keys whose value is a list of tables, of which this field is never shown.
-const SECRET_FIELDS: [(&str, &str); 1] = [("events.webhook", "secret")];
+/// Keys whose value is a list of tables, of which these fields alone are shown: another may be a secret whose name was misspelled.
+const SHOWN_FIELDS: [(&str, &[&str]); 1] = [("events.webhook", &["allow_plaintext", "kinds", "name", "url"])];
 
 /// The value of a known key, as TOML.
 pub(super) fn shown(key: &str, value: &Value) -> String {
-    if let Some((_, field)) = SECRET_FIELDS.iter().find(|(table, _)| *table == key) {
-        return without_field(field, value).map_or_else(|| quoted(MASK), |masked| masked.to_string());
+    if let Some((_, fields)) = SHOWN_FIELDS.iter().find(|(table, _)| *table == key) {
+        return with_fields(fields, value).map_or_else(|| quoted(MASK), |masked| masked.to_string());
     }
     match value.as_text() {
         Some("") => quoted(""),
@@ -59,17 +59,20 @@ pub(super) fn shown(key: &str, value: &Value) -> String {
     }
 }
 
-/// Tables in which a field is masked; none where it is something else.
-fn without_field(secret: &str, value: &Value) -> Option<Value> {
+/// Tables in which all but some fields are masked; none where it is something else.
+fn with_fields(shown: &[&str], value: &Value) -> Option<Value> {
     let Value::List(items) = value else {
         return None;
     };
     let masked = items.iter().map(|item| match item {
         Value::Record(fields) => {
-            let fields = fields.iter().map(|(name, value)| match value {
-                Value::Text(text) if name != secret => (name.clone(), Value::Text(without_passwords(text))),
-                Value::Flag(_) | Value::List(_) if name != secret => (name.clone(), value.clone()),
-                _ => (name.clone(), Value::Text(MASK.to_owned())),
+            let fields = fields.iter().map(|(name, value)| {
+                let value = match value {
+                    Value::Text(text) if shown.contains(&&**name) => Value::Text(without_passwords(text)),
+                    Value::Flag(_) | Value::List(_) if shown.contains(&&**name) => value.clone(),
+                    _ => Value::Text(MASK.to_owned()),
+                };
+                (name.clone(), value)
             });
             Some(Value::Record(fields.collect()))
         }
@@ -207,6 +210,15 @@ mod tests {
                 shown("events.webhook", &value),
                 "[{ url = \"https://u:***@x/\", secret = \"***\" }]"
             );
+        }
+        for name in ["secrett", "secret_old", "signing_secret", "token", "Secret"] {
+            for value in [text("hush"), Value::Flag(true), Value::List(vec![text("hush")])] {
+                let table = Value::Record(vec![(name.to_owned(), value)]);
+                assert_eq!(
+                    shown("events.webhook", &Value::List(vec![table])),
+                    format!("[{{ {name} = \"***\" }}]")
+                );
+            }
         }
         for value in [text("hush"), Value::List(vec![text("hush")])] {
             assert_eq!(shown("events.webhook", &value), "\"***\"");

@@ -35,7 +35,13 @@ pub(super) enum Connector {
 /// Prepares the pool; connects nowhere. The files of certificates are read here.
 pub(super) fn open(options: &RedisOptions) -> Result<Pool, RedisUrlError> {
     let topology = Topology::parse(&options.url)?;
-    let certificates = options.security.certificates()?;
+    let certificates = match options.security.first_key() {
+        Some(key) if !topology.plaintext_hosts().is_empty() => {
+            let why = "certificates are for a redis.url that begins with rediss:// or rediss+sentinel://";
+            return Err(RedisUrlError::of(key, why));
+        }
+        _ => options.security.certificates()?,
+    };
     let connector = Connector::of(topology, certificates, options)
         .map_err(|error| RedisUrlError::new(format!("Redis can't be reached so: {}", error.category())))?;
     let config = PoolConfig {

@@ -29,6 +29,12 @@ pub struct ClientCertificate {
 }
 
 impl RedisSecurity {
+    /// The key of the first file, if there is one.
+    pub(super) fn first_key(&self) -> Option<&'static str> {
+        let ca = self.ca_file.as_ref().map(|_| "redis.ca_file");
+        ca.or(self.client.as_ref().map(|_| "redis.client_cert_file"))
+    }
+
     /// Reads the files. None where there are none: the system's store counts then.
     pub(super) fn certificates(&self) -> Result<Option<TlsCertificates>, RedisUrlError> {
         let root_cert = self.ca_file.as_ref().map(|file| {

@@ -364,6 +364,16 @@ fn redis_certificates_that_are_none_are_refused() {
     let (code, _, err) = folder.run(&["config", "check"], &half);
     assert_eq!(code, 78);
     each_line_has(&err, &["redis.client_key_file"]);
+    let plain = [
+        ("REDIS_URL", "redis://127.0.0.1:1"),
+        ("RINGBACK__REDIS__CA_FILE", "ca.pem"),
+    ];
+    let (code, _, err) = folder.run(&["config", "check"], &plain);
+    assert_eq!(code, 78);
+    each_line_has(
+        &err,
+        &["redis.ca_file: certificates are for a redis.url that begins with rediss://"],
+    );
 }
 
 #[test]

@@ -102,6 +102,12 @@ impl DatabaseUrlError {
 pub enum MigrateError {
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
+    /// It answered, and waiting doesn't help.
+    #[error(
+        "its user may not make tables ({}). Run `ringback migrate` as their owner, and start the service with database.migrate = false",
+        .0.cause
+    )]
+    NotAllowed(Unavailable),
     #[error("migration {version} failed: {cause}")]
     Failed { version: i64, cause: Unavailable },
     /// The file of a migration that has run is not what it was: this database belongs to another build.
@@ -113,6 +119,9 @@ pub enum MigrateError {
     )]
     Halfway(i64),
 }
+
+/// SQLSTATE: it is not for this user.
+pub const NOT_ALLOWED: &str = "42501";
 
 /// The code of the database's own (SQLSTATE, or SQLite's), where it answered that it won't.
 pub fn code_of(unavailable: &Unavailable) -> Option<&str> {

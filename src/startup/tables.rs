@@ -7,7 +7,7 @@ use tokio::time::{sleep, timeout};
 
 use super::{error::StartError, warnings};
 use crate::{
-    database::{Database, MigrateError, Schema, code_of},
+    database::{Database, MigrateError, NOT_ALLOWED, Schema, code_of},
     outage,
     settings::Settings,
     unavailable::{Part, Unavailable},
@@ -19,8 +19,6 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const PAUSE: Duration = Duration::from_millis(500);
 /// How often the log says that the database is waited for.
 const SAID_EVERY: Duration = Duration::from_secs(5);
-/// SQLSTATE: it is not for this user to read.
-const NOT_ALLOWED: &str = "42501";
 /// SQLSTATE: the password is wrong, there is no such user, no such database. No waiting helps.
 const NOT_LET_IN: [&str; 2] = ["28", "3D"];
 

@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 use ringback::{
     accounts::{Erased, ErasedBy, Erasure},
+    database::MigrateError,
     events::{EventKind, EventKinds},
     ledger::{Event, Row, What},
 };
@@ -212,6 +213,9 @@ fn a_role_that_may_not_make_tables_loses_no_event_and_keeps_to_the_retention() {
              GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO service";
         server.sql(&[grants]).await;
         let service = Store::open(&server.url("service"), OPTIONS).unwrap();
+        // The start doesn't wait for it.
+        let told = service.database.migrate().await.unwrap_err();
+        assert!(matches!(told, MigrateError::NotAllowed(_)), "{told}");
         let (ahead, fault) = keep(&service, at(0), never()).await;
         assert_eq!(ahead, 0);
         assert!(fault.contains("42501"), "{fault}");

@@ -7,7 +7,7 @@ use sqlx::{
 
 use super::Schema;
 use crate::{
-    database::{Fault, MigrateError, migrations},
+    database::{Fault, MigrateError, NOT_ALLOWED, code_of, migrations},
     unavailable::{Part, Unavailable},
 };
 
@@ -50,7 +50,10 @@ pub(in crate::database) fn refused(
     unavailable: impl Fn(&sqlx::Error) -> Unavailable,
 ) -> MigrateError {
     match error {
-        SqlxMigrateError::Execute(error) => unavailable(error).into(),
+        SqlxMigrateError::Execute(error) => match unavailable(error) {
+            error if code_of(&error) == Some(NOT_ALLOWED) => MigrateError::NotAllowed(error),
+            error => error.into(),
+        },
         SqlxMigrateError::ExecuteMigration(error, version) => MigrateError::Failed {
             version: *version,
             cause: unavailable(error),

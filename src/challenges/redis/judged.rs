@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     challenges::{
-        millis::{Millis, from_millis},
+        millis::from_millis,
         store::{Judged, Proof, Verdict},
     },
     limits::Counter,
@@ -17,11 +17,11 @@ use crate::{
     unavailable::Unavailable,
 };
 
-/// Reads what a judging script answers; `used` tells of which slot the record of a used challenge is.
+/// Reads what a judging script answers, which tells by a number, from 1, in which of the slots that judge a code was right.
 pub(super) fn judged(
     answer: &[u8],
     attached: &[Counter],
-    used: impl FnOnce(Millis) -> Option<SlotAddress>,
+    slots: impl IntoIterator<Item = SlotAddress>,
 ) -> Result<Judged, Unavailable> {
     let Answer {
         letter,
@@ -31,7 +31,11 @@ pub(super) fn judged(
     } = Answer::read(answer, attached)?;
     let mut charged = Vec::new();
     let verdict = match letter {
-        b'r' => Verdict::Right(proof(used(number), rest).ok_or_else(unknown_answer)?),
+        b'r' => {
+            let at = usize::try_from(number).unwrap_or_default().checked_sub(1);
+            let used = at.and_then(|at| slots.into_iter().nth(at));
+            Verdict::Right(proof(used, rest).ok_or_else(unknown_answer)?)
+        }
         b'w' | b'x' => {
             for of_one in rest.chunks(CHARGED) {
                 charged.push(decode_charged(of_one).ok_or_else(unknown_answer)?);

@@ -8,10 +8,7 @@ use super::{
     wire::{Answer, place_of},
 };
 use crate::{
-    challenges::{
-        millis::Millis,
-        store::{Issue, Verdict},
-    },
+    challenges::store::{Issue, Verdict},
     limits::Counter,
     partition::SlotAddress,
     redis::{RedisLink, Unanswered},
@@ -55,13 +52,7 @@ pub(super) fn take_back(
     let slots: Vec<_> = slots.into_iter().collect();
     tokio::spawn(async move {
         let answer: Vec<u8> = later.wait().await?;
-        // The number of a slot, from 1; of a challenge that was named by its id there is but one.
-        let slot = |number: Millis| {
-            slots
-                .get(usize::try_from(number).ok()?.saturating_sub(1))
-                .copied()
-        };
-        let Verdict::Right(proof) = judged(&answer, &attached, slot).ok()?.verdict else {
+        let Verdict::Right(proof) = judged(&answer, &attached, slots).ok()?.verdict else {
             return None;
         };
         match reinstate(&link, offset, &proof).await {

@@ -227,12 +227,15 @@ impl ChallengeStore for RedisChallenges {
             .await;
         let slots = attempt.slots.iter().map(Slot::address);
         let answer: Vec<u8> = answer.map_err(|unanswered| {
-            take_back(unanswered, &self.link, self.offset(), attempt.attached, slots)
+            take_back(
+                unanswered,
+                &self.link,
+                self.offset(),
+                attempt.attached,
+                slots.clone(),
+            )
         })?;
-        judged(&answer, attempt.attached, |number| {
-            let index = usize::try_from(number).ok()?.checked_sub(1)?;
-            attempt.slots.get(index).map(Slot::address)
-        })
+        judged(&answer, attempt.attached, slots)
     }
 
     async fn judge_by_id(&self, attempt: &AttemptById<'_>) -> Result<Judged, Unavailable> {
@@ -256,7 +259,7 @@ impl ChallengeStore for RedisChallenges {
         let answer: Vec<u8> = answer.map_err(|unanswered| {
             take_back(unanswered, &self.link, self.offset(), attempt.attached, [address])
         })?;
-        judged(&answer, attempt.attached, |_| Some(address))
+        judged(&answer, attempt.attached, [address])
     }
 
     async fn reinstate(&self, proof: &Proof) -> Result<(), Unavailable> {

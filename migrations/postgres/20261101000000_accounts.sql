@@ -28,6 +28,9 @@ CREATE TABLE users (
     hash_cost      text        COLLATE "C",
     phone_verified boolean     NOT NULL DEFAULT false,
     email_verified boolean     NOT NULL DEFAULT false,
+    -- Set by an operator: no login, and no open session is good any more. NULL: not locked. Stands near what a row is looked up
+    -- by, since PostgreSQL walks through all columns before the one that it wants.
+    locked_at      timestamptz,
     -- When the phone was claimed: an unproven claim lapses. NULL: when the account was made.
     phone_claimed_at timestamptz,
     -- When a code for the address was last entered with the account's own token, or at registration: only then it is good
@@ -46,8 +49,6 @@ CREATE TABLE users (
     signed_in_at   timestamptz,
     -- When the account was taken over from another system. NULL: it was made here.
     imported_at    timestamptz,
-    -- Set by an operator: no login, and no open session is good any more. NULL: not locked.
-    locked_at      timestamptz,
     created_at     timestamptz NOT NULL,
     updated_at     timestamptz NOT NULL
 );

@@ -83,7 +83,7 @@ pub use operation::Operation;
 pub use pauses::{PAUSED, Pause, Paused, PausedError};
 pub use pausing::PauseChange;
 pub use records::{Records, VARIES, read_verdicts};
-pub use redis::{GCRA_LUA, RedisCounters, RuledScript, with_spend};
+pub use redis::{GCRA_LUA, RedisCounters, RuledScript, with_spend, with_spend_of};
 pub use refusal::Refusal;
 pub use rule::{Counts, IfStoreLost, Mode, Rule, RuleSet, Scope, per_text};
 pub use shadow_counts::ShadowOf;
@@ -93,6 +93,5 @@ pub use store::{ClusterCounters, Counter, CounterName, Marker, Refund, Verdict, 
 pub use subject::Subject;
 pub use tag::RuleTag;
 pub use tally::CodesOf;
-pub use unrolled::unrolled;
 pub use watch::{FileStatus, LimitsWatch};
 pub use work::{PROOF_TTL, SolvedWork, Work, work_challenge};

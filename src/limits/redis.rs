@@ -31,18 +31,30 @@ const PAUSES: &str = "pauses";
 /// The algorithm as a Lua chunk of local functions, for scripts that count attached themselves.
 pub const GCRA_LUA: &str = include_str!("gcra.lua");
 
-/// Puts what spends from counters where a script has a line for it.
+/// Where a script spends from counters, and where it begins its answer by that.
+const SPEND: &str = "--spend\n";
+const ANSWER: &str = "--spend and answer\n";
+
+/// Puts what spends from counters, whatever their rules are, where a script has a line for it.
 pub fn with_spend(script: &str) -> String {
-    put_spend(script, include_str!("spend.lua"))
+    const BEGIN: &str =
+        "attached = pack('>c1I6', refused and 'm' or letter, refused and 0 or number) .. attached\n";
+    let spend = include_str!("spend.lua");
+    script
+        .replace(ANSWER, &[spend, BEGIN].concat())
+        .replace(SPEND, spend)
 }
 
-fn put_spend(script: &str, spend: &str) -> String {
-    script.replace("--spend\n", spend)
+/// The same for counters of these rules alone. `None` where there are none, or too many.
+pub fn with_spend_of(signature: &[u8], script: &str) -> Option<String> {
+    let answers = script.contains(ANSWER);
+    let spend = unrolled(signature, answers)?;
+    Some(script.replace(if answers { ANSWER } else { SPEND }, &spend))
 }
 
 /// A script with counters: one that reads what their rules are, and more that are each written for rules that it has met.
 pub struct RuledScript {
-    text: &'static str,
+    text: String,
     /// A script of a text.
     script: fn(&str) -> Script,
     reads: Arc<Script>,
@@ -55,11 +67,11 @@ const MOST_WRITTEN: usize = 64;
 
 impl RuledScript {
     /// The script of a text with a line where it spends; its rules are in the variable `rules` there.
-    pub fn new(text: &'static str, script: fn(&str) -> Script) -> Self {
+    pub fn new(text: String, script: fn(&str) -> Script) -> Self {
         Self {
+            reads: Arc::new(script(&with_spend(&text))),
             text,
             script,
-            reads: Arc::new(script(&with_spend(text))),
             written: RwLock::default(),
         }
     }
@@ -72,10 +84,10 @@ impl RuledScript {
             return (Arc::clone(script), varying);
         }
         drop(written);
-        let Some(spend) = unrolled(&signature) else {
+        let Some(text) = with_spend_of(&signature, &self.text) else {
             return (Arc::clone(&self.reads), records.rules().to_vec());
         };
-        let script = Arc::new((self.script)(&put_spend(self.text, &spend)));
+        let script = Arc::new((self.script)(&text));
         let mut written = self.written.write().unwrap_or_else(PoisonError::into_inner);
         if written.len() >= MOST_WRITTEN {
             written.clear();
@@ -98,8 +110,11 @@ macro_rules! script {
 }
 
 /// Of counters that lie together, and of those that don't.
-static CHECK_ALL: LazyLock<RuledScript> =
-    LazyLock::new(|| RuledScript::new(include_str!("check.lua"), |text| lua::script(&[GCRA_LUA], text)));
+static CHECK_ALL: LazyLock<RuledScript> = LazyLock::new(|| {
+    RuledScript::new(include_str!("check.lua").to_owned(), |text| {
+        lua::script(&[GCRA_LUA], text)
+    })
+});
 static CHECK: LazyLock<Script> = script!("check.lua");
 static GIVE_BACK: LazyLock<Script> = script!("give_back.lua");
 static REFUND: LazyLock<Script> = script!("refund.lua");

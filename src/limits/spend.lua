@@ -1,5 +1,6 @@
 -- Spends one request of counters, or of none of them if an enforced one refuses. This is no function, since Redis makes those anew
--- for each call of a script: it is put where a script has a line `spend`.
+-- for each call of a script: it is put where a script has a line `spend`. Where that is `spend and answer`, an answer begins by it: before
+-- the verdicts in `attached` stand `letter` (1), which is 'm' if one refused, and `number` (6), which is 0 then.
 --
 -- Needs `rules`, which from `rules_at` on has the rules as gcra.lua has them; `stored`, with the records KEYS[first + 1..] at the same places as they were read; `now_us`.
 -- Gives `refused`, whether one refused; `attached`, how many there are (1) and for each the room that is left, or below zero what is

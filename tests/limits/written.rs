@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::{prelude::*, test_runner::TestRunner};
 use ringback::{
-    limits::{GCRA_LUA, VARIES, unrolled, with_spend},
+    limits::{GCRA_LUA, VARIES, with_spend, with_spend_of},
     redis::{RedisLink, lua},
 };
 
@@ -219,8 +219,7 @@ fn a_script_for_given_rules_spends_as_the_one_that_reads_them() {
     let agree = |(rules, kept, steps): Case| {
         let mut now = 1_800_000_000_123_457;
         let written = [false, true].map(|has_message| {
-            let spend = unrolled(&packed(&rules, has_message, true).0).unwrap();
-            script(&STEP_LUA.replace("--spend\n", &spend))
+            script(&with_spend_of(&packed(&rules, has_message, true).0, STEP_LUA).unwrap())
         });
         let keys =
             [unique(), unique()].map(|name| (0..RECORDS).map(|at| format!("{name}{at}")).collect::<Vec<_>>());

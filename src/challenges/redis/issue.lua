@@ -2,11 +2,13 @@
 -- found by the part that stands before this: issue_place.lua, or issue_candidate.lua where there are several slots. `slot` and
 -- `cooling` may be missing.
 --
--- ARGV  1 packed, behind what that part reads: how many of the next bytes, at their end, are tags of shadow rules that would refuse
---         (1); from `rest_at` what of the record is passed on unread; from `rules_at` the counters' rules, as gcra_all has them
+-- Before both stands what never changes: `ttl` and `cooldown` (ms), and `lasts`, as text how long (ms) a record with both matters.
+--
+-- ARGV  1 packed, behind what that part reads: how many of the bytes before the rules are tags of shadow rules that would refuse (1);
+--         from `tail_at` what of the record stands behind the time of issue, and names nobody to avoid; from `rules_at` the counters'
+--         rules, as gcra_all has them
 -- gives packed: a letter for the outcome (1), its number (6), verdicts of the counters as gcra_all has them, the provider to
 -- avoid. One text, since a list takes its reader longer.
-local message = flags % (2 * MESSAGE) >= MESSAGE
 local last_id, last_issued, last_ttl, last_status, ended_early, kept, avoid = nil, 0, 0, 0, false, '', ''
 if slot then
   local head = HEAD
@@ -43,9 +45,9 @@ if cooling then
   end
 end
 
-local first, rules = n, facts
---spend
-if refused then return pack('>c1I6', 'm', 0) .. attached end
+local first, rules, letter, number = n, facts, written, now + ttl
+--spend and answer
+if refused then return attached end
 
 -- What the last challenge leaves behind: whom to avoid, if its message did not arrive; or its place in the outbox.
 if last_id then
@@ -55,7 +57,7 @@ if last_id then
       avoid = avoided(slot)
       --end
     end
-  elseif last_status == QUEUED and byte(slot, 2) % (2 * MESSAGE) >= MESSAGE then
+  elseif message and last_status == QUEUED and byte(slot, 2) % (2 * MESSAGE) >= MESSAGE then
     call('ZREM', KEYS[#KEYS], sub(entry, 1, 7) .. sub(last_id, 1, 8))
   end
 end
@@ -65,19 +67,20 @@ if n > 1 and ends > now and not ended_early then
   keep(KEYS[n], with_cooldown(slot_of(cooling), ends), now, most)
   --end
 end
-local rest = sub(facts, rest_at, rules_at - 1)
-if shadowed ~= '' then rest = sub(rest .. shadowed, 1, #rest - byte(facts, rest_at - 1) + 64) end
-if avoid ~= '' then rest = avoid .. rest end
+local tail = sub(facts, tail_at, rules_at - 1)
+if shadowed ~= '' then tail = sub(tail .. shadowed, 1, #tail - byte(facts, tail_at - 1) + 64) end
+if avoid ~= '' then tail = sub(tail, 1, TAIL - 1) .. string.char(#avoid) .. avoid .. sub(tail, TAIL + 1) end
 if n == 1 and kept == '' then
-  local record = pack('>BBBI6Bc32I6I3BBBc0', FORMAT, flags, 0, ends, 0, name, now, ttl, QUEUED, purpose, #avoid, rest)
-  call('SET', key, record, 'PX', format('%d', cooldown > ttl and cooldown or ttl))
+  local record = pack('>BBBI6Bc32I6c0', FORMAT, flags, 0, ends, 0, name, now, tail)
+  -- `GET` of nothing: so Redis answers nil, where it would make a table that says OK.
+  if slot then call('SET', key, record, 'PX', lasts) else call('SET', key, record, 'PX', lasts, 'GET') end
 else
   --cold
   if n == 1 then cooldown_at = pack('>I6B', ends, 0) end
-  local record = pack('>BBBc7c0c32I6I3BBBc0', FORMAT, flags, kept == '' and 0 or KEPT, cooldown_at, kept, name, now, ttl, QUEUED,
-    purpose, #avoid, rest)
+  local record = pack('>BBBc7c0c32I6c0', FORMAT, flags, kept == '' and 0 or KEPT, cooldown_at, kept, name, now, tail)
   if kept ~= '' then keep(key, record, now, most) else call('SET', key, record, 'PX', format('%d', ttl)) end
   --end
 end
 if message then call('ZADD', KEYS[#KEYS], format('%d', now + lease), entry) end
-return pack('>c1I6c0c0', written, now + ttl, attached, avoid)
+if avoid ~= '' then attached = attached .. avoid end
+return attached

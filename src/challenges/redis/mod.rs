@@ -44,7 +44,7 @@ use crate::{
 use judged::{judged, reinstate};
 use keys::{key_outbox, key_slot};
 use late::{send_soon, take_back};
-use scripts::{ISSUE, ISSUE_CANDIDATE, JUDGE, JUDGE_BY_ID, LOOK, NOTE_STATUS};
+use scripts::{Issuing, JUDGE, JUDGE_BY_ID, LOOK, NOTE_STATUS};
 use wire::{Answer, Packed, place_of, unknown_answer};
 
 /// The store.
@@ -52,6 +52,7 @@ pub struct RedisChallenges {
     pub(super) link: Arc<RedisLink>,
     pub(super) rules: OtpRules,
     pub(super) lease: Duration,
+    issuing: Issuing,
     /// Milliseconds by which a test moves Redis's clock; 0 in life.
     clock_offset: Arc<AtomicI64>,
     /// Where the next sweep for overdue deliveries begins.
@@ -64,6 +65,7 @@ impl RedisChallenges {
     pub fn new(link: Arc<RedisLink>, rules: OtpRules, lease: Duration, clock_offset: Arc<AtomicI64>) -> Self {
         Self {
             link,
+            issuing: Issuing::new(&rules),
             rules,
             lease,
             clock_offset,
@@ -85,10 +87,7 @@ impl RedisChallenges {
     ) -> (Arc<Script>, Packed) {
         let lease = issue.message.map_or(Duration::ZERO, |message| message.lease);
         let (facts, rules_at) = Packed::at(self.offset())
-            .number(millis(self.rules.ttl), 4)
-            .number(millis(self.rules.resend_cooldown), 4)
-            .number(millis(lease), 4)
-            .bytes(&[slots, record::flags(issue), record::purpose(issue)])
+            .bytes(&[slots, record::flags(issue)])
             .room_for_place();
         let place = |facts: Packed, place: &Place| {
             facts
@@ -96,21 +95,23 @@ impl RedisChallenges {
                 .bytes(place.challenge_id.as_bytes())
                 .bytes(place.digest.as_bytes())
         };
-        let (script, facts) = if issue.others.is_empty() {
-            let facts = place(facts, &issue.place).most(&self.rules);
-            (&ISSUE, facts.bytes(&cooldown_at.local()))
-        } else {
-            let facts = facts
+        let elsewhere = |facts: Packed| {
+            facts
                 .most(&self.rules)
                 .bytes(&cooldown_at.local())
-                .bytes(&[self.rules.max_attempts]);
-            (&ISSUE_CANDIDATE, issue.places().fold(facts, place))
+                .number(millis(lease), 4)
+        };
+        let (script, facts) = if issue.others.is_empty() {
+            (&self.issuing.place, elsewhere(place(facts, &issue.place)))
+        } else {
+            let facts = elsewhere(facts).bytes(&[self.rules.max_attempts]);
+            (&self.issuing.candidate, issue.places().fold(facts, place))
         };
         let (script, rules) = script.of(records);
         let tags = issue.shadowed.as_str().as_bytes(); // 64 at most
         let facts = facts
             .bytes(&[tags.len() as u8])
-            .bytes(&record::encode_rest(issue))
+            .bytes(&record::encode_tail(issue, self.rules.ttl))
             .bytes(tags)
             .place_here(rules_at)
             .bytes(&rules);
@@ -146,11 +147,13 @@ impl ChallengeStore for RedisChallenges {
         let (address, cooldown_at) = (slot.address(), slot.cooldown_slot().address());
         let is_elsewhere = address != cooldown_at;
         let slots = 1 + issue.others.len() + usize::from(is_elsewhere);
-        let records = Records::asked(issue.attached, issue.message.is_some());
+        let has_message = issue.message.is_some();
+        let records = Records::asked(issue.attached, has_message);
+        let keys = slots + records.len() + usize::from(has_message);
         let (script, facts) = self.issuing(issue, slots as u8, cooldown_at, &records);
         let answer = self
             .link
-            .eval_or_later(script, slots + records.len() + 1, |call| {
+            .eval_or_later(script, keys, |call| {
                 key_slot(call, address);
                 for other in issue.others {
                     key_slot(call, other.slot.address());
@@ -159,7 +162,9 @@ impl ChallengeStore for RedisChallenges {
                     key_slot(call, cooldown_at);
                 }
                 records.add_keys(call);
-                key_outbox(call, address);
+                if has_message {
+                    key_outbox(call, address);
+                }
                 call.arg(facts.0);
             })
             .await;

@@ -130,8 +130,8 @@ fn the_usual_record_has_at_most_92_bytes() {
             attached: &[],
             shadowed: &Shadowed::default(),
         };
-        let rest = [&[0][..], &encode_rest(&issue)].concat();
-        let mut record = record(flags(&issue), &rest);
+        let tail = encode_tail(&issue, Duration::from_secs(600));
+        let mut record = record(flags(&issue), &tail[5..]);
         record[2] = 0;
         record.drain(10..58);
         assert!(record.len() <= 92, "{}", record.len());

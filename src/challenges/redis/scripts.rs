@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use ::redis::Script;
 
 use crate::{
+    challenges::{millis::millis, store::OtpRules},
     limits::{GCRA_LUA, RuledScript, with_spend},
     redis::lua,
 };
@@ -29,13 +30,6 @@ macro_rules! script {
 }
 pub(super) use script;
 
-/// The same that has attached counters.
-macro_rules! ruled_script {
-    ($($file:literal),+) => {
-        LazyLock::new(|| RuledScript::new($crate::challenges::redis::scripts::text_of!($($file),+), shared_script))
-    };
-}
-
 /// A script with what all of this room share before it.
 pub fn script_of(text: &str) -> Script {
     shared_script(&with_spend(text))
@@ -45,8 +39,27 @@ fn shared_script(text: &str) -> Script {
     lua::script(&[GCRA_LUA, include_str!("slot.lua")], text)
 }
 
-pub static ISSUE: LazyLock<RuledScript> = ruled_script!("issue_place.lua", "issue.lua");
-pub static ISSUE_CANDIDATE: LazyLock<RuledScript> = ruled_script!("issue_candidate.lua", "issue.lua");
+/// The scripts that issue, written for the times that are set.
+pub struct Issuing {
+    pub place: RuledScript,
+    pub candidate: RuledScript,
+}
+
+impl Issuing {
+    pub fn new(rules: &OtpRules) -> Self {
+        let (ttl, cooldown) = (millis(rules.ttl), millis(rules.resend_cooldown));
+        let times = format!(
+            "local ttl, cooldown, lasts = {ttl}, {cooldown}, '{}'\n",
+            ttl.max(cooldown)
+        );
+        let script = |text: &str| RuledScript::new([times.as_str(), text].concat(), shared_script);
+        Self {
+            place: script(text_of!("issue_place.lua", "issue.lua")),
+            candidate: script(text_of!("issue_candidate.lua", "issue.lua")),
+        }
+    }
+}
+
 pub static JUDGE: LazyLock<Script> = script!("judge.lua");
 pub static JUDGE_BY_ID: LazyLock<Script> = script!("judge_by_id.lua");
 pub static REINSTATE: LazyLock<Script> = script!("reinstate.lua");
@@ -56,7 +69,7 @@ pub static NOTE_STATUS: LazyLock<Script> = script!("note_status.lua");
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::unrolled;
+    use crate::limits::with_spend_of;
 
     /// Lua has room for 200 variables of a script.
     #[test]
@@ -67,8 +80,9 @@ mod tests {
             [&(2048 | place).to_le_bytes()[..], b"abcd", &numbers].concat()
         };
         let rules = |most: u16| (1..=most).flat_map(rule).collect::<Vec<u8>>();
-        let most = (1..=64).rev().find_map(|most| unrolled(&rules(most))).unwrap();
-        let text = text_of!("issue_candidate.lua", "issue.lua").replace("--spend\n", &most);
+        let text = text_of!("issue_candidate.lua", "issue.lua");
+        let most = (1..=64).rev().find_map(|most| with_spend_of(&rules(most), text));
+        let text = ["local ttl, cooldown, lasts = 1, 1, '1'\n", &most.unwrap()].concat();
         let text = lua::text_of(&[GCRA_LUA, include_str!("slot.lua")], &text);
         // Those of the rules are gone behind them.
         let before = text.lines().take_while(|line| !line.starts_with("attached = "));

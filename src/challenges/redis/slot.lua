@@ -14,6 +14,8 @@ local POOL_FORM = '>I2I6I2I6'
 -- A challenge: id, digest, when it was issued, how long its code lives, status.
 local CHALLENGE_FORM = '>c16c16I6I3B'
 local ISSUED, STATUS, PURPOSE, AVOID = 33, 42, 43, 44
+-- Of what stands behind the time of issue, the byte of whom to avoid.
+local TAIL = 6
 -- Of the byte of the purpose.
 local WORKED = 128
 -- Flags.

@@ -33,9 +33,10 @@ pub(super) fn keep(text: &mut String, record: u16, rules: &[&Rule]) -> std::fmt:
     };
     let plain = packed(record, rules, false);
     let expiry = expiry_of_new(&spending).unwrap_or_else(|| expiry("until", record));
+    // `GET` of nothing: so Redis answers nil, where it would make a table that says OK.
     writeln!(
         text,
-        "  if {new} then call('SET', KEYS[first + {record}], {}, {expiry})",
+        "  if {new} then call('SET', KEYS[first + {record}], {}, {expiry}, 'GET')",
         plain.replace(&format!("last{record}"), &format!("until{record}")),
     )?;
     writeln!(text, "  elseif r{record} then")?;

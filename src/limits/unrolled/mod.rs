@@ -16,18 +16,18 @@ use rule::{Rule, list, read};
 /// Lua has room for 200 variables; a rule takes seven at most, a record five, and the scripts before them some seventy.
 const MOST_RULES: usize = 10;
 
-/// What spends from the counters of these rules. `None` where there are none, or too many.
-pub fn unrolled(signature: &[u8]) -> Option<String> {
+/// What spends from the counters of these rules, and begins the answer if that `answers`. `None` where there are none, or too many.
+pub(super) fn unrolled(signature: &[u8], answers: bool) -> Option<String> {
     let rules = read(signature)?;
     if rules.is_empty() || rules.len() > MOST_RULES {
         return None;
     }
     let mut text = String::with_capacity(1024 * (2 + rules.len()));
-    write(&mut text, &rules).ok()?;
+    write(&mut text, &rules, answers).ok()?;
     Some(text)
 }
 
-fn write(text: &mut String, rules: &[Rule]) -> std::fmt::Result {
+fn write(text: &mut String, rules: &[Rule], answers: bool) -> std::fmt::Result {
     let all: Vec<&Rule> = rules.iter().collect();
     let mut records: Vec<u16> = rules.iter().map(|rule| rule.record).collect();
     records.sort_unstable();
@@ -65,5 +65,13 @@ fn write(text: &mut String, rules: &[Rule]) -> std::fmt::Result {
     }
     let rooms = list(&all, |rule| format!("x{}", rule.at));
     let (form, count) = ("d".repeat(rules.len()), rules.len());
-    writeln!(text, "end\nattached = pack('<B{form}', {count}, {rooms})\nend")
+    let (before, values) = if answers {
+        (">c1I6", "refused and 'm' or letter, refused and 0 or number, ")
+    } else {
+        ("", "")
+    };
+    writeln!(
+        text,
+        "end\nattached = pack('{before}<B{form}', {values}{count}, {rooms})\nend"
+    )
 }

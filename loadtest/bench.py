@@ -29,6 +29,11 @@ SELECT id, 'phone_verification', 'sms', 'US', 'twilio', 'SM' || md5(id::text), '
 VACUUM ANALYZE verifications;"""
 
 
+def shuffled(lines):
+    """In another order, the same each time: neighbours in a table are not what comes together."""
+    return random.Random(0).sample(lines, len(lines))
+
+
 def medians(cells):
     return {key: statistics.median(cell[key] for cell in cells) for key in cells[0]}
 
@@ -81,16 +86,13 @@ class Bench:
         """Writes what the requests are made of, and brings the database to the state that they expect."""
         if operation == "me":
             lines = self.stage.output([self.program, "tokens", TOKENS, self.users])
-        elif operation == "send":
-            lines = self.stage.sql(
-                "SELECT phone FROM users TABLESAMPLE SYSTEM (:share) WHERE phone_verified LIMIT 100000",
+        elif operation in ("send", "sms"):
+            which = "phone_verified" if operation == "send" else "NOT phone_verified"
+            phones = self.stage.sql(
+                f"SELECT phone FROM users TABLESAMPLE SYSTEM (:share) WHERE {which} LIMIT 100000",
                 share=min(100.0, 30_000_000 / self.users),
             )
-        elif operation == "sms":
-            lines = self.stage.sql(
-                "SELECT phone FROM users TABLESAMPLE SYSTEM (:share) WHERE NOT phone_verified LIMIT 100000",
-                share=min(100.0, 30_000_000 / self.users),
-            )
+            lines = "\n".join(shuffled(phones.splitlines()))
         elif operation in ("send_own", "verify_own"):
             lines = self.stage.output([self.program, "owners", TOKENS, self.verified])
         elif operation == "email":
@@ -103,8 +105,7 @@ class Bench:
         elif operation in ("wrong", "right"):
             issued = self.stage.output([self.program, "challenges", self.verified, self.challenges]).splitlines()
             lines, ids = zip(*(line.rsplit(" ", 1) for line in issued))
-            # Codes are typed in another order than they were sent: neighbours in a table are not what comes together.
-            lines, ids = "\n".join(random.Random(0).sample(lines, len(lines))), "\n".join(ids)
+            lines, ids = "\n".join(shuffled(lines)), "\n".join(ids)
             # Whoever types a code was sent it: the ledger knows of it.
             self.stage.sql(f"{ISSUED}\n{ids}\n\\.\n{IN_LEDGER}")
         elif operation == "refresh":

@@ -23,6 +23,8 @@ ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "loadtest" / "results"
 TICKS = os.sysconf("SC_CLK_TCK")
 PASSWORD = "securepass123"
+# Where a rule of a limits file begins.
+RULES = r"(?m)^(?=\[\[rule\]\]$)"
 
 
 class Failed(Exception):
@@ -115,15 +117,23 @@ def build(*targets):
     return target / ("debug" if profile == "dev" else profile)
 
 
-def roomy_limits(quota=5_000_000, per="1m"):
-    """The shipped rules, each with the quota of a load test: they are asked and counted, and refuse nobody."""
-    text = (ROOT / "config/limits.toml").read_text()
-    text = re.sub(r"(?m)^(quota|burst|ceiling)\s*=\s*\".*$", r'\1 = "100000 USD"', text)
-    text = re.sub(r"(?m)^quota\s*=\s*\d.*$", f"quota = {quota}", text)
-    # Money by the day, since there is a bound on what a second may let through.
-    text = re.sub(r"(?m)^(quota = \d+\n)per\s*=.*$", rf'\1per = "{per}"', text)
-    return re.sub(r"(?m)^(burst|grows_to|ceiling)\s*=\s*\d.*$", rf"\1 = {quota}", text)
+# What a load test asks for in all, and what one person asks for.
+QUOTA_OF_ALL, QUOTA_OF_ONE = 50_000_000, 100_000
 
+
+def roomy_limits():
+    """The shipped rules with quotas that refuse nobody. One request fills its bucket for a while still, so that counters are kept from
+    one request to the next, as they are in life."""
+
+    def roomy(rule):
+        quota = QUOTA_OF_ONE if re.search(r'(?m)^by\s*=\s*"(phone|email|user)"$', rule) else QUOTA_OF_ALL
+        if re.search(r"(?m)^quota\s*=\s*\d", rule):
+            rule = re.sub(r"(?m)^per\s*=.*$", 'per = "30d"', rule)
+        rule = re.sub(r"(?m)^(quota|burst|grows_to|ceiling)\s*=\s*\d.*$", rf"\1 = {quota}", rule)
+        return re.sub(r"(?m)^(quota|burst|ceiling)\s*=\s*\".*$", r'\1 = "100000 USD"', rule)
+
+    head, *rules = re.split(RULES, (ROOT / "config/limits.toml").read_text())
+    return head + "".join(map(roomy, rules))
 
 
 def scaled_limits(day):
@@ -268,14 +278,14 @@ class Stage:
         path.write_text(scaled_limits(day))
         return path
 
-    def roomy_limits(self, *quota):
+    def roomy_limits(self):
         path = self.dir / "limits.toml"
-        path.write_text(roomy_limits(*quota))
+        path.write_text(roomy_limits())
         return path
 
     def limits_without(self, words):
         """The shipped rules but for those that say one of these."""
-        head, *rules = re.split(r"(?m)^(?=\[\[rule\]\]$)", (ROOT / "config/limits.toml").read_text())
+        head, *rules = re.split(RULES, (ROOT / "config/limits.toml").read_text())
         path = self.dir / "limits.toml"
         path.write_text(head + "".join(rule for rule in rules if not any(word in rule.split("\n\n")[0] for word in words)))
         return path

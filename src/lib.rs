@@ -60,6 +60,7 @@ pub mod clock;
 mod dated;
 mod encoding;
 pub mod entropy;
+mod identity;
 mod lane;
 pub mod language;
 mod loopback;

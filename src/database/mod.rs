@@ -29,7 +29,10 @@ pub use schema::Schema;
 pub use sqlite::SqliteLink;
 pub use way::PreparedStatements;
 
-use crate::unavailable::Unavailable;
+use crate::{
+    identity::{IdentityError, IdentityFile},
+    unavailable::Unavailable,
+};
 
 /// Migrations of large tables take their time; nobody waits for them but whoever starts the service.
 const MIGRATION_TIMEOUT: Duration = Duration::from_secs(600);
@@ -85,6 +88,8 @@ pub enum DatabaseUrlError {
     CaFile(io::ErrorKind),
     #[error("it is set, but the sslmode of database.url says that the connection is not encrypted")]
     PlainWithCa,
+    #[error("it {0}")]
+    Identity(IdentityError),
 }
 
 impl DatabaseUrlError {
@@ -93,6 +98,10 @@ impl DatabaseUrlError {
         match self {
             Self::Postgres | Self::Sqlite | Self::File(_) => "database.url",
             Self::CaFile(_) | Self::PlainWithCa => "database.ca_file",
+            Self::Identity(error) => match error.file {
+                IdentityFile::Certificate => "database.client_cert_file",
+                IdentityFile::Key => "database.client_key_file",
+            },
         }
     }
 }

@@ -33,7 +33,7 @@ use super::{
     way::postgres::{Way, migrate_in_one_transaction},
 };
 use crate::{
-    authorities, outage,
+    authorities, identity, outage,
     unavailable::{Part, Unavailable},
 };
 
@@ -344,6 +344,8 @@ fn with_tls(
         }
     };
     if let (Some(certificate), Some(key)) = (&options.client_cert_file, &options.client_key_file) {
+        // They are read anew at each connection; here it is seen that they are good.
+        identity::read(certificate, key).map_err(DatabaseUrlError::Identity)?;
         connect = connect.ssl_client_cert(certificate).ssl_client_key(key);
     }
     Ok(connect)

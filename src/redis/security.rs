@@ -1,15 +1,14 @@
 //! Whom Redis is trusted to be, and who the service is to it.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::{io, path::PathBuf};
 
 use ::redis::{ClientTlsConfig, TlsCertificates};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 
 use super::topology::RedisUrlError;
-use crate::authorities;
+use crate::{
+    authorities,
+    identity::{self, IdentityFile},
+};
 
 /// Certificates for TLS.
 #[derive(Debug, Clone, Default)]
@@ -39,24 +38,26 @@ impl RedisSecurity {
     pub(super) fn certificates(&self) -> Result<Option<TlsCertificates>, RedisUrlError> {
         let root_cert = self.ca_file.as_ref().map(|file| {
             let key = "redis.ca_file";
-            authorities::with_file(file).map_err(|error| match error.kind() {
-                io::ErrorKind::InvalidData => no_pem(key, file, "certificate"),
-                _ => unreadable(key, file, &error),
+            authorities::with_file(file).map_err(|error| {
+                let why = match error.kind() {
+                    io::ErrorKind::InvalidData => "has no certificate in PEM".to_owned(),
+                    _ => format!("can't be read: {error}"),
+                };
+                RedisUrlError::of(key, format!("{} {why}", file.display()))
             })
         });
         let client_tls = self.client.as_ref().map(|client| {
-            let (certificate, key) = ("redis.client_cert_file", "redis.client_key_file");
-            let client_cert = read(certificate, &client.certificate_file)?;
-            let client_key = read(key, &client.key_file)?;
-            if CertificateDer::from_pem_slice(&client_cert).is_err() {
-                return Err(no_pem(certificate, &client.certificate_file, "certificate"));
-            }
-            if PrivateKeyDer::from_pem_slice(&client_key).is_err() {
-                return Err(no_pem(key, &client.key_file, "private key"));
-            }
+            let read = identity::read(&client.certificate_file, &client.key_file);
+            let identity = read.map_err(|error| {
+                let (key, file) = match error.file {
+                    IdentityFile::Certificate => ("redis.client_cert_file", &client.certificate_file),
+                    IdentityFile::Key => ("redis.client_key_file", &client.key_file),
+                };
+                RedisUrlError::of(key, format!("{} {error}", file.display()))
+            })?;
             Ok(ClientTlsConfig {
-                client_cert,
-                client_key,
+                client_cert: identity.certificate,
+                client_key: identity.key,
             })
         });
         let (root_cert, client_tls) = (root_cert.transpose()?, client_tls.transpose()?);
@@ -67,16 +68,4 @@ impl RedisSecurity {
             }),
         )
     }
-}
-
-fn read(key: &'static str, file: &Path) -> Result<Vec<u8>, RedisUrlError> {
-    fs::read(file).map_err(|error| unreadable(key, file, &error))
-}
-
-fn unreadable(key: &'static str, file: &Path, error: &io::Error) -> RedisUrlError {
-    RedisUrlError::of(key, format!("{} can't be read: {error}", file.display()))
-}
-
-fn no_pem(key: &'static str, file: &Path, what: &str) -> RedisUrlError {
-    RedisUrlError::of(key, format!("{} has no {what} in PEM", file.display()))
 }

@@ -254,6 +254,30 @@ fn a_client_certificate_is_shown_to_a_server_that_asks_for_it() {
     });
 }
 
+#[test]
+fn a_client_certificate_whose_key_is_anothers_or_that_is_not_there_is_said_before_anything_connects() {
+    let certificates = Certificates::make();
+    let check = |certificate, key| {
+        let options = PostgresOptions {
+            client_cert_file: Some(certificates.file(certificate)),
+            client_key_file: Some(certificates.file(key)),
+            ..PostgresOptions::default()
+        };
+        let url = "postgres://ringback@localhost/ringback?sslmode=require";
+        PostgresLink::check_with(url, &options).map_err(DatabaseUrlError::key)
+    };
+    check("client.pem", "client.key").unwrap();
+    for (certificate, key, wrong) in [
+        ("client.pem", "server.key", "database.client_key_file"),
+        ("client.pem", "nothing.key", "database.client_key_file"),
+        ("client.pem", "client.pem", "database.client_key_file"),
+        ("nothing.pem", "client.key", "database.client_cert_file"),
+        ("client.key", "client.key", "database.client_cert_file"),
+    ] {
+        assert_eq!(check(certificate, key), Err(wrong), "{certificate} {key}");
+    }
+}
+
 /// What the tests below tell their other process.
 const TLS_URL: &str = "RINGBACK_TEST_TLS_URL";
 const TLS_CA: &str = "RINGBACK_TEST_TLS_CA";

@@ -52,8 +52,8 @@ const TECHNOLOGIES: [(&str, &[&str]); 29] = [
         "rustls",
         &[
             "src/startup/",
-            "src/redis/security.rs",
             "src/authorities.rs",
+            "src/identity.rs",
             "src/cause.rs",
         ],
     ),

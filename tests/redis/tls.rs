@@ -188,10 +188,21 @@ async fn files_that_are_no_certificates_are_refused_by_name() {
     if let Some(client) = &mut swapped.client {
         std::mem::swap(&mut client.certificate_file, &mut client.key_file);
     }
+    let with_key = |name| {
+        let mut security = certificates.mutual();
+        if let Some(client) = &mut security.client {
+            client.key_file = certificates.path(name);
+        }
+        security
+    };
     for (security, key) in [
         (missing, "redis.ca_file"),
         (key_as_ca, "redis.ca_file"),
         (swapped, "redis.client_cert_file"),
+        (with_key("nothing.key"), "redis.client_key_file"),
+        (with_key("ca.pem"), "redis.client_key_file"),
+        // A key, but of another certificate.
+        (with_key("server.key"), "redis.client_key_file"),
     ] {
         assert_eq!(open(security), Some(key));
     }

@@ -40,18 +40,18 @@ impl PostgresProofs {
     pub fn new(link: &PostgresLink, claim_ttl: TimeDelta) -> Self {
         let (one, two, three) = (link.clone(), link.clone(), link.clone());
         let (database, bounds) = (Part::Database, link.lookups());
-        // The more phones one statement verifies, the less each costs: a lane for four threads.
-        let fewer = Bounds {
-            lanes: bounds.lanes.div_ceil(4),
+        // The more phones one statement has, the less each costs.
+        let lane_for = |threads| Bounds {
+            lanes: bounds.lanes.div_ceil(threads),
             ..bounds
         };
         Self {
             link: link.clone(),
             claim_ttl,
-            claims: Coalescer::holding("claims", database, bounds, move |asked, own| {
+            claims: Coalescer::holding("claims", database, lane_for(2), move |asked, own| {
                 claims_of(one.clone(), asked, own).boxed()
             }),
-            verifications: Coalescer::holding("verification", database, fewer, move |asks, own| {
+            verifications: Coalescer::holding("verification", database, lane_for(4), move |asks, own| {
                 verify(two.clone(), asks, own).boxed()
             }),
             holders: Coalescer::new("email_holder", database, bounds, move |keys| {

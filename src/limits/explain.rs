@@ -89,7 +89,7 @@ pub struct RuleStatus {
     pub burst: u32,
     /// Requests that may come at once; none if it can't be counted.
     pub remaining: Option<u32>,
-    /// Until one may, in milliseconds; 0 if one may now.
+    /// Until one may, with a proof of work where the rule asks for one and refuses for now, in milliseconds; 0 if one may now.
     pub wait_ms: Option<u64>,
     /// Until the whole burst may come again, in milliseconds.
     pub full_in_ms: Option<u64>,
@@ -163,15 +163,18 @@ fn local_alone(applying: &ActiveRule, operation: Operation) -> bool {
 }
 
 fn standing(rule: &Rule, standing: Option<QuotaStatus>) -> RuleStatus {
-    let verdict = match (standing, rule.mode) {
-        (Some(standing), _) if standing.wait_us == 0 => Preview::Pass,
-        (Some(standing), Mode::Prove) if standing.wait_us <= rule.worked_room_us() + standing.raised_us => {
-            Preview::AskForWork
+    // Whoever is over the ceiling waits until a proof of work lets it pass.
+    let worked_us = standing.map_or(0, |standing| rule.worked_room_us() + standing.raised_us);
+    let (verdict, wait_us) = match (standing, rule.mode) {
+        (Some(standing), _) if standing.wait_us == 0 => (Preview::Pass, 0),
+        (Some(standing), Mode::Prove) if standing.wait_us <= worked_us => {
+            (Preview::AskForWork, standing.wait_us)
         }
-        (Some(_), mode) if mode.refuses() => Preview::Refuse,
-        (Some(_), _) => Preview::WouldRefuse,
-        (None, mode) if mode.refuses() => Preview::Unavailable,
-        (None, _) => Preview::Uncounted,
+        (Some(standing), Mode::Prove) => (Preview::Refuse, standing.wait_us - worked_us),
+        (Some(standing), mode) if mode.refuses() => (Preview::Refuse, standing.wait_us),
+        (Some(standing), _) => (Preview::WouldRefuse, standing.wait_us),
+        (None, mode) if mode.refuses() => (Preview::Unavailable, 0),
+        (None, _) => (Preview::Uncounted, 0),
     };
     // Rounded up: who waits so long is not refused for a fraction.
     let millis = |us: i64| u64::try_from(us).unwrap_or_default().div_ceil(1000);
@@ -186,7 +189,7 @@ fn standing(rule: &Rule, standing: Option<QuotaStatus>) -> RuleStatus {
         // More than the rule's where it has grown.
         burst: standing.map_or(rule.burst, |standing| rule.burst.max(standing.remaining)),
         remaining: standing.map(|standing| standing.remaining),
-        wait_ms: standing.map(|standing| millis(standing.wait_us)),
+        wait_ms: standing.map(|_| millis(wait_us)),
         full_in_ms: standing.map(|standing| millis(standing.full_in_us)),
         verdict,
     }

@@ -74,6 +74,49 @@ async fn each_rule_that_applies_is_told_and_nothing_is_spent() {
     assert!(bare.rules.is_empty(), "no phone, no rule by phone");
 }
 
+/// Over the burst a proof of work lets a request pass, over the ceiling none does; what is explained is what is answered.
+#[actix::test]
+async fn a_rule_that_asks_for_work_is_explained_as_it_answers() {
+    let clock = clock();
+    let counters = Arc::new(MemoryCounters::new(Arc::new(clock.clone()), 1000));
+    let limiter = Limiter::start(
+        &Supervision::default(),
+        OPTIONS,
+        rules("[[rule]]\nid='own'\non='otp.send'\nby='ip'\nquota=5\nper='50s'\nmode='prove'\nceiling=9\n"),
+        counters.clone(),
+        Arc::new(clock.clone()),
+    );
+    let ask = async |subject: &Subject| {
+        let admission = limiter.admit(Operation::OtpSend, subject).await.unwrap();
+        let attached = counters.check(&admission.attached, false).await.unwrap();
+        limiter.settle(admission, &attached).await
+    };
+    let (plain, worked) = (client_with_phone(), client_with_phone().after_work());
+    let explained = async || {
+        let told = limiter.explain(Operation::OtpSend, &plain).await;
+        let rule = &told.rules[0];
+        (rule.verdict, rule.wait_ms.unwrap(), told.refused_by.is_some())
+    };
+    for asked in 0..5 {
+        assert_eq!(explained().await, (Preview::Pass, 0, false), "{asked}");
+        assert!(ask(&plain).await.is_none());
+    }
+    for asked in 0..4 {
+        let refusal = ask(&plain).await.unwrap();
+        assert!(refusal.work.is_some());
+        let wait = (asked + 1) * 10_000;
+        assert_eq!(u128::from(wait), refusal.retry_after.as_millis());
+        assert_eq!(explained().await, (Preview::AskForWork, wait, false));
+        assert!(ask(&worked).await.is_none());
+    }
+    let refusal = ask(&plain).await.unwrap();
+    assert!(refusal.work.is_none());
+    assert_eq!(refusal.retry_after.as_secs(), 10);
+    assert_eq!(explained().await, (Preview::Refuse, 10_000, true));
+    clock.advance(TimeDelta::seconds(10));
+    assert_eq!(explained().await, (Preview::AskForWork, 40_000, false));
+}
+
 #[actix::test]
 async fn a_reset_gives_one_customer_all_of_it_back_whatever_counts_him() {
     let limits = "[[rule]]\nid='near'\non='login'\nby='ip'\nquota=3\nper='1h'\nscope='instance'\n

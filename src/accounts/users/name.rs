@@ -10,9 +10,10 @@ use icu_properties::{
     },
 };
 use thiserror::Error;
-use unicode_normalization::UnicodeNormalization;
 
-use crate::unicode::{is_direction_override, is_invisible, is_line_separator, is_unknown, is_visible, lower};
+use crate::unicode::{
+    folded, is_direction_override, is_invisible, is_line_separator, is_unknown, is_visible,
+};
 
 /// As many characters as the product's first API took.
 const MAX_CHARS: usize = 150;
@@ -115,7 +116,7 @@ impl fmt::Debug for PersonName {
 
 /// What names are searched by: the lower case of the NFKC form, as that of e-mail addresses is.
 pub fn name_key(text: &str) -> String {
-    lower(&text.nfkc().collect::<String>())
+    folded(text)
 }
 
 /// Spaces, and what comes along unseen when a text is copied.

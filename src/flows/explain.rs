@@ -10,6 +10,9 @@ use crate::{
     limits::{Explanation, KeyDimension, Operation, Refusal, RuleStatus, Subject},
 };
 
+/// Of the wrong codes of a day.
+const DAY: Duration = Duration::from_secs(86_400);
+
 impl Codes {
     /// Whether a request would be let in. Nothing is spent, nothing sent, no code judged.
     ///
@@ -64,14 +67,15 @@ impl Codes {
         )
     }
 
+    /// A wait that is longer than the window is that for the day to be over.
     pub(super) fn locked(&self, wait: Duration) -> Refusal {
         let rules = &self.challenges.rules;
-        own_rule(
-            Hold::Failures.rule(),
-            wait,
-            rules.max_failures,
-            rules.failure_window,
-        )
+        let (quota, per) = if wait > rules.failure_window {
+            (rules.max_failures_in_day, DAY)
+        } else {
+            (rules.max_failures, rules.failure_window)
+        };
+        own_rule(Hold::Failures.rule(), wait, quota, per)
     }
 }
 

@@ -374,3 +374,17 @@ on_both_with! { [("RINGBACK__OTP__RESEND_COOLDOWN", "0s")],
         assert_eq!(app.verify(PHONE, &code, None).await.status, 200);
     }
 }
+
+on_both_with! { [("RINGBACK__OTP__MAX_FAILURES", "3"), ("RINGBACK__OTP__FAILURE_WINDOW", "60s"), ("RINGBACK__OTP__MAX_FAILURES_IN_DAY", "6")],
+    async fn a_lock_names_the_bound_that_it_is_by(app) {
+        app.register(PHONE).await;
+        for (policy, most) in [("q=3;w=60", 60), ("q=6;w=86400", 86_400_u64)] {
+            let code = app.code(PHONE, None).await;
+            spend(&app, PHONE, &code).await;
+            let refused = app.verify(PHONE, &code, None).await;
+            assert_refused(&refused, "rate_limited", 1.max(most.saturating_sub(90)), most);
+            assert_eq!(refused.header("ratelimit-policy"), format!("\"otp-max-failures\";{policy}"));
+            app.pass(60);
+        }
+    }
+}

@@ -249,7 +249,13 @@ on_both! {
         assert_eq!(visitor.post_with(&format!("{path}lock/"), &[("reason", "why")], &page, &[]).await.status, 403);
         // The role goes: the next page is none.
         app.sql(format!("DELETE FROM administrators WHERE user_id = '{}'", admin.account.id)).await;
-        assert_eq!(visitor.get("/admin/").await.status, 403);
+        let refused = visitor.get("/admin/").await;
+        assert!(refused.status == 403 && refused.raw.contains("href=\"/admin/sign-in/\""), "{}", refused.raw);
+        // Another one comes by a new sign-in.
+        app.pass(60);
+        app.sql(format!("UPDATE sessions SET role = NULL WHERE user_id = '{}'", admin.account.id)).await;
+        app.grant(&admin.account, "support").await;
+        assert_eq!(visitor.get("/admin/").await.status, 303);
         app.sql(format!("UPDATE users SET session_epoch = session_epoch + 1 WHERE id = '{}'", admin.account.id)).await;
         assert_eq!(visitor.get("/admin/").await.status, 303);
     }

@@ -79,8 +79,12 @@ fn proven(api: &Api, request: &HttpRequest) -> Result<Cookie, ConsoleError> {
 
 async fn come_in(api: &Api, request: &HttpRequest, cookie: Cookie) -> Result<Inside, ApiError> {
     let signed_in = seen(api, request, cookie).await?;
-    let entered = let_in(api, request, signed_in).await?;
-    Ok(Inside { entered, cookie })
+    match let_in(api, request, signed_in).await {
+        Ok(entered) => Ok(Inside { entered, cookie }),
+        // What was proven was a role that was taken away: the one of now is had by a new sign-in.
+        Err(error) if error.details().code == "second_proof_required" => Err(ConsoleError::SignIn.into()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Whose session a cookie is of.

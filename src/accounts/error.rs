@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use crate::{
     limits::{Denied, Refusal},
-    problem::{Problem, ProblemDetails},
+    problem::{FieldErrors, Problem, ProblemDetails},
     tokens::TokenError,
     unavailable::Unavailable,
 };
@@ -24,6 +24,8 @@ pub enum AccountError {
     TokenRevoked,
     #[error("the account's password is another")]
     PasswordIncorrect,
+    #[error("the account has a password, and none was given")]
+    PasswordMissing,
     #[error("the account has no password, and its owner signed in too long ago, or not by a code")]
     SignInAnew,
     #[error("nobody else may do everything")]
@@ -54,6 +56,10 @@ impl Problem for AccountError {
             Self::TokenRevoked => ProblemDetails::new(401, "token_revoked", "The session has ended."),
             Self::PasswordIncorrect => {
                 ProblemDetails::new(400, "password_incorrect", "The password is not right.")
+            }
+            Self::PasswordMissing => {
+                let missing = ("password", vec!["This field is required.".into()]);
+                ProblemDetails::validation_failed(FieldErrors::from_iter([missing]))
             }
             Self::SignInAnew => ProblemDetails::new(
                 400,

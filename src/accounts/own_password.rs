@@ -104,6 +104,20 @@ impl OwnPassword {
         Ok(credentials.session_epoch)
     }
 
+    /// The account's `session_epoch`, as above, where it has no password to be asked for.
+    ///
+    /// # Errors
+    /// `PasswordMissing` where it has one; `SignInAnew`; `TokenRevoked`; `Unavailable`.
+    pub async fn epoch_without(&self, of: &SignedIn) -> Result<i64, AccountError> {
+        let credentials = self.store.credentials_of(of.user.id).await?;
+        let credentials = credentials.ok_or(AccountError::TokenRevoked)?;
+        match credentials.password {
+            Some(_) => Err(AccountError::PasswordMissing),
+            None if self.is_fresh(of) => Ok(credentials.session_epoch),
+            None => Err(AccountError::SignInAnew),
+        }
+    }
+
     /// Whether the session was opened by a code a moment ago.
     fn is_fresh(&self, of: &SignedIn) -> bool {
         let age = self.clock.now() - of.authenticated_at;

@@ -31,6 +31,28 @@ on_both! {
         app.verified("+14152000001").await;
     }
 
+    async fn who_has_no_password_leaves_with_a_code_of_a_moment_ago(app) {
+        let account = app.register("+14152000001").await;
+        app.own_phone(&account).await;
+        app.sql(format!("UPDATE users SET password_hash = NULL WHERE id = '{}'", account.id)).await;
+        let typed = app.code_to_sign_in(&account.phone).await;
+        let opened = app.login_by_code(&typed.id, &typed.code).await;
+        assert_eq!(opened.status, 200, "{opened:?}");
+        app.pass(601);
+        let refresh = json!({ "refresh": opened.body["tokens"]["refresh"] });
+        let refreshed = app.post("/api/users/token/refresh/", refresh).await;
+        let by = |answer: &Answer| Account { access: answer.body["tokens"]["access"].as_str().unwrap().to_owned(), ..account.clone() };
+        for body in [json!({}), right()] {
+            let late = leave(&app, &by(&refreshed), body).await;
+            late.is(400, "password_incorrect");
+            assert!(late.text("detail").starts_with("The account has no password: sign in by a code"), "{late:?}");
+        }
+        let typed = app.code_to_sign_in(&account.phone).await;
+        let opened = app.login_by_code(&typed.id, &typed.code).await;
+        assert_eq!(leave(&app, &by(&opened), json!({})).await.status, 204);
+        assert_eq!(app.effects().await.0, "0 users, 0 sessions");
+    }
+
     async fn an_export_has_all_that_is_kept(app) {
         let account = app.verified("+14152000001").await;
         app.get("/api/users/me/export/").await.is(401, "not_authenticated");

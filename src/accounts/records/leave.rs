@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::{Erased, ErasedBy, Erasure, RecordStore};
@@ -17,11 +16,7 @@ use crate::{
     entropy::Entropy,
     events::{Actor, EventKind, NewEvent, Source},
     limits::ClientNetwork,
-    tokens::Amr,
 };
-
-/// How long a sign-in by code stands for the password that an account hasn't got.
-const FRESH: TimeDelta = TimeDelta::minutes(10);
 
 /// All that is kept about a user, for that user.
 #[derive(Clone)]
@@ -33,15 +28,10 @@ pub struct Leave {
 }
 
 impl Leave {
-    /// Whether they just signed in by a code.
-    pub fn came_by_code(&self, of: &SignedIn) -> bool {
-        matches!(of.amr, Amr::SmsCode | Amr::EmailCode) && self.clock.now() - of.authenticated_at <= FRESH
-    }
-
     /// Erases the account of whoever knows its password, or just signed in by a code where it has none.
     ///
     /// # Errors
-    /// `PasswordIncorrect`; `TokenRevoked` where the session ended or the account was erased meanwhile; `LastAdministrator`;
+    /// `PasswordIncorrect`; `PasswordMissing`; `SignInAnew` where the account has none; `TokenRevoked` where the session ended or the account was erased meanwhile; `LastAdministrator`;
     /// `Limited`; `Unavailable`.
     pub async fn leave(
         &self,
@@ -52,7 +42,7 @@ impl Leave {
     ) -> Result<(), AccountError> {
         let epoch = match password {
             Some(password) => self.own_password.confirm(turn, of, client, password).await?,
-            None => self.epoch_without_password(of).await?,
+            None => self.own_password.epoch_without(of).await?,
         };
         // It says what happened, and of whom it says nothing.
         let source = Source {
@@ -73,15 +63,6 @@ impl Leave {
             Erased::Erased => Ok(()),
             Erased::Void => Err(AccountError::TokenRevoked),
             Erased::LastAdministrator => Err(AccountError::LastAdministrator),
-        }
-    }
-
-    async fn epoch_without_password(&self, of: &SignedIn) -> Result<i64, AccountError> {
-        let credentials = self.own_password.store.credentials_of(of.user.id).await?;
-        let credentials = credentials.ok_or(AccountError::TokenRevoked)?;
-        match credentials.password {
-            None if self.came_by_code(of) => Ok(credentials.session_epoch),
-            _ => Err(AccountError::PasswordIncorrect),
         }
     }
 

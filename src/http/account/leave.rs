@@ -23,7 +23,7 @@ use crate::{
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(as = LeaveRequest)]
 pub struct LeaveRequest {
-    /// May be left out where the account has none and a code was just used to sign in.
+    /// May be left out where the account has none: then a sign-in by code stands in for it that is not older than ten minutes.
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "securepass123")]
     password: Field,
@@ -60,7 +60,7 @@ pub fn leave_docs() -> Docs {
     Docs::new("delete_me", Tag::Accounts, "Delete the current user.")
         .text(
             "Erases the account with its sessions. What happened and what was sent stays on record without whose it was. A \
-             wrong password is counted like that of a login.",
+             wrong password counts under `password.change`.",
         )
         .bearer()
         .body::<LeaveRequest>(&["password"], &[("leave", json!({ "password": "securepass123" }))])
@@ -81,11 +81,9 @@ pub async fn leave(
     let client = client_network(&api, &request);
     let turn = api.own_password.reserve(&signed_in, client).await?;
     let mut faults = Faults::default();
-    let presented = |text: &str| Ok::<_, AccountError>(Password::presented(text));
-    let password = match api.leave.came_by_code(&signed_in) {
-        true => faults.optional("password", body.password, presented),
-        false => faults.required("password", body.password, presented),
-    };
+    let password = faults.optional("password", body.password, |text| {
+        Ok::<_, AccountError>(Password::presented(text))
+    });
     if !faults.is_empty() {
         return Err(faults.into_error());
     }

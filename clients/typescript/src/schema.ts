@@ -219,7 +219,7 @@ export interface paths {
         post?: never;
         /**
          * Delete the current user.
-         * @description Erases the account with its sessions. What happened and what was sent stays on record without whose it was. A wrong password is counted like that of a login.
+         * @description Erases the account with its sessions. What happened and what was sent stays on record without whose it was. A wrong password counts under `password.change`.
          */
         delete: operations["delete_me"];
         options?: never;
@@ -282,7 +282,7 @@ export interface paths {
         put?: never;
         /**
          * Change the password.
-         * @description All other sessions end, and a login under way gets in nowhere. Whoever owns the proven e-mail address, or the proven phone where there is none, is told. A wrong current password is counted like that of a login.
+         * @description All other sessions end, and a login under way gets in nowhere. Whoever owns the proven e-mail address, or the proven phone where there is none, is told. A wrong current password counts under `password.change`.
          */
         post: operations["change_password"];
         delete?: never;
@@ -954,7 +954,7 @@ export interface components {
         /** @description What proves that the account's owner asks. */
         LeaveRequest: {
             /**
-             * @description May be left out where the account has none and a code was just used to sign in.
+             * @description May be left out where the account has none: then a sign-in by code stands in for it that is not older than ten minutes.
              * @example securepass123
              */
             password?: string | null;
@@ -1431,7 +1431,7 @@ export interface components {
         /** @description What is to be changed; what is missing stays. */
         ProfileRequest: {
             /** @example Test */
-            first_name?: string | null;
+            first_name?: string;
             /**
              * @description Null or empty for whoever has one name.
              * @example User
@@ -2523,6 +2523,11 @@ export interface operations {
             query?: never;
             header?: {
                 /**
+                 * @description What messages are to be written in (RFC 9110); else they are in the service's own language.
+                 * @example pt-BR, pt;q=0.9, en;q=0.5
+                 */
+                "Accept-Language"?: string;
+                /**
                  * @description The solution of the `proof` of an answer 428: base64 of a JSON object with `algorithm`, `challenge`, `number`, `salt` and `signature`, as the ALTCHA widget gives it.
                  * @example eyJhbGdvcml0aG0iOiJTSEEtMjU2IiwiY2hhbGxlbmdlIjoiNGYwM2Y0ZjM0NzhiNDg5MjczMDBmNWZjZTQyY2Y2NmZlYjRmMTZhNTk2ZGU5MzIxMTQwYWM2YjUwN2I3OWQ3YSIsIm51bWJlciI6MTIzNDUsInNhbHQiOiI4YTVmMGMzZDliN2UxMjQ2YWEwMWIyYzM/ZXhwaXJlcz0xNzY0MTkwOTIwJmZvcj1WcTNtQjBrWjZsOWNYbzJ0WXc4ZVJnJiIsInNpZ25hdHVyZSI6IjVkMGYzZTRiOWMxYTY4NzdlMmI0ZDlmMDBhMWMzZTVmNzA5MmI0ZDZlOGZhMGMxZTNmNTA3MTkyYjNkNGY1YTYifQ==
                  */
@@ -2684,7 +2689,13 @@ export interface operations {
     verify_new_email: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description What messages are to be written in (RFC 9110); else they are in the service's own language.
+                 * @example pt-BR, pt;q=0.9, en;q=0.5
+                 */
+                "Accept-Language"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2971,6 +2982,11 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /**
+                 * @description What messages are to be written in (RFC 9110); else they are in the service's own language.
+                 * @example pt-BR, pt;q=0.9, en;q=0.5
+                 */
+                "Accept-Language"?: string;
                 /**
                  * @description The solution of the `proof` of an answer 428: base64 of a JSON object with `algorithm`, `challenge`, `number`, `salt` and `signature`, as the ALTCHA widget gives it.
                  * @example eyJhbGdvcml0aG0iOiJTSEEtMjU2IiwiY2hhbGxlbmdlIjoiNGYwM2Y0ZjM0NzhiNDg5MjczMDBmNWZjZTQyY2Y2NmZlYjRmMTZhNTk2ZGU5MzIxMTQwYWM2YjUwN2I3OWQ3YSIsIm51bWJlciI6MTIzNDUsInNhbHQiOiI4YTVmMGMzZDliN2UxMjQ2YWEwMWIyYzM/ZXhwaXJlcz0xNzY0MTkwOTIwJmZvcj1WcTNtQjBrWjZsOWNYbzJ0WXc4ZVJnJiIsInNpZ25hdHVyZSI6IjVkMGYzZTRiOWMxYTY4NzdlMmI0ZDlmMDBhMWMzZTVmNzA5MmI0ZDZlOGZhMGMxZTNmNTA3MTkyYjNkNGY1YTYifQ==
@@ -3328,6 +3344,19 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["UnsupportedMediaTypeProblem"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. Try again later. */
+            429: {
+                headers: {
+                    ratelimit: components["headers"]["ratelimit"];
+                    "ratelimit-policy": components["headers"]["ratelimit-policy"];
+                    "retry-after": components["headers"]["retry-after"];
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["RateLimitedProblem"];
                 };
             };
             /** @description `internal`: Something went wrong in the service. */
@@ -3926,7 +3955,13 @@ export interface operations {
     change_password: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description What messages are to be written in (RFC 9110); else they are in the service's own language.
+                 * @example pt-BR, pt;q=0.9, en;q=0.5
+                 */
+                "Accept-Language"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4056,6 +4091,11 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /**
+                 * @description What messages are to be written in (RFC 9110); else they are in the service's own language.
+                 * @example pt-BR, pt;q=0.9, en;q=0.5
+                 */
+                "Accept-Language"?: string;
                 /**
                  * @description The solution of the `proof` of an answer 428: base64 of a JSON object with `algorithm`, `challenge`, `number`, `salt` and `signature`, as the ALTCHA widget gives it.
                  * @example eyJhbGdvcml0aG0iOiJTSEEtMjU2IiwiY2hhbGxlbmdlIjoiNGYwM2Y0ZjM0NzhiNDg5MjczMDBmNWZjZTQyY2Y2NmZlYjRmMTZhNTk2ZGU5MzIxMTQwYWM2YjUwN2I3OWQ3YSIsIm51bWJlciI6MTIzNDUsInNhbHQiOiI4YTVmMGMzZDliN2UxMjQ2YWEwMWIyYzM/ZXhwaXJlcz0xNzY0MTkwOTIwJmZvcj1WcTNtQjBrWjZsOWNYbzJ0WXc4ZVJnJiIsInNpZ25hdHVyZSI6IjVkMGYzZTRiOWMxYTY4NzdlMmI0ZDlmMDBhMWMzZTVmNzA5MmI0ZDZlOGZhMGMxZTNmNTA3MTkyYjNkNGY1YTYifQ==
@@ -4192,7 +4232,13 @@ export interface operations {
     reset_password: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description What messages are to be written in (RFC 9110); else they are in the service's own language.
+                 * @example pt-BR, pt;q=0.9, en;q=0.5
+                 */
+                "Accept-Language"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4315,6 +4361,11 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /**
+                 * @description What messages are to be written in (RFC 9110); else they are in the service's own language.
+                 * @example pt-BR, pt;q=0.9, en;q=0.5
+                 */
+                "Accept-Language"?: string;
                 /**
                  * @description The solution of the `proof` of an answer 428: base64 of a JSON object with `algorithm`, `challenge`, `number`, `salt` and `signature`, as the ALTCHA widget gives it.
                  * @example eyJhbGdvcml0aG0iOiJTSEEtMjU2IiwiY2hhbGxlbmdlIjoiNGYwM2Y0ZjM0NzhiNDg5MjczMDBmNWZjZTQyY2Y2NmZlYjRmMTZhNTk2ZGU5MzIxMTQwYWM2YjUwN2I3OWQ3YSIsIm51bWJlciI6MTIzNDUsInNhbHQiOiI4YTVmMGMzZDliN2UxMjQ2YWEwMWIyYzM/ZXhwaXJlcz0xNzY0MTkwOTIwJmZvcj1WcTNtQjBrWjZsOWNYbzJ0WXc4ZVJnJiIsInNpZ25hdHVyZSI6IjVkMGYzZTRiOWMxYTY4NzdlMmI0ZDlmMDBhMWMzZTVmNzA5MmI0ZDZlOGZhMGMxZTNmNTA3MTkyYjNkNGY1YTYifQ==
@@ -4475,7 +4526,13 @@ export interface operations {
     verify_new_phone: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description What messages are to be written in (RFC 9110); else they are in the service's own language.
+                 * @example pt-BR, pt;q=0.9, en;q=0.5
+                 */
+                "Accept-Language"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4774,6 +4831,11 @@ export interface operations {
             query?: never;
             header?: {
                 /**
+                 * @description What messages are to be written in (RFC 9110); else they are in the service's own language.
+                 * @example pt-BR, pt;q=0.9, en;q=0.5
+                 */
+                "Accept-Language"?: string;
+                /**
                  * @description The solution of the `proof` of an answer 428: base64 of a JSON object with `algorithm`, `challenge`, `number`, `salt` and `signature`, as the ALTCHA widget gives it.
                  * @example eyJhbGdvcml0aG0iOiJTSEEtMjU2IiwiY2hhbGxlbmdlIjoiNGYwM2Y0ZjM0NzhiNDg5MjczMDBmNWZjZTQyY2Y2NmZlYjRmMTZhNTk2ZGU5MzIxMTQwYWM2YjUwN2I3OWQ3YSIsIm51bWJlciI6MTIzNDUsInNhbHQiOiI4YTVmMGMzZDliN2UxMjQ2YWEwMWIyYzM/ZXhwaXJlcz0xNzY0MTkwOTIwJmZvcj1WcTNtQjBrWjZsOWNYbzJ0WXc4ZVJnJiIsInNpZ25hdHVyZSI6IjVkMGYzZTRiOWMxYTY4NzdlMmI0ZDlmMDBhMWMzZTVmNzA5MmI0ZDZlOGZhMGMxZTNmNTA3MTkyYjNkNGY1YTYifQ==
                  */
@@ -4915,7 +4977,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description What the e-mail is to be written in (RFC 9110).
+                 * @description What messages are to be written in (RFC 9110); else they are in the service's own language.
                  * @example pt-BR, pt;q=0.9, en;q=0.5
                  */
                 "Accept-Language"?: string;
@@ -5080,7 +5142,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description What the SMS is to be written in (RFC 9110).
+                 * @description What messages are to be written in (RFC 9110); else they are in the service's own language.
                  * @example pt-BR, pt;q=0.9, en;q=0.5
                  */
                 "Accept-Language"?: string;

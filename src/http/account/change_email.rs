@@ -82,6 +82,7 @@ pub fn change_docs() -> Docs {
             FlowError::MailNotConfigured,
         ])
         .limited("password-guess-minute", 5, MINUTE)
+        .in_language()
         .asks_for_work()
         .unavailable()
 }
@@ -117,6 +118,7 @@ pub fn verify_docs() -> Docs {
          never verified it loses it. Once the address has changed, no other pending change of it is good.",
     )
     .bearer()
+    .in_language()
     .body::<VerifyNewEmailRequest>(
         &["email", "otp"],
         &[("verify", json!({ "email": EMAIL, "otp": "123456" }))],

@@ -80,6 +80,7 @@ pub fn change_docs() -> Docs {
             FlowError::Cooldown(refusal("otp-resend-cooldown", 1, MINUTE)),
         ])
         .limited("password-guess-minute", 5, MINUTE)
+        .in_language()
         .asks_for_work()
         .unavailable()
 }
@@ -111,6 +112,7 @@ pub fn verify_docs() -> Docs {
              number, if one does. Once the phone has changed, no other pending change of it is good.",
         )
         .bearer()
+        .in_language()
         .body::<VerifyNewPhoneRequest>(
             &["phone", "otp"],
             &[("verify", json!({ "phone": PHONE, "otp": "123456" }))],

@@ -65,7 +65,7 @@ pub async fn me(api: web::Data<Api>, request: HttpRequest) -> Result<HttpRespons
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct ProfileRequest {
     #[serde(default)]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 150, pattern = "{name}", example = "Test")]
+    #[schema(value_type = String, required = false, min_length = 1, max_length = 150, pattern = "{name}", example = "Test")]
     first_name: Field,
     /// Null or empty for whoever has one name.
     #[serde(default)]

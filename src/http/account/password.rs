@@ -44,9 +44,10 @@ pub fn change_docs() -> Docs {
     Docs::new("change_password", Tag::Accounts, "Change the password.")
         .text(
             "All other sessions end, and a login under way gets in nowhere. Whoever owns the proven e-mail address, or the \
-             proven phone where there is none, is told. A wrong current password is counted like that of a login.",
+             proven phone where there is none, is told. A wrong current password counts under `password.change`.",
         )
         .bearer()
+        .in_language()
         .body::<PasswordChangeRequest>(
             &["current_password", "password", "password_confirm"],
             &[(

@@ -171,6 +171,8 @@ pub fn logout_docs() -> Docs {
         .optional_bearer()
         .optional_body::<LogoutRequest>("refresh", json!({ "refresh": json!(TokensView::example())["refresh"] }))
         .answer(204, "The session has ended.", Value::Null)
+        // Tokens that are good for nothing count.
+        .limited("other-per-ip-flood", 1200, MINUTE)
         .unavailable()
 }
 

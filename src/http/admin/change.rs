@@ -30,7 +30,7 @@ use crate::{
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct AdminChangeRequest {
     #[serde(default)]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 150, pattern = "{name}", example = "Test")]
+    #[schema(value_type = String, required = false, min_length = 1, max_length = 150, pattern = "{name}", example = "Test")]
     first_name: Field,
     /// Null or empty for whoever has one name.
     #[serde(default)]

@@ -67,7 +67,7 @@ pub fn send_docs() -> Docs {
             FlowError::MailNotConfigured,
         ])
         .limited("otp-send-per-phone-day", 10, 48 * HOUR)
-        .asks_for_work()
+        .in_language()
         .unavailable()
 }
 

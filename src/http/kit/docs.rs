@@ -181,6 +181,17 @@ impl Docs {
         self
     }
 
+    /// What it sends is in the language that is asked for, if there is a text in it.
+    pub fn in_language(self) -> Self {
+        self.parameter(
+            "header",
+            "Accept-Language",
+            "What messages are to be written in (RFC 9110); else they are in the service's own language.",
+            json!({ "type": "string" }),
+            "pt-BR, pt;q=0.9, en;q=0.5",
+        )
+    }
+
     /// A JSON body; `required` are the fields that it has to have.
     pub fn body<T: ToSchema>(mut self, required: &[&'static str], examples: &[(&str, Value)]) -> Self {
         let mut content = json!({ "schema": self.schema::<T>() });

@@ -5,6 +5,8 @@
 //! nothing that looks ahead or back, no classes of Unicode by name. So they are a little narrower than what is taken: scripts
 //! beside those here, and what only a table of Unicode can say, are left out.
 
+use std::ops::RangeInclusive;
+
 use serde_json::{Map, Value};
 
 use crate::phone::PhoneCheck;
@@ -90,15 +92,19 @@ fn email() -> String {
     let local = format!("[{LOCAL}]{{1,64}}|[{LOCAL}{LETTERS}]{{1,16}}");
     let label = format!("[A-Za-z0-9]{{1,31}}(?:-[A-Za-z0-9]{{1,15}}){{0,2}}|[a-z{LABEL_LETTERS}]{{1,12}}");
     let last = format!("[A-Za-z]{{2,31}}|[a-z{LABEL_LETTERS}]{{2,12}}");
-    format!(r"^(?:{local})@(?:(?:{label})\.){{1,3}}(?:{last})$")
+    // Of long labels as many as a domain has room for, of short ones more.
+    format!(r"^(?:{local})@(?:(?:(?:{label})\.){{1,3}}|(?:[A-Za-z0-9]{{1,15}}\.){{4,8}})(?:{last})$")
 }
+
+/// Those that a keyboard hasn't, as in ʻOkina and O’Neil.
+const APOSTROPHES: &str = r"\u02BB\u02BC\u2019";
 
 /// A name begins with something that can be seen; joiners stand where Persian and Indic scripts have them; no other
 /// invisible character is in it.
 fn name() -> String {
     const PERSIAN: &str = r"[\u0633-\u063A\u0641-\u0647\u064A\u06A9\u06AF\u06CC]\u200C";
     const INDIC: &str = r"[\u094D\u09CD\u0BCD\u0C4D\u0CCD\u0D4D\u0DCA][\u200C\u200D]";
-    format!("^[!-~{LETTERS}](?:[ -~{LETTERS_AND_MARKS}]|{PERSIAN}|{INDIC})*$")
+    format!("^[!-~{APOSTROPHES}{LETTERS}](?:[ -~{APOSTROPHES}{LETTERS_AND_MARKS}]|{PERSIAN}|{INDIC})*$")
 }
 
 /// The same, or nothing.
@@ -106,17 +112,34 @@ fn last_name() -> String {
     ["^$|", &name()].concat()
 }
 
-/// A password is not one character again and again, be it in upper or lower case: it has two of different groups.
+/// A password is not one character again and again, be it in upper or lower case: it has two that differ.
 fn password() -> String {
     let letters = [HALF_OF_LETTERS, OTHER_HALF_OF_LETTERS].concat();
     let pairs = [
-        ("A-Ma-m", r"!-@N-`n-~"),
-        ("0-4", r"!-/5-~"),
         (HALF_OF_LETTERS, OTHER_HALF_OF_LETTERS),
-        (&letters, "!-~"),
+        (letters.as_str(), "!-~"),
+        ("A-Za-z0-9", r"!-/:-@\[-`{-~"),
     ];
     let either = pairs.map(|(one, other)| format!("[{one}].*[{other}]|[{other}].*[{one}]"));
-    format!("^.*(?:{}).*$", either.join("|"))
+    let letters = ('a'..='z').map(|letter| {
+        let (small, capital) = (
+            all_but(letter, 'a'..='z'),
+            all_but(letter.to_ascii_uppercase(), 'A'..='Z'),
+        );
+        format!("[{letter}{}].*[{small}{capital}]", letter.to_ascii_uppercase())
+    });
+    let digits = ('0'..='9').map(|digit| format!("{digit}.*[{}]", all_but(digit, '0'..='9')));
+    let any: Vec<_> = either.into_iter().chain(letters).chain(digits).collect();
+    format!("^.*(?:{}).*$", any.join("|"))
+}
+
+/// The others of a range of ASCII.
+fn all_but(one: char, of: RangeInclusive<char>) -> String {
+    let code = u32::from(one);
+    let [before, after] = [code - 1, code + 1].map(|code| char::from_u32(code).unwrap_or(one));
+    let sides = [(*of.start(), before), (after, *of.end())];
+    let ranges = sides.into_iter().filter(|(first, last)| first <= last);
+    ranges.map(|(first, last)| format!("{first}-{last}")).collect()
 }
 
 /// A code in examples, and where those of another length come from.
@@ -211,6 +234,41 @@ mod tests {
                                "c": { "pattern": password(), "minLength": 15 }, "d": { "pattern": email(), "format": "idn-email" },
                                "e": { "pattern": PHONE, "description": "The country has to have assigned such numbers: else 400 `validation_failed`, with a word at `errors.phone`." } });
         assert_eq!(document, expected);
+    }
+
+    #[test]
+    fn what_people_have_fits() {
+        for (pattern, texts) in [
+            (
+                email(),
+                &[
+                    "a@sub.sub.sub.example.co.uk",
+                    "josé@example.com",
+                    "用户@例子.公司",
+                ][..],
+            ),
+            (name(), &["O’Neil", "ʻOkina", "O'Neil", "李", "José María"]),
+            (
+                password(),
+                &[
+                    "nopqrstuvw",
+                    "abcdefghijkl",
+                    "5678956789",
+                    "zoo-zoo-zoo",
+                    "lalalalalala",
+                    "пароль",
+                ],
+            ),
+        ] {
+            let pattern = regex_lite::Regex::new(&pattern).unwrap();
+            for text in texts {
+                assert!(pattern.is_match(text), "{text}");
+            }
+        }
+        let password = regex_lite::Regex::new(&password()).unwrap();
+        for text in ["aaaaaaaaaa", "AAaaAAaa", "1111111111", "zZzZzZzZ"] {
+            assert!(!password.is_match(text), "{text}");
+        }
     }
 
     /// JSON Schema 2020-12, core, 6.4: what validators of all languages understand.

@@ -153,6 +153,7 @@ pub fn send_docs() -> Docs {
             FlowError::MailNotConfigured,
         ])
         .limited("otp-send-per-email-day", 10, 48 * HOUR)
+        .in_language()
         .asks_for_work()
         .unavailable()
 }

@@ -87,6 +87,7 @@ pub fn forgot_docs() -> Docs {
             FlowError::MailNotConfigured,
         ])
         .limited("otp-send-per-email-day", 10, 48 * HOUR)
+        .in_language()
         .asks_for_work()
         .unavailable()
 }
@@ -123,6 +124,7 @@ pub fn reset_docs() -> Docs {
                 }),
             )],
         )
+        .in_language()
         .answers(200, "The password is set.", &ResetView::done())
         .judges_a_code()
         .refuses([FlowError::Password(PasswordError::Personal)])

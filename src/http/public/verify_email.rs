@@ -66,13 +66,7 @@ pub fn send_docs() -> Docs {
              else in its own.",
         )
         .optional_bearer()
-        .parameter(
-            "header",
-            "Accept-Language",
-            "What the e-mail is to be written in (RFC 9110).",
-            json!({ "type": "string" }),
-            "pt-BR, pt;q=0.9, en;q=0.5",
-        )
+        .in_language()
         .body::<SendEmailRequest>(&["email"], &[("send", json!({ "email": EMAIL }))])
         .answers(
             200,

@@ -73,13 +73,7 @@ pub fn send_docs() -> Docs {
              else in its own.",
         )
         .optional_bearer()
-        .parameter(
-            "header",
-            "Accept-Language",
-            "What the SMS is to be written in (RFC 9110).",
-            json!({ "type": "string" }),
-            "pt-BR, pt;q=0.9, en;q=0.5",
-        )
+        .in_language()
         .body::<SendRequest>(&["phone"], &[("send", json!({ "phone": PHONE }))])
         .answers(200, "The code is on its way, if the phone may have one.", &SentToPhone::new(DETAIL, PHONE.to_owned(), &example_sent()))
         .refuses([

@@ -121,7 +121,7 @@ pub const REFUSALS: [(&str, &[&str]); 29] = [
             "token_invalid token_expired token_revoked rate_limited unavailable",
         ],
     ),
-    ("/api/users/logout/", &[BODY, BEARER, "unavailable"]),
+    ("/api/users/logout/", &[BODY, BEARER, "rate_limited unavailable"]),
     ("/.well-known/jwks.json", &[]),
     ("/.well-known/openid-configuration", &[]),
     ("/healthz", &[]),

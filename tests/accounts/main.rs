@@ -153,6 +153,7 @@ on_both_databases! {
     transfer:
         many_users_come_and_go_as_they_are
         whoever_is_in_the_way_is_left_out_and_no_other
+        whoever_lost_a_phone_has_lost_it_elsewhere_too
         each_cost_of_a_foreign_hash_is_known_once_and_until_it_is_replaced;
     events:
         a_change_is_noted_with_who_did_it_from_where

@@ -2,12 +2,13 @@
 //! `PasswordStore::foreign_costs`).
 
 use ringback::{
-    accounts::{Argon2Cost, HashCost, Login, Probe, TransferredUser, UserRules},
+    accounts::{Argon2Cost, HashCost, Login, Probe, TransferredUser, UnusedSince, UserRules},
     email::EmailAddress,
     events::{EventKind, NewEvent},
     phone::PhoneCheck,
 };
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::harness::{Stores, at, event, hash, phone, register};
 
@@ -118,6 +119,46 @@ pub async fn whoever_is_in_the_way_is_left_out_and_no_other(stores: Stores) {
     assert_eq!(made, [users[4].0.id, users[5].0.id].into());
     assert_eq!(stores.count("events WHERE kind = 'account.imported'").await, 3);
     assert!(insert(&users).await.is_empty());
+}
+
+pub async fn whoever_lost_a_phone_has_lost_it_elsewhere_too(stores: Stores) {
+    let lines = async || -> Vec<_> { all(&stores).await.iter().map(TransferredUser::to_line).collect() };
+    let import = async |users: &[_]| {
+        let transfer = &stores.one.transfer;
+        let made = transfer.insert(users, Argon2Cost::default(), at(0)).await;
+        assert_eq!(made.unwrap().len(), users.len());
+    };
+    let [lost, idle] = [1, 5].map(nth);
+    let ids = [lost.0.id, idle.0.id];
+    import(&[lost, idle]).await;
+    let losing = match stores.is_sqlite() {
+        true => "phone_claimed_at = 0",
+        false => "phone_claimed_at = to_timestamp(0)",
+    };
+    stores
+        .sql(format!("UPDATE users SET {losing} WHERE id = '{}'", ids[0]))
+        .await;
+    let exported = lines().await;
+    for line in &exported {
+        let is_lost = line.contains(&ids[0].to_string());
+        assert_eq!(line.contains("\"phone_lost\":true"), is_lost, "{line}");
+        assert_eq!(line.contains("phone_lost"), is_lost, "{line}");
+    }
+
+    stores.sql("DELETE FROM users".to_owned()).await;
+    let users = exported
+        .iter()
+        .map(|line| user(serde_json::from_str(line).unwrap()));
+    import(&users.collect::<Vec<_>>()).await;
+    // It claims the phone no more, and is not taken for one that never proved anything.
+    assert_eq!(stores.count("users WHERE phone_claimed_at < created_at").await, 1);
+    let since = UnusedSince {
+        idle: at(9_000),
+        opened: at(9_000),
+    };
+    let unused = stores.two.records.unused(since, Uuid::nil(), 10).await.unwrap();
+    assert_eq!(unused.unused, [ids[1]]);
+    assert_eq!(lines().await, exported);
 }
 
 pub async fn each_cost_of_a_foreign_hash_is_known_once_and_until_it_is_replaced(stores: Stores) {

@@ -4,6 +4,7 @@
 //! | file | what it is about |
 //! |---|---|
 //! | `user.rs` | a user on the way: a line in, a line out |
+//! | `fields.rs` | the fields of a line, as they are read |
 //! | `lines.rs` | a file of lines, read twice in bounded memory; what has no place to go back to is kept aside |
 //! | `duplicates.rs` | what is twice in a file, found in bounded memory |
 //! | `import.rs` | everything is checked before the first row is written |
@@ -14,6 +15,7 @@
 pub mod django;
 mod duplicates;
 mod export;
+mod fields;
 mod import;
 mod lines;
 mod postgres;

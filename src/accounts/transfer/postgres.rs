@@ -70,7 +70,7 @@ impl TransferStore for PostgresTransfer {
                  phone_verified, email_verified, phone_owned_at, email_owned_at, phone_claimed_at, imported_at, locked_at, created_at, \
                  updated_at) \
                SELECT id, email, email_key, phone, first_name, last_name, last_name_key, password_hash, hash_cost, \
-                 phone_verified, email_verified, phone_owned_at, email_owned_at, $3, $3, locked_at, created_at, $3 \
+                 phone_verified, email_verified, phone_owned_at, email_owned_at, phone_claimed_at, $3, locked_at, created_at, $3 \
                FROM jsonb_populate_recordset(NULL::users, $1::jsonb) \
                ON CONFLICT DO NOTHING RETURNING id \
              ), noted AS (",
@@ -93,7 +93,8 @@ impl TransferStore for PostgresTransfer {
 
     async fn page(&self, after: Option<Uuid>, most: u32) -> Result<Vec<TransferredUser>, Unavailable> {
         const SQL: &str = "SELECT id, email, email_key, phone, first_name, last_name, password_hash, phone_verified, \
-             email_verified, locked_at IS NOT NULL, created_at, phone_owned_at, email_owned_at \
+             email_verified, locked_at IS NOT NULL, created_at, phone_owned_at, email_owned_at, \
+             NOT phone_verified AND coalesce(phone_claimed_at <= to_timestamp(0), false) \
              FROM users WHERE id > $1 ORDER BY id LIMIT $2";
         let query = sqlx::query(SQL)
             .bind(after.unwrap_or(Uuid::nil()))
@@ -115,6 +116,7 @@ impl TransferStore for PostgresTransfer {
                     created_at: row.try_get(10)?,
                     phone_owned_at: row.try_get(11)?,
                     email_owned_at: row.try_get(12)?,
+                    phone_lost: row.try_get(13)?,
                 })
             });
         self.0
@@ -139,6 +141,7 @@ fn row(user: &TransferredUser, today: Argon2Cost, now: DateTime<Utc>) -> Value {
         "email_verified": user.email_verified,
         "phone_owned_at": user.phone_owned_at.map(to_micros),
         "email_owned_at": user.email_owned_at.map(to_micros),
+        "phone_claimed_at": to_micros(user.phone_claimed_at(now)),
         "locked_at": user.locked.then_some(now),
         "created_at": to_micros(user.created_at),
     })

@@ -66,8 +66,8 @@ impl TransferStore for SqliteTransfer {
         const SQL: &str = "INSERT INTO users (id, email, email_key, phone, first_name, last_name, password_hash, \
                hash_cost, phone_verified, email_verified, locked_at, created_at, phone_claimed_at, imported_at, updated_at, \
                last_name_key, phone_owned_at, email_owned_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, ?13, ?14, ?15, ?16) ON CONFLICT DO NOTHING";
-        let now = now.timestamp_micros();
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?17, ?13, ?13, ?14, ?15, ?16) ON CONFLICT DO NOTHING";
+        let imported_at = now.timestamp_micros();
         let made = self.0.bounded(async {
             let mut made = HashSet::new();
             let mut transaction = self.0.writer.begin_with("BEGIN IMMEDIATE").await?;
@@ -83,12 +83,13 @@ impl TransferStore for SqliteTransfer {
                     .bind(user.foreign_cost(today).map(|cost| cost.to_string()))
                     .bind(user.phone_verified)
                     .bind(user.email_verified)
-                    .bind(user.locked.then_some(now))
+                    .bind(user.locked.then_some(imported_at))
                     .bind(user.created_at.timestamp_micros())
-                    .bind(now)
+                    .bind(imported_at)
                     .bind(user.last_name.key())
                     .bind(user.phone_owned_at.map(|at| at.timestamp_micros()))
                     .bind(user.email_owned_at.map(|at| at.timestamp_micros()))
+                    .bind(user.phone_claimed_at(now).timestamp_micros())
                     .execute(&mut *transaction)
                     .await?;
                 if inserted.rows_affected() > 0 {
@@ -105,7 +106,8 @@ impl TransferStore for SqliteTransfer {
 
     async fn page(&self, after: Option<Uuid>, most: u32) -> Result<Vec<TransferredUser>, Unavailable> {
         const SQL: &str = "SELECT id, email, email_key, phone, first_name, last_name, password_hash, phone_verified, \
-             email_verified, locked_at IS NOT NULL, created_at, phone_owned_at, email_owned_at \
+             email_verified, locked_at IS NOT NULL, created_at, phone_owned_at, email_owned_at, \
+             NOT phone_verified AND coalesce(phone_claimed_at <= 0, 0) \
              FROM users WHERE id > ?1 ORDER BY id LIMIT ?2";
         let query = sqlx::query(SQL)
             .bind(after.unwrap_or(Uuid::nil()).hyphenated())
@@ -127,6 +129,7 @@ impl TransferStore for SqliteTransfer {
                     created_at: time(row.try_get(10)?),
                     phone_owned_at: row.try_get::<Option<i64>, _>(11)?.map(time),
                     email_owned_at: row.try_get::<Option<i64>, _>(12)?.map(time),
+                    phone_lost: row.try_get(13)?,
                 })
             });
         self.0.bounded(query.fetch_all(&self.0.readers)).await

@@ -1,16 +1,11 @@
 //! A user on the way: a line in, a line out.
 
-use std::fmt;
-
 use chrono::{DateTime, SecondsFormat, Utc};
-use serde::{
-    Deserialize, Deserializer,
-    de::{MapAccess, Visitor},
-};
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use uuid::{Builder, Uuid};
 
+use super::fields::{Fields, Members};
 use crate::{
     accounts::{
         passwords::{Argon2Cost, HashCost, PasswordHash},
@@ -45,6 +40,8 @@ pub struct TransferredUser {
     /// When its user last entered a code for it, signed in or at registration: it opens the account then.
     pub phone_owned_at: Option<DateTime<Utc>>,
     pub email_owned_at: Option<DateTime<Utc>>,
+    /// Whether it had proven the phone and had to give it to another account: it claims it no more.
+    pub phone_lost: bool,
     pub locked: bool,
     pub created_at: DateTime<Utc>,
 }
@@ -73,7 +70,7 @@ impl TransferredUser {
         let last_name = fields.text("last_name", PersonName::parse_or_absent);
         let password = fields.password();
         let (phone_verified, email_verified) = (fields.flag("phone_verified"), fields.flag("email_verified"));
-        let locked = fields.flag("locked");
+        let (phone_lost, locked) = (fields.flag("phone_lost"), fields.flag("locked"));
         let [created_at, phone_owned_at, email_owned_at] =
             ["created_at", "phone_owned_at", "email_owned_at"].map(|name| fields.time(name, rules.now));
         let id = fields.text("id", |text| Uuid::parse_str(text).map_err(|_| "must be a UUID"));
@@ -96,6 +93,9 @@ impl TransferredUser {
         if email_owned_at.is_some() && !email_verified {
             fields.fault("email_owned_at", "of an e-mail address that isn't verified");
         }
+        if phone_lost && phone_verified {
+            fields.fault("phone_lost", "of a phone that is verified");
+        }
         let made_id = || email.as_ref().map(|email| id_of(email, created_at));
         match (fields.faults.is_empty(), phone, id.or_else(made_id)) {
             (true, Some(phone), Some(id)) => Ok(Self {
@@ -109,6 +109,7 @@ impl TransferredUser {
                 email_verified,
                 phone_owned_at,
                 email_owned_at,
+                phone_lost,
                 locked,
                 created_at: created_at.unwrap_or(rules.now),
             }),
@@ -128,6 +129,14 @@ impl TransferredUser {
         self.password.is_some() && self.email.is_none() && !self.phone_verified
     }
 
+    /// From when it claims the phone, where this is written `now`. Accounts that lost theirs have 1970, here as there.
+    pub fn phone_claimed_at(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        match self.phone_lost {
+            true => DateTime::UNIX_EPOCH,
+            false => now,
+        }
+    }
+
     /// The cost of a hash that this service would not make.
     pub fn foreign_cost(&self, today: Argon2Cost) -> Option<HashCost> {
         let cost = self.password.as_ref()?.cost().ok()?;
@@ -137,7 +146,7 @@ impl TransferredUser {
     /// The line.
     pub fn to_line(&self) -> String {
         let time = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Micros, true);
-        json!({
+        let mut line = json!({
             "id": self.id,
             "email": self.email.as_ref().map(EmailAddress::expose),
             "phone": self.phone.expose(),
@@ -150,8 +159,12 @@ impl TransferredUser {
             "email_owned_at": self.email_owned_at.map(time),
             "locked": self.locked,
             "created_at": time(self.created_at),
-        })
-        .to_string()
+        });
+        // Few have it.
+        if self.phone_lost {
+            line["phone_lost"] = true.into();
+        }
+        line.to_string()
     }
 }
 
@@ -168,7 +181,7 @@ fn id_of(email: &EmailAddress, created_at: Option<DateTime<Utc>>) -> Uuid {
 }
 
 /// The fields of a line.
-const FIELDS: [&str; 12] = [
+const FIELDS: [&str; 13] = [
     "id",
     "email",
     "phone",
@@ -179,110 +192,10 @@ const FIELDS: [&str; 12] = [
     "email_verified",
     "phone_owned_at",
     "email_owned_at",
+    "phone_lost",
     "locked",
     "created_at",
 ];
-
-/// An object of JSON, and which of its keys came more than once: of two values neither is known to be the right one.
-struct Members {
-    object: Map<String, Value>,
-    repeated: Vec<String>,
-}
-
-impl<'de> Deserialize<'de> for Members {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(MembersVisitor)
-    }
-}
-
-struct MembersVisitor;
-
-impl<'de> Visitor<'de> for MembersVisitor {
-    type Value = Members;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
-        let (mut object, mut repeated) = (Map::new(), Vec::new());
-        while let Some((key, value)) = map.next_entry::<String, Value>()? {
-            if object.insert(key.clone(), value).is_some() {
-                repeated.push(key);
-            }
-        }
-        Ok(Members { object, repeated })
-    }
-}
-
-struct Fields {
-    object: Map<String, Value>,
-    faults: Vec<String>,
-}
-
-impl Fields {
-    /// A time that is not in the future.
-    fn time(&mut self, name: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        self.text(name, |text| match DateTime::parse_from_rfc3339(text) {
-            Ok(time) if time <= now => Ok(time.with_timezone(&Utc)),
-            Ok(_) => Err("lies in the future"),
-            Err(_) => Err("must be a time such as 2026-11-26T10:00:00Z"),
-        })
-    }
-
-    /// A text that may be missing, null or empty.
-    fn text<T, E: ToString>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
-        match self.object.remove(name) {
-            None | Some(Value::Null) => None,
-            Some(Value::String(text)) if text.is_empty() => None,
-            Some(Value::String(text)) => match parse(&text) {
-                Ok(value) => Some(value),
-                Err(error) => {
-                    self.fault(name, &error.to_string());
-                    None
-                }
-            },
-            Some(_) => {
-                self.fault(name, "must be a text");
-                None
-            }
-        }
-    }
-
-    /// True or false, as JSON or as SQLite has them; missing or null is false.
-    fn flag(&mut self, name: &str) -> bool {
-        match self.object.remove(name) {
-            None | Some(Value::Null) => false,
-            Some(Value::Bool(flag)) => flag,
-            Some(Value::Number(number)) if number.as_u64().is_some_and(|number| number < 2) => {
-                number.as_u64() == Some(1)
-            }
-            Some(_) => {
-                self.fault(name, "must be true or false");
-                false
-            }
-        }
-    }
-
-    /// Django has `!` and random characters for accounts without a password.
-    fn password(&mut self) -> Option<PasswordHash> {
-        let hash = self.text("password_hash", |text| match text.starts_with('!') {
-            true => Ok(None),
-            false => PasswordHash::take_over(text.to_owned()).map(Some),
-        });
-        hash.flatten()
-    }
-
-    fn fault(&mut self, name: &str, reason: &str) {
-        self.faults.push(format!("{name}: {reason}"));
-    }
-
-    fn has_fault(&self, name: &str) -> bool {
-        self.faults
-            .iter()
-            .any(|fault| fault.strip_prefix(name).is_some_and(|rest| rest.starts_with(':')))
-    }
-}
 
 #[cfg(test)]
 mod tests {
@@ -363,6 +276,10 @@ mod tests {
             (
                 r#"{"email":"a@example.com","phone":"+14152000001","phone_owned_at":"2020-01-01T00:00:00Z"}"#,
                 "phone_owned_at: of a phone that isn't",
+            ),
+            (
+                r#"{"email":"a@example.com","phone":"+14152000001","phone_verified":true,"phone_lost":true}"#,
+                "phone_lost: of a phone that is",
             ),
             (
                 r#"{"email":"a@example.com","phone":"+14152000001","email_verified":true,"email_owned_at":"2999-01-01T00:00:00Z"}"#,

@@ -19,6 +19,7 @@
 //! | `outgoing.rs` | the contract of the store of events that go out |
 //! | `refusals.rs` | the contract of the store of refusals, and what erasure leaves of them |
 //! | `records.rs` | what an export has, and what erasure leaves |
+//! | `imports.rs` | lines that no account can be made of |
 //! | `transfer.rs` | many users at once, and what is known of the hashes that they bring |
 //! | `unused.rs` | which accounts nobody uses, and what races with their erasure |
 //! | `users_cli.rs` | the same by the command line: files, Django projects |
@@ -48,6 +49,7 @@ mod failover;
 mod faults;
 mod files;
 mod harness;
+mod imports;
 mod ledger;
 mod ledger_reader;
 mod months;

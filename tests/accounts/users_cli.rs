@@ -19,7 +19,7 @@ use crate::program::{Cli, on_both};
 const MANY: u32 = 10_000;
 
 impl Cli<'_> {
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let variables = [
             ("DATABASE_URL", self.database),
             ("RINGBACK__PASSWORDS__MEMORY_KIB", "64"),
@@ -27,7 +27,7 @@ impl Cli<'_> {
         self.folder.command(&[&["users"], arguments].concat(), &variables)
     }
 
-    fn run(&self, arguments: &[&str]) -> (i32, String, String) {
+    pub fn run(&self, arguments: &[&str]) -> (i32, String, String) {
         let output = self.command(arguments).output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         (
@@ -42,7 +42,7 @@ impl Cli<'_> {
     }
 }
 
-fn line(n: u32) -> String {
+pub fn line(n: u32) -> String {
     json!({
         "email": format!("user{n}@example.com"), "phone": format!("+1415{n:07}"), "first_name": "Ada",
         "password_hash": "pbkdf2_sha256$1200$salt$aGFzaGhhc2hoYXNo", "phone_verified": true,
@@ -50,7 +50,7 @@ fn line(n: u32) -> String {
     .to_string()
 }
 
-fn lines(of: impl Iterator<Item = u32>) -> String {
+pub fn lines(of: impl Iterator<Item = u32>) -> String {
     of.fold(String::new(), |mut all, n| {
         let _ = writeln!(all, "{}", line(n));
         all

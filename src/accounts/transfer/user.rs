@@ -73,7 +73,7 @@ impl TransferredUser {
         let (phone_lost, locked) = (fields.flag("phone_lost"), fields.flag("locked"));
         let [created_at, phone_owned_at, email_owned_at] =
             ["created_at", "phone_owned_at", "email_owned_at"].map(|name| fields.time(name, rules.now));
-        let id = fields.text("id", |text| Uuid::parse_str(text).map_err(|_| "must be a UUID"));
+        let id = fields.text("id", id_in);
         if phone.is_none() && !fields.has_fault("phone") {
             fields.fault("phone", "is missing");
         }
@@ -165,6 +165,15 @@ impl TransferredUser {
             line["phone_lost"] = true.into();
         }
         line.to_string()
+    }
+}
+
+/// RFC 9562, sections 5.9 and 5.10: all zeros and all ones name nobody. Lists of accounts begin and end there.
+fn id_in(text: &str) -> Result<Uuid, &'static str> {
+    match Uuid::parse_str(text) {
+        Ok(id) if id.is_nil() || id.is_max() => Err("names nobody"),
+        Ok(id) => Ok(id),
+        Err(_) => Err("must be a UUID"),
     }
 }
 

@@ -1,0 +1,30 @@
+//! Lines that no account can be made of: `ringback users import`.
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{program::on_both, users_cli::line};
+
+/// The nth line with another value.
+fn with(n: u32, key: &str, value: Value) -> String {
+    let mut line: Value = serde_json::from_str(&line(n)).unwrap();
+    line[key] = value;
+    line.to_string()
+}
+
+#[test]
+fn an_id_that_names_nobody_is_refused() {
+    on_both(async |cli| {
+        let ids = [Uuid::nil(), Uuid::max(), Uuid::from_u128(1)];
+        let text: Vec<_> = (0..).zip(ids).map(|(n, id)| with(n, "id", json!(id))).collect();
+        let file = cli.folder.write("users.jsonl", &text.join("\n"));
+        let (code, _, err) = cli.run(&["import", file.to_str().unwrap(), "--skip-refused"]);
+        for said in [
+            "line 1: id: names nobody",
+            "line 2: id: names nobody",
+            "1 users imported, 0 were there already, 2 lines refused",
+        ] {
+            assert!(code == 0 && err.contains(said), "{said}: {err}");
+        }
+    });
+}

@@ -28,3 +28,30 @@ fn an_id_that_names_nobody_is_refused() {
         }
     });
 }
+
+#[test]
+fn a_time_that_no_line_can_say_is_refused() {
+    on_both(async |cli| {
+        // The first is of the year before in UTC.
+        let times = [
+            "0000-01-01T00:00:00+23:59",
+            "0000-12-31T23:59:59Z",
+            "0001-01-01T00:00:00Z",
+        ];
+        let text: Vec<_> = (0..)
+            .zip(times)
+            .map(|(n, at)| with(n, "created_at", json!(at)))
+            .collect();
+        let file = cli.folder.write("users.jsonl", &text.join("\n"));
+        let (code, _, err) = cli.run(&["import", file.to_str().unwrap(), "--skip-refused"]);
+        for said in [
+            "line 1: created_at: lies before the year 1",
+            "line 2: created_at: lies before the year 1",
+            "1 users imported, 0 were there already, 2 lines refused",
+        ] {
+            assert!(code == 0 && err.contains(said), "{said}: {err}");
+        }
+        let (_, out, _) = cli.run(&["export"]);
+        assert!(out.contains("\"0001-01-01T00:00:00.000000Z\""), "{out}");
+    });
+}

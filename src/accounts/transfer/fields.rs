@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, Visitor},
@@ -50,12 +50,18 @@ pub(super) struct Fields {
 }
 
 impl Fields {
-    /// A time that is not in the future.
+    /// A time that is not in the future, and not before the year 1: PostgreSQL reads no year 0, and an export could not write
+    /// what an offset puts before it.
     pub fn time(&mut self, name: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        self.text(name, |text| match DateTime::parse_from_rfc3339(text) {
-            Ok(time) if time <= now => Ok(time.with_timezone(&Utc)),
-            Ok(_) => Err("lies in the future"),
-            Err(_) => Err("must be a time such as 2026-11-26T10:00:00Z"),
+        self.text(name, |text| {
+            let Ok(time) = DateTime::parse_from_rfc3339(text) else {
+                return Err("must be a time such as 2026-11-26T10:00:00Z");
+            };
+            match time.with_timezone(&Utc) {
+                time if time > now => Err("lies in the future"),
+                time if time.year() < 1 => Err("lies before the year 1"),
+                time => Ok(time),
+            }
         })
     }
 

@@ -8,11 +8,13 @@ use std::{
 
 use crate::entropy::Entropy;
 
-/// What is longer is no user.
-const MAX_LINE: u64 = 64 * 1024;
+/// What is longer is no user; the line break doesn't count.
+const MAX_LINE: usize = 64 * 1024;
 /// As long as a UUID.
 const ID_LEN: usize = 36;
 const BYTE_ORDER_MARK: &[u8] = "\u{FEFF}".as_bytes();
+/// With a line go the mark before the first one and its line break.
+const MAX_READ: usize = BYTE_ORDER_MARK.len() + MAX_LINE + "\r\n".len();
 
 /// A line with its number, or only that it was too long.
 pub(super) struct Line {
@@ -84,23 +86,26 @@ impl Lines {
         let mut lines = Vec::with_capacity(most);
         while lines.len() < most {
             let mut text = Vec::new();
-            let read = (&mut self.file).take(MAX_LINE).read_until(b'\n', &mut text)?;
+            let read = (&mut self.file)
+                .take(MAX_READ as u64)
+                .read_until(b'\n', &mut text)?;
             if read == 0 {
                 break;
             }
             self.number += 1;
             self.read += read as u64;
-            let is_whole = text.last() == Some(&b'\n') || (read as u64) < MAX_LINE;
-            if !is_whole {
-                self.skip_line()?;
-            }
             if self.number == 1 && text.starts_with(BYTE_ORDER_MARK) {
                 text.drain(..BYTE_ORDER_MARK.len());
+            }
+            match text.pop_if(|byte| *byte == b'\n') {
+                Some(_) => drop(text.pop_if(|byte| *byte == b'\r')),
+                None if read == MAX_READ => self.skip_line()?,
+                None => {}
             }
             if !text.trim_ascii().is_empty() {
                 lines.push(Line {
                     number: self.number,
-                    text: is_whole.then_some(text),
+                    text: (text.len() <= MAX_LINE).then_some(text),
                 });
             }
         }
@@ -205,7 +210,7 @@ mod tests {
         let of = |number, text: &str| (number, Some(text.to_owned()));
         assert_eq!(
             all("\u{FEFF}one\n\n \r\ntwo\nthree"),
-            [of(1, "one\n"), of(4, "two\n"), of(5, "three")]
+            [of(1, "one"), of(4, "two"), of(5, "three")]
         );
         assert_eq!(all(""), []);
     }

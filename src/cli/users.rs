@@ -39,8 +39,9 @@ pub enum UsersCommand {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit code 1: lines are refused, and nothing is written; or it was ended in the middle: run it again, \
-                        and who is there already is passed over. docs/migrate-from-django.md has the fields of a line."
+    after_help = "Exit code 1: lines are refused, and nothing is written; or accounts were made or proven while it was at work \
+                        that some lines can't stand beside, and the others are written; or it was ended in the middle: run it \
+                        again, and who is there already is passed over. docs/migrate-from-django.md has the fields of a line."
 )]
 pub struct ImportArgs {
     /// JSON Lines, one user each; - for the standard input.
@@ -86,6 +87,10 @@ async fn import(settings: &Settings, args: ImportArgs, transfer: Transfer) -> Re
         Ok(imported) => Ok(summary(imported, what)),
         Err(ImportError::Refused(Imported { refused, .. })) => Err(format!(
             "{refused} {what} are refused, and nothing is written. Mend them, or leave them out by --skip-refused."
+        )),
+        Err(ImportError::RefusedLate(imported)) => Err(format!(
+            "{}\nThe refused {what} met accounts that were made or proven meanwhile; the others are written.",
+            summary(imported, what)
         )),
         Err(error) => Err(format!(
             "{error}. Run it again: who is there already is passed over."

@@ -1,10 +1,36 @@
-//! Lines that no account can be made of: `ringback users import`.
+//! Lines that no account can be made of, and imports that meet others at work: `ringback users import` and `Import`.
 
+use std::{
+    process::{Child, Stdio},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use ringback::{
+    accounts::{
+        Argon2Cost, Import, ImportError, ImportReport, Imported, Known, Lines, Probe, Progress,
+        TransferStore, TransferredUser, UserRules,
+    },
+    entropy::SystemEntropy,
+    events::{EventKind, NewEvent},
+    phone::PhoneCheck,
+    unavailable::Unavailable,
+};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{program::on_both, users_cli::line};
+use crate::{
+    harness::{Stores, at, event},
+    program::on_both,
+    users_cli::{line, lines},
+};
 
+/// As many as two imports write at once.
+const MANY: u32 = 5_000;
 const MAX_LINE: usize = 64 * 1024;
 
 /// The nth line with another value.
@@ -79,4 +105,135 @@ fn the_longest_line_is_good_with_a_line_break_and_without() {
             "{err}"
         );
     });
+}
+
+#[test]
+fn two_imports_of_a_file_at_once_refuse_nothing() {
+    on_both(async |cli| {
+        let file = cli.folder.write("users.jsonl", &lines(0..MANY));
+        let begin = || {
+            let mut command = cli.command(&["import", file.to_str().unwrap()]);
+            command.stderr(Stdio::piped()).spawn().unwrap()
+        };
+        // The tables are there, so that both are at the lines.
+        let none = cli.folder.write("none.jsonl", "");
+        assert_eq!(cli.run(&["import", none.to_str().unwrap()]).0, 0);
+        let made = [(); 2].map(|()| begin()).map(|import: Child| {
+            let output = import.wait_with_output().unwrap();
+            let err = String::from_utf8(output.stderr).unwrap();
+            assert!(
+                output.status.success() && err.contains(" 0 lines refused."),
+                "{err}"
+            );
+            let last = err.lines().last().unwrap();
+            last.split(' ').next().unwrap().parse::<u32>().unwrap()
+        });
+        assert_eq!(made.iter().sum::<u32>(), MANY);
+    });
+}
+
+/// A store in which somebody else makes accounts meanwhile: before it is asked the second time what is known, or before the
+/// insert.
+struct Meanwhile {
+    store: Arc<dyn TransferStore>,
+    others: Mutex<Vec<(TransferredUser, NewEvent)>>,
+    before_insert: bool,
+    asked: AtomicU32,
+}
+
+impl Meanwhile {
+    async fn others_come(&self) {
+        let others = std::mem::take(&mut *self.others.lock().unwrap());
+        let made = self.store.insert(&others, Argon2Cost::default(), at(0)).await;
+        assert_eq!(made.unwrap().len(), others.len());
+    }
+}
+
+#[async_trait]
+impl TransferStore for Meanwhile {
+    async fn known(&self, probe: Probe) -> Result<Known, Unavailable> {
+        if self.asked.fetch_add(1, Ordering::Relaxed) == 1 && !self.before_insert {
+            self.others_come().await;
+        }
+        self.store.known(probe).await
+    }
+
+    async fn insert(
+        &self,
+        users: &[(TransferredUser, NewEvent)],
+        today: Argon2Cost,
+        now: DateTime<Utc>,
+    ) -> Result<std::collections::HashSet<Uuid>, Unavailable> {
+        if self.before_insert {
+            self.others_come().await;
+        }
+        self.store.insert(users, today, now).await
+    }
+
+    async fn page(&self, after: Option<Uuid>, most: u32) -> Result<Vec<TransferredUser>, Unavailable> {
+        self.store.page(after, most).await
+    }
+}
+
+#[derive(Default)]
+struct Told(Vec<String>);
+
+impl ImportReport for Told {
+    fn refused(&mut self, line: &str, reason: &str) {
+        self.0.push(format!("{line}: {reason}"));
+    }
+
+    fn progress(&mut self, _: Progress) {}
+}
+
+pub async fn whoever_comes_between_is_there_already_or_refuses_a_line(stores: Stores) {
+    let rules = UserRules {
+        phone_check: PhoneCheck::E164,
+        today: Argon2Cost::default(),
+        now: at(0),
+    };
+    let user = |line: String| {
+        let user = TransferredUser::parse(line.as_bytes(), &rules).unwrap();
+        (user, event(EventKind::AccountImported, 0))
+    };
+    let cases = [(false, false), (false, true), (true, false), (true, true)];
+    for (first, (before_insert, skip_refused)) in (0..).step_by(10).zip(cases) {
+        let other = with(first + 1, "id", json!(Uuid::from_u128(u128::from(first) + 7)));
+        let import = Import {
+            store: Arc::new(Meanwhile {
+                store: stores.one.transfer.clone(),
+                others: Mutex::new(vec![user(line(first)), user(other)]),
+                before_insert,
+                asked: AtomicU32::new(0),
+            }),
+            entropy: Arc::new(SystemEntropy),
+            rules,
+            skip_refused,
+        };
+        // The last is refused from the first, and told once.
+        let text = lines(first..first + 3) + if skip_refused { "{}\n" } else { "" };
+        let mut lines = Lines::keep(text.as_bytes(), &SystemEntropy).unwrap();
+        let mut told = Told::default();
+        let outcome = import.run(&mut lines, &mut told).await;
+        let late = "line 2: email: an account with another id has it".to_owned();
+        let counts = match outcome {
+            Ok(counts) if skip_refused => {
+                assert_eq!((told.0.len(), &told.0[1]), (2, &late));
+                counts
+            }
+            Err(ImportError::RefusedLate(counts)) if !skip_refused => {
+                assert_eq!(told.0, [late]);
+                counts
+            }
+            other => panic!("{before_insert} {skip_refused}: {other:?}"),
+        };
+        let expected = Imported {
+            made: 1,
+            present: 1,
+            refused: 1 + u64::from(skip_refused),
+            shut_out: 0,
+            phone_first: 0,
+        };
+        assert_eq!(counts, expected, "{before_insert} {skip_refused}");
+    }
 }

@@ -19,7 +19,7 @@
 //! | `outgoing.rs` | the contract of the store of events that go out |
 //! | `refusals.rs` | the contract of the store of refusals, and what erasure leaves of them |
 //! | `records.rs` | what an export has, and what erasure leaves |
-//! | `imports.rs` | lines that no account can be made of |
+//! | `imports.rs` | lines that no account can be made of, and imports that meet others at work |
 //! | `transfer.rs` | many users at once, and what is known of the hashes that they bring |
 //! | `unused.rs` | which accounts nobody uses, and what races with their erasure |
 //! | `users_cli.rs` | the same by the command line: files, Django projects |
@@ -157,6 +157,8 @@ on_both_databases! {
         whoever_is_in_the_way_is_left_out_and_no_other
         whoever_lost_a_phone_has_lost_it_elsewhere_too
         each_cost_of_a_foreign_hash_is_known_once_and_until_it_is_replaced;
+    imports:
+        whoever_comes_between_is_there_already_or_refuses_a_line;
     events:
         a_change_is_noted_with_who_did_it_from_where
         each_step_of_a_session_is_noted

@@ -2,13 +2,10 @@
 //!
 //! Two passes over the lines: the first judges each by itself, against the others and against the database, and writes
 //! nothing. Only where nothing is refused (or the operator lets the refused be left out) the second writes, some thousand in
-//! a transaction. An import that was ended in the middle is run again: who is there already is passed over.
+//! a transaction. An import that was ended in the middle is run again: who is there already is passed over. So is whom another
+//! import makes between the two passes; lines that accounts of that time stand in the way of are refused late.
 
-use std::{
-    collections::{HashMap, HashSet},
-    io,
-    sync::Arc,
-};
+use std::{io, sync::Arc};
 
 use thiserror::Error;
 
@@ -25,6 +22,7 @@ use crate::{
 
 /// Lines that are judged, and users that are written, at a time.
 const BATCH: usize = 1000;
+const IN_THE_WAY: &str = "an account had its id, e-mail address or verified phone";
 
 /// What an import works with.
 pub struct Import {
@@ -36,7 +34,7 @@ pub struct Import {
 }
 
 /// Who is told how it goes.
-pub trait ImportReport {
+pub trait ImportReport: Send {
     /// A line of this name ("line 5", "row with id 20") is refused, for this reason.
     fn refused(&mut self, line: &str, reason: &str);
     /// Some more lines are through.
@@ -82,6 +80,8 @@ pub enum ImportError {
     Unavailable(#[from] Unavailable),
     #[error("{} lines are refused, and nothing is written", .0.refused)]
     Refused(Imported),
+    #[error("{} lines are refused, and the others are written: accounts were made or proven meanwhile", .0.refused)]
+    RefusedLate(Imported),
 }
 
 /// What is to be done with a line.
@@ -91,31 +91,59 @@ enum Judged {
     Refused(String),
 }
 
+/// The lines that the check refused: a bit for each, so that few bytes do for any file.
+#[derive(Default)]
+struct LeftOut(Vec<u64>);
+
+impl LeftOut {
+    fn add(&mut self, line: u64) {
+        let (word, bit) = Self::place(line);
+        if self.0.len() <= word {
+            self.0.resize(word + 1, 0);
+        }
+        self.0[word] |= bit;
+    }
+
+    fn has(&self, line: u64) -> bool {
+        let (word, bit) = Self::place(line);
+        self.0.get(word).is_some_and(|bits| bits & bit != 0)
+    }
+
+    fn place(line: u64) -> (usize, u64) {
+        let word = usize::try_from(line / 64).unwrap_or(usize::MAX);
+        (word, 1 << (line % 64))
+    }
+}
+
 impl Import {
     /// Imports the users of the lines.
     ///
     /// # Errors
-    /// [`ImportError`]. With `Refused`, nothing was written; with the others, what was written stays, and the import can be
-    /// run again.
+    /// [`ImportError`]. With `Refused`, nothing was written; with `RefusedLate`, all others were; with the others, what was
+    /// written stays, and the import can be run again.
     pub async fn run(
         &self,
         lines: &mut Lines,
         report: &mut dyn ImportReport,
     ) -> Result<Imported, ImportError> {
-        let (checked, duplicates) = self.check(lines, report).await?;
+        let (checked, left_out) = self.check(lines, report).await?;
         if checked.refused > 0 && !self.skip_refused {
             return Err(ImportError::Refused(checked));
         }
         lines.rewind()?;
-        self.write(lines, &duplicates, report, checked.refused).await
+        let written = self.write(lines, &left_out, report, checked.refused).await?;
+        match written.refused > checked.refused && !self.skip_refused {
+            true => Err(ImportError::RefusedLate(written)),
+            false => Ok(written),
+        }
     }
 
     async fn check(
         &self,
         lines: &mut Lines,
         report: &mut dyn ImportReport,
-    ) -> Result<(Imported, HashSet<u64>), ImportError> {
-        let mut counts = Imported::default();
+    ) -> Result<(Imported, LeftOut), ImportError> {
+        let (mut counts, mut left_out) = (Imported::default(), LeftOut::default());
         let mut duplicates = Duplicates::new(self.entropy.as_ref())?;
         loop {
             let batch = self.judge(lines.next(BATCH)?).await?;
@@ -128,31 +156,29 @@ impl Import {
                     Judged::Present => counts.present += 1,
                     Judged::Refused(reason) => {
                         counts.refused += 1;
+                        left_out.add(number);
                         report.refused(&lines.name(number), &reason);
                     }
                 }
             }
             report.progress(progress(Step::Check, lines, counts));
         }
-        let duplicates = duplicates.find()?;
-        for Duplicate { line, of } in &duplicates {
+        for Duplicate { line, of } in duplicates.find()? {
             counts.refused += 1;
-            let of = lines.name(*of);
+            left_out.add(line);
+            let of = lines.name(of);
             report.refused(
-                &lines.name(*line),
+                &lines.name(line),
                 &format!("has the id, the e-mail address or the verified phone of {of}"),
             );
         }
-        Ok((
-            counts,
-            duplicates.iter().map(|duplicate| duplicate.line).collect(),
-        ))
+        Ok((counts, left_out))
     }
 
     async fn write(
         &self,
         lines: &mut Lines,
-        duplicates: &HashSet<u64>,
+        left_out: &LeftOut,
         report: &mut dyn ImportReport,
         refused: u64,
     ) -> Result<Imported, ImportError> {
@@ -165,42 +191,42 @@ impl Import {
             if batch.is_empty() {
                 return Ok(counts);
             }
-            let (mut users, mut numbers) = (Vec::new(), HashMap::new());
+            let (mut users, mut numbers, mut late) = (Vec::new(), Vec::new(), Vec::new());
             for (number, judged) in batch {
                 match judged {
-                    _ if duplicates.contains(&number) => {}
+                    _ if left_out.has(number) => {}
                     Judged::Make(user) => {
-                        numbers.insert(user.id, number);
+                        numbers.push(number);
                         users.push((user, self.event()));
                     }
                     Judged::Present => counts.present += 1,
-                    Judged::Refused(_) => {}
+                    Judged::Refused(reason) => late.push((number, reason)),
                 }
             }
             let made = self
                 .store
                 .insert(&users, self.rules.today, self.rules.now)
                 .await?;
-            counts.made += made.len() as u64;
-            let is_shut_out = |user: &&TransferredUser| made.contains(&user.id) && !user.has_way_in();
-            let is_phone_first =
-                |user: &&TransferredUser| made.contains(&user.id) && user.has_to_verify_phone();
-            let users = users.iter().map(|(user, _)| user);
-            counts.shut_out += users.clone().filter(is_shut_out).count() as u64;
-            counts.phone_first += users.filter(is_phone_first).count() as u64;
-            // Whoever came in between the two passes.
-            let mut late: Vec<_> = numbers
-                .iter()
-                .filter(|(id, _)| !made.contains(id))
-                .map(|(_, line)| *line)
-                .collect();
+            let users = numbers
+                .into_iter()
+                .zip(users)
+                .map(|(number, (user, _))| (number, user));
+            let (ours, others): (Vec<_>, Vec<_>) = users.partition(|(_, user)| made.contains(&user.id));
+            counts.made += ours.len() as u64;
+            counts.shut_out += ours.iter().filter(|(_, user)| !user.has_way_in()).count() as u64;
+            counts.phone_first += ours.iter().filter(|(_, user)| user.has_to_verify_phone()).count() as u64;
+            for (number, judged) in self.against_now(others).await? {
+                match judged {
+                    Judged::Present => counts.present += 1,
+                    Judged::Refused(reason) => late.push((number, reason)),
+                    // Whoever was in the way is gone again.
+                    Judged::Make(_) => late.push((number, IN_THE_WAY.to_owned())),
+                }
+            }
             late.sort_unstable();
-            for line in late {
+            for (number, reason) in late {
                 counts.refused += 1;
-                report.refused(
-                    &lines.name(line),
-                    "an account has its id, e-mail address or verified phone by now",
-                );
+                report.refused(&lines.name(number), &reason);
             }
             report.progress(progress(Step::Write, lines, counts));
         }
@@ -215,16 +241,33 @@ impl Import {
             (number, user)
         });
         let parsed: Vec<_> = parsed.collect();
-        let probe = Probe::of(parsed.iter().filter_map(|(_, user)| user.as_ref().ok()));
-        let known = match probe.ids.is_empty() {
-            true => Known::default(),
-            false => self.store.known(probe).await?,
-        };
+        let known = self
+            .known(parsed.iter().filter_map(|(_, user)| user.as_ref().ok()))
+            .await?;
         let judge = |(number, user): (u64, Result<TransferredUser, String>)| {
             let judged = user.map_or_else(Judged::Refused, |user| against(user, &known));
             (number, judged)
         };
         Ok(parsed.into_iter().map(judge).collect())
+    }
+
+    /// Judges whom the insert left out: an account that came since the last look is in the way, or is the user's own, made by
+    /// another import.
+    async fn against_now(
+        &self,
+        users: Vec<(u64, TransferredUser)>,
+    ) -> Result<Vec<(u64, Judged)>, Unavailable> {
+        let known = self.known(users.iter().map(|(_, user)| user)).await?;
+        let judge = |(number, user)| (number, against(user, &known));
+        Ok(users.into_iter().map(judge).collect())
+    }
+
+    async fn known<'a>(&self, of: impl Iterator<Item = &'a TransferredUser>) -> Result<Known, Unavailable> {
+        let probe = Probe::of(of);
+        match probe.ids.is_empty() {
+            true => Ok(Known::default()),
+            false => self.store.known(probe).await,
+        }
     }
 
     fn event(&self) -> NewEvent {

@@ -15,6 +15,9 @@ use crate::{
 
 /// Events that a statement looks at.
 const STEP: u32 = 1000;
+/// PostgreSQL holds no time before this, in seconds from 1970: the beginning of the Julian days, 4714-11-24 BC.
+/// <https://www.postgresql.org/docs/current/datatype-datetime.html>
+const EARLIEST: i64 = -210_866_803_200;
 
 #[derive(Debug, Args)]
 pub struct ReplayArgs {
@@ -86,12 +89,13 @@ async fn replay(
     Ok(Some(queued))
 }
 
-/// A time, or one so long ago.
+/// A time, or one so long ago, that both databases hold.
 fn moment(text: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    match parse_duration(text) {
-        Some(ago) => now.checked_sub_signed(TimeDelta::from_std(ago).ok()?),
-        None => Some(DateTime::parse_from_rfc3339(text).ok()?.into()),
-    }
+    let at = match parse_duration(text) {
+        Some(ago) => now.checked_sub_signed(TimeDelta::from_std(ago).ok()?)?,
+        None => DateTime::parse_from_rfc3339(text).ok()?.into(),
+    };
+    (at.timestamp() >= EARLIEST).then_some(at)
 }
 
 #[cfg(test)]
@@ -105,7 +109,10 @@ mod tests {
         assert_eq!(seconds("2h"), Some(-7_200));
         assert_eq!(seconds("2027-01-15T08:00:01Z"), Some(1));
         assert_eq!(seconds("2027-01-15T09:00:01+01:00"), Some(1));
-        for text in ["", "2", "yesterday", "2027-01-15"] {
+        // To the second where PostgreSQL begins.
+        assert_eq!(seconds("212666803200s"), Some(-212_666_803_200));
+        assert_eq!(seconds("212666803201s"), None);
+        for text in ["", "2", "yesterday", "2027-01-15", "2500000d", "4294967295d"] {
             assert_eq!(seconds(text), None, "{text}");
         }
     }

@@ -229,6 +229,11 @@ async fn who_registered_was_signed_in_by_that_and_a_new_webhook_is_told_apart() 
     assert_eq!((code, out.as_str()), (1, ""), "{err}");
     assert!(err.contains("crm: not known in this database yet"), "{err}");
 
+    for long_ago in ["2500000d", "4294967295d"] {
+        let (code, _, err) = folder.run(&["events", "replay", "--since", long_ago], &[WEBHOOK]);
+        assert!(code == 2 && err.contains("--since: a time such as"), "{err}");
+    }
+
     let service = Service::start(&folder, &[WEBHOOK]);
     let register = json!({ "email": "jane@example.com", "phone": "+14152000001", "first_name": "Jane",
                            "password": "correct-horse-battery", "password_confirm": "correct-horse-battery" });

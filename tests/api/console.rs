@@ -287,6 +287,12 @@ on_both! {
         assert_eq!(csv.header("content-disposition"), "attachment; filename=\"events.csv\"");
         assert_eq!(csv.raw.lines().count(), 2, "{}", csv.raw);
         assert!(csv.raw.contains("\"'=HYPERLINK(\"\"http://evil\"\")\""), "{}", csv.raw);
+        // Some spreadsheets take the wide form of the sign, too.
+        let other = app.verified("+14155550311").await;
+        let body = json!({ "reason": "＝HYPERLINK(\"http://evil\")" });
+        app.administer("POST", &format!("/api/admin/users/{}/lock/", other.id), Some(body), Some(&admin.access)).await;
+        let csv = visitor.get(&format!("/admin/events.csv?user={}&kind=account.locked", other.id)).await;
+        assert!(csv.raw.contains("\"'＝HYPERLINK(\"\"http://evil\"\")\""), "{}", csv.raw);
         let json = visitor.get(&format!("/admin/events.json?user={}&kind=account.locked", user.id)).await;
         assert_eq!(json.body[0]["kind"], "account.locked", "{json:?}");
         assert_eq!(visitor.get("/admin/events.csv?kind=nothing").await.status, 400);

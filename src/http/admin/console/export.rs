@@ -59,9 +59,13 @@ fn attached(name: &str, kind: &str) -> actix_web::HttpResponseBuilder {
     answer
 }
 
+/// How a formula begins, in the wide forms that some spreadsheets take as well, or what may stand before it.
+/// <https://owasp.org/www-community/attacks/CSV_Injection>
+const FORMULA: [char; 11] = ['=', '+', '-', '@', '＝', '＋', '－', '＠', '\t', '\r', '\n'];
+
 /// A cell in quotes. One that a spreadsheet would take for a formula is text.
 fn cell_of(text: &str) -> String {
-    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
+    let is_formula = text.starts_with(FORMULA);
     let guard = if is_formula { "'" } else { "" };
     format!("\"{guard}{}\"", text.replace('"', "\"\""))
 }
@@ -80,6 +84,10 @@ mod tests {
             ("-1", "\"'-1\""),
             ("@SUM(A1)", "\"'@SUM(A1)\""),
             ("\t=1", "\"'\t=1\""),
+            ("＝1+1", "\"'＝1+1\""),
+            ("＋49", "\"'＋49\""),
+            ("－1", "\"'－1\""),
+            ("＠SUM(A1)", "\"'＠SUM(A1)\""),
             ("a\"b,c", "\"a\"\"b,c\""),
         ] {
             assert_eq!(cell_of(text), cell);

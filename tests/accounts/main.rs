@@ -66,6 +66,7 @@ mod records;
 mod refusals;
 mod sessions;
 mod test_numbers;
+mod tls;
 mod transfer;
 mod unused;
 mod users_cli;

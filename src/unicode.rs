@@ -129,7 +129,15 @@ mod tests {
                 assert!(lowered.starts_with(&folded(&text[..end])), "{text}");
             }
         }
-        assert_eq!(folded("παπας"), folded("ΠΑΠΑΣ"));
+        // The last three are one character in lower case, and two in upper case.
+        for (one, other) in [
+            ("παπας", "ΠΑΠΑΣ"),
+            ("\u{1F0}", "J\u{30C}"),
+            ("\u{390}", "\u{3AA}\u{301}"),
+            ("\u{1E96}", "H\u{331}"),
+        ] {
+            assert_eq!(folded(one), folded(other), "{one}");
+        }
     }
 
     #[test]
